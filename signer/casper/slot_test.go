@@ -1,0 +1,99 @@
+package casper
+
+import "testing"
+
+func TestSlots(t *testing.T) {
+	r := Round{Chainspec: Hash{1}, Era: 12, KeyBlock: Hash{2}, ID: 3, Validator: 4}
+	with := func(edit func(*Round)) Round {
+		e := r
+		edit(&e)
+		return e
+	}
+	echo := Echo{Round: r, Proposal: Hash{5}}
+	yes, no := Vote{Round: r, Value: true}, Vote{Round: r, Value: false}
+	final := Finality{Block: Hash{6}, Height: 266, Era: 12, ChainName: Hash{7}}
+	tests := []struct {
+		name        string
+		a, b        Message
+		slot, agree bool // same slot, same digest
+	}{
+		{"same echo", echo, Echo{Round: r, Proposal: Hash{5}}, true, true},
+		{"other proposal", echo, Echo{Round: r, Proposal: Hash{9}}, true, false},
+		{"same vote", yes, Vote{Round: r, Value: true}, true, true},
+		{"vote true and false", yes, no, true, false},
+		{"echo and vote true", echo, yes, false, false},
+		{"echo and vote false", echo, no, false, false},
+		{"other round", yes, Vote{with(func(r *Round) { r.ID++ }), true}, false, false},
+		{"other validator index", yes, Vote{with(func(r *Round) { r.Validator++ }), true}, false, false},
+		{"other era", yes, Vote{with(func(r *Round) { r.Era++ }), true}, false, false},
+		{"other key block", yes, Vote{with(func(r *Round) { r.KeyBlock[31]++ }), true}, false, false},
+		{"other chainspec", yes, Vote{with(func(r *Round) { r.Chainspec[31]++ }), true}, false, false},
+		{"same finality", final, Finality{Hash{6}, 266, 12, Hash{7}}, true, true},
+		{"other block", final, Finality{Hash{9}, 266, 12, Hash{7}}, true, false},
+		{"other era of the block", final, Finality{Hash{6}, 266, 13, Hash{7}}, true, false},
+		{"other chain", final, Finality{Hash{6}, 266, 12, Hash{9}}, true, false},
+		{"other height", final, Finality{Hash{6}, 267, 12, Hash{7}}, false, false},
+		{"finality and vote", final, yes, false, false},
+		{"by pointer", yes, &yes, true, true},
+		{"embedded", yes, struct{ Vote }{no}, true, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a, okA := SlotOf(tt.a)
+			b, okB := SlotOf(tt.b)
+			if !okA || !okB {
+				t.Fatal("a message has no slot")
+			}
+			if (a == b) != tt.slot {
+				t.Errorf("slots %v and %v: equal is %v, want %v", a, b, a == b, tt.slot)
+			}
+			if agree := Digest(tt.a) == Digest(tt.b); agree != tt.agree {
+				t.Errorf("digests equal is %v, want %v", agree, tt.agree)
+			}
+		})
+	}
+}
+
+func TestSlotFields(t *testing.T) {
+	r := Round{Chainspec: Hash{1}, Era: 12, KeyBlock: Hash{2}, ID: 3, Validator: 4}
+	tests := []struct {
+		m    Message
+		want Slot
+	}{
+		{Echo{Round: r}, Slot{Kind: KindEcho, Era: 12, Instance: r.Instance(), Validator: 4, Round: 3}},
+		{Vote{Round: r}, Slot{Kind: KindVote, Era: 12, Instance: r.Instance(), Validator: 4, Round: 3}},
+		{Finality{Height: 266, Era: 12}, Slot{Kind: KindFinality, Height: 266}},
+	}
+	for _, tt := range tests {
+		if have, ok := SlotOf(tt.m); !ok || have != tt.want {
+			t.Errorf("slot of %v: have %+v, %v, want %+v", tt.m.Kind(), have, ok, tt.want)
+		}
+	}
+	if slot, ok := SlotOf(Handshake{}); ok || slot != (Slot{}) {
+		t.Errorf("slot of handshake: have %+v, %v", slot, ok)
+	}
+}
+
+func TestSlotOfNil(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("a nil message passed for slotless")
+		}
+	}()
+	SlotOf(nil)
+}
+
+func TestSlotString(t *testing.T) {
+	tests := map[string]Slot{
+		"echo era 12 round 3 instance 7d9f81ac/2": {Kind: KindEcho, Era: 12, Round: 3, Instance: Hash{0x7d, 0x9f, 0x81, 0xac}, Validator: 2},
+		"vote era 1 round 0 instance 00000000/0":  {Kind: KindVote, Era: 1},
+		"finality height 266":                     {Kind: KindFinality, Height: 266},
+		"no slot (handshake)":                     {Kind: KindHandshake},
+		"no slot (kind(0))":                       {},
+	}
+	for want, slot := range tests {
+		if have := slot.String(); have != want {
+			t.Errorf("have %q, want %q", have, want)
+		}
+	}
+}
