@@ -54,14 +54,14 @@ func (h Handshake) check() error {
 // AppendBinary appends 114 bytes: version, kind, round, proposal. The error is
 // always nil.
 func (e Echo) AppendBinary(b []byte) ([]byte, error) {
-	b = e.Round.appendFields(append(b, version, byte(KindEcho)))
+	b = e.appendFields(append(b, version, byte(KindEcho)))
 	return append(b, e.Proposal[:]...), nil
 }
 
 // AppendBinary appends 83 bytes: version, kind, round, value (0 or 1). The
 // error is always nil.
 func (v Vote) AppendBinary(b []byte) ([]byte, error) {
-	b = v.Round.appendFields(append(b, version, byte(KindVote)))
+	b = v.appendFields(append(b, version, byte(KindVote)))
 	return append(b, boolByte(v.Value)), nil
 }
 

@@ -43,9 +43,9 @@ func (s Slot) String() string {
 	return fmt.Sprintf("no slot (%v)", s.Kind)
 }
 
-func (e Echo) slot() (Slot, bool) { return e.Round.slotOf(KindEcho), true }
+func (e Echo) slot() (Slot, bool) { return e.slotOf(KindEcho), true }
 
-func (v Vote) slot() (Slot, bool) { return v.Round.slotOf(KindVote), true }
+func (v Vote) slot() (Slot, bool) { return v.slotOf(KindVote), true }
 
 func (f Finality) slot() (Slot, bool) {
 	return Slot{Kind: KindFinality, Height: f.Height}, true

@@ -1,0 +1,176 @@
+package failover
+
+import (
+	"time"
+
+	"casper-cosigner/signer/casper"
+)
+
+// The preference's fixed settings. The grace for rounds comes from the cluster file.
+const (
+	heightGrace  = 2 * time.Second // a finality signature has 6 blocks' time to be of use, so waiting costs nothing
+	silentAfter  = 2               // round lengths without a request, or without progress, that end the preference
+	keptRequests = 4096            // first requests remembered, so that a flood cannot fill memory
+)
+
+// Verdict is what to do with a node's claim of a free slot.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Serve        Verdict = iota + 1 // propose it now
+	Wait                            // propose it at Decision.Until, unless the slot is bound by then
+	NotPreferred                    // refuse: further ahead than the preferred node has asked
+	NotActive                       // refuse: fenced mode, and another node is active
+)
+
+// Decision is a verdict, and for Wait the time when it ends.
+type Decision struct {
+	Verdict Verdict
+	Until   time.Time
+}
+
+// Place is an era with a round, and a height: how far a node has asked, or how far slots are bound.
+type Place struct {
+	Era    uint64
+	Round  uint32
+	Height uint64
+}
+
+// Preference holds what the leader has seen of the nodes' requests, and decides whose claim is served. A new leader
+// starts with none: then nobody has been heard of and everybody is served, which costs nothing. It is not safe for
+// concurrent use.
+type Preference struct {
+	Round time.Duration // least time between blocks
+	Grace time.Duration // how long a standby's claim of a round waits for the active's
+
+	nodes map[string]*seen
+	first map[request]time.Time
+	order []request // keys of first, oldest first
+}
+
+// seen is what one node asked for.
+type seen struct {
+	Place
+	asked    time.Time // last request
+	advanced time.Time // last request that was further than any before
+}
+
+type request struct {
+	node string
+	slot casper.Slot
+}
+
+// Asked notes a node's request for a slot.
+func (p *Preference) Asked(node string, slot casper.Slot, now time.Time) {
+	if p.nodes == nil {
+		p.nodes, p.first = map[string]*seen{}, map[request]time.Time{}
+	}
+	n := p.nodes[node]
+	if n == nil {
+		n = &seen{advanced: now}
+		p.nodes[node] = n
+	}
+	n.asked = now
+	if n.reach(slot) {
+		n.advanced = now
+	}
+}
+
+// reach moves the place up to the slot and reports whether it had to.
+func (p *Place) reach(s casper.Slot) bool {
+	switch {
+	case s.Kind == casper.KindFinality:
+		if s.Height <= p.Height {
+			return false
+		}
+		p.Height = s.Height
+	case s.Era > p.Era:
+		p.Era, p.Round = s.Era, s.Round
+	case s.Era == p.Era && s.Round > p.Round:
+		p.Round = s.Round
+	default:
+		return false
+	}
+	return true
+}
+
+// Node is how far a node asked, and when last; false if never.
+func (p *Preference) Node(node string) (Place, time.Time, bool) {
+	n := p.nodes[node]
+	if n == nil {
+		return Place{}, time.Time{}, false
+	}
+	return n.Place, n.asked, true
+}
+
+// Decide says what to do with the node's claim of a free slot. bound is how far slots are bound; grace may not exceed
+// half the time that the asker still waits, so it is passed as patience.
+func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Place, patience time.Duration, now time.Time) Decision {
+	finality := slot.Kind == casper.KindFinality
+	if s.Mode == Fenced && node != s.Active && !finality {
+		return Decision{Verdict: NotActive}
+	}
+	if node == s.Active {
+		return Decision{Verdict: Serve}
+	}
+	active := p.nodes[s.Active]
+	if s.IsSuspended(s.Active) || !p.well(active, bound, now) {
+		return Decision{Verdict: Serve}
+	}
+	if active.beyondNext(slot) {
+		return Decision{Verdict: NotPreferred}
+	}
+	grace := p.Grace
+	if finality {
+		grace = heightGrace
+	}
+	until := p.firstRequest(request{node, slot}, now).Add(min(grace, patience/2))
+	if !now.Before(until) {
+		return Decision{Verdict: Serve}
+	}
+	return Decision{Verdict: Wait, Until: until}
+}
+
+// well reports whether the active node deserves preference: it asks, it makes progress, and it has come within one round
+// or height of what is bound. A main that catches up after a restart asks a lot, but is far behind what is bound.
+func (p *Preference) well(active *seen, bound Place, now time.Time) bool {
+	if active == nil {
+		return false
+	}
+	limit := silentAfter * p.Round
+	if now.Sub(active.asked) > limit || now.Sub(active.advanced) > limit {
+		return false
+	}
+	behindRound := active.Era < bound.Era || active.Era == bound.Era && active.Round+1 < bound.Round
+	behindHeight := active.Height+1 < bound.Height
+	return !behindRound || !behindHeight
+}
+
+// beyondNext reports whether the slot is further than one round, or one height, beyond the place. Rounds 0 and 1 of the
+// next era count as the next round.
+func (p Place) beyondNext(s casper.Slot) bool {
+	switch {
+	case s.Kind == casper.KindFinality:
+		return s.Height > p.Height+1
+	case s.Era == p.Era:
+		return s.Round > p.Round+1
+	case s.Era == p.Era+1:
+		return s.Round > 1
+	}
+	return s.Era > p.Era
+}
+
+// firstRequest returns when the node first asked for the slot, so that the waits of its retries add up.
+func (p *Preference) firstRequest(r request, now time.Time) time.Time {
+	if at, ok := p.first[r]; ok {
+		return at
+	}
+	if len(p.order) >= keptRequests {
+		delete(p.first, p.order[0])
+		p.order = p.order[1:]
+	}
+	p.first[r] = now
+	p.order = append(p.order, r)
+	return now
+}
