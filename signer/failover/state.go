@@ -56,15 +56,15 @@ func (s *State) SetMode(m Mode, c Change) bool {
 	return s.change(c, func() { s.Mode = m })
 }
 
-// Suspend takes the node's rights away, or gives them back.
+// Suspend takes the node's rights away, or gives them back. Copies of the state made before keep their list.
 func (s *State) Suspend(node string, suspended bool, c Change) bool {
 	return s.change(c, func() {
 		i, found := slices.BinarySearch(s.Suspended, node)
 		switch {
 		case suspended && !found:
-			s.Suspended = slices.Insert(s.Suspended, i, node)
+			s.Suspended = slices.Insert(slices.Clone(s.Suspended), i, node)
 		case !suspended && found:
-			s.Suspended = slices.Delete(s.Suspended, i, i+1)
+			s.Suspended = slices.Delete(slices.Clone(s.Suspended), i, i+1)
 		}
 	})
 }

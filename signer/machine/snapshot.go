@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protodelim"
 	"google.golang.org/protobuf/proto"
@@ -75,6 +76,11 @@ func ReadState(r io.Reader) (*State, error) {
 			return nil, fmt.Errorf("reading snapshot: %w", err)
 		}
 	}
+	// What the header says beyond the state that came of it (an unknown field, more points than are kept, roles without
+	// Genesis) would be lost here and kept by the copies that never read a snapshot.
+	if !proto.Equal(h, s.header()) {
+		return nil, errors.New("reading snapshot: its header does not fit its state")
+	}
 	if _, err := in.ReadByte(); err != io.EOF {
 		return nil, errors.New("reading snapshot: it goes on after its last claim")
 	}
@@ -85,8 +91,19 @@ func (s *State) restore(h *cosignerv1.SnapshotHeader, in *bufio.Reader) error {
 	if h.Pruned == nil || h.Floor == nil || h.Newest == nil || h.Eras == nil || h.Heights == nil {
 		return errors.New("the header lacks a mark")
 	}
-	s.table = watermark.Restore(markFromProto(h.Pruned), markFromProto(h.Floor), markFromProto(h.Newest))
-	s.roles = failover.State{Mode: failover.Mode(h.Mode), Active: h.Active, Epoch: h.Epoch,
+	mode := failover.Mode(h.Mode)
+	if mode != failover.Hot && mode != failover.Fenced {
+		return fmt.Errorf("mode %d is unknown", h.Mode)
+	}
+	if !slices.IsSorted(h.Suspended) {
+		return errors.New("the suspended nodes are not sorted")
+	}
+	table, err := watermark.Restore(markFromProto(h.Pruned), markFromProto(h.Floor), markFromProto(h.Newest))
+	if err != nil {
+		return err
+	}
+	s.table = table
+	s.roles = failover.State{Mode: mode, Active: h.Active, Epoch: h.Epoch,
 		Since: h.Since, Reason: h.Reason, Suspended: h.Suspended}
 	s.eras = Advance{At: h.Eras.At, Left: h.Eras.Left}
 	s.heights = Advance{At: h.Heights.At, Left: h.Heights.Left}
@@ -102,6 +119,9 @@ func (s *State) restore(h *cosignerv1.SnapshotHeader, in *bufio.Reader) error {
 			return fmt.Errorf("claim: %w", err)
 		}
 		c, err := decodeClaim(m, 0)
+		if err == nil && hasUnknown(m.ProtoReflect()) {
+			err = errors.New("it has fields that this program does not know")
+		}
 		if err != nil {
 			return fmt.Errorf("claim: %w", err)
 		}

@@ -50,6 +50,10 @@ func (o Outcome) String() string {
 //
 // Slots are exact, not a rising mark: Zug legitimately votes late and out of order (casper-node zug.rs, update_round).
 func (t *Table) Claim(c Claim) (Claim, Outcome) {
+	// A pointer to a message, say, would name a slot and bind nothing.
+	if casper.Validate(c.Message) != nil {
+		return Claim{}, NoSlot
+	}
 	slot, ok := casper.SlotOf(c.Message)
 	if !ok {
 		return Claim{}, NoSlot
@@ -166,17 +170,27 @@ func (t *Table) SetFloor(to Mark) bool {
 	return true
 }
 
-// Restore returns an empty table with the given marks, to be filled with Put.
-func Restore(pruned, floor, newest Mark) *Table {
+// Restore returns an empty table with the given marks, to be filled with Put. It refuses marks that no table can have: a
+// floor below pruned, say, would free what was forgotten.
+func Restore(pruned, floor, newest Mark) (*Table, error) {
+	window := Mark{Era: below(newest.Era, KeptEras), Height: below(newest.Height, KeptHeights)}
+	if pruned.Max(window) != pruned || floor.Max(pruned) != floor || newest.Max(pruned) != newest {
+		return nil, fmt.Errorf("restoring marks %v, %v and %v: no sound table has them", pruned, floor, newest)
+	}
 	t := New(pruned)
 	t.floor, t.newest = floor, newest
-	return t
+	return t, nil
 }
 
 // Put puts back a claim that All yielded, in the order in which it did. It refuses what no table can hold.
 func (t *Table) Put(c Claim) error {
+	if err := casper.Validate(c.Message); err != nil {
+		return fmt.Errorf("restoring claim: %w", err)
+	}
 	slot, ok := casper.SlotOf(c.Message)
-	if _, held := t.Lookup(slot); !ok || held || !t.pruned.Covers(slot) || slot.Round >= MaxRounds {
+	_, held := t.Lookup(slot)
+	if !ok || held || !t.pruned.Covers(slot) || slot.Era > t.newest.Era || slot.Height > t.newest.Height ||
+		slot.Round >= MaxRounds || slot.Kind != casper.KindFinality && !t.mayUse(c.Node, slot) {
 		return fmt.Errorf("restoring %v: no sound table holds it", slot)
 	}
 	t.bind(slot, c)

@@ -1,0 +1,175 @@
+package signer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"casper-cosigner/cluster"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/failover"
+	"casper-cosigner/signer/machine"
+	"casper-cosigner/signer/watermark"
+)
+
+// Admin serves AdminService. Its listener takes operators only. Changes go through the log, so only the leader makes
+// them; the others say who that is.
+type Admin struct {
+	cosignerv1.UnimplementedAdminServiceServer
+	Signer *Signer
+	Recent *Recent
+	// Host fills in what the signer does not know: this host, its peers, its ledger.
+	Host func(*cosignerv1.StatusResponse)
+}
+
+// Status tells what this cosigner sees.
+func (a *Admin) Status(context.Context, *cosignerv1.StatusRequest) (*cosignerv1.StatusResponse, error) {
+	s := a.Signer
+	lead := s.Log.Leader()
+	r := &cosignerv1.StatusResponse{Leader: lead.Name, Term: lead.Term, Validator: s.Cluster.Validator.String()}
+	hash := s.Cluster.Hash()
+	r.ClusterFileHash = hash[:]
+	s.Log.View(func(m *machine.State) {
+		roles := m.Roles()
+		r.Mode, r.Active, r.Epoch = cosignerv1.Mode(roles.Mode), roles.Active, roles.Epoch
+		r.Since, r.Reason = timestamppb.New(time.UnixMilli(roles.Since)), roles.Reason
+		r.Suspended = slices.Clone(roles.Suspended)
+		if m.Started() {
+			r.Pruned, r.Floor, r.Newest = mark(m.Table().Pruned()), mark(m.Table().Floor()), mark(m.Table().Newest())
+			r.NewestRound, _ = m.Table().NewestRound()
+		}
+	})
+	s.mu.Lock()
+	for _, n := range s.Cluster.Nodes {
+		seen := &cosignerv1.NodeStatus{Name: n.Name}
+		if place, asked, ok := s.preference.Node(n.Name); ok {
+			seen.LastRequest, seen.Era, seen.Round, seen.Height = timestamppb.New(asked), place.Era, place.Round, place.Height
+		}
+		r.Nodes = append(r.Nodes, seen)
+	}
+	s.mu.Unlock()
+	r.Refusals = a.Recent.list()
+	a.Host(r)
+	return r, nil
+}
+
+// Activate makes a node the active one.
+func (a *Admin) Activate(ctx context.Context, r *cosignerv1.ActivateRequest) (*cosignerv1.ActivateResponse, error) {
+	if err := a.known(r.GetNode()); err != nil {
+		return nil, err
+	}
+	epoch, err := a.change(ctx, machine.Activate{Node: r.GetNode(), Epoch: r.GetEpoch(), Reason: r.GetReason(), At: a.now()})
+	return &cosignerv1.ActivateResponse{Epoch: epoch}, err
+}
+
+// SetMode switches between hot and fenced.
+func (a *Admin) SetMode(ctx context.Context, r *cosignerv1.SetModeRequest) (*cosignerv1.SetModeResponse, error) {
+	mode := failover.Mode(r.GetMode())
+	if mode != failover.Hot && mode != failover.Fenced {
+		return nil, status.Errorf(codes.InvalidArgument, "mode %v is unknown; it is hot or fenced", r.GetMode())
+	}
+	epoch, err := a.change(ctx, machine.SetMode{Mode: mode, Epoch: r.GetEpoch(), Reason: r.GetReason(), At: a.now()})
+	return &cosignerv1.SetModeResponse{Epoch: epoch}, err
+}
+
+// Suspend takes a node's rights away, or gives them back.
+func (a *Admin) Suspend(ctx context.Context, r *cosignerv1.SuspendRequest) (*cosignerv1.SuspendResponse, error) {
+	if err := a.known(r.GetNode()); err != nil {
+		return nil, err
+	}
+	epoch, err := a.change(ctx, machine.Suspend{Node: r.GetNode(), Suspended: r.GetSuspended(), Epoch: r.GetEpoch(),
+		Reason: r.GetReason(), At: a.now()})
+	return &cosignerv1.SuspendResponse{Epoch: epoch}, err
+}
+
+// SetFloor refuses everything below an era and a height.
+func (a *Admin) SetFloor(ctx context.Context, r *cosignerv1.SetFloorRequest) (*cosignerv1.SetFloorResponse, error) {
+	if r.GetFloor() == nil {
+		return nil, status.Error(codes.InvalidArgument, "no floor given")
+	}
+	floor := watermark.Mark{Era: r.GetFloor().GetEra(), Height: r.GetFloor().GetHeight()}
+	_, err := a.change(ctx, machine.SetFloor{Floor: floor, Reason: r.GetReason(), At: a.now()})
+	return &cosignerv1.SetFloorResponse{Floor: r.GetFloor()}, err
+}
+
+// ExportWatermark streams every slot that is held, oldest first within its kind.
+func (a *Admin) ExportWatermark(_ *cosignerv1.ExportWatermarkRequest, out grpc.ServerStreamingServer[cosignerv1.ExportWatermarkResponse]) error {
+	var copied *machine.State
+	a.Signer.Log.View(func(m *machine.State) { copied = m.Clone() })
+	if !copied.Started() {
+		return status.Error(codes.FailedPrecondition, "the cluster has not started")
+	}
+	for slot, c := range copied.Table().All() {
+		b, err := c.Message.AppendBinary(nil)
+		if err != nil {
+			return status.Errorf(codes.Internal, "encoding %v: %v", slot, err)
+		}
+		if err := out.Send(&cosignerv1.ExportWatermarkResponse{Slot: slot.String(), Message: b, Node: c.Node}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Admin) change(ctx context.Context, c machine.Command) (uint64, error) {
+	lead := a.Signer.Log.Leader()
+	if !lead.Self {
+		return 0, status.Errorf(codes.FailedPrecondition, "this cosigner does not lead; ask %q", lead.Name)
+	}
+	result, err := a.Signer.Log.Apply(ctx, c)
+	if err != nil {
+		return 0, status.Errorf(codes.Unavailable, "whether the change was made is not known, see `status`: %v", err)
+	}
+	switch result.Outcome {
+	case machine.Done:
+		a.Signer.Logger.Info().Interface("change", c).Uint64("epoch", result.Epoch).Msg("changed by an operator")
+		return result.Epoch, nil
+	case machine.EpochMoved:
+		return 0, status.Errorf(codes.Aborted, "another change came first, the epoch is %d now; look at `status` and ask again", result.Epoch)
+	case machine.BelowFloor:
+		return 0, status.Error(codes.InvalidArgument, "the floor cannot go below what is pruned; `status` shows it")
+	}
+	return 0, status.Errorf(codes.FailedPrecondition, "nothing was changed: %v", result.Outcome)
+}
+
+func (a *Admin) known(node string) error {
+	if slices.ContainsFunc(a.Signer.Cluster.Nodes, func(n cluster.Entry) bool { return n.Name == node }) {
+		return nil
+	}
+	return status.Errorf(codes.NotFound, "no node %q in the cluster file", node)
+}
+
+func (a *Admin) now() int64 { return a.Signer.Now().UnixMilli() }
+
+func mark(m watermark.Mark) *cosignerv1.Mark { return &cosignerv1.Mark{Era: m.Era, Height: m.Height} }
+
+// recentRefusals is how many refusals status shows.
+const recentRefusals = 20
+
+// Recent keeps the last refusals for status. Its zero value is empty.
+type Recent struct {
+	mu   sync.Mutex
+	last []*cosignerv1.RecentRefusal // newest first
+}
+
+// Add notes a refused request.
+func (r *Recent) Add(e Event, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last = slices.Insert(r.last, 0, &cosignerv1.RecentRefusal{
+		At: timestamppb.New(at), Node: e.Node, Slot: e.Slot, Reason: fmt.Sprint(e.Err)})
+	r.last = r.last[:min(len(r.last), recentRefusals)]
+}
+
+func (r *Recent) list() []*cosignerv1.RecentRefusal {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.last)
+}

@@ -1,0 +1,72 @@
+package signer
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/time/rate"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/machine"
+	"casper-cosigner/signer/watermark"
+)
+
+// A node makes two handshakes a peer when it starts, and few later. The bound keeps a hostile one from grinding: a
+// certificate is a signature of 32 bytes without domain separation (package handshake).
+const (
+	handshakesPerSecond = 50
+	handshakeBurst      = 1000
+)
+
+// certify signs a handshake certificate for a node that registered the TLS point at its own end. It has no slot, since it
+// cannot equivocate.
+func (s *Signer) certify(ctx context.Context, term uint64, request watermark.Claim) (Answer, error) {
+	h := request.Message.(casper.Handshake)
+	registered := false
+	s.Log.View(func(m *machine.State) { registered = m.HasPoint(request.Node, h.Our) })
+	if !registered {
+		return Answer{}, refuse(cosignerv1.RefusalReason_REFUSAL_REASON_TLS_POINT,
+			"our_tls_point is not registered for node %q; its agent registers it when casper-node starts", request.Node)
+	}
+	if !s.limiter(request.Node).AllowN(s.Now(), 1) {
+		return Answer{}, refuse(cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY, "more than %d handshakes a second", handshakesPerSecond)
+	}
+	signature, err := s.Quorum.Sign(ctx, term, request)
+	if err != nil {
+		return Answer{}, fmt.Errorf("signing a handshake: %w: %w", err, ErrUnavailable)
+	}
+	return Answer{Message: request.Message, Signature: signature}, nil
+}
+
+func (s *Signer) limiter(node string) *rate.Limiter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.handshakes[node]
+	if l == nil {
+		l = rate.NewLimiter(handshakesPerSecond, handshakeBurst)
+		s.handshakes[node] = l
+	}
+	return l
+}
+
+// Register takes the TLS point with which a node has just started. The error is a *Refusal or wraps ErrUnavailable.
+func (s *Signer) Register(ctx context.Context, node string, point casper.TLSPoint, signature [64]byte) error {
+	if !s.Log.Leader().Self {
+		return fmt.Errorf("this cosigner does not lead: %w", ErrUnavailable)
+	}
+	if !point.Valid() {
+		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED, "tls_point is not a compressed P-521 point")
+	}
+	if err := s.Cluster.VerifyRegistration(node, point, signature); err != nil {
+		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE, "%v", err)
+	}
+	result, err := s.Log.Apply(ctx, machine.Register{Node: node, Point: point, At: s.Now().UnixMilli()})
+	if err != nil {
+		return fmt.Errorf("registering a TLS point of node %q: %w: %w", node, err, ErrUnavailable)
+	}
+	if result.Outcome != machine.Done {
+		return refuseOutcome(result.Outcome)
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package signer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"casper-cosigner/cluster"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/watermark"
+	"casper-cosigner/signer/wire"
+)
+
+// Server serves SignerService. A cosigner that does not lead passes requests on to the one that does, one hop.
+type Server struct {
+	cosignerv1.UnimplementedSignerServiceServer
+	Signer *Signer
+	Name   string // of this cosigner
+	// Caller returns the member at the other end of a call.
+	Caller func(context.Context) (cluster.Member, bool)
+	// Peer returns a client of the named cosigner.
+	Peer func(name string) (cosignerv1.SignerServiceClient, bool)
+}
+
+// Sign answers one request.
+func (s *Server) Sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosignerv1.SignResponse, error) {
+	if err := s.authorize(ctx, r.GetNode(), r.GetForwarded()); err != nil {
+		return nil, err
+	}
+	if leader, ok, err := s.elsewhere(r.GetForwarded()); err != nil {
+		return nil, err
+	} else if ok {
+		r.Forwarded = true
+		return leader.Sign(ctx, r)
+	}
+	response := &cosignerv1.SignResponse{DecidedBy: s.Name}
+	message, err := wire.Message(r)
+	if err != nil {
+		err = refuse(cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED, "%v", err)
+		s.Signer.Observe(Event{Node: r.GetNode(), Slot: "unreadable", Err: err})
+		return refused(response, err)
+	}
+	request := watermark.Claim{Message: message, Node: r.GetNode()}
+	if err := wire.Copy(request.Signature[:], r.GetRequestSignature(), "request_signature"); err != nil {
+		return refused(response, refuse(cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE, "%v", err))
+	}
+	answer, err := s.Signer.Sign(ctx, request)
+	if err != nil {
+		return refused(response, err)
+	}
+	if answer.Message != message {
+		response.Answer = &cosignerv1.SignResponse_Bound{Bound: wire.Bound(answer.Message, answer.Signature)}
+		return response, nil
+	}
+	response.Answer = &cosignerv1.SignResponse_Signed{Signed: &cosignerv1.Signed{Signature: answer.Signature[:]}}
+	return response, nil
+}
+
+// RegisterTLSPoint takes the TLS key with which a node has just started.
+func (s *Server) RegisterTLSPoint(ctx context.Context, r *cosignerv1.RegisterTLSPointRequest) (*cosignerv1.RegisterTLSPointResponse, error) {
+	if err := s.authorize(ctx, r.GetNode(), r.GetForwarded()); err != nil {
+		return nil, err
+	}
+	if leader, ok, err := s.elsewhere(r.GetForwarded()); err != nil {
+		return nil, err
+	} else if ok {
+		r.Forwarded = true
+		return leader.RegisterTLSPoint(ctx, r)
+	}
+	var point casper.TLSPoint
+	var signature [64]byte
+	err := errors.Join(wire.Copy(point[:], r.GetTlsPoint(), "tls_point"),
+		wire.Copy(signature[:], r.GetRequestSignature(), "request_signature"))
+	if err != nil {
+		err = refuse(cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED, "%v", err)
+	} else {
+		err = s.Signer.Register(ctx, r.GetNode(), point, signature)
+	}
+	response := &cosignerv1.RegisterTLSPointResponse{}
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		response.Refused = refusal.toProto()
+		return response, nil
+	}
+	return response, toStatus(err)
+}
+
+// authorize takes requests from the node that they name, and from cosigners those that they pass on. Who asked is
+// settled by the node's own signature; this keeps strangers from costing us its verification.
+func (s *Server) authorize(ctx context.Context, node string, forwarded bool) error {
+	caller, ok := s.Caller(ctx)
+	switch {
+	case !ok:
+		return status.Error(codes.Unauthenticated, "no member of this cluster")
+	case caller.Role == cluster.Cosigner && forwarded:
+		return nil
+	case caller.Role == cluster.Node && caller.Name == node && !forwarded:
+		return nil
+	}
+	return status.Errorf(codes.PermissionDenied, "%s %q may not ask for node %q", caller.Role, caller.Name, node)
+}
+
+// elsewhere returns a client of the leader if that is another cosigner.
+func (s *Server) elsewhere(forwarded bool) (cosignerv1.SignerServiceClient, bool, error) {
+	lead := s.Signer.Log.Leader()
+	if lead.Self {
+		return nil, false, nil
+	}
+	if forwarded {
+		return nil, false, status.Errorf(codes.Unavailable, "cosigner %q does not lead", s.Name)
+	}
+	client, ok := s.Peer(lead.Name)
+	if !ok || lead.Name == s.Name {
+		return nil, false, status.Errorf(codes.Unavailable, "cosigner %q knows of no leader", s.Name)
+	}
+	return client, true, nil
+}
+
+// refused answers with the refusal, or with a status when the error is none.
+func refused(response *cosignerv1.SignResponse, err error) (*cosignerv1.SignResponse, error) {
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		response.Answer = &cosignerv1.SignResponse_Refused{Refused: refusal.toProto()}
+		return response, nil
+	}
+	return nil, toStatus(err)
+}
+
+func (r *Refusal) toProto() *cosignerv1.Refused {
+	return &cosignerv1.Refused{Reason: r.Reason, Detail: r.Detail}
+}
+
+// toStatus maps what is not a refusal. Only an asker that ran out of time is told so; all else is "ask again".
+func toStatus(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return status.Error(codes.DeadlineExceeded, err.Error())
+	case errors.Is(err, context.Canceled):
+		return status.Error(codes.Canceled, err.Error())
+	}
+	return status.Error(codes.Unavailable, fmt.Sprint(err))
+}
