@@ -101,17 +101,21 @@ func (a *Admin) SetFloor(ctx context.Context, r *cosignerv1.SetFloorRequest) (*c
 
 // ExportWatermark streams every slot that is held, oldest first within its kind.
 func (a *Admin) ExportWatermark(_ *cosignerv1.ExportWatermarkRequest, out grpc.ServerStreamingServer[cosignerv1.ExportWatermarkResponse]) error {
-	var copied *machine.State
-	a.Signer.Log.View(func(m *machine.State) { copied = m.Clone() })
-	if !copied.Started() {
-		return status.Error(codes.FailedPrecondition, "the cluster has not started")
-	}
-	for slot, c := range copied.Table().All() {
+	var held []watermark.Claim
+	a.Signer.Log.View(func(m *machine.State) {
+		if !m.Started() {
+			return
+		}
+		for _, c := range m.Table().All() {
+			held = append(held, c)
+		}
+	})
+	for _, c := range held {
 		b, err := c.Message.AppendBinary(nil)
 		if err != nil {
-			return status.Errorf(codes.Internal, "encoding %v: %v", slot, err)
+			return status.Errorf(codes.Internal, "encoding %s: %v", describe(c.Message), err)
 		}
-		if err := out.Send(&cosignerv1.ExportWatermarkResponse{Slot: slot.String(), Message: b, Node: c.Node}); err != nil {
+		if err := out.Send(&cosignerv1.ExportWatermarkResponse{Slot: describe(c.Message), Message: b, Node: c.Node}); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,140 @@
+// Package agent stands beside a casper-node and passes its requests on to the cosigners.
+//
+// It serves SignerService on a unix socket, adds the node's name and its failover key's signature, and finds the
+// cosigner that leads. It promises to keep the caller's deadline, to ask no further once the caller has given up, and to
+// answer Unavailable soon when no cosigner leads. It decides nothing about slots, and holds no part of the validator's
+// key.
+package agent
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"casper-cosigner/cluster"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/wire"
+)
+
+// patience is how long a caller is taken to wait that states no deadline.
+const patience = 2 * time.Second
+
+// Cosigner is a cosigner as an agent sees it.
+type Cosigner struct {
+	Name   string
+	Client cosignerv1.SignerServiceClient
+}
+
+// Config is what an Agent is made of.
+type Config struct {
+	Cluster   *cluster.File
+	Name      string             // of the node, in the cluster file
+	Key       ed25519.PrivateKey // the node's failover key
+	Cosigners []Cosigner
+	Steady    func() bool // false for a moment after this process was paused
+	Observe   func(method string, err error, elapsed time.Duration)
+	Logger    zerolog.Logger
+}
+
+// Agent serves SignerService to one node. New makes one.
+type Agent struct {
+	cosignerv1.UnimplementedSignerServiceServer
+	Config
+	leader atomic.Int32 // index of the cosigner to ask first
+}
+
+// New returns an Agent.
+func New(c Config) *Agent { return &Agent{Config: c} }
+
+// Sign signs the node's request with the failover key and passes it on.
+func (a *Agent) Sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosignerv1.SignResponse, error) {
+	message, err := wire.Message(r)
+	if err == nil {
+		err = casper.Validate(message)
+	}
+	if err != nil {
+		return &cosignerv1.SignResponse{Answer: &cosignerv1.SignResponse_Refused{Refused: malformed(err)}}, nil
+	}
+	signature, err := a.Cluster.SignRequest(a.Key, a.Name, message)
+	if err != nil {
+		return nil, status.Error(codes.Internal, err.Error())
+	}
+	request := wire.Request(message)
+	request.Node, request.RequestSignature = a.Name, signature[:]
+	var response *cosignerv1.SignResponse
+	err = a.ask(ctx, "Sign", func(ctx context.Context, c Cosigner) error {
+		response, err = c.Client.Sign(ctx, request)
+		a.follow(response.GetDecidedBy())
+		return err
+	})
+	return response, err
+}
+
+// RegisterTLSPoint signs the node's registration with the failover key and passes it on.
+func (a *Agent) RegisterTLSPoint(ctx context.Context, r *cosignerv1.RegisterTLSPointRequest) (*cosignerv1.RegisterTLSPointResponse, error) {
+	var point casper.TLSPoint
+	if err := wire.Copy(point[:], r.GetTlsPoint(), "tls_point"); err != nil {
+		return &cosignerv1.RegisterTLSPointResponse{Refused: malformed(err)}, nil
+	}
+	signature := a.Cluster.SignRegistration(a.Key, a.Name, point)
+	request := &cosignerv1.RegisterTLSPointRequest{TlsPoint: point[:], Node: a.Name, RequestSignature: signature[:]}
+	var response *cosignerv1.RegisterTLSPointResponse
+	err := a.ask(ctx, "RegisterTLSPoint", func(ctx context.Context, c Cosigner) (err error) {
+		response, err = c.Client.RegisterTLSPoint(ctx, request)
+		return err
+	})
+	return response, err
+}
+
+// ask tries the cosigners, the last known leader first, until one answers or the caller gives up. Each is tried once:
+// when none leads, the node is better served by a quick no than by a late one.
+func (a *Agent) ask(ctx context.Context, method string, try func(context.Context, Cosigner) error) error {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
+	start := time.Now()
+	err := status.Error(codes.Unavailable, "this agent was paused, its node may have given up")
+	first := int(a.leader.Load())
+	for i := range a.Cosigners {
+		if !a.Steady() || ctx.Err() != nil {
+			break
+		}
+		c := a.Cosigners[(first+i)%len(a.Cosigners)]
+		if err = try(ctx, c); err == nil {
+			break
+		}
+		a.Logger.Debug().Err(err).Str("cosigner", c.Name).Str("method", method).Msg("asking a cosigner")
+		if code := status.Code(err); code != codes.Unavailable && code != codes.DeadlineExceeded {
+			break // an answer, if not one to be glad of
+		}
+		// A hung cosigner uses up its request's time, so that the next request must begin with another one.
+		a.leader.Store(int32((first + i + 1) % len(a.Cosigners)))
+	}
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = status.Error(codes.DeadlineExceeded, err.Error())
+	}
+	a.Observe(method, err, time.Since(start))
+	return err
+}
+
+// follow notes who decided, to ask that one first.
+func (a *Agent) follow(name string) {
+	for i, c := range a.Cosigners {
+		if c.Name == name {
+			a.leader.Store(int32(i))
+		}
+	}
+}
+
+func malformed(err error) *cosignerv1.Refused {
+	return &cosignerv1.Refused{Reason: cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED, Detail: err.Error()}
+}

@@ -1,0 +1,233 @@
+// Package daemon assembles a cosigner or an agent from its host's files and runs it. It is where signer, cosigner,
+// raftstore and agent meet; it decides nothing of its own.
+package daemon
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"filippo.io/age"
+
+	"casper-cosigner/cluster"
+	"casper-cosigner/cosigner/frost"
+	"casper-cosigner/keygen"
+)
+
+// CosignerFile is a cosigner host's own settings, in TOML. Paths are relative to the file.
+type CosignerFile struct {
+	Name            string `toml:"name" comment:"of this cosigner in the cluster file"`
+	Cluster         string `toml:"cluster" comment:"the cluster file"`
+	Certificate     string `toml:"certificate"`
+	Key             string `toml:"key" comment:"secret key of the certificate"`
+	State           string `toml:"state" comment:"state directory, made by cosigner init. Never copy or restore it"`
+	Share           string `toml:"share" comment:"encrypted share, made by keygen split. Back it up"`
+	ShareIdentity   string `toml:"share_identity,omitempty" comment:"age identity that opens the share"`
+	SharePassphrase string `toml:"share_passphrase,omitempty" comment:"or a file with its passphrase"`
+	Listen          string `toml:"listen,omitempty" comment:"address to bind instead of the cluster file's, likewise the next two"`
+	ListenRaft      string `toml:"listen_raft,omitempty"`
+	ListenAdmin     string `toml:"listen_admin,omitempty"`
+	Metrics         string `toml:"metrics,omitempty" comment:"loopback address for /metrics, /livez and /readyz"`
+
+	dir string
+}
+
+// AgentFile is an agent host's own settings, in TOML. Paths are relative to the file.
+type AgentFile struct {
+	Name        string `toml:"name" comment:"of this node in the cluster file"`
+	Cluster     string `toml:"cluster" comment:"the cluster file"`
+	Certificate string `toml:"certificate"`
+	Key         string `toml:"key" comment:"the node's failover key"`
+	Socket      string `toml:"socket" comment:"unix socket for casper-node"`
+	Metrics     string `toml:"metrics,omitempty" comment:"loopback address for /metrics and /livez"`
+
+	dir string
+}
+
+// OperatorFile is an operator's own settings, in TOML. Paths are relative to the file.
+type OperatorFile struct {
+	Name        string `toml:"name" comment:"of this operator in the cluster file"`
+	Cluster     string `toml:"cluster" comment:"the cluster file"`
+	Certificate string `toml:"certificate"`
+	Key         string `toml:"key"`
+
+	dir string
+}
+
+// Member is who a host is: the cluster file and the proof of a place in it.
+type Member struct {
+	Cluster     *cluster.File
+	Name        string
+	Certificate tls.Certificate
+}
+
+// Key is the secret key of the member's certificate.
+func (m Member) Key() ed25519.PrivateKey { return m.Certificate.PrivateKey.(ed25519.PrivateKey) }
+
+// ReadCosignerFile reads a cosigner's settings. Its error lists every fault found.
+func ReadCosignerFile(path string) (*CosignerFile, error) {
+	f := &CosignerFile{dir: filepath.Dir(path)}
+	if err := readTOML(path, f); err != nil {
+		return nil, err
+	}
+	err := missing(path, map[string]string{"name": f.Name, "cluster": f.Cluster, "certificate": f.Certificate, "key": f.Key,
+		"state": f.State, "share": f.Share})
+	if (f.ShareIdentity == "") == (f.SharePassphrase == "") {
+		err = errors.Join(err, fmt.Errorf("%s: give one of share_identity and share_passphrase", path))
+	}
+	return f, err
+}
+
+// ReadAgentFile reads an agent's settings. Its error lists every fault found.
+func ReadAgentFile(path string) (*AgentFile, error) {
+	f := &AgentFile{dir: filepath.Dir(path)}
+	if err := readTOML(path, f); err != nil {
+		return nil, err
+	}
+	return f, missing(path, map[string]string{"name": f.Name, "cluster": f.Cluster, "certificate": f.Certificate,
+		"key": f.Key, "socket": f.Socket})
+}
+
+// ReadOperatorFile reads an operator's settings. Its error lists every fault found.
+func ReadOperatorFile(path string) (*OperatorFile, error) {
+	f := &OperatorFile{dir: filepath.Dir(path)}
+	if err := readTOML(path, f); err != nil {
+		return nil, err
+	}
+	return f, missing(path, map[string]string{"name": f.Name, "cluster": f.Cluster, "certificate": f.Certificate, "key": f.Key})
+}
+
+// Member reads the cluster file and this host's certificate.
+func (f *CosignerFile) Member() (Member, error) {
+	return readMember(f.dir, f.Name, f.Cluster, [2]string{f.Certificate, f.Key})
+}
+
+// Member reads the cluster file and this host's certificate.
+func (f *AgentFile) Member() (Member, error) {
+	return readMember(f.dir, f.Name, f.Cluster, [2]string{f.Certificate, f.Key})
+}
+
+// Member reads the cluster file and the operator's certificate.
+func (f *OperatorFile) Member() (Member, error) {
+	return readMember(f.dir, f.Name, f.Cluster, [2]string{f.Certificate, f.Key})
+}
+
+// StatePath is the state directory.
+func (f *CosignerFile) StatePath() string { return resolve(f.dir, f.State) }
+
+// SocketPath is the unix socket.
+func (f *AgentFile) SocketPath() string { return resolve(f.dir, f.Socket) }
+
+// OpenShare decrypts the share and checks that it is this cosigner's, of this cluster's validator.
+func (f *CosignerFile) OpenShare(c *cluster.File) (*frost.KeyShare, uint32, error) {
+	identity, err := f.shareIdentity()
+	if err != nil {
+		return nil, 0, err
+	}
+	path := resolve(f.dir, f.Share)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading the share: %w; `keygen split` makes it", err)
+	}
+	s, err := keygen.OpenShare(bytes.NewReader(text), identity)
+	if err != nil {
+		return nil, 0, fmt.Errorf("opening the share %s: %w", path, err)
+	}
+	entry, _ := c.Cosigner(f.Name)
+	switch {
+	case s.Validator != c.Validator:
+		err = fmt.Errorf("it is of validator %v, the cluster file says %v", s.Validator, c.Validator)
+	case s.Cluster != "" && s.Cluster != fmt.Sprintf("%x", []byte(c.ID)):
+		err = fmt.Errorf("it was made for cluster %s, the cluster file says %x", s.Cluster, []byte(c.ID))
+	case s.ID != entry.Share:
+		err = fmt.Errorf("it is number %d, the cluster file gives %q number %d", s.ID, f.Name, entry.Share)
+	case s.Threshold != c.Threshold || s.Size != len(c.Cosigners):
+		err = fmt.Errorf("it is %d of %d, the cluster file says %d of %d", s.Threshold, s.Size, c.Threshold, len(c.Cosigners))
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("share %s is not the right one: %w", path, err)
+	}
+	share, err := s.KeyShare()
+	return share, s.Epoch, err
+}
+
+func (f *CosignerFile) shareIdentity() (age.Identity, error) {
+	if f.SharePassphrase != "" {
+		text, err := os.ReadFile(resolve(f.dir, f.SharePassphrase))
+		if err != nil {
+			return nil, fmt.Errorf("reading the share's passphrase: %w", err)
+		}
+		return age.NewScryptIdentity(strings.TrimRight(string(text), "\r\n"))
+	}
+	path := resolve(f.dir, f.ShareIdentity)
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the share's identity: %w", err)
+	}
+	defer file.Close()
+	ids, err := age.ParseIdentities(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the share's identity %s: %w", path, err)
+	}
+	if len(ids) != 1 {
+		return nil, fmt.Errorf("reading the share's identity %s: want one identity, got %d", path, len(ids))
+	}
+	return ids[0], nil
+}
+
+func readTOML(path string, into any) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		hint := ""
+		if errors.Is(err, fs.ErrNotExist) {
+			hint = "; `init` makes it, --config names another"
+		}
+		return fmt.Errorf("reading settings: %w%s", err, hint)
+	}
+	if err := cluster.DecodeTOML(text, into); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+func missing(path string, settings map[string]string) error {
+	var faults []error
+	for name, value := range settings {
+		if value == "" {
+			faults = append(faults, fmt.Errorf("%s: %s is missing", path, name))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func readMember(dir, name, clusterPath string, pair [2]string) (Member, error) {
+	var text [3][]byte
+	for i, path := range []string{clusterPath, pair[0], pair[1]} {
+		var err error
+		if text[i], err = os.ReadFile(resolve(dir, path)); err != nil {
+			return Member{}, fmt.Errorf("reading settings: %w", err)
+		}
+	}
+	c, err := cluster.Parse(text[0])
+	if err != nil {
+		return Member{}, fmt.Errorf("%s: %w", resolve(dir, clusterPath), err)
+	}
+	certificate, err := c.LoadCertificate(name, text[1], text[2])
+	if err != nil {
+		return Member{}, err
+	}
+	return Member{Cluster: c, Name: name, Certificate: certificate}, nil
+}
+
+func resolve(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
