@@ -3,6 +3,7 @@ package signer
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/signer/failover"
@@ -59,4 +60,9 @@ func refuseVerdict(v failover.Verdict) error {
 	}
 	return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED,
 		"the active node is well and has not asked this far yet; try again")
+}
+
+// Label is the reason in lower case, as metrics and the CLI write it: "refused_below_floor".
+func (r *Refusal) Label() string {
+	return "refused_" + strings.ToLower(strings.TrimPrefix(r.Reason.String(), "REFUSAL_REASON_"))
 }

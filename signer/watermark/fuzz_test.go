@@ -87,7 +87,7 @@ func fuzzMark(b []byte, from watermark.Mark) watermark.Mark {
 		height = -min(height, from.Height)
 	}
 	if b[2]&0xf0 == 0xf0 {
-		era, height = era<<b[3]%64, height<<b[3]%64
+		era, height = era<<(b[3]%64), height<<(b[3]%64)
 	}
 	return watermark.Mark{Era: from.Era + era, Height: from.Height + height}
 }

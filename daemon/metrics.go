@@ -1,0 +1,132 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/rs/zerolog"
+	"google.golang.org/grpc/status"
+
+	"casper-cosigner/signer"
+)
+
+const namespace = "casper_cosigner"
+
+// latencyBuckets are in seconds; a node waits for a quarter of one.
+var latencyBuckets = []float64{.001, .002, .003, .005, .008, .012, .02, .03, .05, .1, .25, .5, 1, 2}
+
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// cosignerMetrics counts what the signer answered.
+type cosignerMetrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+}
+
+func newCosignerMetrics() *cosignerMetrics {
+	m := &cosignerMetrics{
+		registry: newRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "sign_requests_total",
+			Help: "Requests answered by this cosigner as leader: signed, bound, refused_<reason> or unavailable."},
+			[]string{"node", "kind", "result"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: "sign_duration_seconds",
+			Help: "Time from request to answer at the leader.", Buckets: latencyBuckets}, []string{"kind"}),
+	}
+	m.registry.MustRegister(m.requests, m.duration)
+	return m
+}
+
+func (m *cosignerMetrics) observe(e signer.Event) {
+	m.requests.WithLabelValues(e.Node, e.Kind.String(), result(e)).Inc()
+	m.duration.WithLabelValues(e.Kind.String()).Observe(e.Elapsed.Seconds())
+}
+
+func result(e signer.Event) string {
+	var refusal *signer.Refusal
+	switch {
+	case errors.As(e.Err, &refusal):
+		return refusal.Label()
+	case e.Err != nil:
+		return "unavailable"
+	case e.Bound:
+		return "bound"
+	}
+	return "signed"
+}
+
+// gauge adds a figure that is read when it is asked for.
+func (m *cosignerMetrics) gauge(name, help string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, value))
+}
+
+// counter adds a rising figure that is read when it is asked for.
+func (m *cosignerMetrics) counter(name, help string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, value))
+}
+
+// agentMetrics counts what an agent passed on.
+type agentMetrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+}
+
+func newAgentMetrics(node string) *agentMetrics {
+	labels := prometheus.Labels{"node": node}
+	m := &agentMetrics{
+		registry: newRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "agent_requests_total",
+			Help: "Requests of the node, by method and gRPC code.", ConstLabels: labels}, []string{"method", "code"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: "agent_request_duration_seconds",
+			Help: "Time from the node's request to its answer.", Buckets: latencyBuckets, ConstLabels: labels}, []string{"method"}),
+	}
+	m.registry.MustRegister(m.requests, m.duration)
+	return m
+}
+
+func (m *agentMetrics) observe(method string, err error, elapsed time.Duration) {
+	m.requests.WithLabelValues(method, status.Code(err).String()).Inc()
+	m.duration.WithLabelValues(method).Observe(elapsed.Seconds())
+}
+
+// serveMetrics serves /metrics, /livez and /readyz until ctx ends. An address that cannot be bound is reported and
+// nothing more: looking at a signer must not stop it.
+func serveMetrics(ctx context.Context, address string, r *prometheus.Registry, ready func() error, logger zerolog.Logger) error {
+	if address == "" {
+		return nil
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		logger.Error().Err(err).Str("address", address).Msg("metrics are off")
+		return nil
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() { server.Close() })
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		logger.Error().Err(err).Msg("metrics are off")
+	}
+	return nil
+}
