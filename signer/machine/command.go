@@ -174,9 +174,9 @@ func decodeChange(m *cosignerv1.Command) (Command, error) {
 		a := c.Activate
 		return Activate{Node: a.Node, Epoch: a.Epoch, Reason: a.Reason, At: m.At}, nil
 	case *cosignerv1.Command_SetMode:
-		mode := failover.Mode(c.SetMode.Mode)
-		if mode != failover.Hot && mode != failover.Fenced {
-			return nil, fmt.Errorf("mode %d is unknown", c.SetMode.Mode)
+		mode, err := modeFromProto(c.SetMode.Mode)
+		if err != nil {
+			return nil, err
 		}
 		return SetMode{Mode: mode, Epoch: c.SetMode.Epoch, Reason: c.SetMode.Reason, At: m.At}, nil
 	case *cosignerv1.Command_Suspend:
@@ -230,4 +230,15 @@ func markToProto(m watermark.Mark) *cosignerv1.Mark {
 
 func markFromProto(m *cosignerv1.Mark) watermark.Mark {
 	return watermark.Mark{Era: m.GetEra(), Height: m.GetHeight()}
+}
+
+// modeFromProto compares before it converts: a failover.Mode is narrower, and 257 would become Hot.
+func modeFromProto(m cosignerv1.Mode) (failover.Mode, error) {
+	switch m {
+	case cosignerv1.Mode_MODE_HOT:
+		return failover.Hot, nil
+	case cosignerv1.Mode_MODE_FENCED:
+		return failover.Fenced, nil
+	}
+	return 0, fmt.Errorf("mode %d is unknown", m)
 }

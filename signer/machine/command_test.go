@@ -103,7 +103,7 @@ func TestDecodeIsStrict(t *testing.T) {
 		{"floor without a mark", machine.SetFloor{}, func(m *cosignerv1.Command) { m.GetSetFloor().Floor = nil }},
 		{"no mode", machine.SetMode{Mode: failover.Hot}, func(m *cosignerv1.Command) { m.GetSetMode().Mode = 0 }},
 		{"unknown mode", machine.SetMode{Mode: failover.Hot}, func(m *cosignerv1.Command) { m.GetSetMode().Mode = 3 }},
-		{"mode of 256 and a hot one", machine.SetMode{Mode: failover.Hot}, func(m *cosignerv1.Command) { m.GetSetMode().Mode = 257 }},
+		{"mode that looks like hot in 8 bits", machine.SetMode{Mode: failover.Hot}, func(m *cosignerv1.Command) { m.GetSetMode().Mode = 257 }},
 		{"66 bytes of point", machine.Register{}, func(m *cosignerv1.Command) { m.GetRegister().TlsPoint = make([]byte, 66) }},
 		{"68 bytes of point", machine.Register{}, func(m *cosignerv1.Command) { m.GetRegister().TlsPoint = make([]byte, 68) }},
 	}

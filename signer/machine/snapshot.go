@@ -91,9 +91,9 @@ func (s *State) restore(h *cosignerv1.SnapshotHeader, in *bufio.Reader) error {
 	if h.Pruned == nil || h.Floor == nil || h.Newest == nil || h.Eras == nil || h.Heights == nil {
 		return errors.New("the header lacks a mark")
 	}
-	mode := failover.Mode(h.Mode)
-	if mode != failover.Hot && mode != failover.Fenced {
-		return fmt.Errorf("mode %d is unknown", h.Mode)
+	mode, err := modeFromProto(h.Mode)
+	if err != nil {
+		return err
 	}
 	if !slices.IsSorted(h.Suspended) {
 		return errors.New("the suspended nodes are not sorted")

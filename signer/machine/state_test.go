@@ -224,7 +224,7 @@ func TestCloneStands(t *testing.T) {
 	was, copied, roles := snapshot(t, s), s.Clone(), s.Roles()
 	for _, c := range []machine.Command{
 		vote("a", 14, true), final("b", 1<<63-1, 7), machine.SetFloor{Floor: watermark.Mark{Era: 99, Height: math.MaxUint64}},
-		machine.Suspend{Node: "x", Epoch: 5}, machine.Suspend{Node: "n", Suspended: true, Epoch: 6},
+		machine.Suspend{Node: "x", Epoch: roles.Epoch}, machine.Suspend{Node: "n", Suspended: true, Epoch: roles.Epoch + 1},
 		machine.Register{Node: "b", Point: casper.TLSPoint{3, 3}, At: 1e9},
 	} {
 		before := snapshot(t, s)

@@ -1,0 +1,186 @@
+package signer
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"casper-cosigner/cluster"
+	"casper-cosigner/cluster/clustertest"
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/machine"
+	"casper-cosigner/signer/watermark"
+)
+
+// fakeLog is a log of one copy. It can lose its leadership, and fail after it has stored.
+type fakeLog struct {
+	mu          sync.Mutex
+	state       *machine.State
+	follower    bool
+	loseAnswers bool // apply, then fail
+	refuse      bool // fail without applying
+	at          time.Time
+	applied     []machine.Command
+	before      func() // called before a command is applied, without the lock
+}
+
+func newFakeLog(first watermark.Mark) *fakeLog {
+	l := &fakeLog{state: machine.New(), at: time.Now()}
+	l.state.Apply(machine.Genesis{First: first, Active: "node-a", At: time.Now().UnixMilli()})
+	return l
+}
+
+func (l *fakeLog) View(f func(*machine.State)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f(l.state)
+}
+
+func (l *fakeLog) Apply(ctx context.Context, c machine.Command) (machine.Result, error) {
+	if l.before != nil {
+		l.before()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.refuse {
+		return machine.Result{}, errors.New("the log is full")
+	}
+	b, err := machine.Encode(c)
+	if err != nil {
+		return machine.Result{}, err
+	}
+	if c, err = machine.Decode(b); err != nil {
+		return machine.Result{}, err
+	}
+	before := l.state.Table().Newest()
+	result := l.state.Apply(c)
+	if l.state.Table().Newest() != before {
+		l.at = time.Now()
+	}
+	l.applied = append(l.applied, c)
+	if l.loseAnswers {
+		return machine.Result{}, errors.New("leadership lost")
+	}
+	return result, nil
+}
+
+func (l *fakeLog) Leader() Leadership {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Leadership{Name: "cosigner-1", Term: 1, Self: !l.follower}
+}
+
+func (l *fakeLog) AdvancedAt() (era, height time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.at, l.at
+}
+
+func (l *fakeLog) claims() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.applied)
+}
+
+// fakeQuorum signs with the whole key, and only what the log holds.
+type fakeQuorum struct {
+	t   testing.TB
+	log *fakeLog
+	key ed25519.PrivateKey
+
+	mu      sync.Mutex
+	fail    error
+	signed  map[casper.Slot]map[casper.Hash]bool
+	rounds  int
+	blocked chan struct{} // closed to let Sign go on
+}
+
+func (q *fakeQuorum) Ready() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.fail
+}
+
+func (q *fakeQuorum) Sign(ctx context.Context, _ uint64, c watermark.Claim) (casper.Signature, error) {
+	if q.blocked != nil {
+		select {
+		case <-q.blocked:
+		case <-ctx.Done():
+			return casper.Signature{}, ctx.Err()
+		}
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.fail != nil {
+		return casper.Signature{}, q.fail
+	}
+	q.rounds++
+	if slot, ok := casper.SlotOf(c.Message); ok {
+		q.log.View(func(m *machine.State) {
+			if held, ok := m.Table().Lookup(slot); !ok || held.Message != c.Message {
+				q.t.Errorf("asked to sign %v for %v, which the log does not hold", c.Message, slot)
+			}
+		})
+		if q.signed[slot] == nil {
+			q.signed[slot] = map[casper.Hash]bool{}
+		}
+		q.signed[slot][casper.Digest(c.Message)] = true
+		if len(q.signed[slot]) > 1 {
+			q.t.Errorf("two values were signed for %v", slot)
+		}
+	}
+	return casper.Signature(ed25519.Sign(q.key, c.Message.SignBytes())), nil
+}
+
+// rig is a Signer on fakes.
+type rig struct {
+	*Signer
+	t       *testing.T
+	cluster *clustertest.Cluster
+	log     *fakeLog
+	quorum  *fakeQuorum
+	handed  int // hand-overs
+	spread  int
+	steady  bool
+}
+
+func newRig(t *testing.T, edit func(*cluster.File)) *rig {
+	t.Helper()
+	public, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, steady: true, log: newFakeLog(watermark.Mark{Era: 10, Height: 1000})}
+	r.cluster = clustertest.New(t, casper.PublicKey(public), edit)
+	r.quorum = &fakeQuorum{t: t, log: r.log, key: key, signed: map[casper.Slot]map[casper.Hash]bool{}}
+	r.Signer = New(Config{
+		Cluster: r.cluster.File, Log: r.log, Quorum: r.quorum,
+		Spread:   func(casper.Hash, casper.Signature) { r.spread++ },
+		HandOver: func() { r.handed++ },
+		Observe:  func(Event) {},
+		Steady:   func() bool { return r.steady },
+		Now:      time.Now,
+	})
+	return r
+}
+
+func (r *rig) ask(ctx context.Context, node string, m casper.Message) (Answer, error) {
+	r.t.Helper()
+	return r.Sign(ctx, watermark.Claim{Message: m, Node: node, Signature: r.cluster.Request(r.t, node, m)})
+}
+
+func echo(era uint64, round uint32, value byte) casper.Echo {
+	return casper.Echo{Round: casper.Round{Era: era, ID: round, Validator: 1, KeyBlock: casper.Hash{byte(era)}},
+		Proposal: casper.Hash{value}}
+}
+
+func vote(era uint64, round uint32, value bool) casper.Vote {
+	return casper.Vote{Round: casper.Round{Era: era, ID: round, Validator: 1, KeyBlock: casper.Hash{byte(era)}}, Value: value}
+}
+
+func block(height uint64, value byte) casper.Finality {
+	return casper.Finality{Block: casper.Hash{value}, Height: height, Era: 10, ChainName: casper.ChainNameHash(clustertest.Chain)}
+}

@@ -1,0 +1,150 @@
+package handshake_test
+
+import (
+	"slices"
+	"testing"
+
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/handshake"
+)
+
+// registered is a registration as All yields it.
+type registered struct {
+	node string
+	handshake.Registration
+}
+
+func point(n byte) casper.TLSPoint { return casper.TLSPoint{2, n} }
+
+func all(p *handshake.Points) []registered {
+	var list []registered
+	for node, r := range p.All() {
+		list = append(list, registered{node, r})
+	}
+	return list
+}
+
+func TestRegister(t *testing.T) {
+	type step struct {
+		node  string
+		point byte
+		at    int64
+		want  handshake.Outcome
+	}
+	tests := []struct {
+		name  string
+		steps []step
+		left  []registered
+	}{
+		{"first at time 0", []step{{"a", 1, 0, handshake.Registered}}, []registered{{"a", handshake.Registration{Point: point(1)}}}},
+		{"a minute apart", []step{
+			{"a", 1, 1000, handshake.Registered},
+			{"a", 2, 1000, handshake.TooSoon},
+			{"a", 2, 60999, handshake.TooSoon},
+			{"a", 2, 61000, handshake.Registered},
+			{"a", 3, 61001, handshake.TooSoon},
+		}, []registered{{"a", handshake.Registration{Point: point(1), At: 1000}}, {"a", handshake.Registration{Point: point(2), At: 61000}}}},
+		{"the third drops the first", []step{
+			{"a", 1, 1000, handshake.Registered},
+			{"a", 2, 101000, handshake.Registered},
+			{"a", 3, 201000, handshake.Registered},
+			{"b", 1, 201000, handshake.Registered}, // free again
+			{"a", 1, 301000, handshake.Taken},
+		}, []registered{
+			{"a", handshake.Registration{Point: point(2), At: 101000}}, {"a", handshake.Registration{Point: point(3), At: 201000}},
+			{"b", handshake.Registration{Point: point(1), At: 201000}}}},
+		{"once more changes nothing", []step{
+			{"a", 1, 1000, handshake.Registered},
+			{"a", 1, 2000, handshake.Registered}, // too soon for another
+			{"a", 2, 61000, handshake.Registered},
+			{"a", 1, 62000, handshake.Registered},
+			{"a", 1, 500000, handshake.Registered},
+			{"a", 3, 600000, handshake.Registered}, // drops 1, which is the older one still
+		}, []registered{{"a", handshake.Registration{Point: point(2), At: 61000}}, {"a", handshake.Registration{Point: point(3), At: 600000}}}},
+		{"another node's point", []step{
+			{"a", 1, 1000, handshake.Registered},
+			{"b", 1, 1000, handshake.Taken},
+			{"b", 1, 1 << 62, handshake.Taken},
+			{"b", 2, 1000, handshake.Registered}, // a refused one starts no minute
+			{"a", 2, 500000, handshake.Taken},
+		}, []registered{{"a", handshake.Registration{Point: point(1), At: 1000}}, {"b", handshake.Registration{Point: point(2), At: 1000}}}},
+		{"another node's older point", []step{
+			{"a", 1, 0, handshake.Registered},
+			{"a", 2, 100000, handshake.Registered},
+			{"b", 1, 200000, handshake.Taken},
+		}, []registered{{"a", handshake.Registration{Point: point(1)}}, {"a", handshake.Registration{Point: point(2), At: 100000}}}},
+		{"clock set back", []step{
+			{"a", 1, 5000000, handshake.Registered},
+			{"a", 2, 1400000, handshake.Registered}, // an hour back locks nobody out
+			{"a", 3, 1459999, handshake.TooSoon},
+			{"a", 3, 1460000, handshake.Registered},
+		}, []registered{{"a", handshake.Registration{Point: point(2), At: 1400000}}, {"a", handshake.Registration{Point: point(3), At: 1460000}}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var p handshake.Points
+			for i, s := range tt.steps {
+				if got := p.Register(s.node, point(s.point), s.at); got != s.want {
+					t.Errorf("step %d, %+v: outcome %d", i, s, got)
+				}
+				if has := p.Has(s.node, point(s.point)); has != (s.want == handshake.Registered) {
+					t.Errorf("step %d, %+v: has it: %v", i, s, has)
+				}
+			}
+			if got := all(&p); !slices.Equal(got, tt.left) {
+				t.Errorf("left %v, want %v", got, tt.left)
+			}
+			var again handshake.Points
+			for node, r := range p.All() {
+				again.Restore(node, r)
+			}
+			if got := all(&again); !slices.Equal(got, tt.left) {
+				t.Errorf("restored %v, want %v", got, tt.left)
+			}
+		})
+	}
+}
+
+func TestEmpty(t *testing.T) {
+	var p handshake.Points
+	c := p.Clone()
+	if p.Has("a", point(1)) || c.Has("", casper.TLSPoint{}) || len(all(&p)) > 0 {
+		t.Error("something is registered")
+	}
+	c.Register("a", point(1), 0)
+	if p.Has("a", point(1)) {
+		t.Error("a clone's registration shows in the original")
+	}
+}
+
+func TestCloneStands(t *testing.T) {
+	var p handshake.Points
+	p.Register("a", point(1), 0)
+	for n := range byte(6) {
+		was, c := all(&p), p.Clone()
+		if r := p.Register("a", point(10+n), int64(n+1)*100000); r != handshake.Registered {
+			t.Fatal(r)
+		}
+		p.Register(string('b'+n), point(20+n), 0)
+		if !slices.Equal(all(&c), was) {
+			t.Fatalf("the clone of %v became %v", was, all(&c))
+		}
+		then := all(&p)
+		c.Register("a", point(30+n), 1<<40)
+		if !slices.Equal(all(&p), then) {
+			t.Fatalf("%v became %v by its clone", then, all(&p))
+		}
+	}
+}
+
+func TestAllStopsWhenTold(t *testing.T) {
+	var p handshake.Points
+	p.Register("b", point(2), 0)
+	p.Register("a", point(1), 0)
+	for node := range p.All() {
+		if node != "a" {
+			t.Errorf("%s comes first", node)
+		}
+		break
+	}
+}

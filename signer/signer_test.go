@@ -1,0 +1,353 @@
+package signer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/failover"
+	"casper-cosigner/signer/machine"
+	"casper-cosigner/signer/watermark"
+)
+
+func wantReason(t *testing.T, err error, want cosignerv1.RefusalReason) {
+	t.Helper()
+	var r *Refusal
+	if !errors.As(err, &r) || r.Reason != want {
+		t.Errorf("got %v, want refusal %v", err, want)
+	}
+}
+
+func (r *rig) mustSign(node string, m casper.Message) {
+	r.t.Helper()
+	a, err := r.ask(r.t.Context(), node, m)
+	if err != nil || a.Message != m {
+		r.t.Fatalf("%s asked for %v: got %v, %v", node, m, a, err)
+	}
+	if !r.cluster.File.Validator.Verify(m, a.Signature) {
+		r.t.Fatalf("%s asked for %v: the signature is not valid", node, m)
+	}
+}
+
+// TestBound: whoever asks for a bound slot, with whatever value, gets the held value with a valid signature.
+func TestBound(t *testing.T) {
+	r := newRig(t, nil)
+	for _, pair := range [][2]casper.Message{
+		{echo(10, 0, 1), echo(10, 0, 2)},
+		{vote(10, 0, true), vote(10, 0, false)},
+		{block(1000, 1), block(1000, 2)},
+	} {
+		r.mustSign("node-a", pair[0])
+		r.mustSign("node-b", pair[0])
+		for _, node := range []string{"node-a", "node-b"} {
+			a, err := r.ask(t.Context(), node, pair[1])
+			if err != nil || a.Message != pair[0] || !r.cluster.File.Validator.Verify(pair[0], a.Signature) {
+				t.Errorf("%s asked for %v: got %v, %v; want the held %v, signed", node, pair[1], a, err, pair[0])
+			}
+		}
+	}
+	if r.quorum.rounds != 3 {
+		t.Errorf("%d rounds of shares for 3 slots: kept signatures were not used", r.quorum.rounds)
+	}
+}
+
+// TestOtherNodeFinishes: the leader dies, or cannot tell, right after a claim; then only the other node asks, with the
+// other value.
+func TestOtherNodeFinishes(t *testing.T) {
+	r := newRig(t, nil)
+	r.log.loseAnswers = true
+	if _, err := r.ask(t.Context(), "node-a", echo(10, 3, 1)); !errors.Is(err, ErrUnavailable) {
+		t.Fatalf("got %v, want unavailable: whether the slot is bound is not known", err)
+	}
+	r.log.loseAnswers = false
+	a, err := r.ask(t.Context(), "node-b", echo(10, 3, 2))
+	if err != nil || a.Message != casper.Message(echo(10, 3, 1)) {
+		t.Fatalf("got %v, %v; want what node-a's claim bound", a, err)
+	}
+}
+
+// TestHeldComesBeforePolicy: a slot that is bound is finished in fenced mode, for a standby, and when the node that
+// bound it has been suspended since.
+func TestHeldComesBeforePolicy(t *testing.T) {
+	r := newRig(t, nil)
+	r.mustSign("node-a", echo(10, 0, 1))
+	r.quorum.rounds, r.kept = 0, newKept()
+	apply := func(c machine.Command) {
+		t.Helper()
+		if res, err := r.log.Apply(t.Context(), c); err != nil || res.Outcome != machine.Done {
+			t.Fatal(res, err)
+		}
+	}
+	apply(machine.SetMode{Mode: failover.Fenced, Epoch: 0})
+	apply(machine.Suspend{Node: "node-a", Suspended: true, Epoch: 1})
+	a, err := r.ask(t.Context(), "node-b", echo(10, 0, 2))
+	if err != nil || a.Message != casper.Message(echo(10, 0, 1)) {
+		t.Fatalf("got %v, %v; want the held echo", a, err)
+	}
+	_, err = r.ask(t.Context(), "node-b", echo(10, 1, 2))
+	wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_NOT_ACTIVE)
+	r.mustSign("node-b", block(1000, 1)) // finality goes to all
+	_, err = r.ask(t.Context(), "node-a", block(1001, 1))
+	wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_SUSPENDED)
+}
+
+func TestRefusals(t *testing.T) {
+	r := newRig(t, nil)
+	otherChain := block(1000, 1)
+	otherChain.ChainName = casper.ChainNameHash("casper")
+	r.mustSign("node-a", echo(10, 0, 1))
+	second := echo(10, 5, 1)
+	second.Chainspec[0] = 9
+	for _, c := range []struct {
+		name string
+		m    casper.Message
+		want cosignerv1.RefusalReason
+	}{
+		{"era below the first", echo(9, 0, 1), cosignerv1.RefusalReason_REFUSAL_REASON_BELOW_FLOOR},
+		{"height below the first", block(999, 1), cosignerv1.RefusalReason_REFUSAL_REASON_BELOW_FLOOR},
+		{"three eras ahead", echo(13, 0, 1), cosignerv1.RefusalReason_REFUSAL_REASON_TOO_FAR_AHEAD},
+		{"era 2^63", echo(1<<63, 0, 1), cosignerv1.RefusalReason_REFUSAL_REASON_TOO_FAR_AHEAD},
+		{"height 2^64-1", block(1<<64-1, 1), cosignerv1.RefusalReason_REFUSAL_REASON_TOO_FAR_AHEAD},
+		{"round 7200", echo(10, 7200, 1), cosignerv1.RefusalReason_REFUSAL_REASON_UNSUPPORTED},
+		{"second instance of an era", second, cosignerv1.RefusalReason_REFUSAL_REASON_OTHER_INSTANCE},
+		{"other chain", otherChain, cosignerv1.RefusalReason_REFUSAL_REASON_UNSUPPORTED},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := r.ask(t.Context(), "node-a", c.m)
+			wantReason(t, err, c.want)
+		})
+	}
+	t.Run("signed by another node", func(t *testing.T) {
+		m := echo(10, 6, 1)
+		_, err := r.Sign(t.Context(), watermark.Claim{Message: m, Node: "node-a", Signature: r.cluster.Request(t, "node-b", m)})
+		wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE)
+	})
+	t.Run("signature of another message", func(t *testing.T) {
+		_, err := r.Sign(t.Context(), watermark.Claim{Message: echo(10, 6, 1), Node: "node-a",
+			Signature: r.cluster.Request(t, "node-a", echo(10, 6, 2))})
+		wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE)
+	})
+	if n := r.log.claims(); n > 3 { // the echo of era 10, and what only the state machine refuses
+		t.Errorf("%d commands reached the log; the leader must refuse before it proposes", n)
+	}
+}
+
+// TestGivenUp: a request whose asker has given up, or that was found after a pause, binds nothing.
+func TestGivenUp(t *testing.T) {
+	r := newRig(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.ask(ctx, "node-a", echo(10, 0, 1)); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("got %v, want unavailable", err)
+	}
+	r.steady = false
+	if _, err := r.ask(t.Context(), "node-a", echo(10, 0, 1)); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("got %v, want unavailable", err)
+	}
+	r.steady = true
+	r.quorum.fail = errors.New("too few cosigners")
+	if _, err := r.ask(t.Context(), "node-a", echo(10, 0, 1)); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("got %v, want unavailable", err)
+	}
+	if n := r.log.claims(); n != 0 {
+		t.Errorf("%d claims reached the log", n)
+	}
+}
+
+// TestFinishOutlivesAsker: once claimed, a slot is finished although its asker is gone, and both nodes share one round.
+func TestFinishOutlivesAsker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.quorum.blocked = make(chan struct{})
+		ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
+		defer cancel()
+		if _, err := r.ask(ctx, "node-a", echo(10, 0, 1)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("got %v, want deadline exceeded", err)
+		}
+		close(r.quorum.blocked)
+		synctest.Wait()
+		a, err := r.ask(t.Context(), "node-b", echo(10, 0, 2))
+		if err != nil || a.Message != casper.Message(echo(10, 0, 1)) || r.quorum.rounds != 1 {
+			t.Errorf("got %v, %v after %d rounds; want the held echo after one", a, err, r.quorum.rounds)
+		}
+	})
+}
+
+// TestPreferenceWaits: while the active node is well, a standby's claim of a free slot waits for it.
+func TestPreferenceWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.mustSign("node-a", echo(10, 0, 1))
+		var standby sync.WaitGroup
+		standby.Go(func() {
+			a, err := r.ask(t.Context(), "node-b", echo(10, 1, 2))
+			if err != nil || a.Message != casper.Message(echo(10, 1, 1)) {
+				t.Errorf("got %v, %v; want the active node's echo", a, err)
+			}
+		})
+		synctest.Wait()
+		time.Sleep(50 * time.Millisecond)
+		r.mustSign("node-a", echo(10, 1, 1))
+		standby.Wait()
+
+		start := time.Now()
+		r.mustSign("node-b", echo(10, 2, 2)) // the active one does not come
+		if waited := time.Since(start); waited != 100*time.Millisecond {
+			t.Errorf("waited %v for the active node, want its grace of 100ms", waited)
+		}
+		time.Sleep(17 * time.Second) // two round lengths and a bit: it is silent
+		start = time.Now()
+		r.mustSign("node-b", echo(10, 3, 2))
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("waited %v for a silent node", waited)
+		}
+	})
+}
+
+// TestFlood: a hostile standby that claims every round ahead gets none while the active node is well, and the active
+// node loses none.
+func TestFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		for round := range uint32(50) {
+			r.mustSign("node-a", echo(10, round, 1))
+			for ahead := uint32(2); ahead < 40; ahead++ {
+				_, err := r.ask(t.Context(), "node-b", echo(10, round+ahead, 66))
+				wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED)
+			}
+			_, err := r.ask(t.Context(), "node-b", block(1000+64, 66))
+			if round > 0 {
+				wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED)
+			}
+			r.mustSign("node-a", block(1000+uint64(round), 1))
+			time.Sleep(8 * time.Second)
+		}
+	})
+}
+
+// TestRace: two values for one slot at the same instant from both nodes; both get the same one.
+func TestRace(t *testing.T) {
+	r := newRig(t, nil)
+	for round := range uint32(200) {
+		var got [2]Answer
+		var wait sync.WaitGroup
+		for i, node := range []string{"node-a", "node-b"} {
+			wait.Go(func() {
+				var err error
+				if got[i], err = r.ask(t.Context(), node, echo(10, round, byte(i))); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+		if got[0].Message != got[1].Message {
+			t.Fatalf("round %d: two values were answered: %v and %v", round, got[0].Message, got[1].Message)
+		}
+	}
+}
+
+// TestHandOver: a leader that cannot sign for a second while asked hands over; one success in between resets it.
+func TestHandOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.quorum.fail = errors.New("too few cosigners")
+		ask := func() { _, _ = r.ask(t.Context(), "node-a", echo(10, 0, 1)) }
+		ask()
+		time.Sleep(900 * time.Millisecond)
+		ask()
+		if r.handed != 0 {
+			t.Error("handed over before a second was up")
+		}
+		time.Sleep(100 * time.Millisecond)
+		ask()
+		if r.handed != 1 {
+			t.Errorf("%d hand-overs after a second, want 1", r.handed)
+		}
+	})
+}
+
+// TestHandshake: certificates are signed for a registered TLS point only, and at a bounded rate.
+func TestHandshake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		points := testPoints(t)
+		h := casper.Handshake{Random: [12]byte{1}, Our: points[0], Their: points[1]}
+		_, err := r.ask(t.Context(), "node-a", h)
+		wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_TLS_POINT)
+		register := func(node string, p casper.TLSPoint) error {
+			return r.Register(t.Context(), node, p, r.cluster.File.SignRegistration(r.cluster.Keys[node], node, p))
+		}
+		if err := register("node-a", points[0]); err != nil {
+			t.Fatal(err)
+		}
+		r.mustSign("node-a", h)
+		_, err = r.ask(t.Context(), "node-b", h)
+		wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_TLS_POINT)
+		wantReason(t, register("node-b", points[0]), cosignerv1.RefusalReason_REFUSAL_REASON_TLS_POINT)
+		wantReason(t, register("node-a", points[1]), cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY)
+		err = r.Register(t.Context(), "node-a", points[1], r.cluster.File.SignRegistration(r.cluster.Keys["node-b"], "node-b", points[1]))
+		wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE)
+		for i := range 2 * handshakeBurst {
+			h.Random[1], h.Random[2] = byte(i), byte(i>>8)
+			if _, err = r.ask(t.Context(), "node-a", h); err != nil {
+				break
+			}
+		}
+		wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY)
+	})
+}
+
+// TestFollower: only a leader answers.
+func TestFollower(t *testing.T) {
+	r := newRig(t, nil)
+	r.log.follower = true
+	if _, err := r.ask(t.Context(), "node-a", echo(10, 0, 1)); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("got %v, want unavailable", err)
+	}
+}
+
+// TestKept: another cosigner's word for a signature is checked before it is passed on.
+func TestKept(t *testing.T) {
+	r := newRig(t, nil)
+	r.mustSign("node-a", echo(10, 0, 1))
+	digest := casper.Digest(echo(10, 0, 1))
+	r.kept = newKept()
+	r.Keep(digest, casper.Signature{1})
+	r.mustSign("node-b", echo(10, 0, 1))
+	for i := range keptSignatures + 10 {
+		r.kept.put(casper.Hash{1, byte(i), byte(i >> 8), byte(i >> 16)}, casper.Signature{})
+	}
+	if n := len(r.kept.byDigest); n != keptSignatures {
+		t.Errorf("%d signatures are kept, want %d", n, keptSignatures)
+	}
+}
+
+// TestWalk: a hostile node that is the only one to ask cannot move the marks faster than four times the chain.
+func TestWalk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		start, era := time.Now(), uint64(10)
+		for time.Since(start) < 6*time.Hour {
+			if _, err := r.ask(t.Context(), "node-b", echo(era+1, 0, 1)); err == nil {
+				era++
+			} else {
+				wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_TOO_FAR_AHEAD)
+				time.Sleep(time.Minute)
+			}
+		}
+		if walked := era - 10; walked > 2+4*3 {
+			t.Errorf("walked %d eras in the time of 3", walked)
+		}
+	})
+}
+
+func ExampleRefusal() {
+	fmt.Println(refuseOutcome(machine.TooSoon))
+	// Output: refused, REFUSAL_REASON_TOO_MANY: this node registered another TLS key less than a minute ago; wait and try again
+}
