@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	beat   = 20 * time.Millisecond  // between looks at the clock
+	every  = 20 * time.Millisecond  // between looks at the clock
 	missed = 150 * time.Millisecond // a gap of this length is a pause; less than a node's deadline of 250 ms
 	settle = 100 * time.Millisecond // after a pause, to read what piled up
 )
@@ -29,21 +29,26 @@ func New() *Pulse { return &Pulse{start: time.Now()} }
 
 // Run beats until ctx ends.
 func (p *Pulse) Run(ctx context.Context) {
-	tick := time.NewTicker(beat)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	p.last.Store(int64(time.Since(p.start)))
 	for {
 		select {
 		case <-tick.C:
-			now := time.Since(p.start)
-			if now-time.Duration(p.last.Load()) > missed {
-				p.quiet.Store(int64(now + settle))
-			}
-			p.last.Store(int64(now))
+			p.beat()
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// beat notes that the process runs, and whether it did not for a while.
+func (p *Pulse) beat() {
+	now := time.Since(p.start)
+	if now-time.Duration(p.last.Load()) > missed {
+		p.quiet.Store(int64(now + settle))
+	}
+	p.last.Store(int64(now))
 }
 
 // Steady reports whether the process has been running without a pause for a while.

@@ -1,6 +1,7 @@
 package machine_test
 
 import (
+	"crypto/elliptic"
 	"strings"
 	"testing"
 
@@ -73,13 +74,27 @@ func TestEncodeRefuses(t *testing.T) {
 	}
 }
 
+// wellFormedHandshake returns the encoding of a message that may be signed but has no slot.
+func wellFormedHandshake(t *testing.T) []byte {
+	curve := elliptic.P521()
+	var h casper.Handshake
+	copy(h.Our[:], elliptic.MarshalCompressed(curve, curve.Params().Gx, curve.Params().Gy))
+	h.Their = h.Our
+	h.Their[0] ^= 1 // the other point of the same x
+	b, err := h.AppendBinary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 // TestDecodeIsStrict edits a good entry in one place.
 func TestDecodeIsStrict(t *testing.T) {
 	claim := func(edit func(*cosignerv1.ClaimCommand)) func(*cosignerv1.Command) {
 		return func(m *cosignerv1.Command) { edit(m.GetClaim()) }
 	}
 	unknown := protowire.AppendVarint(protowire.AppendTag(nil, 99, protowire.VarintType), 1)
-	handshake := append([]byte{1, byte(casper.KindHandshake)}, make([]byte, 12+67+67)...)
+	handshake := wellFormedHandshake(t)
 	tests := []struct {
 		name string
 		from machine.Command

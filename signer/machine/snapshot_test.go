@@ -3,6 +3,8 @@ package machine_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protodelim"
@@ -243,6 +245,18 @@ func TestSnapshotIsStrict(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// TestSnapshotOfNewerProgram: the error names both versions, since the way out is to run the newer one.
+func TestSnapshotOfNewerProgram(t *testing.T) {
+	var b bytes.Buffer
+	if _, err := protodelim.MarshalTo(&b, &cosignerv1.SnapshotHeader{Version: machine.Version + 1}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := machine.ReadState(&b)
+	if want := fmt.Sprintf("version %d, this program knows %d", machine.Version+1, machine.Version); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %q in it", err, want)
 	}
 }
 

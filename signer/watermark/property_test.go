@@ -204,3 +204,42 @@ func TestCloneStands(t *testing.T) {
 		}
 	})
 }
+
+// TestCloneSharesNoEra: original and clone each go on with a fourth voice, a node's first use and a new round of one era,
+// and neither learns of the other's.
+func TestCloneSharesNoEra(t *testing.T) {
+	vote := func(node string, instance uint16, round uint32) asked {
+		return asked{node: node, kind: casper.KindVote, era: 3, instance: instance, round: round, value: 1}
+	}
+	original := watermark.New(watermark.Mark{})
+	for i, node := range []string{"a", "b", "c"} {
+		original.Claim(vote(node, uint16(i), 5).claim())
+	}
+	copied := original.Clone()
+	for _, step := range []struct {
+		table    *watermark.Table
+		instance uint16
+		round    uint32
+	}{{original, 10, 6}, {copied, 11, 7}} {
+		if _, outcome := step.table.Claim(vote("d", step.instance, step.round).claim()); outcome != watermark.Claimed {
+			t.Errorf("instance %d: %v", step.instance, outcome)
+		}
+		if round, _ := step.table.NewestRound(); round != step.round {
+			t.Errorf("newest round %d, want %d", round, step.round)
+		}
+	}
+	for table, want := range map[*watermark.Table]asked{original: vote("d", 10, 6), copied: vote("d", 11, 7)} {
+		checkSound(t, table)
+		if held, ok := table.Lookup(slotOf(want)); !ok || held != want.claim() || table.Len() != 4 {
+			t.Errorf("%v, %v of %d slots; want %v", held, ok, table.Len(), want)
+		}
+	}
+	if _, outcome := original.Claim(vote("a", 0, 2).claim()); outcome != watermark.Claimed {
+		t.Fatal(outcome)
+	}
+	late := copied.Clone()
+	late.Claim(vote("a", 0, 1).claim())
+	if round, _ := late.NewestRound(); round != 7 {
+		t.Errorf("an early round of a copied era made %d the newest", round)
+	}
+}

@@ -1,0 +1,25 @@
+# The image of casper-cosigner: one static binary, no shell, no root.
+# Base images are pinned by tag, not by digest: a release that needs the very same bytes must add the digest here.
+
+FROM golang:1.26.8-bookworm AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+ARG VERSION=unknown
+RUN make build VERSION="$VERSION" && mkdir -m 0700 /state
+
+FROM scratch
+COPY --from=build /src/bin/casper-cosigner /casper-cosigner
+# The state directory belongs to the user of the process. Mount a volume on it that outlives the container, and never
+# restore or copy it: a cosigner that comes back with older state is refused by the others.
+COPY --from=build --chown=65532:65532 /state /var/lib/casper-cosigner
+VOLUME ["/var/lib/casper-cosigner"]
+USER 65532:65532
+# Exit code 0 is healthy; degraded and no quorum are not. Nothing restarts a container for it by default, and nothing
+# should: a restart does not heal another cosigner.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["/casper-cosigner", "status"]
+# SIGTERM hands leadership over before the process ends.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/casper-cosigner"]
+CMD ["cosigner", "run"]

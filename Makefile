@@ -1,0 +1,94 @@
+# CONTRIBUTING.md says what each target is for.
+
+GO      ?= go
+PYTHON  ?= python3
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+# How long each fuzz target runs.
+FUZZTIME ?= 10s
+# More flags for the test run, for example -run or -count.
+TESTFLAGS ?=
+
+# Each tool has a modfile of its own, because their requirements contradict each other.
+BUF          := $(GO) tool -modfile=tools/buf/go.mod buf
+GOLANGCILINT := $(GO) tool -modfile=tools/lint/go.mod golangci-lint
+
+# The same source gives the same bytes: no paths, no symbols, the version only by flag.
+STATIC := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+
+.PHONY: build
+build:
+	$(STATIC) -o bin/casper-cosigner ./cmd/casper-cosigner
+
+# The race detector needs cgo, and cgo a C compiler.
+.PHONY: test
+test:
+	@if command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
+		echo "race detector: on"; \
+		CGO_ENABLED=1 $(GO) test -race -timeout 5m $(TESTFLAGS) ./...; \
+	else \
+		echo "race detector: OFF, no C compiler found ($$($(GO) env CC))"; \
+		$(GO) test -timeout 5m $(TESTFLAGS) ./...; \
+	fi
+
+.PHONY: lint
+lint: vet fmt-check
+	$(GOLANGCILINT) run ./...
+
+.PHONY: vet
+vet:
+	$(GO) vet ./...
+
+.PHONY: fmt-check
+fmt-check:
+	@unformatted="$$(gofmt -l $$($(GO) list -f '{{.Dir}}' ./...))"; \
+	if [ -n "$$unformatted" ]; then echo "not formatted with gofmt:"; echo "$$unformatted"; exit 1; fi
+
+.PHONY: generate
+generate:
+	@./tools/generate.sh write "$(BUF)"
+
+.PHONY: check-generated
+check-generated:
+	@./tools/generate.sh check "$(BUF)"
+
+.PHONY: proto-check
+proto-check:
+	$(BUF) lint
+	$(BUF) breaking --against proto/baseline.binpb
+
+# Accepts the present API as the one that later changes must not break.
+.PHONY: proto-baseline
+proto-baseline:
+	$(BUF) build --exclude-source-info -o proto/baseline.binpb
+
+.PHONY: fuzz
+fuzz:
+	@GO="$(GO)" ./tools/fuzz.sh "$(FUZZTIME)"
+
+.PHONY: mutants
+mutants:
+	$(GO) run ./testnet/mutants
+
+.PHONY: demo
+demo: build
+	$(STATIC) -o bin/demo ./testnet/demo
+	bin/demo
+
+.PHONY: bench
+bench: build
+	$(STATIC) -o bin/bench ./testnet/bench
+	bin/bench
+
+bin/hadolint/bin/hadolint: tools/hadolint/requirements.txt
+	PIP_ROOT_USER_ACTION=ignore $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+		--upgrade --target bin/hadolint -r $<
+	@touch $@
+
+.PHONY: docker-lint
+docker-lint: bin/hadolint/bin/hadolint
+	bin/hadolint/bin/hadolint Dockerfile
+
+.PHONY: clean
+clean:
+	rm -rf bin

@@ -1,0 +1,190 @@
+package agent_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"casper-cosigner/agent"
+	"casper-cosigner/cluster/clustertest"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/wire"
+)
+
+// fake is a cosigner that answers as told.
+type fake struct {
+	name  string
+	asked int
+	last  *cosignerv1.SignRequest
+	err   error
+	hang  bool
+	knows string // who decided
+}
+
+func (f *fake) Sign(ctx context.Context, r *cosignerv1.SignRequest, _ ...grpc.CallOption) (*cosignerv1.SignResponse, error) {
+	f.asked++
+	f.last = r
+	if f.hang {
+		<-ctx.Done()
+		return nil, status.FromContextError(ctx.Err()).Err()
+	}
+	if f.err != nil {
+		return nil, f.err
+	}
+	return &cosignerv1.SignResponse{DecidedBy: f.knows,
+		Answer: &cosignerv1.SignResponse_Signed{Signed: &cosignerv1.Signed{Signature: make([]byte, 64)}}}, nil
+}
+
+func (f *fake) RegisterTLSPoint(context.Context, *cosignerv1.RegisterTLSPointRequest, ...grpc.CallOption) (*cosignerv1.RegisterTLSPointResponse, error) {
+	f.asked++
+	return &cosignerv1.RegisterTLSPointResponse{}, f.err
+}
+
+type rig struct {
+	*agent.Agent
+	cluster   *clustertest.Cluster
+	cosigners []*fake
+	steady    bool
+}
+
+func newRig(t *testing.T) *rig {
+	r := &rig{steady: true, cluster: clustertest.New(t, casper.PublicKey{1}, nil)}
+	c := agent.Config{Cluster: r.cluster.File, Name: "node-a", Key: r.cluster.Keys["node-a"],
+		Steady: func() bool { return r.steady }, Observe: func(string, error, time.Duration) {}}
+	for _, e := range r.cluster.File.Cosigners {
+		f := &fake{name: e.Name, knows: "cosigner-1"}
+		r.cosigners = append(r.cosigners, f)
+		c.Cosigners = append(c.Cosigners, agent.Cosigner{Name: e.Name, Client: f})
+	}
+	r.Agent = agent.New(c)
+	return r
+}
+
+func (r *rig) asked() (n [3]int) {
+	for i, c := range r.cosigners {
+		n[i] = c.asked
+		c.asked = 0
+	}
+	return n
+}
+
+var vote = casper.Vote{Round: casper.Round{Era: 3, ID: 4}, Value: true}
+
+// TestSignsRequest: what leaves is signed by the node's key, under the node's name, whatever the socket's client wrote.
+func TestSignsRequest(t *testing.T) {
+	r := newRig(t)
+	request := wire.Request(vote)
+	request.Node, request.Forwarded, request.RequestSignature = "node-b", true, []byte("forged")
+	if _, err := r.Sign(t.Context(), request); err != nil {
+		t.Fatal(err)
+	}
+	sent := r.cosigners[0].last
+	if sent.GetNode() != "node-a" || sent.GetForwarded() {
+		t.Errorf("sent for node %q, forwarded %v", sent.GetNode(), sent.GetForwarded())
+	}
+	if err := r.cluster.File.VerifyRequest("node-a", vote, [64]byte(sent.GetRequestSignature())); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestMalformed: what cannot be read is refused here and goes nowhere.
+func TestMalformed(t *testing.T) {
+	r := newRig(t)
+	short := wire.Request(vote)
+	short.GetZugVote().Round.ChainspecHash = []byte{1}
+	for _, request := range []*cosignerv1.SignRequest{{}, short} {
+		answer, err := r.Sign(t.Context(), request)
+		if err != nil || answer.GetRefused().GetReason() != cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED {
+			t.Errorf("got %v, %v", answer, err)
+		}
+	}
+	if n := r.asked(); n != [3]int{} {
+		t.Errorf("cosigners were asked %v times", n)
+	}
+}
+
+// TestFollowsLeader: the cosigner that decided is asked first from then on; one that is gone is passed over at once.
+func TestFollowsLeader(t *testing.T) {
+	r := newRig(t)
+	sign := func() error { _, err := r.Sign(t.Context(), wire.Request(vote)); return err }
+	r.cosigners[0].knows = "cosigner-3"
+	r.cosigners[2].knows = "cosigner-3"
+	for range 2 {
+		if err := sign(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := r.asked(); n != [3]int{1, 0, 1} {
+		t.Errorf("asked %v, want the decider second", n)
+	}
+	r.cosigners[2].err = status.Error(codes.Unavailable, "gone")
+	r.cosigners[0].knows = "cosigner-1"
+	if err := sign(); err != nil {
+		t.Fatal(err)
+	}
+	if n := r.asked(); n != [3]int{1, 0, 1} {
+		t.Errorf("asked %v, want one try each until one answers", n)
+	}
+	for _, c := range r.cosigners {
+		c.err = status.Error(codes.Unavailable, "no leader")
+	}
+	if err := sign(); status.Code(err) != codes.Unavailable {
+		t.Errorf("got %v, want Unavailable", err)
+	}
+	if n := r.asked(); n != [3]int{1, 1, 1} {
+		t.Errorf("asked %v, want each once", n)
+	}
+}
+
+// TestDefiniteErrors are not asked about again elsewhere.
+func TestDefiniteErrors(t *testing.T) {
+	r := newRig(t)
+	r.cosigners[0].err = status.Error(codes.PermissionDenied, "not you")
+	if _, err := r.Sign(t.Context(), wire.Request(vote)); status.Code(err) != codes.PermissionDenied {
+		t.Errorf("got %v", err)
+	}
+	if n := r.asked(); n != [3]int{1, 0, 0} {
+		t.Errorf("asked %v", n)
+	}
+}
+
+// TestHungCosigner: it costs the request's deadline, and the next request begins elsewhere.
+func TestHungCosigner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.cosigners[0].hang = true
+		ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		_, err := r.Sign(ctx, wire.Request(vote))
+		if status.Code(err) != codes.DeadlineExceeded || time.Since(start) != 250*time.Millisecond {
+			t.Errorf("got %v after %v, want deadline exceeded after 250ms", err, time.Since(start))
+		}
+		r.asked()
+		r.cosigners[1].knows = "cosigner-2"
+		if _, err := r.Sign(t.Context(), wire.Request(vote)); err != nil {
+			t.Error(err)
+		}
+		if n := r.asked(); n != [3]int{0, 1, 0} {
+			t.Errorf("asked %v, want the next one", n)
+		}
+	})
+}
+
+// TestPaused: after a pause of the agent nothing is passed on, since its node may have given up.
+func TestPaused(t *testing.T) {
+	r := newRig(t)
+	r.steady = false
+	if _, err := r.Sign(t.Context(), wire.Request(vote)); status.Code(err) != codes.Unavailable {
+		t.Errorf("got %v, want Unavailable", err)
+	}
+	if n := r.asked(); n != [3]int{} {
+		t.Errorf("asked %v", n)
+	}
+}

@@ -1,0 +1,226 @@
+package cluster_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"errors"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"casper-cosigner/cluster"
+	"casper-cosigner/cluster/clustertest"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/casper"
+)
+
+func TestEncodeParse(t *testing.T) {
+	c := clustertest.New(t, casper.PublicKey{1}, nil)
+	again, err := c.File.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(again) != string(c.Text) {
+		t.Errorf("encoding a parsed file changed it:\n%s\n---\n%s", c.Text, again)
+	}
+}
+
+// TestFaults: every fault is listed, not the first one only.
+func TestFaults(t *testing.T) {
+	c := clustertest.New(t, casper.PublicKey{1}, nil)
+	f := *c.File
+	f.ID, f.Chain, f.Threshold, f.Main, f.Timing, f.Grace = nil, "", 1, "nobody", "warp", cluster.Duration(time.Hour)
+	f.MinBlockTime, f.CACertificate = 0, "no"
+	f.Cosigners = slices.Clone(f.Cosigners)
+	f.Cosigners[1].Share, f.Cosigners[2].Address = 1, "nowhere"
+	f.Cosigners[2].AdminAddress = f.Cosigners[0].Address
+	f.Nodes = slices.Clone(f.Nodes)
+	f.Nodes[0].Name, f.Nodes[1].Key = "Bad Name", f.Operators[0].Key
+	err := f.Validate()
+	for _, want := range []string{"id:", "chain:", "threshold: 1 of 3", `main: "nobody"`, `"warp"`, "grace:", "min_block_time",
+		"ca_certificate", "share 1", `"nowhere" is not host:port`, "used twice", `"Bad Name"`, `has the key of`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not mention %q:\n%v", want, err)
+		}
+	}
+	if _, err := cluster.Parse(append(c.Text, "\ntreshold = 2\n"...)); err == nil || !strings.Contains(err.Error(), "treshold") {
+		t.Errorf("an unknown key: got %v", err)
+	}
+	for _, n := range []struct{ t, n int }{{2, 4}, {1, 3}, {4, 3}, {3, 6}} {
+		f := *c.File
+		f.Threshold, f.Cosigners = n.t, nil
+		for i := range n.n {
+			e := c.File.Cosigners[0]
+			e.Share = i + 1
+			f.Cosigners = append(f.Cosigners, e)
+		}
+		if err := f.Validate(); err == nil || !strings.Contains(err.Error(), "threshold") {
+			t.Errorf("%d of %d: got %v", n.t, n.n, err)
+		}
+	}
+}
+
+func TestRequestSignatures(t *testing.T) {
+	c := clustertest.New(t, casper.PublicKey{1}, nil)
+	other := clustertest.New(t, casper.PublicKey{1}, func(f *cluster.File) { f.ID[0] = 2 })
+	m := casper.Vote{Round: casper.Round{Era: 3, ID: 4}, Value: true}
+	good := c.Request(t, "node-a", m)
+	if err := c.File.VerifyRequest("node-a", m, good); err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := other.File.SignRequest(c.Keys["node-a"], "node-a", m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := m
+	changed.Value = false
+	flipped := good
+	flipped[5] ^= 1
+	for name, err := range map[string]error{
+		"another message":      c.File.VerifyRequest("node-a", changed, good),
+		"another node":         c.File.VerifyRequest("node-b", m, good),
+		"a flipped bit":        c.File.VerifyRequest("node-a", m, flipped),
+		"another cluster's id": c.File.VerifyRequest("node-a", m, foreign),
+		"an unknown node":      c.File.VerifyRequest("node-x", m, good),
+		"a cosigner as a node": c.File.VerifyRequest("cosigner-1", m, c.Request(t, "cosigner-1", m)),
+		"a registration":       c.File.VerifyRequest("node-a", m, c.File.SignRegistration(c.Keys["node-a"], "node-a", casper.TLSPoint{})),
+		"a bare message":       c.File.VerifyRequest("node-a", m, [64]byte(ed25519.Sign(c.Keys["node-a"], m.SignBytes()))),
+	} {
+		if !errors.Is(err, cluster.ErrRequestSignature) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// admin answers Status and nothing else.
+type admin struct {
+	cosignerv1.UnimplementedAdminServiceServer
+	caller func(context.Context) (cluster.Member, bool)
+}
+
+func (a admin) Status(ctx context.Context, _ *cosignerv1.StatusRequest) (*cosignerv1.StatusResponse, error) {
+	m, _ := a.caller(ctx)
+	return &cosignerv1.StatusResponse{Name: m.Name}, nil
+}
+
+// TestMutualTLS: each role reaches what it may and nothing else; a stranger reaches nothing.
+func TestMutualTLS(t *testing.T) {
+	c := clustertest.New(t, casper.PublicKey{1}, nil)
+	stranger := clustertest.New(t, casper.PublicKey{1}, nil)
+	expired, err := c.Authority.Issue("ops", c.Keys["ops"].Public().(ed25519.PublicKey), time.Now().Add(-10*365*24*time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	unregistered, err := c.Authority.Issue("ops", stranger.Keys["ops"].Public().(ed25519.PublicKey), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := c.File.NewServer(c.Certificates["cosigner-1"], cluster.Access{
+		cosignerv1.AdminService_Status_FullMethodName:  {cluster.Operator},
+		cosignerv1.AdminService_SetMode_FullMethodName: {cluster.Node},
+	})
+	cosignerv1.RegisterAdminServiceServer(server, admin{caller: c.File.Caller})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go server.Serve(listener)
+	defer server.Stop()
+	for _, w := range []struct {
+		name        string
+		certificate tls.Certificate
+		server      string
+		want        codes.Code
+	}{
+		{"operator", c.Certificates["ops"], "cosigner-1", codes.OK},
+		{"node may not ask for status", c.Certificates["node-a"], "cosigner-1", codes.PermissionDenied},
+		{"cosigner has no business on this port", c.Certificates["cosigner-2"], "cosigner-1", codes.Unavailable},
+		{"another authority's operator", stranger.Certificates["ops"], "cosigner-1", codes.Unavailable},
+		{"expired certificate", pair(t, expired, c.Keys["ops"]), "cosigner-1", codes.Unavailable},
+		{"certificate over an unregistered key", pair(t, unregistered, stranger.Keys["ops"]), "cosigner-1", codes.Unavailable},
+		{"no certificate", tls.Certificate{}, "cosigner-1", codes.Unavailable},
+		{"another server than wanted", c.Certificates["ops"], "cosigner-2", codes.Unavailable},
+	} {
+		t.Run(w.name, func(t *testing.T) {
+			conn, err := c.File.Dial(w.certificate, w.server, listener.Addr().String(), grpc.WithDisableRetry())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			r, err := cosignerv1.NewAdminServiceClient(conn).Status(ctx, &cosignerv1.StatusRequest{})
+			if status.Code(err) != w.want || w.want == codes.OK && r.GetName() != "ops" {
+				t.Errorf("got %v, %v; want %v", r, err, w.want)
+			}
+		})
+	}
+}
+
+func pair(t *testing.T, certPEM []byte, key ed25519.PrivateKey) tls.Certificate {
+	t.Helper()
+	keyPEM, err := cluster.EncodeKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestLoadCertificate(t *testing.T) {
+	c := clustertest.New(t, casper.PublicKey{1}, nil)
+	stranger := clustertest.New(t, casper.PublicKey{1}, nil)
+	load := func(from *clustertest.Cluster, holder, name string) error {
+		key := from.Keys[holder]
+		certPEM, err := from.Authority.Issue(holder, key.Public().(ed25519.PublicKey), time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		keyPEM, err := cluster.EncodeKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.File.LoadCertificate(name, certPEM, keyPEM)
+		return err
+	}
+	if err := load(c, "node-a", "node-a"); err != nil {
+		t.Error(err)
+	}
+	if err := load(c, "node-a", "node-b"); err == nil {
+		t.Error("a certificate was taken for another member's")
+	}
+	if err := load(stranger, "node-a", "node-a"); err == nil {
+		t.Error("another authority's certificate was taken")
+	}
+}
+
+func TestAuthorityRoundTrip(t *testing.T) {
+	a, err := cluster.NewAuthority(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyPEM, err := a.KeyPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cluster.LoadAuthority(a.CertificatePEM(), keyPEM); err != nil {
+		t.Error(err)
+	}
+	b, err := cluster.NewAuthority(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cluster.LoadAuthority(b.CertificatePEM(), keyPEM); err == nil {
+		t.Error("an authority was taken whose key is another's")
+	}
+}

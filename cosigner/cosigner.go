@@ -1,0 +1,19 @@
+// Package cosigner gives signature shares and collects them.
+//
+// A cosigner holds one share of the validator's key. [Server] answers the other
+// cosigners: it hands out one-time commitments and, for a message that the Raft
+// log holds, one share. [Quorum] is the other side, used by the Raft leader: it
+// gathers the shares of t cosigners and returns the finished signature.
+// [Ledger] is the durable map from slot to digest that stands in front of every
+// share.
+//
+// It promises: a share for a slot leaves only after this cosigner's own ledger
+// holds that slot's digest durably; never shares for two digests of one slot,
+// whatever it is asked and however it crashes; a nonce is used at most once;
+// what is signed is built here from a typed message that a registered node
+// signed.
+//
+// It leaves to others: what the log holds and who may claim (signer,
+// raftstore), authentication of the connection (cluster), FROST itself (frost),
+// and ending the process when its disk can no longer be trusted (the Fatal port).
+package cosigner

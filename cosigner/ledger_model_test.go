@@ -1,0 +1,115 @@
+package cosigner
+
+import (
+	"errors"
+	"maps"
+	"testing"
+
+	"golang.org/x/sys/unix"
+	"pgregory.net/rapid"
+
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/watermark"
+)
+
+// released is the model: which digests Claim ever let through, per slot. There
+// must never be two, and one that was let through must not be refused with a
+// conflict, nor be free for another.
+type released map[casper.Slot]casper.Hash
+
+func TestLedgerModel(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		m := &modelRun{rig: newRig(t), released: released{}}
+		slot := rapid.Custom(func(t *rapid.T) casper.Slot {
+			n := rapid.Uint64Range(0, 7).Draw(t, "n")
+			if rapid.Bool().Draw(t, "zug") {
+				return echoSlot(10+n/2, uint32(n%2))
+			}
+			return heightSlot(100 + n)
+		})
+		value := rapid.Custom(func(t *rapid.T) casper.Hash { return digest(rapid.IntRange(0, 2).Draw(t, "value")) })
+		rt.Repeat(map[string]func(*rapid.T){
+			"claim": func(t *rapid.T) { m.claim(t, slot.Draw(t, "slot"), value.Draw(t, "digest")) },
+			"fill":  func(t *rapid.T) { m.fill(t, rapid.MapOfN(slot, value, 0, 12).Draw(t, "log")) },
+			"prune": func(t *rapid.T) {
+				m.compactAbove = 0
+				m.prune(t, watermark.Mark{Era: rapid.Uint64Range(0, 14).Draw(t, "era"), Height: rapid.Uint64Range(0, 108).Draw(t, "height")})
+			},
+			"fault": func(t *rapid.T) {
+				m.failOnce(rapid.SampledFrom([]string{"write", "sync", "replace", "open"}).Draw(t, "op"),
+					rapid.SampledFrom([]error{errFault, unix.ENOSPC}).Draw(t, "error"), rapid.Bool().Draw(t, "stored"))
+			},
+			"restart": func(t *rapid.T) { m.restart() },
+			"power cut": func(t *rapid.T) {
+				survivors := rapid.Uint64().Draw(t, "surviving sectors")
+				m.disk.powerCut(func(s int) bool { return survivors>>(s%64)&1 == 1 })
+				m.restart()
+			},
+			"": m.check,
+		})
+	})
+}
+
+type modelRun struct {
+	*rig
+	released released
+	floor    watermark.Mark // acknowledged
+}
+
+// restart is also what the Fatal port does.
+func (m *modelRun) restart() {
+	m.disk.fault = nil
+	m.reopen()
+}
+
+func (m *modelRun) claim(t *rapid.T, slot casper.Slot, d casper.Hash) {
+	err := m.Claim(slot, d)
+	old, was := m.released[slot]
+	var conflict *ConflictError
+	switch {
+	case err == nil && was && old != d:
+		t.Fatalf("%v: released %v and then %v", slot, old, d)
+	case err == nil && !m.floor.Covers(slot):
+		t.Fatalf("%v: released below the floor %v", slot, m.floor)
+	case err == nil:
+		m.released[slot] = d
+	case was && errors.As(err, &conflict) && conflict.Have != old:
+		t.Fatalf("%v: released %v, but the ledger holds %v", slot, old, conflict.Have)
+	}
+	m.restartIfFatal()
+}
+
+func (m *modelRun) fill(t *rapid.T, log map[casper.Slot]casper.Hash) {
+	_, err := m.Fill(maps.All(log))
+	for slot, d := range log {
+		if old, was := m.released[slot]; err == nil && was && old != d && m.Claim(slot, old) == nil {
+			t.Fatalf("%v: served although the log differs", slot)
+		}
+	}
+	m.restartIfFatal()
+}
+
+func (m *modelRun) prune(t *rapid.T, mark watermark.Mark) {
+	if err := m.Prune(mark); err == nil {
+		m.floor = m.floor.Max(mark)
+	}
+	m.restartIfFatal()
+}
+
+func (m *modelRun) restartIfFatal() {
+	if m.fatal != nil {
+		m.restart()
+	}
+}
+
+// check compares the ledger with all that was released.
+func (m *modelRun) check(t *rapid.T) {
+	if f := m.Floor(); f.Max(m.floor) != f {
+		t.Fatalf("floor fell from %v to %v", m.floor, f)
+	}
+	for slot, d := range m.released {
+		if held, ok := m.index.get(slot); m.Floor().Covers(slot) && (!ok || held != d) {
+			t.Fatalf("%v: released %v, the ledger has %v (%v)", slot, d, held, ok)
+		}
+	}
+}

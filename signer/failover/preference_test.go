@@ -1,0 +1,135 @@
+package failover
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"casper-cosigner/signer/casper"
+)
+
+const (
+	round    = 8 * time.Second
+	grace    = 100 * time.Millisecond
+	patience = 250 * time.Millisecond
+)
+
+var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func zug(era uint64, id uint32) casper.Slot {
+	return casper.Slot{Kind: casper.KindEcho, Era: era, Round: id}
+}
+
+func height(h uint64) casper.Slot { return casper.Slot{Kind: casper.KindFinality, Height: h} }
+
+// asked is one request that was seen before the decision.
+type asked struct {
+	node string
+	slot casper.Slot
+	ago  time.Duration
+}
+
+func TestDecide(t *testing.T) {
+	main10 := []asked{{"main", zug(5, 9), 9 * time.Second}, {"main", zug(5, 10), time.Second}}
+	well := append(slices.Clone(main10), asked{"main", height(100), time.Second})
+	bound := Place{Era: 5, Round: 10, Height: 100}
+	for _, c := range []struct {
+		name  string
+		mode  Mode
+		seen  []asked
+		bound Place
+		node  string
+		slot  casper.Slot
+		want  Verdict
+		wait  time.Duration
+	}{
+		{"the active node is served", Hot, nil, bound, "main", zug(5, 11), Serve, 0},
+		{"new leader, nobody seen: the standby is served", Hot, nil, bound, "standby", zug(5, 11), Serve, 0},
+		{"the active is well: the standby waits", Hot, well, bound, "standby", zug(5, 11), Wait, grace},
+		{"so it does for a late vote", Hot, well, bound, "standby", zug(5, 3), Wait, grace},
+		{"two rounds ahead", Hot, well, bound, "standby", zug(5, 12), NotPreferred, 0},
+		{"round 1 of the next era is next", Hot, well, bound, "standby", zug(6, 1), Wait, grace},
+		{"round 2 of the next era is not", Hot, well, bound, "standby", zug(6, 2), NotPreferred, 0},
+		{"nor is the era after", Hot, well, bound, "standby", zug(7, 0), NotPreferred, 0},
+		{"next height waits, but no longer than half the patience", Hot, well, bound, "standby", height(101), Wait, patience / 2},
+		{"two heights ahead", Hot, well, bound, "standby", height(102), NotPreferred, 0},
+		{"the active is silent", Hot, []asked{{"main", zug(5, 10), 17 * time.Second}}, bound, "standby", zug(5, 12), Serve, 0},
+		{"the active asks, but stands still", Hot, []asked{{"main", zug(5, 10), 17 * time.Second}, {"main", zug(5, 10), 0}},
+			Place{Era: 5, Round: 11, Height: 100}, "standby", zug(5, 12), Serve, 0},
+		{"the active catches up, far behind what is bound", Hot, []asked{{"main", zug(5, 3), time.Second}, {"main", zug(5, 4), 0}},
+			Place{Era: 5, Round: 40, Height: 140}, "standby", zug(5, 41), Serve, 0},
+		{"behind in rounds but not in heights is well", Hot, append(slices.Clone(well), asked{"main", height(139), 0}),
+			Place{Era: 5, Round: 40, Height: 140}, "standby", zug(5, 11), Wait, grace},
+		{"fenced: the standby gets no round", Fenced, nil, bound, "standby", zug(5, 11), NotActive, 0},
+		{"fenced: it does get a height", Fenced, nil, bound, "standby", height(101), Serve, 0},
+		{"fenced: the active is served", Fenced, nil, bound, "main", zug(5, 11), Serve, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := &Preference{Round: round, Grace: grace}
+			for _, a := range c.seen {
+				p.Asked(a.node, a.slot, start.Add(-a.ago))
+			}
+			got := p.Decide(State{Mode: c.mode, Active: "main"}, c.node, c.slot, c.bound, patience, start)
+			if got.Verdict != c.want || c.want == Wait && got.Until != start.Add(c.wait) {
+				t.Errorf("got verdict %d until %v, want %d after %v", got.Verdict, got.Until.Sub(start), c.want, c.wait)
+			}
+		})
+	}
+}
+
+// TestWaitsAddUp: the grace counts from a node's first request for the slot, so that its retries are not starved.
+func TestWaitsAddUp(t *testing.T) {
+	p := &Preference{Round: round, Grace: grace}
+	p.Asked("main", zug(5, 10), start)
+	state, place := State{Mode: Hot, Active: "main"}, Place{Era: 5, Round: 10}
+	if got := p.Decide(state, "standby", zug(5, 11), place, patience, start); got.Verdict != Wait {
+		t.Fatalf("got verdict %d, want a wait", got.Verdict)
+	}
+	if got := p.Decide(state, "standby", zug(5, 11), place, patience, start.Add(60*time.Millisecond)); got.Until != start.Add(grace) {
+		t.Errorf("the retry waits until %v, want %v", got.Until, start.Add(grace))
+	}
+	if got := p.Decide(state, "standby", zug(5, 11), place, patience, start.Add(grace)); got.Verdict != Serve {
+		t.Errorf("got verdict %d after the grace, want it served", got.Verdict)
+	}
+}
+
+// TestSuspendedActive: a suspended node is not waited for.
+func TestSuspendedActive(t *testing.T) {
+	p := &Preference{Round: round, Grace: grace}
+	p.Asked("main", zug(5, 10), start)
+	s := State{Mode: Hot, Active: "main", Suspended: []string{"main"}}
+	if got := p.Decide(s, "standby", zug(5, 11), Place{Era: 5, Round: 10}, patience, start); got.Verdict != Serve {
+		t.Errorf("got verdict %d, want it served", got.Verdict)
+	}
+}
+
+// TestFirstRequestsAreBounded: a flood of slots cannot fill memory.
+func TestFirstRequestsAreBounded(t *testing.T) {
+	p := &Preference{Round: round, Grace: grace}
+	p.Asked("main", zug(5, 1), start)
+	for i := range uint32(3 * keptRequests) {
+		p.firstRequest(request{"standby", zug(4, i)}, start)
+	}
+	if len(p.first) > keptRequests || len(p.order) > keptRequests {
+		t.Errorf("%d first requests are kept, want at most %d", len(p.first), keptRequests)
+	}
+}
+
+func TestChanges(t *testing.T) {
+	s := State{Mode: Hot, Active: "main"}
+	if !s.Activate("standby", Change{Epoch: 0, Reason: "drill", At: 7}) || s.Active != "standby" || s.Epoch != 1 || s.Since != 7 {
+		t.Errorf("got %+v after a promotion", s)
+	}
+	if s.SetMode(Fenced, Change{Epoch: 0}) || s.Mode != Hot {
+		t.Errorf("a change against an old epoch went through: %+v", s)
+	}
+	for i, node := range []string{"b", "a", "c", "b"} {
+		s.Suspend(node, true, Change{Epoch: uint64(1 + i)})
+	}
+	if !slices.Equal(s.Suspended, []string{"a", "b", "c"}) || !s.IsSuspended("b") {
+		t.Errorf("suspended: %v", s.Suspended)
+	}
+	if s.Suspend("b", false, Change{Epoch: 5}); s.IsSuspended("b") {
+		t.Errorf("suspended: %v", s.Suspended)
+	}
+}

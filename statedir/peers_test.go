@@ -1,0 +1,186 @@
+package statedir
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/watermark"
+)
+
+// shown returns a presence of a peer's directory.
+func shown(change ...func(*Presence)) Presence {
+	p := Presence{Cluster: testCluster, Directory: ID{0xd}, Session: ID{5}, Boot: 5, LastIndex: 110, AppliedIndex: 100}
+	for _, f := range change {
+		f(&p)
+	}
+	return p
+}
+
+func TestAdmit(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*Presence)
+		want   Reason // "" is accepted
+	}{
+		{"same again", func(p *Presence) {}, ""},
+		{"same process, older indexes", func(p *Presence) { p.LastIndex, p.AppliedIndex = 1, 1 }, ""},
+		{"next boot", func(p *Presence) { p.Boot, p.Session = 6, ID{6} }, ""},
+		{"next boot, log ends where it had applied", func(p *Presence) { p.Boot, p.Session, p.LastIndex, p.AppliedIndex = 6, ID{6}, 100, 0 }, ""},
+		{"other cluster", func(p *Presence) { p.Cluster = ID{9} }, ReasonCluster},
+		{"other directory", func(p *Presence) { p.Directory = ID{9} }, ReasonDirectory},
+		{"other directory, higher boot", func(p *Presence) { p.Directory, p.Boot, p.Session = ID{9}, 99, ID{6} }, ReasonDirectory},
+		{"lower boot", func(p *Presence) { p.Boot, p.Session = 4, ID{4} }, ReasonBoot},
+		{"lower boot, same session", func(p *Presence) { p.Boot = 4 }, ReasonBoot},
+		{"same boot, other session", func(p *Presence) { p.Session = ID{6} }, ReasonSession},
+		{"next boot, shorter log", func(p *Presence) { p.Boot, p.Session, p.LastIndex = 6, ID{6}, 99 }, ReasonIndex},
+	}
+	for _, restart := range []bool{false, true} {
+		for _, tt := range tests {
+			path := initDir(t)
+			d := mustOpen(t, path)
+			if err := d.Admit("c2", shown()); err != nil {
+				t.Fatal(err)
+			}
+			if restart { // without Run or any other goodbye: Admit alone must have stored it
+				d.Close()
+				d = mustOpen(t, path)
+			}
+			checkAdmit(t, tt.name, d.Admit("c2", shown(tt.change)), tt.want)
+			if tt.want != "" { // a refusal must change nothing
+				checkAdmit(t, tt.name+", then the known one", d.Admit("c2", shown()), "")
+			}
+		}
+	}
+}
+
+func checkAdmit(t *testing.T, name string, err error, want Reason) {
+	t.Helper()
+	var refused *PeerError
+	switch {
+	case want == "" && err != nil:
+		t.Errorf("%s: refused: %v", name, err)
+	case want != "" && !errors.As(err, &refused):
+		t.Errorf("%s: got %v, want a refusal for %q", name, err, want)
+	case want != "" && refused.Reason != want:
+		t.Errorf("%s: refused for %q, want %q", name, refused.Reason, want)
+	case want != "" && (!strings.Contains(err.Error(), "c2") || !strings.Contains(err.Error(), "do not")):
+		t.Errorf("%s: text names no peer or no advice: %v", name, err)
+	}
+}
+
+func TestAdmitCopiedDirectory(t *testing.T) {
+	d := mustOpen(t, initDir(t))
+	checkAdmit(t, "our own directory", d.Admit("c2", shown(func(p *Presence) { p.Directory = d.ID() })), ReasonShared)
+	if err := d.Admit("c2", shown()); err != nil {
+		t.Fatal(err)
+	}
+	err := d.Admit("c3", shown(func(p *Presence) { p.Boot, p.Session = 9, ID{9} }))
+	var refused *PeerError
+	if !errors.As(err, &refused) || refused.Reason != ReasonShared {
+		t.Fatalf("c3 with the directory of c2: %v", err)
+	}
+}
+
+// TestAdmitRemembersAppliedIndex needs Run for what is remembered across our
+// own restart.
+func TestAdmitRemembersAppliedIndex(t *testing.T) {
+	path := initDir(t)
+	synctest.Test(t, func(t *testing.T) {
+		d, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- d.Run(ctx) }()
+		for _, applied := range []uint64{100, 500, 300} {
+			if err := d.Admit("c2", shown(func(p *Presence) { p.LastIndex, p.AppliedIndex = applied, applied })); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(persistEvery + time.Millisecond)
+		synctest.Wait()
+		written, _ := os.ReadFile(d.Path(peersFile))
+		if !strings.Contains(string(written), `"applied_index": 500`) {
+			t.Fatalf("not written within a second: %s", written)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	})
+	d := mustOpen(t, path)
+	err := d.Admit("c2", shown(func(p *Presence) { p.Boot, p.Session, p.LastIndex = 6, ID{6}, 499 }))
+	checkAdmit(t, "log below the highest applied index", err, ReasonIndex)
+	if seen, ok := d.Seen("c2"); !ok || seen.AppliedIndex != 500 {
+		t.Fatalf("seen %+v %v, want applied index 500", seen, ok)
+	}
+}
+
+func TestAdmitUnwritableDirectoryRefuses(t *testing.T) {
+	path := initDir(t)
+	d := mustOpen(t, path)
+	if err := os.Rename(path, path+".moved"); err != nil { // every write fails from here on
+		t.Fatal(err)
+	}
+	if err := d.Admit("c2", shown()); err == nil {
+		t.Fatal("accepted though it could not be written")
+	}
+	if _, ok := d.Seen("c2"); ok {
+		t.Fatal("pinned though it could not be written")
+	}
+}
+
+func TestAdmitConcurrently(t *testing.T) {
+	d := mustOpen(t, initDir(t))
+	var wg sync.WaitGroup
+	accepted := make(chan ID, 8)
+	for i := range 8 { // eight processes claim one boot: at most one is right
+		wg.Go(func() {
+			session := ID{byte(i + 1)}
+			for range 50 {
+				if d.Admit("c2", shown(func(p *Presence) { p.Session = session })) != nil {
+					return
+				}
+			}
+			accepted <- session
+		})
+	}
+	wg.Wait()
+	close(accepted)
+	if n := len(accepted); n != 1 {
+		t.Fatalf("%d sessions of one boot were accepted, want 1", n)
+	}
+}
+
+func TestParsePresence(t *testing.T) {
+	want := shown(func(p *Presence) { p.First = watermark.Mark{Era: 3, Height: 4} })
+	got, err := ParsePresence(want.Proto())
+	if err != nil || got != want {
+		t.Fatalf("got %+v, %v; want %+v", got, err, want)
+	}
+	for name, spoil := range map[string]func(*cosignerv1.Presence){
+		"short cluster":  func(p *cosignerv1.Presence) { p.ClusterId = p.ClusterId[:15] },
+		"long directory": func(p *cosignerv1.Presence) { p.DirectoryId = append(p.DirectoryId, 0) },
+		"no session":     func(p *cosignerv1.Presence) { p.SessionId = nil },
+		"zero session":   func(p *cosignerv1.Presence) { p.SessionId = make([]byte, 16) },
+		"zero boot":      func(p *cosignerv1.Presence) { p.BootCount = 0 },
+	} {
+		p := want.Proto()
+		spoil(p)
+		if _, err := ParsePresence(p); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if _, err := ParsePresence(nil); err == nil {
+		t.Error("nil: accepted")
+	}
+}
