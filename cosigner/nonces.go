@@ -1,0 +1,100 @@
+package cosigner
+
+import (
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"casper-cosigner/cosigner/frost"
+)
+
+const (
+	// nonceLife is how long a nonce waits for its use. Leaders discard
+	// commitments a minute sooner; see commitmentLife.
+	nonceLife = 5 * time.Minute
+	// maxOutstanding bounds the unused nonces of one requester.
+	maxOutstanding = 512
+	// maxCommit bounds the commitments of one request; each costs about 40 us.
+	maxCommit = 64
+)
+
+// nonces holds the unused nonces of this process by who asked for them. They
+// live in memory only: a nonce that outlived the process on disk or in a backup
+// could be used twice, and two shares from one nonce reveal the key share.
+type nonces struct {
+	key *frost.KeyShare
+
+	mu      sync.Mutex
+	last    uint64               // number of the newest nonce
+	waiting map[string][]waiting // by requester, oldest first
+}
+
+// waiting is a nonce whose commitment was given out.
+type waiting struct {
+	index uint64
+	since time.Time
+	nonce *frost.Nonce
+}
+
+func newNonces(key *frost.KeyShare) *nonces {
+	return &nonces{key: key, waiting: map[string][]waiting{}}
+}
+
+// issue makes count fresh nonces for requester and drops those that are too old
+// or too many.
+func (n *nonces) issue(requester string, count int, now time.Time) ([]waiting, error) {
+	fresh := make([]waiting, count)
+	for i := range fresh {
+		nonce, err := n.key.Commit(rand.Reader)
+		if err != nil {
+			return nil, fmt.Errorf("making a nonce: %w", err)
+		}
+		fresh[i] = waiting{since: now, nonce: nonce}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for i := range fresh {
+		n.last++
+		fresh[i].index = n.last
+	}
+	all := append(n.waiting[requester], fresh...)
+	drop := max(0, len(all)-maxOutstanding)
+	for drop < len(all) && now.Sub(all[drop].since) > nonceLife {
+		drop++
+	}
+	n.waiting[requester] = slices.Delete(all, 0, drop)
+	return fresh, nil
+}
+
+// commitment returns what was given to requester under index, if it is unused.
+func (n *nonces) commitment(requester string, index uint64, now time.Time) (frost.Commitment, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	i, ok := n.find(requester, index, now)
+	if !ok {
+		return frost.Commitment{}, false
+	}
+	return n.waiting[requester][i].nonce.Commitment(), true
+}
+
+// take hands out a nonce for its one use. It is burnt from then on: nobody gets
+// it again, whatever its taker does.
+func (n *nonces) take(requester string, index uint64, now time.Time) (*frost.Nonce, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	i, ok := n.find(requester, index, now)
+	if !ok {
+		return nil, false
+	}
+	nonce := n.waiting[requester][i].nonce
+	n.waiting[requester] = slices.Delete(n.waiting[requester], i, i+1)
+	return nonce, true
+}
+
+// find returns the place of a nonce that is young enough. mu is held.
+func (n *nonces) find(requester string, index uint64, now time.Time) (int, bool) {
+	i := slices.IndexFunc(n.waiting[requester], func(w waiting) bool { return w.index == index })
+	return i, i >= 0 && now.Sub(n.waiting[requester][i].since) <= nonceLife
+}

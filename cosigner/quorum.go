@@ -1,0 +1,279 @@
+package cosigner
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/watermark"
+	"casper-cosigner/statedir"
+)
+
+const (
+	// defaultHedge is after how long a slow cosigner gets a rival.
+	defaultHedge = 20 * time.Millisecond
+	// handshakesAtOnce bounds the handshakes that are signed at one time, so
+	// that a burst of them takes neither the machine nor the nonces.
+	handshakesAtOnce = 16
+	// keepQueue bounds the finished signatures that wait for one cosigner.
+	keepQueue = 256
+)
+
+// ErrNoQuorum is returned by Sign and Ready when fewer cosigners than the
+// threshold can be had. What each said is in the *QuorumError around it.
+var ErrNoQuorum = errors.New("too few cosigners to sign")
+
+// QuorumError says why a signature failed, cosigner by cosigner.
+type QuorumError struct {
+	Causes []error // each names its cosigner
+}
+
+// Error lists the causes.
+func (e *QuorumError) Error() string {
+	said := make([]string, len(e.Causes))
+	for i, c := range e.Causes {
+		said[i] = c.Error()
+	}
+	return fmt.Sprintf("%v: %s", ErrNoQuorum, strings.Join(said, "; "))
+}
+
+// Unwrap returns ErrNoQuorum and the causes.
+func (e *QuorumError) Unwrap() []error { return append([]error{ErrNoQuorum}, e.Causes...) }
+
+// AlarmError says that a cosigner's ledger contradicts the log: it holds another
+// digest for a slot than the one that the log holds, or has forgotten it.
+// Somebody must look; until then that cosigner gives no share for the slot.
+type AlarmError struct {
+	Cosigner string
+	Slot     casper.Slot
+	Err      error
+}
+
+// Error says what to look at.
+func (e *AlarmError) Error() string {
+	return fmt.Sprintf("ALARM: the ledger of cosigner %s contradicts the log on %v: %v; "+
+		"do not delete or copy its state, compare it with the others", e.Cosigner, e.Slot, e.Err)
+}
+
+// Unwrap returns the cosigner's answer.
+func (e *AlarmError) Unwrap() error { return e.Err }
+
+// Peer is another cosigner.
+type Peer struct {
+	Name    string
+	ShareID int // from 1
+	Client  cosignerv1.CosignerServiceClient
+}
+
+// QuorumConfig is what a Quorum needs.
+type QuorumConfig struct {
+	Own   *Server
+	Peers []Peer // the other cosigners
+	// Admit must refuse a peer whose state is older than was seen of it.
+	Admit  func(peer string, p statedir.Presence) error
+	Hedge  time.Duration // after how long others are asked as well; 0 is 20 ms
+	Logger zerolog.Logger
+}
+
+// QuorumStats counts what a Quorum did since it was made.
+type QuorumStats struct {
+	Signatures uint64 // finished
+	Hedged     uint64 // attempts started because another was slow
+	Retried    uint64 // attempts started because another had failed
+	BadShares  uint64 // wrong shares
+	Alarms     uint64 // see AlarmError
+}
+
+// Quorum is the leader's side: it collects the shares of t cosigners, its own
+// preferred, for messages that the log holds. It keeps commitments of all of
+// them in hand, so that a signature takes one round. NewQuorum makes one.
+type Quorum struct {
+	config     QuorumConfig
+	threshold  int
+	own        *member
+	members    []*member // own first
+	handshakes chan struct{}
+
+	signatures, hedged, retried, badShares, alarms atomic.Uint64
+}
+
+// NewQuorum returns a Quorum that has no commitments yet.
+func NewQuorum(config QuorumConfig) *Quorum {
+	config.Hedge = cmp.Or(config.Hedge, defaultHedge)
+	own := config.Own
+	q := &Quorum{
+		config: config, threshold: own.config.Share.Group().Threshold(),
+		handshakes: make(chan struct{}, handshakesAtOnce),
+	}
+	add := func(m *member) {
+		m.server, m.admit, m.target, m.wake = own, config.Admit, targetMin, make(chan struct{}, 1)
+		q.members = append(q.members, m)
+	}
+	q.own = &member{name: own.config.Name, id: own.config.Share.ID(), own: true, asker: local{own}}
+	add(q.own)
+	for _, p := range config.Peers {
+		add(&member{
+			name: p.Name, id: p.ShareID, asker: p.Client,
+			keeper: p.Client, keep: make(chan *cosignerv1.KeptSignature, keepQueue),
+		})
+	}
+	return q
+}
+
+// Run fills the pools and spreads finished signatures until ctx ends. It should
+// run on every cosigner, so that a new leader can sign at once.
+func (q *Quorum) Run(ctx context.Context) error {
+	var g errgroup.Group
+	for _, m := range q.members {
+		g.Go(func() error { m.refill(ctx); return nil })
+		if !m.own {
+			g.Go(func() error { m.spread(ctx); return nil })
+		}
+	}
+	return g.Wait()
+}
+
+// Ready returns nil if a signature could be made at once: our gate is open and
+// commitments of t-1 peers are in hand.
+func (q *Quorum) Ready() error {
+	if err := q.config.Own.Ready(); err != nil {
+		return err
+	}
+	now, ready := time.Now(), 0
+	var causes []error
+	for _, m := range q.members {
+		if m.own {
+			continue
+		}
+		if _, err := m.inHand(now); err != nil {
+			causes = append(causes, fmt.Errorf("cosigner %s: %w", m.name, err))
+			continue
+		}
+		ready++
+	}
+	if ready < q.threshold-1 {
+		return &QuorumError{Causes: causes}
+	}
+	return nil
+}
+
+// Spread queues a finished signature for the other cosigners, so that a next
+// leader can answer without another round. It does not block.
+func (q *Quorum) Spread(digest casper.Hash, signature casper.Signature) {
+	for _, m := range q.members {
+		if !m.own {
+			m.offer(digest, signature)
+		}
+	}
+}
+
+// Status returns what is known of each cosigner, ourselves first.
+func (q *Quorum) Status() []PeerStatus {
+	all := make([]PeerStatus, len(q.members))
+	for i, m := range q.members {
+		all[i] = m.status()
+	}
+	return all
+}
+
+// Stats returns the quorum's counts.
+func (q *Quorum) Stats() QuorumStats {
+	return QuorumStats{
+		Signatures: q.signatures.Load(), Hedged: q.hedged.Load(), Retried: q.retried.Load(),
+		BadShares: q.badShares.Load(), Alarms: q.alarms.Load(),
+	}
+}
+
+// Sign returns the validator's signature of a message that the log holds, with
+// the node's signature of its request, in the Raft term in which we lead. Each
+// cosigner has its ledger's entry on disk before its share leaves. Sign returns
+// a *QuorumError as soon as too few cosigners are left to ask, and ctx's error
+// when that ends first.
+func (q *Quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (casper.Signature, error) {
+	message, err := c.Message.AppendBinary(nil)
+	if err != nil {
+		return casper.Signature{}, fmt.Errorf("signing: %w", err)
+	}
+	slot, forSlot := casper.SlotOf(c.Message)
+	if !forSlot {
+		select {
+		case q.handshakes <- struct{}{}:
+			defer func() { <-q.handshakes }()
+		case <-ctx.Done():
+			return casper.Signature{}, fmt.Errorf("signing: too many handshakes: %w", ctx.Err())
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx) // ends the attempts that lost
+	defer cancel()
+	s := signing{
+		quorum: q, slot: slot, forSlot: forSlot, signed: c.Message.SignBytes(),
+		request: &cosignerv1.ShareRequest{
+			Term: term, ShareEpoch: q.config.Own.config.ShareEpoch,
+			Message: message, Node: c.Node, RequestSignature: c.Signature[:],
+		},
+		outcomes: make(chan outcome), failed: map[*member]error{}, slow: map[*member]bool{}, unknown: map[*member]bool{},
+	}
+	signature, err := s.run(ctx)
+	if err != nil {
+		return casper.Signature{}, fmt.Errorf("signing: %w", err)
+	}
+	q.signatures.Add(1)
+	return signature, nil
+}
+
+// choose returns the t best members that are not avoided: ourselves, then the
+// quickest, then those that failed lately, we included, and last those that
+// ever gave a wrong share. It returns nil if there are too few.
+func (q *Quorum) choose(avoid func(*member) bool) []*member {
+	type ranked struct {
+		*member
+		status PeerStatus
+	}
+	var all []ranked
+	for _, m := range q.members {
+		if !avoid(m) {
+			all = append(all, ranked{m, m.status()})
+		}
+	}
+	if len(all) < q.threshold {
+		return nil
+	}
+	slices.SortStableFunc(all, func(a, b ranked) int { return compareRank(a.status, b.status) })
+	set := make([]*member, q.threshold)
+	for i := range set {
+		set[i] = all[i].member
+	}
+	slices.SortFunc(set, func(a, b *member) int { return cmp.Compare(a.id, b.id) })
+	return set
+}
+
+func compareRank(a, b PeerStatus) int {
+	flag := func(v bool) int {
+		if v {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(
+		cmp.Compare(a.BadShares, b.BadShares),
+		cmp.Compare(flag(a.Failures > 0), flag(b.Failures > 0)),
+		-cmp.Compare(flag(a.Own), flag(b.Own)),
+		cmp.Compare(flag(a.Stock == 0), flag(b.Stock == 0)),
+		cmp.Compare(a.Latency, b.Latency),
+	)
+}
+
+// slotRefusal reports whether a cosigner refused because of the slot itself.
+func slotRefusal(err error) bool { return status.Code(err) == codes.FailedPrecondition }

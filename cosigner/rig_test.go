@@ -1,0 +1,264 @@
+package cosigner
+
+import (
+	"context"
+	"crypto/ecdh"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha512"
+	"errors"
+	"fmt"
+	"math/big"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"casper-cosigner/cosigner/frost"
+	"casper-cosigner/keygen"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/watermark"
+	"casper-cosigner/statedir"
+)
+
+const testChain = "casper-example"
+
+// committee is n cosigners in one process. The first one leads.
+type committee struct {
+	t       *testing.T
+	group   *frost.GroupKey
+	keys    []*frost.KeyShare
+	hosts   []*host
+	session byte
+}
+
+// host is one cosigner and how its peers reach it.
+type host struct {
+	name   string
+	server *Server
+	ledger *rig
+	boot   uint64
+
+	mu     sync.Mutex
+	fault  func(ctx context.Context, method string) error // before each call from a peer
+	spoil  func(share []byte)                             // changes what leaves
+	calls  map[string]int
+	kept   map[casper.Hash]casper.Signature
+	refuse error // Admit of everybody's presence
+}
+
+func newCommittee(t *testing.T, threshold, n int) *committee {
+	t.Helper()
+	group, keys, err := keygen.Split(sha512.Sum512_256([]byte("seed")), threshold, n, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &committee{t: t, group: group, keys: keys}
+	for i := range n {
+		c.hosts = append(c.hosts, &host{name: fmt.Sprintf("c%d", i+1), calls: map[string]int{}, kept: map[casper.Hash]casper.Signature{}})
+		c.hosts[i].ledger = newRig(t)
+		c.restart(i)
+	}
+	return c
+}
+
+// restart gives a host a new process on its ledger, caught up with the log.
+func (c *committee) restart(i int) {
+	c.session++
+	h, session := c.hosts[i], statedir.ID{c.session}
+	h.boot++
+	boot := h.boot
+	server := NewServer(ServerConfig{
+		Name: h.name, Share: c.keys[i], ShareEpoch: 1, Chain: casper.ChainNameHash(testChain), Ledger: h.ledger.Ledger,
+		Caller: func(ctx context.Context) (string, bool) { name, ok := ctx.Value(callerKey{}).(string); return name, ok },
+		Admit: func(string, statedir.Presence) error {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			return h.refuse
+		},
+		Presence: func() statedir.Presence {
+			return statedir.Presence{Cluster: statedir.ID{1}, Directory: statedir.ID{byte(i + 1)}, Session: session, Boot: boot}
+		},
+		VerifyRequest: func(node string, _ casper.Message, signature [64]byte) error {
+			if node != "A" || signature != testSignature {
+				return errors.New("not signed by that node")
+			}
+			return nil
+		},
+		Barrier: func(context.Context) (uint64, error) { return 42, nil },
+		Keep: func(d casper.Hash, s casper.Signature) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.kept[d] = s
+		},
+	})
+	server.OpenGate()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.server = server
+}
+
+type callerKey struct{}
+
+var testSignature = [64]byte{0x51}
+
+// set changes how a host behaves towards its peers.
+func (h *host) set(change func(h *host)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	change(h)
+}
+
+func (h *host) called(method string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.calls[method]
+}
+
+// dead is the fault of a host that refuses connections.
+func dead(context.Context, string) error {
+	return status.Error(codes.Unavailable, "connection refused")
+}
+
+// hung is the fault of a host that never answers.
+func hung(ctx context.Context, _ string) error {
+	<-ctx.Done()
+	return status.FromContextError(ctx.Err()).Err()
+}
+
+// after is the fault of a slow host.
+func after(d time.Duration) func(context.Context, string) error {
+	return func(ctx context.Context, _ string) error {
+		select {
+		case <-time.After(d):
+			return nil
+		case <-ctx.Done():
+			return status.FromContextError(ctx.Err()).Err()
+		}
+	}
+}
+
+// client is the connection of one cosigner to a host.
+type client struct {
+	from string
+	to   *host
+}
+
+func (c client) reach(ctx context.Context, method string) (*Server, context.Context, error) {
+	c.to.mu.Lock()
+	c.to.calls[method]++
+	server, fault := c.to.server, c.to.fault
+	c.to.mu.Unlock()
+	if fault != nil {
+		if err := fault(ctx, method); err != nil {
+			return nil, nil, err
+		}
+	}
+	return server, context.WithValue(ctx, callerKey{}, c.from), nil
+}
+
+func (c client) Commit(ctx context.Context, r *cosignerv1.CommitRequest, _ ...grpc.CallOption) (*cosignerv1.CommitResponse, error) {
+	server, ctx, err := c.reach(ctx, "Commit")
+	if err != nil {
+		return nil, err
+	}
+	return server.Commit(ctx, r)
+}
+
+func (c client) Share(ctx context.Context, r *cosignerv1.ShareRequest, _ ...grpc.CallOption) (*cosignerv1.ShareResponse, error) {
+	server, ctx, err := c.reach(ctx, "Share")
+	if err != nil {
+		return nil, err
+	}
+	response, err := server.Share(ctx, r)
+	c.to.mu.Lock()
+	defer c.to.mu.Unlock()
+	if err == nil && c.to.spoil != nil {
+		c.to.spoil(response.Share)
+	}
+	return response, err
+}
+
+func (c client) Barrier(ctx context.Context, r *cosignerv1.BarrierRequest, _ ...grpc.CallOption) (*cosignerv1.BarrierResponse, error) {
+	server, ctx, err := c.reach(ctx, "Barrier")
+	if err != nil {
+		return nil, err
+	}
+	return server.Barrier(ctx, r)
+}
+
+func (c client) Keep(ctx context.Context, r *cosignerv1.KeepRequest, _ ...grpc.CallOption) (*cosignerv1.KeepResponse, error) {
+	server, ctx, err := c.reach(ctx, "Keep")
+	if err != nil {
+		return nil, err
+	}
+	return server.Keep(ctx, r)
+}
+
+// lead returns the quorum of the first host; filled also runs it until the
+// returned function is called.
+func (c *committee) lead() *Quorum {
+	var peers []Peer
+	for i, h := range c.hosts[1:] {
+		peers = append(peers, Peer{Name: h.name, ShareID: i + 2, Client: client{c.hosts[0].name, h}})
+	}
+	return NewQuorum(QuorumConfig{
+		Own: c.hosts[0].server, Peers: peers,
+		Admit: func(string, statedir.Presence) error { return nil },
+	})
+}
+
+func (c *committee) leadFilled() (q *Quorum, stop func()) {
+	q = c.lead()
+	ctx, cancel := context.WithCancel(c.t.Context())
+	done := make(chan error)
+	go func() { done <- q.Run(ctx) }()
+	time.Sleep(200 * time.Millisecond) // virtual: the pools are full
+	return q, func() { cancel(); <-done }
+}
+
+// sign makes a signature of m and checks it.
+func (c *committee) sign(q *Quorum, m casper.Message) error {
+	ctx, cancel := context.WithTimeout(c.t.Context(), 2*time.Second)
+	defer cancel()
+	signature, err := q.Sign(ctx, 1, watermark.Claim{Message: m, Node: "A", Signature: testSignature})
+	if err == nil && !casper.PublicKey(c.group.Public()).Verify(m, signature) {
+		c.t.Errorf("wrong signature of %+v", m)
+	}
+	return err
+}
+
+func (c *committee) mustSign(q *Quorum, m casper.Message) {
+	c.t.Helper()
+	if err := c.sign(q, m); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func echo(round uint32, value byte) casper.Message {
+	return casper.Echo{Round: casper.Round{Chainspec: casper.Hash{1}, Era: 10, ID: round, Validator: 3}, Proposal: casper.Hash{value}}
+}
+
+func finality(height uint64) casper.Message {
+	return casper.Finality{Block: casper.Hash{7}, Height: height, Era: 10, ChainName: casper.ChainNameHash(testChain)}
+}
+
+// tlsPoint returns the compressed form of a P-521 key.
+func tlsPoint(t *testing.T) casper.TLSPoint {
+	t.Helper()
+	key, err := ecdh.P521().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := key.PublicKey().Bytes() // 04, x, y
+	x, y := new(big.Int).SetBytes(b[1:67]), new(big.Int).SetBytes(b[67:])
+	return casper.TLSPoint(elliptic.MarshalCompressed(elliptic.P521(), x, y))
+}
+
+func handshake(our, their casper.TLSPoint, n int) casper.Message {
+	return casper.Handshake{Random: [12]byte{byte(n), byte(n >> 8)}, Our: our, Their: their}
+}

@@ -1,0 +1,307 @@
+package cosigner
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/statedir"
+)
+
+// asking is c1's side of a conversation with c2, made by hand.
+type asking struct {
+	*committee
+	ctx context.Context
+}
+
+func newAsking(t *testing.T) asking {
+	return asking{newCommittee(t, 2, 3), context.WithValue(t.Context(), callerKey{}, "c1")}
+}
+
+func (a asking) presence() *cosignerv1.Presence {
+	return a.hosts[0].server.config.Presence().Proto()
+}
+
+func (a asking) server() *Server { return a.hosts[1].server }
+
+// request is what c1 would send to c2 for a share of m.
+func (a asking) request(m casper.Message) *cosignerv1.ShareRequest {
+	a.t.Helper()
+	theirs, err := a.server().Commit(a.ctx, &cosignerv1.CommitRequest{Presence: a.presence(), Count: 1, ShareEpoch: 1})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	ours, err := a.hosts[0].server.commit("c1", &cosignerv1.CommitRequest{Count: 1, ShareEpoch: 1})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	message, err := m.AppendBinary(nil)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	c1, c2 := ours.Commitments[0], theirs.Commitments[0]
+	return &cosignerv1.ShareRequest{
+		Presence: a.presence(), Term: 7, ShareEpoch: 1, Message: message, Node: "A", RequestSignature: testSignature[:],
+		SessionId: theirs.Presence.SessionId, CommitmentIndex: c2.Index,
+		Signers: []*cosignerv1.SignerCommitment{
+			{ShareId: 1, Hiding: c1.Hiding, Binding: c1.Binding}, {ShareId: 2, Hiding: c2.Hiding, Binding: c2.Binding},
+		},
+	}
+}
+
+func wantCode(t *testing.T, name string, err error, want codes.Code) {
+	t.Helper()
+	if got := status.Code(err); got != want {
+		t.Errorf("%s: %v (%v), want %v", name, got, err, want)
+	}
+}
+
+func TestShareRefusals(t *testing.T) {
+	a := newAsking(t)
+	stranger, self := t.Context(), context.WithValue(t.Context(), callerKey{}, "c2")
+	c3 := context.WithValue(t.Context(), callerKey{}, "c3")
+	tests := []struct {
+		name  string
+		ctx   context.Context // nil is c1
+		spoil func(r *cosignerv1.ShareRequest)
+		want  codes.Code
+	}{
+		{"no cosigner", stranger, nil, codes.PermissionDenied},
+		{"our own name", self, nil, codes.PermissionDenied},
+		{"nonce of another requester", c3, nil, codes.NotFound},
+		{"no presence", nil, func(r *cosignerv1.ShareRequest) { r.Presence = nil }, codes.InvalidArgument},
+		{"other share epoch", nil, func(r *cosignerv1.ShareRequest) { r.ShareEpoch = 2 }, codes.Aborted},
+		{"older term", nil, func(r *cosignerv1.ShareRequest) { r.Term = 6 }, codes.Aborted},
+		{"no message", nil, func(r *cosignerv1.ShareRequest) { r.Message = nil }, codes.InvalidArgument},
+		{"32 opaque bytes", nil, func(r *cosignerv1.ShareRequest) { r.Message = make([]byte, 32) }, codes.InvalidArgument},
+		{"message with a byte more", nil, func(r *cosignerv1.ShareRequest) { r.Message = append(r.Message, 0) }, codes.InvalidArgument},
+		{"unknown node", nil, func(r *cosignerv1.ShareRequest) { r.Node = "B" }, codes.PermissionDenied},
+		{"not signed by the node", nil, func(r *cosignerv1.ShareRequest) { r.RequestSignature = make([]byte, 64) }, codes.PermissionDenied},
+		{"short request signature", nil, func(r *cosignerv1.ShareRequest) { r.RequestSignature = make([]byte, 63) }, codes.InvalidArgument},
+		{"other session", nil, func(r *cosignerv1.ShareRequest) { r.SessionId = make([]byte, 16) }, codes.NotFound},
+		{"no session", nil, func(r *cosignerv1.ShareRequest) { r.SessionId = nil }, codes.InvalidArgument},
+		{"unknown commitment", nil, func(r *cosignerv1.ShareRequest) { r.CommitmentIndex += 99 }, codes.NotFound},
+		{"without us", nil, func(r *cosignerv1.ShareRequest) { r.Signers[1].ShareId = 3 }, codes.InvalidArgument},
+		{"our commitment changed", nil, func(r *cosignerv1.ShareRequest) { r.Signers[1].Hiding = r.Signers[0].Hiding }, codes.InvalidArgument},
+		{"short point", nil, func(r *cosignerv1.ShareRequest) { r.Signers[0].Hiding = r.Signers[0].Hiding[:31] }, codes.InvalidArgument},
+		{"no point", nil, func(r *cosignerv1.ShareRequest) { r.Signers[0].Hiding = make([]byte, 32) }, codes.InvalidArgument},
+		{"too few signers", nil, func(r *cosignerv1.ShareRequest) { r.Signers = r.Signers[1:] }, codes.InvalidArgument},
+		{"unsorted signers", nil, func(r *cosignerv1.ShareRequest) {
+			r.Signers[0], r.Signers[1] = r.Signers[1], r.Signers[0]
+		}, codes.InvalidArgument},
+		{"huge share id", nil, func(r *cosignerv1.ShareRequest) { r.Signers[0].ShareId = 1<<32 - 1 }, codes.InvalidArgument},
+	}
+	first := a.request(echo(1, 1))
+	if _, err := a.server().Share(a.ctx, first); err != nil { // the term is known from now on
+		t.Fatal(err)
+	}
+	for i, tt := range tests {
+		m := echo(100+uint32(i), 1)
+		r := a.request(m)
+		if tt.spoil != nil {
+			tt.spoil(r)
+		}
+		ctx := a.ctx
+		if tt.ctx != nil {
+			ctx = tt.ctx
+		}
+		_, err := a.server().Share(ctx, r)
+		wantCode(t, tt.name, err, tt.want)
+		slot, _ := casper.SlotOf(m)
+		if err := a.hosts[1].ledger.Claim(slot, digest(1)); err != nil {
+			t.Errorf("%s: the slot was claimed for a request that was refused: %v", tt.name, err)
+		}
+	}
+	if n := a.server().Stats(); n.Shares != 1 {
+		t.Errorf("%d shares left, want 1", n.Shares)
+	}
+}
+
+func TestShareOtherChainName(t *testing.T) {
+	a := newAsking(t)
+	m := finality(100).(casper.Finality)
+	m.ChainName = casper.ChainNameHash("casper")
+	_, err := a.server().Share(a.ctx, a.request(m))
+	wantCode(t, "other chain", err, codes.InvalidArgument)
+}
+
+func TestShareBySlot(t *testing.T) {
+	a := newAsking(t)
+	if _, err := a.server().Share(a.ctx, a.request(echo(1, 1))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.server().Share(a.ctx, a.request(echo(1, 1))); err != nil {
+		t.Fatal("a second share of the same message:", err)
+	}
+	_, err := a.server().Share(a.ctx, a.request(echo(1, 2)))
+	wantCode(t, "other value", err, codes.FailedPrecondition)
+	_, err = a.server().Share(a.ctx, a.request(finality(99)))
+	wantCode(t, "below the floor", err, codes.FailedPrecondition)
+	slot, _ := casper.SlotOf(echo(1, 1))
+	if _, err := a.hosts[1].ledger.Fill(func(yield func(casper.Slot, casper.Hash) bool) { yield(slot, digest(5)) }); err != nil {
+		t.Fatal(err)
+	}
+	_, err = a.server().Share(a.ctx, a.request(echo(1, 1)))
+	wantCode(t, "differs", err, codes.FailedPrecondition)
+
+	r := a.request(echo(2, 1))
+	a.hosts[1].ledger.failOnce("sync", unix.EIO, false)
+	_, err = a.server().Share(a.ctx, r)
+	wantCode(t, "disk error", err, codes.Unavailable)
+	if n := a.server().Stats(); n.Shares != 2 || n.Refused != 4 {
+		t.Errorf("%+v, want 2 shares and 4 refusals", n)
+	}
+}
+
+func TestShareBeforeGate(t *testing.T) {
+	a := newAsking(t)
+	r := a.request(echo(1, 1))
+	a.server().gate.Store(false)
+	_, err := a.server().Share(a.ctx, r)
+	wantCode(t, "share", err, codes.Unavailable)
+	_, err = a.server().Commit(a.ctx, &cosignerv1.CommitRequest{Presence: a.presence(), Count: 1, ShareEpoch: 1})
+	wantCode(t, "commitments", err, codes.Unavailable)
+	a.server().OpenGate()
+	if _, err := a.server().Share(a.ctx, r); err != nil {
+		t.Fatal("a refusal before the gate burnt the nonce:", err)
+	}
+}
+
+func TestShareRefusedPeer(t *testing.T) {
+	a := newAsking(t)
+	r := a.request(echo(1, 1))
+	a.hosts[1].refuse = &statedir.PeerError{Peer: "c1", Reason: statedir.ReasonBoot}
+	_, err := a.server().Share(a.ctx, r)
+	wantCode(t, "older state", err, codes.PermissionDenied)
+	_, err = a.server().Commit(a.ctx, &cosignerv1.CommitRequest{Presence: a.presence(), Count: 1, ShareEpoch: 1})
+	wantCode(t, "older state", err, codes.PermissionDenied)
+	a.hosts[1].refuse = errors.New("disk full")
+	_, err = a.server().Share(a.ctx, r)
+	wantCode(t, "not judged", err, codes.Unavailable)
+}
+
+// TestNonceOnlyOnce asks for many shares with one commitment at once, for two
+// messages: one share may leave.
+func TestNonceOnlyOnce(t *testing.T) {
+	a := newAsking(t)
+	r := a.request(handshake(tlsPoint(t), tlsPoint(t), 1))
+	other := proto.Clone(r).(*cosignerv1.ShareRequest)
+	other.Message, _ = echo(5, 5).AppendBinary(nil)
+	var left atomic.Int32
+	var all sync.WaitGroup
+	for i := range 16 {
+		all.Go(func() {
+			_, err := a.server().Share(a.ctx, []*cosignerv1.ShareRequest{r, other}[i%2])
+			if err == nil {
+				left.Add(1)
+			} else if status.Code(err) != codes.NotFound {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if left.Load() != 1 {
+		t.Fatalf("%d shares left for one nonce", left.Load())
+	}
+}
+
+func TestNoncePool(t *testing.T) {
+	a := newAsking(t)
+	n := newNonces(a.keys[1])
+	start := time.Unix(1000, 0)
+	first, err := n.issue("c1", maxCommit, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := func(who string, w waiting, at time.Time, want bool) {
+		t.Helper()
+		if c, ok := n.commitment(who, w.index, at); ok != want || ok && c.Hiding != w.nonce.Commitment().Hiding {
+			t.Errorf("nonce %d of %s: %v, want %v", w.index, who, ok, want)
+		}
+	}
+	has("c1", first[0], start, true)
+	has("c3", first[0], start, false)
+	has("c1", first[0], start.Add(nonceLife), true)
+	has("c1", first[0], start.Add(nonceLife+1), false)
+	if _, ok := n.take("c1", first[1].index, start.Add(nonceLife+1)); ok {
+		t.Error("took a nonce that is too old")
+	}
+	if _, ok := n.take("c1", first[2].index, start); !ok {
+		t.Error("a fresh nonce is not there")
+	}
+	if _, ok := n.take("c1", first[2].index, start); ok {
+		t.Error("took a nonce twice")
+	}
+	for range maxOutstanding / maxCommit { // the other requester's flood drops only its own
+		if _, err := n.issue("c3", maxCommit, start); err != nil {
+			t.Fatal(err)
+		}
+	}
+	has("c1", first[0], start, true)
+	for range maxOutstanding / maxCommit {
+		if _, err := n.issue("c1", maxCommit, start); err != nil {
+			t.Fatal(err)
+		}
+	}
+	has("c1", first[maxCommit-1], start, false)
+	if got := len(n.waiting["c1"]); got != maxOutstanding {
+		t.Errorf("%d outstanding, want %d", got, maxOutstanding)
+	}
+	if _, err := n.issue("c1", 1, start.Add(2*nonceLife)); err != nil || len(n.waiting["c1"]) != 1 {
+		t.Errorf("%d left after their life, %v", len(n.waiting["c1"]), err)
+	}
+}
+
+func TestCommitLimits(t *testing.T) {
+	a := newAsking(t)
+	for _, count := range []uint32{0, maxCommit + 1, 1<<32 - 1} {
+		_, err := a.server().Commit(a.ctx, &cosignerv1.CommitRequest{Presence: a.presence(), Count: count, ShareEpoch: 1})
+		wantCode(t, "count", err, codes.InvalidArgument)
+	}
+	_, err := a.server().Commit(t.Context(), &cosignerv1.CommitRequest{Presence: a.presence(), Count: 1, ShareEpoch: 1})
+	wantCode(t, "stranger", err, codes.PermissionDenied)
+}
+
+func TestBarrierAndKeep(t *testing.T) {
+	a := newAsking(t)
+	b, err := a.server().Barrier(a.ctx, &cosignerv1.BarrierRequest{Presence: a.presence()})
+	if err != nil || b.GetIndex() != 42 {
+		t.Errorf("barrier %v, %v; want 42", b, err)
+	}
+	_, err = a.server().Barrier(t.Context(), &cosignerv1.BarrierRequest{Presence: a.presence()})
+	wantCode(t, "stranger", err, codes.PermissionDenied)
+	for _, size := range [][2]int{{31, 64}, {32, 63}, {0, 0}} {
+		_, err := a.server().Keep(a.ctx, &cosignerv1.KeepRequest{Presence: a.presence(), Signatures: []*cosignerv1.KeptSignature{
+			{Digest: make([]byte, size[0]), Signature: make([]byte, size[1])},
+		}})
+		wantCode(t, "wrong size", err, codes.InvalidArgument)
+	}
+	_, err = a.server().Keep(t.Context(), &cosignerv1.KeepRequest{Presence: a.presence()})
+	wantCode(t, "stranger", err, codes.PermissionDenied)
+}
+
+// FuzzShare feeds arbitrary requests: no panic, and no share but for messages
+// that node A signed.
+func FuzzShare(f *testing.F) {
+	f.Add([]byte{}, []byte{}, uint64(1), uint32(2))
+	f.Fuzz(func(t *testing.T, message, point []byte, index uint64, id uint32) {
+		a := newAsking(t)
+		r := a.request(echo(1, 1))
+		r.Message = message
+		r.CommitmentIndex = index
+		r.Signers[0].Hiding, r.Signers[0].ShareId = point, id
+		if _, err := a.server().Share(a.ctx, r); err == nil && len(point) != 32 {
+			t.Fatal("a share for a malformed set")
+		}
+	})
+}

@@ -1,0 +1,270 @@
+package cosigner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"casper-cosigner/cosigner/frost"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/casper"
+)
+
+// signing is one signature in the making. Its fields belong to the goroutine
+// that runs it; attempts report through outcomes.
+type signing struct {
+	quorum   *Quorum
+	slot     casper.Slot
+	forSlot  bool
+	signed   []byte // bytes to be signed
+	request  *cosignerv1.ShareRequest
+	outcomes chan outcome
+
+	running []*attempt
+	failed  map[*member]error // not to be asked again for this signature
+	slow    map[*member]bool  // overdue in some attempt
+	unknown map[*member]bool  // had lost a commitment, and got a second chance
+}
+
+// attempt is one set of t members that were asked together.
+type attempt struct {
+	members []*member
+
+	mu      sync.Mutex
+	waiting map[*member]bool
+}
+
+// outcome is how an attempt ended: a signature, or who failed it.
+type outcome struct {
+	attempt   *attempt
+	signature casper.Signature
+	failures  map[*member]error
+	err       error // nobody's fault in particular
+}
+
+// run makes attempts until one succeeds: another one with other members when
+// one fails, and beside it when one is slow.
+func (s *signing) run(ctx context.Context) (casper.Signature, error) {
+	hedge := time.NewTimer(s.quorum.config.Hedge)
+	defer hedge.Stop()
+	s.start(ctx)
+	for {
+		if len(s.running) == 0 {
+			clear(s.slow) // better a slow member than none
+			if !s.start(ctx) {
+				return casper.Signature{}, s.noQuorum()
+			}
+			s.quorum.retried.Add(1)
+			hedge.Reset(s.quorum.config.Hedge)
+		}
+		select {
+		case o := <-s.outcomes:
+			if o.failures == nil {
+				return o.signature, o.err
+			}
+			s.fail(o)
+			if s.start(ctx) {
+				s.quorum.retried.Add(1)
+				hedge.Reset(s.quorum.config.Hedge)
+			}
+		case <-hedge.C:
+			s.markSlow()
+			if s.start(ctx) {
+				s.quorum.hedged.Add(1)
+				hedge.Reset(s.quorum.config.Hedge)
+			}
+		case <-ctx.Done():
+			return casper.Signature{}, errors.Join(ctx.Err(), s.noQuorum())
+		}
+	}
+}
+
+// start begins another attempt if enough members are neither failed nor slow.
+func (s *signing) start(ctx context.Context) bool {
+	set := s.quorum.choose(func(m *member) bool { return s.failed[m] != nil || s.slow[m] })
+	if set == nil {
+		return false
+	}
+	a := &attempt{members: set, waiting: map[*member]bool{}}
+	for _, m := range set {
+		a.waiting[m] = true
+	}
+	s.running = append(s.running, a)
+	// The goroutine ends when ctx does, which Sign sees to. Only a share of our
+	// own that waits for a hung disk outlives it, until the watchdog bites.
+	go func() {
+		o := s.try(ctx, a)
+		o.attempt = a
+		select {
+		case s.outcomes <- o:
+		case <-ctx.Done():
+		}
+	}()
+	return true
+}
+
+// fail takes in who failed an attempt.
+func (s *signing) fail(o outcome) {
+	for i, a := range s.running {
+		if a == o.attempt {
+			s.running = append(s.running[:i], s.running[i+1:]...)
+			break
+		}
+	}
+	q := s.quorum
+	for m, err := range o.failures {
+		m.failed(err)
+		if status.Code(err) == codes.NotFound && !s.unknown[m] {
+			// It restarted, or dropped our commitment: others of it may be good.
+			s.unknown[m] = true
+			m.forget()
+			continue
+		}
+		if s.forSlot && slotRefusal(err) {
+			err = &AlarmError{Cosigner: m.name, Slot: s.slot, Err: err}
+			q.alarms.Add(1)
+			q.config.Logger.Error().Err(err).Str("cosigner", m.name).Stringer("slot", s.slot).Msg("ledger contradicts the log")
+		}
+		s.failed[m] = err
+	}
+}
+
+// markSlow notes who keeps the running attempts waiting.
+func (s *signing) markSlow() {
+	for _, a := range s.running {
+		a.mu.Lock()
+		for m := range a.waiting {
+			if !s.slow[m] {
+				s.slow[m] = true
+				m.slow(s.quorum.config.Hedge)
+			}
+		}
+		a.mu.Unlock()
+	}
+}
+
+func (s *signing) noQuorum() error {
+	e := &QuorumError{}
+	for _, m := range s.quorum.members {
+		if err := s.failed[m]; err != nil {
+			e.Causes = append(e.Causes, fmt.Errorf("cosigner %s: %w", m.name, err))
+		} else if s.slow[m] {
+			e.Causes = append(e.Causes, fmt.Errorf("cosigner %s: no answer yet", m.name))
+		}
+	}
+	return e
+}
+
+// try makes one attempt: commitments of all members, one session, their shares.
+func (s *signing) try(ctx context.Context, a *attempt) outcome {
+	ctx, cancel := context.WithCancel(ctx) // after one failure the others' shares are of no use
+	defer cancel()
+	commitments, failures := each(ctx, a, func(m *member) (commitment, error) {
+		if c, ok := m.take(s.forSlot, time.Now()); ok {
+			return c, nil
+		}
+		fresh, err := m.fetch(ctx, 1)
+		if err != nil {
+			return commitment{}, err
+		}
+		return fresh[0], nil
+	})
+	if failures != nil {
+		return outcome{failures: failures}
+	}
+	request := proto.Clone(s.request).(*cosignerv1.ShareRequest)
+	request.Presence = s.quorum.config.Own.config.Presence().Proto()
+	list := make([]frost.Commitment, len(a.members))
+	for i, m := range a.members {
+		c := commitments[m]
+		list[i] = c.Commitment
+		request.Signers = append(request.Signers,
+			&cosignerv1.SignerCommitment{ShareId: uint32(m.id), Hiding: c.Hiding[:], Binding: c.Binding[:]})
+	}
+	session, err := frost.NewSession(s.quorum.config.Own.config.Share.Group(), s.signed, list)
+	if err != nil {
+		return outcome{err: err}
+	}
+	shares, failures := each(ctx, a, func(m *member) ([32]byte, error) {
+		own := proto.Clone(request).(*cosignerv1.ShareRequest)
+		c := commitments[m]
+		own.SessionId, own.CommitmentIndex = c.session[:], c.index
+		return m.ask(ctx, own)
+	})
+	if failures != nil {
+		return outcome{failures: failures}
+	}
+	return s.aggregate(session, a.members, shares)
+}
+
+// aggregate adds the shares up. Whose share is wrong is named and asked last
+// from then on.
+func (s *signing) aggregate(session *frost.Session, members []*member, shares map[*member][32]byte) outcome {
+	byID := make(map[int][32]byte, len(shares))
+	for m, share := range shares {
+		byID[m.id] = share
+	}
+	signature, err := session.Aggregate(byID)
+	var culprits *frost.CulpritError
+	if !errors.As(err, &culprits) {
+		return outcome{signature: signature, err: err}
+	}
+	failures := map[*member]error{}
+	for _, m := range members {
+		for _, id := range culprits.IDs {
+			if m.id == id {
+				m.cheated()
+				failures[m] = errBadShare
+				s.quorum.badShares.Add(1)
+				s.quorum.config.Logger.Error().Str("cosigner", m.name).Int("share_id", id).Msg("gave a wrong share")
+			}
+		}
+	}
+	return outcome{failures: failures}
+}
+
+var errBadShare = errors.New("gave a wrong share: its share file, memory or program is broken, or it is hostile")
+
+// each calls f for all members of the attempt at once and returns what they
+// gave, or who failed first. It does not wait for the others then.
+func each[T any](ctx context.Context, a *attempt, f func(*member) (T, error)) (map[*member]T, map[*member]error) {
+	type answer struct {
+		from  *member
+		value T
+		err   error
+	}
+	a.mu.Lock()
+	for _, m := range a.members {
+		a.waiting[m] = true
+	}
+	a.mu.Unlock()
+	answers := make(chan answer, len(a.members))
+	for _, m := range a.members {
+		go func() {
+			v, err := f(m)
+			answers <- answer{m, v, err}
+		}()
+	}
+	values := make(map[*member]T, len(a.members))
+	for range a.members {
+		select {
+		case got := <-answers:
+			if got.err != nil {
+				return nil, map[*member]error{got.from: got.err}
+			}
+			a.mu.Lock()
+			delete(a.waiting, got.from)
+			a.mu.Unlock()
+			values[got.from] = got.value
+		case <-ctx.Done():
+			return nil, map[*member]error{}
+		}
+	}
+	return values, nil
+}

@@ -1,0 +1,163 @@
+// Package raftstore replicates the log that drives the state machine: hashicorp/raft over a bbolt file, with a transport
+// that lets a cosigner in only on the state that it was last seen with.
+//
+// It promises:
+//   - an Apply that returns no error was committed by a majority and applied here; ErrNotLeader means that nothing was
+//     proposed; anything that may or may not be in the log is ErrUnknown, never a success;
+//   - a directory that has run before and has lost its log is refused, never started anew;
+//   - neither a vote nor an append is exchanged with a peer that shows less state than it once had;
+//   - whatever leaves it unsure what its log holds (an entry that cannot be decoded, a failed write) is given to
+//     Config.Fatal, and nothing is applied or reported as done afterwards.
+//
+// It leaves to others: what a command means (signer/machine), whether it should be proposed (signer), proving who a peer
+// is (TLS, in Network), remembering what a peer has shown (statedir), and ending the process.
+package raftstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"github.com/rs/zerolog"
+
+	"casper-cosigner/signer/machine"
+	"casper-cosigner/statedir"
+)
+
+// Member is a voter: a cosigner that holds a share.
+type Member struct {
+	Name    string // its name in the cluster file, which is its Raft id
+	Address string // where its Raft listener is reached, as Network.Dial takes it
+}
+
+// Network is how a store reaches the others.
+type Network struct {
+	// Listener accepts the others' connections; the store closes it. Connections may be *tls.Conn whose handshake has
+	// not run yet.
+	Listener net.Listener
+	// Dial connects to a member's address. It must give up when ctx ends.
+	Dial func(ctx context.Context, address string) (net.Conn, error)
+	// PeerName returns who is at the other end, as its TLS key proves.
+	PeerName func(net.Conn) (string, error)
+	// Presences shows our state and judges the peers'.
+	Presences Presences
+}
+
+// Presences is what a *statedir.Dir does. Admit must return nil only once what it accepted is durable.
+type Presences interface {
+	Presence(last, applied uint64) statedir.Presence
+	Admit(peer string, p statedir.Presence) error
+}
+
+// Config is what a store needs. All fields but OnApply are required.
+type Config struct {
+	Name    string   // this member
+	Members []Member // all voters: exactly the share holders
+	Path    string   // the store's own directory, within the state directory
+
+	// FirstRun says that the state directory has never run. Only then is the log started; EndFirstRun, which must be
+	// durable, is called once it is.
+	FirstRun    bool
+	EndFirstRun func() error
+
+	// Genesis returns the first command. The leader asks for it while the log has none. It must block until every member
+	// has been met, since the first era and height are the highest of all.
+	Genesis func(ctx context.Context) (machine.Genesis, error)
+
+	// OnApply is called with each command that was applied here, in the order of the log, by one goroutine and without a
+	// lock. It may be nil. What a snapshot brings is not reported.
+	OnApply func(machine.Command, machine.Result)
+
+	// Fatal is called once, when it is unknown what the log holds. It must end the process or see to it, and need not
+	// return; if a write failed, the library panics at its next one.
+	Fatal func(error)
+
+	Network  Network
+	Timing   Timing
+	Watchdog statedir.Watchdog // guards every write and sync
+	Log      zerolog.Logger
+	Now      func() time.Time
+
+	compaction compaction                          // zero: as shipped
+	openDB     func(path string) (database, error) // nil: bbolt
+}
+
+// Timing is how long members wait for each other.
+type Timing struct {
+	Heartbeat time.Duration // a follower that hears nothing for one to two of these stands for election
+	Election  time.Duration // an election that is not won in one to two of these is held again
+	Lease     time.Duration // a leader that reaches no majority for this long steps down
+	Commit    time.Duration // followers learn of a commit in one to two of these, if nothing else is sent
+	Network   time.Duration // for one exchange with a peer
+}
+
+// Profile returns the timing of that name. "lan" is for one site: the next signature comes in well under a second after
+// a leader died. "wan" is for sites up to 200 ms apart.
+func Profile(name string) (Timing, error) {
+	switch name {
+	case "lan":
+		return Timing{
+			Heartbeat: 300 * time.Millisecond, Election: 300 * time.Millisecond, Lease: 200 * time.Millisecond,
+			Commit: 20 * time.Millisecond, Network: time.Second,
+		}, nil
+	case "wan":
+		return Timing{
+			Heartbeat: 1500 * time.Millisecond, Election: 1500 * time.Millisecond, Lease: time.Second,
+			Commit: 50 * time.Millisecond, Network: 5 * time.Second,
+		}, nil
+	}
+	return Timing{}, fmt.Errorf("timing %q is unknown: choose \"lan\" or \"wan\"", name)
+}
+
+// compaction bounds the log. A snapshot is taken once threshold entries came since the last; trailing entries are kept,
+// more than threshold, so that the older of the two snapshots kept can be completed from the log.
+type compaction struct {
+	threshold, trailing uint64
+	interval            time.Duration
+}
+
+func defaultCompaction() compaction {
+	return compaction{threshold: 4096, trailing: 8192, interval: 2 * time.Second}
+}
+
+func (c Config) validate() error {
+	var faults []error
+	names, addresses := map[string]bool{}, map[string]bool{}
+	for _, m := range c.Members {
+		if m.Name == "" || m.Address == "" || names[m.Name] || addresses[m.Address] {
+			faults = append(faults, fmt.Errorf("member %q at %q: name and address must be given and unique", m.Name, m.Address))
+		}
+		names[m.Name], addresses[m.Address] = true, true
+	}
+	if !names[c.Name] {
+		faults = append(faults, fmt.Errorf("%q is not a member", c.Name))
+	}
+	if c.Path == "" {
+		faults = append(faults, errors.New("no path"))
+	}
+	if c.EndFirstRun == nil || c.Genesis == nil || c.Fatal == nil || c.Now == nil {
+		faults = append(faults, errors.New("a function is missing"))
+	}
+	n := c.Network
+	if n.Listener == nil || n.Dial == nil || n.PeerName == nil || n.Presences == nil {
+		faults = append(faults, errors.New("the network is incomplete"))
+	}
+	return errors.Join(faults...)
+}
+
+func (c Config) raft(l *hcLogger) *raft.Config {
+	r := raft.DefaultConfig()
+	r.LocalID = raft.ServerID(c.Name)
+	r.HeartbeatTimeout, r.ElectionTimeout = c.Timing.Heartbeat, c.Timing.Election
+	r.LeaderLeaseTimeout, r.CommitTimeout = c.Timing.Lease, c.Timing.Commit
+	r.MaxAppendEntries, r.BatchApplyCh = 256, true
+	r.SnapshotThreshold, r.TrailingLogs = c.compaction.threshold, c.compaction.trailing
+	r.SnapshotInterval = c.compaction.interval
+	r.ShutdownOnRemove = true
+	r.NoLegacyTelemetry = true
+	r.Logger = l
+	return r
+}

@@ -1,0 +1,178 @@
+package raftstore
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/raft"
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+	"go.etcd.io/bbolt"
+
+	"casper-cosigner/statedir"
+)
+
+// database is what bbolt does for us: each write is one transaction, durable when it returns.
+type database interface {
+	raft.LogStore
+	raft.StableStore
+	io.Closer
+}
+
+// openBolt opens the database file. It keeps the free list on disk: an own check of it at each start is worth more than
+// the write that it costs.
+func openBolt(path string) (database, error) {
+	db, err := raftboltdb.New(raftboltdb.Options{Path: path, BoltOptions: &bbolt.Options{Timeout: time.Second}})
+	if err != nil {
+		return nil, err
+	}
+	return db, nil
+}
+
+// Keys of the Raft library's own (hashicorp/raft raft.go), and keyVote, which takes the place of the two before it.
+const (
+	keyTerm          = "CurrentTerm"
+	keyVoteTerm      = "LastVoteTerm"
+	keyVoteCandidate = "LastVoteCand"
+	keyVote          = "Vote"
+)
+
+// logStore guards a database: a write that hangs is reported to the watchdog, and one that fails ends the store, since
+// after it nobody knows what the file holds. It may not be tried again: after a failed fsync, a second one that succeeds
+// proves nothing.
+//
+// It also keeps a vote in one write. The library writes the term and then the candidate. A crash between the two leaves
+// the new term beside the candidate of an earlier one, and to that candidate a vote is granted again as a duplicate,
+// without a look at its log: a committed entry could be lost.
+type logStore struct {
+	database
+	watchdog statedir.Watchdog
+	halt     *halt
+	writes   atomic.Uint64
+	failed   atomic.Pointer[error]
+
+	voteTerm *uint64 // term of a vote whose candidate has yet to come; only the library's main loop writes votes
+}
+
+func (s *logStore) guard(what string, write func() error) error {
+	if failed := s.failed.Load(); failed != nil {
+		return fmt.Errorf("%s: not tried: %w", what, *failed)
+	}
+	stop := s.watchdog.Start(what)
+	err := write()
+	stop()
+	if err != nil {
+		err = fmt.Errorf("%s: %w", what, err)
+		s.failed.Store(&err)
+		s.halt.stop(err)
+		return err
+	}
+	s.writes.Add(1)
+	return nil
+}
+
+// StoreLog stores one entry.
+func (s *logStore) StoreLog(l *raft.Log) error { return s.StoreLogs([]*raft.Log{l}) }
+
+// StoreLogs stores entries in one durable write.
+func (s *logStore) StoreLogs(logs []*raft.Log) error {
+	return s.guard("storing log entries", func() error { return s.database.StoreLogs(logs) })
+}
+
+// DeleteRange deletes the entries from first to last, both included.
+func (s *logStore) DeleteRange(first, last uint64) error {
+	return s.guard("deleting log entries", func() error { return s.database.DeleteRange(first, last) })
+}
+
+// IsMonotonic makes the library drop the whole old log once it has installed a snapshot, so that no entry that was never
+// committed can stay below the snapshot and be sent on later.
+func (s *logStore) IsMonotonic() bool { return true }
+
+// Set stores a value.
+func (s *logStore) Set(key, value []byte) error {
+	if string(key) != keyVoteCandidate {
+		return s.guard("storing "+string(key), func() error { return s.database.Set(key, value) })
+	}
+	return s.guard("storing a vote", func() error {
+		if s.voteTerm == nil {
+			return errors.New("it came without its term")
+		}
+		vote := append(binary.BigEndian.AppendUint64(nil, *s.voteTerm), value...)
+		s.voteTerm = nil
+		return s.database.Set([]byte(keyVote), vote)
+	})
+}
+
+// SetUint64 stores a number; that of a vote's term waits for its candidate.
+func (s *logStore) SetUint64(key []byte, value uint64) error {
+	if string(key) == keyVoteTerm {
+		s.voteTerm = &value
+		return nil
+	}
+	return s.guard("storing "+string(key), func() error { return s.database.SetUint64(key, value) })
+}
+
+// Get returns a value.
+func (s *logStore) Get(key []byte) ([]byte, error) {
+	if string(key) != keyVoteCandidate {
+		return s.database.Get(key)
+	}
+	_, candidate, err := s.vote()
+	return candidate, err
+}
+
+// GetUint64 returns a number.
+func (s *logStore) GetUint64(key []byte) (uint64, error) {
+	if string(key) != keyVoteTerm {
+		return s.database.GetUint64(key)
+	}
+	term, _, err := s.vote()
+	return term, err
+}
+
+func (s *logStore) vote() (term uint64, candidate []byte, err error) {
+	vote, err := s.database.Get([]byte(keyVote))
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(vote) < 8 {
+		return 0, nil, fmt.Errorf("the stored vote has %d bytes", len(vote))
+	}
+	return binary.BigEndian.Uint64(vote), vote[8:], nil
+}
+
+// snapshotStore guards the writes of a raft.SnapshotStore. One that fails is no reason to stop: the log is still there,
+// and only a whole snapshot is ever used.
+type snapshotStore struct {
+	raft.SnapshotStore
+	watchdog statedir.Watchdog
+}
+
+// Create starts a snapshot.
+func (s snapshotStore) Create(v raft.SnapshotVersion, index, term uint64, c raft.Configuration, configIndex uint64,
+	t raft.Transport) (raft.SnapshotSink, error) {
+	defer s.watchdog.Start("creating a snapshot")()
+	sink, err := s.SnapshotStore.Create(v, index, term, c, configIndex, t)
+	if err != nil {
+		return nil, err
+	}
+	return snapshotSink{SnapshotSink: sink, watchdog: s.watchdog}, nil
+}
+
+type snapshotSink struct {
+	raft.SnapshotSink
+	watchdog statedir.Watchdog
+}
+
+func (s snapshotSink) Write(b []byte) (int, error) {
+	defer s.watchdog.Start("writing a snapshot")()
+	return s.SnapshotSink.Write(b)
+}
+
+func (s snapshotSink) Close() error {
+	defer s.watchdog.Start("syncing a snapshot")()
+	return s.SnapshotSink.Close()
+}

@@ -1,0 +1,220 @@
+package raftstore
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"casper-cosigner/signer/machine"
+)
+
+// fsm lets the Raft library drive a machine.State. It decides nothing; it adds the index of the last entry it saw and
+// the local time of the last advances, neither of which the state depends on.
+type fsm struct {
+	halt    *halt
+	now     func() time.Time
+	onApply func(machine.Command, machine.Result)
+	onDisk  uint64 // entries up to here were on disk when the store was opened
+
+	mu      sync.RWMutex // guards all below
+	state   *machine.State
+	index   uint64 // last command or configuration seen
+	era     time.Time
+	height  time.Time
+	waiting map[*waiter]struct{}
+}
+
+// waiter waits until the entry with its index was seen.
+type waiter struct {
+	index uint64
+	done  chan struct{}
+}
+
+func newFSM(c Config, h *halt, onDisk uint64) *fsm {
+	return &fsm{
+		halt: h, now: c.Now, onApply: c.OnApply, onDisk: onDisk,
+		state: machine.New(), waiting: map[*waiter]struct{}{},
+	}
+}
+
+// Apply applies one entry.
+func (f *fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
+
+// ApplyBatch applies entries in order. Their results are machine.Results; an entry that is not a command, or comes after
+// one that cannot be decoded, has none.
+func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
+	results := make([]any, len(logs))
+	commands := make([]machine.Command, len(logs))
+	err := f.apply(logs, commands, results)
+	if f.onApply != nil {
+		for i, c := range commands {
+			if c != nil {
+				f.onApply(c, results[i].(machine.Result))
+			}
+		}
+	}
+	if err != nil {
+		f.halt.stop(err)
+	}
+	return results
+}
+
+func (f *fsm) apply(logs []*raft.Log, commands []machine.Command, results []any) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	defer f.wake()
+	for i, l := range logs {
+		// After a failure the state is that of some prefix of the log; to apply what follows would make it a state that
+		// no log has.
+		if f.halt.stopped() {
+			return nil
+		}
+		if l.Type == raft.LogCommand {
+			c, err := machine.Decode(l.Data)
+			if err != nil {
+				return fmt.Errorf("applying log entry %d: %w", l.Index, err)
+			}
+			commands[i], results[i] = c, f.step(l.Index, c)
+		}
+		f.index = l.Index
+	}
+	return nil
+}
+
+// step applies one command and notes when it moved a mark.
+func (f *fsm) step(index uint64, c machine.Command) machine.Result {
+	era, height := f.state.Advances()
+	result := f.state.Apply(c)
+	newEra, newHeight := f.state.Advances()
+	if newEra != era {
+		f.era = f.stamp(index, newEra.At)
+	}
+	if newHeight != height {
+		f.height = f.stamp(index, newHeight.At)
+	}
+	return result
+}
+
+// stamp tells when an advance happened by the local clock. Of one that was only read back from disk nothing but its
+// leader's clock is known; were that in the future, the bucket would stand still until then.
+func (f *fsm) stamp(index uint64, at int64) time.Time {
+	now := f.now()
+	if stamped := time.UnixMilli(at); index <= f.onDisk && stamped.Before(now) {
+		return stamped
+	}
+	return now
+}
+
+// wake releases those who wait for an index that has been reached.
+func (f *fsm) wake() {
+	for w := range f.waiting {
+		if w.index <= f.index {
+			close(w.done)
+			delete(f.waiting, w)
+		}
+	}
+}
+
+// wait returns when the entry with the index has been seen.
+func (f *fsm) wait(ctx context.Context, index uint64) error {
+	w := &waiter{index: index, done: make(chan struct{})}
+	f.mu.Lock()
+	f.waiting[w] = struct{}{}
+	f.wake()
+	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		delete(f.waiting, w)
+		f.mu.Unlock()
+	}()
+	select {
+	case <-w.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for log entry %d: %w", index, ctx.Err())
+	case <-f.halt.done:
+		return fmt.Errorf("waiting for log entry %d: %w", index, f.halt.err)
+	}
+}
+
+func (f *fsm) seen() uint64 {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.index
+}
+
+// snapshot is the state at one entry. Its form is the index of that entry, 8 bytes big-endian, and then what
+// machine.State writes.
+type snapshot struct {
+	index uint64
+	state *machine.State
+}
+
+// Snapshot copies the state, which is quick; Persist writes the copy while entries are applied.
+func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.halt.stopped() {
+		return nil, f.halt.err
+	}
+	return snapshot{index: f.index, state: f.state.Clone()}, nil
+}
+
+// Persist writes the snapshot and closes the sink.
+func (s snapshot) Persist(sink raft.SnapshotSink) error {
+	if err := s.write(sink); err != nil {
+		return errors.Join(fmt.Errorf("writing snapshot: %w", err), sink.Cancel())
+	}
+	return sink.Close()
+}
+
+func (s snapshot) write(w io.Writer) error {
+	if _, err := w.Write(binary.BigEndian.AppendUint64(nil, s.index)); err != nil {
+		return err
+	}
+	_, err := s.state.WriteTo(w)
+	return err
+}
+
+// Release does nothing: the copy is garbage collected.
+func (s snapshot) Release() {}
+
+// Restore replaces the state by a snapshot's, or fails and changes nothing. A snapshot whose checksum held and that
+// still cannot be read was written by a program that knows more than this one: the process must end.
+func (f *fsm) Restore(r io.ReadCloser) error {
+	defer r.Close()
+	index, state, err := readSnapshot(bufio.NewReader(r))
+	if err != nil {
+		f.halt.stop(err)
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	defer f.wake()
+	f.index, f.state = index, state
+	if state.Started() {
+		era, height := state.Advances()
+		f.onDisk = max(f.onDisk, index)
+		f.era, f.height = f.stamp(index, era.At), f.stamp(index, height.At)
+	}
+	return nil
+}
+
+func readSnapshot(r io.Reader) (uint64, *machine.State, error) {
+	var index [8]byte
+	if _, err := io.ReadFull(r, index[:]); err != nil {
+		return 0, nil, fmt.Errorf("reading snapshot: %w", err)
+	}
+	state, err := machine.ReadState(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	return binary.BigEndian.Uint64(index[:]), state, nil
+}

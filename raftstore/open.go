@@ -1,0 +1,190 @@
+package raftstore
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/raft"
+)
+
+// Names within Config.Path.
+const (
+	databaseFile = "raft.db"
+	snapshotsDir = "snapshots" // as raft.FileSnapshotStore calls it
+)
+
+// LostStateError is returned by Open for a directory that has run before and whose log is gone or has a gap.
+type LostStateError struct {
+	Path   string // the store's directory
+	Reason string // what is missing
+}
+
+// Error says what is lost, what is at stake and what to do.
+func (e *LostStateError) Error() string {
+	return fmt.Sprintf("the Raft log in %s is lost: %s. This cosigner has run before, so votes and claims that it answered "+
+		"for are gone, and with an empty log it could make the validator sign twice. Do not initialise the directory again, "+
+		"do not put a copy or a backup in its place and do not start it as a first run: the other cosigners refuse it. "+
+		"Leave it stopped and keep its share file; it has to be replaced by a cosigner with a new identity", e.Path, e.Reason)
+}
+
+// disk is what a store keeps on disk.
+type disk struct {
+	log       *logStore
+	snapshots snapshotStore
+	last      uint64 // last entry, or that of the last snapshot, when it was opened
+}
+
+// openDisk opens the log, which it starts on a first run and on no other.
+func openDisk(c Config, h *halt, l *hcLogger) (*disk, error) {
+	path := filepath.Join(c.Path, databaseFile)
+	if !c.FirstRun {
+		// Opening would make a file that is not there.
+		if info, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return nil, &LostStateError{Path: c.Path, Reason: databaseFile + " is missing"}
+		} else if err == nil && info.Size() == 0 {
+			return nil, &LostStateError{Path: c.Path, Reason: databaseFile + " is empty"}
+		}
+	}
+	if err := os.MkdirAll(c.Path, 0o700); err != nil {
+		return nil, err
+	}
+	if err := removeUnfinished(filepath.Join(c.Path, snapshotsDir)); err != nil {
+		return nil, err
+	}
+	files, err := raft.NewFileSnapshotStoreWithLogger(c.Path, 2, l)
+	if err != nil {
+		return nil, err
+	}
+	db, err := openDatabase(c, path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	d := &disk{
+		log:       &logStore{database: db, watchdog: c.Watchdog, halt: h},
+		snapshots: snapshotStore{SnapshotStore: files, watchdog: c.Watchdog},
+	}
+	if err := d.check(c); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return d, nil
+}
+
+func openDatabase(c Config, path string) (database, error) {
+	if c.openDB != nil {
+		return c.openDB(path)
+	}
+	return openBolt(path)
+}
+
+// removeUnfinished removes what a crash left of snapshots that were being written.
+func removeUnfinished(path string) error {
+	found, err := filepath.Glob(filepath.Join(path, "*.tmp"))
+	for _, f := range found {
+		err = errors.Join(err, os.RemoveAll(f))
+	}
+	return err
+}
+
+// check refuses a log with nothing in it or with a gap, after it has started one if this is the first run.
+func (d *disk) check(c Config) error {
+	first, last, snapshot, err := d.extent()
+	if err != nil {
+		return err
+	}
+	if c.FirstRun && last == 0 && snapshot == 0 {
+		if err := d.bootstrap(c); err != nil {
+			return fmt.Errorf("starting the log: %w", err)
+		}
+		first, last = 1, 1
+	}
+	switch {
+	case last == 0 && snapshot == 0:
+		return &LostStateError{Path: c.Path, Reason: "it has neither an entry nor a snapshot"}
+	case first > snapshot+1:
+		return &LostStateError{Path: c.Path,
+			Reason: fmt.Sprintf("it begins at entry %d, and the newest snapshot ends at %d", first, snapshot)}
+	}
+	d.last = max(last, snapshot)
+	return nil
+}
+
+// extent returns the first and last entry and the end of the newest snapshot, 0 for none.
+func (d *disk) extent() (first, last, snapshot uint64, err error) {
+	first, err = d.log.FirstIndex()
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	last, err = d.log.LastIndex()
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	snapshots, err := d.snapshots.List()
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	if len(snapshots) > 0 {
+		snapshot = snapshots[0].Index
+	}
+	return first, last, snapshot, nil
+}
+
+// bootstrap writes the first entry, the members, which is the same on all of them. If it is cut short the directory is
+// still in its first run, the log still empty, and it is written again.
+func (d *disk) bootstrap(c Config) error {
+	// In this order, and not by raft.BootstrapCluster: that one writes the term first, and with a term and no entry it
+	// refuses to go on.
+	entry := &raft.Log{Index: 1, Term: 1, Type: raft.LogConfiguration, Data: raft.EncodeConfiguration(c.voters())}
+	if err := errors.Join(d.log.StoreLog(entry), d.log.SetUint64([]byte(keyTerm), entry.Term)); err != nil {
+		return err
+	}
+	// Without these a power cut could take the file itself.
+	for _, path := range []string{c.Path, filepath.Dir(c.Path)} {
+		if err := syncDir(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// voters returns the members as Raft keeps them. Their addresses there are their names: where a member is reached is the
+// cluster file's to say, and may change, and a vote is remembered by address.
+func (c Config) voters() raft.Configuration {
+	var v raft.Configuration
+	for _, m := range c.Members {
+		v.Servers = append(v.Servers, raft.Server{
+			Suffrage: raft.Voter, ID: raft.ServerID(m.Name), Address: raft.ServerAddress(m.Name),
+		})
+	}
+	slices.SortFunc(v.Servers, func(a, b raft.Server) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	return v
+}
+
+// checkVoters compares the log's members with the cluster file's.
+func (c Config) checkVoters(log raft.Configuration) error {
+	names := func(v raft.Configuration) []string {
+		var s []string
+		for _, server := range v.Servers {
+			s = append(s, string(server.ID))
+		}
+		slices.Sort(s)
+		return s
+	}
+	if have, want := names(log), names(c.voters()); !slices.Equal(have, want) {
+		return fmt.Errorf("the log's members are %s, the cluster file's are %s: they never change by editing the file",
+			strings.Join(have, ", "), strings.Join(want, ", "))
+	}
+	return nil
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,154 @@
+package raftstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"github.com/rs/zerolog"
+
+	"casper-cosigner/signer/machine"
+)
+
+// cachedEntries is how many of the last log entries are kept in memory for the followers.
+const cachedEntries = 512
+
+// Store is one member's copy of the log and of the state that it amounts to. Open makes one; Run leads when elected;
+// Close ends it. Its methods may be called concurrently.
+type Store struct {
+	cfg  Config
+	log  zerolog.Logger
+	halt *halt
+	disk *disk
+	fsm  *fsm
+	raft *raft.Raft
+	net  transport
+
+	wake     chan struct{} // something about the leadership may have changed
+	observer *raft.Observer
+	ready    atomic.Uint64 // term in which this member led and its barrier passed
+	handing  atomic.Bool   // a hand-over is going on
+
+	mu         sync.Mutex             // guards all below
+	standBack  time.Time              // until when to hand over again if elected
+	stoodBack  time.Time              // when that was last done
+	previous   raft.ServerID          // who led last, this member aside
+	failing    map[raft.ServerID]bool // peers whose last heartbeat failed
+	watchers   map[chan Leadership]struct{}
+	published  Leadership
+	closing    bool
+	proposals  sync.WaitGroup // added to with mu held and closing unset
+	closeOnce  sync.Once
+	closeError error
+}
+
+// Open opens the log, starts it on the first run of the state directory, and takes part in elections from then on. It
+// returns a *LostStateError for a directory that has run before and has no sound log.
+func Open(c Config) (*Store, error) {
+	if err := c.validate(); err != nil {
+		return nil, fmt.Errorf("opening the Raft store: %w", err)
+	}
+	if c.compaction == (compaction{}) {
+		c.compaction = defaultCompaction()
+	}
+	s := &Store{
+		cfg: c, log: c.Log, halt: newHalt(c.Fatal), wake: make(chan struct{}, 1),
+		failing: map[raft.ServerID]bool{}, watchers: map[chan Leadership]struct{}{},
+	}
+	if err := s.open(); err != nil {
+		return nil, fmt.Errorf("opening the Raft store: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Store) open() error {
+	l := newHCLogger(s.cfg.Log, s.cfg.Now)
+	var err error
+	if s.disk, err = openDisk(s.cfg, s.halt, l); err != nil {
+		return err
+	}
+	if s.cfg.FirstRun {
+		if err := s.cfg.EndFirstRun(); err != nil {
+			return errors.Join(fmt.Errorf("ending the first run: %w", err), s.disk.log.Close())
+		}
+	}
+	s.fsm = newFSM(s.cfg, s.halt, s.disk.last)
+	cache, err := raft.NewLogCache(cachedEntries, s.disk.log)
+	if err != nil {
+		return errors.Join(err, s.disk.log.Close())
+	}
+	stream := newStream(s.cfg, s.Indexes)
+	s.net = newTransport(stream, s.cfg.Timing, l)
+	s.raft, err = raft.NewRaft(s.cfg.raft(l), s.fsm, cache, s.disk.log, s.disk.snapshots, s.net)
+	if err != nil {
+		return errors.Join(err, s.net.Close(), s.disk.log.Close())
+	}
+	if err := s.cfg.checkVoters(s.raft.GetConfiguration().Configuration()); err != nil {
+		return errors.Join(err, s.Close())
+	}
+	s.observer = raft.NewObserver(nil, false, s.observe)
+	s.raft.RegisterObserver(s.observer)
+	stream.start()
+	return nil
+}
+
+// View calls f with the state as it is applied here; on a leader of which Leader says Self it holds everything committed
+// before its term. f must neither change the state nor keep it, and be quick: entries wait meanwhile.
+func (s *Store) View(f func(*machine.State)) {
+	s.fsm.mu.RLock()
+	defer s.fsm.mu.RUnlock()
+	f(s.fsm.state)
+}
+
+// Indexes returns the index of the last log entry and of the last one that was handed over to be applied. Both are on
+// this member's disk.
+func (s *Store) Indexes() (last, applied uint64) {
+	applied = s.raft.AppliedIndex()
+	return s.raft.LastIndex(), applied
+}
+
+// AdvancedAt returns when, by this member's clock, the newest era and the newest height were last raised. What was
+// already on disk at Open or came with a snapshot counts from its leader's stamp, or from when it was read if that is
+// earlier. Both are zero before Genesis.
+func (s *Store) AdvancedAt() (era, height time.Time) {
+	s.fsm.mu.RLock()
+	defer s.fsm.mu.RUnlock()
+	return s.fsm.era, s.fsm.height
+}
+
+// Writes returns how many durable writes of the log and the votes were made since Open; each is at least one fsync.
+func (s *Store) Writes() uint64 { return s.disk.log.writes.Load() }
+
+// Close hands over if this member leads, lets what was proposed finish, and ends the store. Run may have ended before or
+// not. A second call does nothing.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() { s.closeError = s.close() })
+	return s.closeError
+}
+
+func (s *Store) close() error {
+	if err := s.HandOver(); err != nil && !errors.Is(err, ErrNotLeader) {
+		s.log.Warn().Err(err).Msg("stopping without a hand-over")
+	}
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
+	// The library forgets what is still queued when it stops, so it is given the time to answer: at most two elections,
+	// by which a leader without a majority has stepped down.
+	ctx, cancel := context.WithTimeout(context.Background(), 2*s.cfg.Timing.Election)
+	defer cancel()
+	go func() {
+		s.proposals.Wait()
+		cancel()
+	}()
+	<-ctx.Done()
+
+	stopped := s.raft.Shutdown()
+	// The connections go first, or the library would wait for answers on them.
+	err := s.net.Close()
+	return errors.Join(err, stopped.Error(), s.disk.log.Close())
+}

@@ -1,0 +1,246 @@
+package raftstore
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestElectApplyKillReelect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrio(t, nil)
+		defer tr.stopAll()
+		want := map[uint64]byte{}
+		for h := range uint64(20) {
+			tr.apply(h, byte(h+1))
+			want[h] = byte(h + 1)
+		}
+		old := tr.leader()
+		tr.kill(old.name)
+		start := time.Now()
+		next := tr.leader()
+		if took := time.Since(start); took > 1200*time.Millisecond {
+			t.Errorf("the next leader took %v", took)
+		}
+		if next.Leader().Term < 2 || next.Leader().Name != next.name {
+			t.Errorf("leadership is %+v", next.Leader())
+		}
+		// The other value for each bound slot, asked of the new leader.
+		for h := range uint64(20) {
+			if r := tr.apply(h, 99); r.Held.Signature[0] != byte(h+1) {
+				t.Errorf("height %d was bound to %d and is answered with %d", h, h+1, r.Held.Signature[0])
+			}
+		}
+		tr.apply(20, 21)
+		want[20] = 21
+		tr.start(old.name)
+		tr.wantHeld(want)
+	})
+}
+
+func TestRestartFromDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrio(t, nil)
+		want := map[uint64]byte{}
+		for h := range uint64(5) {
+			tr.apply(h, 7)
+			want[h] = 7
+		}
+		tr.stopAll()
+		for _, name := range trioNames {
+			tr.start(name)
+		}
+		defer tr.stopAll()
+		tr.apply(5, 8)
+		want[5] = 8
+		tr.wantHeld(want)
+	})
+}
+
+func TestApplyOnAFollower(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrio(t, nil)
+		defer tr.stopAll()
+		leader := tr.leader()
+		for _, name := range tr.followers(leader) {
+			m := tr.members[name]
+			if _, err := m.Apply(context.Background(), claim(1, 1)); !errors.Is(err, ErrNotLeader) {
+				t.Errorf("Apply on %s: %v, want ErrNotLeader", m, err)
+			}
+			if _, err := m.Barrier(context.Background()); !errors.Is(err, ErrNotLeader) {
+				t.Errorf("Barrier on %s: %v, want ErrNotLeader", m, err)
+			}
+			if err := m.HandOver(); !errors.Is(err, ErrNotLeader) {
+				t.Errorf("HandOver on %s: %v, want ErrNotLeader", m, err)
+			}
+		}
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		if _, err := leader.Apply(ended, claim(1, 1)); !errors.Is(err, context.Canceled) || errors.Is(err, ErrUnknown) {
+			t.Errorf("Apply with an ended context: %v, want context.Canceled alone", err)
+		}
+		tr.wantHeld(map[uint64]byte{1: 0})
+	})
+}
+
+// What a cut-off leader takes is answered ErrUnknown; a value that is reported as done is the one that all hold.
+func TestPartitionedLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrio(t, nil)
+		defer tr.stopAll()
+		tr.apply(1, 1)
+		old := tr.leader()
+		tr.wire.isolate(old.name, true)
+		if r, err := old.Apply(context.Background(), claim(2, 66)); !errors.Is(err, ErrUnknown) {
+			t.Errorf("the cut-off leader answers %v, %v, want ErrUnknown", r.Outcome, err)
+		}
+		next := tr.leader(old.name)
+		if _, err := next.Apply(context.Background(), claim(2, 77)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := old.Apply(context.Background(), claim(2, 66)); !errors.Is(err, ErrNotLeader) {
+			t.Errorf("deposed: %v, want ErrNotLeader", err)
+		}
+		tr.wire.isolate(old.name, false)
+		tr.wantHeld(map[uint64]byte{1: 1, 2: 77})
+	})
+}
+
+func TestApplyGivesUpWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrio(t, nil)
+		defer tr.stopAll()
+		leader := tr.leader()
+		tr.wire.isolate(leader.name, true)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+		defer cancel()
+		if _, err := leader.Apply(ctx, claim(1, 1)); !errors.Is(err, ErrUnknown) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Apply: %v, want ErrUnknown and DeadlineExceeded", err)
+		}
+	})
+}
+
+func TestHandOverLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrio(t, nil)
+		defer tr.stopAll()
+		old := tr.leader()
+		type done struct {
+			height uint64
+			err    error
+		}
+		const inFlight = 50
+		results := make(chan done, inFlight)
+		for h := range uint64(inFlight) {
+			go func() {
+				_, err := old.Apply(context.Background(), claim(h, 5))
+				results <- done{h, err}
+			}()
+		}
+		start := time.Now()
+		if err := old.HandOver(); err != nil {
+			t.Fatal(err)
+		}
+		next := tr.leader(old.name)
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("the hand-over took %v", took)
+		}
+		want := map[uint64]byte{}
+		for range inFlight {
+			switch r := <-results; {
+			case r.err == nil:
+				want[r.height] = 5
+			case !errors.Is(r.err, ErrNotLeader) && !errors.Is(r.err, ErrUnknown):
+				t.Errorf("height %d: %v", r.height, r.err)
+			}
+		}
+		if next.Leader().Self == false || old.Leader().Self {
+			t.Errorf("both or none lead: %+v, %+v", next.Leader(), old.Leader())
+		}
+		tr.wantHeld(want)
+	})
+}
+
+func TestHandOverPassesADeadMemberBy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrio(t, nil)
+		defer tr.stopAll()
+		old := tr.leader()
+		dead := tr.followers(old)[0]
+		tr.kill(dead)
+		tr.apply(1, 1)
+		start := time.Now()
+		if err := old.HandOver(); err != nil {
+			t.Fatal(err)
+		}
+		if next := tr.leader(old.name); next.name == dead {
+			t.Errorf("%s leads", next)
+		}
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("the hand-over took %v", took)
+		}
+	})
+}
+
+func TestHandOverWithNobodyThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrio(t, func(_ string, c *Config) {
+			c.Timing.Lease, c.Timing.Heartbeat, c.Timing.Election = 10*time.Second, 10*time.Second, 10*time.Second
+		})
+		defer tr.stopAll()
+		leader := tr.leader()
+		for _, name := range tr.followers(leader) {
+			tr.wire.isolate(name, true)
+		}
+		if err := leader.HandOver(); err == nil || errors.Is(err, ErrNotLeader) {
+			t.Errorf("HandOver: %v, want that nobody took over", err)
+		}
+		if !leader.Leader().Self {
+			t.Error("a leader that could not hand over does not lead on")
+		}
+	})
+}
+
+func TestStandBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrio(t, nil)
+		defer tr.stopAll()
+		old := tr.leader()
+		old.StandBack(time.Hour)
+		if err := old.HandOver(); err != nil {
+			t.Fatal(err)
+		}
+		second := tr.leader(old.name)
+		second.StandBack(time.Hour)
+		if err := second.HandOver(); err != nil {
+			t.Fatal(err)
+		}
+		// Only the third does not stand back, so whoever was elected first, it ends up there.
+		third := tr.leader(old.name, second.name)
+		synctest.Wait()
+		tr.kill(third.name)
+		// Now only those who stand back are left: one of them leads all the same.
+		tr.leader()
+		tr.apply(1, 1)
+	})
+}
+
+func TestObserve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrio(t, nil)
+		defer tr.stopAll()
+		old := tr.leader()
+		follower := tr.members[tr.followers(old)[0]]
+		changes, stop := follower.Observe()
+		defer stop()
+		tr.kill(old.name)
+		next := tr.leader()
+		for l := range changes {
+			if l.Name == next.name {
+				break
+			}
+		}
+	})
+}

@@ -1,0 +1,325 @@
+package raftstore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"google.golang.org/protobuf/proto"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/statedir"
+)
+
+const (
+	greetingTimeout = 5 * time.Second
+	greetingSize    = 1 << 10 // more than any Presence needs, bytes
+	greetingsAtOnce = 128     // connections that are still greeting; more are closed at once
+	acceptPause     = 50 * time.Millisecond
+	visitEvery      = 5 * time.Second
+)
+
+// stream is the raft.StreamLayer. Before Raft sees a connection each end has proved who it is, shown its presence and
+// accepted the other's. The one that called shows first, so that a stranger learns nothing.
+//
+// Each member also visits each other one now and then for nothing but the exchange. Raft's own connections are kept for
+// months, and two followers have none: without the visits they would not know each other's newest state, and could not
+// tell that the other has come back on an older one.
+type stream struct {
+	self      string
+	addresses map[string]string // by name, self included
+	network   Network
+	watchdog  statedir.Watchdog
+	indexes   func() (last, applied uint64)
+	complain  *complaints
+
+	ctx      context.Context // ends with Close
+	cancel   context.CancelFunc
+	started  chan struct{} // closed by start
+	greeting chan struct{} // a token for each connection that is greeting
+	accepted chan net.Conn
+	running  sync.WaitGroup
+
+	mu   sync.Mutex
+	open map[net.Conn]struct{} // nil once closed
+}
+
+func newStream(c Config, indexes func() (last, applied uint64)) *stream {
+	s := &stream{
+		self: c.Name, addresses: map[string]string{}, network: c.Network, watchdog: c.Watchdog, indexes: indexes,
+		complain: newComplaints(c.Log),
+		started:  make(chan struct{}), greeting: make(chan struct{}, greetingsAtOnce),
+		accepted: make(chan net.Conn), open: map[net.Conn]struct{}{},
+	}
+	for _, m := range c.Members {
+		s.addresses[m.Name] = m.Address
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
+}
+
+// start lets connections in and out. Before it there is no index to show.
+func (s *stream) start() {
+	s.running.Go(s.listen)
+	for name := range s.addresses {
+		if name != s.self {
+			s.running.Go(func() { s.visit(name) })
+		}
+	}
+	close(s.started)
+}
+
+func (s *stream) visit(name string) {
+	for {
+		if conn, err := s.Dial(raft.ServerAddress(name), greetingTimeout); err == nil {
+			conn.Close()
+		}
+		select {
+		case <-time.After(visitEvery):
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *stream) listen() {
+	for {
+		conn, err := s.network.Listener.Accept()
+		switch {
+		case s.ctx.Err() != nil:
+			if err == nil {
+				conn.Close()
+			}
+			return
+		case err != nil:
+			s.complain.about("", "accept", fmt.Errorf("accepting a connection: %w", err))
+			select {
+			case <-time.After(acceptPause):
+			case <-s.ctx.Done():
+			}
+			continue
+		}
+		select {
+		case s.greeting <- struct{}{}:
+			s.running.Go(func() { s.receive(conn) })
+		default:
+			conn.Close()
+		}
+	}
+}
+
+// receive greets one caller and hands it to Raft.
+func (s *stream) receive(conn net.Conn) {
+	ctx, cancel := context.WithTimeout(s.ctx, greetingTimeout)
+	defer cancel()
+	greeted, err := s.greet(ctx, conn, "")
+	<-s.greeting
+	if err != nil {
+		return
+	}
+	select {
+	case s.accepted <- greeted:
+	case <-s.ctx.Done():
+		greeted.Close()
+	}
+}
+
+// Accept returns the next connection of a peer that was let in.
+func (s *stream) Accept() (net.Conn, error) {
+	select {
+	case conn := <-s.accepted:
+		return conn, nil
+	case <-s.ctx.Done():
+		return nil, net.ErrClosed
+	}
+}
+
+// Dial connects to the member with the name that Raft has for its address.
+func (s *stream) Dial(name raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(s.ctx, min(timeout, greetingTimeout))
+	defer cancel()
+	select {
+	case <-s.started:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	address, ok := s.addresses[string(name)]
+	if !ok {
+		return nil, fmt.Errorf("calling cosigner %s: it is not in the cluster file", name)
+	}
+	conn, err := s.network.Dial(ctx, address)
+	if err != nil {
+		return nil, fmt.Errorf("calling cosigner %s: %w", name, err)
+	}
+	greeted, err := s.greet(ctx, conn, string(name))
+	if err != nil {
+		// Raft repeats what it is told here with every attempt; greet has said it once.
+		return nil, fmt.Errorf("calling cosigner %s: %w", name, errNotGreeted)
+	}
+	return greeted, nil
+}
+
+// errNotGreeted is what Raft is told of a connection that came to nothing.
+var errNotGreeted = errors.New("no presences were exchanged")
+
+// greet exchanges presences on a connection, which it closes when ctx ends too early, or on an error, which it logs.
+// callee is whom we called, empty if we were called.
+func (s *stream) greet(ctx context.Context, conn net.Conn, callee string) (net.Conn, error) {
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	peer, step, err := s.exchange(ctx, conn, callee)
+	if err == nil && !stop() {
+		err, step = ctx.Err(), "exchange"
+	}
+	if err == nil {
+		if conn, err = s.track(conn); err == nil {
+			s.complain.forget(peer)
+			return conn, nil
+		}
+	}
+	stop()
+	conn.Close()
+	if s.ctx.Err() == nil {
+		s.complain.about(peer, step, err)
+	}
+	return nil, err
+}
+
+// exchange returns the peer's name, once known, and on an error in which step it came.
+func (s *stream) exchange(ctx context.Context, conn net.Conn, callee string) (peer, step string, err error) {
+	if t, ok := conn.(interface{ HandshakeContext(context.Context) error }); ok {
+		if err := t.HandshakeContext(ctx); err != nil {
+			return callee, "tls", err
+		}
+	}
+	peer, err = s.network.PeerName(conn)
+	if err != nil {
+		return callee, "name", err
+	}
+	_, known := s.addresses[peer]
+	switch {
+	case !known || peer == s.self:
+		return peer, "name", fmt.Errorf("%q is no other cosigner", peer)
+	case callee != "" && peer != callee:
+		// Two answers of one cosigner must never count as those of two.
+		return callee, "name", fmt.Errorf("%q answers at the address of %q", peer, callee)
+	case callee != "":
+		if err := s.show(conn); err != nil {
+			return peer, "exchange", err
+		}
+	}
+	theirs, err := readPresence(conn)
+	if err != nil {
+		return peer, "exchange", err
+	}
+	if err := s.admit(peer, theirs); err != nil {
+		return peer, refusal(err), err
+	}
+	if callee == "" {
+		err = s.show(conn)
+	}
+	return peer, "exchange", err
+}
+
+// admit asks whether the peer may come in on the state that it shows.
+func (s *stream) admit(peer string, theirs *cosignerv1.Presence) error {
+	p, err := statedir.ParsePresence(theirs)
+	if err != nil {
+		return err
+	}
+	defer s.watchdog.Start("recording a presence")()
+	return s.network.Presences.Admit(peer, p)
+}
+
+func refusal(err error) string {
+	if refused := (*statedir.PeerError)(nil); errors.As(err, &refused) {
+		return string(refused.Reason)
+	}
+	return "presence"
+}
+
+func (s *stream) show(conn net.Conn) error {
+	b, err := proto.Marshal(s.network.Presences.Presence(s.indexes()).Proto())
+	if err != nil {
+		return err
+	}
+	_, err = conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(b))), b...))
+	return err
+}
+
+// readPresence reads one, and not a byte more: what follows is Raft's.
+func readPresence(conn net.Conn) (*cosignerv1.Presence, error) {
+	var size [4]byte
+	if _, err := io.ReadFull(conn, size[:]); err != nil {
+		return nil, fmt.Errorf("reading presence: %w", err)
+	}
+	n := binary.BigEndian.Uint32(size[:])
+	if n > greetingSize {
+		return nil, fmt.Errorf("reading presence: %d bytes are announced", n)
+	}
+	b := make([]byte, n)
+	if _, err := io.ReadFull(conn, b); err != nil {
+		return nil, fmt.Errorf("reading presence: %w", err)
+	}
+	p := &cosignerv1.Presence{}
+	if err := proto.Unmarshal(b, p); err != nil {
+		return nil, fmt.Errorf("reading presence: %w", err)
+	}
+	return p, nil
+}
+
+// track makes Close close the connection as well. Raft itself leaves open what it has taken.
+func (s *stream) track(conn net.Conn) (net.Conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == nil {
+		return conn, net.ErrClosed
+	}
+	t := &tracked{Conn: conn, stream: s}
+	s.open[t] = struct{}{}
+	return t, nil
+}
+
+type tracked struct {
+	net.Conn
+	stream *stream
+}
+
+// Close closes the connection.
+func (t *tracked) Close() error {
+	t.stream.mu.Lock()
+	delete(t.stream.open, t)
+	t.stream.mu.Unlock()
+	return t.Conn.Close()
+}
+
+// Close stops listening and closes every connection. A second call does nothing.
+func (s *stream) Close() error {
+	s.cancel()
+	err := s.network.Listener.Close()
+	s.mu.Lock()
+	conns := s.open
+	s.open = nil
+	s.mu.Unlock()
+	for conn := range conns {
+		conn.(*tracked).Conn.Close()
+	}
+	if errors.Is(err, net.ErrClosed) {
+		err = nil
+	}
+	s.running.Wait()
+	return err
+}
+
+// Addr returns the member's address as Raft knows it: its name.
+func (s *stream) Addr() net.Addr { return raftAddr(s.self) }
+
+type raftAddr string
+
+func (raftAddr) Network() string  { return "raft" }
+func (a raftAddr) String() string { return string(a) }

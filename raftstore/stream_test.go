@@ -1,0 +1,322 @@
+package raftstore
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"casper-cosigner/statedir"
+)
+
+// doorman shows a fixed presence and admits whom it is told to.
+type doorman struct {
+	id statedir.ID
+
+	mu     sync.Mutex
+	refuse error
+}
+
+func (d *doorman) Presence(last, applied uint64) statedir.Presence {
+	return statedir.Presence{Cluster: statedir.ID{1}, Directory: d.id, Session: d.id, Boot: 1, LastIndex: last, AppliedIndex: applied}
+}
+
+func (d *doorman) Admit(string, statedir.Presence) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.refuse
+}
+
+func (d *doorman) set(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refuse = err
+}
+
+// end is a stream of a test with what it shows and logs.
+type end struct {
+	*stream
+	*doorman
+	logged syncBuffer
+}
+
+// streams returns started streams of a and b that reach each other.
+func streams(t *testing.T, w *wire, adjust func(name string, c *Config)) (a, b *end) {
+	t.Helper()
+	open := func(name string) *end {
+		e := &end{doorman: &doorman{id: statedir.ID{name[0]}}}
+		c := Config{
+			Name: name, Members: []Member{{Name: "a", Address: "a"}, {Name: "b", Address: "b"}}, Log: zerolog.New(&e.logged),
+			Network: Network{
+				Listener:  w.listen(name),
+				Dial:      func(ctx context.Context, to string) (net.Conn, error) { return w.dial(ctx, name, to) },
+				PeerName:  func(c net.Conn) (string, error) { return c.(*wireConn).peer, nil },
+				Presences: e.doorman,
+			},
+		}
+		if adjust != nil {
+			adjust(name, &c)
+		}
+		e.stream = newStream(c, func() (uint64, uint64) { return 7, 5 })
+		e.stream.start()
+		return e
+	}
+	return open("a"), open("b")
+}
+
+// taken returns the connections that Raft would see, one by one.
+func taken(e *end) <-chan net.Conn {
+	conns := make(chan net.Conn, 100)
+	go func() {
+		for {
+			c, err := e.Accept()
+			if err != nil {
+				return
+			}
+			conns <- c
+		}
+	}()
+	return conns
+}
+
+func TestStreamCarriesBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := streams(t, newWire(), nil)
+		defer a.Close()
+		defer b.Close()
+		accepted := taken(b)
+		synctest.Wait() // the visits
+		for range len(accepted) {
+			<-accepted
+		}
+		conn, err := a.Dial("b", time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go conn.Write([]byte("ping"))
+		got := make([]byte, 4)
+		if _, err := io.ReadFull(<-accepted, got); err != nil || string(got) != "ping" {
+			t.Errorf("got %q, %v", got, err)
+		}
+		if a.Addr().String() != "a" || a.Addr().Network() != "raft" {
+			t.Errorf("address is %v", a.Addr())
+		}
+		a.Close()
+		if _, err := conn.Read(got); err == nil {
+			t.Error("Close left a connection open")
+		}
+		if _, err := a.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Accept after Close: %v", err)
+		}
+		if _, err := a.Dial("b", time.Second); err == nil {
+			t.Error("Dial after Close")
+		}
+	})
+}
+
+// Whoever is silent holds up nobody else, and not for longer than a greeting may take.
+func TestSilentCallerBlocksNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire()
+		a, b := streams(t, w, nil)
+		defer a.Close()
+		defer b.Close()
+		accepted := taken(b)
+		var silent []net.Conn
+		for range 20 {
+			c, err := w.dial(context.Background(), "a", "b")
+			if err != nil {
+				t.Fatal(err)
+			}
+			silent = append(silent, c)
+		}
+		start := time.Now()
+		conn, err := a.Dial("b", time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		<-accepted
+		if took := time.Since(start); took > time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+		for _, c := range silent {
+			if _, err := c.Read(make([]byte, 1)); err == nil {
+				t.Error("a silent caller was shown something")
+			}
+		}
+		if took := time.Since(start); took > greetingTimeout {
+			t.Errorf("silent callers were kept for %v", took)
+		}
+	})
+}
+
+func TestTooManyCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire()
+		a, b := streams(t, w, nil)
+		defer a.Close()
+		defer b.Close()
+		synctest.Wait()
+		var silent []net.Conn
+		for range greetingsAtOnce + 1 {
+			c, err := w.dial(context.Background(), "a", "b")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			silent = append(silent, c)
+		}
+		synctest.Wait()
+		start := time.Now()
+		if _, err := silent[greetingsAtOnce].Read(make([]byte, 1)); err == nil || time.Since(start) > 0 {
+			t.Errorf("one too many: %v after %v, want it closed at once", err, time.Since(start))
+		}
+	})
+}
+
+func TestWrongPeersAreKeptOut(t *testing.T) {
+	for what, peerName := range map[string]func(net.Conn) (string, error){
+		"no certificate": func(net.Conn) (string, error) { return "", errors.New("no certificate") },
+		"a node":         func(net.Conn) (string, error) { return "main", nil },
+		"ourselves":      func(net.Conn) (string, error) { return "b", nil },
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, b := streams(t, newWire(), func(name string, c *Config) {
+					if name == "b" {
+						c.Network.PeerName = peerName
+					}
+				})
+				defer a.Close()
+				defer b.Close()
+				accepted := taken(b)
+				if _, err := a.Dial("b", time.Second); err == nil {
+					t.Error("b let it in")
+				}
+				if _, err := b.Dial("a", time.Second); err == nil {
+					t.Error("b took it for a")
+				}
+				<-time.After(time.Minute)
+				if len(accepted) > 0 {
+					t.Error("Raft saw a connection")
+				}
+				if n := strings.Count(b.logged.String(), "Raft connection refused"); n == 0 || n > 2 {
+					t.Errorf("logged %d refusals in a minute, want one as caller and one as callee:\n%s", n, b.logged.String())
+				}
+			})
+		})
+	}
+}
+
+// b answers at c's address: its votes must not count as c's.
+func TestOtherMemberAtTheAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := streams(t, newWire(), func(name string, c *Config) {
+			c.Members = append(c.Members, Member{Name: "c", Address: "b"})
+		})
+		defer a.Close()
+		defer b.Close()
+		accepted := taken(b)
+		synctest.Wait()
+		for range len(accepted) {
+			<-accepted
+		}
+		if _, err := a.Dial("c", time.Second); err == nil {
+			t.Error("b was taken for c")
+		}
+		synctest.Wait()
+		if len(accepted) > 0 {
+			t.Error("b's Raft saw a connection that was meant for c")
+		}
+		if _, err := a.Dial("d", time.Second); err == nil {
+			t.Error("there is no d")
+		}
+	})
+}
+
+func TestRefusedPresence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := streams(t, newWire(), nil)
+		defer a.Close()
+		defer b.Close()
+		fromA, fromB := taken(b), taken(a)
+		synctest.Wait()
+		drain := func() {
+			for len(fromA) > 0 || len(fromB) > 0 {
+				select {
+				case <-fromA:
+				case <-fromB:
+				}
+			}
+		}
+		refusals := func() int { return strings.Count(b.logged.String(), string(statedir.ReasonBoot)) }
+		for round := 1; round <= 2; round++ {
+			synctest.Wait()
+			drain()
+			b.set(&statedir.PeerError{Peer: "a", Reason: statedir.ReasonBoot})
+			for range 5 {
+				if _, err := b.Dial("a", time.Second); err == nil {
+					t.Error("b called a and went on")
+				}
+				if _, err := a.Dial("b", time.Second); err == nil {
+					t.Error("b let a in")
+				}
+			}
+			synctest.Wait()
+			if len(fromA) > 0 {
+				t.Error("b's Raft saw a connection of a")
+			}
+			if n := refusals(); n != 2*round { // the line names the reason twice
+				t.Errorf("the reason was logged %d times, want %d", n, 2*round)
+			}
+			b.set(nil)
+			if _, err := a.Dial("b", time.Second); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func TestBadGreetings(t *testing.T) {
+	for what, said := range map[string][]byte{
+		"too long":   {0, 1, 0, 0},
+		"not proto":  {0, 0, 0, 2, 0xff, 0xff},
+		"empty":      {0, 0, 0, 0},
+		"zero ids":   {0, 0, 0, 2, 0x18, 1},
+		"Raft bytes": {1, 2, 3, 4, 5, 6},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWire()
+				a, b := streams(t, w, nil)
+				defer a.Close()
+				defer b.Close()
+				accepted := taken(b)
+				synctest.Wait()
+				for range len(accepted) {
+					<-accepted
+				}
+				conn, err := w.dial(context.Background(), "a", "b")
+				if err != nil {
+					t.Fatal(err)
+				}
+				go conn.Write(said)
+				if got, err := io.ReadAll(conn); err != nil && !errors.Is(err, io.ErrClosedPipe) || len(got) > 0 {
+					t.Errorf("it was answered %x, %v", got, err)
+				}
+				synctest.Wait()
+				if len(accepted) > 0 {
+					t.Error("Raft saw the connection")
+				}
+			})
+		})
+	}
+}
