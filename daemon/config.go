@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"filippo.io/age"
@@ -76,8 +77,8 @@ func ReadCosignerFile(path string) (*CosignerFile, error) {
 	if err := readTOML(path, f); err != nil {
 		return nil, err
 	}
-	err := missing(path, map[string]string{"name": f.Name, "cluster": f.Cluster, "certificate": f.Certificate, "key": f.Key,
-		"state": f.State, "share": f.Share})
+	err := missing(path, "name", f.Name, "cluster", f.Cluster, "certificate", f.Certificate, "key", f.Key,
+		"state", f.State, "share", f.Share)
 	if (f.ShareIdentity == "") == (f.SharePassphrase == "") {
 		err = errors.Join(err, fmt.Errorf("%s: give one of share_identity and share_passphrase", path))
 	}
@@ -90,8 +91,8 @@ func ReadAgentFile(path string) (*AgentFile, error) {
 	if err := readTOML(path, f); err != nil {
 		return nil, err
 	}
-	return f, missing(path, map[string]string{"name": f.Name, "cluster": f.Cluster, "certificate": f.Certificate,
-		"key": f.Key, "socket": f.Socket})
+	return f, missing(path, "name", f.Name, "cluster", f.Cluster, "certificate", f.Certificate,
+		"key", f.Key, "socket", f.Socket)
 }
 
 // ReadOperatorFile reads an operator's settings. Its error lists every fault found.
@@ -100,7 +101,7 @@ func ReadOperatorFile(path string) (*OperatorFile, error) {
 	if err := readTOML(path, f); err != nil {
 		return nil, err
 	}
-	return f, missing(path, map[string]string{"name": f.Name, "cluster": f.Cluster, "certificate": f.Certificate, "key": f.Key})
+	return f, missing(path, "name", f.Name, "cluster", f.Cluster, "certificate", f.Certificate, "key", f.Key)
 }
 
 // Member reads the cluster file and this host's certificate.
@@ -196,11 +197,12 @@ func readTOML(path string, into any) error {
 	return nil
 }
 
-func missing(path string, settings map[string]string) error {
+// missing returns a fault for each setting without a value; settings are names and values in turn.
+func missing(path string, settings ...string) error {
 	var faults []error
-	for name, value := range settings {
-		if value == "" {
-			faults = append(faults, fmt.Errorf("%s: %s is missing", path, name))
+	for pair := range slices.Chunk(settings, 2) {
+		if pair[1] == "" {
+			faults = append(faults, fmt.Errorf("%s: %s is missing", path, pair[0]))
 		}
 	}
 	return errors.Join(faults...)

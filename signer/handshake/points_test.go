@@ -24,18 +24,22 @@ func all(p *handshake.Points) []registered {
 	return list
 }
 
-func TestRegister(t *testing.T) {
-	type step struct {
-		node  string
-		point byte
-		at    int64
-		want  handshake.Outcome
-	}
-	tests := []struct {
-		name  string
-		steps []step
-		left  []registered
-	}{
+type step struct {
+	node  string
+	point byte
+	at    int64
+	want  handshake.Outcome
+}
+
+// story is a sequence of registrations and what is left of them.
+type story struct {
+	name  string
+	steps []step
+	left  []registered
+}
+
+func stories() []story {
+	return []story{
 		{"first at time 0", []step{{"a", 1, 0, handshake.Registered}}, []registered{{"a", handshake.Registration{Point: point(1)}}}},
 		{"a minute apart", []step{
 			{"a", 1, 1000, handshake.Registered},
@@ -80,7 +84,10 @@ func TestRegister(t *testing.T) {
 			{"a", 3, 1460000, handshake.Registered},
 		}, []registered{{"a", handshake.Registration{Point: point(2), At: 1400000}}, {"a", handshake.Registration{Point: point(3), At: 1460000}}}},
 	}
-	for _, tt := range tests {
+}
+
+func TestRegister(t *testing.T) {
+	for _, tt := range stories() {
 		t.Run(tt.name, func(t *testing.T) {
 			var p handshake.Points
 			for i, s := range tt.steps {

@@ -178,16 +178,21 @@ func TestSnapshotCutOrExtended(t *testing.T) {
 	}
 }
 
-// TestSnapshotIsStrict edits one place of a good snapshot; claim 0 is its first.
-func TestSnapshotIsStrict(t *testing.T) {
+type (
+	header = cosignerv1.SnapshotHeader
+	claim  = cosignerv1.ClaimCommand
+)
+
+// edit changes a snapshot before it is read; claim 0 is its first.
+type edit struct {
+	name string
+	edit func(h *header, claims []*claim)
+	ok   bool
+}
+
+func edits() []edit {
 	unknown := protowire.AppendVarint(protowire.AppendTag(nil, 99, protowire.VarintType), 1)
-	type header = cosignerv1.SnapshotHeader
-	type claim = cosignerv1.ClaimCommand
-	tests := []struct {
-		name string
-		edit func(h *header, claims []*claim)
-		ok   bool
-	}{
+	return []edit{
 		{"nothing", func(*header, []*claim) {}, true},
 		{"next version", func(h *header, _ []*claim) { h.Version++ }, false},
 		{"no version", func(h *header, _ []*claim) { h.Version = 0 }, false},
@@ -217,7 +222,11 @@ func TestSnapshotIsStrict(t *testing.T) {
 		{"claim without a message", func(_ *header, c []*claim) { c[0].Message = nil }, false},
 		{"claim with a short signature", func(_ *header, c []*claim) { c[0].RequestSignature = c[0].RequestSignature[1:] }, false},
 	}
-	for _, tt := range tests {
+}
+
+// TestSnapshotIsStrict edits one place of a good snapshot.
+func TestSnapshotIsStrict(t *testing.T) {
+	for _, tt := range edits() {
 		t.Run(tt.name, func(t *testing.T) {
 			in := bytes.NewReader(snapshot(t, someState()))
 			h := &header{}

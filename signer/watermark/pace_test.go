@@ -88,6 +88,21 @@ func TestPaceOverAnyWindow(t *testing.T) {
 	})
 }
 
+// TestHostileWalk: 10,000 eras walked one by one within a second get as far as the burst.
+func TestHostileWalk(t *testing.T) {
+	bucket, newest, last := watermark.EraBucket(2*time.Hour), 0, time.Duration(0)
+	left := bucket.Burst
+	for i := range 10000 {
+		now := time.Duration(i) * 100 * time.Microsecond
+		if rest, ok := bucket.Spend(left, now-last, 1); ok {
+			newest, left, last = newest+1, rest, now
+		}
+	}
+	if newest != 2 {
+		t.Errorf("walked %d eras", newest)
+	}
+}
+
 // TestPaceNeverStopsTheChain: a chain that keeps its own minimum is never refused, whatever is left.
 func TestPaceNeverStopsTheChain(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -1,0 +1,298 @@
+package daemon_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"casper-cosigner/cluster"
+	"casper-cosigner/daemon"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/watermark"
+	"casper-cosigner/statedir"
+)
+
+var all = []string{"cosigner-1", "cosigner-2", "cosigner-3", "node-a", "node-b"}
+
+// others returns the cosigners but one.
+func others(name string) (names []string) {
+	for _, n := range all[:3] {
+		if n != name {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+// TestEndToEnd: both nodes get signatures of one value; a leader's stop and a restart of all change nothing.
+func TestEndToEnd(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	l.start(all...)
+	a, b := l.node("node-a"), l.node("node-b")
+	l.mustSign(a, echo(1, 0, 1))
+	l.mustSign(b, echo(1, 0, 1))
+	l.mustBind(b, echo(1, 0, 2), echo(1, 0, 1))
+	l.mustSign(b, block(1, 1))
+	l.mustBind(a, block(1, 2), block(1, 1))
+
+	leader := l.leader()
+	if err := l.stop(leader); err != nil {
+		t.Errorf("the leader stopped with %v", err)
+	}
+	l.mustBind(b, echo(1, 0, 2), echo(1, 0, 1))
+	l.mustSign(a, echo(1, 1, 1))
+	l.start(leader)
+
+	l.stopAll()
+	l.start(all...)
+	l.mustBind(b, echo(1, 1, 2), echo(1, 1, 1))
+	l.mustSign(a, echo(1, 2, 1))
+}
+
+// TestThirdStandsIn: with one cosigner gone the other two sign; with two gone nothing is signed.
+func TestThirdStandsIn(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, func(f *cluster.File) {
+		f.MinEraTime, f.MinBlockTime = cluster.Duration(20*time.Millisecond), cluster.Duration(10*time.Millisecond)
+	})
+	l.start(all...)
+	a := l.node("node-a")
+	for era := uint64(1); era <= 100; era++ { // the third is idle all the while
+		l.mustSign(a, echo(era, 0, 1))
+	}
+	leader := l.leader()
+	second := others(leader)[0]
+	_ = l.stop(second)
+	l.mustSign(a, echo(100, 1, 1))
+	l.mustBind(a, echo(95, 0, 2), echo(95, 0, 1))
+	if r := l.sign(a, echo(80, 0, 1)); r.GetRefused().GetReason() != cosignerv1.RefusalReason_REFUSAL_REASON_BELOW_FLOOR {
+		t.Errorf("era 80 of 100: got %v", r)
+	}
+	_ = l.stop(l.leader())
+	if r, err := l.node("node-a").Sign(t.Context(), request(echo(100, 2, 1))); err == nil {
+		t.Errorf("one of three cosigners signed: %v", r)
+	}
+	l.start(second)
+	l.mustSign(a, echo(100, 2, 1))
+}
+
+// TestEmptiedDisk: a cosigner that comes back under its name with an emptied disk is refused by the others, also when
+// only it and a lagging one are up.
+func TestEmptiedDisk(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	l.start(all...)
+	a := l.node("node-a")
+	l.mustSign(a, echo(1, 0, 1))
+	victim := others(l.leader())[0]
+	_ = l.stop(victim)
+	if err := os.RemoveAll(filepath.Join(l.path, victim, "state")); err != nil {
+		t.Fatal(err)
+	}
+	l.start(victim)
+	<-l.running[victim].ended
+	if err := l.running[victim].err; err == nil || !strings.Contains(err.Error(), "cosigner init") {
+		t.Errorf("without a state directory: got %v", err)
+	}
+	l.initState(victim, watermark.Mark{})
+	l.start(victim)
+	l.mustSign(a, echo(1, 1, 1))
+	_ = l.stop(l.leader())
+	l.staysUnready(victim)
+	if r, err := l.node("node-b").Sign(t.Context(), request(echo(1, 0, 2))); err == nil {
+		t.Errorf("signed with an emptied disk: %v", r)
+	}
+}
+
+// TestRestoredDirectory: a state directory that was copied and put back is refused.
+func TestRestoredDirectory(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	l.start(all...)
+	a := l.node("node-a")
+	l.mustSign(a, echo(1, 0, 1))
+	victim := others(l.leader())[0]
+	_ = l.stop(victim)
+	state, saved := filepath.Join(l.path, victim, "state"), filepath.Join(l.path, "saved")
+	if err := os.CopyFS(saved, os.DirFS(state)); err != nil {
+		t.Fatal(err)
+	}
+	l.start(victim)
+	l.waitReady(victim)
+	l.mustSign(a, echo(1, 1, 1))
+	_ = l.stop(victim)
+	if err := errors.Join(os.RemoveAll(state), os.Rename(saved, state)); err != nil {
+		t.Fatal(err)
+	}
+	l.start(victim)
+	_ = l.stop(l.leader())
+	l.staysUnready(victim)
+	if r, err := l.node("node-a").Sign(t.Context(), request(echo(1, 2, 1))); err == nil {
+		t.Errorf("signed with a restored directory: %v", r)
+	}
+}
+
+// TestCopiedShare: a share on a second host gives no shares, and does not disturb the first.
+func TestCopiedShare(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	l.start(all...)
+	a := l.node("node-a")
+	l.mustSign(a, echo(1, 0, 1))
+	victim := others(l.leader())[0]
+	twin := filepath.Join(l.path, "twin")
+	if err := os.CopyFS(twin, os.DirFS(filepath.Join(l.path, victim))); err != nil {
+		t.Fatal(err)
+	}
+	for name, state := range map[string]string{"a copied directory": "state", "a directory of its own": "state2"} {
+		if state != "state" {
+			id := statedir.Identity{Cluster: statedir.ID(l.File.ID), Name: victim}
+			if err := statedir.Init(filepath.Join(twin, state), id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.write("twin", "cosigner.toml", daemon.CosignerFile{Name: victim, Cluster: "cluster.toml", Certificate: "tls.crt",
+			Key: "tls.key", State: state, Share: "share.age", ShareIdentity: "share.identity",
+			Listen: "127.0.0.1:0", ListenRaft: "127.0.0.1:0", ListenAdmin: "127.0.0.1:0"})
+		ready := l.runTwin(t, twin)
+		l.mustSign(a, echo(1, uint32(10+len(state)), 1))
+		if ready {
+			t.Errorf("%s: the twin became ready", name)
+		}
+	}
+}
+
+// TestTornOnAll: a torn last record on all three at once, and they sign again unaided.
+func TestTornOnAll(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	l.start(all...)
+	a := l.node("node-a")
+	l.mustSign(a, echo(1, 0, 1))
+	l.mustSign(a, echo(1, 1, 1))
+	l.stopAll()
+	l.start(all...) // so that the third, which gave no share, fills its ledger too
+	for _, name := range all[:3] {
+		l.waitReady(name)
+	}
+	l.stopAll()
+	for _, name := range all[:3] {
+		tearLedger(t, filepath.Join(l.path, name, "state", "ledger"))
+	}
+	l.start(all...)
+	l.mustBind(l.node("node-b"), echo(1, 1, 2), echo(1, 1, 1))
+	l.mustSign(a, echo(1, 2, 1))
+	torn := uint64(0)
+	for _, name := range all[:3] {
+		s, err := l.admin(name).Status(t.Context(), &cosignerv1.StatusRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		torn += s.GetTornRecords()
+	}
+	if torn != 3 {
+		t.Errorf("%d torn records were counted, want 3", torn)
+	}
+}
+
+// TestFirst: nothing is signed below the highest of the members' first eras and heights.
+func TestFirst(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	if err := os.RemoveAll(filepath.Join(l.path, "cosigner-2", "state")); err != nil {
+		t.Fatal(err)
+	}
+	l.initState("cosigner-2", watermark.Mark{Era: 7, Height: 700})
+	l.start(all...)
+	a := l.node("node-a")
+	for _, m := range []casper.Message{echo(6, 0, 1), block(699, 1)} {
+		if r := l.sign(a, m); r.GetRefused().GetReason() != cosignerv1.RefusalReason_REFUSAL_REASON_BELOW_FLOOR {
+			t.Errorf("%v: got %v", m, r)
+		}
+	}
+	l.mustSign(a, echo(7, 0, 1))
+	l.mustSign(a, block(700, 1))
+}
+
+// TestModes: fenced mode, promotion and suspension by hand.
+func TestModes(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	l.start(all...)
+	a, b := l.node("node-a"), l.node("node-b")
+	l.mustSign(a, echo(1, 0, 1))
+	admin := l.admin(l.leader())
+	refuses := func(node cosignerv1.SignerServiceClient, m casper.Message, want cosignerv1.RefusalReason) {
+		t.Helper()
+		if r := l.sign(node, m); r.GetRefused().GetReason() != want {
+			t.Errorf("got %v, want %v", r, want)
+		}
+	}
+	if _, err := admin.SetMode(t.Context(), &cosignerv1.SetModeRequest{Mode: cosignerv1.Mode_MODE_FENCED, Reason: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	refuses(b, echo(1, 1, 2), cosignerv1.RefusalReason_REFUSAL_REASON_NOT_ACTIVE)
+	l.mustSign(b, block(1, 1))
+	if _, err := admin.Activate(t.Context(), &cosignerv1.ActivateRequest{Node: "node-b", Epoch: 0}); err == nil {
+		t.Error("a promotion against an old epoch went through")
+	}
+	if _, err := admin.Activate(t.Context(), &cosignerv1.ActivateRequest{Node: "node-b", Epoch: 1, Reason: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	refuses(a, echo(1, 1, 1), cosignerv1.RefusalReason_REFUSAL_REASON_NOT_ACTIVE)
+	l.mustSign(b, echo(1, 1, 2))
+	if _, err := admin.Suspend(t.Context(), &cosignerv1.SuspendRequest{Node: "node-b", Suspended: true, Epoch: 2}); err != nil {
+		t.Fatal(err)
+	}
+	refuses(b, block(2, 1), cosignerv1.RefusalReason_REFUSAL_REASON_SUSPENDED)
+	l.mustBind(a, echo(1, 1, 1), echo(1, 1, 2))
+}
+
+// TestRaceOnTwoCosigners: two values for one slot at one instant, by two agents that ask different cosigners.
+func TestRaceOnTwoCosigners(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	l.start(all...)
+	a, b := l.node("node-a"), l.node("node-b")
+	l.mustSign(a, block(1, 1))
+	for round := range uint32(50) {
+		var got [2]*cosignerv1.SignResponse
+		var wait sync.WaitGroup
+		for i, node := range []cosignerv1.SignerServiceClient{a, b} {
+			wait.Go(func() { got[i] = l.sign(node, echo(1, round, byte(1+i))) })
+		}
+		wait.Wait()
+		signed := 0
+		for _, r := range got {
+			if r.GetSigned() != nil {
+				signed++
+			} else if r.GetBound() == nil {
+				t.Fatalf("round %d: got %v", round, r)
+			}
+		}
+		if signed != 1 {
+			t.Fatalf("round %d: %d values were signed: %v", round, signed, got)
+		}
+	}
+}
+
+// TestTwoProcessesOneDirectory: the second is refused, the first goes on.
+func TestTwoProcessesOneDirectory(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	l.start("cosigner-1", "cosigner-2", "cosigner-3")
+	l.waitReady("cosigner-1")
+	f, err := daemon.ReadCosignerFile(filepath.Join(l.path, "cosigner-1", "cosigner.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := daemon.RunCosigner(t.Context(), f, daemon.Options{Fatal: func(error) {}}); !errors.Is(err, statedir.ErrInUse) {
+		t.Errorf("got %v, want in use", err)
+	}
+}

@@ -1,0 +1,379 @@
+package daemon_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+	"github.com/pelletier/go-toml/v2"
+	"github.com/rs/zerolog"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"casper-cosigner/cluster"
+	"casper-cosigner/cluster/clustertest"
+	"casper-cosigner/daemon"
+	"casper-cosigner/keygen"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/watermark"
+	"casper-cosigner/signer/wire"
+	"casper-cosigner/statedir"
+)
+
+// local is a cluster in this process: real files, sockets, TLS and Raft.
+type local struct {
+	*clustertest.Cluster
+	t         *testing.T
+	path      string
+	validator casper.PublicKey
+	running   map[string]*process
+}
+
+// process is a cosigner or an agent that runs in a goroutine.
+type process struct {
+	cancel context.CancelFunc
+	ended  chan struct{}
+	err    error
+
+	mu    sync.Mutex
+	fatal error
+}
+
+// newLocal makes the files of a cluster whose marks may move fast, and starts nothing.
+func newLocal(t *testing.T, edit func(*cluster.File)) *local {
+	t.Helper()
+	pem, err := os.ReadFile("../testdata/node-1.secret_key.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, err := casper.ParseSecretKeyPEM(pem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := casper.PublicKey(ed25519.NewKeyFromSeed(seed[:]).Public().(ed25519.PublicKey))
+	l := &local{t: t, path: t.TempDir(), validator: key, running: map[string]*process{}}
+	l.Cluster = clustertest.New(t, key, func(f *cluster.File) {
+		f.MinEraTime, f.MinBlockTime = cluster.Duration(time.Second), cluster.Duration(20*time.Millisecond)
+		for i := range f.Cosigners {
+			c := &f.Cosigners[i]
+			c.Address, c.RaftAddress, c.AdminAddress = freeAddress(t), freeAddress(t), freeAddress(t)
+		}
+		if edit != nil {
+			edit(f)
+		}
+	})
+	_, shares, err := keygen.Split(seed, l.File.Threshold, len(l.File.Cosigners), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range l.File.Cosigners {
+		share := keygen.NewShareFile(shares[i], 1, fmt.Sprintf("%x", []byte(l.File.ID)))
+		l.makeCosigner(c.Name, share, watermark.Mark{})
+	}
+	for _, n := range l.File.Nodes {
+		l.makeHost(n.Name)
+		l.write(n.Name, "agent.toml", daemon.AgentFile{Name: n.Name, Cluster: "cluster.toml", Certificate: "tls.crt",
+			Key: "tls.key", Socket: "signer.sock"})
+	}
+	t.Cleanup(l.stopAll)
+	return l
+}
+
+func (l *local) makeCosigner(name string, share keygen.ShareFile, first watermark.Mark) {
+	l.t.Helper()
+	l.makeHost(name)
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	var sealed bytes.Buffer
+	if err := keygen.Seal(&sealed, share, identity.Recipient()); err != nil {
+		l.t.Fatal(err)
+	}
+	l.writeFile(name, "share.age", sealed.Bytes())
+	l.writeFile(name, "share.identity", []byte(identity.String()+"\n"))
+	l.write(name, "cosigner.toml", daemon.CosignerFile{Name: name, Cluster: "cluster.toml", Certificate: "tls.crt",
+		Key: "tls.key", State: "state", Share: "share.age", ShareIdentity: "share.identity"})
+	l.initState(name, first)
+}
+
+func (l *local) initState(name string, first watermark.Mark) {
+	l.t.Helper()
+	id := statedir.Identity{Cluster: statedir.ID(l.File.ID), Name: name, First: first}
+	if err := statedir.Init(filepath.Join(l.path, name, "state"), id); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+func (l *local) makeHost(name string) {
+	l.t.Helper()
+	if err := os.MkdirAll(filepath.Join(l.path, name), 0o700); err != nil {
+		l.t.Fatal(err)
+	}
+	l.writeFile(name, "cluster.toml", l.Text)
+	key, err := cluster.EncodeKey(l.Keys[name])
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	cert, err := l.Authority.Issue(name, l.Keys[name].Public().(ed25519.PublicKey), time.Now())
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.writeFile(name, "tls.key", key)
+	l.writeFile(name, "tls.crt", cert)
+}
+
+func (l *local) write(host, file string, settings any) {
+	l.t.Helper()
+	text, err := toml.Marshal(settings)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.writeFile(host, file, text)
+}
+
+func (l *local) writeFile(host, file string, text []byte) {
+	l.t.Helper()
+	if err := os.WriteFile(filepath.Join(l.path, host, file), text, 0o600); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// start runs the named cosigners or agents.
+func (l *local) start(names ...string) {
+	l.t.Helper()
+	for _, name := range names {
+		p := &process{ended: make(chan struct{})}
+		var ctx context.Context
+		ctx, p.cancel = context.WithCancel(context.Background())
+		o := daemon.Options{Version: "test", Logger: l.logger(name), Fatal: func(err error) {
+			p.mu.Lock()
+			p.fatal = errors.Join(p.fatal, err)
+			p.mu.Unlock()
+			p.cancel()
+		}}
+		run := func() error {
+			if _, ok := l.File.Cosigner(name); ok {
+				f, err := daemon.ReadCosignerFile(filepath.Join(l.path, name, "cosigner.toml"))
+				if err != nil {
+					return err
+				}
+				return daemon.RunCosigner(ctx, f, o)
+			}
+			f, err := daemon.ReadAgentFile(filepath.Join(l.path, name, "agent.toml"))
+			if err != nil {
+				return err
+			}
+			return daemon.RunAgent(ctx, f, o)
+		}
+		go func() {
+			defer close(p.ended)
+			p.err = run()
+		}()
+		l.running[name] = p
+	}
+}
+
+func (l *local) logger(name string) zerolog.Logger {
+	if !testing.Verbose() {
+		return zerolog.Nop()
+	}
+	return zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr}).With().Timestamp().Str("host", name).Logger()
+}
+
+// stop ends a process as SIGTERM does, and returns its error.
+func (l *local) stop(name string) error {
+	p := l.running[name]
+	delete(l.running, name)
+	p.cancel()
+	<-p.ended
+	return p.err
+}
+
+func (l *local) stopAll() {
+	for name := range l.running {
+		l.running[name].cancel()
+	}
+	for name := range l.running {
+		_ = l.stop(name)
+	}
+}
+
+// node returns a client of the node's agent.
+func (l *local) node(name string) cosignerv1.SignerServiceClient {
+	l.t.Helper()
+	conn, err := grpc.NewClient("unix:"+filepath.Join(l.path, name, "signer.sock"),
+		grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(func() { conn.Close() })
+	return cosignerv1.NewSignerServiceClient(conn)
+}
+
+// admin returns a client of a cosigner's admin port.
+func (l *local) admin(name string) cosignerv1.AdminServiceClient {
+	l.t.Helper()
+	entry, _ := l.File.Cosigner(name)
+	conn, err := l.File.Dial(l.Certificates["ops"], name, entry.AdminAddress)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(func() { conn.Close() })
+	return cosignerv1.NewAdminServiceClient(conn)
+}
+
+// sign asks until there is an answer, as a node's retry timer does.
+func (l *local) sign(node cosignerv1.SignerServiceClient, m casper.Message) *cosignerv1.SignResponse {
+	l.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		ctx, cancel := context.WithTimeout(l.t.Context(), time.Second)
+		r, err := node.Sign(ctx, wire.Request(m))
+		cancel()
+		if err == nil && r.GetRefused().GetReason() != cosignerv1.RefusalReason_REFUSAL_REASON_TOO_FAR_AHEAD {
+			return r
+		}
+		if time.Now().After(deadline) {
+			l.t.Fatalf("no answer to %v in time: %v, %v", m, r, err)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
+// mustSign signs and verifies.
+func (l *local) mustSign(node cosignerv1.SignerServiceClient, m casper.Message) {
+	l.t.Helper()
+	r := l.sign(node, m)
+	if r.GetSigned() == nil || !l.validator.Verify(m, casper.Signature(r.GetSigned().GetSignature())) {
+		l.t.Fatalf("asked for %v, got %v", m, r)
+	}
+}
+
+// mustBind asks for other and must be told held, with a valid signature.
+func (l *local) mustBind(node cosignerv1.SignerServiceClient, other, held casper.Message) {
+	l.t.Helper()
+	r := l.sign(node, other)
+	m, err := wire.Held(r.GetBound())
+	if err != nil || m != held || !l.validator.Verify(held, casper.Signature(r.GetBound().GetSignature())) {
+		l.t.Fatalf("asked for %v, got %v; want %v bound", other, r, held)
+	}
+}
+
+// leader waits until one of the running cosigners leads and may sign.
+func (l *local) leader() string {
+	l.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for time.Now().Before(deadline) {
+		for name := range l.running {
+			if _, ok := l.File.Cosigner(name); !ok {
+				continue
+			}
+			ctx, cancel := context.WithTimeout(l.t.Context(), time.Second)
+			s, err := l.admin(name).Status(ctx, &cosignerv1.StatusRequest{})
+			cancel()
+			if err == nil && s.GetReady() && s.GetLeader() == name {
+				return name
+			}
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	l.t.Fatal("no leader in time")
+	return ""
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func echo(era uint64, round uint32, value byte) casper.Echo {
+	return casper.Echo{Round: casper.Round{Era: era, ID: round, Validator: 1, KeyBlock: casper.Hash{byte(era)}},
+		Proposal: casper.Hash{value}}
+}
+
+func block(height uint64, value byte) casper.Finality {
+	return casper.Finality{Block: casper.Hash{value}, Height: height, Era: 1, ChainName: casper.ChainNameHash(clustertest.Chain)}
+}
+
+func request(m casper.Message) *cosignerv1.SignRequest { return wire.Request(m) }
+
+// waitReady waits until the cosigner may give shares.
+func (l *local) waitReady(name string) {
+	l.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !l.isReady(name) {
+		if time.Now().After(deadline) {
+			l.t.Fatalf("%s is not ready in time", name)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
+// staysUnready watches for two seconds, several elections long, that the cosigner is kept out.
+func (l *local) staysUnready(name string) {
+	l.t.Helper()
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); <-time.After(50 * time.Millisecond) {
+		if l.isReady(name) {
+			l.t.Fatalf("%s became ready", name)
+		}
+	}
+}
+
+func (l *local) isReady(name string) bool {
+	ctx, cancel := context.WithTimeout(l.t.Context(), time.Second)
+	defer cancel()
+	s, err := l.admin(name).Status(ctx, &cosignerv1.StatusRequest{})
+	return err == nil && s.GetReady()
+}
+
+// runTwin runs the cosigner of another folder for two seconds and reports whether it became ready.
+func (l *local) runTwin(t *testing.T, path string) bool {
+	t.Helper()
+	f, err := daemon.ReadCosignerFile(filepath.Join(path, "cosigner.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	var log bytes.Buffer
+	if err := daemon.RunCosigner(ctx, f, daemon.Options{Logger: zerolog.New(&log), Fatal: func(error) { cancel() }}); err != nil {
+		t.Logf("the twin stopped with %v", err)
+	}
+	return strings.Contains(log.String(), `"message":"ready to give shares"`)
+}
+
+// tearLedger damages the last record of a ledger, as a power cut during a write does.
+func tearLedger(t *testing.T, path string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const record = 128
+	last := len(b)/record - 1
+	for last > 0 && len(bytes.Trim(b[last*record:(last+1)*record], "\x00")) == 0 {
+		last--
+	}
+	clear(b[last*record+record/2 : (last+1)*record])
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,82 @@
+package daemon
+
+import (
+	"errors"
+	"time"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer"
+	"casper-cosigner/signer/machine"
+)
+
+// status fills in what the signer does not know.
+func (h *host) status(r *cosignerv1.StatusResponse) {
+	r.Name, r.Version = h.member.Name, h.options.Version
+	_, r.AppliedIndex = h.store.Indexes()
+	r.Ready = h.server.Ready() == nil
+	ledger := h.ledger.Stats()
+	r.TornRecords, r.DifferingSlots = uint64(ledger.Torn), uint64(ledger.Differing)
+	for _, p := range h.quorum.Status() {
+		if p.Own {
+			continue
+		}
+		r.Peers = append(r.Peers, &cosignerv1.PeerStatus{Name: p.Name, Reachable: p.Failures == 0 && p.Stock > 0,
+			Commitments: uint32(p.Stock), LastError: p.LastError, BadShares: uint64(p.BadShares)})
+	}
+}
+
+// observe counts and logs an answer: one line a signature, and a warning a refusal.
+func (h *host) observe(e signer.Event) {
+	h.metrics.observe(e)
+	log := h.options.Logger.Info()
+	if e.Err != nil {
+		log = h.options.Logger.Warn().Err(e.Err)
+		if refusal := (*signer.Refusal)(nil); errors.As(e.Err, &refusal) {
+			h.recent.Add(e, time.Now())
+		}
+	}
+	log.Str("node", e.Node).Str("slot", e.Slot).Dur("took", e.Elapsed).Msg(result(e))
+}
+
+// register adds the figures that are read when they are asked for.
+func (h *host) register() {
+	m := h.metrics
+	m.gauge("is_leader", "1 while this cosigner leads.", func() float64 { return truth(h.store.Leader().Self) })
+	m.gauge("raft_term", "Raft term.", func() float64 { return float64(h.store.Leader().Term) })
+	m.gauge("raft_applied_index", "Last applied Raft index.", func() float64 {
+		_, applied := h.store.Indexes()
+		return float64(applied)
+	})
+	m.counter("raft_writes_total", "Durable writes of the Raft log; each is at least one fsync.", func() float64 { return float64(h.store.Writes()) })
+	m.counter("ledger_claims_total", "Slots bound in the ledger.", func() float64 { return float64(h.ledger.Stats().Claims) })
+	m.counter("ledger_syncs_total", "Syncs of the ledger.", func() float64 { return float64(h.ledger.Stats().Syncs) })
+	m.gauge("ledger_slots", "Slots held by the ledger.", func() float64 { return float64(h.ledger.Stats().Slots) })
+	m.gauge("ledger_bytes", "Size of the ledger.", func() float64 { return float64(h.ledger.Stats().Bytes) })
+	m.gauge("ledger_torn_records", "Torn records cut at the last start.", func() float64 { return float64(h.ledger.Stats().Torn) })
+	m.gauge("ledger_differing_slots", "Slots for which ledger and log differ. Not 0: alarm.", func() float64 { return float64(h.ledger.Stats().Differing) })
+	m.counter("shares_total", "Shares given, to itself included.", func() float64 { return float64(h.server.Stats().Shares) })
+	m.counter("shares_refused_total", "Share requests refused.", func() float64 { return float64(h.server.Stats().Refused) })
+	m.counter("bad_shares_total", "Wrong shares got from others. Not 0: alarm.", func() float64 { return float64(h.quorum.Stats().BadShares) })
+	m.counter("alarms_total", "Ledgers that contradicted the log. Not 0: alarm.", func() float64 { return float64(h.quorum.Stats().Alarms) })
+	m.counter("hedged_total", "Rounds of shares started because another was slow.", func() float64 { return float64(h.quorum.Stats().Hedged) })
+	m.gauge("watermark_era", "Newest era claimed.", func() float64 { return h.newest(func(s *machine.State) uint64 { return s.Table().Newest().Era }) })
+	m.gauge("watermark_height", "Newest height claimed.", func() float64 { return h.newest(func(s *machine.State) uint64 { return s.Table().Newest().Height }) })
+	m.gauge("epoch", "Changes of mode and roles so far.", func() float64 { return h.newest(func(s *machine.State) uint64 { return s.Roles().Epoch }) })
+}
+
+// newest reads a figure of the state, 0 before Genesis.
+func (h *host) newest(f func(*machine.State) uint64) (v float64) {
+	h.store.View(func(s *machine.State) {
+		if s.Started() {
+			v = float64(f(s))
+		}
+	})
+	return v
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
