@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/spf13/cobra"
+
+	"casper-cosigner/cluster"
+	"casper-cosigner/daemon"
+)
+
+func configCheckCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check FILE",
+		Short: "list every fault of a cluster, cosigner, agent or operator file",
+		Long: `check tells by its keys what kind of file it is, and checks what it leads to as
+well: cluster file, certificate, key and share.`,
+		Example: "  casper-cosigner config check /etc/casper-cosigner/cosigner.toml",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			kind, err := checkConfig(args[0])
+			if err != nil {
+				return errorf("%s file %s is not in order:\n%w", kind, args[0], err)
+			}
+			fmt.Fprintf(c.OutOrStdout(), "%s: %s file, in order\n", args[0], kind)
+			return nil
+		},
+	}
+}
+
+// checkConfig returns the kind of a file, and its faults.
+func checkConfig(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "settings", err
+	}
+	switch kind := kindOf(text); kind {
+	case "cluster":
+		_, err := cluster.Parse(text)
+		return kind, err
+	case "cosigner":
+		f, err := daemon.ReadCosignerFile(path)
+		return kind, checkHost(err, f, cluster.Cosigner, func(m daemon.Member) error {
+			_, _, err := f.OpenShare(m.Cluster)
+			return err
+		})
+	case "agent":
+		f, err := daemon.ReadAgentFile(path)
+		return kind, checkHost(err, f, cluster.Node, nil)
+	default:
+		f, err := daemon.ReadOperatorFile(path)
+		return kind, checkHost(err, f, cluster.Operator, nil)
+	}
+}
+
+// checkHost adds to the faults of a host's settings those of what they lead to.
+func checkHost(faults error, f interface{ Member() (daemon.Member, error) }, role cluster.Role, more func(daemon.Member) error) error {
+	if faults != nil {
+		return faults // paths that are missing lead nowhere
+	}
+	m, err := f.Member()
+	if err != nil {
+		return err
+	}
+	if err := checkRole(m, role); err != nil || more == nil {
+		return err
+	}
+	return more(m)
+}
+
+// kindOf tells by the keys that only one kind of file has. What has none of them is taken for an operator's, the
+// shortest; TOML that cannot be read is told by its text, so that the right reader says what is wrong.
+func kindOf(text []byte) string {
+	keys := map[string]any{}
+	if err := toml.Unmarshal(text, &keys); err != nil {
+		for line := range strings.Lines(string(text)) {
+			key, _, _ := strings.Cut(strings.Trim(line, " \t[]\r\n"), "=")
+			keys[strings.Trim(key, " \t]")] = true
+		}
+	}
+	for _, kind := range []struct {
+		name string
+		keys []string
+	}{
+		{"cluster", []string{"ca_certificate", "threshold", "validator", "cosigner"}},
+		{"cosigner", []string{"share", "state", "share_identity", "share_passphrase"}},
+		{"agent", []string{"socket"}},
+	} {
+		for _, key := range kind.keys {
+			if _, ok := keys[key]; ok {
+				return kind.name
+			}
+		}
+	}
+	return "operator"
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"cmp"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/crypto/blake2b"
+
+	"casper-cosigner/cluster"
+	"casper-cosigner/signer/casper"
+)
+
+const localHost = "127.0.0.1"
+
+// initFlags are init's flags as they were typed.
+type initFlags struct {
+	dir, validator, validatorPEM string
+	cosigners                    []string
+	setup                        setup
+}
+
+func initCommand() *cobra.Command {
+	var f initFlags
+	c := &cobra.Command{
+		Use:   "init",
+		Short: "make a new cluster: authority, keys, certificates and settings",
+		Long: `init makes a new cluster in one go: the authority, each member's key and
+certificate, an age identity for each cosigner's share, and the cluster file. Each
+member gets a folder that is to be carried to its host. The validator's secret key
+is not used; "keygen split" comes next.`,
+		Example: `  casper-cosigner init --dir new --chain casper --validator 01c6b1... \
+    --cosigner c1=10.0.0.1 --cosigner c2=10.0.0.2 --cosigner c3=10.0.0.3 \
+    --node node-a --node node-b --threshold 2`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := f.parse()
+			if err != nil {
+				return err
+			}
+			return makeCluster(c, f.dir, s)
+		},
+	}
+	flags, s := c.Flags(), &f.setup
+	flags.StringVar(&f.dir, "dir", "", "folder to make the cluster in")
+	flags.StringVar(&s.chain, "chain", "", "chain name, as in the chainspec")
+	flags.StringVar(&f.validator, "validator", "", "the validator's public key, 01 and 64 hex digits")
+	flags.StringVar(&f.validatorPEM, "validator-pem", "", "or its secret_key.pem, of which only the public key is used")
+	flags.StringSliceVar(&f.cosigners, "cosigner", nil, "cosigner as NAME=HOST, three times or more")
+	flags.StringSliceVar(&s.nodes, "node", nil, "node, once or more")
+	flags.StringSliceVar(&s.operators, "operator", []string{"operator"}, "operator")
+	flags.StringVar(&s.main, "main", "", "node that is active first (default the first node)")
+	flags.IntVar(&s.threshold, "threshold", 0, "cosigners needed for a signature (default more than half)")
+	flags.IntVar(&s.basePort, "base-port", defaultPort, "first of a cosigner's four ports: data, raft, admin, metrics")
+	flags.StringVar(&s.timing, "timing", "lan", "lan, or wan when cosigners are more than a few ms apart")
+	flags.DurationVar(&s.minEra, "min-era-time", 2*time.Hour, "least duration of an era, as in the chainspec")
+	flags.DurationVar(&s.minBlock, "min-block-time", 8*time.Second, "least time between blocks, as in the chainspec")
+	flags.DurationVar(&s.grace, "grace", 100*time.Millisecond, "how long a standby's claim waits for the main's")
+	flags.BoolVar(&s.singleHost, "local", false, "everything on this machine, for tests only")
+	required(c, "dir", "chain", "cosigner", "node")
+	c.MarkFlagsMutuallyExclusive("validator", "validator-pem")
+	c.MarkFlagsOneRequired("validator", "validator-pem")
+	return c
+}
+
+// parse fills in what was left out. What the cluster file itself can judge is left to it.
+func (f *initFlags) parse() (setup, error) {
+	s := f.setup
+	for _, text := range f.cosigners {
+		name, host, _ := strings.Cut(text, "=")
+		if s.singleHost {
+			host = cmp.Or(host, localHost)
+		}
+		if host == "" {
+			return s, usageFault(errorf("--cosigner %q: want NAME=HOST", text))
+		}
+		if strings.Contains(host, ":") && net.ParseIP(host) == nil {
+			return s, usageFault(errorf("--cosigner %q: give the host without a port; --base-port sets the ports", text))
+		}
+		s.cosigners = append(s.cosigners, place{name, host})
+	}
+	s.main = cmp.Or(s.main, s.nodes[0])
+	s.threshold = cmp.Or(s.threshold, len(s.cosigners)/2+1)
+	if slices.Contains(s.members(), caFolder) {
+		return s, usageFault(errorf("no member can be named %q, the authority's folder", caFolder))
+	}
+	if last := s.basePort + agentPorts + len(s.nodes); s.basePort < 1 || last > 65535 {
+		return s, usageFault(errorf("--base-port %d: want 1 to %d", s.basePort, 65535-agentPorts-len(s.nodes)))
+	}
+	var err error
+	if f.validatorPEM != "" {
+		s.validator, err = publicKeyOf(f.validatorPEM)
+	} else if s.validator, err = casper.ParsePublicKey(f.validator); err != nil {
+		err = withHint(errorf("--validator: %w", err), secpHints(err)...)
+	}
+	return s, err
+}
+
+// makeCluster draws all keys, checks the result as every host will, and only then writes.
+func makeCluster(c *cobra.Command, dir string, s setup) error {
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return withHint(errorf("%s is not empty, nothing was written", dir), "another --dir; a cluster is never made over another")
+	}
+	now := time.Now()
+	authority, err := cluster.NewAuthority(now)
+	if err != nil {
+		return err
+	}
+	authorityKey, err := authority.KeyPEM()
+	if err != nil {
+		return err
+	}
+	m := material{id: make(cluster.Key, 16), authority: string(authority.CertificatePEM()),
+		keys: map[string]cluster.Key{}, recipients: map[string]string{}}
+	rand.Read(m.id)
+	files := []newFile{
+		{filepath.Join(dir, caFolder, "ca.key"), authorityKey, secretMode},
+		{filepath.Join(dir, caFolder, "ca.crt"), authority.CertificatePEM(), publicMode},
+	}
+	for _, name := range s.members() {
+		public, key, err := newKey(folder(dir, name))
+		if err != nil {
+			return err
+		}
+		certificate, err := authority.Issue(name, public, now)
+		if err != nil {
+			return err
+		}
+		m.keys[name] = cluster.Key(public)
+		files = append(files, key, newFile{filepath.Join(dir, name, "tls.crt"), certificate, publicMode})
+	}
+	for _, p := range s.cosigners {
+		identity, recipient, err := newIdentity(folder(dir, p.name))
+		if err != nil {
+			return err
+		}
+		m.recipients[p.name] = recipient
+		files = append(files, identity)
+	}
+	settled, err := s.files(dir, m)
+	if err != nil {
+		return err
+	}
+	if err := writeNew(append(files, settled...)); err != nil {
+		return err
+	}
+	printCluster(c, dir, s, m)
+	return nil
+}
+
+// files returns the cluster file, for every member, and each member's own settings.
+func (s setup) files(dir string, m material) ([]newFile, error) {
+	f := s.cluster(m)
+	if err := f.Validate(); err != nil {
+		return nil, usageFault(errorf("no cluster was made: %w", err))
+	}
+	text, err := f.Encode()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := cluster.Parse(text); err != nil {
+		return nil, errorf("checking the new cluster file: %w", err)
+	}
+	files := []newFile{{filepath.Join(dir, "cluster.toml"), text, publicMode}}
+	for name, own := range s.hostFiles() {
+		own.path = filepath.Join(dir, name, own.path)
+		files = append(files, own, newFile{filepath.Join(dir, name, "cluster.toml"), text, publicMode})
+	}
+	return files, nil
+}
+
+func printCluster(c *cobra.Command, dir string, s setup, m material) {
+	out, n, t := c.OutOrStdout(), len(s.cosigners), s.threshold
+	hash := blake2b.Sum256([]byte(m.authority))
+	fmt.Fprintf(out, "Made cluster %x for validator %v on chain %s.\n", []byte(m.id), s.validator, s.chain)
+	fmt.Fprintf(out, "Authority %x. %d of %d cosigners sign: %s may be lost, %s may be in an attacker's hands.\n\n",
+		hash[:8], t, n, orNone(n-t), orNone(2*t-n-1))
+	fmt.Fprintf(out, "Next: casper-cosigner keygen split --pem secret_key.pem --into %s\n", dir)
+	fmt.Fprintf(out, "Then carry each folder to its host over a channel that you trust, to %s, and remove it here:\n\n", configFolder)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, p := range s.cosigners {
+		fmt.Fprintf(w, "  %s\t%s\tcosigner init, cosigner run\n", folder(dir, p.name), p.host)
+	}
+	for _, name := range s.nodes {
+		fmt.Fprintf(w, "  %s\tthe host of %s\tagent init, agent run\n", folder(dir, name), name)
+	}
+	for _, name := range s.operators {
+		fmt.Fprintf(w, "  %s\tyours\tstatus, failover, watermark\n", folder(dir, name))
+	}
+	_ = w.Flush() // as with Fprintf: nobody is left to tell
+	fmt.Fprintf(out, "\nKeep offline: %s. Whoever has ca.key and may change cluster.toml can add members.\n", filepath.Join(dir, caFolder))
+	fmt.Fprintf(out, "cluster.toml is the same everywhere; change it on all hosts or on none.\n")
+}
+
+func orNone(n int) string {
+	if n <= 0 {
+		return "none"
+	}
+	return fmt.Sprint(n)
+}

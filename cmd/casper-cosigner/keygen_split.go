@@ -1,0 +1,237 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"filippo.io/age"
+	"github.com/spf13/cobra"
+
+	"casper-cosigner/cluster"
+	"casper-cosigner/cosigner/frost"
+	"casper-cosigner/keygen"
+)
+
+// firstEpoch is the share epoch of a split.
+const firstEpoch = 1
+
+// splitFlags are keygen split's flags as they were typed.
+type splitFlags struct {
+	pem, cluster, out, into string
+	threshold, shares       int
+	recipients              []string
+	passphraseFile          string
+}
+
+// split is what splitFlags ask for.
+type split struct {
+	threshold, size int
+	clusterID       string          // hex, empty without a cluster file
+	recipients      []age.Recipient // by share number - 1
+	paths           []string        // likewise
+}
+
+func splitCommand() *cobra.Command {
+	var f splitFlags
+	c := &cobra.Command{
+		Use:   "split",
+		Short: "split secret_key.pem into one encrypted share per cosigner",
+		Long: `split makes one share file per cosigner from casper-node's secret_key.pem. It
+checks that the shares belong to the key and sign together before it writes any of
+them. Do it on a machine that is offline.`,
+		Example: `  casper-cosigner keygen split --pem secret_key.pem --into new
+  casper-cosigner keygen split --pem secret_key.pem --cluster cluster.toml --out shares
+  casper-cosigner keygen split --pem secret_key.pem --threshold 2 --shares 3 \
+    --recipient age1... --recipient age1... --recipient age1... --out shares`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.pem, "pem", "", "the validator's secret_key.pem")
+	flags.StringVar(&f.cluster, "cluster", "", "cluster file (default cluster.toml in --into)")
+	flags.StringVar(&f.out, "out", "", "folder for share-1.age, share-2.age, ...")
+	flags.StringVar(&f.into, "into", "", "or the folder that init made: share.age goes to each cosigner's folder")
+	flags.IntVar(&f.threshold, "threshold", 0, "without a cluster file: shares needed for a signature")
+	flags.IntVar(&f.shares, "shares", 0, "without a cluster file: number of shares")
+	flags.StringArrayVar(&f.recipients, "recipient", nil, "without a cluster file: age recipient, once for each share")
+	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "encrypt to the passphrase in this file instead; name it as share_passphrase in cosigner.toml")
+	required(c, "pem")
+	c.MarkFlagsOneRequired("out", "into")
+	c.MarkFlagsMutuallyExclusive("out", "into")
+	c.MarkFlagsMutuallyExclusive("into", "threshold")
+	c.MarkFlagsMutuallyExclusive("cluster", "threshold")
+	c.MarkFlagsMutuallyExclusive("recipient", "passphrase-file")
+	c.MarkFlagsRequiredTogether("threshold", "shares")
+	return c
+}
+
+func (f *splitFlags) run(c *cobra.Command) error {
+	seed, err := readSeed(f.pem)
+	if err != nil {
+		return err
+	}
+	defer clear(seed[:])
+	file, err := f.readCluster()
+	if err != nil {
+		return err
+	}
+	if file != nil && file.Validator != seedPublic(seed) {
+		return withHint(errorf("%s is the key of %v, the cluster file is for %v", f.pem, seedPublic(seed), file.Validator),
+			"the other key file, or another cluster file")
+	}
+	s, err := f.plan(file)
+	if err != nil {
+		return err
+	}
+	_, shares, err := keygen.Split(seed, s.threshold, s.size, rand.Reader)
+	if err != nil {
+		return err
+	}
+	files, err := s.seal(shares)
+	if err != nil {
+		return err
+	}
+	if err := writeNew(files); err != nil {
+		return err
+	}
+	printSplit(c, f.pem, s)
+	return nil
+}
+
+// readCluster returns nil when the split is for no cluster file.
+func (f *splitFlags) readCluster() (*cluster.File, error) {
+	path := f.cluster
+	if path == "" && f.into != "" {
+		path = filepath.Join(f.into, "cluster.toml")
+	}
+	if path == "" {
+		if f.threshold == 0 {
+			return nil, usageFault(errorf("give --cluster, or --threshold and --shares"))
+		}
+		return nil, nil
+	}
+	return readClusterFile(path)
+}
+
+func readClusterFile(path string) (*cluster.File, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, withHint(errorf("reading the cluster file: %w", err), "`casper-cosigner init` makes it")
+	}
+	file, err := cluster.Parse(text)
+	if err != nil {
+		return nil, errorf("%s: %w", path, err)
+	}
+	return file, nil
+}
+
+// plan says which share goes where and who can open it.
+func (f *splitFlags) plan(file *cluster.File) (split, error) {
+	s := split{threshold: f.threshold, size: f.shares}
+	names, recipients := make([]string, s.size), f.recipients
+	if file != nil {
+		s.threshold, s.size, s.clusterID = file.Threshold, len(file.Cosigners), fmt.Sprintf("%x", []byte(file.ID))
+		names = make([]string, s.size)
+		own := make([]string, s.size)
+		for _, e := range file.Cosigners {
+			names[e.Share-1], own[e.Share-1] = e.Name, e.ShareRecipient
+		}
+		if len(recipients) == 0 {
+			recipients = own
+		}
+	}
+	for i, name := range names {
+		path := filepath.Join(f.out, fmt.Sprintf("share-%d.age", i+1))
+		if f.into != "" {
+			path = filepath.Join(f.into, name, "share.age")
+		}
+		s.paths = append(s.paths, path)
+	}
+	var err error
+	if f.passphraseFile != "" {
+		s.recipients, err = passphraseRecipients(f.passphraseFile, s.size)
+	} else {
+		s.recipients, err = ageRecipients(recipients, s.size)
+	}
+	return s, err
+}
+
+func ageRecipients(texts []string, n int) (list []age.Recipient, err error) {
+	if len(texts) != n {
+		return nil, usageFault(errorf("%d shares need as many recipients, got %d", n, len(texts)))
+	}
+	var faults []error
+	seen := map[string]bool{}
+	for i, text := range texts {
+		r, err := age.ParseX25519Recipient(text)
+		switch {
+		case text == "":
+			err = errors.New("the cluster file names no share_recipient; give --recipient or --passphrase-file")
+		case seen[text]:
+			err = errors.New("it has the recipient of another share: one identity would open both")
+		}
+		if err != nil {
+			faults = append(faults, errorf("recipient of share %d: %w", i+1, err))
+		}
+		seen[text] = true
+		list = append(list, r)
+	}
+	return list, errors.Join(faults...)
+}
+
+func passphraseRecipients(path string, n int) ([]age.Recipient, error) {
+	passphrase, err := readPassphrase(path)
+	if err != nil {
+		return nil, err
+	}
+	r, err := age.NewScryptRecipient(passphrase)
+	if err != nil {
+		return nil, errorf("%s: %w", path, err)
+	}
+	list := make([]age.Recipient, n)
+	for i := range list {
+		list[i] = r
+	}
+	return list, nil
+}
+
+// seal encrypts the shares in memory, so that none is written if one cannot be.
+func (s split) seal(shares []*frost.KeyShare) ([]newFile, error) {
+	var files []newFile
+	for i, share := range shares {
+		var b bytes.Buffer
+		if err := keygen.Seal(&b, keygen.NewShareFile(share, firstEpoch, s.clusterID), s.recipients[i]); err != nil {
+			return nil, err
+		}
+		files = append(files, newFile{s.paths[i], b.Bytes(), secretMode})
+	}
+	return files, nil
+}
+
+func printSplit(c *cobra.Command, pem string, s split) {
+	out := c.OutOrStdout()
+	fmt.Fprintf(out, "Split the key into %s, any %d of which sign. Checked: they belong to the key and sign together.\n\n",
+		plural(s.size, "share"), s.threshold)
+	for i, path := range s.paths {
+		fmt.Fprintf(out, "  share %d  %s\n", i+1, path)
+	}
+	fmt.Fprintf(out, `
+Back up, each in a place of its own: every share file, and what opens it (identity
+or passphrase) apart from it. With fewer than %d shares and no PEM the key is gone.
+Never put two shares in one place: %d of them are the key.
+Never back up, copy or restore a cosigner's state directory.
+
+Before the cosigners start, no process may sign with the PEM any more. Then destroy
+every copy of it. Copies may still lie in:
+  %s
+  /etc/casper/validator_keys/secret_key.pem on every node, main and standby
+  the machine and folder where the key was made, and password managers
+  backups, disk snapshots and images of all of these; deleted files on SSDs
+The PEM also signs transactions, such as withdraw_bid, and the cosigners will not:
+have the bid and its funds settled before the last copy goes.
+`, s.threshold, s.threshold, pem)
+}

@@ -1,0 +1,106 @@
+// Command casper-cosigner is every role of the product; the subcommand says which one runs: a cosigner, the agent beside
+// a casper-node, or one of the tools that make, split, inspect and steer.
+//
+// It promises that no command overwrites a file, that an error says what happened, where and what to try, and that the
+// exit code tells a script what kind of error it was. It decides nothing about keys, slots or roles: it reads arguments
+// and files, calls the room that does, and prints.
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set when the program is built.
+var version = "dev"
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// run executes one command line and returns the exit code.
+func run(args []string, in io.Reader, out, errOut io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	started := false
+	markStart(root, &started)
+	err := root.Execute()
+	var f *fault
+	if err != nil && !started && !errors.As(err, &f) {
+		err = usageFault(err) // cobra's own: unknown commands, flags and arguments
+	}
+	return report(errOut, err)
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "casper-cosigner",
+		Short:         "threshold signer for Casper validators",
+		Long:          longHelp,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(
+		initCommand(),
+		group("keygen", "split a validator key and check the shares", splitCommand(), inspectCommand(), verifyCommand()),
+		group("cosigner", "hold a share and give signature shares", cosignerInitCommand(), cosignerRunCommand()),
+		group("agent", "serve the casper-node on this host", agentInitCommand(), agentRunCommand()),
+		group("certificate", "certificates of the cluster's own authority", issueCommand()),
+		signCommand(),
+		statusCommand(),
+		group("failover", "who is served, changed by hand", promoteCommand(), modeCommand(), suspendCommand()),
+		group("watermark", "what has been signed", watermarkShowCommand(), watermarkExportCommand(), watermarkFloorCommand()),
+		group("config", "settings", configCheckCommand()),
+		versionCommand(),
+	)
+	return root
+}
+
+const longHelp = `casper-cosigner splits a Casper validator's Ed25519 key over three or more
+cosigners. Nodes hold no key; they ask the cosigners for each signature. No slot
+ever gets two values.
+
+Exit codes: 0 ok, 1 error, 2 usage, 3 degraded, 4 no quorum, 5 refused,
+6 unavailable.`
+
+// group is a command that only holds others.
+func group(name, short string, commands ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{
+		Use:   name,
+		Short: short,
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return usageFault(errorf("%q needs a command", c.CommandPath()))
+		},
+	}
+	c.AddCommand(commands...)
+	return c
+}
+
+// required marks flags that must be given.
+func required(c *cobra.Command, flags ...string) {
+	for _, name := range flags {
+		if err := c.MarkFlagRequired(name); err != nil {
+			panic(err) // the flag was not declared
+		}
+	}
+}
+
+// markStart notes when a command's own code begins. What fails before that is a mistake in the command line.
+func markStart(c *cobra.Command, started *bool) {
+	if do := c.RunE; do != nil {
+		c.RunE = func(c *cobra.Command, args []string) error {
+			*started = true
+			return do(c, args)
+		}
+	}
+	for _, sub := range c.Commands() {
+		markStart(sub, started)
+	}
+}

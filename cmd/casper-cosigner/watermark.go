@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/casper"
+)
+
+// watermarkJSON is what watermark show prints as JSON.
+type watermarkJSON struct {
+	Schema string         `json:"schema"`
+	Pruned markJSON       `json:"pruned"`
+	Floor  markJSON       `json:"floor"`
+	Newest newestJSON     `json:"newest"`
+	Held   map[string]int `json:"held"` // slots, by kind
+}
+
+func watermarkShowCommand() *cobra.Command {
+	var f operatorFlags
+	c := &cobra.Command{
+		Use:   "show",
+		Short: "show the marks and how many slots are held",
+		Args:  cobra.NoArgs,
+	}
+	f.add(c)
+	output := outputFlag(c, "text")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := checkOutput(*output, "text"); err != nil {
+			return err
+		}
+		return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient, s *cosignerv1.StatusResponse) error {
+			shown := watermarkJSON{Schema: schema, Pruned: markOf(s.GetPruned()), Floor: markOf(s.GetFloor()),
+				Newest: newestOf(s), Held: map[string]int{}}
+			err := eachHeld(ctx, client, func(_ *cosignerv1.ExportWatermarkResponse, m casper.Message) error {
+				shown.Held[m.Kind().String()]++
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			if *output == "json" {
+				return printJSON(c.OutOrStdout(), shown)
+			}
+			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
+			fmt.Fprintf(w, "mark\tera\theight\tmeaning\n")
+			fmt.Fprintf(w, "pruned\t%d\t%d\tbelow: refused for ever\n", shown.Pruned.Era, shown.Pruned.Height)
+			fmt.Fprintf(w, "floor\t%d\t%d\tbelow: refused, set by an operator\n", shown.Floor.Era, shown.Floor.Height)
+			fmt.Fprintf(w, "newest\t%d\t%d\tround %d\n", shown.Newest.Era, shown.Newest.Height, shown.Newest.Round)
+			if err := w.Flush(); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.OutOrStdout(), "held: %s, %s, %s\n", plural(shown.Held["echo"], "echo"),
+				plural(shown.Held["vote"], "vote"), plural(shown.Held["finality"], "finality signature"))
+			return nil
+		})
+	}
+	return c
+}
+
+func watermarkExportCommand() *cobra.Command {
+	var f operatorFlags
+	var out string
+	c := &cobra.Command{
+		Use:   "export",
+		Short: "write every held slot as a line of JSON",
+		Long: `export writes what each slot holds, one JSON object a line, in the form that "sign"
+reads; "node" is the node that asked for it. It is a record, not a backup: state is
+never restored from it.`,
+		Args: cobra.NoArgs,
+	}
+	f.add(c)
+	c.Flags().StringVar(&out, "out", "-", "file to write, which must not exist; - for standard output")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient, _ *cosignerv1.StatusResponse) (err error) {
+			w := c.OutOrStdout()
+			if out != "-" {
+				file, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, secretMode)
+				if err != nil {
+					return errorf("writing the export: %w", err)
+				}
+				defer func() { err = errors.Join(err, file.Close()) }()
+				w = file
+			}
+			return export(ctx, client, w)
+		})
+	}
+	return c
+}
+
+func export(ctx context.Context, client cosignerv1.AdminServiceClient, w io.Writer) error {
+	return eachHeld(ctx, client, func(r *cosignerv1.ExportWatermarkResponse, m casper.Message) error {
+		line := showMessage(m)
+		line.Slot, line.Node = r.GetSlot(), r.GetNode()
+		return printJSON(w, line)
+	})
+}
+
+func watermarkFloorCommand() *cobra.Command {
+	var f operatorFlags
+	var floor cosignerv1.Mark
+	c := &cobra.Command{
+		Use:   "floor",
+		Short: "refuse everything below an era and a height",
+		Long: `floor sets the era and the height below which everything is refused. What is left
+out stays. It can be moved back as far as what is pruned.`,
+		Example: `  casper-cosigner watermark floor --era 21802 --reason "PEM was in use until era 21801"`,
+		Args:    cobra.NoArgs,
+	}
+	c.Flags().Uint64Var(&floor.Era, "era", 0, "lowest era that is signed")
+	c.Flags().Uint64Var(&floor.Height, "height", 0, "lowest block height that is signed")
+	c.MarkFlagsOneRequired("era", "height")
+	why := reasonFlag(c)
+	f.add(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient, s *cosignerv1.StatusResponse) error {
+			want := &cosignerv1.Mark{Era: s.GetFloor().GetEra(), Height: s.GetFloor().GetHeight()}
+			if c.Flags().Changed("era") {
+				want.Era = floor.GetEra()
+			}
+			if c.Flags().Changed("height") {
+				want.Height = floor.GetHeight()
+			}
+			r, err := client.SetFloor(ctx, &cosignerv1.SetFloorRequest{Floor: want, Reason: *why})
+			if err != nil {
+				return changeFault("setting the floor", err)
+			}
+			fmt.Fprintf(c.OutOrStdout(), "Done: floor era %d height %d, was era %d height %d.\n", r.GetFloor().GetEra(),
+				r.GetFloor().GetHeight(), s.GetFloor().GetEra(), s.GetFloor().GetHeight())
+			return nil
+		})
+	}
+	return c
+}
+
+// eachHeld calls do for every slot that the cosigner holds.
+func eachHeld(ctx context.Context, client cosignerv1.AdminServiceClient, do func(*cosignerv1.ExportWatermarkResponse, casper.Message) error) error {
+	stream, err := client.ExportWatermark(ctx, &cosignerv1.ExportWatermarkRequest{})
+	for err == nil {
+		var r *cosignerv1.ExportWatermarkResponse
+		if r, err = stream.Recv(); err != nil {
+			break
+		}
+		m, err := casper.Decode(r.GetMessage())
+		if err != nil {
+			return errorf("reading what slot %q holds: %w", r.GetSlot(), err)
+		}
+		if err := do(r, m); err != nil {
+			return err
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return &fault{code: exitUnavailable, err: errorf("reading the held slots: %s", reason(err)),
+		hints: []string{"a longer --timeout"}}
+}
