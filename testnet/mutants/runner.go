@@ -195,6 +195,8 @@ func (r Runner) test(ctx context.Context, test Test, flags ...string) (output st
 	args := append([]string{"test", "-count=1", "-vet=off", "-timeout=" + r.Timeout.String(), "-run", test.Run}, flags...)
 	command := exec.CommandContext(ctx, "go", append(args, test.Package)...)
 	command.Dir = r.Root
+	// A property test that fails, as it should, must not leave its example in the source tree.
+	command.Env = append(os.Environ(), "RAPID_NOFAILFILE=true")
 	// An interrupted go command ends the test that it runs; a killed one would leave it behind.
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	command.WaitDelay = 5 * time.Second

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/testnet"
+)
+
+// printLatencies prints what a node waited, per kind of message and way of asking.
+func (s *show) printLatencies() {
+	fmt.Fprintf(s.out, "\nLatency through the agent\n")
+	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "  message\tasked\tcount\tp50\tp99\tmax\t")
+	for _, how := range []string{asNew, asAgain, asOther, asLast} {
+		for _, kind := range []casper.Kind{casper.KindEcho, casper.KindVote, casper.KindFinality, casper.KindHandshake} {
+			l := s.latencies[series{kind, how}]
+			if len(l) == 0 {
+				continue
+			}
+			fmt.Fprintf(w, "  %v\t%s\t%d\t%s\t%s\t%s\t\n", kind, how, len(l),
+				testnet.Millis(l.Quantile(0.5)), testnet.Millis(l.Quantile(0.99)), testnet.Millis(l.Max()))
+		}
+	}
+	w.Flush()
+	fmt.Fprintf(s.out, "A node waits %v for an echo or a vote; %d requests got no answer in time and were asked again.\n",
+		testnet.ZugPatience, s.retries)
+}
+
+// judge runs the program that trusts nobody.
+func (s *show) judge(ctx context.Context, judge, transcript string) error {
+	s.begin("judge", "The judge, a program that shares no code with the product, reads the transcript")
+	cmd := exec.CommandContext(ctx, judge, "-key", s.recording.Validator.String(), transcript)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return fmt.Errorf("running the judge: %w", err)
+	}
+	for line := range bytes.Lines(out) {
+		s.sayf("%s", bytes.TrimRight(line, "\n"))
+	}
+	s.claimf(err == nil, "every signature is valid, and no slot has two values")
+	return nil
+}
+
+// printVerdict says how it went and reports whether every line held.
+func (s *show) printVerdict() bool {
+	failed := slices.DeleteFunc(slices.Clone(s.claims), func(c claim) bool { return c.holds })
+	fmt.Fprintf(s.out, "\n%d of %d lines hold, in %.0f s\n", len(s.claims)-len(failed), len(s.claims), time.Since(s.start).Seconds())
+	for _, c := range failed {
+		fmt.Fprintf(s.out, "  FAIL  %s\n", c.text)
+	}
+	return len(failed) == 0
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/testnet"
+)
+
+const (
+	transcriptFile = "transcript.jsonl"
+
+	askAgain   = 20 * time.Millisecond // after an answer that says nothing
+	paceAgain  = 50 * time.Millisecond // after TOO_FAR_AHEAD
+	tooFar     = "TOO_FAR_AHEAD"
+	belowFloor = "BELOW_FLOOR"
+	tlsPoint   = "TLS_POINT"
+)
+
+// show is one run of the demo.
+type show struct {
+	options
+	dir       string
+	out       io.Writer
+	start     time.Time
+	recording *testnet.Recording
+	progress  *progress
+
+	file       *os.File
+	transcript *testnet.Transcript
+	cluster    *testnet.Cluster
+	a, b       *testnet.Node
+	free       testnet.MadeUp // slots that the recording does not use
+
+	act       string // that is on
+	claims    []claim
+	latencies map[series]testnet.Latencies
+	waits     int // requests that came too early for the token bucket
+	retries   int // requests that were asked again for want of an answer
+}
+
+// series is what a latency is of: the kind of message, and how it was asked for.
+type series struct {
+	kind casper.Kind
+	how  string
+}
+
+// claim is one line of the result.
+type claim struct {
+	holds bool
+	text  string
+}
+
+func newShow(o options, dir string, out io.Writer) (*show, error) {
+	f, err := os.Open(o.recording)
+	if err != nil {
+		return nil, fmt.Errorf("opening the recording: %w", err)
+	}
+	defer f.Close()
+	recording, err := testnet.ReadRecording(f)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.Create(filepath.Join(dir, transcriptFile))
+	if err != nil {
+		return nil, fmt.Errorf("making the transcript: %w", err)
+	}
+	s := &show{options: o, dir: dir, out: out, start: time.Now(), recording: recording, file: file,
+		transcript: testnet.NewTranscript(file), latencies: map[series]testnet.Latencies{}}
+	s.progress = newProgress(out)
+	s.free.Round = lastRound(recording)
+	s.free.Round.ID++
+	return s, nil
+}
+
+// lastRound is the newest round of the recording's last era.
+func lastRound(r *testnet.Recording) (last casper.Round) {
+	for _, e := range r.Entries {
+		round, ok := roundOf(e.Message)
+		if ok && (round.Era > last.Era || round.Era == last.Era && round.ID > last.ID) {
+			last = round
+		}
+	}
+	return last
+}
+
+func roundOf(m casper.Message) (casper.Round, bool) {
+	switch m := m.(type) {
+	case casper.Echo:
+		return m.Round, true
+	case casper.Vote:
+		return m.Round, true
+	}
+	return casper.Round{}, false
+}
+
+// eraOf is the era that a message belongs to; false for a handshake.
+func eraOf(m casper.Message) (uint64, bool) {
+	if f, ok := m.(casper.Finality); ok {
+		return f.Era, true
+	}
+	r, ok := roundOf(m)
+	return r.Era, ok
+}
+
+// close ends all processes and finishes the transcript.
+func (s *show) close() error {
+	s.progress.clear()
+	for _, n := range []*testnet.Node{s.a, s.b} {
+		if n != nil {
+			n.Close()
+		}
+	}
+	var err error
+	if s.cluster != nil {
+		err = s.cluster.Close()
+	}
+	if noteErr := s.transcript.Close(); err == nil {
+		err = noteErr
+	}
+	if fileErr := s.file.Close(); err == nil {
+		err = fileErr
+	}
+	return err
+}
+
+// once asks once and writes it down.
+func (s *show) once(ctx context.Context, n *testnet.Node, m casper.Message, madeUp bool) testnet.Answer {
+	a := n.Sign(ctx, m)
+	s.transcript.Note(testnet.TranscriptLine{Act: s.act, Node: n.Name, MadeUp: madeUp}, m, a)
+	return a
+}
+
+// ask asks until it gets an answer, as a node does that wants to go on: again at once when nothing is known, and later
+// when the chain cannot be there yet. how names the series that its latency belongs to, if any.
+func (s *show) ask(ctx context.Context, n *testnet.Node, m casper.Message, how string) (testnet.Answer, error) {
+	for {
+		a := s.once(ctx, n, m, false)
+		wait := askAgain
+		switch {
+		case a.Kind == testnet.Unknown:
+			s.retries++
+		case a.Kind == testnet.Refused && a.Reason == tooFar:
+			s.waits++
+			wait = paceAgain
+		default:
+			if how != "" && a.Kind != testnet.Refused {
+				k := series{m.Kind(), how}
+				s.latencies[k] = append(s.latencies[k], a.Took)
+			}
+			return a, nil
+		}
+		if err := testnet.Pause(ctx, wait); err != nil {
+			return a, fmt.Errorf("asking for %v from %s, last answer %s %s: %w", m.Kind(), n.Name, a.Kind, a.Reason, err)
+		}
+	}
+}
+
+// valid reports whether the answer is a valid signature of the message.
+func (s *show) valid(a testnet.Answer, m casper.Message) bool {
+	return a.Message(m) != nil && s.recording.Validator.Verify(a.Message(m), a.Signature)
+}
+
+// claimf adds a line to the result and prints it.
+func (s *show) claimf(holds bool, format string, args ...any) {
+	c := claim{holds, fmt.Sprintf(format, args...)}
+	s.claims = append(s.claims, c)
+	s.progress.clear()
+	fmt.Fprintf(s.out, "  %s  %s\n", word(c.holds), c.text)
+}
+
+func word(holds bool) string {
+	if holds {
+		return "ok  "
+	}
+	return "FAIL"
+}
+
+// begin opens an act.
+func (s *show) begin(act, format string, args ...any) {
+	s.act = act
+	s.progress.clear()
+	fmt.Fprintf(s.out, "\n[%3.0f s] %s\n", time.Since(s.start).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// sayf prints a line that claims nothing.
+func (s *show) sayf(format string, args ...any) {
+	s.progress.clear()
+	fmt.Fprintf(s.out, "        %s\n", fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,182 @@
+// Package testnet runs the built program as a user would: a folder made by its own commands, one process per cosigner
+// and agent, requests through the agents' unix sockets. The demo and the bench stand on it.
+//
+// It promises that every process which it starts ends with it: when the cluster is closed, when the context ends, and
+// when the starting program dies. It waits by asking, never by sleeping a guessed time. It judges nothing: what an
+// answer is worth, its callers say. Shipped code never imports it.
+package testnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The members of every cluster here: 2 of 3 cosigners, a main and a standby.
+const (
+	Main    = "node-a"
+	Standby = "node-b"
+
+	size      = 3
+	threshold = 2
+	operator  = "operator"
+)
+
+// Settings say how a cluster is made.
+type Settings struct {
+	Binary   string            // the program, built
+	Dir      string            // folder to make the cluster in; empty or absent
+	PEM      string            // the validator's secret_key.pem, as casper-node writes it
+	Chain    string            // chain name
+	MinEra   time.Duration     // least duration of an era, for the cluster file
+	MinBlock time.Duration     // least time between blocks, for the cluster file
+	States   map[string]string // state directory by cosigner; one that is not named keeps it in its own folder
+}
+
+// Cluster is a cluster of processes on this machine.
+type Cluster struct {
+	Dir       string
+	Binary    string
+	Cosigners []*Process
+	Agents    []*Process
+
+	basePort int
+}
+
+// Setup makes the files of a cluster by the program's own commands: init, keygen split, and init of each host. It starts
+// nothing. The PEM is left where it is.
+func Setup(ctx context.Context, s Settings) (*Cluster, error) {
+	binary, err := filepath.Abs(s.Binary)
+	if err != nil {
+		return nil, fmt.Errorf("finding the program: %w", err)
+	}
+	base, err := FreePorts()
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{Dir: s.Dir, Binary: binary, basePort: base}
+	args := []string{"init", "--local", "--dir", s.Dir, "--chain", s.Chain, "--validator-pem", s.PEM,
+		"--threshold", strconv.Itoa(threshold), "--operator", operator, "--main", Main,
+		"--node", Main, "--node", Standby, "--base-port", strconv.Itoa(base),
+		"--min-era-time", s.MinEra.String(), "--min-block-time", s.MinBlock.String()}
+	for i := range size {
+		args = append(args, "--cosigner", cosignerName(i))
+	}
+	if err := c.Command(ctx, args...); err != nil {
+		return nil, err
+	}
+	if err := c.Command(ctx, "keygen", "split", "--pem", s.PEM, "--into", s.Dir); err != nil {
+		return nil, err
+	}
+	for i := range size {
+		if err := c.addCosigner(ctx, cosignerName(i), s.States); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range []string{Main, Standby} {
+		config := filepath.Join(c.Dir, name, "agent.toml")
+		if err := c.Command(ctx, "agent", "init", "--config", config); err != nil {
+			return nil, err
+		}
+		c.Agents = append(c.Agents, c.process(name, "agent", "run", "--config", config))
+	}
+	return c, nil
+}
+
+func cosignerName(i int) string { return "c" + strconv.Itoa(i+1) }
+
+func (c *Cluster) addCosigner(ctx context.Context, name string, states map[string]string) error {
+	config := filepath.Join(c.Dir, name, "cosigner.toml")
+	if state, ok := states[name]; ok {
+		if err := moveState(config, state); err != nil {
+			return fmt.Errorf("placing the state of %s: %w", name, err)
+		}
+	}
+	err := c.Command(ctx, "cosigner", "init", "--yes", "--first-era", "0", "--first-height", "0", "--config", config)
+	if err != nil {
+		return err
+	}
+	c.Cosigners = append(c.Cosigners, c.process(name, "cosigner", "run", "--config", config))
+	return nil
+}
+
+// moveState edits the host's settings as an operator would.
+func moveState(config, state string) error {
+	text, err := os.ReadFile(config)
+	if err != nil {
+		return err
+	}
+	const own = "state = 'state'"
+	edited := strings.Replace(string(text), own, fmt.Sprintf("state = '%s'", state), 1)
+	if edited == string(text) {
+		return fmt.Errorf("%s has no line %q", config, own)
+	}
+	return os.WriteFile(config, []byte(edited), 0o600)
+}
+
+func (c *Cluster) process(name string, args ...string) *Process {
+	return &Process{Name: name, Path: c.Binary, Args: args, Log: filepath.Join(c.Dir, name+".log")}
+}
+
+// Command runs one command of the program to its end.
+func (c *Cluster) Command(ctx context.Context, args ...string) error {
+	out, err := exec.CommandContext(ctx, c.Binary, args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("running %s %s: %w\n%s", filepath.Base(c.Binary), strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+// Start starts every process that does not run. They end with ctx at the latest.
+func (c *Cluster) Start(ctx context.Context) error {
+	for _, p := range c.processes() {
+		if p.Running() {
+			continue
+		}
+		if err := p.Start(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close ends every process: with SIGTERM, and SIGKILL for one that does not heed it.
+func (c *Cluster) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	var err error
+	for _, p := range c.processes() {
+		err = errors.Join(err, p.Signal(terminate))
+	}
+	for _, p := range c.processes() {
+		if p.Wait(ctx) != nil {
+			err = errors.Join(err, p.Kill())
+		}
+	}
+	return err
+}
+
+// Cosigner returns the cosigner of that name, or nil.
+func (c *Cluster) Cosigner(name string) *Process {
+	i := slices.IndexFunc(c.Cosigners, func(p *Process) bool { return p.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return c.Cosigners[i]
+}
+
+// Socket is the unix socket on which a node's agent listens.
+func (c *Cluster) Socket(node string) string { return filepath.Join(c.Dir, node, "signer.sock") }
+
+// StateDir is where a cosigner keeps its state.
+func (c *Cluster) StateDir(cosigner string) string { return filepath.Join(c.Dir, cosigner, "state") }
+
+// agents first: they must not be the last to go, waiting for cosigners that are gone.
+func (c *Cluster) processes() []*Process { return slices.Concat(c.Agents, c.Cosigners) }
