@@ -16,9 +16,8 @@ COPY --from=build /src/bin/casper-cosigner /casper-cosigner
 COPY --from=build --chown=65532:65532 /state /var/lib/casper-cosigner
 VOLUME ["/var/lib/casper-cosigner"]
 USER 65532:65532
-# Exit code 0 is healthy; degraded and no quorum are not. Nothing restarts a container for it by default, and nothing
-# should: a restart does not heal another cosigner.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["/casper-cosigner", "status"]
+# Health is /readyz on the metrics address. There is no HEALTHCHECK: nothing should restart a container for it, since that
+# does not heal another cosigner.
 # SIGTERM hands leadership over before the process ends.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/casper-cosigner"]
