@@ -65,3 +65,32 @@ func TestLibraryLog(t *testing.T) {
 		t.Errorf("logged\n%swant\n%s", out.String(), want)
 	}
 }
+
+type timeout struct{ error }
+
+func (timeout) Timeout() bool   { return true }
+func (timeout) Temporary() bool { return true }
+
+func TestVotesAreAskedForAgain(t *testing.T) {
+	stale := errors.New("stale connection")
+	for what, c := range map[string]struct {
+		answers []error
+		calls   int
+		want    error
+	}{
+		"at once":     {[]error{nil}, 1, nil},
+		"stale pool":  {[]error{stale, stale, nil}, 3, nil},
+		"not there":   {[]error{stale, stale, stale, nil}, 3, stale},
+		"no answer":   {[]error{timeout{stale}, nil}, 1, timeout{stale}},
+		"stale, mute": {[]error{stale, timeout{stale}, nil}, 2, timeout{stale}},
+	} {
+		calls := 0
+		err := again(func() error {
+			calls++
+			return c.answers[calls-1]
+		})
+		if calls != c.calls || err != c.want {
+			t.Errorf("%s: %d calls, %v, want %d, %v", what, calls, err, c.calls, c.want)
+		}
+	}
+}

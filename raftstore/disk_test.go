@@ -20,6 +20,7 @@ type faulty struct {
 
 	mu    sync.Mutex
 	fault func(store func() error) error
+	hold  chan struct{} // entries wait until it is closed; nil: they do not
 }
 
 func (f *faulty) set(fault func(func() error) error) {
@@ -39,6 +40,12 @@ func (f *faulty) write(store func() error) error {
 }
 
 func (f *faulty) StoreLogs(l []*raft.Log) error {
+	f.mu.Lock()
+	hold := f.hold
+	f.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
 	return f.write(func() error { return f.database.StoreLogs(l) })
 }
 
@@ -46,6 +53,29 @@ func (f *faulty) Set(k, v []byte) error { return f.write(func() error { return f
 
 func (f *faulty) SetUint64(k []byte, v uint64) error {
 	return f.write(func() error { return f.database.SetUint64(k, v) })
+}
+
+func (f *faulty) holdEntries(until chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hold = until
+}
+
+// disks are the databases of a trio, by member.
+type disks struct{ sync.Map }
+
+func (d *disks) of(m *member) *faulty {
+	f, _ := d.Load(m.name)
+	return f.(*faulty)
+}
+
+func (d *disks) adjust(name string, c *Config) {
+	c.openDB = func(path string) (database, error) {
+		db, err := openBolt(path)
+		f := &faulty{database: db}
+		d.Store(name, f)
+		return f, err
+	}
 }
 
 func newFaulty(t *testing.T) *faulty {
@@ -140,15 +170,10 @@ func TestVoteIsOneWrite(t *testing.T) {
 func TestHungDiskOnTheLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
-		disks, stalled := map[string]*faulty{}, map[string]string{}
+		var disks disks
+		stalled := map[string]string{}
 		tr := newTrio(t, func(name string, c *Config) {
-			c.openDB = func(path string) (database, error) {
-				db, err := openBolt(path)
-				mu.Lock()
-				defer mu.Unlock()
-				disks[name] = &faulty{database: db}
-				return disks[name], err
-			}
+			disks.adjust(name, c)
 			c.Watchdog = statedir.Watchdog{Limit: time.Second, Stalled: func(what string) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -159,12 +184,7 @@ func TestHungDiskOnTheLeader(t *testing.T) {
 		tr.apply(1, 1)
 		leader := tr.leader()
 		released := make(chan struct{})
-		mu.Lock()
-		disks[leader.name].set(func(store func() error) error {
-			<-released
-			return store()
-		})
-		mu.Unlock()
+		disks.of(leader).holdEntries(released)
 		ctx, cancel := context.WithTimeout(context.Background(), 1100*time.Millisecond)
 		defer cancel()
 		if _, err := leader.Apply(ctx, claim(2, 2)); !errors.Is(err, ErrUnknown) {
@@ -190,14 +210,9 @@ func TestBrokenDiskOnTheLeader(t *testing.T) {
 		t.Run(when, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var tr *trio
-				var disks sync.Map
+				var disks disks
 				tr = newTrio(t, func(name string, c *Config) {
-					c.openDB = func(path string) (database, error) {
-						db, err := openBolt(path)
-						f := &faulty{database: db}
-						disks.Store(name, f)
-						return f, err
-					}
+					disks.adjust(name, c)
 					fatal := c.Fatal
 					c.Fatal = func(err error) {
 						fatal(err)
@@ -207,8 +222,7 @@ func TestBrokenDiskOnTheLeader(t *testing.T) {
 				defer tr.stopAll()
 				tr.apply(1, 1)
 				old := tr.leader()
-				disk, _ := disks.Load(old.name)
-				disk.(*faulty).set(fault)
+				disks.of(old).set(fault)
 				if _, err := old.Apply(context.Background(), claim(2, 2)); !errors.Is(err, ErrUnknown) {
 					t.Errorf("Apply: %v, want ErrUnknown", err)
 				}
@@ -225,4 +239,40 @@ func TestBrokenDiskOnTheLeader(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A leader that was elected and cannot commit yet does not know what was committed before it.
+func TestLeaderIsFitOnlyAfterItsBarrier(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var disks disks
+		tr := newTrio(t, disks.adjust)
+		defer tr.stopAll()
+		tr.apply(1, 1)
+		old := tr.leader()
+		next := tr.members[tr.followers(old)[0]]
+		tr.catchUp(next)
+		released := make(chan struct{})
+		for _, name := range tr.followers(next) {
+			disks.of(tr.members[name]).holdEntries(released)
+		}
+		if err := old.transfer(raft.ServerID(next.name)); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(100 * time.Millisecond)
+		if next.raft.State() != raft.Leader {
+			t.Fatal("it was not elected")
+		}
+		if l := next.Leader(); l.Self || l.Name != next.name {
+			t.Errorf("leadership is %+v before the barrier", l)
+		}
+		if _, err := next.Apply(context.Background(), claim(2, 2)); !errors.Is(err, ErrNotLeader) {
+			t.Errorf("Apply before the barrier: %v, want ErrNotLeader", err)
+		}
+		if _, err := next.Barrier(context.Background()); !errors.Is(err, ErrNotLeader) {
+			t.Errorf("Barrier before the barrier: %v, want ErrNotLeader", err)
+		}
+		close(released)
+		tr.apply(2, 2)
+		tr.wantHeld(map[uint64]byte{1: 1, 2: 2})
+	})
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/hashicorp/raft"
 	"github.com/rs/zerolog"
+
+	"casper-cosigner/signer/machine"
 )
 
 // smallLog makes members take snapshots all the time and keep few entries.
@@ -118,10 +120,13 @@ func TestUnknownCommandIsNotProposed(t *testing.T) {
 		defer tr.stopAll()
 		leader := tr.leader()
 		before, _ := leader.Indexes()
-		bad := claim(1, 1)
-		bad.Node = "\xff" // no UTF-8
-		if r, err := leader.Apply(context.Background(), bad); err == nil || errors.Is(err, ErrUnknown) {
-			t.Errorf("Apply: %v, %v, want an error that is not ErrUnknown", r.Outcome, err)
+		noText := claim(1, 1)
+		noText.Node = "\xff"        // cannot be encoded
+		noMode := machine.SetMode{} // can be, but not decoded
+		for _, bad := range []machine.Command{noText, noMode} {
+			if r, err := leader.Apply(context.Background(), bad); err == nil || errors.Is(err, ErrUnknown) {
+				t.Errorf("Apply(%T): %v, %v, want an error that is not ErrUnknown", bad, r.Outcome, err)
+			}
 		}
 		if after, _ := leader.Indexes(); after != before {
 			t.Errorf("the log grew from %d to %d", before, after)
@@ -165,6 +170,9 @@ func TestLostState(t *testing.T) {
 				}
 				if _, err := tr.open("c"); err == nil {
 					t.Error("the second attempt was let through")
+				}
+				if _, err := os.Stat(path); name == "directory removed" && !errors.Is(err, os.ErrNotExist) {
+					t.Errorf("%s was made anew: %v", path, err)
 				}
 			})
 		})

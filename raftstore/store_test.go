@@ -108,6 +108,18 @@ func TestPartitionedLeader(t *testing.T) {
 	})
 }
 
+func TestBarrierOfAPartitionedLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrio(t, nil)
+		defer tr.stopAll()
+		old := tr.leader()
+		tr.wire.isolate(old.name, true)
+		if index, err := old.Barrier(context.Background()); !errors.Is(err, ErrUnknown) {
+			t.Errorf("Barrier: %d, %v, want ErrUnknown", index, err)
+		}
+	})
+}
+
 func TestApplyGivesUpWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTrio(t, nil)
