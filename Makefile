@@ -73,6 +73,7 @@ mutants:
 .PHONY: demo
 demo: build
 	$(STATIC) -o bin/demo ./testnet/demo
+	$(STATIC) -o bin/judge ./testnet/judge
 	bin/demo
 
 .PHONY: bench

@@ -138,33 +138,38 @@ func TestRestoredDirectory(t *testing.T) {
 	}
 }
 
-// TestCopiedShare: a share on a second host gives no shares, and does not disturb the first.
+// TestCopiedShare: of a share on two hosts at most one is let in, and the cluster goes on signing.
 func TestCopiedShare(t *testing.T) {
 	t.Parallel()
-	l := newLocal(t, nil)
-	l.start(all...)
-	a := l.node("node-a")
-	l.mustSign(a, echo(1, 0, 1))
-	victim := others(l.leader())[0]
-	twin := filepath.Join(l.path, "twin")
-	if err := os.CopyFS(twin, os.DirFS(filepath.Join(l.path, victim))); err != nil {
-		t.Fatal(err)
-	}
 	for name, state := range map[string]string{"a copied directory": "state", "a directory of its own": "state2"} {
-		if state != "state" {
-			id := statedir.Identity{Cluster: statedir.ID(l.File.ID), Name: victim}
-			if err := statedir.Init(filepath.Join(twin, state), id); err != nil {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLocal(t, nil)
+			l.start(all...)
+			a := l.node("node-a")
+			l.mustSign(a, echo(1, 0, 1))
+			victim := others(l.leader())[0]
+			l.waitReady(victim)
+			before := l.refusals.Load()
+			twin := filepath.Join(l.path, "twin")
+			if err := os.CopyFS(twin, os.DirFS(filepath.Join(l.path, victim))); err != nil {
 				t.Fatal(err)
 			}
-		}
-		l.write("twin", "cosigner.toml", daemon.CosignerFile{Name: victim, Cluster: "cluster.toml", Certificate: "tls.crt",
-			Key: "tls.key", State: state, Share: "share.age", ShareIdentity: "share.identity",
-			Listen: "127.0.0.1:0", ListenRaft: "127.0.0.1:0", ListenAdmin: "127.0.0.1:0"})
-		ready := l.runTwin(t, twin)
-		l.mustSign(a, echo(1, uint32(10+len(state)), 1))
-		if ready {
-			t.Errorf("%s: the twin became ready", name)
-		}
+			if state != "state" {
+				id := statedir.Identity{Cluster: statedir.ID(l.File.ID), Name: victim}
+				if err := statedir.Init(filepath.Join(twin, state), id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			l.write("twin", "cosigner.toml", daemon.CosignerFile{Name: victim, Cluster: "cluster.toml", Certificate: "tls.crt",
+				Key: "tls.key", State: state, Share: "share.age", ShareIdentity: "share.identity",
+				Listen: "127.0.0.1:0", ListenRaft: "127.0.0.1:0", ListenAdmin: "127.0.0.1:0"})
+			l.runTwin(twin)
+			if l.refusals.Load() == before {
+				t.Error("two processes with one share ran, and neither was refused")
+			}
+			l.mustSign(a, echo(1, 1, 1))
+		})
 	}
 }
 

@@ -7,11 +7,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,6 +40,7 @@ type local struct {
 	path      string
 	validator casper.PublicKey
 	running   map[string]*process
+	refusals  atomic.Int32 // times that a cosigner refused another's state
 }
 
 // process is a cosigner or an agent that runs in a goroutine.
@@ -187,10 +189,16 @@ func (l *local) start(names ...string) {
 }
 
 func (l *local) logger(name string) zerolog.Logger {
-	if !testing.Verbose() {
-		return zerolog.Nop()
+	out := io.Discard
+	if testing.Verbose() {
+		out = zerolog.ConsoleWriter{Out: os.Stderr}
 	}
-	return zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr}).With().Timestamp().Str("host", name).Logger()
+	return zerolog.New(out).With().Timestamp().Str("host", name).Logger().Hook(
+		zerolog.HookFunc(func(_ *zerolog.Event, _ zerolog.Level, message string) {
+			if message == "Raft connection refused" {
+				l.refusals.Add(1)
+			}
+		}))
 }
 
 // stop ends a process as SIGTERM does, and returns its error.
@@ -344,20 +352,18 @@ func (l *local) isReady(name string) bool {
 	return err == nil && s.GetReady()
 }
 
-// runTwin runs the cosigner of another folder for two seconds and reports whether it became ready.
-func (l *local) runTwin(t *testing.T, path string) bool {
-	t.Helper()
+// runTwin runs the cosigner of another folder for two seconds.
+func (l *local) runTwin(path string) {
+	l.t.Helper()
 	f, err := daemon.ReadCosignerFile(filepath.Join(path, "cosigner.toml"))
 	if err != nil {
-		t.Fatal(err)
+		l.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(l.t.Context(), 2*time.Second)
 	defer cancel()
-	var log bytes.Buffer
-	if err := daemon.RunCosigner(ctx, f, daemon.Options{Logger: zerolog.New(&log), Fatal: func(error) { cancel() }}); err != nil {
-		t.Logf("the twin stopped with %v", err)
+	if err := daemon.RunCosigner(ctx, f, daemon.Options{Logger: l.logger("twin"), Fatal: func(error) { cancel() }}); err != nil {
+		l.t.Logf("the twin stopped with %v", err)
 	}
-	return strings.Contains(log.String(), `"message":"ready to give shares"`)
 }
 
 // tearLedger damages the last record of a ledger, as a power cut during a write does.

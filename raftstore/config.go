@@ -52,7 +52,7 @@ type Presences interface {
 	Admit(peer string, p statedir.Presence) error
 }
 
-// Config is what a store needs. All fields but OnApply are required.
+// Config is what a store needs. All exported fields are required.
 type Config struct {
 	Name    string   // this member
 	Members []Member // all voters: exactly the share holders
@@ -66,10 +66,6 @@ type Config struct {
 	// Genesis returns the first command. The leader asks for it while the log has none. It must block until every member
 	// has been met, since the first era and height are the highest of all.
 	Genesis func(ctx context.Context) (machine.Genesis, error)
-
-	// OnApply is called with each command that was applied here, in the order of the log, by one goroutine and without a
-	// lock. It may be nil. What a snapshot brings is not reported.
-	OnApply func(machine.Command, machine.Result)
 
 	// Fatal is called once, when it is unknown what the log holds. It must end the process or see to it, and need not
 	// return; if a write failed, the library panics at its next one.

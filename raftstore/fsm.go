@@ -18,10 +18,9 @@ import (
 // fsm lets the Raft library drive a machine.State. It decides nothing; it adds the index of the last entry it saw and
 // the local time of the last advances, neither of which the state depends on.
 type fsm struct {
-	halt    *halt
-	now     func() time.Time
-	onApply func(machine.Command, machine.Result)
-	onDisk  uint64 // entries up to here were on disk when the store was opened
+	halt   *halt
+	now    func() time.Time
+	onDisk uint64 // entries up to here were on disk when the store was opened
 
 	mu      sync.RWMutex // guards all below
 	state   *machine.State
@@ -39,7 +38,7 @@ type waiter struct {
 
 func newFSM(c Config, h *halt, onDisk uint64) *fsm {
 	return &fsm{
-		halt: h, now: c.Now, onApply: c.OnApply, onDisk: onDisk,
+		halt: h, now: c.Now, onDisk: onDisk,
 		state: machine.New(), waiting: map[*waiter]struct{}{},
 	}
 }
@@ -51,22 +50,13 @@ func (f *fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
 // one that cannot be decoded, has none.
 func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 	results := make([]any, len(logs))
-	commands := make([]machine.Command, len(logs))
-	err := f.apply(logs, commands, results)
-	if f.onApply != nil {
-		for i, c := range commands {
-			if c != nil {
-				f.onApply(c, results[i].(machine.Result))
-			}
-		}
-	}
-	if err != nil {
+	if err := f.apply(logs, results); err != nil {
 		f.halt.stop(err)
 	}
 	return results
 }
 
-func (f *fsm) apply(logs []*raft.Log, commands []machine.Command, results []any) error {
+func (f *fsm) apply(logs []*raft.Log, results []any) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	defer f.wake()
@@ -81,7 +71,7 @@ func (f *fsm) apply(logs []*raft.Log, commands []machine.Command, results []any)
 			if err != nil {
 				return fmt.Errorf("applying log entry %d: %w", l.Index, err)
 			}
-			commands[i], results[i] = c, f.step(l.Index, c)
+			results[i] = f.step(l.Index, c)
 		}
 		f.index = l.Index
 	}

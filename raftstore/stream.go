@@ -31,6 +31,9 @@ const (
 // Each member also visits each other one now and then for nothing but the exchange. Raft's own connections are kept for
 // months, and two followers have none: without the visits they would not know each other's newest state, and could not
 // tell that the other has come back on an older one.
+//
+// When a newer start of a peer is let in, the connections of its earlier ones are closed: of a directory that runs twice,
+// one process at most is heard.
 type stream struct {
 	self      string
 	addresses map[string]string // by name, self included
@@ -46,8 +49,9 @@ type stream struct {
 	accepted chan net.Conn
 	running  sync.WaitGroup
 
-	mu   sync.Mutex
-	open map[net.Conn]struct{} // nil once closed
+	mu     sync.Mutex
+	open   map[*tracked]struct{} // nil once closed
+	newest map[string]uint64     // boot count of each peer that was let in last
 }
 
 func newStream(c Config, indexes func() (last, applied uint64)) *stream {
@@ -55,7 +59,7 @@ func newStream(c Config, indexes func() (last, applied uint64)) *stream {
 		self: c.Name, addresses: map[string]string{}, network: c.Network, watchdog: c.Watchdog, indexes: indexes,
 		complain: newComplaints(c.Log),
 		started:  make(chan struct{}), greeting: make(chan struct{}, greetingsAtOnce),
-		accepted: make(chan net.Conn), open: map[net.Conn]struct{}{},
+		accepted: make(chan net.Conn), open: map[*tracked]struct{}{}, newest: map[string]uint64{},
 	}
 	for _, m := range c.Members {
 		s.addresses[m.Name] = m.Address
@@ -172,14 +176,15 @@ var errNotGreeted = errors.New("no presences were exchanged")
 // callee is whom we called, empty if we were called.
 func (s *stream) greet(ctx context.Context, conn net.Conn, callee string) (net.Conn, error) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	peer, step, err := s.exchange(ctx, conn, callee)
+	peer, boot, step, err := s.exchange(ctx, conn, callee)
 	if err == nil && !stop() {
 		err, step = ctx.Err(), "exchange"
 	}
 	if err == nil {
-		if conn, err = s.track(conn); err == nil {
+		var t *tracked
+		if t, err = s.track(conn, peer, boot); err == nil {
 			s.complain.forget(peer)
-			return conn, nil
+			return t, nil
 		}
 	}
 	stop()
@@ -190,8 +195,31 @@ func (s *stream) greet(ctx context.Context, conn net.Conn, callee string) (net.C
 	return nil, err
 }
 
-// exchange returns the peer's name, once known, and on an error in which step it came.
-func (s *stream) exchange(ctx context.Context, conn net.Conn, callee string) (peer, step string, err error) {
+// exchange returns the peer's name, once known, and the boot count that it showed, or on an error in which step it came.
+func (s *stream) exchange(ctx context.Context, conn net.Conn, callee string) (peer string, boot uint64, step string, err error) {
+	if peer, step, err = s.identify(ctx, conn, callee); err != nil {
+		return peer, 0, step, err
+	}
+	if callee != "" {
+		if err := s.show(conn); err != nil {
+			return peer, 0, "exchange", err
+		}
+	}
+	theirs, err := readPresence(conn)
+	if err != nil {
+		return peer, 0, "exchange", err
+	}
+	if err := s.admit(peer, theirs); err != nil {
+		return peer, 0, refusal(err), err
+	}
+	if callee == "" {
+		err = s.show(conn)
+	}
+	return peer, theirs.GetBootCount(), "exchange", err
+}
+
+// identify returns which cosigner is at the other end.
+func (s *stream) identify(ctx context.Context, conn net.Conn, callee string) (peer, step string, err error) {
 	if t, ok := conn.(interface{ HandshakeContext(context.Context) error }); ok {
 		if err := t.HandshakeContext(ctx); err != nil {
 			return callee, "tls", err
@@ -208,22 +236,8 @@ func (s *stream) exchange(ctx context.Context, conn net.Conn, callee string) (pe
 	case callee != "" && peer != callee:
 		// Two answers of one cosigner must never count as those of two.
 		return callee, "name", fmt.Errorf("%q answers at the address of %q", peer, callee)
-	case callee != "":
-		if err := s.show(conn); err != nil {
-			return peer, "exchange", err
-		}
 	}
-	theirs, err := readPresence(conn)
-	if err != nil {
-		return peer, "exchange", err
-	}
-	if err := s.admit(peer, theirs); err != nil {
-		return peer, refusal(err), err
-	}
-	if callee == "" {
-		err = s.show(conn)
-	}
-	return peer, "exchange", err
+	return peer, "", nil
 }
 
 // admit asks whether the peer may come in on the state that it shows.
@@ -273,14 +287,27 @@ func readPresence(conn net.Conn) (*cosignerv1.Presence, error) {
 	return p, nil
 }
 
-// track makes Close close the connection as well. Raft itself leaves open what it has taken.
-func (s *stream) track(conn net.Conn) (net.Conn, error) {
+// errSuperseded says that a newer start of the peer was let in meanwhile.
+var errSuperseded = errors.New("a newer start of this cosigner was let in")
+
+// track makes Close close the connection as well, since Raft itself leaves open what it has taken; likewise the first
+// connection of a newer start of the peer.
+func (s *stream) track(conn net.Conn, peer string, boot uint64) (*tracked, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.open == nil {
-		return conn, net.ErrClosed
+		return nil, net.ErrClosed
 	}
-	t := &tracked{Conn: conn, stream: s}
+	if boot < s.newest[peer] {
+		return nil, errSuperseded
+	}
+	s.newest[peer] = boot
+	for t := range s.open {
+		if t.peer == peer && t.boot < boot {
+			t.Conn.Close() // whoever uses it finds out, and closes it for good
+		}
+	}
+	t := &tracked{Conn: conn, stream: s, peer: peer, boot: boot}
 	s.open[t] = struct{}{}
 	return t, nil
 }
@@ -288,6 +315,8 @@ func (s *stream) track(conn net.Conn) (net.Conn, error) {
 type tracked struct {
 	net.Conn
 	stream *stream
+	peer   string
+	boot   uint64 // of the peer, when it was let in
 }
 
 // Close closes the connection.
@@ -307,7 +336,7 @@ func (s *stream) Close() error {
 	s.open = nil
 	s.mu.Unlock()
 	for conn := range conns {
-		conn.(*tracked).Conn.Close()
+		conn.Conn.Close()
 	}
 	if errors.Is(err, net.ErrClosed) {
 		err = nil

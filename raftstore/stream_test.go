@@ -22,10 +22,13 @@ type doorman struct {
 
 	mu     sync.Mutex
 	refuse error
+	boots  uint64 // starts after the first
 }
 
 func (d *doorman) Presence(last, applied uint64) statedir.Presence {
-	return statedir.Presence{Cluster: statedir.ID{1}, Directory: d.id, Session: d.id, Boot: 1, LastIndex: last, AppliedIndex: applied}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return statedir.Presence{Cluster: statedir.ID{1}, Directory: d.id, Session: d.id, Boot: 1 + d.boots, LastIndex: last, AppliedIndex: applied}
 }
 
 func (d *doorman) Admit(string, statedir.Presence) error {
@@ -281,6 +284,40 @@ func TestRefusedPresence(t *testing.T) {
 			if _, err := a.Dial("b", time.Second); err != nil {
 				t.Error(err)
 			}
+		}
+	})
+}
+
+// Of a state directory that runs twice one process at most is heard: the first connection of the newer start ends those
+// of the older one, and a late one of that is not let in.
+func TestNewerStartEndsOlderConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := streams(t, newWire(), nil)
+		defer a.Close()
+		defer b.Close()
+		fromA := taken(b)
+		synctest.Wait()
+		for range len(fromA) {
+			<-fromA
+		}
+		older, err := a.Dial("b", time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		heard := <-fromA
+		a.doorman.mu.Lock()
+		a.boots = 1
+		a.doorman.mu.Unlock()
+		if _, err := a.Dial("b", time.Second); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if _, err := heard.Read(make([]byte, 1)); err == nil {
+			t.Error("b still hears the older start of a")
+		}
+		older.Close()
+		if _, err := b.track(heard, "a", 1); !errors.Is(err, errSuperseded) {
+			t.Errorf("a late connection of the older start: got %v", err)
 		}
 	})
 }
