@@ -48,6 +48,16 @@ func openOn(t testing.TB, r *rig, data []byte) *Ledger {
 	if err != nil || again.Stats().Torn != 0 || again.Stats().Slots != l.Stats().Slots {
 		t.Fatalf("opened with %+v, then with %v", l.Stats(), err)
 	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("after a repair: %v", err)
+		}
+	}
+	must(again.Claim(heightSlot(9000), digest(1))) // what was cut off must not be in the way of what comes
+	again, err = openLedger(r.config(), d)
+	must(err)
+	must(again.Claim(heightSlot(9000), digest(1)))
 	return l
 }
 
@@ -86,8 +96,8 @@ func TestLedgerCrashMatrix(t *testing.T) {
 			if inLast := record > durable; inLast != (l != nil) {
 				t.Errorf("garbage in one record: opened %v, want %v", l != nil, inLast)
 			}
-			if l != nil && holds(t, l, all) < durable {
-				t.Error("garbage in one record: a durable claim is lost")
+			if l != nil && record <= all && (holds(t, l, all) < durable || l.Stats().Torn != 1+all-record) {
+				t.Errorf("garbage in one record: %+v", l.Stats())
 			}
 			zeroed := bytes.Clone(whole)
 			clear(zeroed[at:])
@@ -102,15 +112,30 @@ func TestLedgerCrashMatrix(t *testing.T) {
 	}
 }
 
-// TestLedgerEveryBitFlip in a durable record refuses.
-func TestLedgerEveryBitFlip(t *testing.T) {
+// TestLedgerCutFile has two whole steps; the cut takes the end of the second.
+func TestLedgerCutFile(t *testing.T) {
+	r, _ := history(t, 2500)
+	for i := range 2 {
+		r.must(r.Claim(heightSlot(8000+uint64(i)), digest(i)))
+	}
+	whole := r.disk.name.data
+	for _, record := range []int{2100, 2502, 2503} { // the last claim is in record 2502
+		l := openOn(t, r, whole[:record*recordSize])
+		if l != nil {
+			t.Errorf("opened with %d slots though it was cut at record %d", l.Stats().Slots, record)
+		}
+	}
+}
+
+// TestLedgerEveryByte with one bit flipped in a durable record refuses.
+func TestLedgerEveryByte(t *testing.T) {
 	r, _ := history(t, 1, 1, 1)
 	whole := r.disk.name.data
-	for bit := range 3 * recordSize * 8 { // header and two durable records
+	for at := range 3 * recordSize { // header and two durable records
 		spoiled := bytes.Clone(whole)
-		spoiled[bit/8] ^= 1 << (bit % 8)
+		spoiled[at] ^= 1 << (at % 8)
 		if openOn(t, r, spoiled) != nil {
-			t.Fatalf("opened with bit %d flipped", bit)
+			t.Fatalf("opened with byte %d spoiled", at)
 		}
 	}
 }
@@ -216,7 +241,7 @@ func TestLedgerCompaction(t *testing.T) {
 	r.checkPruned()
 	for record := range 6 { // what compaction wrote cannot be torn, not even at the end
 		spoiled := bytes.Clone(r.disk.name.data)
-		clear(spoiled[(7-record)*recordSize : 8*recordSize])
+		clear(spoiled[(7-record)*recordSize:]) // with the claim made since
 		if l := openOn(t, r, spoiled); l != nil {
 			t.Fatalf("opened without record %d of a compacted file", 7-record)
 		}

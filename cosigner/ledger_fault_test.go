@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"maps"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"casper-cosigner/signer/casper"
 	"casper-cosigner/signer/watermark"
+	"casper-cosigner/statedir"
 )
 
 func TestLedgerFullDiskGoesOn(t *testing.T) {
@@ -70,4 +73,24 @@ func TestLedgerReopenMakesDurable(t *testing.T) {
 	r.disk.powerCut(func(int) bool { return false })
 	r.reopen()
 	wantConflict(t, r.Claim(heightSlot(100), digest(1)), digest(0))
+}
+
+func TestLedgerWatchdog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		disk := &gatedDisk{disk: r.disk, gate: make(chan struct{})}
+		config := r.config()
+		stalled := make(chan string, 1)
+		config.Watchdog = statedir.Watchdog{Limit: time.Second, Stalled: func(what string) { stalled <- what }}
+		l, err := openLedger(config, disk)
+		r.must(err)
+		disk.shut.Store(true)
+		go l.Claim(heightSlot(100), digest(0))
+		start := time.Now()
+		<-stalled
+		if took := time.Since(start); took != time.Second {
+			t.Fatalf("barked after %v, want 1 s", took)
+		}
+		close(disk.gate)
+	})
 }

@@ -66,12 +66,12 @@ func (l *Ledger) load(size int64) error {
 	}
 	l.first, l.floor = h.first, h.first.Max(h.floor)
 
-	s := scan{ledger: l, sealed: h.sealed, next: 1}
+	s := scan{ledger: l, next: 1}
 	if err := l.each(size, s.record); err != nil {
 		return err
 	}
 	if s.next <= h.sealed {
-		return l.damaged(s.next, "the file ends early")
+		return l.damaged(s.next, fmt.Sprintf("no valid record there, though %d were written at once and whole", h.sealed))
 	}
 	if s.garbage >= s.next+pageRecords && s.garbage > s.mate {
 		return l.damaged(s.garbage, "neither zeros nor a record, too far from the last one to be torn")
@@ -113,7 +113,6 @@ func (l *Ledger) each(size int64, f func(seq uint64, b []byte) error) error {
 // filled.
 type scan struct {
 	ledger *Ledger
-	sealed uint64
 	next   uint64 // first place without a valid record
 	first  uint64 // first record of the last batch
 	ended  bool   // next was reached
@@ -136,9 +135,6 @@ func (s *scan) record(seq uint64, b []byte) error {
 		if err == nil {
 			s.next, s.first = seq+1, r.first
 			return s.keep(&r)
-		}
-		if seq <= s.sealed {
-			return s.ledger.damaged(seq, err.Error())
 		}
 		s.ended = true
 	}

@@ -208,26 +208,6 @@ func (f *gatedFile) Sync() error {
 	return f.file.Sync()
 }
 
-func TestLedgerWatchdog(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		disk := &gatedDisk{disk: r.disk, gate: make(chan struct{})}
-		config := r.config()
-		stalled := make(chan string, 1)
-		config.Watchdog = statedir.Watchdog{Limit: time.Second, Stalled: func(what string) { stalled <- what }}
-		l, err := openLedger(config, disk)
-		r.must(err)
-		disk.shut.Store(true)
-		go l.Claim(heightSlot(100), digest(0))
-		start := time.Now()
-		<-stalled
-		if took := time.Since(start); took != time.Second {
-			t.Fatalf("barked after %v, want 1 s", took)
-		}
-		close(disk.gate)
-	})
-}
-
 func TestLedgerFill(t *testing.T) {
 	r := newRig(t)
 	r.must(r.Claim(heightSlot(100), digest(0)))
@@ -266,6 +246,11 @@ func TestLedgerPrune(t *testing.T) {
 	}
 	r.must(r.Prune(watermark.Mark{Era: 13, Height: 50})) // the height must not fall to 50
 	r.must(r.Prune(watermark.Mark{Era: 5, Height: 104}))
+	before := r.Stats().Syncs
+	r.must(r.Prune(watermark.Mark{Era: 13, Height: 100}))
+	if n := r.Stats().Syncs; n != before {
+		t.Fatal("a lower mark was written")
+	}
 	for range 2 {
 		if got, want := r.Floor(), (watermark.Mark{Era: 13, Height: 104}); got != want {
 			t.Fatalf("floor %v, want %v", got, want)
@@ -279,6 +264,29 @@ func TestLedgerPrune(t *testing.T) {
 		}
 		r.reopen()
 	}
+}
+
+// TestLedgerPruneConcurrently puts two marks into one batch, neither of which is
+// at or above the other.
+func TestLedgerPruneConcurrently(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		disk := &gatedDisk{disk: r.disk, gate: make(chan struct{})}
+		l, err := openLedger(r.config(), disk)
+		r.must(err)
+		disk.shut.Store(true)
+		go l.Claim(heightSlot(500), digest(1))
+		synctest.Wait()
+		go l.Prune(watermark.Mark{Era: 50})
+		synctest.Wait()
+		go l.Prune(watermark.Mark{Height: 400})
+		synctest.Wait()
+		close(disk.gate)
+		synctest.Wait()
+		if got, want := l.Floor(), (watermark.Mark{Era: 50, Height: 400}); got != want {
+			t.Fatalf("floor %v, want %v", got, want)
+		}
+	})
 }
 
 func wantPruned(t *testing.T, err error, pruned bool) {

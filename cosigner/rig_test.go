@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/big"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,6 +50,7 @@ type host struct {
 	calls  map[string]int
 	kept   map[casper.Hash]casper.Signature
 	refuse error // Admit of everybody's presence
+	term   atomic.Uint64
 }
 
 func newCommittee(t *testing.T, threshold, n int) *committee {
@@ -80,6 +82,7 @@ func (c *committee) restart(i int) {
 			defer h.mu.Unlock()
 			return h.refuse
 		},
+		Term: h.term.Load,
 		Presence: func() statedir.Presence {
 			return statedir.Presence{Cluster: statedir.ID{1}, Directory: statedir.ID{byte(i + 1)}, Session: session, Boot: boot}
 		},

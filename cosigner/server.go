@@ -3,7 +3,6 @@ package cosigner
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,6 +34,9 @@ type ServerConfig struct {
 	Presence func() statedir.Presence
 	// VerifyRequest must fail unless that node signed its request for m.
 	VerifyRequest func(node string, m casper.Message, signature [64]byte) error
+	// Term returns the newest Raft term that this cosigner knows. What a caller
+	// says of its term must not raise it: a hostile one could shut out the leader.
+	Term func() uint64
 	// Barrier returns an index up to which the log holds every claim made so
 	// far. It must fail if this cosigner does not lead.
 	Barrier func(context.Context) (uint64, error)
@@ -61,9 +63,6 @@ type Server struct {
 	gate    atomic.Bool
 
 	shares, refused atomic.Uint64
-
-	mu   sync.Mutex
-	term uint64 // highest Raft term seen
 }
 
 // NewServer returns a server whose gate is shut.
@@ -319,11 +318,8 @@ func (s *Server) checkEpoch(epoch uint32) error {
 
 // checkTerm refuses a leader that has been replaced.
 func (s *Server) checkTerm(term uint64) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if term < s.term {
-		return status.Errorf(codes.Aborted, "term %d, but term %d was seen", term, s.term)
+	if newest := s.config.Term(); term < newest {
+		return status.Errorf(codes.Aborted, "term %d, but this is term %d", term, newest)
 	}
-	s.term = term
 	return nil
 }

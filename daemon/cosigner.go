@@ -167,6 +167,7 @@ func (h *host) assemble(share *frost.KeyShare, epoch uint32) {
 	h.server = cosigner.NewServer(cosigner.ServerConfig{
 		Name: h.member.Name, Share: share, ShareEpoch: epoch, Chain: casper.ChainNameHash(c.Chain), Ledger: h.ledger,
 		Caller: h.callingCosigner, Admit: h.dir.Admit, Presence: h.presence, VerifyRequest: c.VerifyRequest,
+		Term:    func() uint64 { return h.store.Leader().Term },
 		Barrier: h.store.Barrier,
 		Keep:    func(d casper.Hash, s casper.Signature) { h.signer.Keep(d, s) },
 		Logger:  logger,
