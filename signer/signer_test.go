@@ -221,12 +221,25 @@ func TestFlood(t *testing.T) {
 				_, err := r.ask(t.Context(), "node-b", echo(10, round+ahead, 66))
 				wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED)
 			}
-			_, err := r.ask(t.Context(), "node-b", block(1000+64, 66))
-			if round > 0 {
-				wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED)
-			}
 			r.mustSign("node-a", block(1000+uint64(round), 1))
+			_, err := r.ask(t.Context(), "node-b", block(1000+64, 66))
+			wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED)
 			time.Sleep(8 * time.Second)
+		}
+	})
+}
+
+// TestNextEra: nor does it get the next era ahead by binding that era's first rounds.
+func TestNextEra(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.mustSign("node-a", echo(10, 500, 1))
+		for round := range uint32(2) {
+			r.mustSign("node-b", echo(11, round, 66)) // served after the grace
+		}
+		for round := uint32(2); round < 100; round++ {
+			_, err := r.ask(t.Context(), "node-b", echo(11, round, 66))
+			wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED)
 		}
 	})
 }
@@ -350,4 +363,25 @@ func TestWalk(t *testing.T) {
 func ExampleRefusal() {
 	fmt.Println(refuseOutcome(machine.TooSoon))
 	// Output: refused, REFUSAL_REASON_TOO_MANY: this node registered another TLS key less than a minute ago; wait and try again
+}
+
+// TestFork: a standby on a fork takes no height while the active node is well.
+func TestFork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.mustSign("node-a", block(1000, 1))
+		for height := uint64(1001); height < 1020; height++ {
+			time.Sleep(7 * time.Second)
+			var standby sync.WaitGroup
+			standby.Go(func() {
+				a, err := r.ask(t.Context(), "node-b", block(height, 66))
+				if err != nil || a.Message != casper.Message(block(height, 1)) {
+					t.Errorf("height %d: got %v, %v; want the active node's block", height, a, err)
+				}
+			})
+			time.Sleep(time.Second)
+			r.mustSign("node-a", block(height, 1))
+			standby.Wait()
+		}
+	})
 }

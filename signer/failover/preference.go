@@ -49,11 +49,26 @@ type Preference struct {
 	order []request // keys of first, oldest first
 }
 
-// seen is what one node asked for.
+// seen is what one node asked for. Rounds and heights are apart: a node that votes but never asks for finality
+// signatures, or the other way round, is preferred only in what it does.
 type seen struct {
 	Place
-	asked    time.Time // last request
-	advanced time.Time // last request that was further than any before
+	rounds  progress
+	heights progress
+}
+
+// progress is when a node asked last, and when it last asked for more than ever before. It is zero until it asks.
+type progress struct {
+	asked    time.Time
+	advanced time.Time
+}
+
+// of returns the node's progress in what the slot is of.
+func (n *seen) of(s casper.Slot) *progress {
+	if s.Kind == casper.KindFinality {
+		return &n.heights
+	}
+	return &n.rounds
 }
 
 type request struct {
@@ -68,13 +83,14 @@ func (p *Preference) Asked(node string, slot casper.Slot, now time.Time) {
 	}
 	n := p.nodes[node]
 	if n == nil {
-		n = &seen{advanced: now}
+		n = &seen{}
 		p.nodes[node] = n
 	}
-	n.asked = now
-	if n.reach(slot) {
-		n.advanced = now
+	did := n.of(slot)
+	if n.reach(slot) || did.asked.IsZero() {
+		did.advanced = now
 	}
+	did.asked = now
 }
 
 // reach moves the place up to the slot and reports whether it had to.
@@ -101,7 +117,11 @@ func (p *Preference) Node(node string) (Place, time.Time, bool) {
 	if n == nil {
 		return Place{}, time.Time{}, false
 	}
-	return n.Place, n.asked, true
+	asked := n.rounds.asked
+	if n.heights.asked.After(asked) {
+		asked = n.heights.asked
+	}
+	return n.Place, asked, true
 }
 
 // Decide says what to do with the node's claim of a free slot. bound is how far slots are bound; grace may not exceed
@@ -115,7 +135,7 @@ func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Place,
 		return Decision{Verdict: Serve}
 	}
 	active := p.nodes[s.Active]
-	if s.IsSuspended(s.Active) || !p.well(active, bound, now) {
+	if s.IsSuspended(s.Active) || !p.well(active, slot, bound, now) {
 		return Decision{Verdict: Serve}
 	}
 	if active.beyondNext(slot) {
@@ -132,19 +152,17 @@ func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Place,
 	return Decision{Verdict: Wait, Until: until}
 }
 
-// well reports whether the active node deserves preference: it asks, it makes progress, and it has come within one round
-// or height of what is bound. A main that catches up after a restart asks a lot, but is far behind what is bound.
-func (p *Preference) well(active *seen, bound Place, now time.Time) bool {
+// well reports whether the active node deserves preference for the slot: it asks for such slots, it makes progress, and
+// what is bound is at most the next one for it. A main that catches up after a restart asks a lot, but is far behind.
+func (p *Preference) well(active *seen, slot casper.Slot, bound Place, now time.Time) bool {
 	if active == nil {
 		return false
 	}
-	limit := silentAfter * p.Round
-	if now.Sub(active.asked) > limit || now.Sub(active.advanced) > limit {
+	did, limit := active.of(slot), silentAfter*p.Round
+	if did.asked.IsZero() || now.Sub(did.asked) > limit || now.Sub(did.advanced) > limit {
 		return false
 	}
-	behindRound := active.Era < bound.Era || active.Era == bound.Era && active.Round+1 < bound.Round
-	behindHeight := active.Height+1 < bound.Height
-	return !behindRound || !behindHeight
+	return !active.beyondNext(casper.Slot{Kind: slot.Kind, Era: bound.Era, Round: bound.Round, Height: bound.Height})
 }
 
 // beyondNext reports whether the slot is further than one round, or one height, beyond the place. Rounds 0 and 1 of the
