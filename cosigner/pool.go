@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc"
 
 	"casper-cosigner/cosigner/frost"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
@@ -49,24 +48,6 @@ type PeerStatus struct {
 	LastError string        // of the last failure; "" since the last good answer
 }
 
-// asker is the part of CosignerServiceClient that signing needs, and what a
-// cosigner's own server does for it without a network.
-type asker interface {
-	Commit(context.Context, *cosignerv1.CommitRequest, ...grpc.CallOption) (*cosignerv1.CommitResponse, error)
-	Share(context.Context, *cosignerv1.ShareRequest, ...grpc.CallOption) (*cosignerv1.ShareResponse, error)
-}
-
-// local asks the own server: same path, no network.
-type local struct{ server *Server }
-
-func (l local) Commit(_ context.Context, r *cosignerv1.CommitRequest, _ ...grpc.CallOption) (*cosignerv1.CommitResponse, error) {
-	return l.server.commit(l.server.config.Name, r)
-}
-
-func (l local) Share(_ context.Context, r *cosignerv1.ShareRequest, _ ...grpc.CallOption) (*cosignerv1.ShareResponse, error) {
-	return l.server.share(l.server.config.Name, r)
-}
-
 // commitment is one commitment of a member and where it came from.
 type commitment struct {
 	frost.Commitment
@@ -78,15 +59,12 @@ type commitment struct {
 // member is one cosigner as the leader sees it: how to ask it, its commitments
 // and how well it answered.
 type member struct {
-	name   string
-	id     int
-	own    bool
-	asker  asker
-	server *Server // our own, for what we show of ourselves
-	admit  func(peer string, p statedir.Presence) error
-	wake   chan struct{}                  // asks for a refill
-	keep   chan *cosignerv1.KeptSignature // waits to be sent to it
-	keeper cosignerv1.CosignerServiceClient
+	name  string
+	id    int
+	own   bool
+	asker asker
+	wake  chan struct{}                  // asks for a refill
+	keep  chan *cosignerv1.KeptSignature // waits to be sent to it
 
 	mu        sync.Mutex
 	stock     []commitment // oldest first, all of one session
@@ -152,57 +130,13 @@ func (m *member) forget() {
 	m.rouse()
 }
 
-// fetch asks for fresh commitments.
-func (m *member) fetch(ctx context.Context, count int) ([]commitment, error) {
-	r, err := m.asker.Commit(ctx, &cosignerv1.CommitRequest{
-		Presence: m.server.config.Presence().Proto(), Count: uint32(count), ShareEpoch: m.server.config.ShareEpoch,
-	})
-	if err != nil {
-		return nil, err
-	}
-	session, err := m.check(r.GetPresence())
-	if err != nil {
-		return nil, err
-	}
-	if len(r.GetCommitments()) != count {
-		return nil, fmt.Errorf("%d commitments, asked for %d", len(r.GetCommitments()), count)
-	}
-	now, group := time.Now(), m.server.config.Share.Group()
-	fresh := make([]commitment, count)
-	for i, c := range r.GetCommitments() {
-		parsed, err := frost.ParseCommitment(group, m.id, c.GetHiding(), c.GetBinding())
-		if err != nil {
-			return nil, err
-		}
-		fresh[i] = commitment{Commitment: parsed, index: c.GetIndex(), session: session, since: now}
-	}
-	return fresh, nil
-}
-
-// check admits the process that answered.
-func (m *member) check(p *cosignerv1.Presence) (session statedir.ID, err error) {
-	presence, err := statedir.ParsePresence(p)
-	if err != nil || m.own {
-		return presence.Session, err
-	}
-	return presence.Session, m.admit(m.name, presence)
-}
-
 // ask asks for a share.
-func (m *member) ask(ctx context.Context, r *cosignerv1.ShareRequest) (share [32]byte, err error) {
+func (m *member) ask(ctx context.Context, r *cosignerv1.ShareRequest, session *frost.Session) (share [32]byte, err error) {
 	start := time.Now()
-	response, err := m.asker.Share(ctx, r)
-	if err != nil {
-		return share, err
+	if share, err = m.asker.share(ctx, r, session); err == nil {
+		m.answered(time.Since(start))
 	}
-	if _, err := m.check(response.GetPresence()); err != nil {
-		return share, err
-	}
-	if len(response.GetShare()) != len(share) {
-		return share, fmt.Errorf("a share of %d bytes", len(response.GetShare()))
-	}
-	m.answered(time.Since(start))
-	return [32]byte(response.GetShare()), nil
+	return share, err
 }
 
 // answered notes a good answer, or how long one has been waited for.
@@ -313,7 +247,7 @@ func (m *member) top(ctx context.Context) {
 	filling := false
 	for n := m.wants(time.Now(), false); n > 0; n = m.wants(time.Now(), filling) {
 		call, cancel := context.WithTimeout(ctx, callLimit)
-		fresh, err := m.fetch(call, n)
+		fresh, err := m.asker.commit(call, n)
 		cancel()
 		if ctx.Err() != nil {
 			return
@@ -355,9 +289,8 @@ func (m *member) spread(ctx context.Context) {
 				more = false
 			}
 		}
-		r.Presence = m.server.config.Presence().Proto()
 		call, cancel := context.WithTimeout(ctx, callLimit)
-		m.keeper.Keep(call, r) // best effort
+		m.asker.hand(call, r)
 		cancel()
 	}
 }

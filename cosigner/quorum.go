@@ -118,15 +118,15 @@ func NewQuorum(config QuorumConfig) *Quorum {
 		handshakes: make(chan struct{}, handshakesAtOnce),
 	}
 	add := func(m *member) {
-		m.server, m.admit, m.target, m.wake = own, config.Admit, targetMin, make(chan struct{}, 1)
+		m.target, m.wake = targetMin, make(chan struct{}, 1)
 		q.members = append(q.members, m)
 	}
 	q.own = &member{name: own.config.Name, id: own.config.Share.ID(), own: true, asker: local{own}}
 	add(q.own)
 	for _, p := range config.Peers {
 		add(&member{
-			name: p.Name, id: p.ShareID, asker: p.Client,
-			keeper: p.Client, keep: make(chan *cosignerv1.KeptSignature, keepQueue),
+			name: p.Name, id: p.ShareID, asker: remote{p, own, config.Admit},
+			keep: make(chan *cosignerv1.KeptSignature, keepQueue),
 		})
 	}
 	return q

@@ -132,33 +132,42 @@ func (s *Server) Share(ctx context.Context, r *cosignerv1.ShareRequest) (*cosign
 	if err != nil {
 		return nil, err
 	}
-	return s.share(caller, r)
+	share, err := s.share(caller, r, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &cosignerv1.ShareResponse{Share: share[:], Presence: s.config.Presence().Proto()}, nil
 }
 
-func (s *Server) share(caller string, r *cosignerv1.ShareRequest) (*cosignerv1.ShareResponse, error) {
-	share, err := s.release(caller, r)
+func (s *Server) share(caller string, r *cosignerv1.ShareRequest, session *frost.Session) ([32]byte, error) {
+	share, err := s.release(caller, r, session)
 	if err != nil {
 		s.refused.Add(1)
 		s.config.Logger.Warn().Str("cosigner", caller).Str("node", r.GetNode()).Err(err).Msg("gave no share")
-		return nil, err
+		return share, err
 	}
 	s.shares.Add(1)
-	return &cosignerv1.ShareResponse{Share: share[:], Presence: s.config.Presence().Proto()}, nil
+	return share, nil
 }
 
 // release is the one place where a share leaves this cosigner, for itself as
 // for others: nothing else in the program calls frost's Sign on a real share.
 // Each step guards the next: what is signed is a message that a registered node
 // signed; its slot is in our ledger, durably, with exactly its digest; and the
-// nonce is burnt before the share is computed.
-func (s *Server) release(caller string, r *cosignerv1.ShareRequest) (share [32]byte, err error) {
+// nonce is burnt before the share is computed. The session is nil but for our
+// own Quorum, which has derived it already.
+func (s *Server) release(caller string, r *cosignerv1.ShareRequest, session *frost.Session) (share [32]byte, err error) {
 	message, err := s.authorize(r)
 	if err != nil {
 		return share, err
 	}
-	session, err := s.openSession(caller, r, message)
-	if err != nil {
-		return share, err
+	if session == nil {
+		if session, err = s.openSession(caller, r, message); err != nil {
+			return share, err
+		}
+	}
+	if !session.Signs(message.SignBytes()) {
+		return share, status.Error(codes.InvalidArgument, "the session is for another message")
 	}
 	// If we crash here, the slot may or may not be claimed, and nothing has left.
 	if err := s.claim(message); err != nil {
@@ -227,7 +236,9 @@ func (s *Server) openSession(caller string, r *cosignerv1.ShareRequest, m casper
 			return nil, status.Error(codes.InvalidArgument, "a commitment is not two points of 32 bytes")
 		}
 		member := frost.Commitment{ID: int(c.GetShareId()), Hiding: [32]byte(c.GetHiding()), Binding: [32]byte(c.GetBinding())}
-		listed = listed || member.ID == own.ID && member.Hiding == own.Hiding && member.Binding == own.Binding
+		if member.ID == own.ID && member.Hiding == own.Hiding && member.Binding == own.Binding {
+			member, listed = own, true // it is decoded already
+		}
 		set = append(set, member)
 	}
 	if !listed {

@@ -169,7 +169,7 @@ func (s *signing) try(ctx context.Context, a *attempt) outcome {
 		if c, ok := m.take(s.forSlot, time.Now()); ok {
 			return c, nil
 		}
-		fresh, err := m.fetch(ctx, 1)
+		fresh, err := m.asker.commit(ctx, 1)
 		if err != nil {
 			return commitment{}, err
 		}
@@ -195,7 +195,7 @@ func (s *signing) try(ctx context.Context, a *attempt) outcome {
 		own := proto.Clone(request).(*cosignerv1.ShareRequest)
 		c := commitments[m]
 		own.SessionId, own.CommitmentIndex = c.session[:], c.index
-		return m.ask(ctx, own)
+		return m.ask(ctx, own, session)
 	})
 	if failures != nil {
 		return outcome{failures: failures}

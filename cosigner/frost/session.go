@@ -1,6 +1,7 @@
 package frost
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -86,6 +87,9 @@ func (s *Session) bind() {
 		s.r.Add(s.r, d)
 	}
 }
+
+// Signs reports whether the session is for exactly this message.
+func (s *Session) Signs(msg []byte) bool { return bytes.Equal(s.msg, msg) }
 
 // position returns the index of a cosigner's entries, or -1.
 func (s *Session) position(id int) int {
