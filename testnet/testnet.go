@@ -48,6 +48,7 @@ type Cluster struct {
 	Agents    []*Process
 
 	basePort int
+	closeIn  time.Duration // for processes to end by themselves
 }
 
 // Setup makes the files of a cluster by the program's own commands: init, keygen split, and init of each host. It starts
@@ -61,7 +62,7 @@ func Setup(ctx context.Context, s Settings) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{Dir: s.Dir, Binary: binary, basePort: base}
+	c := &Cluster{Dir: s.Dir, Binary: binary, basePort: base, closeIn: 5 * time.Second}
 	args := []string{"init", "--local", "--dir", s.Dir, "--chain", s.Chain, "--validator-pem", s.PEM,
 		"--threshold", strconv.Itoa(threshold), "--operator", operator, "--main", Main,
 		"--node", Main, "--node", Standby, "--base-port", strconv.Itoa(base),
@@ -149,11 +150,11 @@ func (c *Cluster) Start(ctx context.Context) error {
 
 // Close ends every process: with SIGTERM, and SIGKILL for one that does not heed it.
 func (c *Cluster) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), c.closeIn)
 	defer cancel()
 	var err error
 	for _, p := range c.processes() {
-		err = errors.Join(err, p.Signal(terminate))
+		err = errors.Join(err, p.Term())
 	}
 	for _, p := range c.processes() {
 		if p.Wait(ctx) != nil {
@@ -174,6 +175,14 @@ func (c *Cluster) Cosigner(name string) *Process {
 
 // Socket is the unix socket on which a node's agent listens.
 func (c *Cluster) Socket(node string) string { return filepath.Join(c.Dir, node, "signer.sock") }
+
+// Restarts lists every time that a process ended by itself and was started again, with the last that it said.
+func (c *Cluster) Restarts() (all []string) {
+	for _, p := range c.processes() {
+		all = append(all, p.Restarts()...)
+	}
+	return all
+}
 
 // StateDir is where a cosigner keeps its state.
 func (c *Cluster) StateDir(cosigner string) string { return filepath.Join(c.Dir, cosigner, "state") }

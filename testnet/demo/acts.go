@@ -261,5 +261,6 @@ func (s *show) killAll(ctx context.Context) error {
 		s.count(&t, a, other, e.Message, nil)
 	}
 	s.claimf(t.bound == t.asked, "%d of the %d slots that are kept asked for other values: %d bound, %d signed", t.asked, kept, t.bound, t.signed)
+	s.sayWrong(&t)
 	return nil
 }

@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -74,11 +75,7 @@ func run(ctx context.Context, o options, out io.Writer) (held bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	err = s.play(ctx)
-	if closeErr := s.close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
+	if err := errors.Join(s.play(ctx), s.close()); err != nil {
 		return false, err
 	}
 	s.printLatencies()

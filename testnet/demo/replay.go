@@ -28,6 +28,15 @@ type tally struct {
 
 func (t *tally) refused(reason string) int { return t.reasons[reason] }
 
+// sayWrong prints what was neither of the answers that there should be, the first few.
+func (s *show) sayWrong(tallies ...*tally) {
+	for _, t := range tallies {
+		for _, w := range t.wrong[:min(len(t.wrong), 5)] {
+			s.sayf("wrong: %s", w)
+		}
+	}
+}
+
 // count takes an answer to a request for asked; want is what the slot must hold, before the signature that was given for it.
 func (s *show) count(t *tally, a testnet.Answer, asked, want casper.Message, before *casper.Signature) {
 	t.asked++
@@ -111,6 +120,7 @@ func (s *show) playRecording(ctx context.Context) error {
 		s.b.Name, again.signed, slots, again.sameBytes)
 	s.claimf(other.bound == slots && other.signed == 0, "another value for each slot: %d of %d bound, with the held value and its signature, %d signed",
 		other.bound, slots, other.signed)
+	s.sayWrong(&first, &again, &other)
 	s.claimf(s.waits > 0, "the token bucket paced it: %d requests came too early and were asked again", s.waits)
 	return s.playHandshakes(ctx, handshakes)
 }
@@ -141,6 +151,7 @@ func (s *show) playHandshakes(ctx context.Context, handshakes []casper.Message) 
 	s.claimf(fromA.signed == len(handshakes), "handshakes of %s: %d of %d signed", s.a.Name, fromA.signed, len(handshakes))
 	s.claimf(fromB.refused(tlsPoint) == len(handshakes), "the same from %s: %d of %d refused, %s: the point is %s's",
 		s.b.Name, fromB.refused(tlsPoint), len(handshakes), tlsPoint, s.a.Name)
+	s.sayWrong(&fromA, &fromB)
 	return nil
 }
 
@@ -175,5 +186,6 @@ func (s *show) playAgain(ctx context.Context) error {
 	s.claimf(zug.refused(belowFloor) == gone, "%d of %d Zug slots of eras 1 to %d: refused, %s: pruned, so never again",
 		zug.refused(belowFloor), gone, keptFrom-1, belowFloor)
 	s.claimf(handshake.signed == handshake.asked, "%d of %d handshakes: signed anew", handshake.signed, handshake.asked)
+	s.sayWrong(&zug, &finality, &handshake)
 	return nil
 }

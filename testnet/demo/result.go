@@ -32,6 +32,9 @@ func (s *show) printLatencies() {
 	w.Flush()
 	fmt.Fprintf(s.out, "A node waits %v for an echo or a vote; %d requests got no answer in time and were asked again.\n",
 		testnet.ZugPatience, s.retries)
+	for _, why := range s.cluster.Restarts() {
+		fmt.Fprintf(s.out, "Not part of the show, a process ended by itself and was started again: %s\n", why)
+	}
 }
 
 // judge runs the program that trusts nobody.

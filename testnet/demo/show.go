@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -111,22 +112,16 @@ func eraOf(m casper.Message) (uint64, bool) {
 // close ends all processes and finishes the transcript.
 func (s *show) close() error {
 	s.progress.clear()
+	var err error
 	for _, n := range []*testnet.Node{s.a, s.b} {
 		if n != nil {
-			n.Close()
+			err = errors.Join(err, n.Close())
 		}
 	}
-	var err error
 	if s.cluster != nil {
-		err = s.cluster.Close()
+		err = errors.Join(err, s.cluster.Close())
 	}
-	if noteErr := s.transcript.Close(); err == nil {
-		err = noteErr
-	}
-	if fileErr := s.file.Close(); err == nil {
-		err = fileErr
-	}
-	return err
+	return errors.Join(err, s.transcript.Close(), s.file.Close())
 }
 
 // once asks once and writes it down.

@@ -160,7 +160,7 @@ func TestTamperedFails(t *testing.T) {
 		"refused with a signature": with(signed(echo), "answer", "refused"),
 		"bound without a value":    with(signed(echo), "answer", "bound"),
 		"bound to the same":        with(with(signed(echo), "answer", "bound"), "held", echo.fields()),
-		"bound to another slot":    with(with(signed(vote), "answer", "bound"), "held", echo.fields()),
+		"bound to another slot":    {"asked": vote.fields(), "answer": "bound", "held": echo.fields(), "signature": echo.Signature},
 		"bound, wrong signature":   {"asked": echo.fields(), "answer": "bound", "held": other, "signature": echo.Signature},
 	} {
 		out, err := verdict(t, all[0].PublicKey, []map[string]any{signed(finality), l})

@@ -1,0 +1,217 @@
+// Bench measures the program as a validator would meet it: 2 of 3 cosigners on this machine, each a process with its own
+// state on disk, asked through an agent. It prints figures beside what they are measured against, and beside the floor
+// of the same run: what the disk, the network stack and the arithmetic alone take.
+//
+// It promises figures, not a verdict: it fails only when it cannot measure. On a machine that does other things at the
+// same time they say little.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/testnet"
+)
+
+// The cluster file states the least that it may, so that the token bucket never holds the load back.
+const (
+	eraTime   = time.Second
+	blockTime = 10 * time.Millisecond
+	chain     = "casper-bench"
+)
+
+// limit is when the bench gives up.
+const limit = 20 * time.Minute
+
+// options are the command line.
+type options struct {
+	binary, pem, parts   string
+	runs, perRun, trials int
+	flood, total         int
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.binary, "binary", "bin/casper-cosigner", "the program")
+	flag.StringVar(&o.pem, "pem", "testdata/node-1.secret_key.pem", "a validator's key")
+	flag.StringVar(&o.parts, "part", "", "parts to run, with commas between: "+strings.Join(names(), ", ")+" (default all)")
+	flag.IntVar(&o.runs, "runs", 5, "runs of the closed loop")
+	flag.IntVar(&o.perRun, "per-run", 2000, "signatures in each")
+	flag.IntVar(&o.trials, "trials", 12, "leaders to kill, and as many to stop")
+	flag.IntVar(&o.flood, "flood", 20000, "signatures for the throughput")
+	flag.IntVar(&o.total, "total", 100000, "signatures after which memory and disk are looked at")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if err := run(ctx, o, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// part is one measurement. Those that need a cluster share one, in this order.
+type part struct {
+	name    string
+	cluster bool
+	run     func(*bench, context.Context) error
+}
+
+func parts() []part {
+	return []part{
+		{"floor", false, (*bench).floor},
+		{"size", false, (*bench).size},
+		{"idle", true, (*bench).idle},
+		{"latency", true, (*bench).latency},
+		{"throughput", true, (*bench).throughput},
+		{"memory", true, (*bench).memory},
+		{"kill", true, (*bench).kill},
+		{"term", true, (*bench).term},
+		{"hang", false, (*bench).hang},
+	}
+}
+
+func names() (all []string) {
+	for _, p := range parts() {
+		all = append(all, p.name)
+	}
+	return all
+}
+
+// bench is one run of the program.
+type bench struct {
+	options
+	dir     string
+	out     io.Writer
+	floors  floors
+	cluster *testnet.Cluster
+	node    *testnet.Node
+	key     casper.PublicKey
+	load    *load
+
+	restarts []string // of processes, in clusters that are closed
+}
+
+func run(ctx context.Context, o options, out io.Writer) (err error) {
+	start := time.Now()
+	wanted := names()
+	if o.parts != "" {
+		wanted = strings.Split(o.parts, ",")
+	}
+	for _, name := range wanted {
+		if !slices.Contains(names(), name) {
+			return fmt.Errorf("no part %q; there are %s", name, strings.Join(names(), ", "))
+		}
+	}
+	b := &bench{options: o, out: out, load: newLoad()}
+	if b.dir, err = os.MkdirTemp("", "casper-bench-"); err != nil {
+		return fmt.Errorf("making the bench's folder: %w", err)
+	}
+	defer func() {
+		err = errors.Join(err, b.close())
+		if err != nil {
+			fmt.Fprintf(out, "settings, state and logs are in %s\n", b.dir)
+			return
+		}
+		err = os.RemoveAll(b.dir)
+	}()
+	b.printf("2 of 3 on loopback: mTLS, Raft, fsync, agent; on %s", machine())
+	b.printf("cluster file: %v an era, %v a block, so the marks may rise by 4 eras and 400 heights a second; slots made up:", eraTime, blockTime)
+	b.printf("%d rounds an era, each an echo and a vote, and a finality signature for every 4 of these\n", roundsPerEra)
+	for _, p := range parts() {
+		if !slices.Contains(wanted, p.name) {
+			continue
+		}
+		if p.cluster {
+			if err := b.open(ctx); err != nil {
+				return fmt.Errorf("part %s: %w", p.name, err)
+			}
+		}
+		if err := p.run(b, ctx); err != nil {
+			return fmt.Errorf("part %s: %w", p.name, err)
+		}
+	}
+	if b.cluster != nil {
+		b.restarts = append(b.restarts, b.cluster.Restarts()...)
+	}
+	b.figure("processes that ended by themselves", fmt.Sprint(len(b.restarts)), "none but those whose disk hung")
+	for _, why := range b.restarts {
+		b.printf("  %s", why)
+	}
+	b.printf("\ntotal %.0f s", time.Since(start).Seconds())
+	return nil
+}
+
+// open starts the cluster that the parts share, once.
+func (b *bench) open(ctx context.Context) error {
+	if b.cluster != nil {
+		return nil
+	}
+	return b.setup(ctx, filepath.Join(b.dir, "cluster"), nil)
+}
+
+func (b *bench) setup(ctx context.Context, dir string, states map[string]string) (err error) {
+	text, err := os.ReadFile(b.pem)
+	if err != nil {
+		return fmt.Errorf("reading the key: %w", err)
+	}
+	if b.key, err = publicKey(text); err != nil {
+		return err
+	}
+	b.cluster, err = testnet.Setup(ctx, testnet.Settings{Binary: b.binary, Dir: dir, PEM: b.pem, Chain: chain,
+		MinEra: eraTime, MinBlock: blockTime, States: states})
+	if err != nil {
+		return err
+	}
+	if err := b.cluster.Start(ctx); err != nil {
+		return err
+	}
+	if _, err := b.ready(ctx); err != nil {
+		return err
+	}
+	b.node, err = b.cluster.Node(testnet.Main)
+	return err
+}
+
+func (b *bench) ready(ctx context.Context) (testnet.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	return b.cluster.Ready(ctx)
+}
+
+// close ends the cluster, if there is one.
+func (b *bench) close() error {
+	if b.cluster == nil {
+		return nil
+	}
+	b.restarts = append(b.restarts, b.cluster.Restarts()...)
+	err := b.cluster.Close()
+	if b.node != nil {
+		err = errors.Join(err, b.node.Close())
+	}
+	b.cluster, b.node = nil, nil
+	return err
+}
+
+func (b *bench) printf(format string, args ...any) { fmt.Fprintf(b.out, format+"\n", args...) }
+
+// figure prints one figure beside what it is measured against; goal may be empty.
+func (b *bench) figure(name, value, goal string) {
+	if goal != "" {
+		goal = "(goal " + goal + ")"
+	}
+	b.printf("%-34s %-28s %s", name, value, goal)
+}
