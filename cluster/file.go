@@ -41,6 +41,7 @@ const (
 	minCosigners = 3
 	maxCosigners = 15
 	maxNodes     = 8
+	maxGrace     = 125 * time.Millisecond
 )
 
 // File is the cluster file.
@@ -58,6 +59,7 @@ type File struct {
 	Cosigners     []CosignerEntry  `toml:"cosigner"`
 	Nodes         []Entry          `toml:"node"`
 	Operators     []Entry          `toml:"operator"`
+	Retired       []Entry          `toml:"retired,omitempty" comment:"nodes' earlier keys: what they claimed can still be finished"`
 
 	hash [32]byte
 	pool *x509.CertPool
@@ -168,8 +170,8 @@ func (f *File) Validate() error {
 		fault("min_era_time, min_block_time: want an era of at least a block and a block of at least 10ms, got %v and %v",
 			time.Duration(f.MinEraTime), time.Duration(f.MinBlockTime))
 	}
-	if g := time.Duration(f.Grace); g < 0 || g > time.Second {
-		fault("grace: want 0 to 1s, got %v", g)
+	if g := time.Duration(f.Grace); g < 0 || g > maxGrace {
+		fault("grace: want 0 to %v, half of what a node waits for an echo or a vote, got %v", maxGrace, g)
 	}
 	if f.Timing != "lan" && f.Timing != "wan" {
 		fault(`timing: want "lan" or "wan", got %q`, f.Timing)
@@ -200,6 +202,11 @@ func (f *File) memberFaults() (faults []error) {
 			faults = append(faults, fmt.Errorf("%s %q: has the key of %q", m.Role, m.Name, other))
 		}
 		keys[string(m.Key)] = m.Name
+	}
+	for _, e := range f.Retired {
+		if len(e.Key) != ed25519.PublicKeySize || keys[string(e.Key)] != "" {
+			faults = append(faults, fmt.Errorf("retired %q: want an Ed25519 key of 32 bytes that no member has any more", e.Name))
+		}
 	}
 	return faults
 }

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-
 	"casper-cosigner/cosigner/frost"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/signer/casper"

@@ -49,6 +49,16 @@ func (e *QuorumError) Error() string {
 	return fmt.Sprintf("%v: %s", ErrNoQuorum, strings.Join(said, "; "))
 }
 
+// Disputed reports whether some cosigner refused the claim itself: its ledger
+// contradicts it, or it does not take the node's signature. Then no other leader
+// would fare better.
+func (e *QuorumError) Disputed() bool {
+	return slices.ContainsFunc(e.Causes, func(err error) bool {
+		code := status.Code(err)
+		return code == codes.FailedPrecondition || code == codes.Unauthenticated || code == codes.InvalidArgument
+	})
+}
+
 // Unwrap returns ErrNoQuorum and the causes.
 func (e *QuorumError) Unwrap() []error { return append([]error{ErrNoQuorum}, e.Causes...) }
 

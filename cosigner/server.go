@@ -32,7 +32,8 @@ type ServerConfig struct {
 	Admit func(peer string, p statedir.Presence) error
 	// Presence returns what this cosigner shows of its own state.
 	Presence func() statedir.Presence
-	// VerifyRequest must fail unless that node signed its request for m.
+	// VerifyRequest must fail unless that node signed its request for m, now or
+	// when it was claimed.
 	VerifyRequest func(node string, m casper.Message, signature [64]byte) error
 	// Term returns the newest Raft term that this cosigner knows. What a caller
 	// says of its term must not raise it: a hostile one could shut out the leader.
@@ -123,7 +124,8 @@ func (s *Server) commit(caller string, r *cosignerv1.CommitRequest) (*cosignerv1
 
 // Share makes this cosigner's share of a message that the log holds (RFC 9591
 // section 5.2). It refuses with PermissionDenied whom it does not trust,
-// InvalidArgument what it would not sign for anybody, Aborted what comes from an
+// Unauthenticated what no node signed, InvalidArgument what it would not sign for
+// anybody, Aborted what comes from an
 // older term or share epoch, NotFound a commitment that it does not have (any
 // more), FailedPrecondition a slot for which its ledger has another digest or no
 // memory, and Unavailable while it cannot tell.
@@ -209,7 +211,7 @@ func (s *Server) authorize(r *cosignerv1.ShareRequest) (casper.Message, error) {
 		return nil, status.Errorf(codes.InvalidArgument, "request signature of %d bytes, want 64", len(r.GetRequestSignature()))
 	}
 	if err := s.config.VerifyRequest(r.GetNode(), message, [64]byte(r.GetRequestSignature())); err != nil {
-		return nil, status.Errorf(codes.PermissionDenied, "request of node %q: %v", r.GetNode(), err)
+		return nil, status.Errorf(codes.Unauthenticated, "request of node %q: %v", r.GetNode(), err)
 	}
 	if err := s.Ready(); err != nil {
 		return nil, status.Error(codes.Unavailable, err.Error())

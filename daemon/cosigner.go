@@ -17,6 +17,7 @@ import (
 	"casper-cosigner/raftstore"
 	"casper-cosigner/signer"
 	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/watermark"
 	"casper-cosigner/statedir"
 )
 
@@ -166,7 +167,7 @@ func (h *host) assemble(share *frost.KeyShare, epoch uint32) {
 	c, logger := h.member.Cluster, h.options.Logger
 	h.server = cosigner.NewServer(cosigner.ServerConfig{
 		Name: h.member.Name, Share: share, ShareEpoch: epoch, Chain: casper.ChainNameHash(c.Chain), Ledger: h.ledger,
-		Caller: h.callingCosigner, Admit: h.dir.Admit, Presence: h.presence, VerifyRequest: c.VerifyRequest,
+		Caller: h.callingCosigner, Admit: h.dir.Admit, Presence: h.presence, VerifyRequest: c.VerifyClaimed,
 		Term:    func() uint64 { return h.store.Leader().Term },
 		Barrier: h.store.Barrier,
 		Keep:    func(d casper.Hash, s casper.Signature) { h.signer.Keep(d, s) },
@@ -180,7 +181,7 @@ func (h *host) assemble(share *frost.KeyShare, epoch uint32) {
 	}
 	h.quorum = cosigner.NewQuorum(cosigner.QuorumConfig{Own: h.server, Peers: others, Admit: h.dir.Admit, Logger: logger})
 	h.signer = signer.New(signer.Config{
-		Cluster: c, Log: replicatedLog{h.store}, Quorum: h.quorum, Spread: h.quorum.Spread,
+		Cluster: c, Log: replicatedLog{h.store}, Quorum: quorum{h.quorum}, Spread: h.quorum.Spread,
 		HandOver: h.handOver, Observe: h.observe, Steady: h.pulse.Steady, Now: time.Now, Logger: logger,
 	})
 	h.register()
@@ -190,6 +191,18 @@ func (h *host) assemble(share *frost.KeyShare, epoch uint32) {
 type replicatedLog struct{ *raftstore.Store }
 
 func (l replicatedLog) Leader() signer.Leadership { return signer.Leadership(l.Store.Leader()) }
+
+// quorum is the quorum as signer knows it.
+type quorum struct{ *cosigner.Quorum }
+
+func (q quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (casper.Signature, error) {
+	signature, err := q.Quorum.Sign(ctx, term, c)
+	var failed *cosigner.QuorumError
+	if errors.As(err, &failed) && failed.Disputed() {
+		err = fmt.Errorf("%w: %w", err, signer.ErrDisputed)
+	}
+	return signature, err
+}
 
 func (h *host) callingCosigner(ctx context.Context) (string, bool) {
 	m, ok := h.member.Cluster.Caller(ctx)

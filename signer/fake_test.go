@@ -24,7 +24,7 @@ type fakeLog struct {
 	refuse      bool // fail without applying
 	at          time.Time
 	applied     []machine.Command
-	before      func() // called before a command is applied, without the lock
+	hang        bool // apply nothing and say so when the proposer's time is up
 }
 
 func newFakeLog(first watermark.Mark) *fakeLog {
@@ -40,8 +40,9 @@ func (l *fakeLog) View(f func(*machine.State)) {
 }
 
 func (l *fakeLog) Apply(ctx context.Context, c machine.Command) (machine.Result, error) {
-	if l.before != nil {
-		l.before()
+	if l.hang {
+		<-ctx.Done()
+		return machine.Result{}, ctx.Err()
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -91,11 +92,12 @@ type fakeQuorum struct {
 	log *fakeLog
 	key ed25519.PrivateKey
 
-	mu      sync.Mutex
-	fail    error
-	signed  map[casper.Slot]map[casper.Hash]bool
-	rounds  int
-	blocked chan struct{} // closed to let Sign go on
+	mu       sync.Mutex
+	fail     error
+	disputed bool
+	signed   map[casper.Slot]map[casper.Hash]bool
+	rounds   int
+	blocked  chan struct{} // closed to let Sign go on
 }
 
 func (q *fakeQuorum) Ready() error {
@@ -116,6 +118,9 @@ func (q *fakeQuorum) Sign(ctx context.Context, _ uint64, c watermark.Claim) (cas
 	defer q.mu.Unlock()
 	if q.fail != nil {
 		return casper.Signature{}, q.fail
+	}
+	if q.disputed {
+		return casper.Signature{}, ErrDisputed
 	}
 	q.rounds++
 	if slot, ok := casper.SlotOf(c.Message); ok {

@@ -61,6 +61,9 @@ func (s *Signer) Register(ctx context.Context, node string, point casper.TLSPoin
 	if err := s.Cluster.VerifyRegistration(node, point, signature); err != nil {
 		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE, "%v", err)
 	}
+	if s.suspended(node) {
+		return refuseOutcome(machine.Suspended)
+	}
 	result, err := s.Log.Apply(ctx, machine.Register{Node: node, Point: point, At: s.Now().UnixMilli()})
 	if err != nil {
 		return fmt.Errorf("registering a TLS point of node %q: %w: %w", node, err, ErrUnavailable)

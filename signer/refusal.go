@@ -14,6 +14,9 @@ import (
 // asked for may or may not be bound; asking again finds out.
 var ErrUnavailable = errors.New("unavailable")
 
+// ErrDisputed says that other cosigners refuse a claim that the log holds. Somebody must look; see their logs.
+var ErrDisputed = errors.New("other cosigners refuse to sign what the log holds")
+
 // Refusal is a definite no. It never leaves a signature of the refused message behind.
 type Refusal struct {
 	Reason cosignerv1.RefusalReason

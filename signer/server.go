@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -24,6 +25,33 @@ type Server struct {
 	Caller func(context.Context) (cluster.Member, bool)
 	// Peer returns a client of the named cosigner.
 	Peer func(name string) (cosignerv1.SignerServiceClient, bool)
+
+	mu      sync.Mutex
+	pending map[string]int // requests of each node that are being answered
+}
+
+// maxPending is how many requests of one node are answered at a time. A node has a handful, and two a peer when it starts;
+// the bound keeps one that floods from starving the other.
+const maxPending = 128
+
+// enter counts a request in, or refuses it. Each request that was let in must leave.
+func (s *Server) enter(node string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pending[node] >= maxPending {
+		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY, "%d requests of this node are waiting; ask again", maxPending)
+	}
+	if s.pending == nil {
+		s.pending = map[string]int{}
+	}
+	s.pending[node]++
+	return nil
+}
+
+func (s *Server) leave(node string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pending[node]--
 }
 
 // Sign answers one request.
@@ -31,13 +59,17 @@ func (s *Server) Sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosigner
 	if err := s.authorize(ctx, r.GetNode(), r.GetForwarded()); err != nil {
 		return nil, err
 	}
+	response := &cosignerv1.SignResponse{DecidedBy: s.Name}
+	if err := s.enter(r.GetNode()); err != nil {
+		return refused(response, err)
+	}
+	defer s.leave(r.GetNode())
 	if leader, ok, err := s.elsewhere(r.GetForwarded()); err != nil {
 		return nil, err
 	} else if ok {
 		r.Forwarded = true
 		return leader.Sign(ctx, r)
 	}
-	response := &cosignerv1.SignResponse{DecidedBy: s.Name}
 	message, err := wire.Message(r)
 	if err != nil {
 		err = refuse(cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED, "%v", err)

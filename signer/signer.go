@@ -26,8 +26,9 @@ import (
 )
 
 const (
-	finishWithin = 2 * time.Second // to finish a claimed slot, even when its asker is gone
+	finishWithin = time.Second     // to settle a claim, even when its asker is gone
 	stuckAfter   = time.Second     // a leader that cannot sign for this long while asked hands over
+	forgiveAfter = 5 * time.Second // failures that are further apart are not one
 )
 
 // Leadership is who leads, in which term. Self holds only when this cosigner leads and has applied all that was ever
@@ -55,7 +56,8 @@ type Log interface {
 type Quorum interface {
 	// Ready must return nil only if commitments of enough cosigners are in hand.
 	Ready() error
-	// Sign must make no share before its cosigner has the claim on disk.
+	// Sign must make no share before its cosigner has the claim on disk. If other cosigners refuse this very claim, which
+	// another leader could not help, its error must wrap ErrDisputed.
 	Sign(ctx context.Context, term uint64, c watermark.Claim) (casper.Signature, error)
 }
 
@@ -97,8 +99,10 @@ type Signer struct {
 
 	mu         sync.Mutex
 	preference failover.Preference
+	term       uint64        // that the preference began in
 	changed    chan struct{} // closed and replaced when a slot was bound
-	failing    time.Time     // since when no request could be signed; zero when the last one was
+	failing    time.Time     // since when nothing could be signed; zero when the last claim was
+	failed     time.Time     // the last failure
 	handshakes map[string]*rate.Limiter
 }
 
@@ -120,7 +124,6 @@ func New(c Config) *Signer {
 func (s *Signer) Sign(ctx context.Context, request watermark.Claim) (Answer, error) {
 	start := s.Now()
 	answer, err := s.sign(ctx, request)
-	s.watch(start, err)
 	s.Observe(Event{Node: request.Node, Kind: request.Message.Kind(), Slot: describe(request.Message), Err: err,
 		Bound: err == nil && answer.Message != request.Message, Elapsed: s.Now().Sub(start)})
 	return answer, err
@@ -131,6 +134,7 @@ func (s *Signer) sign(ctx context.Context, request watermark.Claim) (Answer, err
 	if !lead.Self {
 		return Answer{}, fmt.Errorf("this cosigner does not lead: %w", ErrUnavailable)
 	}
+	s.lead(lead.Term)
 	if err := s.admit(request); err != nil {
 		return Answer{}, err
 	}
@@ -138,11 +142,43 @@ func (s *Signer) sign(ctx context.Context, request watermark.Claim) (Answer, err
 	if !ok {
 		return s.certify(ctx, lead.Term, request)
 	}
-	held, err := s.claim(ctx, slot, request)
-	if err != nil {
+	held, left, err := s.mayClaim(ctx, slot, request)
+	switch {
+	case err != nil:
+		return Answer{}, err
+	case held.Message != nil:
+		return s.settle(ctx, held.Message, func(ctx context.Context) (Answer, error) { return s.finish(ctx, lead.Term, held) })
+	}
+	if err := s.Quorum.Ready(); err != nil {
+		err = fmt.Errorf("no quorum to sign with: %w: %w", err, ErrUnavailable)
+		s.judge(s.Now(), err)
 		return Answer{}, err
 	}
-	return s.finish(ctx, lead.Term, held)
+	// Last of all: a signer that was paused must not work off its backlog and bind slots to messages that nobody waits
+	// for any more. From here on the claim may be in the log, whatever becomes of us or of the asker.
+	if err := ctx.Err(); err != nil {
+		return Answer{}, fmt.Errorf("the asker gave up: %w: %w", err, ErrUnavailable)
+	}
+	if !s.Steady() {
+		return Answer{}, fmt.Errorf("this cosigner was paused, its askers may have given up: %w", ErrUnavailable)
+	}
+	return s.settle(ctx, request.Message, func(ctx context.Context) (Answer, error) {
+		held, err := s.claim(ctx, request, left)
+		if err != nil {
+			return Answer{}, err
+		}
+		return s.finish(ctx, lead.Term, held)
+	})
+}
+
+// lead tells the preference when a term of ours begins.
+func (s *Signer) lead(term uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.term != term {
+		s.term = term
+		s.preference.Lead(s.Now())
+	}
 }
 
 // admit refuses what is not a registered node's own request for a message of this chain.
@@ -157,105 +193,116 @@ func (s *Signer) admit(request watermark.Claim) error {
 		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_UNSUPPORTED,
 			"the block is of another chain than %s", s.Cluster.Chain)
 	}
-	suspended := false
-	s.Log.View(func(m *machine.State) { roles := m.Roles(); suspended = roles.IsSuspended(request.Node) })
-	if suspended {
+	if s.suspended(request.Node) {
 		return refuseOutcome(machine.Suspended)
 	}
 	return nil
 }
 
-// claim returns what the slot holds, after binding it to the request if it is free and the request may have it.
-func (s *Signer) claim(ctx context.Context, slot casper.Slot, request watermark.Claim) (watermark.Claim, error) {
-	held, ok, left, err := s.mayClaim(ctx, slot, request)
-	if ok || err != nil {
-		return held, err
+func (s *Signer) suspended(node string) (is bool) {
+	s.Log.View(func(m *machine.State) {
+		roles := m.Roles()
+		is = roles.IsSuspended(node)
+	})
+	return is
+}
+
+// settle does what has to be done for a slot, and goes on when its asker gives up: what is claimed is to be finished, and
+// others may be waiting for it.
+func (s *Signer) settle(ctx context.Context, m casper.Message, do func(context.Context) (Answer, error)) (Answer, error) {
+	type outcome struct {
+		answer Answer
+		err    error
 	}
-	if err := s.Quorum.Ready(); err != nil {
-		return held, fmt.Errorf("no quorum to sign with: %w: %w", err, ErrUnavailable)
+	done, start := make(chan outcome, 1), s.Now()
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
+		defer cancel()
+		answer, err := do(ctx)
+		s.judge(start, err)
+		done <- outcome{answer, err}
+	}()
+	select {
+	case o := <-done:
+		return o.answer, o.err
+	case <-ctx.Done():
+		return Answer{}, fmt.Errorf("signing %s: %w: %w", describe(m), ctx.Err(), ErrUnavailable)
 	}
-	// Last of all: a signer that was paused must not work off its backlog and bind slots to messages that nobody waits
-	// for any more. From here on the claim may be in the log, whatever becomes of us or of the asker.
-	if err := ctx.Err(); err != nil {
-		return held, fmt.Errorf("the asker gave up: %w: %w", err, ErrUnavailable)
-	}
-	if !s.Steady() {
-		return held, fmt.Errorf("this cosigner was paused, its askers may have given up: %w", ErrUnavailable)
-	}
+}
+
+// claim binds the slot to the request, and returns what the slot holds then.
+func (s *Signer) claim(ctx context.Context, request watermark.Claim, left int64) (watermark.Claim, error) {
 	result, err := s.Log.Apply(ctx, machine.Claim{Claim: request, TokensLeft: left, At: s.Now().UnixMilli()})
 	if err != nil {
-		return held, fmt.Errorf("claiming %v: %w: %w", slot, err, ErrUnavailable)
+		return watermark.Claim{}, fmt.Errorf("claiming %s: %w: %w", describe(request.Message), err, ErrUnavailable)
 	}
 	s.wake()
 	if result.Outcome != machine.Done && result.Outcome != machine.Held {
-		return held, refuseOutcome(result.Outcome)
+		return watermark.Claim{}, refuseOutcome(result.Outcome)
 	}
 	return result.Held, nil
 }
 
-// mayClaim waits for the request's turn. It returns what the slot holds by then, or that it may be claimed and what
-// would be left in the token bucket.
-func (s *Signer) mayClaim(ctx context.Context, slot casper.Slot, request watermark.Claim) (watermark.Claim, bool, int64, error) {
+// mayClaim waits for the request's turn. It returns what the slot holds by then, or no message and what would be left in
+// the token bucket after a claim.
+func (s *Signer) mayClaim(ctx context.Context, slot casper.Slot, request watermark.Claim) (watermark.Claim, int64, error) {
 	s.mu.Lock()
 	s.preference.Asked(request.Node, slot, s.Now())
 	s.mu.Unlock()
 	for {
-		now := s.Now()
-		look, changed := s.look(slot), s.bound()
-		switch {
-		case !look.started:
-			return look.held, false, 0, fmt.Errorf("the cluster has not started: all cosigners must meet once: %w", ErrUnavailable)
-		case look.isHeld:
-			return look.held, true, 0, nil
-		case !look.floor.Covers(slot):
-			return look.held, false, 0, refuseOutcome(machine.BelowFloor)
+		now, changed := s.Now(), s.bound()
+		look := s.look(request)
+		switch look.would.Outcome {
+		case machine.Done:
+		case machine.Held:
+			return look.would.Held, 0, nil
+		case machine.NotStarted:
+			return watermark.Claim{}, 0, fmt.Errorf("the cluster has not started: all cosigners must meet once: %w", ErrUnavailable)
+		default: // what the log would refuse is not worth an entry
+			return watermark.Claim{}, 0, refuseOutcome(look.would.Outcome)
 		}
 		left, err := s.spend(look, slot, now)
 		if err != nil {
-			return look.held, false, 0, err
-		}
-		patience := time.Minute
-		if deadline, ok := ctx.Deadline(); ok {
-			patience = deadline.Sub(now)
+			return watermark.Claim{}, 0, err
 		}
 		s.mu.Lock()
-		decision := s.preference.Decide(look.roles, request.Node, slot, look.place, patience, now)
+		decision := s.preference.Decide(look.roles, request.Node, slot, look.place, now)
 		s.mu.Unlock()
 		switch decision.Verdict {
 		case failover.Serve:
-			return look.held, false, left, nil
+			return watermark.Claim{}, left, nil
 		case failover.Wait:
+			turn := time.NewTimer(decision.Until.Sub(now))
 			select {
 			case <-changed:
-			case <-time.After(decision.Until.Sub(now)):
+			case <-turn.C:
 			case <-ctx.Done():
-				return look.held, false, 0, fmt.Errorf("waiting for the active node: %w: %w", ctx.Err(), ErrUnavailable)
+			}
+			turn.Stop()
+			if err := ctx.Err(); err != nil {
+				return watermark.Claim{}, 0, fmt.Errorf("waiting for the active node: %w: %w", err, ErrUnavailable)
 			}
 		default:
-			return look.held, false, 0, refuseVerdict(decision.Verdict)
+			return watermark.Claim{}, 0, refuseVerdict(decision.Verdict)
 		}
 	}
 }
 
 // glance is what a decision needs of the applied state, read at one instant.
 type glance struct {
-	started     bool
-	held        watermark.Claim
-	isHeld      bool
+	would       machine.Result // of applying the claim now
 	roles       failover.State
-	floor       watermark.Mark
 	newest      watermark.Mark
 	place       failover.Place
 	era, height machine.Advance
 }
 
-func (s *Signer) look(slot casper.Slot) (g glance) {
+func (s *Signer) look(request watermark.Claim) (g glance) {
 	s.Log.View(func(m *machine.State) {
-		if g.started = m.Started(); !g.started {
+		if g.would = m.Check(request); g.would.Outcome != machine.Done {
 			return
 		}
-		g.held, g.isHeld = m.Table().Lookup(slot)
-		g.roles, g.floor, g.newest = m.Roles(), m.Table().Floor(), m.Table().Newest()
+		g.roles, g.newest = m.Roles(), m.Table().Newest()
 		round, _ := m.Table().NewestRound()
 		g.place = failover.Place{Era: g.newest.Era, Round: round, Height: g.newest.Height}
 		g.era, g.height = m.Advances()
@@ -284,15 +331,13 @@ func (s *Signer) spend(g glance, slot casper.Slot, now time.Time) (int64, error)
 	return left, nil
 }
 
-// finish signs what a slot holds. It goes on when its asker gives up: others may be waiting for the same slot.
+// finish signs what a slot holds. Those who ask for the same slot at the same time share one round.
 func (s *Signer) finish(ctx context.Context, term uint64, held watermark.Claim) (Answer, error) {
 	digest := casper.Digest(held.Message)
 	if signature, ok := s.kept.get(digest, held.Message, s.Cluster.Validator); ok {
 		return Answer{Message: held.Message, Signature: signature}, nil
 	}
-	done := s.flight.DoChan(string(digest[:]), func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
-		defer cancel()
+	signature, err, _ := s.flight.Do(string(digest[:]), func() (any, error) {
 		signature, err := s.Quorum.Sign(ctx, term, held)
 		if err != nil {
 			return nil, err
@@ -301,15 +346,10 @@ func (s *Signer) finish(ctx context.Context, term uint64, held watermark.Claim) 
 		s.Spread(digest, signature)
 		return signature, nil
 	})
-	select {
-	case r := <-done:
-		if r.Err != nil {
-			return Answer{}, fmt.Errorf("signing %s: %w: %w", describe(held.Message), r.Err, ErrUnavailable)
-		}
-		return Answer{Message: held.Message, Signature: r.Val.(casper.Signature)}, nil
-	case <-ctx.Done():
-		return Answer{}, fmt.Errorf("signing %s: %w: %w", describe(held.Message), ctx.Err(), ErrUnavailable)
+	if err != nil {
+		return Answer{}, fmt.Errorf("signing %s: %w: %w", describe(held.Message), err, ErrUnavailable)
 	}
+	return Answer{Message: held.Message, Signature: signature.(casper.Signature)}, nil
 }
 
 // Keep takes a signature that another cosigner finished. It is checked when it is used.
@@ -330,18 +370,21 @@ func (s *Signer) wake() {
 	s.changed = make(chan struct{})
 }
 
-// watch hands over when requests that came in over stuckAfter could all not be signed for our own want of a quorum.
-func (s *Signer) watch(start time.Time, err error) {
+// judge hands over when this leader, though asked, could sign nothing for stuckAfter. start is when what failed began.
+// Only what came of a claim counts, not that askers gave up: else a node could unseat a sound leader by doing so.
+func (s *Signer) judge(start time.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err == nil || !errors.Is(err, ErrUnavailable) || !s.Log.Leader().Self {
+	now := s.Now()
+	if err == nil || !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrDisputed) || !s.Log.Leader().Self {
 		s.failing = time.Time{}
 		return
 	}
-	if s.failing.IsZero() {
+	if s.failing.IsZero() || now.Sub(s.failed) > forgiveAfter {
 		s.failing = start
 	}
-	if s.Now().Sub(s.failing) >= stuckAfter {
+	s.failed = now
+	if now.Sub(s.failing) >= stuckAfter {
 		s.failing = time.Time{}
 		s.HandOver()
 	}

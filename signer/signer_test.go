@@ -198,8 +198,8 @@ func TestPreferenceWaits(t *testing.T) {
 
 		start := time.Now()
 		r.mustSign("node-b", echo(10, 2, 2)) // the active one does not come
-		if waited := time.Since(start); waited != 100*time.Millisecond {
-			t.Errorf("waited %v for the active node, want its grace of 100ms", waited)
+		if waited := time.Since(start); waited != 8*time.Second+100*time.Millisecond {
+			t.Errorf("waited %v for the active node, want its turn, a block's time later, and 100ms", waited)
 		}
 		time.Sleep(17 * time.Second) // two round lengths and a bit: it is silent
 		start = time.Now()
@@ -282,6 +282,68 @@ func TestHandOver(t *testing.T) {
 		if r.handed != 1 {
 			t.Errorf("%d hand-overs after a second, want 1", r.handed)
 		}
+	})
+}
+
+// TestHungLog: neither a log that does not answer nor askers with short deadlines hide from it that nothing is signed.
+func TestHungLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.log.hang = true
+		for range 8 {
+			ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
+			if _, err := r.ask(ctx, "node-a", echo(10, 0, 1)); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v, want deadline exceeded", err)
+			}
+			cancel()
+		}
+		if r.handed == 0 {
+			t.Error("a leader whose log hangs did not hand over")
+		}
+		time.Sleep(finishWithin) // the last claims end
+	})
+}
+
+// TestGivingUpUnseatsNobody: a node that gives up all its requests, or asks for what other cosigners dispute, does not
+// make a sound leader hand over.
+func TestGivingUpUnseatsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.mustSign("node-a", echo(10, 0, 1))
+		for i := range 100 {
+			ctx, cancel := context.WithTimeout(t.Context(), 25*time.Millisecond)
+			if _, err := r.ask(ctx, "node-b", echo(10, 1, byte(i))); !errors.Is(err, ErrUnavailable) {
+				t.Errorf("got %v, want unavailable", err)
+			}
+			cancel()
+		}
+		r.kept = newKept()
+		r.quorum.disputed = true
+		for range 100 {
+			if _, err := r.ask(t.Context(), "node-b", echo(10, 0, 2)); !errors.Is(err, ErrDisputed) {
+				t.Errorf("got %v, want disputed", err)
+			}
+			time.Sleep(25 * time.Millisecond)
+		}
+		if r.handed != 0 {
+			t.Errorf("%d hand-overs", r.handed)
+		}
+	})
+}
+
+// TestFloodAfterLeaderChange: nor does a hostile standby get rounds ahead from a leader that has not heard of the active
+// node yet.
+func TestFloodAfterLeaderChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.mustSign("node-a", echo(10, 7, 1))
+		next := newRig(t, nil) // another cosigner, with the same log
+		next.log.state = r.log.state
+		for round := uint32(9); round < 60; round++ {
+			_, err := next.ask(t.Context(), "node-b", echo(10, round, 66))
+			wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED)
+		}
+		next.mustSign("node-b", echo(10, 8, 1)) // it may be that the active node is dead
 	})
 }
 

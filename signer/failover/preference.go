@@ -37,13 +37,13 @@ type Place struct {
 	Height uint64
 }
 
-// Preference holds what the leader has seen of the nodes' requests, and decides whose claim is served. A new leader
-// starts with none: then nobody has been heard of and everybody is served, which costs nothing. It is not safe for
+// Preference holds what the leader has seen of the nodes' requests, and decides whose claim is served. It is not safe for
 // concurrent use.
 type Preference struct {
 	Round time.Duration // least time between blocks
 	Grace time.Duration // how long a standby's claim of a round waits for the active's
 
+	since time.Time // when this cosigner began to lead
 	nodes map[string]*seen
 	first map[request]time.Time
 	order []request // keys of first, oldest first
@@ -75,6 +75,10 @@ type request struct {
 	node string
 	slot casper.Slot
 }
+
+// Lead notes that this cosigner began to lead. It may not have heard of the active node before, which is taken to be well
+// at first: else every change of leader would open the way for a hostile standby.
+func (p *Preference) Lead(now time.Time) { p.since = now }
 
 // Asked notes a node's request for a slot.
 func (p *Preference) Asked(node string, slot casper.Slot, now time.Time) {
@@ -124,46 +128,53 @@ func (p *Preference) Node(node string) (Place, time.Time, bool) {
 	return n.Place, asked, true
 }
 
-// Decide says what to do with the node's claim of a free slot. bound is how far slots are bound; grace may not exceed
-// half the time that the asker still waits, so it is passed as patience.
-func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Place, patience time.Duration, now time.Time) Decision {
+// Decide says what to do with the node's claim of a free slot. bound is how far slots are bound.
+func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Place, now time.Time) Decision {
 	finality := slot.Kind == casper.KindFinality
 	if s.Mode == Fenced && node != s.Active && !finality {
 		return Decision{Verdict: NotActive}
 	}
-	if node == s.Active {
+	if node == s.Active || s.IsSuspended(s.Active) {
 		return Decision{Verdict: Serve}
 	}
-	active := p.nodes[s.Active]
-	if s.IsSuspended(s.Active) || !p.well(active, slot, bound, now) {
+	place, advanced, well := p.active(s.Active, slot, bound, now)
+	switch {
+	case !well:
 		return Decision{Verdict: Serve}
-	}
-	if active.beyondNext(slot) {
+	case place.beyondNext(slot):
 		return Decision{Verdict: NotPreferred}
 	}
 	grace := p.Grace
 	if finality {
 		grace = heightGrace
 	}
-	until := p.firstRequest(request{node, slot}, now).Add(min(grace, patience/2))
+	until := p.firstRequest(request{node, slot}, now).Add(grace)
+	// The active node's turn for its next round comes a block's time after its last one, however early others ask.
+	if turn := advanced.Add(p.Round + grace); place.before(slot) && !advanced.IsZero() && turn.After(until) {
+		until = turn
+	}
 	if !now.Before(until) {
 		return Decision{Verdict: Serve}
 	}
 	return Decision{Verdict: Wait, Until: until}
 }
 
-// well reports whether the active node deserves preference for the slot: it asks for such slots, it makes progress, and
-// what is bound is at most the next one for it. A main that catches up after a restart asks a lot, but is far behind.
-func (p *Preference) well(active *seen, slot casper.Slot, bound Place, now time.Time) bool {
-	if active == nil {
-		return false
+// active tells how far the active node has come and since when, and whether it deserves preference for the slot: it asks
+// for such slots, it makes progress, and what is bound is at most the next one for it. A main that catches up after a
+// restart asks a lot, but is far behind.
+func (p *Preference) active(name string, slot casper.Slot, bound Place, now time.Time) (Place, time.Time, bool) {
+	limit, n := silentAfter*p.Round, p.nodes[name]
+	if n == nil || n.of(slot).asked.Before(p.since) {
+		return bound, time.Time{}, now.Sub(p.since) <= limit
 	}
-	did, limit := active.of(slot), silentAfter*p.Round
-	if did.asked.IsZero() || now.Sub(did.asked) > limit || now.Sub(did.advanced) > limit {
-		return false
-	}
-	return !active.beyondNext(casper.Slot{Kind: slot.Kind, Era: bound.Era, Round: bound.Round, Height: bound.Height})
+	did := n.of(slot)
+	well := now.Sub(did.asked) <= limit && now.Sub(did.advanced) <= limit &&
+		!n.beyondNext(casper.Slot{Kind: slot.Kind, Era: bound.Era, Round: bound.Round, Height: bound.Height})
+	return n.Place, did.advanced, well
 }
+
+// before reports whether the place is short of the slot.
+func (p Place) before(s casper.Slot) bool { return p.reach(s) }
 
 // beyondNext reports whether the slot is further than one round, or one height, beyond the place. Rounds 0 and 1 of the
 // next era count as the next round.

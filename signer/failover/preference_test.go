@@ -9,9 +9,8 @@ import (
 )
 
 const (
-	round    = 8 * time.Second
-	grace    = 100 * time.Millisecond
-	patience = 250 * time.Millisecond
+	round = 8 * time.Second
+	grace = 100 * time.Millisecond
 )
 
 var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -30,8 +29,10 @@ type asked struct {
 }
 
 func TestDecide(t *testing.T) {
-	main10 := []asked{{"main", zug(5, 9), 9 * time.Second}, {"main", zug(5, 10), time.Second}}
-	well := append(slices.Clone(main10), asked{"main", height(100), time.Second})
+	// The active node asked for round 10 and height 100 six seconds ago, and voted late in round 9 since.
+	main10 := []asked{{"main", zug(5, 10), 6 * time.Second}, {"main", zug(5, 9), time.Second}}
+	well := append(slices.Clone(main10), asked{"main", height(100), 6 * time.Second})
+	const turn = round - 6*time.Second // until the active node's turn for what comes next
 	bound := Place{Era: 5, Round: 10, Height: 100}
 	for _, c := range []struct {
 		name  string
@@ -44,16 +45,16 @@ func TestDecide(t *testing.T) {
 		wait  time.Duration
 	}{
 		{"the active node is served", Hot, nil, bound, "main", zug(5, 11), Serve, 0},
-		{"new leader, nobody seen: the standby is served", Hot, nil, bound, "standby", zug(5, 11), Serve, 0},
-		{"the active is well: the standby waits", Hot, well, bound, "standby", zug(5, 11), Wait, grace},
+		{"nobody was ever seen: the standby is served", Hot, nil, bound, "standby", zug(5, 11), Serve, 0},
+		{"the active is well: the standby waits", Hot, well, bound, "standby", zug(5, 11), Wait, turn + grace},
 		{"so it does for a late vote", Hot, well, bound, "standby", zug(5, 3), Wait, grace},
 		{"two rounds ahead", Hot, well, bound, "standby", zug(5, 12), NotPreferred, 0},
-		{"round 1 of the next era is next", Hot, well, bound, "standby", zug(6, 1), Wait, grace},
+		{"round 1 of the next era is next", Hot, well, bound, "standby", zug(6, 1), Wait, turn + grace},
 		{"round 2 of the next era is not", Hot, well, bound, "standby", zug(6, 2), NotPreferred, 0},
 		{"nor when round 0 is bound already: the era is not to be had ahead", Hot, well, Place{Era: 6, Round: 0, Height: 100},
 			"standby", zug(6, 2), NotPreferred, 0},
 		{"nor is the era after", Hot, well, bound, "standby", zug(7, 0), NotPreferred, 0},
-		{"next height waits, but no longer than half the patience", Hot, well, bound, "standby", height(101), Wait, patience / 2},
+		{"the next height waits longer", Hot, well, bound, "standby", height(101), Wait, turn + heightGrace},
 		{"two heights ahead", Hot, well, bound, "standby", height(102), NotPreferred, 0},
 		{"the active is silent", Hot, []asked{{"main", zug(5, 10), 17 * time.Second}}, bound, "standby", zug(5, 12), Serve, 0},
 		{"the active asks, but stands still", Hot, []asked{{"main", zug(5, 10), 17 * time.Second}, {"main", zug(5, 10), 0}},
@@ -63,7 +64,7 @@ func TestDecide(t *testing.T) {
 		{"behind in rounds, well in heights: a round", Hot, append(slices.Clone(well), asked{"main", height(139), 0}),
 			Place{Era: 5, Round: 40, Height: 140}, "standby", zug(5, 11), Serve, 0},
 		{"behind in rounds, well in heights: a height", Hot, append(slices.Clone(well), asked{"main", height(139), 0}),
-			Place{Era: 5, Round: 40, Height: 140}, "standby", height(140), Wait, patience / 2},
+			Place{Era: 5, Round: 40, Height: 140}, "standby", height(139), Wait, heightGrace},
 		{"the active votes, but never asks for a height", Hot, main10, bound, "standby", height(101), Serve, 0},
 		{"the active asks for heights, but does not vote", Hot, []asked{{"main", height(100), 0}}, bound, "standby", zug(5, 11), Serve, 0},
 		{"fenced: the standby gets no round", Fenced, nil, bound, "standby", zug(5, 11), NotActive, 0},
@@ -75,7 +76,7 @@ func TestDecide(t *testing.T) {
 			for _, a := range c.seen {
 				p.Asked(a.node, a.slot, start.Add(-a.ago))
 			}
-			got := p.Decide(State{Mode: c.mode, Active: "main"}, c.node, c.slot, c.bound, patience, start)
+			got := p.Decide(State{Mode: c.mode, Active: "main"}, c.node, c.slot, c.bound, start)
 			if got.Verdict != c.want || c.want == Wait && got.Until != start.Add(c.wait) {
 				t.Errorf("got verdict %d until %v, want %d after %v", got.Verdict, got.Until.Sub(start), c.want, c.wait)
 			}
@@ -83,18 +84,37 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// TestNewLeader: a new leader has not heard of the active node; at first it takes it to be where slots are bound.
+func TestNewLeader(t *testing.T) {
+	p := &Preference{Round: round, Grace: grace}
+	p.Asked("main", zug(5, 90), start.Add(-time.Hour)) // when it led before
+	p.Lead(start)
+	state, place := State{Mode: Hot, Active: "main"}, Place{Era: 5, Round: 10, Height: 100}
+	for slot, want := range map[casper.Slot]Verdict{zug(5, 11): Wait, zug(5, 12): NotPreferred, height(101): Wait, height(103): NotPreferred} {
+		if got := p.Decide(state, "standby", slot, place, start); got.Verdict != want {
+			t.Errorf("%v: got verdict %d, want %d", slot, got.Verdict, want)
+		}
+	}
+	if got := p.Decide(state, "standby", zug(5, 11), place, start.Add(grace)); got.Verdict != Serve {
+		t.Errorf("after the grace: got verdict %d", got.Verdict)
+	}
+	if got := p.Decide(state, "standby", zug(5, 90), place, start.Add(2*round+1)); got.Verdict != Serve {
+		t.Errorf("after two rounds without a word of the active node: got verdict %d", got.Verdict)
+	}
+}
+
 // TestWaitsAddUp: the grace counts from a node's first request for the slot, so that its retries are not starved.
 func TestWaitsAddUp(t *testing.T) {
 	p := &Preference{Round: round, Grace: grace}
-	p.Asked("main", zug(5, 10), start)
+	p.Asked("main", zug(5, 10), start.Add(-round))
 	state, place := State{Mode: Hot, Active: "main"}, Place{Era: 5, Round: 10}
-	if got := p.Decide(state, "standby", zug(5, 11), place, patience, start); got.Verdict != Wait {
+	if got := p.Decide(state, "standby", zug(5, 11), place, start); got.Verdict != Wait {
 		t.Fatalf("got verdict %d, want a wait", got.Verdict)
 	}
-	if got := p.Decide(state, "standby", zug(5, 11), place, patience, start.Add(60*time.Millisecond)); got.Until != start.Add(grace) {
+	if got := p.Decide(state, "standby", zug(5, 11), place, start.Add(60*time.Millisecond)); got.Until != start.Add(grace) {
 		t.Errorf("the retry waits until %v, want %v", got.Until, start.Add(grace))
 	}
-	if got := p.Decide(state, "standby", zug(5, 11), place, patience, start.Add(grace)); got.Verdict != Serve {
+	if got := p.Decide(state, "standby", zug(5, 11), place, start.Add(grace)); got.Verdict != Serve {
 		t.Errorf("got verdict %d after the grace, want it served", got.Verdict)
 	}
 }
@@ -104,7 +124,7 @@ func TestSuspendedActive(t *testing.T) {
 	p := &Preference{Round: round, Grace: grace}
 	p.Asked("main", zug(5, 10), start)
 	s := State{Mode: Hot, Active: "main", Suspended: []string{"main"}}
-	if got := p.Decide(s, "standby", zug(5, 11), Place{Era: 5, Round: 10}, patience, start); got.Verdict != Serve {
+	if got := p.Decide(s, "standby", zug(5, 11), Place{Era: 5, Round: 10}, start); got.Verdict != Serve {
 		t.Errorf("got verdict %d, want it served", got.Verdict)
 	}
 }

@@ -130,19 +130,8 @@ func (s *State) genesis(g Genesis) Result {
 }
 
 func (s *State) claim(c Claim) Result {
-	slot, ok := casper.SlotOf(c.Message)
-	if !ok {
-		return Result{Outcome: BelowFloor} // unreachable: Decode refuses it
-	}
-	// What is held comes before every question of rights: it is to be finished whoever asks.
-	if held, ok := s.table.Lookup(slot); ok {
-		return Result{Outcome: Held, Held: held}
-	}
-	if s.roles.IsSuspended(c.Node) {
-		return Result{Outcome: Suspended}
-	}
-	if slot.Kind != casper.KindFinality && s.roles.Mode == failover.Fenced && s.roles.Active != c.Node {
-		return Result{Outcome: NotActive}
+	if r := s.Check(c.Claim); r.Outcome != Done {
+		return r
 	}
 	before := s.table.Newest()
 	held, outcome := s.table.Claim(c.Claim)
@@ -150,6 +139,24 @@ func (s *State) claim(c Claim) Result {
 		s.eras = Advance{At: c.At, Left: c.TokensLeft}
 	} else if now.Height > before.Height {
 		s.heights = Advance{At: c.At, Left: c.TokensLeft}
+	}
+	return Result{Outcome: claimOutcome(outcome), Held: held}
+}
+
+// Check returns what applying the claim now would, and changes nothing.
+func (s *State) Check(c watermark.Claim) Result {
+	if !s.Started() {
+		return Result{Outcome: NotStarted}
+	}
+	held, outcome := s.table.Check(c)
+	// What is held comes before every question of rights: it is to be finished whoever asks.
+	if outcome != watermark.Held {
+		if s.roles.IsSuspended(c.Node) {
+			return Result{Outcome: Suspended}
+		}
+		if c.Message.Kind() != casper.KindFinality && s.roles.Mode == failover.Fenced && s.roles.Active != c.Node {
+			return Result{Outcome: NotActive}
+		}
 	}
 	return Result{Outcome: claimOutcome(outcome), Held: held}
 }

@@ -50,6 +50,17 @@ func (o Outcome) String() string {
 //
 // Slots are exact, not a rising mark: Zug legitimately votes late and out of order (casper-node zug.rs, update_round).
 func (t *Table) Claim(c Claim) (Claim, Outcome) {
+	held, outcome := t.Check(c)
+	if outcome == Claimed {
+		slot, _ := casper.SlotOf(c.Message)
+		t.bind(slot, c)
+		t.advance(slot)
+	}
+	return held, outcome
+}
+
+// Check returns what Claim would, and changes nothing.
+func (t *Table) Check(c Claim) (Claim, Outcome) {
 	// A pointer to a message, say, would name a slot and bind nothing.
 	if casper.Validate(c.Message) != nil {
 		return Claim{}, NoSlot
@@ -74,8 +85,6 @@ func (t *Table) Claim(c Claim) (Claim, Outcome) {
 			return Claim{}, OtherInstance
 		}
 	}
-	t.bind(slot, c)
-	t.advance(slot)
 	return c, Claimed
 }
 
