@@ -224,3 +224,22 @@ func TestAuthorityRoundTrip(t *testing.T) {
 		t.Error("an authority was taken whose key is another's")
 	}
 }
+
+// TestRetiredKey: what a node claimed under an earlier key can be finished; new requests under it are refused.
+func TestRetiredKey(t *testing.T) {
+	m := casper.Vote{Round: casper.Round{Era: 3, ID: 4}, Value: true}
+	before := clustertest.New(t, casper.PublicKey{1}, nil)
+	claimed := before.Request(t, "node-a", m)
+	after := clustertest.New(t, casper.PublicKey{1}, func(f *cluster.File) {
+		f.Retired = []cluster.Entry{{Name: "node-a", Key: before.File.Nodes[0].Key}}
+	})
+	if err := after.File.VerifyClaimed("node-a", m, claimed); err != nil {
+		t.Error(err)
+	}
+	if err := after.File.VerifyRequest("node-a", m, claimed); !errors.Is(err, cluster.ErrRequestSignature) {
+		t.Errorf("a new request under a retired key: got %v", err)
+	}
+	if err := after.File.VerifyClaimed("node-b", m, claimed); !errors.Is(err, cluster.ErrRequestSignature) {
+		t.Errorf("another node's claim: got %v", err)
+	}
+}

@@ -158,3 +158,21 @@ func TestStatusCodes(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestFloodOfOneNode: one node's pending requests are bounded, and the other is served meanwhile.
+func TestFloodOfOneNode(t *testing.T) {
+	s := newServed(t)
+	for range maxPending {
+		if err := s.enter("node-b"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantReason(t, s.enter("node-b"), cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY)
+	if r, err := s.Sign(t.Context(), s.request(vote(10, 0, true))); err != nil || r.GetSigned() == nil {
+		t.Errorf("node-a: got %v, %v", r, err)
+	}
+	s.leave("node-b")
+	if err := s.enter("node-b"); err != nil {
+		t.Errorf("after one left: %v", err)
+	}
+}
