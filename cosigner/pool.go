@@ -3,7 +3,6 @@ package cosigner
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -162,11 +161,13 @@ func (m *member) failed(err error) {
 }
 
 // slow notes that an answer is overdue.
-func (m *member) slow(after time.Duration) {
-	m.failed(fmt.Errorf("no answer within %v", after))
+func (m *member) slow() { m.failed(errors.New("its answer is overdue")) }
+
+// usual returns how long its shares take, smoothed.
+func (m *member) usual() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.measure(after)
+	return m.latency
 }
 
 // cheated notes a wrong share.

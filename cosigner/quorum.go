@@ -22,8 +22,12 @@ import (
 )
 
 const (
-	// defaultHedge is after how long a slow cosigner gets a rival.
-	defaultHedge = 20 * time.Millisecond
+	// defaultHedge is after how long a slow cosigner gets a rival, at least; it is
+	// slow when it takes slowerThanUsual times as long as it usually does, but in
+	// any case after mostPatience, which leaves a node's deadline time for a rival.
+	defaultHedge    = 20 * time.Millisecond
+	slowerThanUsual = 4
+	mostPatience    = 120 * time.Millisecond
 	// handshakesAtOnce bounds the handshakes that are signed at one time, so
 	// that a burst of them takes neither the machine nor the nonces.
 	handshakesAtOnce = 16

@@ -51,9 +51,9 @@ type outcome struct {
 // run makes attempts until one succeeds: another one with other members when
 // one fails, and beside it when one is slow.
 func (s *signing) run(ctx context.Context) (casper.Signature, error) {
-	hedge := time.NewTimer(s.quorum.config.Hedge)
-	defer hedge.Stop()
 	s.start(ctx)
+	hedge := time.NewTimer(s.patience())
+	defer hedge.Stop()
 	for {
 		if len(s.running) == 0 {
 			clear(s.slow) // better a slow member than none
@@ -61,7 +61,7 @@ func (s *signing) run(ctx context.Context) (casper.Signature, error) {
 				return casper.Signature{}, s.noQuorum()
 			}
 			s.quorum.retried.Add(1)
-			hedge.Reset(s.quorum.config.Hedge)
+			hedge.Reset(s.patience())
 		}
 		select {
 		case o := <-s.outcomes:
@@ -71,18 +71,30 @@ func (s *signing) run(ctx context.Context) (casper.Signature, error) {
 			s.fail(o)
 			if s.start(ctx) {
 				s.quorum.retried.Add(1)
-				hedge.Reset(s.quorum.config.Hedge)
+				hedge.Reset(s.patience())
 			}
 		case <-hedge.C:
 			s.markSlow()
 			if s.start(ctx) {
 				s.quorum.hedged.Add(1)
-				hedge.Reset(s.quorum.config.Hedge)
+				hedge.Reset(s.patience())
 			}
 		case <-ctx.Done():
 			return casper.Signature{}, errors.Join(ctx.Err(), s.noQuorum())
 		}
 	}
+}
+
+// patience is how long the running attempts may take before another one is begun
+// beside them. Where all are slow, as under load, another attempt would only add to it.
+func (s *signing) patience() time.Duration {
+	usual := time.Duration(0)
+	for _, a := range s.running {
+		for _, m := range a.members {
+			usual = max(usual, m.usual())
+		}
+	}
+	return max(s.quorum.config.Hedge, min(slowerThanUsual*usual, mostPatience))
 }
 
 // start begins another attempt if enough members are neither failed nor slow.
@@ -142,7 +154,7 @@ func (s *signing) markSlow() {
 		for m := range a.waiting {
 			if !s.slow[m] {
 				s.slow[m] = true
-				m.slow(s.quorum.config.Hedge)
+				m.slow()
 			}
 		}
 		a.mu.Unlock()
