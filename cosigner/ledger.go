@@ -102,7 +102,7 @@ func CreateLedger(path string, directory statedir.ID, first watermark.Mark) erro
 		return fmt.Errorf("creating ledger %s: %w", path, errors.Join(err, fs.ErrExist))
 	}
 	h := header{directory: directory, first: first, floor: first}
-	if err := writeLedger(osDisk(path), h, func(func(record) bool) {}); err != nil {
+	if err := writeLedger(osDisk(path), statedir.Watchdog{}, h, func(func(record) bool) {}); err != nil {
 		return fmt.Errorf("creating ledger %s: %w", path, err)
 	}
 	return nil
@@ -261,18 +261,33 @@ func (l *Ledger) apply(r *record) {
 	}
 }
 
-// Fill brings the ledger up to what the log holds, in one batch: it adds the
-// slots that are missing and not below the floor, and changes none. Where both
-// hold a slot with different digests the entry stays and Claim returns
-// ErrDiffers from then on; differing counts these. seq must not call the ledger.
+// fillSlots is how many slots Fill looks at for one batch: writing them all at
+// once takes longer than a watchdog lets pass.
+const fillSlots = 4096
+
+// Fill brings the ledger up to what the log holds: it adds the slots that are
+// missing and not below the floor, and changes none. Where both hold a slot with
+// different digests the entry stays and Claim returns ErrDiffers from then on;
+// differing counts these. If it fails, or we crash, after some of its batches,
+// these stay: each slot stands for itself.
 func (l *Ledger) Fill(seq iter.Seq2[casper.Slot, casper.Hash]) (differing int, err error) {
-	b, mine, differing, err := l.joinMissing(seq)
-	if mine {
-		l.commit(b)
+	part := make([]record, 0, fillSlots)
+	add := func() {
+		var n int
+		n, err = l.fill(part)
+		differing, part = differing+n, part[:0]
 	}
-	if b != nil {
-		<-b.done
-		err = b.err
+	for slot, digest := range seq {
+		part = append(part, record{kind: recordClaim, slot: slot, digest: digest})
+		if len(part) == fillSlots {
+			add()
+		}
+		if err != nil {
+			break
+		}
+	}
+	if len(part) > 0 {
+		add()
 	}
 	if err != nil {
 		return differing, fmt.Errorf("filling the ledger: %w", err)
@@ -280,7 +295,20 @@ func (l *Ledger) Fill(seq iter.Seq2[casper.Slot, casper.Hash]) (differing int, e
 	return differing, nil
 }
 
-func (l *Ledger) joinMissing(seq iter.Seq2[casper.Slot, casper.Hash]) (b *batch, mine bool, differing int, err error) {
+// fill is Fill for the slots of one batch, given as claims.
+func (l *Ledger) fill(part []record) (differing int, err error) {
+	b, mine, differing, err := l.joinMissing(part)
+	if mine {
+		l.commit(b)
+	}
+	if b != nil {
+		<-b.done
+		err = b.err
+	}
+	return differing, err
+}
+
+func (l *Ledger) joinMissing(part []record) (b *batch, mine bool, differing int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.failed != nil {
@@ -292,7 +320,8 @@ func (l *Ledger) joinMissing(seq iter.Seq2[casper.Slot, casper.Hash]) (b *batch,
 		}
 		return b
 	}
-	for slot, digest := range seq {
+	for i := range part {
+		slot, digest := part[i].slot, part[i].digest
 		if !soundSlot(slot) || !l.floor.Covers(slot) {
 			continue
 		}

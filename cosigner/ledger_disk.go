@@ -29,6 +29,10 @@ const (
 	compactRatio = 4
 
 	chunkRecords = 512 // records per write call
+
+	// A new file is synced after each syncEvery bytes, so that no sync has more
+	// to do than a watchdog lets pass.
+	syncEvery = 4 << 20
 )
 
 // disk is where a ledger's file lies. Tests put one there that fails.
@@ -68,8 +72,43 @@ func (d osDisk) open() (file, int64, error) {
 }
 
 func (d osDisk) replace(fill func(io.Writer) error) error {
-	return statedir.Replace(string(d), 0o600, func(f *os.File) error { return fill(f) })
+	return statedir.Replace(string(d), 0o600, func(f *os.File) error { return fill(&syncingWriter{to: osFile{f}}) })
 }
+
+// syncingWriter syncs what it has written now and then; the last of it is left
+// to whoever closes the file.
+type syncingWriter struct {
+	to interface {
+		io.Writer
+		Sync() error
+	}
+	unsynced int // bytes
+}
+
+// Write returns an error if the write, or the sync that was due, failed.
+func (w *syncingWriter) Write(b []byte) (int, error) {
+	n, err := w.to.Write(b)
+	if w.unsynced += n; err != nil || w.unsynced < syncEvery {
+		return n, err
+	}
+	w.unsynced = 0
+	return n, w.to.Sync()
+}
+
+// guardedWriter guards each write by itself.
+type guardedWriter struct {
+	to       io.Writer
+	watchdog statedir.Watchdog
+}
+
+// Write writes b.
+func (w guardedWriter) Write(b []byte) (int, error) {
+	defer w.watchdog.Start(rewriting)()
+	return w.to.Write(b)
+}
+
+// rewriting is what a watchdog is told of writeLedger.
+const rewriting = "rewriting the ledger"
 
 // osFile is a real file whose Sync is fdatasync.
 type osFile struct{ *os.File }
@@ -167,10 +206,10 @@ func (l *Ledger) compact() error {
 		return failed
 	}
 	h.sealed = live
-	defer l.config.Watchdog.Start("compacting the ledger")()
-	if err := writeLedger(l.disk, h, l.live(differing)); err != nil {
+	if err := writeLedger(l.disk, l.config.Watchdog, h, l.live(differing)); err != nil {
 		return l.unlessFull(err)
 	}
+	defer l.config.Watchdog.Start("opening the rewritten ledger")()
 	// From here on the old file has no name: a claim written to it would be lost.
 	f, size, err := l.disk.open()
 	if err != nil {
@@ -218,15 +257,20 @@ func (e *replaceError) Unwrap() error { return e.err }
 
 // writeLedger replaces the file by one of h and records, as many as h says.
 // Each record is a batch of its own: all are durable before the file has its
-// name, so none of them may ever be taken for torn.
-func writeLedger(d disk, h header, records iter.Seq[record]) error {
+// name, so none of them may ever be taken for torn. The watchdog guards each
+// write by itself, and what comes before and after them.
+func writeLedger(d disk, w statedir.Watchdog, h header, records iter.Seq[record]) error {
 	var called bool
 	var filled error
+	stop := w.Start(rewriting)
 	err := d.replace(func(to io.Writer) error {
+		stop()
 		called = true
-		filled = fillLedger(to, h, records)
+		filled = fillLedger(guardedWriter{to: to, watchdog: w}, h, records)
+		stop = w.Start(rewriting)
 		return filled
 	})
+	stop()
 	if err != nil && called && filled == nil {
 		return &replaceError{err}
 	}

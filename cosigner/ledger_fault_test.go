@@ -2,7 +2,10 @@ package cosigner
 
 import (
 	"fmt"
+	"io"
+	"iter"
 	"maps"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,4 +96,125 @@ func TestLedgerWatchdog(t *testing.T) {
 		}
 		close(disk.gate)
 	})
+}
+
+// heights yields the claims of n heights, from 100 on.
+func heights(n int) iter.Seq2[casper.Slot, casper.Hash] {
+	return func(yield func(casper.Slot, casper.Hash) bool) {
+		for i := range n {
+			if !yield(heightSlot(100+uint64(i)), digest(i)) {
+				return
+			}
+		}
+	}
+}
+
+// TestLedgerFillInParts: a long fill is many writes, each with a watchdog of its
+// own, and what a crash leaves of it is filled up by the next.
+func TestLedgerFillInParts(t *testing.T) {
+	const n = 3*fillSlots + 100
+	r := newRig(t)
+	var sizes []int
+	claims := 0
+	r.disk.fault = func(op string, _ int64) (error, bool) {
+		if op != "sync" {
+			return nil, true
+		}
+		r.Ledger.mu.Lock()
+		defer r.Ledger.mu.Unlock()
+		if b := r.Ledger.busy; b != nil && (len(sizes) == 0 || r.index.size > claims) {
+			sizes, claims = append(sizes, len(b.records)), r.index.size
+		}
+		if len(sizes) == 3 {
+			return unix.EIO, false
+		}
+		return nil, true
+	}
+	_, err := r.Fill(heights(n))
+	wantIs(t, err, unix.EIO)
+	if !slices.Equal(sizes, []int{fillSlots, fillSlots, fillSlots}) {
+		t.Fatalf("batches of %v records, want at most %d", sizes, fillSlots)
+	}
+	r.disk.fault = nil
+	r.disk.powerCut(func(int) bool { return false })
+	r.reopen()
+	if got := holds(t, r.Ledger, n); got != 2*fillSlots {
+		t.Fatalf("%d slots after a crash in the third batch, want %d", got, 2*fillSlots)
+	}
+	_, err = r.Fill(heights(n))
+	r.must(err)
+	r.reopen()
+	if got := holds(t, r.Ledger, n); got != n {
+		t.Fatalf("%d slots, want %d", got, n)
+	}
+}
+
+// slowDisk takes its time for each write of a new file.
+type slowDisk struct {
+	disk
+	write time.Duration
+}
+
+func (d slowDisk) replace(fill func(io.Writer) error) error {
+	return d.disk.replace(func(to io.Writer) error { return fill(slowWriter{to, d.write}) })
+}
+
+type slowWriter struct {
+	io.Writer
+	write time.Duration
+}
+
+func (w slowWriter) Write(b []byte) (int, error) {
+	time.Sleep(w.write)
+	return w.Writer.Write(b)
+}
+
+// TestLedgerCompactionWatchdog: a rewrite may take long, but none of its writes.
+func TestLedgerCompactionWatchdog(t *testing.T) {
+	for write, want := range map[time.Duration]bool{400 * time.Millisecond: false, 1100 * time.Millisecond: true} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			_, err := r.Fill(heights(5 * chunkRecords))
+			r.must(err)
+			barked := false
+			r.Ledger.config.Watchdog = statedir.Watchdog{Limit: time.Second, Stalled: func(string) { barked = true }}
+			r.Ledger.disk = slowDisk{r.disk, write}
+			start := time.Now()
+			r.compactAbove = 0
+			r.must(r.Prune(watermark.Mark{Era: 10, Height: 100 + 4*chunkRecords}))
+			synctest.Wait()
+			if took := time.Since(start); took < 2*write || barked != want {
+				t.Errorf("%v per write, %v in all: barked %v, want %v", write, took, barked, want)
+			}
+		})
+	}
+}
+
+// countingFile counts the bytes that the next Sync has to make durable.
+type countingFile struct{ unsynced, most, syncs int }
+
+func (f *countingFile) Write(b []byte) (int, error) {
+	f.unsynced += len(b)
+	f.most = max(f.most, f.unsynced)
+	return len(b), nil
+}
+
+func (f *countingFile) Sync() error {
+	f.unsynced = 0
+	f.syncs++
+	return nil
+}
+
+func TestSyncingWriter(t *testing.T) {
+	var f countingFile
+	w := &syncingWriter{to: &f}
+	const chunk = chunkRecords * recordSize
+	for range 10 * syncEvery / chunk {
+		if n, err := w.Write(make([]byte, chunk)); n != chunk || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if f.syncs != 10 || f.most >= syncEvery+chunk {
+		t.Errorf("%d syncs, up to %d bytes each; want 10, %d", f.syncs, f.most, syncEvery)
+	}
 }

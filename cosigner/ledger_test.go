@@ -54,7 +54,7 @@ type rig struct {
 func newRig(t testing.TB) *rig {
 	t.Helper()
 	r := &rig{t: t, disk: &fakeDisk{}}
-	if err := writeLedger(r.disk, header{directory: testDirectory, first: testFirst, floor: testFirst}, none); err != nil {
+	if err := writeLedger(r.disk, statedir.Watchdog{}, header{directory: testDirectory, first: testFirst, floor: testFirst}, none); err != nil {
 		t.Fatal(err)
 	}
 	r.reopen()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"runtime/debug"
 	"time"
 
 	"casper-cosigner/cluster"
@@ -22,6 +23,7 @@ import (
 )
 
 const (
+	gcPercent    = 50                     // halves the heap that is garbage, for little CPU: hosts are small
 	diskLimit    = time.Second            // a write that takes longer ends the process
 	standBackFor = 10 * time.Second       // a leader that could not sign keeps from leading again
 	pruneEvery   = time.Second            // how often the ledger follows the log's pruned mark
@@ -67,6 +69,7 @@ type host struct {
 
 // RunCosigner runs a cosigner until ctx ends; then it hands over and stops.
 func RunCosigner(ctx context.Context, f *CosignerFile, o Options) (err error) {
+	debug.SetGCPercent(gcPercent)
 	h := &host{options: o, metrics: newCosignerMetrics(), pulse: pulse.New(), recent: &signer.Recent{}}
 	if h.member, err = f.Member(); err != nil {
 		return err
@@ -182,7 +185,7 @@ func (h *host) assemble(share *frost.KeyShare, epoch uint32) {
 	h.quorum = cosigner.NewQuorum(cosigner.QuorumConfig{Own: h.server, Peers: others, Admit: h.dir.Admit, Logger: logger})
 	h.signer = signer.New(signer.Config{
 		Cluster: c, Log: replicatedLog{h.store}, Quorum: quorum{h.quorum}, Spread: h.quorum.Spread,
-		HandOver: h.handOver, Observe: h.observe, Steady: h.pulse.Steady, Now: time.Now, Logger: logger,
+		HandOver: h.handOver, Observe: h.observe, Phase: h.metrics.phase, Steady: h.pulse.Steady, Now: time.Now, Logger: logger,
 	})
 	h.register()
 }

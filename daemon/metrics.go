@@ -33,6 +33,7 @@ type cosignerMetrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
+	phases   *prometheus.HistogramVec
 }
 
 func newCosignerMetrics() *cosignerMetrics {
@@ -44,8 +45,14 @@ func newCosignerMetrics() *cosignerMetrics {
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: "sign_duration_seconds",
 			Help: "Time from request to answer at the leader.", Buckets: latencyBuckets}, []string{"kind"}),
 	}
-	m.registry.MustRegister(m.requests, m.duration)
+	m.phases = prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: "sign_phase_seconds",
+		Help: "Of that: the claim's way through the log, and the round of shares.", Buckets: latencyBuckets}, []string{"phase"})
+	m.registry.MustRegister(m.requests, m.duration, m.phases)
 	return m
+}
+
+func (m *cosignerMetrics) phase(name string, took time.Duration) {
+	m.phases.WithLabelValues(name).Observe(took.Seconds())
 }
 
 func (m *cosignerMetrics) observe(e signer.Event) {

@@ -166,6 +166,7 @@ func newRig(t *testing.T, edit func(*cluster.File)) *rig {
 		Spread:   func(casper.Hash, casper.Signature) { r.spread++ },
 		HandOver: func() { r.handed++ },
 		Observe:  func(Event) {},
+		Phase:    func(string, time.Duration) {},
 		Steady:   func() bool { return r.steady },
 		Now:      time.Now,
 	})

@@ -69,6 +69,7 @@ type Config struct {
 	Spread   func(casper.Hash, casper.Signature) // hands a new signature to the other cosigners; must not block
 	HandOver func()                              // gives up leadership; must not block
 	Observe  func(Event)                         // told about every answer; must not block
+	Phase    func(string, time.Duration)         // told how long "claim" and "shares" took; must not block
 	Steady   func() bool                         // false for a moment after this process was paused
 	Now      func() time.Time
 	Logger   zerolog.Logger
@@ -232,10 +233,12 @@ func (s *Signer) settle(ctx context.Context, m casper.Message, do func(context.C
 
 // claim binds the slot to the request, and returns what the slot holds then.
 func (s *Signer) claim(ctx context.Context, request watermark.Claim, left int64) (watermark.Claim, error) {
+	start := s.Now()
 	result, err := s.Log.Apply(ctx, machine.Claim{Claim: request, TokensLeft: left, At: s.Now().UnixMilli()})
 	if err != nil {
 		return watermark.Claim{}, fmt.Errorf("claiming %s: %w: %w", describe(request.Message), err, ErrUnavailable)
 	}
+	s.Phase("claim", s.Now().Sub(start))
 	s.wake()
 	if result.Outcome != machine.Done && result.Outcome != machine.Held {
 		return watermark.Claim{}, refuseOutcome(result.Outcome)
@@ -338,10 +341,12 @@ func (s *Signer) finish(ctx context.Context, term uint64, held watermark.Claim) 
 		return Answer{Message: held.Message, Signature: signature}, nil
 	}
 	signature, err, _ := s.flight.Do(string(digest[:]), func() (any, error) {
+		start := s.Now()
 		signature, err := s.Quorum.Sign(ctx, term, held)
 		if err != nil {
 			return nil, err
 		}
+		s.Phase("shares", s.Now().Sub(start))
 		s.kept.put(digest, signature)
 		s.Spread(digest, signature)
 		return signature, nil

@@ -20,6 +20,7 @@ const (
 
 	claimsMetric = "casper_cosigner_ledger_claims_total"
 	syncsMetric  = "casper_cosigner_ledger_syncs_total"
+	phaseMetric  = "casper_cosigner_sign_phase_seconds"
 )
 
 // machine says what the figures were taken on.
@@ -101,6 +102,9 @@ func (b *bench) latency(ctx context.Context) error {
 	if least := b.floors.least(); least > 0 {
 		b.figure("  to the floor", fmt.Sprintf("%.1f times %s", float64(best.Quantile(0.5))/float64(least), testnet.Millis(least)), "")
 	}
+	if err := b.phases(ctx); err != nil {
+		return err
+	}
 	moreClaims, moreSyncs, err := b.counters(ctx)
 	if err != nil {
 		return err
@@ -112,6 +116,25 @@ func (b *bench) latency(ctx context.Context) error {
 	}
 	b.figure("fsyncs of the ledgers", fmt.Sprintf("%.0f for %.0f entries", moreSyncs-syncs, moreClaims-claims),
 		fmt.Sprintf("at least the %d claims", signed))
+	return nil
+}
+
+// phases shows where the leader's time went, on average over all that it signed so far.
+func (b *bench) phases(ctx context.Context) error {
+	for _, phase := range []string{"claim", "shares"} {
+		label := `{phase="` + phase + `"}`
+		sum, _, err := b.cluster.Metric(ctx, phaseMetric+"_sum"+label)
+		if err != nil {
+			return err
+		}
+		count, found, err := b.cluster.Metric(ctx, phaseMetric+"_count"+label)
+		if err != nil {
+			return err
+		}
+		if found && count > 0 {
+			b.figure("  of which, at the leader: "+phase, fmt.Sprintf("%.2f ms on average", 1000*sum/count), "")
+		}
+	}
 	return nil
 }
 
