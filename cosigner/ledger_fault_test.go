@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,9 +121,9 @@ func TestLedgerFillInParts(t *testing.T) {
 		if op != "sync" {
 			return nil, true
 		}
-		r.Ledger.mu.Lock()
-		defer r.Ledger.mu.Unlock()
-		if b := r.Ledger.busy; b != nil && (len(sizes) == 0 || r.index.size > claims) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if b := r.busy; b != nil && (len(sizes) == 0 || r.index.size > claims) {
 			sizes, claims = append(sizes, len(b.records)), r.index.size
 		}
 		if len(sizes) == 3 {
@@ -176,15 +177,15 @@ func TestLedgerCompactionWatchdog(t *testing.T) {
 			r := newRig(t)
 			_, err := r.Fill(heights(5 * chunkRecords))
 			r.must(err)
-			barked := false
-			r.Ledger.config.Watchdog = statedir.Watchdog{Limit: time.Second, Stalled: func(string) { barked = true }}
+			var barked atomic.Bool
+			r.Ledger.config.Watchdog = statedir.Watchdog{Limit: time.Second, Stalled: func(string) { barked.Store(true) }}
 			r.Ledger.disk = slowDisk{r.disk, write}
 			start := time.Now()
 			r.compactAbove = 0
 			r.must(r.Prune(watermark.Mark{Era: 10, Height: 100 + 4*chunkRecords}))
 			synctest.Wait()
-			if took := time.Since(start); took < 2*write || barked != want {
-				t.Errorf("%v per write, %v in all: barked %v, want %v", write, took, barked, want)
+			if took := time.Since(start); took < 2*write || barked.Load() != want {
+				t.Errorf("%v per write, %v in all: barked %v, want %v", write, took, barked.Load(), want)
 			}
 		})
 	}

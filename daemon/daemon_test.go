@@ -110,6 +110,39 @@ func TestEmptiedDisk(t *testing.T) {
 	}
 }
 
+// TestEmptiedDiskNeverMet: nothing is signed before each cosigner has met each other one. Else one that came late would
+// take a third whose disk was emptied since for new, and both would sign a second value.
+func TestEmptiedDiskNeverMet(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	l.start("cosigner-1", "cosigner-2", "node-a", "node-b")
+	l.waitPinned("cosigner-1", "cosigner-2")
+	l.waitPinned("cosigner-2", "cosigner-1")
+	l.waitApplied("cosigner-2", 2) // from now on an emptied cosigner is not elected by it
+	_ = l.stop("cosigner-2")
+	l.start("cosigner-3")
+	l.waitPinned("cosigner-1", "cosigner-3")
+	l.waitPinned("cosigner-3", "cosigner-1")
+	a, b := l.node("node-a"), l.node("node-b")
+	if l.signsWithin(a, echo(1, 0, 1), 3*time.Second) {
+		t.Error("signed although cosigner-2 has never met cosigner-3")
+		_ = l.stop("cosigner-3")
+		_ = l.stop("cosigner-1")
+		if err := os.RemoveAll(filepath.Join(l.path, "cosigner-3", "state")); err != nil {
+			t.Fatal(err)
+		}
+		l.initState("cosigner-3", watermark.Mark{})
+		l.start("cosigner-2", "cosigner-3")
+		if l.signsWithin(b, echo(1, 0, 2), 10*time.Second) {
+			t.Error("and cosigner-2 signed another value with an emptied cosigner-3")
+		}
+		return
+	}
+	l.start("cosigner-2")
+	l.mustSign(a, echo(1, 0, 1))
+	l.mustBind(b, echo(1, 0, 2), echo(1, 0, 1))
+}
+
 // TestRestoredDirectory: a state directory that was copied and put back is refused.
 func TestRestoredDirectory(t *testing.T) {
 	t.Parallel()

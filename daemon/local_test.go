@@ -270,6 +270,23 @@ func (l *local) mustSign(node cosignerv1.SignerServiceClient, m casper.Message) 
 	}
 }
 
+// signsWithin reports whether a valid signature comes in time.
+func (l *local) signsWithin(node cosignerv1.SignerServiceClient, m casper.Message, d time.Duration) bool {
+	l.t.Helper()
+	ctx, cancel := context.WithTimeout(l.t.Context(), d)
+	defer cancel()
+	for ctx.Err() == nil {
+		once, stop := context.WithTimeout(ctx, time.Second)
+		r, err := node.Sign(once, wire.Request(m))
+		stop()
+		if err == nil && r.GetSigned() != nil {
+			return l.validator.Verify(m, casper.Signature(r.GetSigned().GetSignature()))
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	return false
+}
+
 // mustBind asks for other and must be told held, with a valid signature.
 func (l *local) mustBind(node cosignerv1.SignerServiceClient, other, held casper.Message) {
 	l.t.Helper()
@@ -278,28 +295,6 @@ func (l *local) mustBind(node cosignerv1.SignerServiceClient, other, held casper
 	if err != nil || m != held || !l.validator.Verify(held, casper.Signature(r.GetBound().GetSignature())) {
 		l.t.Fatalf("asked for %v, got %v; want %v bound", other, r, held)
 	}
-}
-
-// leader waits until one of the running cosigners leads and may sign.
-func (l *local) leader() string {
-	l.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for time.Now().Before(deadline) {
-		for name := range l.running {
-			if _, ok := l.File.Cosigner(name); !ok {
-				continue
-			}
-			ctx, cancel := context.WithTimeout(l.t.Context(), time.Second)
-			s, err := l.admin(name).Status(ctx, &cosignerv1.StatusRequest{})
-			cancel()
-			if err == nil && s.GetReady() && s.GetLeader() == name {
-				return name
-			}
-		}
-		<-time.After(20 * time.Millisecond)
-	}
-	l.t.Fatal("no leader in time")
-	return ""
 }
 
 func freeAddress(t *testing.T) string {
@@ -322,35 +317,6 @@ func block(height uint64, value byte) casper.Finality {
 }
 
 func request(m casper.Message) *cosignerv1.SignRequest { return wire.Request(m) }
-
-// waitReady waits until the cosigner may give shares.
-func (l *local) waitReady(name string) {
-	l.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !l.isReady(name) {
-		if time.Now().After(deadline) {
-			l.t.Fatalf("%s is not ready in time", name)
-		}
-		<-time.After(20 * time.Millisecond)
-	}
-}
-
-// staysUnready watches for two seconds, several elections long, that the cosigner is kept out.
-func (l *local) staysUnready(name string) {
-	l.t.Helper()
-	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); <-time.After(50 * time.Millisecond) {
-		if l.isReady(name) {
-			l.t.Fatalf("%s became ready", name)
-		}
-	}
-}
-
-func (l *local) isReady(name string) bool {
-	ctx, cancel := context.WithTimeout(l.t.Context(), time.Second)
-	defer cancel()
-	s, err := l.admin(name).Status(ctx, &cosignerv1.StatusRequest{})
-	return err == nil && s.GetReady()
-}
 
 // runTwin runs the cosigner of another folder for two seconds.
 func (l *local) runTwin(path string) {

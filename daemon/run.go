@@ -71,7 +71,9 @@ func (h *host) close() error {
 	return err
 }
 
-// genesis waits until every member has been met, since none may sign below the highest of their first eras and heights.
+// genesis waits until every member has been met, since none may sign below the highest of their first eras and heights,
+// and until each shows that it has met all others too. Nothing is claimed before Genesis, so whoever loses what it
+// claimed comes back to members that have all pinned its directory: one that had not would take an emptied disk for new.
 func (h *host) genesis(ctx context.Context) (machine.Genesis, error) {
 	c := h.member.Cluster
 	tick := time.NewTicker(retryEvery)
@@ -79,7 +81,7 @@ func (h *host) genesis(ctx context.Context) (machine.Genesis, error) {
 	for {
 		first, met := h.dir.Identity().First, 1
 		for name := range h.peers {
-			if p, ok := h.dir.Seen(name); ok {
+			if p, ok := h.dir.Seen(name); ok && int(p.Pinned) >= len(c.Cosigners)-1 {
 				first, met = first.Max(p.First), met+1
 			}
 		}

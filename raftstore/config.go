@@ -64,7 +64,7 @@ type Config struct {
 	EndFirstRun func() error
 
 	// Genesis returns the first command. The leader asks for it while the log has none. It must block until every member
-	// has been met, since the first era and height are the highest of all.
+	// has met every other: the first era and height are the highest of all, and nobody may claim before all know all.
 	Genesis func(ctx context.Context) (machine.Genesis, error)
 
 	// Fatal is called once, when it is unknown what the log holds. It must end the process or see to it, and need not

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
-
-	"casper-cosigner/signer/machine"
 )
 
 // Leadership is who leads, as far as this member knows.
@@ -186,9 +184,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	if _, err := s.barrier(ctx); err != nil {
 		return err
 	}
-	var started bool
-	s.View(func(m *machine.State) { started = m.Started() })
-	if started {
+	if s.founded() {
 		return nil
 	}
 	genesis, err := s.cfg.Genesis(ctx)

@@ -89,8 +89,12 @@ func removeUnfinished(path string) error {
 	return err
 }
 
-// check refuses a log with nothing in it or with a gap, after it has started one if this is the first run.
+// check refuses a log with nothing in it or with a gap, after it has started one if this is the first run and has deleted
+// what a snapshot took the place of.
 func (d *disk) check(c Config) error {
+	if err := d.deleteStale(); err != nil {
+		return fmt.Errorf("deleting what lies below the newest snapshot: %w", err)
+	}
 	first, last, snapshot, err := d.extent()
 	if err != nil {
 		return err
@@ -130,6 +134,28 @@ func (d *disk) extent() (first, last, snapshot uint64, err error) {
 		snapshot = snapshots[0].Index
 	}
 	return first, last, snapshot, nil
+}
+
+// deleteStale deletes the log if it reaches below the newest snapshot and does not hold the snapshot's own last entry.
+// Then another member made the snapshot, and we crashed between installing it and deleting the log. What is left of that
+// may differ from what was committed; this member would lead on with it and send it to others.
+func (d *disk) deleteStale() error {
+	snapshots, err := d.snapshots.List()
+	if err != nil || len(snapshots) == 0 {
+		return err
+	}
+	snapshot := snapshots[0]
+	first, last, _, err := d.extent()
+	if err != nil || first == 0 || first > snapshot.Index {
+		return err
+	}
+	if last >= snapshot.Index {
+		var same raft.Log
+		if err := d.log.GetLog(snapshot.Index, &same); err != nil || same.Term == snapshot.Term {
+			return err
+		}
+	}
+	return d.log.DeleteRange(first, last)
 }
 
 // bootstrap writes the first entry, the members, which is the same on all of them. If it is cut short the directory is

@@ -81,7 +81,7 @@ func (s *Store) open() error {
 	if err != nil {
 		return errors.Join(err, s.disk.log.Close())
 	}
-	stream := newStream(s.cfg, s.Indexes)
+	stream := newStream(s.cfg, s.Indexes, s.founded)
 	s.net = newTransport(stream, s.cfg.Timing, l)
 	s.raft, err = raft.NewRaft(s.cfg.raft(l), s.fsm, cache, s.disk.log, s.disk.snapshots, s.net)
 	if err != nil {
@@ -102,6 +102,12 @@ func (s *Store) View(f func(*machine.State)) {
 	s.fsm.mu.RLock()
 	defer s.fsm.mu.RUnlock()
 	f(s.fsm.state)
+}
+
+// founded reports whether the log has its Genesis.
+func (s *Store) founded() (ok bool) {
+	s.View(func(m *machine.State) { ok = m.Started() })
+	return ok
 }
 
 // Indexes returns the index of the last log entry and of the last one that was handed over to be applied. Both are on

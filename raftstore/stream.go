@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,11 +19,12 @@ import (
 )
 
 const (
-	greetingTimeout = 5 * time.Second
-	greetingSize    = 1 << 10 // more than any Presence needs, bytes
-	greetingsAtOnce = 128     // connections that are still greeting; more are closed at once
+	greetingTimeout = 2 * time.Second // with the TLS handshake
+	greetingSize    = 1 << 10         // more than any Presence needs, bytes
+	greetingsAtOnce = 128             // connections that are still greeting
 	acceptPause     = 50 * time.Millisecond
 	visitEvery      = 5 * time.Second
+	visitSoon       = 150 * time.Millisecond // while the log has no Genesis
 )
 
 // stream is the raft.StreamLayer. Before Raft sees a connection each end has proved who it is, shown its presence and
@@ -30,7 +32,8 @@ const (
 //
 // Each member also visits each other one now and then for nothing but the exchange. Raft's own connections are kept for
 // months, and two followers have none: without the visits they would not know each other's newest state, and could not
-// tell that the other has come back on an older one.
+// tell that the other has come back on an older one. Until the log has its Genesis the visits come quickly, since Genesis
+// waits for all to have met.
 //
 // When a newer start of a peer is let in, the connections of its earlier ones are closed: of a directory that runs twice,
 // one process at most is heard.
@@ -40,26 +43,27 @@ type stream struct {
 	network   Network
 	watchdog  statedir.Watchdog
 	indexes   func() (last, applied uint64)
+	founded   func() bool // whether the log has its Genesis
 	complain  *complaints
 
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc
 	started  chan struct{} // closed by start
-	greeting chan struct{} // a token for each connection that is greeting
 	accepted chan net.Conn
 	running  sync.WaitGroup
 
-	mu     sync.Mutex
-	open   map[*tracked]struct{} // nil once closed
-	newest map[string]uint64     // boot count of each peer that was let in last
+	mu       sync.Mutex
+	greeting []net.Conn            // callers that have yet to greet, the one that came first first
+	open     map[*tracked]struct{} // nil once closed
+	newest   map[string]uint64     // boot count of each peer that was let in last
 }
 
-func newStream(c Config, indexes func() (last, applied uint64)) *stream {
+func newStream(c Config, indexes func() (last, applied uint64), founded func() bool) *stream {
 	s := &stream{
 		self: c.Name, addresses: map[string]string{}, network: c.Network, watchdog: c.Watchdog, indexes: indexes,
-		complain: newComplaints(c.Log),
-		started:  make(chan struct{}), greeting: make(chan struct{}, greetingsAtOnce),
-		accepted: make(chan net.Conn), open: map[*tracked]struct{}{}, newest: map[string]uint64{},
+		founded: founded, complain: newComplaints(c.Log),
+		started: make(chan struct{}), accepted: make(chan net.Conn),
+		open: map[*tracked]struct{}{}, newest: map[string]uint64{},
 	}
 	for _, m := range c.Members {
 		s.addresses[m.Name] = m.Address
@@ -84,8 +88,12 @@ func (s *stream) visit(name string) {
 		if conn, err := s.Dial(raft.ServerAddress(name), greetingTimeout); err == nil {
 			conn.Close()
 		}
+		pause := visitEvery
+		if !s.founded() {
+			pause = visitSoon
+		}
 		select {
-		case <-time.After(visitEvery):
+		case <-time.After(pause):
 		case <-s.ctx.Done():
 			return
 		}
@@ -109,12 +117,29 @@ func (s *stream) listen() {
 			}
 			continue
 		}
-		select {
-		case s.greeting <- struct{}{}:
-			s.running.Go(func() { s.receive(conn) })
-		default:
-			conn.Close()
-		}
+		s.begin(conn)
+		s.running.Go(func() { s.receive(conn) })
+	}
+}
+
+// begin notes that a caller is greeting. If too many are, it closes the one that has been at it longest: a peer needs
+// milliseconds, so that is a stranger, and a port full of strangers must not shut peers out.
+func (s *stream) begin(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.greeting) == greetingsAtOnce {
+		s.greeting[0].Close() // whoever reads from it finds out
+		s.greeting = slices.Delete(s.greeting, 0, 1)
+	}
+	s.greeting = append(s.greeting, conn)
+}
+
+// end notes that a caller has greeted, or has failed to.
+func (s *stream) end(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.greeting, conn); i >= 0 {
+		s.greeting = slices.Delete(s.greeting, i, i+1)
 	}
 }
 
@@ -123,7 +148,7 @@ func (s *stream) receive(conn net.Conn) {
 	ctx, cancel := context.WithTimeout(s.ctx, greetingTimeout)
 	defer cancel()
 	greeted, err := s.greet(ctx, conn, "")
-	<-s.greeting
+	s.end(conn)
 	if err != nil {
 		return
 	}
@@ -206,6 +231,9 @@ func (s *stream) exchange(ctx context.Context, conn net.Conn, callee string) (pe
 		}
 	}
 	theirs, err := readPresence(conn)
+	if callee != "" && errors.Is(err, io.EOF) {
+		err = fmt.Errorf("%w: cosigner %s hung up on ours and may have refused our state; its log tells why", err, callee)
+	}
 	if err != nil {
 		return peer, 0, "exchange", err
 	}

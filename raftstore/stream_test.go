@@ -23,6 +23,13 @@ type doorman struct {
 	mu     sync.Mutex
 	refuse error
 	boots  uint64 // starts after the first
+	young  bool   // the log has no Genesis
+}
+
+func (d *doorman) isFounded() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.young
 }
 
 func (d *doorman) Presence(last, applied uint64) statedir.Presence {
@@ -67,8 +74,8 @@ func streams(t *testing.T, w *wire, adjust func(name string, c *Config)) (a, b *
 		if adjust != nil {
 			adjust(name, &c)
 		}
-		e.stream = newStream(c, func() (uint64, uint64) { return 7, 5 })
-		e.stream.start()
+		e.stream = newStream(c, func() (uint64, uint64) { return 7, 5 }, e.isFounded)
+		e.start()
 		return e
 	}
 	return open("a"), open("b")
@@ -124,63 +131,32 @@ func TestStreamCarriesBytes(t *testing.T) {
 	})
 }
 
-// Whoever is silent holds up nobody else, and not for longer than a greeting may take.
-func TestSilentCallerBlocksNobody(t *testing.T) {
+// Until the log has its Genesis, which waits for all to have met, members look for each other all the time.
+func TestVisitsAreQuickBeforeGenesis(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWire()
-		a, b := streams(t, w, nil)
+		a, b := streams(t, newWire(), nil)
 		defer a.Close()
 		defer b.Close()
 		accepted := taken(b)
-		var silent []net.Conn
-		for range 20 {
-			c, err := w.dial(context.Background(), "a", "b")
-			if err != nil {
-				t.Fatal(err)
+		visits := func() int {
+			<-time.After(2 * visitEvery)
+			n := len(accepted)
+			for range n {
+				<-accepted
 			}
-			silent = append(silent, c)
+			return n
 		}
-		start := time.Now()
-		conn, err := a.Dial("b", time.Second)
-		if err != nil {
-			t.Fatal(err)
+		<-time.After(visitEvery / 2)
+		visits()
+		if n := visits(); n != 2 {
+			t.Errorf("%d visits in %v, want 2", n, 2*visitEvery)
 		}
-		defer conn.Close()
-		<-accepted
-		if took := time.Since(start); took > time.Millisecond {
-			t.Errorf("it took %v", took)
-		}
-		for _, c := range silent {
-			if _, err := c.Read(make([]byte, 1)); err == nil {
-				t.Error("a silent caller was shown something")
-			}
-		}
-		if took := time.Since(start); took > greetingTimeout {
-			t.Errorf("silent callers were kept for %v", took)
-		}
-	})
-}
-
-func TestTooManyCallers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWire()
-		a, b := streams(t, w, nil)
-		defer a.Close()
-		defer b.Close()
-		synctest.Wait()
-		var silent []net.Conn
-		for range greetingsAtOnce + 1 {
-			c, err := w.dial(context.Background(), "a", "b")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
-			silent = append(silent, c)
-		}
-		synctest.Wait()
-		start := time.Now()
-		if _, err := silent[greetingsAtOnce].Read(make([]byte, 1)); err == nil || time.Since(start) > 0 {
-			t.Errorf("one too many: %v after %v, want it closed at once", err, time.Since(start))
+		a.doorman.mu.Lock()
+		a.young = true
+		a.doorman.mu.Unlock()
+		visits()
+		if n, want := visits(), int(2*visitEvery/visitSoon); n < want {
+			t.Errorf("%d visits in %v before Genesis, want %d", n, 2*visitEvery, want)
 		}
 	})
 }
@@ -280,6 +256,9 @@ func TestRefusedPresence(t *testing.T) {
 			if n := refusals(); n != 2*round { // the line names the reason twice
 				t.Errorf("the reason was logged %d times, want %d", n, 2*round)
 			}
+			if s := a.logged.String(); !strings.Contains(s, "cosigner b hung up") || !strings.Contains(s, "its log tells why") {
+				t.Errorf("a is not told where to look:\n%s", s)
+			}
 			b.set(nil)
 			if _, err := a.Dial("b", time.Second); err != nil {
 				t.Error(err)
@@ -327,40 +306,4 @@ func TestNewerStartEndsOlderConnections(t *testing.T) {
 			t.Errorf("a late connection of the older start: got %v", err)
 		}
 	})
-}
-
-func TestBadGreetings(t *testing.T) {
-	for what, said := range map[string][]byte{
-		"too long":   {0, 1, 0, 0},
-		"not proto":  {0, 0, 0, 2, 0xff, 0xff},
-		"empty":      {0, 0, 0, 0},
-		"zero ids":   {0, 0, 0, 2, 0x18, 1},
-		"Raft bytes": {1, 2, 3, 4, 5, 6},
-	} {
-		t.Run(what, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWire()
-				a, b := streams(t, w, nil)
-				defer a.Close()
-				defer b.Close()
-				accepted := taken(b)
-				synctest.Wait()
-				for range len(accepted) {
-					<-accepted
-				}
-				conn, err := w.dial(context.Background(), "a", "b")
-				if err != nil {
-					t.Fatal(err)
-				}
-				go conn.Write(said)
-				if got, err := io.ReadAll(conn); err != nil && !errors.Is(err, io.ErrClosedPipe) || len(got) > 0 {
-					t.Errorf("it was answered %x, %v", got, err)
-				}
-				synctest.Wait()
-				if len(accepted) > 0 {
-					t.Error("Raft saw the connection")
-				}
-			})
-		})
-	}
 }

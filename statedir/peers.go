@@ -17,6 +17,7 @@ type Reason string
 // The reasons.
 const (
 	ReasonCluster   Reason = "another cluster"
+	ReasonSelf      Reason = "the name of this cosigner itself"
 	ReasonDirectory Reason = "another state directory"
 	ReasonShared    Reason = "a state directory of another cosigner"
 	ReasonBoot      Reason = "an older start"
@@ -45,6 +46,8 @@ func (e *PeerError) explain() string {
 	case ReasonCluster:
 		return fmt.Sprintf("cluster id %v, ours is %v. It was set up for another cluster: "+
 			"check which folder its host was given, and do not change ids by hand", e.Got.Cluster, e.Have.Cluster)
+	case ReasonSelf:
+		return "it never calls itself, so its certificate is in use on a second host. Stop that one and do not start it again"
 	case ReasonDirectory:
 		return fmt.Sprintf("directory id %v, but it was first seen with %v. Its disk was lost, or its share runs on a second host. "+
 			"If the first directory still exists, run it on that one only. Otherwise: %s", e.Got.Directory, e.Have.Directory, stop)
@@ -73,7 +76,7 @@ type peers struct {
 	writing sync.Mutex
 
 	mu    sync.Mutex
-	seen  map[string]Presence // what Admit accepted; boot and session are on disk
+	seen  map[string]Presence // what Admit accepted; who is in it, with what boot and session, is on disk
 	stale bool                // some applied index is newer than on disk
 }
 
@@ -87,8 +90,9 @@ func newPeers(path string, own identity, seen peersRecord) *peers {
 // peer to its directory; afterwards it refuses, with a *PeerError, another
 // cluster or directory, a lower boot count than was seen, the same boot with
 // another session, and on a higher boot a log that ends below what the peer had
-// applied. What it accepts of directory, boot and session is durable before it
-// returns nil. Any other error means that this could not be written.
+// applied. It never accepts a peer of our own name. What it accepts of directory,
+// boot and session is durable before it returns nil. Any other error means that
+// this could not be written.
 //
 // The caller must know by other means (its TLS key) that peer is speaking.
 func (d *Dir) Admit(peer string, p Presence) error { return d.peers.admit(peer, p) }
@@ -159,6 +163,7 @@ func (s *peers) touch(peer string, p Presence) bool {
 		return false
 	}
 	next := raise(have, p)
+	next.Pinned = max(have.Pinned, p.Pinned) // connections may overtake each other
 	s.stale = s.stale || next.AppliedIndex > have.AppliedIndex
 	s.seen[peer] = next
 	return true
@@ -173,6 +178,8 @@ func (s *peers) judge(peer string, have, p Presence) error {
 	case p.Cluster != s.own.Cluster:
 		have.Cluster = s.own.Cluster
 		return refuse(ReasonCluster)
+	case peer == s.own.Name:
+		return refuse(ReasonSelf)
 	case known && p.Directory != have.Directory:
 		return refuse(ReasonDirectory)
 	case !known && s.taken(p.Directory):
@@ -198,6 +205,13 @@ func (s *peers) taken(directory ID) bool {
 		}
 	}
 	return false
+}
+
+// pinned returns how many peers are pinned on disk.
+func (s *peers) pinned() uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return uint32(len(s.seen))
 }
 
 // persist writes what was seen, if it is newer than the file.

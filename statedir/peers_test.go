@@ -134,8 +134,48 @@ func TestAdmitUnwritableDirectoryRefuses(t *testing.T) {
 	if err := d.Admit("c2", shown()); err == nil {
 		t.Fatal("accepted though it could not be written")
 	}
-	if _, ok := d.Seen("c2"); ok {
+	if _, ok := d.Seen("c2"); ok || d.Presence(0, 0).Pinned != 0 {
 		t.Fatal("pinned though it could not be written")
+	}
+}
+
+// TestPinned: a presence tells how many peers are pinned on disk, and what a peer tells of that is kept up to date.
+func TestPinned(t *testing.T) {
+	path := initDir(t)
+	d := mustOpen(t, path)
+	want := func(n uint32) {
+		t.Helper()
+		if got := d.Presence(0, 0).Pinned; got != n {
+			t.Fatalf("%d peers pinned, want %d", got, n)
+		}
+	}
+	want(0)
+	if self := (*PeerError)(nil); !errors.As(d.Admit("c1", shown()), &self) || self.Reason != ReasonSelf {
+		t.Fatalf("a peer of our own name: %v", self)
+	}
+	checkAdmit(t, "another cluster", d.Admit("c2", shown(func(p *Presence) { p.Cluster = ID{9} })), ReasonCluster)
+	want(0)
+	for _, pinned := range []uint32{0, 2, 1} { // the last comes late, on another connection
+		if err := d.Admit("c2", shown(func(p *Presence) { p.Pinned = pinned })); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(1)
+	if seen, _ := d.Seen("c2"); seen.Pinned != 2 {
+		t.Fatalf("c2 has pinned %d as far as we know, want 2", seen.Pinned)
+	}
+	if err := d.Admit("c3", shown(func(p *Presence) { p.Directory = ID{0xe} })); err != nil {
+		t.Fatal(err)
+	}
+	want(2)
+	d.Close()
+	d = mustOpen(t, path)
+	want(2)
+	if err := d.Admit("c2", shown(func(p *Presence) { p.Boot, p.Session, p.Pinned = 6, ID{6}, 1 })); err != nil {
+		t.Fatal(err)
+	}
+	if seen, _ := d.Seen("c2"); seen.Pinned != 1 {
+		t.Fatalf("a newer start of c2 has pinned 1, and we take it for %d", seen.Pinned)
 	}
 }
 
@@ -162,7 +202,7 @@ func TestAdmitConcurrently(t *testing.T) {
 }
 
 func TestParsePresence(t *testing.T) {
-	want := shown(func(p *Presence) { p.First = watermark.Mark{Era: 3, Height: 4} })
+	want := shown(func(p *Presence) { p.First, p.Pinned = watermark.Mark{Era: 3, Height: 4}, 2 })
 	got, err := ParsePresence(want.Proto())
 	if err != nil || got != want {
 		t.Fatalf("got %+v, %v; want %+v", got, err, want)

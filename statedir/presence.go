@@ -58,6 +58,7 @@ type Presence struct {
 	LastIndex    uint64         `json:"last_index"`    // last entry in the Raft log
 	AppliedIndex uint64         `json:"applied_index"` // last applied entry
 	First        watermark.Mark `json:"first"`         // first era and height that it may sign
+	Pinned       uint32         `json:"pinned"`        // peers that it has durably pinned to their directories
 }
 
 // ParsePresence reads p strictly: every id has 16 bytes and is not zero, and
@@ -65,7 +66,8 @@ type Presence struct {
 func ParsePresence(p *cosignerv1.Presence) (Presence, error) {
 	out := Presence{
 		Boot: p.GetBootCount(), LastIndex: p.GetLastIndex(), AppliedIndex: p.GetAppliedIndex(),
-		First: watermark.Mark{Era: p.GetFirstEra(), Height: p.GetFirstHeight()},
+		First:  watermark.Mark{Era: p.GetFirstEra(), Height: p.GetFirstHeight()},
+		Pinned: p.GetPinned(),
 	}
 	for _, f := range []struct {
 		name string
@@ -96,7 +98,7 @@ func (p Presence) Proto() *cosignerv1.Presence {
 	return &cosignerv1.Presence{
 		ClusterId: p.Cluster[:], DirectoryId: p.Directory[:], SessionId: p.Session[:],
 		BootCount: p.Boot, LastIndex: p.LastIndex, AppliedIndex: p.AppliedIndex,
-		FirstEra: p.First.Era, FirstHeight: p.First.Height,
+		FirstEra: p.First.Era, FirstHeight: p.First.Height, Pinned: p.Pinned,
 	}
 }
 

@@ -41,7 +41,9 @@ type Presence struct {
 	// First era that the cosigner may sign.
 	FirstEra uint64 `protobuf:"varint,7,opt,name=first_era,json=firstEra,proto3" json:"first_era,omitempty"`
 	// First height that the cosigner may sign.
-	FirstHeight   uint64 `protobuf:"varint,8,opt,name=first_height,json=firstHeight,proto3" json:"first_height,omitempty"`
+	FirstHeight uint64 `protobuf:"varint,8,opt,name=first_height,json=firstHeight,proto3" json:"first_height,omitempty"`
+	// How many other cosigners it has durably pinned to their state directories.
+	Pinned        uint32 `protobuf:"varint,9,opt,name=pinned,proto3" json:"pinned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -128,6 +130,13 @@ func (x *Presence) GetFirstEra() uint64 {
 func (x *Presence) GetFirstHeight() uint64 {
 	if x != nil {
 		return x.FirstHeight
+	}
+	return 0
+}
+
+func (x *Presence) GetPinned() uint32 {
+	if x != nil {
+		return x.Pinned
 	}
 	return 0
 }
@@ -795,7 +804,7 @@ var File_casper_cosigner_v1_cosigner_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_cosigner_proto_rawDesc = "" +
 	"\n" +
-	"!casper/cosigner/v1/cosigner.proto\x12\x12casper.cosigner.v1\"\x8e\x02\n" +
+	"!casper/cosigner/v1/cosigner.proto\x12\x12casper.cosigner.v1\"\xa6\x02\n" +
 	"\bPresence\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\fR\tclusterId\x12!\n" +
@@ -808,7 +817,8 @@ const file_casper_cosigner_v1_cosigner_proto_rawDesc = "" +
 	"last_index\x18\x05 \x01(\x04R\tlastIndex\x12#\n" +
 	"\rapplied_index\x18\x06 \x01(\x04R\fappliedIndex\x12\x1b\n" +
 	"\tfirst_era\x18\a \x01(\x04R\bfirstEra\x12!\n" +
-	"\ffirst_height\x18\b \x01(\x04R\vfirstHeight\"\x80\x01\n" +
+	"\ffirst_height\x18\b \x01(\x04R\vfirstHeight\x12\x16\n" +
+	"\x06pinned\x18\t \x01(\rR\x06pinned\"\x80\x01\n" +
 	"\rCommitRequest\x128\n" +
 	"\bpresence\x18\x01 \x01(\v2\x1c.casper.cosigner.v1.PresenceR\bpresence\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\rR\x05count\x12\x1f\n" +
