@@ -116,7 +116,7 @@ type compaction struct {
 }
 
 func defaultCompaction() compaction {
-	return compaction{threshold: 4096, trailing: 8192, interval: 2 * time.Second}
+	return compaction{threshold: 2048, trailing: 4096, interval: 2 * time.Second}
 }
 
 func (c Config) validate() error {
