@@ -2,41 +2,27 @@ module casper-cosigner
 
 go 1.26.0
 
-require go.dedis.ch/kyber/v3 v3.1.0
-
-require github.com/hashicorp/raft v1.7.3
-
-require github.com/hashicorp/raft-boltdb/v2 v2.3.1
-
-require google.golang.org/grpc v1.85.0
-
-require google.golang.org/protobuf v1.36.12
-
-require github.com/prometheus/client_golang v1.25.0
-
-require github.com/spf13/cobra v1.10.2
-
-require github.com/rs/zerolog v1.35.1
-
-require github.com/pelletier/go-toml/v2 v2.4.3
-
-require filippo.io/edwards25519 v1.2.0
-
-require filippo.io/age v1.3.2
-
-require pgregory.net/rapid v1.3.0
-
-require go.uber.org/goleak v1.3.0
-
 require (
+	filippo.io/age v1.3.2
+	filippo.io/edwards25519 v1.2.0
 	github.com/hashicorp/go-hclog v1.6.2
-	github.com/hashicorp/go-metrics v0.5.4
+	github.com/hashicorp/raft v1.7.3
+	github.com/hashicorp/raft-boltdb/v2 v2.3.1
+	github.com/pelletier/go-toml/v2 v2.4.3
+	github.com/prometheus/client_golang v1.25.0
 	github.com/rogpeppe/go-internal v1.16.0
-	go.etcd.io/bbolt v1.3.5
+	github.com/rs/zerolog v1.35.1
+	github.com/spf13/cobra v1.10.2
+	go.dedis.ch/kyber/v3 v3.1.0
+	go.etcd.io/bbolt v1.4.3
 	golang.org/x/crypto v0.57.0
 	golang.org/x/sync v0.23.0
 	golang.org/x/sys v0.48.0
 	golang.org/x/term v0.46.0
+	golang.org/x/time v0.16.0
+	google.golang.org/grpc v1.85.0
+	google.golang.org/protobuf v1.36.12
+	pgregory.net/rapid v1.3.0
 )
 
 require (
@@ -47,6 +33,7 @@ require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/fatih/color v1.13.0 // indirect
 	github.com/hashicorp/go-immutable-radix v1.0.0 // indirect
+	github.com/hashicorp/go-metrics v0.5.4 // indirect
 	github.com/hashicorp/go-msgpack/v2 v2.1.2 // indirect
 	github.com/hashicorp/golang-lru v0.5.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
@@ -60,7 +47,6 @@ require (
 	go.dedis.ch/fixbuf v1.0.3 // indirect
 	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
-	golang.org/x/time v0.16.0 // indirect
 	golang.org/x/tools v0.49.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1 // indirect
 )
