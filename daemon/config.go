@@ -173,11 +173,8 @@ func (f *CosignerFile) shareIdentity() (age.Identity, error) {
 	}
 	defer file.Close()
 	ids, err := age.ParseIdentities(file)
-	if err != nil {
-		return nil, fmt.Errorf("reading the share's identity %s: %w", path, err)
-	}
-	if len(ids) != 1 {
-		return nil, fmt.Errorf("reading the share's identity %s: want one identity, got %d", path, len(ids))
+	if err != nil || len(ids) != 1 { // whose words may quote the secret
+		return nil, fmt.Errorf("reading the share's identity %s: it does not hold one age identity", path)
 	}
 	return ids[0], nil
 }

@@ -39,6 +39,7 @@ type local struct {
 	t         *testing.T
 	path      string
 	validator casper.PublicKey
+	seed      [32]byte
 	running   map[string]*process
 	refusals  atomic.Int32 // times that a cosigner refused another's state
 }
@@ -65,7 +66,7 @@ func newLocal(t *testing.T, edit func(*cluster.File)) *local {
 		t.Fatal(err)
 	}
 	key := casper.PublicKey(ed25519.NewKeyFromSeed(seed[:]).Public().(ed25519.PublicKey))
-	l := &local{t: t, path: t.TempDir(), validator: key, running: map[string]*process{}}
+	l := &local{t: t, path: t.TempDir(), validator: key, seed: seed, running: map[string]*process{}}
 	l.Cluster = clustertest.New(t, key, func(f *cluster.File) {
 		f.MinEraTime, f.MinBlockTime = cluster.Duration(time.Second), cluster.Duration(20*time.Millisecond)
 		for i := range f.Cosigners {

@@ -33,6 +33,7 @@ var (
 
 var (
 	errCanonical = errors.New("its content is not in the form that this program writes")
+	errNotAge    = errors.New("it is not an age file, or not as it was written")
 	errLong      = fmt.Errorf("it is longer than %d bytes", MaxFileSize)
 	errNoKey     = errors.New("no identity or passphrase was given")
 )
@@ -154,13 +155,14 @@ func decrypt(file []byte, ids []age.Identity) ([]byte, error) {
 	if noMatch := new(age.NoIdentityMatchError); errors.As(err, &noMatch) {
 		return nil, fmt.Errorf("%w: %w", ErrWrongKey, err)
 	}
+	// age's own words quote what stands where an age file should begin. Where files were mixed up that is a secret.
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, errNotAge)
 	}
 	plain, err := io.ReadAll(body)
 	if err != nil {
 		clear(plain)
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, errNotAge)
 	}
 	return plain, nil
 }

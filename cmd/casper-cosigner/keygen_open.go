@@ -32,8 +32,8 @@ func (f *openFlags) read() (list []age.Identity, err error) {
 		}
 		ids, err := age.ParseIdentities(bytes.NewReader(text))
 		clear(text)
-		if err != nil {
-			return nil, withHint(errorf("reading the identity %s: %w", path, err),
+		if err != nil { // whose words may quote what stands in the file, which is a secret of some kind
+			return nil, withHint(errorf("reading the identity %s: it does not hold age identities", path),
 				"the share.identity that init made; it has a line AGE-SECRET-KEY-1...")
 		}
 		list = append(list, ids...)
