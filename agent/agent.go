@@ -26,6 +26,13 @@ import (
 // patience is how long a caller is taken to wait that states no deadline.
 const patience = 2 * time.Second
 
+// Handshakes come in bursts when a node starts, and each costs milliseconds of arithmetic on P-521 points. Few at a time
+// leave the processor to votes; more than may wait are refused at once.
+const (
+	handshakesAtOnce  = 4
+	handshakesWaiting = 128
+)
+
 // Cosigner is a cosigner as an agent sees it.
 type Cosigner struct {
 	Name   string
@@ -47,20 +54,43 @@ type Config struct {
 type Agent struct {
 	cosignerv1.UnimplementedSignerServiceServer
 	Config
-	leader atomic.Int32 // index of the cosigner to ask first
+	leader  atomic.Int32  // index of the cosigner to ask first
+	waiting chan struct{} // one for each handshake that waits or is being signed
+	turns   chan struct{} // one for each handshake that is being signed
 }
 
 // New returns an Agent.
-func New(c Config) *Agent { return &Agent{Config: c} }
+func New(c Config) *Agent {
+	return &Agent{Config: c, waiting: make(chan struct{}, handshakesWaiting), turns: make(chan struct{}, handshakesAtOnce)}
+}
 
 // Sign signs the node's request with the failover key and passes it on.
 func (a *Agent) Sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosignerv1.SignResponse, error) {
+	if r.GetConsensusCertificate() == nil {
+		return a.sign(ctx, r)
+	}
+	select {
+	case a.waiting <- struct{}{}:
+		defer func() { <-a.waiting }()
+	default:
+		return refused(cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY, "handshakes are waiting; ask again"), nil
+	}
+	select {
+	case a.turns <- struct{}{}:
+		defer func() { <-a.turns }()
+	case <-ctx.Done():
+		return nil, status.FromContextError(ctx.Err()).Err()
+	}
+	return a.sign(ctx, r)
+}
+
+func (a *Agent) sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosignerv1.SignResponse, error) {
 	message, err := wire.Message(r)
 	if err == nil {
 		err = casper.Validate(message)
 	}
 	if err != nil {
-		return &cosignerv1.SignResponse{Answer: &cosignerv1.SignResponse_Refused{Refused: malformed(err)}}, nil
+		return refused(cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED, err.Error()), nil
 	}
 	signature, err := a.Cluster.SignRequest(a.Key, a.Name, message)
 	if err != nil {
@@ -81,7 +111,8 @@ func (a *Agent) Sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosignerv
 func (a *Agent) RegisterTLSPoint(ctx context.Context, r *cosignerv1.RegisterTLSPointRequest) (*cosignerv1.RegisterTLSPointResponse, error) {
 	var point casper.TLSPoint
 	if err := wire.Copy(point[:], r.GetTlsPoint(), "tls_point"); err != nil {
-		return &cosignerv1.RegisterTLSPointResponse{Refused: malformed(err)}, nil
+		return &cosignerv1.RegisterTLSPointResponse{Refused: &cosignerv1.Refused{
+			Reason: cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED, Detail: err.Error()}}, nil
 	}
 	signature := a.Cluster.SignRegistration(a.Key, a.Name, point)
 	request := &cosignerv1.RegisterTLSPointRequest{TlsPoint: point[:], Node: a.Name, RequestSignature: signature[:]}
@@ -135,6 +166,7 @@ func (a *Agent) follow(name string) {
 	}
 }
 
-func malformed(err error) *cosignerv1.Refused {
-	return &cosignerv1.Refused{Reason: cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED, Detail: err.Error()}
+func refused(reason cosignerv1.RefusalReason, detail string) *cosignerv1.SignResponse {
+	return &cosignerv1.SignResponse{Answer: &cosignerv1.SignResponse_Refused{
+		Refused: &cosignerv1.Refused{Reason: reason, Detail: detail}}}
 }

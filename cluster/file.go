@@ -233,7 +233,7 @@ func (f *File) cosignerFaults() (faults []error) {
 // Encode writes the file with a comment on each setting.
 func (f *File) Encode() ([]byte, error) {
 	var b strings.Builder
-	b.WriteString("# casper-cosigner cluster file. It is the same on every host; `status` shows its hash.\n\n")
+	b.WriteString("# casper-cosigner cluster file. It is the same on every host; `status` says when one differs.\n\n")
 	if err := toml.NewEncoder(&b).Encode(f); err != nil {
 		return nil, fmt.Errorf("writing cluster file: %w", err)
 	}

@@ -22,10 +22,10 @@ import (
 )
 
 const (
-	// defaultHedge is after how long a slow cosigner gets a rival, at least; it is
+	// hedgeAfter is after how long a slow cosigner gets a rival, at least; it is
 	// slow when it takes slowerThanUsual times as long as it usually does, but in
 	// any case after mostPatience, which leaves a node's deadline time for a rival.
-	defaultHedge    = 20 * time.Millisecond
+	hedgeAfter      = 20 * time.Millisecond
 	slowerThanUsual = 4
 	mostPatience    = 120 * time.Millisecond
 	// handshakesAtOnce bounds the handshakes that are signed at one time, so
@@ -97,7 +97,6 @@ type QuorumConfig struct {
 	Peers []Peer // the other cosigners
 	// Admit must refuse a peer whose state is older than was seen of it.
 	Admit  func(peer string, p statedir.Presence) error
-	Hedge  time.Duration // after how long others are asked as well; 0 is 20 ms
 	Logger zerolog.Logger
 }
 
@@ -125,7 +124,6 @@ type Quorum struct {
 
 // NewQuorum returns a Quorum that has no commitments yet.
 func NewQuorum(config QuorumConfig) *Quorum {
-	config.Hedge = cmp.Or(config.Hedge, defaultHedge)
 	own := config.Own
 	q := &Quorum{
 		config: config, threshold: own.config.Share.Group().Threshold(),

@@ -94,7 +94,7 @@ func (s *signing) patience() time.Duration {
 			usual = max(usual, m.usual())
 		}
 	}
-	return max(s.quorum.config.Hedge, min(slowerThanUsual*usual, mostPatience))
+	return max(hedgeAfter, min(slowerThanUsual*usual, mostPatience))
 }
 
 // start begins another attempt if enough members are neither failed nor slow.

@@ -56,7 +56,7 @@ func RunAgent(ctx context.Context, f *AgentFile, o Options) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { beat.Run(ctx); return nil })
 	group.Go(func() error { return server.Serve(listener) })
-	group.Go(func() error { return serveMetrics(ctx, f.Metrics, m.registry, func() error { return nil }, o.Logger) })
+	group.Go(func() error { return serveMetrics(ctx, f.Metrics, m.registry, nil, o.Logger) })
 	group.Go(func() error {
 		<-ctx.Done()
 		stopServer(server)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"os"
 	"runtime/debug"
 	"time"
 
@@ -28,6 +29,7 @@ const (
 	standBackFor = 10 * time.Second       // a leader that could not sign keeps from leading again
 	pruneEvery   = time.Second            // how often the ledger follows the log's pruned mark
 	retryEvery   = 100 * time.Millisecond // while waiting for the others
+	sayEvery     = 10 * time.Second       // for whom
 )
 
 // access is what each role may call on the data port. Administration is on a port of its own.
@@ -103,7 +105,10 @@ func (h *host) open(f *CosignerFile) (err error) {
 		return err
 	}
 	if h.dir, err = statedir.Open(f.StatePath()); err != nil {
-		return fmt.Errorf("%w\n  `cosigner init` makes a state directory for a cosigner that has never run", err)
+		if _, statErr := os.Stat(f.StatePath()); errors.Is(statErr, fs.ErrNotExist) {
+			err = fmt.Errorf("%w\n  if this cosigner has never run, `cosigner init` makes it", err)
+		}
+		return err
 	}
 	if id := h.dir.Identity(); id.Cluster != statedir.ID(c.ID) || id.Name != f.Name {
 		return fmt.Errorf("state directory %s is that of %q in cluster %v, not of %q in cluster %x",

@@ -108,7 +108,7 @@ func (m *agentMetrics) observe(method string, err error, elapsed time.Duration) 
 	m.duration.WithLabelValues(method).Observe(elapsed.Seconds())
 }
 
-// serveMetrics serves /metrics, /livez and /readyz until ctx ends. An address that cannot be bound is reported and
+// serveMetrics serves /metrics, /livez and, if ready is given, /readyz until ctx ends. An address that cannot be bound is reported and
 // nothing more: looking at a signer must not stop it.
 func serveMetrics(ctx context.Context, address string, r *prometheus.Registry, ready func() error, logger zerolog.Logger) error {
 	if address == "" {
@@ -122,13 +122,15 @@ func serveMetrics(ctx context.Context, address string, r *prometheus.Registry, r
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := ready(); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ok")
-	})
+	if ready != nil {
+		mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+			if err := ready(); err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+				return
+			}
+			fmt.Fprintln(w, "ok")
+		})
+	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	stop := context.AfterFunc(ctx, func() { server.Close() })
 	defer stop()

@@ -76,17 +76,24 @@ func (h *host) close() error {
 // claimed comes back to members that have all pinned its directory: one that had not would take an emptied disk for new.
 func (h *host) genesis(ctx context.Context) (machine.Genesis, error) {
 	c := h.member.Cluster
-	tick := time.NewTicker(retryEvery)
+	tick, said := time.NewTicker(retryEvery), time.Time{}
 	defer tick.Stop()
 	for {
-		first, met := h.dir.Identity().First, 1
+		first, missing := h.dir.Identity().First, []string(nil)
 		for name := range h.peers {
 			if p, ok := h.dir.Seen(name); ok && int(p.Pinned) >= len(c.Cosigners)-1 {
-				first, met = first.Max(p.First), met+1
+				first = first.Max(p.First)
+			} else {
+				missing = append(missing, name)
 			}
 		}
-		if met == len(c.Cosigners) {
+		if len(missing) == 0 {
 			return machine.Genesis{First: first, Active: c.Main, At: time.Now().UnixMilli()}, nil
+		}
+		if now := time.Now(); now.Sub(said) > sayEvery {
+			said = now
+			h.options.Logger.Info().Strs("missing", missing).
+				Msg("nothing is signed before all cosigners have met once; waiting")
 		}
 		select {
 		case <-tick.C:

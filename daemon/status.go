@@ -6,6 +6,7 @@ import (
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/signer"
+	"casper-cosigner/signer/casper"
 	"casper-cosigner/signer/machine"
 )
 
@@ -34,6 +35,9 @@ func (h *host) observe(e signer.Event) {
 		if refusal := (*signer.Refusal)(nil); errors.As(e.Err, &refusal) {
 			h.recent.Add(e, time.Now())
 		}
+	}
+	if e.Err == nil && e.Bound && e.Kind == casper.KindFinality {
+		log = h.options.Logger.Error().Bool("alarm", true) // two nodes disagree about a block
 	}
 	log.Str("node", e.Node).Str("slot", e.Slot).Dur("took", e.Elapsed).Msg(result(e))
 }

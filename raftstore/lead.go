@@ -41,38 +41,6 @@ func (s *Store) role() (leading bool, term uint64, leader string) {
 	}
 }
 
-// Observe returns a channel that holds the newest change of Leader that has not been received, beginning with the
-// present one. It needs Run to be running. stop ends it; the channel is not closed.
-func (s *Store) Observe() (changes <-chan Leadership, stop func()) {
-	c := make(chan Leadership, 1)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c <- s.published
-	s.watchers[c] = struct{}{}
-	return c, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.watchers, c)
-	}
-}
-
-func (s *Store) publish() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.Leader()
-	if now == s.published {
-		return
-	}
-	s.published = now
-	for c := range s.watchers {
-		select {
-		case <-c:
-		default:
-		}
-		c <- now // only publish sends, so there is room
-	}
-}
-
 // observe is called by the library with what happens to it. It must not block.
 func (s *Store) observe(o *raft.Observation) bool {
 	switch e := o.Data.(type) {
@@ -118,7 +86,6 @@ func (s *Store) Run(ctx context.Context) error {
 	stop := func() {}
 	defer func() { stop() }()
 	for {
-		s.publish()
 		elected, term, _ := s.role()
 		if !elected {
 			term = 0
@@ -209,7 +176,6 @@ func (s *Store) HandOver() error {
 	if !s.handing.CompareAndSwap(false, true) {
 		return errors.New("handing over: it is being done already")
 	}
-	s.publish()
 	defer s.poke()
 	defer s.handing.Store(false)
 	var failed error

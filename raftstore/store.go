@@ -38,8 +38,6 @@ type Store struct {
 	stoodBack  time.Time              // when that was last done
 	previous   raft.ServerID          // who led last, this member aside
 	failing    map[raft.ServerID]bool // peers whose last heartbeat failed
-	watchers   map[chan Leadership]struct{}
-	published  Leadership
 	closing    bool
 	proposals  sync.WaitGroup // added to with mu held and closing unset
 	closeOnce  sync.Once
@@ -57,7 +55,7 @@ func Open(c Config) (*Store, error) {
 	}
 	s := &Store{
 		cfg: c, log: c.Log, halt: newHalt(c.Fatal), wake: make(chan struct{}, 1),
-		failing: map[raft.ServerID]bool{}, watchers: map[chan Leadership]struct{}{},
+		failing: map[raft.ServerID]bool{},
 	}
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("opening the Raft store: %w", err)

@@ -238,21 +238,3 @@ func TestStandBack(t *testing.T) {
 		tr.apply(1, 1)
 	})
 }
-
-func TestObserve(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		tr := newTrio(t, nil)
-		defer tr.stopAll()
-		old := tr.leader()
-		follower := tr.members[tr.followers(old)[0]]
-		changes, stop := follower.Observe()
-		defer stop()
-		tr.kill(old.name)
-		next := tr.leader()
-		for l := range changes {
-			if l.Name == next.name {
-				break
-			}
-		}
-	})
-}

@@ -19,16 +19,9 @@ const (
 	handshakeBurst      = 1000
 )
 
-// certify signs a handshake certificate for a node that registered the TLS point at its own end. It has no slot, since it
-// cannot equivocate.
+// certify signs a handshake certificate for a node that registered the TLS point at its own end, which admit has seen to.
+// It has no slot, since it cannot equivocate.
 func (s *Signer) certify(ctx context.Context, term uint64, request watermark.Claim) (Answer, error) {
-	h := request.Message.(casper.Handshake)
-	registered := false
-	s.Log.View(func(m *machine.State) { registered = m.HasPoint(request.Node, h.Our) })
-	if !registered {
-		return Answer{}, refuse(cosignerv1.RefusalReason_REFUSAL_REASON_TLS_POINT,
-			"our_tls_point is not registered for node %q; its agent registers it when casper-node starts", request.Node)
-	}
 	if !s.limiter(request.Node).AllowN(s.Now(), 1) {
 		return Answer{}, refuse(cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY, "more than %d handshakes a second", handshakesPerSecond)
 	}

@@ -184,6 +184,10 @@ func (s *Signer) lead(term uint64) {
 
 // admit refuses what is not a registered node's own request for a message of this chain.
 func (s *Signer) admit(request watermark.Claim) error {
+	if h, ok := request.Message.(casper.Handshake); ok && !s.registered(request.Node, h.Our) { // before costlier checks
+		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_TLS_POINT,
+			"our_tls_point is not registered for node %q; its agent registers it when casper-node starts", request.Node)
+	}
 	if err := casper.Validate(request.Message); err != nil {
 		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED, "%v", err)
 	}
@@ -198,6 +202,11 @@ func (s *Signer) admit(request watermark.Claim) error {
 		return refuseOutcome(machine.Suspended)
 	}
 	return nil
+}
+
+func (s *Signer) registered(node string, point casper.TLSPoint) (is bool) {
+	s.Log.View(func(m *machine.State) { is = m.HasPoint(node, point) })
+	return is
 }
 
 func (s *Signer) suspended(node string) (is bool) {

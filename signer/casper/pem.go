@@ -36,14 +36,6 @@ func ParseSecretKeyPEM(text []byte) (seed [32]byte, err error) {
 	return seed, nil
 }
 
-// SecretKeyPEM returns the file that casper-node writes for seed. The caller
-// owns the copy of the secret and clears it.
-func SecretKeyPEM(seed [32]byte) []byte {
-	der := append([]byte(pkcs8Prefix), seed[:]...)
-	defer clear(der)
-	return pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der})
-}
-
 // soleBlock returns the content of the only PEM block in text.
 func soleBlock(text []byte) ([]byte, error) {
 	text = bytes.Trim(text, " \t\r\n")

@@ -28,7 +28,7 @@ func keyFile(t *testing.T) (text []byte, seed [32]byte) {
 
 // leaks reports whether s shows four or more bytes of the key.
 func leaks(s string, seed [32]byte) bool {
-	texts := []string{hex.EncodeToString(seed[:]), string(SecretKeyPEM(seed)[28:92])}
+	texts := []string{hex.EncodeToString(seed[:]), string(secretKeyPEM(seed)[28:92])}
 	for _, text := range texts {
 		for i := 0; i+8 <= len(text); i++ {
 			if strings.Contains(strings.ToLower(s), strings.ToLower(text[i:i+8])) {
@@ -146,4 +146,9 @@ func TestParseSecretKeyPEMFlippedBits(t *testing.T) {
 			t.Errorf("bit %d of byte %d of the DER: accepted", bit%8, bit/8)
 		}
 	}
+}
+
+// secretKeyPEM returns the file that casper-node writes for seed.
+func secretKeyPEM(seed [32]byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: append([]byte(pkcs8Prefix), seed[:]...)})
 }

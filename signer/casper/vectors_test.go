@@ -138,7 +138,7 @@ func keyOf(t *testing.T, name string) PublicKey {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(SecretKeyPEM(seed), text) {
+	if !bytes.Equal(secretKeyPEM(seed), text) {
 		t.Errorf("%s: the key file is not written as it was read", name)
 	}
 	return PublicKey(ed25519.NewKeyFromSeed(seed[:]).Public().(ed25519.PublicKey))
