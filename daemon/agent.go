@@ -24,6 +24,8 @@ type Options struct {
 	Logger  zerolog.Logger
 	// Fatal must end the process: it is called when the disk can no longer be trusted.
 	Fatal func(error)
+	// Now is the wall clock.
+	Now func() time.Time
 }
 
 // socketMode lets casper-node's group connect, and nobody else.

@@ -162,7 +162,7 @@ func (h *host) openStore(f *CosignerFile) (*raftstore.Store, error) {
 			PeerName:  c.PeerName,
 			Presences: h.dir,
 		},
-		Timing: timing, Watchdog: h.watchdog(), Fatal: h.options.Fatal, Log: h.options.Logger, Now: time.Now,
+		Timing: timing, Watchdog: h.watchdog(), Fatal: h.options.Fatal, Log: h.options.Logger, Now: h.options.Now,
 	})
 	if err != nil {
 		return nil, errors.Join(err, plain.Close())
@@ -190,7 +190,7 @@ func (h *host) assemble(share *frost.KeyShare, epoch uint32) {
 	h.quorum = cosigner.NewQuorum(cosigner.QuorumConfig{Own: h.server, Peers: others, Admit: h.dir.Admit, Logger: logger})
 	h.signer = signer.New(signer.Config{
 		Cluster: c, Log: replicatedLog{h.store}, Quorum: quorum{h.quorum}, Spread: h.quorum.Spread,
-		HandOver: h.handOver, Observe: h.observe, Phase: h.metrics.phase, Steady: h.pulse.Steady, Now: time.Now, Logger: logger,
+		HandOver: h.handOver, Observe: h.observe, Phase: h.metrics.phase, Steady: h.pulse.Steady, Now: h.options.Now, Logger: logger,
 	})
 	h.register()
 }

@@ -320,6 +320,32 @@ func TestRaceOnTwoCosigners(t *testing.T) {
 	}
 }
 
+// TestClockOff: hosts whose clocks are an hour off, either way, lead and follow as the others do.
+func TestClockOff(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, func(f *cluster.File) {
+		f.MinEraTime, f.MinBlockTime = cluster.Duration(50*time.Millisecond), cluster.Duration(20*time.Millisecond)
+	})
+	l.clocks = map[string]time.Duration{"cosigner-1": time.Hour, "cosigner-2": -time.Hour}
+	l.start(all...)
+	a, b := l.node("node-a"), l.node("node-b")
+	led := map[string]bool{}
+	for era := uint64(1); era <= 40 && len(led) < 3; era++ { // each advances the mark, by the clock of whoever leads
+		l.mustSign(a, echo(era, 0, 1))
+		l.mustSign(a, block(era, 1))
+		l.mustBind(b, echo(era, 0, 2), echo(era, 0, 1))
+		if era%2 == 0 {
+			leader := l.leader()
+			led[leader] = true
+			_ = l.stop(leader)
+			l.start(leader)
+		}
+	}
+	if len(led) < 3 {
+		t.Errorf("only %v led", led)
+	}
+}
+
 // TestTwoProcessesOneDirectory: the second is refused, the first goes on.
 func TestTwoProcessesOneDirectory(t *testing.T) {
 	t.Parallel()
@@ -330,7 +356,7 @@ func TestTwoProcessesOneDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := daemon.RunCosigner(t.Context(), f, daemon.Options{Fatal: func(error) {}}); !errors.Is(err, statedir.ErrInUse) {
+	if err := daemon.RunCosigner(t.Context(), f, daemon.Options{Fatal: func(error) {}, Now: time.Now}); !errors.Is(err, statedir.ErrInUse) {
 		t.Errorf("got %v, want in use", err)
 	}
 }

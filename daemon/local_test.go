@@ -41,7 +41,8 @@ type local struct {
 	validator casper.PublicKey
 	seed      [32]byte
 	running   map[string]*process
-	refusals  atomic.Int32 // times that a cosigner refused another's state
+	clocks    map[string]time.Duration // by how much a host's clock is off
+	refusals  atomic.Int32             // times that a cosigner refused another's state
 }
 
 // process is a cosigner or an agent that runs in a goroutine.
@@ -161,12 +162,13 @@ func (l *local) start(names ...string) {
 		p := &process{ended: make(chan struct{})}
 		var ctx context.Context
 		ctx, p.cancel = context.WithCancel(context.Background())
+		off := l.clocks[name]
 		o := daemon.Options{Version: "test", Logger: l.logger(name), Fatal: func(err error) {
 			p.mu.Lock()
 			p.fatal = errors.Join(p.fatal, err)
 			p.mu.Unlock()
 			p.cancel()
-		}}
+		}, Now: func() time.Time { return time.Now().Add(off) }}
 		run := func() error {
 			if _, ok := l.File.Cosigner(name); ok {
 				f, err := daemon.ReadCosignerFile(filepath.Join(l.path, name, "cosigner.toml"))
@@ -328,7 +330,7 @@ func (l *local) runTwin(path string) {
 	}
 	ctx, cancel := context.WithTimeout(l.t.Context(), 2*time.Second)
 	defer cancel()
-	if err := daemon.RunCosigner(ctx, f, daemon.Options{Logger: l.logger("twin"), Fatal: func(error) { cancel() }}); err != nil {
+	if err := daemon.RunCosigner(ctx, f, daemon.Options{Logger: l.logger("twin"), Fatal: func(error) { cancel() }, Now: time.Now}); err != nil {
 		l.t.Logf("the twin stopped with %v", err)
 	}
 }

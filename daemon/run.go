@@ -88,7 +88,7 @@ func (h *host) genesis(ctx context.Context) (machine.Genesis, error) {
 			}
 		}
 		if len(missing) == 0 {
-			return machine.Genesis{First: first, Active: c.Main, At: time.Now().UnixMilli()}, nil
+			return machine.Genesis{First: first, Active: c.Main, At: h.options.Now().UnixMilli()}, nil
 		}
 		if now := time.Now(); now.Sub(said) > sayEvery {
 			said = now

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"errors"
-	"time"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/signer"
@@ -33,7 +32,7 @@ func (h *host) observe(e signer.Event) {
 	if e.Err != nil {
 		log = h.options.Logger.Warn().Err(e.Err)
 		if refusal := (*signer.Refusal)(nil); errors.As(e.Err, &refusal) {
-			h.recent.Add(e, time.Now())
+			h.recent.Add(e, h.options.Now())
 		}
 	}
 	if e.Err == nil && e.Bound && e.Kind == casper.KindFinality {

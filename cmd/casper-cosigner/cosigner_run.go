@@ -44,7 +44,7 @@ func serve(c *cobra.Command, level string, do func(context.Context, daemon.Optio
 	ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	err = do(ctx, daemon.Options{Version: version, Logger: logger, Fatal: fatal(logger)})
+	err = do(ctx, daemon.Options{Version: version, Logger: logger, Fatal: fatal(logger), Now: time.Now})
 	if err != nil {
 		logger.Error().Err(err).Msg("stopped")
 		return &fault{code: exitFailed}
