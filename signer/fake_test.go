@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -147,8 +148,8 @@ type rig struct {
 	cluster *clustertest.Cluster
 	log     *fakeLog
 	quorum  *fakeQuorum
-	handed  int // hand-overs
-	spread  int
+	handed  atomic.Int32 // hand-overs
+	spread  atomic.Int32
 	steady  bool
 }
 
@@ -163,8 +164,8 @@ func newRig(t *testing.T, edit func(*cluster.File)) *rig {
 	r.quorum = &fakeQuorum{t: t, log: r.log, key: key, signed: map[casper.Slot]map[casper.Hash]bool{}}
 	r.Signer = New(Config{
 		Cluster: r.cluster.File, Log: r.log, Quorum: r.quorum,
-		Spread:   func(casper.Hash, casper.Signature) { r.spread++ },
-		HandOver: func() { r.handed++ },
+		Spread:   func(casper.Hash, casper.Signature) { r.spread.Add(1) },
+		HandOver: func() { r.handed.Add(1) },
 		Observe:  func(Event) {},
 		Phase:    func(string, time.Duration) {},
 		Steady:   func() bool { return r.steady },

@@ -274,13 +274,13 @@ func TestHandOver(t *testing.T) {
 		ask()
 		time.Sleep(900 * time.Millisecond)
 		ask()
-		if r.handed != 0 {
+		if r.handed.Load() != 0 {
 			t.Error("handed over before a second was up")
 		}
 		time.Sleep(100 * time.Millisecond)
 		ask()
-		if r.handed != 1 {
-			t.Errorf("%d hand-overs after a second, want 1", r.handed)
+		if r.handed.Load() != 1 {
+			t.Errorf("%d hand-overs after a second, want 1", r.handed.Load())
 		}
 	})
 }
@@ -297,7 +297,7 @@ func TestHungLog(t *testing.T) {
 			}
 			cancel()
 		}
-		if r.handed == 0 {
+		if r.handed.Load() == 0 {
 			t.Error("a leader whose log hangs did not hand over")
 		}
 		time.Sleep(finishWithin) // the last claims end
@@ -325,8 +325,8 @@ func TestGivingUpUnseatsNobody(t *testing.T) {
 			}
 			time.Sleep(25 * time.Millisecond)
 		}
-		if r.handed != 0 {
-			t.Errorf("%d hand-overs", r.handed)
+		if r.handed.Load() != 0 {
+			t.Errorf("%d hand-overs", r.handed.Load())
 		}
 	})
 }

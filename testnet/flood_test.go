@@ -45,9 +45,7 @@ func TestHandshakesWhileVoting(t *testing.T) {
 	asking.Wait()
 	t.Logf("handshakes: %v in %v; votes: p50 %s, max %s, %d retries", ends.counts, time.Since(begin),
 		Millis(waits.Quantile(0.5)), Millis(waits.Max()), retries)
-	if waits.Max() > ZugPatience {
-		t.Errorf("a vote took %v, a node waits for %v", waits.Max(), ZugPatience)
-	}
+	// How long a vote took is shown above and not judged: machines differ. That a node had to ask again is.
 	if retries > mostRetries {
 		t.Errorf("%d votes had to be asked for again, want at most %d of %d", retries, mostRetries, votes)
 	}

@@ -263,7 +263,7 @@ func (h *hostile) sendForged(own casper.Round) {
 		{"no round", edited(vote, func(r *cosignerv1.SignRequest) { r.GetZugVote().Round = nil }), "MALFORMED"},
 		{"a long hash", edited(vote, func(r *cosignerv1.SignRequest) { r.GetZugVote().Round.KeyBlockHash = make([]byte, 33) }), "MALFORMED"},
 		{"an endless hash", edited(vote, func(r *cosignerv1.SignRequest) { r.GetZugVote().Round.KeyBlockHash = make([]byte, 2<<20) }), "ResourceExhausted"},
-		{"bytes that are no point", edited(vote, func(r *cosignerv1.SignRequest) { r.Message = wire.Request(casper.Handshake{}).Message }), "MALFORMED"},
+		{"bytes that are no point", edited(vote, func(r *cosignerv1.SignRequest) { r.Message = wire.Request(casper.Handshake{}).Message }), "TLS_POINT"},
 	} {
 		if got := h.send(c.request); got != c.want {
 			h.t.Errorf("%s: got %s, want %s", c.name, got, c.want)
