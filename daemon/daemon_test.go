@@ -285,6 +285,9 @@ func TestModes(t *testing.T) {
 	}
 	refuses(a, echo(1, 1, 1), cosignerv1.RefusalReason_REFUSAL_REASON_NOT_ACTIVE)
 	l.mustSign(b, echo(1, 1, 2))
+	if s, err := admin.Status(t.Context(), &cosignerv1.StatusRequest{}); err != nil || s.GetActive() != "node-b" || s.GetReason() != "ops: test" {
+		t.Errorf("got active %q for reason %q, %v", s.GetActive(), s.GetReason(), err)
+	}
 	if _, err := admin.Suspend(t.Context(), &cosignerv1.SuspendRequest{Node: "node-b", Suspended: true, Epoch: 2}); err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func (h *host) run(ctx context.Context, f *CosignerFile, data, admin net.Listene
 	cosignerv1.RegisterCosignerServiceServer(dataServer, h.server)
 	cosignerv1.RegisterSignerServiceServer(dataServer,
 		&signer.Server{Signer: h.signer, Name: f.Name, Caller: c.Caller, Peer: h.peers.signer})
-	cosignerv1.RegisterAdminServiceServer(adminServer, &signer.Admin{Signer: h.signer, Recent: h.recent, Host: h.status})
+	cosignerv1.RegisterAdminServiceServer(adminServer, &signer.Admin{Signer: h.signer, Recent: h.recent, Caller: c.Caller, Host: h.status})
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return h.store.Run(ctx) })

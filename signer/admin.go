@@ -25,6 +25,8 @@ type Admin struct {
 	cosignerv1.UnimplementedAdminServiceServer
 	Signer *Signer
 	Recent *Recent
+	// Caller returns the operator at the other end of a call.
+	Caller func(context.Context) (cluster.Member, bool)
 	// Host fills in what the signer does not know: this host, its peers, its ledger.
 	Host func(*cosignerv1.StatusResponse)
 }
@@ -65,7 +67,7 @@ func (a *Admin) Activate(ctx context.Context, r *cosignerv1.ActivateRequest) (*c
 	if err := a.known(r.GetNode()); err != nil {
 		return nil, err
 	}
-	epoch, err := a.change(ctx, machine.Activate{Node: r.GetNode(), Epoch: r.GetEpoch(), Reason: r.GetReason(), At: a.now()})
+	epoch, err := a.change(ctx, machine.Activate{Node: r.GetNode(), Epoch: r.GetEpoch(), Reason: a.reason(ctx, r.GetReason()), At: a.now()})
 	return &cosignerv1.ActivateResponse{Epoch: epoch}, err
 }
 
@@ -75,7 +77,7 @@ func (a *Admin) SetMode(ctx context.Context, r *cosignerv1.SetModeRequest) (*cos
 	if mode != failover.Hot && mode != failover.Fenced {
 		return nil, status.Errorf(codes.InvalidArgument, "mode %v is unknown; it is hot or fenced", r.GetMode())
 	}
-	epoch, err := a.change(ctx, machine.SetMode{Mode: mode, Epoch: r.GetEpoch(), Reason: r.GetReason(), At: a.now()})
+	epoch, err := a.change(ctx, machine.SetMode{Mode: mode, Epoch: r.GetEpoch(), Reason: a.reason(ctx, r.GetReason()), At: a.now()})
 	return &cosignerv1.SetModeResponse{Epoch: epoch}, err
 }
 
@@ -85,7 +87,7 @@ func (a *Admin) Suspend(ctx context.Context, r *cosignerv1.SuspendRequest) (*cos
 		return nil, err
 	}
 	epoch, err := a.change(ctx, machine.Suspend{Node: r.GetNode(), Suspended: r.GetSuspended(), Epoch: r.GetEpoch(),
-		Reason: r.GetReason(), At: a.now()})
+		Reason: a.reason(ctx, r.GetReason()), At: a.now()})
 	return &cosignerv1.SuspendResponse{Epoch: epoch}, err
 }
 
@@ -95,7 +97,7 @@ func (a *Admin) SetFloor(ctx context.Context, r *cosignerv1.SetFloorRequest) (*c
 		return nil, status.Error(codes.InvalidArgument, "no floor given")
 	}
 	floor := watermark.Mark{Era: r.GetFloor().GetEra(), Height: r.GetFloor().GetHeight()}
-	_, err := a.change(ctx, machine.SetFloor{Floor: floor, Reason: r.GetReason(), At: a.now()})
+	_, err := a.change(ctx, machine.SetFloor{Floor: floor, Reason: a.reason(ctx, r.GetReason()), At: a.now()})
 	return &cosignerv1.SetFloorResponse{Floor: r.GetFloor()}, err
 }
 
@@ -141,6 +143,12 @@ func (a *Admin) change(ctx context.Context, c machine.Command) (uint64, error) {
 		return 0, status.Error(codes.InvalidArgument, "the floor cannot go below what is pruned; `status` shows it")
 	}
 	return 0, status.Errorf(codes.FailedPrecondition, "nothing was changed: %v", result.Outcome)
+}
+
+// reason puts the operator's name before the reason, so that both are in the log for good.
+func (a *Admin) reason(ctx context.Context, given string) string {
+	m, _ := a.Caller(ctx)
+	return m.Name + ": " + given
 }
 
 func (a *Admin) known(node string) error {
