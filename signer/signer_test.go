@@ -140,24 +140,27 @@ func TestRefusals(t *testing.T) {
 
 // TestGivenUp: a request whose asker has given up, or that was found after a pause, binds nothing.
 func TestGivenUp(t *testing.T) {
-	r := newRig(t, nil)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := r.ask(ctx, "node-a", echo(10, 0, 1)); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("got %v, want unavailable", err)
-	}
-	r.steady = false
-	if _, err := r.ask(t.Context(), "node-a", echo(10, 0, 1)); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("got %v, want unavailable", err)
-	}
-	r.steady = true
-	r.quorum.fail = errors.New("too few cosigners")
-	if _, err := r.ask(t.Context(), "node-a", echo(10, 0, 1)); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("got %v, want unavailable", err)
-	}
-	if n := r.log.claims(); n != 0 {
-		t.Errorf("%d claims reached the log", n)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := r.ask(ctx, "node-a", echo(10, 0, 1)); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("got %v, want unavailable", err)
+		}
+		r.steady = false
+		if _, err := r.ask(t.Context(), "node-a", echo(10, 0, 1)); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("got %v, want unavailable", err)
+		}
+		r.steady = true
+		r.quorum.fail = errors.New("too few cosigners")
+		if _, err := r.ask(t.Context(), "node-a", echo(10, 0, 1)); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("got %v, want unavailable", err)
+		}
+		synctest.Wait() // a claim may outlive its asker
+		if n := r.log.claims(); n != 0 {
+			t.Errorf("%d claims reached the log", n)
+		}
+	})
 }
 
 // TestFinishOutlivesAsker: once claimed, a slot is finished although its asker is gone, and both nodes share one round.
