@@ -73,7 +73,7 @@ func verdict(t *testing.T, key string, lines []map[string]any) (string, error) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	err := run(key, path, &out)
+	err := run([]string{"-key", key, path}, &out, &out)
 	return out.String(), err
 }
 

@@ -1,170 +1,59 @@
-// Judge reads a transcript of requests and answers and trusts nobody. It imports the standard library only: it has its
-// own BLAKE2b, builds the signed bytes from the fields itself, and verifies with crypto/ed25519.
+// Judge trusts nobody. It imports the standard library only: it has its own BLAKE2b, builds the signed bytes from the fields
+// itself, and verifies with crypto/ed25519.
 //
-// It promises to exit with 0 only if every signature in the transcript is the key's over what the answer says it is
-// over, every "bound" answer is of the slot that was asked for and of another value, and no slot has two values signed.
-// Whether the answers are the ones that one would wish for is for others to say.
+//	judge [transcript] --key 01HEX FILE
+//	judge units --key 01HEX [--json] FILE...
+//
+// The first reads a transcript of requests and answers. It promises to exit with 0 only if every signature in the transcript is
+// the key's over what the answer says it is over, every "bound" answer is of the slot that was asked for and of another value,
+// and no slot has two values signed. Whether the answers are the ones that one would wish for is for others to say.
+//
+// The second reads unit files, the write-ahead logs of Zug, that other validators wrote. It promises to exit with 0 only if the
+// files are readable to their ends, every message under the validator's index is signed by the key, no two of its messages
+// contradict each other, in one file or in several, and no file holds evidence against it. It also says in which rounds the
+// others have no Echo or no Vote of the validator; whether that is too many is for others to say. With --json the findings
+// stand on standard output as one object, the type findings, and the lines for people on standard error.
 package main
 
 import (
-	"bufio"
 	"crypto/ed25519"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 )
 
 func main() {
-	key := flag.String("key", "", "the validator's public key, 01 and 64 hex digits")
-	flag.Parse()
-	if err := run(*key, flag.Arg(0), os.Stdout); err != nil {
+	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "judge:", err)
 		os.Exit(1)
 	}
 }
 
-func run(key, path string, out io.Writer) error {
-	public, err := tagged(key, ed25519.PublicKeySize)
+// run is the program without the process; args are without its name.
+func run(args []string, out, diag io.Writer) error {
+	command := "transcript"
+	if len(args) > 0 && (args[0] == "transcript" || args[0] == "units") {
+		command, args = args[0], args[1:]
+	}
+	flags := flag.NewFlagSet("judge "+command, flag.ExitOnError)
+	key := flags.String("key", "", "the validator's public key, 01 and 64 hex digits")
+	asJSON := new(bool)
+	if command == "units" {
+		asJSON = flags.Bool("json", false, "write the findings as JSON, and the lines to standard error")
+	}
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	public, err := tagged(*key, ed25519.PublicKeySize)
 	if err != nil {
 		return fmt.Errorf("reading the key: %w", err)
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("opening the transcript: %w", err)
+	if command == "transcript" {
+		return judgeTranscript(public, flags.Arg(0), out)
 	}
-	defer f.Close()
-	j := &judge{key: public, held: map[string]string{}}
-	if err := j.read(f); err != nil {
-		return err
+	if *asJSON {
+		return judgeUnits(public, flags.Args(), out, diag)
 	}
-	fmt.Fprintf(out, "%d requests: %d signed, %d bound, %d refused, %d without an answer\n",
-		j.lines, j.signed, j.bound, j.refused, j.unknown)
-	fmt.Fprintf(out, "%d signatures over %d slots and %d handshakes; %d are valid\n",
-		j.signed+j.bound, len(j.held), j.handshakes, j.valid)
-	for _, fault := range j.faults {
-		fmt.Fprintf(out, "FAULT %s\n", fault)
-	}
-	switch {
-	case len(j.faults) > 0:
-		return fmt.Errorf("%d faults", len(j.faults))
-	case j.valid == 0:
-		return errors.New("the transcript has no signature")
-	}
-	return nil
-}
-
-// line is one request with its answer.
-type line struct {
-	Asked     message  `json:"asked"`
-	Answer    string   `json:"answer"`
-	Held      *message `json:"held"`
-	Signature string   `json:"signature"`
-}
-
-// judge is what was read so far.
-type judge struct {
-	key  ed25519.PublicKey
-	held map[string]string // signed value by slot
-
-	lines, signed, bound, refused, unknown int
-	handshakes, valid                      int
-	faults                                 []string
-}
-
-func (j *judge) read(r io.Reader) error {
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		j.lines++
-		var l line
-		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
-			return fmt.Errorf("reading line %d: %w", j.lines, err)
-		}
-		if err := j.weigh(l); err != nil {
-			j.faults = append(j.faults, fmt.Sprintf("line %d: %v", j.lines, err))
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("reading the transcript: %w", err)
-	}
-	return nil
-}
-
-// weigh judges one line.
-func (j *judge) weigh(l line) error {
-	switch l.Answer {
-	case "signed":
-		j.signed++
-		return j.check(l.Asked, l.Signature)
-	case "bound":
-		j.bound++
-		if l.Held == nil {
-			return errors.New("bound, but not to what")
-		}
-		asked, err := l.Asked.form()
-		if err != nil {
-			return err
-		}
-		held, err := l.Held.form()
-		if err != nil {
-			return err
-		}
-		if asked.slot == "" || asked.slot != held.slot {
-			return errors.New("bound, but of another slot")
-		}
-		if string(asked.bytes) == string(held.bytes) {
-			return errors.New("bound to the very value that was asked for")
-		}
-		return j.check(*l.Held, l.Signature)
-	case "refused":
-		j.refused++
-	case "unknown":
-		j.unknown++
-	default:
-		return fmt.Errorf("unknown answer %q", l.Answer)
-	}
-	if l.Signature != "" {
-		return fmt.Errorf("%s, with a signature", l.Answer)
-	}
-	return nil
-}
-
-// check verifies a signature and enters its value into its slot.
-func (j *judge) check(m message, signature string) error {
-	form, err := m.form()
-	if err != nil {
-		return err
-	}
-	s, err := tagged(signature, ed25519.SignatureSize)
-	if err != nil {
-		return fmt.Errorf("reading the signature: %w", err)
-	}
-	if !ed25519.Verify(j.key, form.bytes, s) {
-		return fmt.Errorf("the signature of %s is not valid", form.name())
-	}
-	j.valid++
-	if form.slot == "" {
-		j.handshakes++
-		return nil
-	}
-	value := hex.EncodeToString(form.bytes)
-	if before, ok := j.held[form.slot]; ok && before != value {
-		return fmt.Errorf("DOUBLE SIGN: %s has two values, %s and %s", form.name(), before, value)
-	}
-	j.held[form.slot] = value
-	return nil
-}
-
-// tagged reads hex of the given number of bytes behind Casper's tag for Ed25519.
-func tagged(text string, size int) ([]byte, error) {
-	rest, ok := strings.CutPrefix(text, "01")
-	b, err := hex.DecodeString(rest)
-	if !ok || err != nil || len(b) != size {
-		return nil, fmt.Errorf("%q: want 01 and %d hex digits", text, 2*size)
-	}
-	return b, nil
+	return judgeUnits(public, flags.Args(), nil, out)
 }

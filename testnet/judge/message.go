@@ -71,15 +71,19 @@ func (m message) zug() (form, error) {
 	inner := blake2b(binary.LittleEndian.AppendUint64(chainspec, *m.EraID))
 	instance := blake2b(append(keyBlock, inner[:]...))
 
-	preimage := binary.LittleEndian.AppendUint32(nil, *m.RoundID)
-	preimage = append(preimage, withLength(instance[:])...)
-	preimage = append(preimage, content...)
-	preimage = binary.LittleEndian.AppendUint32(preimage, *m.ValidatorIndex)
-	digest := blake2b(preimage)
+	digest := zugDigest(*m.RoundID, instance, content, *m.ValidatorIndex)
 	return form{
 		slot:  fmt.Sprintf("%s instance %x validator %d round %d", name, instance, *m.ValidatorIndex, *m.RoundID),
 		bytes: digest[:],
 	}, nil
+}
+
+// zugDigest is what is signed of an Echo or a Vote; content is in bincode.
+func zugDigest(round uint32, instance [digestSize]byte, content []byte, index uint32) [digestSize]byte {
+	preimage := binary.LittleEndian.AppendUint32(nil, round)
+	preimage = append(preimage, withLength(instance[:])...)
+	preimage = append(preimage, content...)
+	return blake2b(binary.LittleEndian.AppendUint32(preimage, index))
 }
 
 // finality is signed as it is, unhashed (finality_signature_v2.rs).
