@@ -9,6 +9,14 @@ FUZZTIME ?= 10s
 # More flags for the test run, for example -run or -count.
 TESTFLAGS ?=
 
+# Where casper-node is built, outside the checkout: a fresh clone need not build it again.
+export CASPER_CACHE ?= $(HOME)/.cache/casper-cosigner
+CASPER_NODE := $(CASPER_CACHE)/casper-node-2.0.3/target/release
+# More flags for casper-demo and casper-test, for example -seed 7 or -keep.
+CASPERFLAGS ?=
+
+CARGO ?= cargo
+
 # Each tool has a modfile of its own, because their requirements contradict each other.
 BUF          := $(GO) tool -modfile=tools/buf/go.mod buf
 GOLANGCILINT := $(GO) tool -modfile=tools/lint/go.mod golangci-lint
@@ -20,9 +28,12 @@ STATIC := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X
 build:
 	$(STATIC) -o bin/casper-cosigner ./cmd/casper-cosigner
 
-# The race detector needs cgo, and cgo a C compiler.
 .PHONY: test
-test:
+test: test-go test-rust
+
+# The race detector needs cgo, and cgo a C compiler.
+.PHONY: test-go
+test-go:
 	@if command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
 		echo "race detector: on"; \
 		CGO_ENABLED=1 $(GO) test -race -timeout 5m $(TESTFLAGS) ./...; \
@@ -30,6 +41,23 @@ test:
 		echo "race detector: OFF, no C compiler found ($$($(GO) env CC))"; \
 		$(GO) test -timeout 5m $(TESTFLAGS) ./...; \
 	fi
+
+# The crate that casper-node links, and whether the edits still fit casper-node's source.
+.PHONY: test-rust
+test-rust:
+	@if command -v $(CARGO) >/dev/null 2>&1; then \
+		$(MAKE) --no-print-directory build && \
+		CASPER_COSIGNER=$(CURDIR)/bin/casper-cosigner $(CARGO) test --locked --manifest-path node/remote-signer/Cargo.toml && \
+		node/build.sh source; \
+	else \
+		echo "SKIPPED, cargo not found: the Rust crate is not tested and the edits of casper-node are not applied"; \
+	fi
+
+.PHONY: lint-rust
+lint-rust:
+	$(CARGO) fmt --check --manifest-path node/remote-signer/Cargo.toml
+	$(CARGO) clippy --locked --all-targets --manifest-path node/remote-signer/Cargo.toml -- -D warnings
+	node/remote-signer/generate.sh check
 
 .PHONY: lint
 lint: vet fmt-check
@@ -75,6 +103,23 @@ demo: build
 	$(STATIC) -o bin/demo ./testnet/demo
 	$(STATIC) -o bin/judge ./testnet/judge
 	bin/demo
+
+.PHONY: casper-node
+casper-node:
+	node/build.sh build
+
+.PHONY: casper-node-test
+casper-node-test:
+	node/build.sh test
+
+.PHONY: casper-programs
+casper-programs: build casper-node
+	$(STATIC) -o bin/judge ./testnet/judge
+	$(STATIC) -o bin/casperdemo ./testnet/casperdemo
+
+.PHONY: casper-demo
+casper-demo: casper-programs
+	bin/casperdemo -node $(CASPER_NODE)/casper-node -defaults $(CASPER_NODE)/localnet-defaults $(CASPERFLAGS)
 
 .PHONY: bench
 bench: build

@@ -35,6 +35,7 @@ func write(ctx context.Context, defaults, into string) error {
 	network, err := localnet.Setup(ctx, localnet.Config{
 		Dir: dir, Binary: defaults, Defaults: defaults, Chain: "casper-example", Genesis: time.Now(),
 		Validators: make([]localnet.Validator, 2),
+		BlockTime:  4096 * time.Millisecond, // Zug's test of faults wants a block time near the proposal timeout
 	})
 	if err != nil {
 		return err

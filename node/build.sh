@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Puts the edits of node/casper-node-2.0.3 into the published source, outside the checkout, and does with the result:
+#   source  nothing more
+#   build   builds casper-node (about ten minutes on two cores; a second time: seconds) and prints where it is
+#   test    runs casper-node's own tests of consensus and network, and ours
+# CASPER_CACHE says where (default ~/.cache/casper-cosigner). The source is brought by the ordinary cargo client.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+version=2.0.3
+command=${1:?source, build or test}
+cache=${CASPER_CACHE:-$HOME/.cache/casper-cosigner}
+tree=$cache/casper-node-$version/node
+export CARGO_TARGET_DIR=$cache/casper-node-$version/target
+
+if ! command -v cargo >/dev/null; then
+	echo "cargo is missing: install Rust 1.85 or later (https://rustup.rs)" >&2
+	exit 1
+fi
+
+# fetch has cargo download the crate, and all that it is built from.
+fetch() {
+	local manifest=$cache/fetch/Cargo.toml
+	mkdir -p "$cache/fetch"
+	printf '[package]\nname = "fetch"\nversion = "0.0.0"\nedition = "2021"\n[lib]\npath = "lib.rs"\n[dependencies]\ncasper-node = "=%s"\n' "$version" >"$manifest"
+	: >"$cache/fetch/lib.rs"
+	cargo fetch --quiet --manifest-path "$manifest"
+	find "${CARGO_HOME:-$HOME/.cargo}/registry/cache" -name "casper-node-$version.crate" | head -n 1
+}
+
+crate=$(find "${CARGO_HOME:-$HOME/.cargo}/registry/cache" -name "casper-node-$version.crate" 2>/dev/null | head -n 1)
+if [ -z "$crate" ]; then crate=$(fetch); fi
+go run ./node/graft apply --table "node/casper-node-$version/edits.toml" --crate "$crate" --into "$tree"
+
+# release builds programs, and shows casper-node's own warnings only if that fails.
+release() {
+	local log=$cache/casper-node-$version/build.log
+	if ! cargo build --release --locked --manifest-path "$tree/Cargo.toml" "$@" 2>"$log"; then
+		cat "$log" >&2
+		return 1
+	fi
+}
+
+case $command in
+source) ;;
+build)
+	echo "building casper-node $version, about ten minutes the first time"
+	release --bin casper-node --bin localnet-defaults
+	"$CARGO_TARGET_DIR/release/casper-node" --version
+	echo "built $CARGO_TARGET_DIR/release/casper-node"
+	;;
+test)
+	# The published crate lacks the chain that its tests are written for; ours is made from the node's own defaults.
+	release --bin localnet-defaults
+	go run ./testnet/localnet/chain --defaults "$CARGO_TARGET_DIR/release/localnet-defaults" --into "$tree/../resources/local"
+	cargo test --quiet --locked --manifest-path "$tree/Cargo.toml" --lib -- consensus:: remote_signing:: version_string
+	;;
+*)
+	echo "unknown command $command: source, build or test" >&2
+	exit 2
+	;;
+esac
