@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -26,12 +27,12 @@ func main() {
 	}
 }
 
-func write(ctx context.Context, defaults, into string) error {
+func write(ctx context.Context, defaults, into string) (err error) {
 	dir, err := os.MkdirTemp("", "chain-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	network, err := localnet.Setup(ctx, localnet.Config{
 		Dir: dir, Binary: defaults, Defaults: defaults, Chain: "casper-example", Genesis: time.Now(),
 		Validators: make([]localnet.Validator, 2),
