@@ -121,6 +121,19 @@ casper-programs: build casper-node
 casper-demo: casper-programs
 	bin/casperdemo -node $(CASPER_NODE)/casper-node -defaults $(CASPER_NODE)/localnet-defaults $(CASPERFLAGS)
 
+CASPER_RESULTS := docs/casper-results.md
+
+# More than the happy path, half an hour. It writes its results even if a claim fails. Best run as root: see CONTRIBUTING.md.
+.PHONY: casper-test
+casper-test: casper-programs
+	bin/casperdemo -long -node $(CASPER_NODE)/casper-node -defaults $(CASPER_NODE)/localnet-defaults \
+		-commit "$(VERSION)" -results $(CASPER_RESULTS) $(CASPERFLAGS)
+
+# Fails if the results are of a checkout older than the last change of anything but documents.
+.PHONY: casper-results-check
+casper-results-check:
+	@./tools/casper-results-check.sh $(CASPER_RESULTS)
+
 .PHONY: bench
 bench: build
 	$(STATIC) -o bin/bench ./testnet/bench

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// findings are what the judge found in unit files, as far as it is used (judge units --json).
+type findings struct {
+	Clean          bool       `json:"clean"`
+	Messages       int        `json:"messages"`
+	Instances      []instance `json:"instances"`
+	Contradictions []any      `json:"contradictions"`
+	Evidence       []any      `json:"evidence"`
+	Invalid        []any      `json:"invalid"`
+	Damaged        []any      `json:"damaged"`
+}
+
+type instance struct {
+	ID       string        `json:"instance_id"`
+	OurIndex *uint32       `json:"our_index"`
+	Rounds   []judgedRound `json:"rounds"`
+}
+
+// judgedRound is what the unit files of others have of a round. Echoes and Votes are ours.
+type judgedRound struct {
+	Round            uint32   `json:"round"`
+	Echoes           []string `json:"echoes"`
+	Votes            []bool   `json:"votes"`
+	Proposal         bool     `json:"proposal"`
+	OthersVotedTrue  int      `json:"others_voted_true"`
+	OthersVotedFalse int      `json:"others_voted_false"`
+}
+
+// window is a stretch of time, from From until before To; a zero time is no bound.
+type window struct{ From, To time.Time }
+
+func (w window) holds(t time.Time) bool {
+	return !t.Before(w.From) && (w.To.IsZero() || t.Before(w.To))
+}
+
+func (w window) whole() bool { return w.From.IsZero() && w.To.IsZero() }
+
+// leastVoters is how many others must have voted in a round for our Vote to be missed: where an era is over, nobody votes.
+const leastVoters = 2
+
+// account sums up the rounds of a window.
+type account struct {
+	Rounds   int       // in which enough others voted
+	Voted    int       // of them, in which another validator has our Vote
+	VotedNo  int       // of them, in which it is false
+	Echoed   int       // in which another validator has our Echo
+	Led      int       // that we led
+	Proposed int       // of them, with a proposal
+	Lost     []roundID // in which no other validator has our Vote
+	Died     []roundID // that we led and that have no proposal, while something of ours was killed or halted
+}
+
+// tally sums up the rounds that the judge found, placed in time by the timeline. ours is our index; a round in which
+// something of ours was disturbed is one that had begun and was not over at that instant. The newest round is left out: it
+// is not over.
+func tally(t *timeline, f findings, w window, ours int, disturbed []time.Time) (account, error) {
+	var a account
+	newest, _ := t.newest()
+	places := t.index()
+	for _, i := range f.Instances {
+		number, ok := t.eraOf(i.ID)
+		if !ok {
+			return a, fmt.Errorf("the watched node's log does not tell of instance %s", i.ID)
+		}
+		for _, r := range i.Rounds {
+			id := roundID{number, r.Round}
+			place, known := places[id]
+			open := number > newest.Era || number == newest.Era && r.Round >= newest.ID
+			if open || known && !w.holds(place.Start) || !known && !w.whole() {
+				continue
+			}
+			died := slices.ContainsFunc(disturbed, func(at time.Time) bool {
+				return known && window{place.Start, place.end}.holds(at)
+			})
+			a.add(id, r, known && place.Leader == ours, died)
+		}
+	}
+	return a, nil
+}
+
+func (a *account) add(id roundID, r judgedRound, led, died bool) {
+	if r.OthersVotedTrue+r.OthersVotedFalse < leastVoters {
+		return
+	}
+	a.Rounds++
+	if len(r.Echoes) > 0 {
+		a.Echoed++
+	}
+	if led {
+		a.Led++
+	}
+	if led && r.Proposal {
+		a.Proposed++
+	}
+	if len(r.Votes) > 0 {
+		a.Voted++
+		if slices.Contains(r.Votes, false) {
+			a.VotedNo++
+		}
+	}
+	switch {
+	case led && !r.Proposal && died:
+		a.Died = append(a.Died, id)
+	case len(r.Votes) == 0:
+		a.Lost = append(a.Lost, id)
+	}
+}

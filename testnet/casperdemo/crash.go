@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"casper-cosigner/testnet"
+)
+
+const (
+	leadsWithin   = 3 * time.Minute // until our turn to lead has come and gone
+	catchesUpIn   = 3 * time.Minute // a restarted node
+	hangs         = 15 * time.Second
+	roundsAfter   = 2
+	aimless       = 20 * time.Millisecond // how far off the vote the leading cosigner is killed, at most
+	startsAgainIn = 20 * time.Second
+)
+
+// killMain kills the main, waits until we have led without it, and starts it again.
+func (s *show) killMain(ctx context.Context) error {
+	p := s.pair
+	if err := s.anInstant(ctx); err != nil {
+		return err
+	}
+	killed := time.Now()
+	if err := s.disturb("kill -9 "+p.main.node.Name, p.main.node.Kill); err != nil {
+		return err
+	}
+	led, err := s.ledSince(ctx, killed)
+	if err != nil {
+		return err
+	}
+	s.sayf("it stayed down %v; meanwhile we led round %v", time.Since(killed).Round(time.Second), led)
+	restarted := time.Now()
+	if err := p.main.node.Start(ctx); err != nil {
+		return err
+	}
+	if _, err := s.validates(ctx, p.main.node, catchesUpIn); err != nil {
+		return err
+	}
+	s.sayf("started again: in Validate after %v", time.Since(restarted).Round(100*time.Millisecond))
+	if err := s.caughtUp(ctx); err != nil {
+		return err
+	}
+	s.count("seconds_to_catch_up", int(time.Since(restarted)/time.Second))
+	s.claimf(true, "it has caught up after %v: its newest round is the others'", time.Since(restarted).Round(100*time.Millisecond))
+	if err := s.someRounds(ctx, roundsAfter); err != nil {
+		return err
+	}
+	return s.claimAdopted(restarted)
+}
+
+// ledSince waits until a round that we lead has begun after the given time and is over.
+func (s *show) ledSince(ctx context.Context, from time.Time) (led roundID, err error) {
+	err = s.await(ctx, leadsWithin, "a round that we lead", func() (bool, error) {
+		if err := s.pair.update(); err != nil {
+			return false, err
+		}
+		t := s.pair.watched.timeline()
+		for _, r := range t.index() {
+			if r.Leader == s.pair.ourIndex && r.Start.After(from) && !r.end.IsZero() {
+				led = r.id()
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+	return led, err
+}
+
+// caughtUp waits until the main is in the round that the others are in.
+func (s *show) caughtUp(ctx context.Context) error {
+	return s.await(ctx, catchesUpIn, "the main to catch up", func() (bool, error) {
+		if err := s.pair.update(); err != nil {
+			return false, err
+		}
+		theirs, _ := s.pair.watched.timeline().newest()
+		own, ok := s.pair.main.timeline().newest()
+		return ok && own.id() == theirs.id(), nil
+	})
+}
+
+// claimAdopted tells what the restarted main was answered in the rounds that it had missed or forgotten.
+func (s *show) claimAdopted(restarted time.Time) error {
+	p := s.pair
+	if err := p.update(); err != nil {
+		return err
+	}
+	index := p.watched.timeline().index()
+	old := map[roundID]bool{}
+	times := 0
+	for _, b := range p.main.last().bound {
+		times++
+		if r, known := index[b.Round]; known && r.Leader == p.ourIndex && r.Start.Before(restarted) {
+			old[b.Round] = true
+		}
+	}
+	s.count("bound_after_restart", times)
+	s.count("old_leader_rounds_bound", len(old))
+	s.claimf(len(old) > 0, "it asked again in %d old rounds that we led, was answered Bound (%d times in all), and adopted what was signed", len(old), times)
+	last := ""
+	for _, a := range p.main.last().asked {
+		if a.Kind == "vote" && a.answered() && a.At.After(restarted) {
+			last = a.Slot
+		}
+	}
+	s.claimf(last != "" && p.main.node.Running(), "it votes again, the last time in %q", last)
+	return nil
+}
+
+// hangMain halts the main for a while.
+func (s *show) hangMain(ctx context.Context) error {
+	p := s.pair
+	if err := s.anInstant(ctx); err != nil {
+		return err
+	}
+	if err := s.disturb("SIGSTOP "+p.main.node.Name, p.main.node.Pause); err != nil {
+		return err
+	}
+	if err := testnet.Pause(ctx, hangs); err != nil {
+		return err
+	}
+	if err := p.main.node.Resume(); err != nil {
+		return err
+	}
+	resumed := time.Now()
+	if err := s.caughtUp(ctx); err != nil {
+		return err
+	}
+	s.claimf(true, "SIGCONT after %v; it is in the others' round again %v later", hangs, time.Since(resumed).Round(100*time.Millisecond))
+	return s.someRounds(ctx, roundsAfter)
+}
+
+// killLeader kills the leading cosigner at about the time of a vote: when the next round is due, since a round begins when the
+// one before is decided.
+func (s *show) killLeader(ctx context.Context) error {
+	p := s.pair
+	ready, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	status, err := p.cluster.Ready(ready)
+	if err != nil {
+		return err
+	}
+	leader := p.cluster.Cosigner(status.Leader)
+	before, err := s.newRound(ctx)
+	if err != nil {
+		return err
+	}
+	r, err := s.newRound(ctx)
+	if err != nil {
+		return err
+	}
+	pace := min(r.Start.Sub(before.Start), s.blockTime+s.blockTime/4) // a round may have been skipped
+	off := time.Duration(s.random.Int64N(int64(2*aimless))) - aimless
+	if err := testnet.Pause(ctx, time.Until(r.Start.Add(pace+off))); err != nil {
+		return err
+	}
+	killed := time.Now()
+	if err := s.disturb("kill -9 "+leader.Name+", which led", leader.Kill); err != nil {
+		return err
+	}
+	other, err := s.newLeader(ctx, leader.Name)
+	if err != nil {
+		return err
+	}
+	s.sayf("%s leads %v after the kill", other, time.Since(killed).Round(10*time.Millisecond))
+	if err := s.someRounds(ctx, roundsAfter); err != nil {
+		return err
+	}
+	if err := leader.Start(ctx); err != nil {
+		return err
+	}
+	again, cancel := context.WithTimeout(ctx, startsAgainIn)
+	defer cancel()
+	if _, err := p.cluster.Ready(again); err != nil {
+		return err
+	}
+	s.claimf(true, "%s is started again and ready", leader.Name)
+	s.sayf("the request nearest to the kill was answered %s off it", s.nearest(killed))
+	return nil
+}
+
+func (s *show) newLeader(ctx context.Context, old string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	status, err := s.pair.cluster.Await(ctx, func(status testnet.Status) bool { return status.Leader != "" && status.Leader != old })
+	return status.Leader, err
+}
+
+// nearest tells how far from an instant a request of ours was answered.
+func (s *show) nearest(at time.Time) string {
+	if err := s.pair.update(); err != nil {
+		return fmt.Sprintf("(%v)", err)
+	}
+	best := time.Hour
+	for _, l := range []*nodeLog{s.pair.main, s.pair.standby} {
+		for _, a := range l.asked() {
+			best = min(best, a.At.Sub(at).Abs())
+		}
+	}
+	return testnet.Millis(best)
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/testnet"
+)
+
+const (
+	askedAgain = 50 * time.Millisecond
+	answeredIn = 5 * time.Second
+)
+
+// judges asks everybody who is not ours: nodes, blocks, unit files; and then the cosigners for what the chain shows.
+func (s *show) judges(ctx context.Context) error {
+	p := s.pair
+	if err := s.judgeStanding(ctx); err != nil {
+		return err
+	}
+	// In the middle of a round, so that only the newest is not over.
+	if err := s.someRounds(ctx, 1); err != nil {
+		return err
+	}
+	if err := testnet.Pause(ctx, s.blockTime/2); err != nil {
+		return err
+	}
+	if err := p.endNetwork(); err != nil {
+		return err
+	}
+	s.sayf("the nodes are stopped, at height %d", p.record().Height())
+	ends := p.network.Unwanted()
+	s.claimf(len(ends) == 0, "no node ended by itself%s", list(": ", ends))
+	restarts := p.cluster.Restarts()
+	s.count("cosigner_restarts", len(restarts))
+	for _, why := range restarts { // as one does whose disk hangs; the harness starts it again, as a service manager would
+		s.sayf("not part of the show, a process ended by itself and was started again: %s", why)
+	}
+	found, err := s.judgeChain(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.askHeld(ctx, found); err != nil {
+		return err
+	}
+	return s.closePair()
+}
+
+// judgeStanding tells what the other validators hold against us.
+func (s *show) judgeStanding(ctx context.Context) error {
+	p := s.pair
+	faults, conflicts := 0, 0
+	for _, r := range p.records {
+		faults += len(r.Faults())
+		conflicts += len(r.Conflicts())
+	}
+	s.claimf(faults == 0, "no Fault at any of the %d other validators: %d", len(p.records), faults)
+	s.claimf(conflicts == 0, "no second finality signature at a height: %d", conflicts)
+	ours := 0
+	for _, n := range p.foreign {
+		changes, err := n.ValidatorChanges(ctx)
+		if err != nil {
+			return err
+		}
+		for _, c := range changes {
+			if c.Validator == p.ours {
+				ours++
+				s.sayf("%s: era %d: %s", n.Name, c.Era, c.Change)
+			}
+		}
+	}
+	s.claimf(ours == 0, "/validator-changes of the others says nothing of us: %d entries", ours)
+	blamed, eras := 0, 0
+	for _, b := range p.record().Blocks() {
+		if end := b.Block.End; end != nil {
+			eras++
+			if slices.Contains(end.Equivocators, p.ours) || slices.Contains(end.Inactive, p.ours) || !slices.Contains(end.Next, p.ours) {
+				blamed++
+			}
+		}
+	}
+	s.claimf(blamed == 0, "%d ends of eras: none names us an equivocator or inactive, or leaves us out of the next era", eras)
+	return nil
+}
+
+// judgeChain has everything judged once more, from the first block to the last.
+func (s *show) judgeChain(ctx context.Context) (findings, error) {
+	a, found, err := s.judgeRounds(ctx, window{})
+	if err != nil {
+		return found, err
+	}
+	allowed := 0
+	for _, done := range s.acts {
+		allowed += done.mayLose
+	}
+	s.sayAccount(a, allowed)
+	f := s.finality(window{})
+	s.count("blocks", f.blocks)
+	s.count("finality_signatures", f.blocks-len(f.missing))
+	s.count("blocks_citable", f.cited)
+	s.count("blocks_citing_us", f.cited-len(f.unrewarded))
+	s.claimf(len(f.missing) == 0, "%d blocks, %d with our finality signature%s", f.blocks, f.blocks-len(f.missing), list(", not ", f.missing))
+	s.claimf(len(f.unrewarded) == 0, "rewarded_signatures: later blocks cite ours of %d of %d blocks%s",
+		f.cited-len(f.unrewarded), f.cited, list(", not ", f.unrewarded))
+	s.count("messages", found.Messages)
+	s.count("contradictions", len(found.Contradictions))
+	s.count("evidence", len(found.Evidence))
+	s.claimf(found.Clean && len(found.Evidence) == 0, "the judge read the unit files of the others: %d messages of ours, %d contradictions, %d evidence, %d not signed by the key, %d files damaged",
+		found.Messages, len(found.Contradictions), len(found.Evidence), len(found.Invalid), len(found.Damaged))
+	var l testnet.Latencies
+	for _, answer := range s.answeredSince(time.Time{}) {
+		l = append(l, answer.Took)
+	}
+	s.sayf("a signature as the nodes saw it, all acts: %d, p50 %s, p99 %s, max %s",
+		len(l), testnet.Millis(l.Quantile(0.5)), testnet.Millis(l.Quantile(0.99)), testnet.Millis(l.Max()))
+	return found, nil
+}
+
+// askHeld asks an agent again for every message of ours that the chain shows.
+func (s *show) askHeld(ctx context.Context, found findings) (err error) {
+	p := s.pair
+	messages, err := s.ourMessages(found)
+	if err != nil {
+		return err
+	}
+	agent, err := p.cluster.Node(testnet.Main)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, agent.Close()) }()
+	asked := map[casper.Kind]int{}
+	signed := 0
+	var wrong []string
+	for _, m := range messages {
+		a, err := askUntilAnswered(ctx, agent, m)
+		if err != nil {
+			return err
+		}
+		asked[m.Kind()]++
+		if a.Kind == testnet.Signed && p.ours.Verify(m, a.Signature) {
+			signed++
+			continue
+		}
+		wrong = append(wrong, fmt.Sprintf("%v: %s %s", m, a.Kind, a.Reason))
+	}
+	s.count("held_asked", len(messages))
+	s.count("held_signed", signed)
+	s.claimf(signed == len(messages) && signed > 0,
+		"the cosigners hold what the chain shows: asked again for %d echoes, %d votes, %d finality signatures; %d signed, %d otherwise%s",
+		asked[casper.KindEcho], asked[casper.KindVote], asked[casper.KindFinality], signed, len(wrong), list(": ", wrong[:min(len(wrong), 5)]))
+	return nil
+}
+
+// askUntilAnswered asks until there is an answer that says something.
+func askUntilAnswered(ctx context.Context, agent *testnet.Node, m casper.Message) (testnet.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, answeredIn)
+	defer cancel()
+	for {
+		a := agent.Sign(ctx, m)
+		if a.Kind != testnet.Unknown && a.Reason != "UNAVAILABLE" {
+			return a, nil
+		}
+		if err := testnet.Pause(ctx, askedAgain); err != nil {
+			return a, fmt.Errorf("asking for %v again, last answer %s %s: %w", m, a.Kind, a.Reason, err)
+		}
+	}
+}
+
+// ourMessages builds the messages of ours that others received.
+func (s *show) ourMessages(found findings) (all []casper.Message, err error) {
+	p := s.pair
+	timeline := p.watched.timeline()
+	chainspec, err := s.chainspecHash()
+	if err != nil {
+		return nil, err
+	}
+	keyBlocks := map[uint64]casper.Hash{} // the last block of the era before, by era
+	for _, b := range p.record().Blocks() {
+		if b.Block.End != nil {
+			keyBlocks[b.Block.Era+1] = b.Block.Hash
+		}
+		if _, ok := b.Signed[p.ours]; ok {
+			all = append(all, casper.Finality{Block: b.Block.Hash, Height: b.Block.Height, Era: b.Block.Era, ChainName: casper.ChainNameHash(chain)})
+		}
+	}
+	for _, i := range found.Instances {
+		number, ok := timeline.eraOf(i.ID)
+		if !ok || i.OurIndex == nil {
+			continue
+		}
+		of := casper.Round{Chainspec: chainspec, Era: number, KeyBlock: keyBlocks[number], Validator: *i.OurIndex}
+		if of.Instance().String() != i.ID {
+			return nil, fmt.Errorf("era %d: the instance of chainspec %v and key block %v is %v, not %s",
+				number, of.Chainspec, of.KeyBlock, of.Instance(), i.ID)
+		}
+		for _, r := range i.Rounds {
+			of.ID = r.Round
+			for _, echo := range r.Echoes {
+				hash, err := casper.ParseHash(echo)
+				if err != nil {
+					return nil, err
+				}
+				all = append(all, casper.Echo{Round: of, Proposal: hash})
+			}
+			for _, vote := range r.Votes {
+				all = append(all, casper.Vote{Round: of, Value: vote})
+			}
+		}
+	}
+	return all, nil
+}
+
+// chainspecHash is in full only where a node of ours tells of a slot that held another value; elsewhere logs shorten it.
+func (s *show) chainspecHash() (casper.Hash, error) {
+	for _, l := range []*nodeLog{s.pair.main, s.pair.standby} {
+		for _, b := range l.bound() {
+			return b.Chainspec, nil
+		}
+	}
+	return casper.Hash{}, errors.New("no node of ours was ever answered Bound, so its log does not tell the chainspec hash")
+}

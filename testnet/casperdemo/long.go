@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"casper-cosigner/testnet/localnet"
+)
+
+const (
+	longLimit = 75 * time.Minute
+	// heavyBond is what our validator has where the others cannot decide without it: twice theirs, so 2 of 5; a quorum is more
+	// than two thirds (casper-node zug.rs, quorum_threshold).
+	heavyBond = 1_000_000_000_000_000
+)
+
+// limit is when the program gives up.
+func (o options) limit() time.Duration {
+	if o.long {
+		return longLimit
+	}
+	return limit
+}
+
+// layout is what networks of pairs differ in, beside the block time.
+type layout struct {
+	eraTime  time.Duration
+	bond     uint64                  // of our validator, in motes; 0: as the others'
+	arrange  func(*localnet.Config)  // if set, changes the network's settings before its files are made
+	arranged func(*localnet.Network) // if set, is told of the network before it is started
+
+	// unanswered are the times in which the cosigners were gone, and the reward delay after them: blocks of them may be cited
+	// without us.
+	unanswered []window
+
+	ns *namespaces // in which our nodes are, if they are
+}
+
+func (l layout) uncitable(seen time.Time) bool {
+	return slices.ContainsFunc(l.unanswered, func(w window) bool { return w.holds(seen) })
+}
+
+// stage is a network of the long run and what is played on it, between "start" and "judges".
+type stage struct {
+	name, title string
+	blockTime   time.Duration
+	layout
+	acts []act
+}
+
+func (s *show) stages() []stage {
+	return []stage{
+		{name: "A", title: "the main is killed, halted, restarted", blockTime: 8 * time.Second, layout: layout{eraTime: eraTime}, acts: []act{
+			{name: "quiet", title: "Latency, CPU and memory on a quiet machine", play: (*show).quiet, rounds: true},
+			{name: "crashes", title: "The main is killed, halted and restarted, at instants drawn from the seed", play: (*show).crashes, rounds: true},
+			{name: "gone", title: "All cosigners gone for a minute; the chain can do without us", play: (*show).gone, rounds: true, mayLose: s.roundsWithout()},
+		}},
+		{name: "B", title: "the chain cannot do without us", blockTime: 4 * time.Second, layout: layout{eraTime: eraTime, bond: heavyBond}, acts: []act{
+			{name: "needed", title: "kill -9 of the main", play: (*show).needed, rounds: true},
+			{name: "agent", title: "The main's agent is restarted under the running node", play: (*show).restartAgent, rounds: true},
+			{name: "stands", title: "All cosigners gone for a minute", play: (*show).stands, rounds: true},
+			{name: "socket", title: "The main is started while its agent's socket is missing", play: (*show).missingSocket, rounds: true},
+			{name: "liar", title: "An agent that lies", play: (*show).liar, rounds: true},
+		}},
+		{name: "C", title: "short eras, full blocks", blockTime: shortBlock, layout: layout{eraTime: time.Minute}, acts: []act{
+			{name: "eras", title: "Eras of a minute, with transfers", play: (*show).fullBlocks, rounds: true},
+		}},
+		{name: "D", title: "cut from the other validators, not from the cosigners", blockTime: 4 * time.Second, layout: layout{eraTime: eraTime}, acts: []act{
+			{name: "cut-standby", title: "The standby is cut off", play: (*show).cutStandby, rounds: true},
+			{name: "cut-main", title: "The main is cut off, in hot mode", play: (*show).cutMain, rounds: true, mayLose: 1},
+		}},
+	}
+}
+
+// some is n, or 1 of a short run's.
+func (s *show) some(n int) int {
+	if s.short {
+		return 1
+	}
+	return n
+}
+
+// runLong plays the stages, each in a folder of its own, and writes the results even where a claim failed.
+func (s *show) runLong(ctx context.Context) (held bool, err error) {
+	r, err := s.newReport(ctx)
+	if err != nil {
+		return false, err
+	}
+	root, only := s.dir, chosen(s.only)
+	for _, st := range s.stages() {
+		acts := slices.DeleteFunc(slices.Clone(st.acts), func(a act) bool { return !only(st.name) && !only(a.name) })
+		if len(acts) == 0 || ctx.Err() != nil {
+			continue
+		}
+		s.dir = filepath.Join(root, st.name)
+		first := len(s.result.Acts)
+		stageErr := s.playStage(ctx, st, acts)
+		r.add(st, s.result.Acts[first:], stageErr)
+		err = errors.Join(err, stageErr)
+	}
+	s.dir = root
+	held = s.printVerdict() && err == nil
+	if s.results != "" {
+		err = errors.Join(err, r.write(s.results))
+	}
+	if s.json != "" {
+		err = errors.Join(err, s.result.write(s.json))
+	}
+	return held, err
+}
+
+// chosen tells of names in a list with commas; an empty list has all of them.
+func chosen(list string) func(string) bool {
+	names := strings.Split(list, ",")
+	return func(name string) bool { return list == "" || slices.Contains(names, name) }
+}
+
+// playStage plays one network from its start to the judges. They are asked even where an act failed.
+func (s *show) playStage(ctx context.Context, st stage, acts []act) (err error) {
+	fmt.Fprintf(s.out, "\nNetwork %s: %s; blocks of %v, eras of %v\n", st.name, st.title, st.blockTime, st.eraTime)
+	s.blockTime, s.layout, s.act = st.blockTime, st.layout, nil
+	if err := os.Mkdir(s.dir, 0o700); err != nil {
+		return fmt.Errorf("making the folder of network %s: %w", st.name, err)
+	}
+	defer func() { err = errors.Join(err, s.closePair()) }()
+	if st.name == namespaced {
+		ns, err := s.cutOff(ctx)
+		if err != nil {
+			return err
+		}
+		if ns == nil {
+			return nil
+		}
+		defer func() { err = errors.Join(err, ns.Close()) }()
+	}
+	begins := act{name: "start", title: "Starting", play: (*show).begins}
+	judges := act{name: "judges", title: "The judges", play: (*show).judgeStage}
+	s.acts = slices.Concat([]act{begins}, acts, []act{judges})
+	playErr := s.play(ctx, s.acts[:len(s.acts)-1])
+	if playErr != nil && (ctx.Err() != nil || s.pair == nil || len(s.pair.records) == 0) {
+		return playErr
+	}
+	return errors.Join(playErr, s.play(ctx, s.acts[len(s.acts)-1:]))
+}
+
+// judgeStage is what the demo's judges say, and what each validator has earned.
+func (s *show) judgeStage(ctx context.Context) error {
+	record, ours := s.pair.record(), s.pair.ours
+	names := map[string]string{ours.String(): "ours"}
+	for _, n := range s.pair.foreign {
+		names[n.Validator.String()] = n.Name
+	}
+	if err := s.judges(ctx); err != nil {
+		return err
+	}
+	earned, ends := earnings(record)
+	if ends == 0 {
+		s.sayf("no era ended, so there are no rewards yet")
+		return nil
+	}
+	without := 0
+	for _, key := range slices.Sorted(maps.Keys(names)) {
+		e := earned[key]
+		s.sayf("%s: %d blocks proposed, %.0f CSPR of rewards in %d eras", names[key], e.proposed, e.motes/1e9, ends)
+		s.count("cspr_"+names[key], int(e.motes/1e9))
+		s.count("blocks_proposed_"+names[key], e.proposed)
+		if names[key] == "ours" {
+			without = ends - e.eras
+		}
+	}
+	s.claimf(without == 0, "we are rewarded at the end of each of %d eras; ours beside the others' above", ends)
+	return nil
+}
+
+// earned is what one validator got.
+type earned struct {
+	motes    float64
+	eras     int // with a reward
+	proposed int // blocks
+}
+
+// earnings sums up by validator what the ends of eras hand out; ends is how many there were.
+func earnings(record *localnet.Record) (all map[string]earned, ends int) {
+	all = map[string]earned{}
+	for _, b := range record.Blocks() {
+		of := all[b.Block.Proposer.String()]
+		of.proposed++
+		all[b.Block.Proposer.String()] = of
+		if b.Block.End == nil || len(b.Block.End.Rewards) == 0 { // genesis hands out nothing
+			continue
+		}
+		ends++
+		for validator, amounts := range b.Block.End.Rewards {
+			e := all[validator.String()]
+			e.eras++
+			for _, amount := range amounts {
+				var motes float64
+				fmt.Sscan(amount, &motes) //nolint:errcheck // then it is 0
+				e.motes += motes
+			}
+			all[validator.String()] = e
+		}
+	}
+	return all, ends
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/localnet"
+)
+
+const (
+	manyEras      = 10
+	fewEras       = 2
+	transferEvery = 700 * time.Millisecond // so that most blocks of 2 s have some
+	leastFull     = 0.8                    // of the blocks have transfers in them
+)
+
+// fullBlocks lets eras pass while transfers are sent.
+func (s *show) fullBlocks(ctx context.Context) error {
+	p := s.pair
+	eras := manyEras
+	if s.short {
+		eras = fewEras
+	}
+	first, err := s.newRound(ctx)
+	if err != nil {
+		return err
+	}
+	t := &traffic{to: p.foreign[len(p.foreign)-1], seed: s.seed}
+	stop := t.start(ctx)
+	// An era lasts a block or two longer than it should.
+	err = s.await(ctx, time.Duration(eras)*(s.eraTime+10*s.blockTime), "the eras to pass", func() (bool, error) {
+		if err := p.update(); err != nil {
+			return false, err
+		}
+		now, _ := p.watched.timeline().newest()
+		return now.Era >= first.Era+uint64(eras), nil
+	})
+	stop()
+	if err != nil {
+		return err
+	}
+	if err := testnet.Pause(ctx, settleIn); err != nil { // the last ones are on their way
+		return err
+	}
+	return s.claimTraffic(t, first.Start, eras)
+}
+
+func (s *show) claimTraffic(t *traffic, from time.Time, eras int) error {
+	record := s.pair.record()
+	executed, failed := 0, 0
+	for _, hash := range t.sent {
+		if processed, ok := record.Processed(hash); ok && processed.Error == "" {
+			executed++
+		} else if ok {
+			failed++
+		}
+	}
+	full, blocks := 0, 0
+	for _, b := range record.Blocks() {
+		if !b.Seen.Before(from) {
+			blocks++
+			if b.Block.Transactions > 0 {
+				full++
+			}
+		}
+	}
+	s.count("eras", eras)
+	s.count("transfers_sent", len(t.sent))
+	s.count("transfers_executed", executed)
+	s.count("transfers_failed", failed)
+	s.count("blocks_with_transactions", full)
+	s.claimf(t.refused == nil && len(t.sent) > 0 && executed == len(t.sent), "%d transfers sent, %d executed, %d failed%s", len(t.sent), executed, failed, problem(t.refused))
+	s.claimf(float64(full) >= leastFull*float64(blocks), "%d eras, %d blocks, %d of them with transactions (want %.0f %%)", eras, blocks, full, 100*leastFull)
+	return nil
+}
+
+func problem(err error) string {
+	if err == nil {
+		return ""
+	}
+	return "; refused: " + err.Error()
+}
+
+// traffic sends transfers to a node. Its fields are read when it has been stopped.
+type traffic struct {
+	to      *localnet.Node
+	seed    uint64
+	sent    []casper.Hash
+	refused error
+}
+
+// start begins to send; stop ends it and waits.
+func (t *traffic) start(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		ticker := time.NewTicker(transferEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				t.send(ctx)
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return func() {
+		cancel()
+		sending.Wait()
+	}
+}
+
+func (t *traffic) send(ctx context.Context) {
+	const least, stranger = 2_500_000_000, 100
+	hash, err := t.to.Send(ctx, localnet.Transfer{From: localnet.FaucetKey(t.seed), To: localnet.ValidatorKey(t.seed, stranger).Public(),
+		Amount: least, ID: uint64(len(t.sent)), Time: time.Now()})
+	if ctx.Err() != nil {
+		return // it may have been taken, or not
+	}
+	if err != nil {
+		t.refused = errors.Join(t.refused, err)
+		return
+	}
+	t.sent = append(t.sent, hash)
+}

@@ -1,0 +1,123 @@
+// Casperdemo shows the product on a network of real casper-nodes: four validators on the loopback address, one of which is
+// a main and a standby that hold no key and sign through three cosigners. It kills, halts and hands over, and lets the other
+// validators be the judges.
+//
+// It says for each promise whether it held, and exits with 0 only if every one does. What it claims rests on what others
+// received: the unit files, finality signatures and faults of the validators that are not ours; a program that shares no code
+// with the product reads the unit files. Instants are drawn from a seed, which is printed; --seed repeats them. Every wait is
+// bounded, and only processes that it started are signalled.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// limit is when the demo gives up.
+const limit = 15 * time.Minute
+
+// options are the command line.
+type options struct {
+	node, defaults, binary, judge string
+	seed                          uint64
+	blockTime                     time.Duration
+	json, only, results, commit   string
+	keep, long, short             bool
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.node, "node", "", "casper-node, the patched build")
+	flag.StringVar(&o.defaults, "defaults", "", "the program localnet-defaults (default: beside casper-node)")
+	flag.StringVar(&o.binary, "binary", "bin/casper-cosigner", "the program")
+	flag.StringVar(&o.judge, "judge", "bin/judge", "the judge")
+	flag.Uint64Var(&o.seed, "seed", 0, "of keys and instants (default: drawn, and printed)")
+	flag.DurationVar(&o.blockTime, "block-time", 4*time.Second, "least time between blocks")
+	flag.StringVar(&o.json, "json", "", "file for the figures")
+	flag.StringVar(&o.only, "only", "", "play these acts only, by name, with commas (all but the last need \"start\")")
+	flag.BoolVar(&o.long, "long", false, "play the longer acts, on other networks, instead (--only then names networks, or acts)")
+	flag.BoolVar(&o.short, "short", false, "with --long: fewer of everything, to try the acts; its figures are worth nothing")
+	flag.StringVar(&o.results, "results", "", "with --long: file for the results, in Markdown")
+	flag.StringVar(&o.commit, "commit", "unknown", "with --long: revision of the checkout, for the results")
+	flag.BoolVar(&o.keep, "keep", false, "keep the folder: settings, state and logs")
+	flag.Parse()
+	if o.node == "" {
+		fmt.Fprintln(os.Stderr, "casperdemo: name the patched casper-node with --node (make casper-node builds it)")
+		os.Exit(2)
+	}
+	if o.defaults == "" {
+		o.defaults = filepath.Join(filepath.Dir(o.node), "localnet-defaults")
+	}
+	for o.seed == 0 {
+		o.seed = rand.Uint64N(1_000_000)
+	}
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, o.limit())
+	defer cancel()
+	held, err := run(ctx, o, os.Stdout)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "casperdemo:", err)
+	}
+	if err != nil || !held {
+		os.Exit(1)
+	}
+}
+
+// run shows everything in a folder of its own and reports whether every line held. The folder stays when one did not.
+func run(ctx context.Context, o options, out io.Writer) (held bool, err error) {
+	dir, err := os.MkdirTemp("", "casper-demo-")
+	if err != nil {
+		return false, fmt.Errorf("making the demo's folder: %w", err)
+	}
+	defer func() {
+		if held && err == nil && !o.keep {
+			err = os.RemoveAll(dir)
+			return
+		}
+		fmt.Fprintf(out, "\nSettings, state and logs are in %s\n", dir)
+	}()
+	s, err := newShow(ctx, o, dir, out)
+	if err != nil {
+		return false, err
+	}
+	if o.long {
+		return s.runLong(ctx)
+	}
+	s.acts = slices.DeleteFunc(acts(), func(a act) bool {
+		return o.only != "" && !slices.Contains(strings.Split(o.only, ","), a.name)
+	})
+	err = errors.Join(s.play(ctx, s.acts), s.closePair())
+	held = s.printVerdict() && err == nil
+	if o.json != "" {
+		err = errors.Join(err, s.result.write(o.json))
+	}
+	return held, err
+}
+
+// acts are the demo's, in order.
+func acts() []act {
+	return []act{
+		{name: "start", title: "Starting: a key split 2 of 3, then four validators, ours without a key", play: (*show).begins},
+		{name: "steady", title: "Both nodes of ours run and ask", play: (*show).steady, rounds: true},
+		{name: "kill", title: "kill -9 of the main, in the middle of a round", play: (*show).killMain, rounds: true},
+		{name: "hang", title: "SIGSTOP of the main, SIGCONT later", play: (*show).hangMain, rounds: true},
+		{name: "leader", title: "kill -9 of the leading cosigner while we vote", play: (*show).killLeader, rounds: true, mayLose: 1},
+		{name: "failover", title: "Handing over by hand", play: (*show).handOver, rounds: true},
+		{name: "search", title: "Searching files and memory for the key", play: (*show).searchKey},
+		{name: "judges", title: "The judges", play: (*show).judges},
+		{name: "copied", title: "Without the product: a key copied to two nodes", play: (*show).copied},
+	}
+}

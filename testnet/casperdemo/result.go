@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"time"
+)
+
+// result is the JSON that --json writes.
+type result struct {
+	Seed      uint64       `json:"seed"`
+	Started   time.Time    `json:"started"`
+	Seconds   float64      `json:"seconds"`
+	Versions  versions     `json:"versions"`
+	BlockTime string       `json:"block_time"`
+	EraTime   string       `json:"era_time"`
+	Acts      []*actResult `json:"acts"`
+	Holds     bool         `json:"holds"` // every claim does
+}
+
+// versions are of what was run.
+type versions struct {
+	Node       string `json:"casper_node"`
+	Cosigner   string `json:"casper_cosigner"`
+	Go         string `json:"go"`
+	System     string `json:"system"`
+	Processors int    `json:"processors"`
+}
+
+// actResult is what an act showed. Its rounds are those that started from From until before To, by the clock of the watched
+// node's log; From is zero for what began with the chain.
+type actResult struct {
+	Network      string           `json:"network,omitempty"` // of --long
+	Name         string           `json:"name"`
+	From         time.Time        `json:"from"`
+	To           time.Time        `json:"to"`
+	Claims       []claim          `json:"claims"`
+	Said         []string         `json:"said,omitempty"`  // what claims nothing
+	Goals        []claim          `json:"goals,omitempty"` // what depends on the machine as well, and so does not count
+	Counts       map[string]int64 `json:"counts"`
+	Disturbances []disturbance    `json:"disturbances,omitempty"`
+}
+
+// claim is one line of the result.
+type claim struct {
+	Holds bool   `json:"holds"`
+	Text  string `json:"text"`
+}
+
+// disturbance is something that was done to a process of ours.
+type disturbance struct {
+	What  string    `json:"what"`
+	At    time.Time `json:"at"`
+	Era   uint64    `json:"era"`
+	Round uint32    `json:"round"`
+	Into  string    `json:"into"`           // how long after the round's start
+	Back  string    `json:"back,omitempty"` // how long after its end the process voted in the others' round again
+}
+
+func (r result) write(path string) error {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetIndent("", "\t")
+	e.SetEscapeHTML(false)
+	err := e.Encode(r)
+	if err == nil {
+		err = os.WriteFile(path, text.Bytes(), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the figures: %w", err)
+	}
+	return nil
+}
+
+func readVersions(ctx context.Context, o options) (v versions, err error) {
+	v = versions{Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Processors: runtime.NumCPU()}
+	if v.Node, err = secondWord(ctx, o.node, "--version"); err != nil {
+		return v, err
+	}
+	v.Cosigner, err = secondWord(ctx, o.binary, "version")
+	return v, err
+}
+
+// secondWord runs a program and returns the second word that it prints; the first is its name.
+func secondWord(ctx context.Context, program, arg string) (string, error) {
+	out, err := exec.CommandContext(ctx, program, arg).Output()
+	if err != nil {
+		return "", fmt.Errorf("asking %s for its version: %w", program, err)
+	}
+	words := bytes.Fields(out)
+	if len(words) < 2 {
+		return "", fmt.Errorf("asking %s for its version: it printed %q", program, out)
+	}
+	return string(words[1]), nil
+}

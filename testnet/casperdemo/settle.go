@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"casper-cosigner/signer/casper"
+)
+
+// settle closes the act's window at the start of a round and says what was lost in it.
+func (s *show) settle(ctx context.Context, mayLose int) error {
+	end, err := s.newRound(ctx)
+	if err != nil {
+		return err
+	}
+	s.act.To = end.Start
+	w := window{s.act.From, s.act.To}
+	var a account
+	var blocks finality
+	var judgeErr error
+	// What is over may still be on its way, so nothing is called lost at once.
+	err = s.await(ctx, settleIn, "late messages", func() (bool, error) {
+		if a, _, judgeErr = s.judgeRounds(ctx, w); judgeErr != nil {
+			return false, judgeErr
+		}
+		blocks = s.finality(w)
+		return len(a.Lost) == 0 && len(blocks.missing) == 0, nil
+	})
+	if judgeErr != nil || ctx.Err() != nil {
+		return errors.Join(judgeErr, ctx.Err(), err)
+	}
+	s.sayAccount(a, mayLose)
+	s.count("blocks", blocks.blocks)
+	s.count("finality_signatures", blocks.blocks-len(blocks.missing))
+	s.claimf(len(blocks.missing) == 0, "%d blocks, %d with our finality signature%s", blocks.blocks, blocks.blocks-len(blocks.missing),
+		list(", not ", blocks.missing))
+	return nil
+}
+
+func (s *show) sayAccount(a account, mayLose int) {
+	s.count("rounds", a.Rounds)
+	s.count("rounds_with_vote", a.Voted)
+	s.count("rounds_with_vote_false", a.VotedNo)
+	s.count("rounds_with_echo", a.Echoed)
+	s.count("rounds_lost", len(a.Lost))
+	s.count("leader_rounds", a.Led)
+	s.count("leader_rounds_with_proposal", a.Proposed)
+	s.count("leader_rounds_died", len(a.Died))
+	holds := a.Rounds > 0 && len(a.Lost) <= mayLose
+	s.claimf(holds, "%d rounds, another validator has our Vote in %d of them, %d lost (at most %d)%s",
+		a.Rounds, a.Voted, len(a.Lost), mayLose, list(": ", a.Lost))
+	s.sayf("our Echo in %d, Vote(false) in %d; %d led by us, %d with a proposal; leader rounds whose proposal died with the node: %d%s",
+		a.Echoed, a.VotedNo, a.Led, a.Proposed, len(a.Died), list(": ", a.Died))
+}
+
+// list is empty for an empty list.
+func list[T any](before string, all []T) string {
+	if len(all) == 0 {
+		return ""
+	}
+	return before + strings.Trim(fmt.Sprint(all), "[]")
+}
+
+// judgeRounds has the judge read the unit files and sums up the rounds of the window.
+func (s *show) judgeRounds(ctx context.Context, w window) (account, findings, error) {
+	f, err := s.unitFiles(ctx, s.pair.ours, s.pair.kept)
+	if err != nil {
+		return account{}, f, err
+	}
+	if err := s.pair.update(); err != nil {
+		return account{}, f, err
+	}
+	a, err := tally(s.pair.watched.timeline(), f, w, s.pair.ourIndex, s.disturbances())
+	return a, f, err
+}
+
+// unitFiles has the judge read all files below a folder, as those about a validator.
+func (s *show) unitFiles(ctx context.Context, validator casper.PublicKey, folder string) (f findings, err error) {
+	args := []string{"units", "--key", validator.String(), "--json"}
+	err = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			args = append(args, path)
+		}
+		return err
+	})
+	if err != nil {
+		return f, fmt.Errorf("finding unit files: %w", err)
+	}
+	var out, errOut bytes.Buffer
+	cmd := exec.CommandContext(ctx, s.judge, args...)
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	// Its exit code says whether all is clean; so do the findings.
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		return f, fmt.Errorf("running the judge: %w", err)
+	}
+	if err := json.Unmarshal(out.Bytes(), &f); err != nil {
+		return f, fmt.Errorf("reading what the judge found: %w\n%s", err, errOut.Bytes())
+	}
+	return f, nil
+}
+
+// finality is what the watched node has of our finality signatures.
+type finality struct {
+	blocks     int
+	missing    []uint64 // heights
+	unrewarded []uint64 // heights that no later block cites with our signature
+	cited      int      // heights that could be cited
+}
+
+// newestBlocks are too new for all signatures of them to have come.
+const newestBlocks = 2
+
+// rewardDelay is up to how many blocks later a signature is cited.
+const rewardDelay = 3
+
+// finality sums up the blocks that the watched node saw in the window.
+func (s *show) finality(w window) finality {
+	var f finality
+	record := s.pair.record()
+	all := record.Blocks()
+	for i, b := range all {
+		if i >= len(all)-newestBlocks || !w.holds(b.Seen) {
+			continue
+		}
+		f.blocks++
+		f.missing = append(f.missing, record.Unsigned(s.pair.ours, b.Block.Height, b.Block.Height)...)
+		if i < len(all)-rewardDelay-1 && !s.uncitable(b.Seen) {
+			f.cited++
+			f.unrewarded = append(f.unrewarded, record.Unrewarded(s.pair.ours, b.Block.Height, b.Block.Height)...)
+		}
+	}
+	return f
+}
+
+// answeredSince lists the requests of our nodes that were answered with a signature from then on.
+func (s *show) answeredSince(from time.Time) (all []asked) {
+	for _, l := range []*nodeLog{s.pair.main, s.pair.standby} {
+		for _, a := range l.asked() {
+			if a.answered() && !a.At.Before(from) {
+				all = append(all, a)
+			}
+		}
+	}
+	return all
+}

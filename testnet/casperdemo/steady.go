@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/localnet"
+)
+
+const (
+	steadyRounds = 10
+	wantedP50    = 6 * time.Millisecond
+	wantedP99    = 50 * time.Millisecond
+)
+
+// begins starts the cosigners, and then the network.
+func (s *show) begins(ctx context.Context) error {
+	key := localnet.ValidatorKey(s.seed, 0)
+	s.pair = &pair{key: key, ours: key.Public(), kept: filepath.Join(s.dir, "unit-files")}
+	p := s.pair
+	if err := s.setUpCluster(ctx); err != nil {
+		return err
+	}
+	s.sayf("validator %v; its key is split, and the PEM deleted before anything runs", p.ours)
+	if err := p.cluster.Start(ctx); err != nil {
+		return err
+	}
+	ready, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	status, err := p.cluster.Ready(ready)
+	if err != nil {
+		return err
+	}
+	s.claimf(true, "3 cosigners and 2 agents are ready, %s leads", status.Leader)
+	if err := s.setUpNetwork(ctx); err != nil {
+		return err
+	}
+	if err := p.network.Start(ctx); err != nil {
+		return err
+	}
+	p.follow(ctx)
+	s.sayf("%d nodes start: %s and %s of ours, and %d other validators; blocks of %v, eras of %v; genesis at %s",
+		len(p.network.Nodes), testnet.Main, testnet.Standby, len(p.foreign), s.blockTime, s.eraTime, p.network.Genesis.UTC().Format(time.TimeOnly))
+	for _, l := range []*nodeLog{p.main, p.standby} {
+		status, err := s.validates(ctx, l.node, startsIn)
+		if err != nil {
+			return err
+		}
+		s.claimf(*status.PublicKey == p.ours && strings.Contains(status.Build, "cosigner"),
+			"%s is in Validate as our validator, build %s, no key", l.node.Name, status.Build)
+	}
+	return nil
+}
+
+// validates waits until a node says that it votes.
+func (s *show) validates(ctx context.Context, n *localnet.Node, within time.Duration) (localnet.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return n.Await(ctx, func(status localnet.Status) bool {
+		return status.State == "Validate" && status.RoundLength != nil && status.PublicKey != nil
+	})
+}
+
+// steady lets rounds pass and measures how long signatures take.
+func (s *show) steady(ctx context.Context) error {
+	first, err := s.newRound(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.someRounds(ctx, steadyRounds); err != nil {
+		return err
+	}
+	for _, l := range []*nodeLog{s.pair.main, s.pair.standby} {
+		n := len(slots(l.asked(), "vote", first.Start))
+		s.count("votes_asked_"+l.node.Name, n)
+		s.claimf(n >= steadyRounds-1, "%s asks: for its Vote in %d rounds since the first of %d", l.node.Name, n, steadyRounds)
+	}
+	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
+		s.sayf("load of the machine: %s", strings.TrimSpace(string(load)))
+	}
+	took := s.sayLatency("all", s.answeredSince(first.Start))
+	s.goalf(len(took) > 0 && took.Quantile(0.5) < wantedP50 && took.Quantile(0.99) < wantedP99,
+		"a signature as the node sees it: %d, p50 %s (want < %v), p99 %s (want < %v), max %s", len(took), testnet.Millis(took.Quantile(0.5)),
+		wantedP50, testnet.Millis(took.Quantile(0.99)), wantedP99, testnet.Millis(took.Max()))
+	for _, kind := range []string{"echo", "vote", "finality"} {
+		some := slices.DeleteFunc(s.answeredSince(first.Start), func(a asked) bool { return a.Kind != kind })
+		took := s.sayLatency(kind, some)
+		s.sayf("%-8s %3d, p50 %s, p99 %s, max %s", kind, len(took), testnet.Millis(took.Quantile(0.5)), testnet.Millis(took.Quantile(0.99)),
+			testnet.Millis(took.Max()))
+	}
+	return s.measureDisk(ctx)
+}
+
+// measureDisk tells how long one write to the disk takes while the network runs: a signature waits for several.
+func (s *show) measureDisk(ctx context.Context) error {
+	const writes, every = 40, 50 * time.Millisecond
+	f, err := os.Create(filepath.Join(s.dir, "writes"))
+	if err != nil {
+		return fmt.Errorf("measuring the disk: %w", err)
+	}
+	defer f.Close()
+	var took testnet.Latencies
+	for range writes {
+		if err := testnet.Pause(ctx, every); err != nil {
+			return err
+		}
+		start := time.Now()
+		if _, err := f.Write(make([]byte, 512)); err != nil {
+			return fmt.Errorf("measuring the disk: %w", err)
+		}
+		if err := f.Sync(); err != nil {
+			return fmt.Errorf("measuring the disk: %w", err)
+		}
+		took = append(took, time.Since(start))
+	}
+	s.count("micros_fsync_p50", int(took.Quantile(0.5)/time.Microsecond))
+	s.count("micros_fsync_p99", int(took.Quantile(0.99)/time.Microsecond))
+	s.sayf("a write to this disk, synced: p50 %s, p99 %s", testnet.Millis(took.Quantile(0.5)), testnet.Millis(took.Quantile(0.99)))
+	return nil
+}
+
+// sayLatency notes how long requests took, under a name.
+func (s *show) sayLatency(name string, all []asked) (took testnet.Latencies) {
+	for _, a := range all {
+		took = append(took, a.Took)
+	}
+	s.count("signatures_"+name, len(took))
+	for part, q := range map[string]float64{"p50": 0.5, "p99": 0.99, "max": 1} {
+		s.count(fmt.Sprintf("micros_%s_%s", name, part), int(took.Quantile(q)/time.Microsecond))
+	}
+	return took
+}
+
+// slots lists the slots of a kind that were asked for from then on, each once.
+func slots(all []asked, kind string, from time.Time) (slots []string) {
+	for _, a := range all {
+		if a.Kind == kind && !a.At.Before(from) && !slices.Contains(slots, a.Slot) {
+			slots = append(slots, a.Slot)
+		}
+	}
+	return slots
+}
