@@ -123,7 +123,7 @@ casper-demo: casper-programs
 
 CASPER_RESULTS := docs/casper-results.md
 
-# More than the happy path, half an hour. It writes its results even if a claim fails. Best run as root: see CONTRIBUTING.md.
+# More than the happy path, half an hour. It writes its results even if a claim fails. Root can also cut nodes off.
 .PHONY: casper-test
 casper-test: casper-programs
 	bin/casperdemo -long -node $(CASPER_NODE)/casper-node -defaults $(CASPER_NODE)/localnet-defaults \

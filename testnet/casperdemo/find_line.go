@@ -34,10 +34,13 @@ func findLine(path, message string) (line levelled, found bool, err error) {
 		if !bytes.Contains(lines.Bytes(), quoted) {
 			continue
 		}
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+		var l levelled
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
 			return line, false, fmt.Errorf("reading a line of a node's log: %w", err)
 		}
-		return line, true, nil
+		if l.Fields.Message == message {
+			return l, true, nil
+		}
 	}
 	return line, false, lines.Err()
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -138,7 +137,7 @@ func (s *show) playStage(ctx context.Context, st stage, acts []act) (err error) 
 		if ns == nil {
 			return nil
 		}
-		defer func() { err = errors.Join(err, ns.Close()) }()
+		defer func() { err = errors.Join(err, s.closePair(), ns.Close()) }() // a namespace lasts as long as its nodes
 	}
 	begins := act{name: "start", title: "Starting", play: (*show).begins}
 	judges := act{name: "judges", title: "The judges", play: (*show).judgeStage}
@@ -153,9 +152,10 @@ func (s *show) playStage(ctx context.Context, st stage, acts []act) (err error) 
 // judgeStage is what the demo's judges say, and what each validator has earned.
 func (s *show) judgeStage(ctx context.Context) error {
 	record, ours := s.pair.record(), s.pair.ours
-	names := map[string]string{ours.String(): "ours"}
+	type validator struct{ name, key string }
+	all := []validator{{"ours", ours.String()}}
 	for _, n := range s.pair.foreign {
-		names[n.Validator.String()] = n.Name
+		all = append(all, validator{n.Name, n.Validator.String()})
 	}
 	if err := s.judges(ctx); err != nil {
 		return err
@@ -165,17 +165,14 @@ func (s *show) judgeStage(ctx context.Context) error {
 		s.sayf("no era ended, so there are no rewards yet")
 		return nil
 	}
-	without := 0
-	for _, key := range slices.Sorted(maps.Keys(names)) {
-		e := earned[key]
-		s.sayf("%s: %d blocks proposed, %.0f CSPR of rewards in %d eras", names[key], e.proposed, e.motes/1e9, ends)
-		s.count("cspr_"+names[key], int(e.motes/1e9))
-		s.count("blocks_proposed_"+names[key], e.proposed)
-		if names[key] == "ours" {
-			without = ends - e.eras
-		}
+	const mote = 1e-9 // of a CSPR
+	for _, v := range all {
+		e := earned[v.key]
+		s.sayf("%-12s %3d blocks proposed, %6.3f CSPR of rewards in %d eras", v.name, e.proposed, e.motes*mote, ends)
+		s.count("milli_cspr_"+v.name, int(1000*e.motes*mote))
+		s.count("blocks_proposed_"+v.name, e.proposed)
 	}
-	s.claimf(without == 0, "we are rewarded at the end of each of %d eras; ours beside the others' above", ends)
+	s.claimf(earned[ours.String()].eras == ends, "we are rewarded at the end of each of %d eras; ours beside the others' above", ends)
 	return nil
 }
 

@@ -37,7 +37,7 @@ func (s *show) needed(ctx context.Context) error {
 		return err
 	}
 	from, killed := p.record().Height(), time.Now()
-	if err := s.someRounds(ctx, s.some(roundsWithoutMain)); err != nil {
+	if err := s.someRounds(ctx, roundsWithoutMain); err != nil {
 		return err
 	}
 	to := p.record().Height()

@@ -54,7 +54,7 @@ func (r *report) act(a *actResult) {
 		r.printf("| | |\n|---|---|\n")
 	}
 	for _, g := range a.Goals {
-		r.printf("| %s | %s |\n", map[bool]string{true: "met", false: "**missed**"}[g.Holds], cell(g.Text))
+		r.printf("| %s | %s |\n", reached(g.Holds), cell(g.Text))
 	}
 	for _, c := range a.Claims {
 		r.printf("| %s | %s |\n", verdict(c.Holds), cell(c.Text))
@@ -87,6 +87,13 @@ func verdict(holds bool) string {
 		return "ok"
 	}
 	return "**FAILS**"
+}
+
+func reached(goal bool) string {
+	if goal {
+		return "met"
+	}
+	return "**missed**"
 }
 
 // cell is a text that breaks no table.
@@ -131,7 +138,7 @@ func (r *report) goals(out *bytes.Buffer) {
 			if _, settled := a.Counts["rounds"]; a.Name == g.act && settled {
 				var holds bool
 				text, holds = g.value(a.Counts)
-				word = verdict(holds)
+				word = reached(holds)
 			}
 		}
 		fmt.Fprintf(out, "| %s | %s | %s |\n", g.what, text, word)
@@ -147,7 +154,7 @@ func (r *report) write(path string) error {
 		for _, c := range a.Claims {
 			lines++
 			if !c.Holds {
-				failed = append(failed, fmt.Sprintf("- %s, %s: %s", a.Network, a.Name, c.Text))
+				failed = append(failed, fmt.Sprintf("- %s, %s: %s", a.Network, a.Name, cell(c.Text)))
 			}
 		}
 	}
