@@ -445,6 +445,7 @@ func TestFork(t *testing.T) {
 				}
 			})
 			time.Sleep(time.Second)
+			r.mustSign("node-a", echo(10, uint32(height-1000), 1))
 			r.mustSign("node-a", block(height, 1))
 			standby.Wait()
 		}

@@ -161,16 +161,29 @@ func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Place,
 
 // active tells how far the active node has come and since when, and whether it deserves preference for the slot: it asks
 // for such slots, it makes progress, and what is bound is at most the next one for it. A main that catches up after a
-// restart asks a lot, but is far behind.
+// restart asks a lot, but is far behind. For heights it must vote as well: one that follows the chain without its votes
+// may be as slow as it likes, and what is bound cannot outrun it while nobody else is served.
 func (p *Preference) active(name string, slot casper.Slot, bound Place, now time.Time) (Place, time.Time, bool) {
-	limit, n := silentAfter*p.Round, p.nodes[name]
-	if n == nil || n.of(slot).asked.Before(p.since) {
-		return bound, time.Time{}, now.Sub(p.since) <= limit
+	n := p.nodes[name]
+	well := p.wellIn(n, slot.Kind, bound, now)
+	if slot.Kind == casper.KindFinality {
+		well = well && p.wellIn(n, casper.KindVote, bound, now)
 	}
-	did := n.of(slot)
-	well := now.Sub(did.asked) <= limit && now.Sub(did.advanced) <= limit &&
-		!n.beyondNext(casper.Slot{Kind: slot.Kind, Era: bound.Era, Round: bound.Round, Height: bound.Height})
-	return n.Place, did.advanced, well
+	if n == nil || n.of(slot).asked.Before(p.since) {
+		return bound, time.Time{}, well
+	}
+	return n.Place, n.of(slot).advanced, well
+}
+
+// wellIn reports whether the active node is well in rounds or in heights, whichever the kind is of.
+func (p *Preference) wellIn(n *seen, kind casper.Kind, bound Place, now time.Time) bool {
+	limit := silentAfter * p.Round
+	last := casper.Slot{Kind: kind, Era: bound.Era, Round: bound.Round, Height: bound.Height}
+	if n == nil || n.of(last).asked.Before(p.since) {
+		return now.Sub(p.since) <= limit
+	}
+	did := n.of(last)
+	return now.Sub(did.asked) <= limit && now.Sub(did.advanced) <= limit && !n.beyondNext(last)
 }
 
 // before reports whether the place is short of the slot.
