@@ -5,15 +5,21 @@
 //! makes a new one.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     future::pending,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        Mutex, MutexGuard, PoisonError,
+    },
     time::Duration,
 };
 
 use casper_remote_signer::{Answer, Message as Request, Reason};
 use openssl::{bn::BigNumContext, ec::PointConversionForm, ssl::SslRef, x509::X509Ref};
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::{watch, Notify},
+    time::Instant,
+};
 use tracing::{error, info, warn};
 
 use casper_types::Signature;
@@ -38,13 +44,31 @@ const RANDOM_LENGTH: usize = 12;
 pub(crate) struct Handshake {
     request: Request,
     peer: NodeId,
+    /// The peer has connected to us. It sends consensus messages over that connection.
+    incoming: bool,
 }
 
-/// The peers whose connection to us was made without our certificate.
-#[derive(Default)]
+/// The connections that peers made to us without our certificate, and what ends them.
 pub(super) struct Reconnects {
-    peers: Mutex<HashSet<NodeId>>,
-    answered: Notify,
+    /// For each such peer, how often certificates had been signed again by then.
+    lacking: Mutex<HashMap<NodeId, u64>>,
+    /// How often certificates were signed again.
+    answers: watch::Sender<u64>,
+    /// Whether somebody is asking for a certificate that nobody waits for.
+    watching: AtomicBool,
+    /// Wakes the task that registers the TLS key.
+    unregistered: Notify,
+}
+
+impl Default for Reconnects {
+    fn default() -> Self {
+        Reconnects {
+            lacking: Mutex::default(),
+            answers: watch::channel(0).0,
+            watching: AtomicBool::new(false),
+            unregistered: Notify::new(),
+        }
+    }
 }
 
 impl Handshake {
@@ -67,38 +91,49 @@ impl Handshake {
         Some(Handshake {
             request,
             peer: NodeId::from(tls::key_fingerprint(&their_key).ok()?),
+            incoming: ssl.is_server(),
         })
     }
 }
 
 impl SigningKey {
-    /// Tells the agent with which TLS key this node has started: certificates are signed for no other.
+    /// Tells the agent with which TLS key this node has started, and again whenever the cosigners do not know it:
+    /// certificates are signed for no other.
     pub(crate) fn register_identity(&self, certificate: &X509Ref) {
-        let (SigningKey::Remote(key), Some(point)) = (self, point(certificate)) else {
+        let SigningKey::Remote(key) = self else {
+            return;
+        };
+        let Some(point) = point(certificate) else {
             return;
         };
         let key = key.clone();
         tokio::spawn(async move {
-            while !key.register(point).await {
-                tokio::time::sleep(LONG_PAUSE).await;
+            loop {
+                key.register(point).await;
+                key.reconnects().unregistered.notified().await;
             }
         });
     }
 
     /// Ends when a peer's connection to us had better be made anew. It may never end.
     pub(crate) async fn reconnect(&self, peer: NodeId) {
-        match self {
-            SigningKey::Remote(key) if key.reconnects().contains(&peer) => {
-                key.0.reconnects.answered.notified().await
+        let SigningKey::Remote(key) = self else {
+            return pending().await;
+        };
+        let before = key.lacking().remove(&peer);
+        match before {
+            Some(before) => {
+                let mut answers = key.reconnects().answers.subscribe();
+                drop(answers.wait_for(|now| *now > before).await)
             }
-            _ => pending().await,
+            None => pending().await,
         }
     }
 }
 
 impl RemoteKey {
-    /// Asks for the certificate of a handshake. Without an answer it says None after a while, goes on asking beside, and
-    /// has the peer connect anew once there is an answer.
+    /// Asks for the certificate of a handshake. Without an answer it says None after a while; a connection that a peer
+    /// made to us will then be ended as soon as certificates are signed again.
     pub(crate) async fn certify(&self, handshake: &Handshake, id: &[u8]) -> Option<Signature> {
         // The client and the node must mean the same bytes, or the peer would drop the connection.
         if handshake.request.sign_bytes() != id {
@@ -108,64 +143,71 @@ impl RemoteKey {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
             if let Some(bytes) = self.ask(handshake).await {
-                self.reconnects().remove(&handshake.peer);
+                if handshake.incoming {
+                    self.lacking().remove(&handshake.peer);
+                }
                 return signature(bytes);
             }
             tokio::time::sleep(PAUSE).await;
         }
-        warn!(peer = %handshake.peer, "no certificate: this peer will not take us for a validator until there is one");
-        self.reconnects().insert(handshake.peer);
-        let (key, handshake) = (self.clone(), handshake.clone());
-        tokio::spawn(async move { key.watch(handshake).await });
+        warn!(peer = %handshake.peer, "no certificate: this peer will not take us for a validator");
+        if handshake.incoming {
+            let answers = *self.reconnects().answers.borrow();
+            self.lacking().insert(handshake.peer, answers);
+            self.watch(handshake.clone());
+        }
         None
     }
 
-    /// Asks until there is an answer, and then has all peers connect anew that lack a certificate.
-    async fn watch(self, handshake: Handshake) {
-        while self.reconnects().contains(&handshake.peer) {
-            if self.ask(&handshake).await.is_some() {
-                info!("certificates are signed again; peers without one have to connect anew");
-                self.reconnects().clear();
-                self.0.reconnects.answered.notify_waiters();
-                return;
-            }
-            tokio::time::sleep(LONG_PAUSE).await;
+    /// Asks beside until there is an answer, and then has all peers connect anew that lack a certificate.
+    fn watch(&self, handshake: Handshake) {
+        let key = self.clone();
+        if key.reconnects().watching.swap(true, Ordering::SeqCst) {
+            return;
         }
+        tokio::spawn(async move {
+            while key.ask(&handshake).await.is_none() {
+                tokio::time::sleep(LONG_PAUSE).await;
+            }
+            info!("certificates are signed again; peers without one have to connect anew");
+            key.reconnects().watching.store(false, Ordering::SeqCst);
+            key.reconnects()
+                .answers
+                .send_modify(|answers| *answers += 1);
+        });
     }
 
     async fn ask(&self, handshake: &Handshake) -> Option<[u8; 64]> {
-        match self
-            .signer()
-            .sign_async(handshake.request.clone(), DEADLINE)
-            .await
-        {
+        let request = handshake.request.clone();
+        match self.signer().sign_async(request, DEADLINE).await {
             Answer::Signed(bytes) => return Some(bytes),
             Answer::Refused(refusal) if refusal.reason == Reason::TlsPoint => {
-                if let Request::ConsensusCertificate { our_tls_point, .. } = handshake.request {
-                    self.register(our_tls_point).await;
-                }
+                self.reconnects().unregistered.notify_one();
             }
             _ => (),
         }
         None
     }
 
-    async fn register(&self, point: [u8; POINT_LENGTH]) -> bool {
-        match self.signer().register_tls_point(point, DEADLINE).await {
-            Ok(()) => true,
-            Err(error) => {
-                warn!(%error, "the TLS key of this node is not registered with the cosigners");
-                false
+    /// Registers the TLS key, however long it takes.
+    async fn register(&self, point: [u8; POINT_LENGTH]) {
+        let mut said = false;
+        while let Err(error) = self.signer().register_tls_point(point, DEADLINE).await {
+            if !said {
+                warn!(%error, "the TLS key of this node is not registered with the cosigners yet");
+                said = true;
             }
+            tokio::time::sleep(LONG_PAUSE).await;
         }
     }
 
-    fn reconnects(&self) -> MutexGuard<'_, HashSet<NodeId>> {
-        self.0
-            .reconnects
-            .peers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn reconnects(&self) -> &Reconnects {
+        &self.0.reconnects
+    }
+
+    fn lacking(&self) -> MutexGuard<'_, HashMap<NodeId, u64>> {
+        let peers = &self.0.reconnects.lacking;
+        peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -15,8 +15,8 @@ use casper_types::{Digest, Signature, TimeDiff, Timestamp};
 
 use super::{
     message::{Content, Message, SignedMessage},
-    proposal::Proposal,
-    RoundId, Zug,
+    proposal::{HashedProposal, Proposal},
+    RoundId, Zug, ZugWalEntry,
 };
 use crate::{
     components::consensus::{
@@ -85,7 +85,12 @@ impl<C: Context> Refused<C> {
             self.newest = round_id;
             self.retries = 0;
         }
-        self.contents.insert(Self::key(round_id, &content), content);
+        let held = self.contents.entry(Self::key(round_id, &content));
+        let held = held.or_insert(content);
+        // A vote for a block is not taken back: with a local key it would have been cast.
+        if *held != Content::Vote(true) {
+            *held = content;
+        }
     }
 
     fn remove(&mut self, round_id: RoundId, content: &Content<C>) {
@@ -106,7 +111,7 @@ impl<C: Context> Refused<C> {
 
     /// Whether the validator has to stay for a moment after its era's end, which comes a blink after the last block: long
     /// enough for the cosigners to elect a leader and sign the last votes.
-    pub(super) fn retire(&mut self) -> bool {
+    fn must_stay(&mut self) -> bool {
         self.retiring = !self.is_empty() && self.retries < LAST_RETRIES;
         self.retiring
     }
@@ -154,6 +159,11 @@ impl<C: Context + 'static> Zug<C> {
         })
     }
 
+    /// Whether the validator has to stay although its era has ended, for what was refused.
+    pub(super) fn must_stay(&mut self) -> bool {
+        self.finalized_switch_block() && self.refused.must_stay()
+    }
+
     /// Sets the timer for asking again, if anything was refused and no timer is set.
     pub(super) fn schedule_retry(&mut self, now: Timestamp) -> ProtocolOutcomes<C> {
         if self.refused.is_empty() || self.refused.timer_is_set {
@@ -184,7 +194,7 @@ impl<C: Context + 'static> Zug<C> {
         let mut outcomes = vec![];
         if let Some((round_id, proposal)) = proposal {
             if round_id == self.current_round && !self.round_mut(round_id).has_proposal() {
-                outcomes.extend(self.create_echo_and_proposal(proposal));
+                outcomes.extend(self.propose_again(round_id, proposal));
             }
         }
         let first_open = self.first_non_finalized_round_id;
@@ -195,12 +205,52 @@ impl<C: Context + 'static> Zug<C> {
             }
         }
         outcomes.extend(self.update(now));
-        if self.refused.retiring && !self.refused.retire() {
+        if self.refused.retiring && !self.refused.must_stay() {
             self.active_validator = None;
             return outcomes;
         }
         outcomes.extend(self.schedule_retry(now));
         outcomes
+    }
+
+    /// Proposes a block whose echo was refused. If the echo has come back through the network meanwhile, because it was
+    /// signed after all and the other node of this validator has passed it on, then nothing is left to ask for.
+    fn propose_again(&mut self, round_id: RoundId, proposal: Proposal<C>) -> ProtocolOutcomes<C> {
+        let hashed = HashedProposal::new(proposal.clone());
+        let Some(echo) = self.own_echo(round_id, *hashed.hash()) else {
+            return self.create_echo_and_proposal(proposal);
+        };
+        let entry = ZugWalEntry::Proposal(proposal.clone(), round_id);
+        if !self.record_entry(&entry) || !self.round_mut(round_id).insert_proposal(hashed) {
+            return vec![];
+        }
+        self.mark_dirty(round_id);
+        let message = Message::Proposal {
+            round_id,
+            instance_id: echo.instance_id,
+            proposal,
+            echo,
+        };
+        vec![ProtocolOutcome::CreatedGossipMessage(
+            SerializedMessage::from_message(&message),
+        )]
+    }
+
+    /// Our echo of a proposal, if it is known.
+    fn own_echo(&self, round_id: RoundId, hash: C::Hash) -> Option<SignedMessage<C>> {
+        let validator_idx = self.active_validator.as_ref()?.idx;
+        let signature = *self
+            .round(round_id)?
+            .echoes()
+            .get(&hash)?
+            .get(&validator_idx)?;
+        Some(SignedMessage {
+            round_id,
+            instance_id: *self.params.instance_id(),
+            content: Content::Echo(hash),
+            validator_idx,
+            signature,
+        })
     }
 
     /// The message that passes on an echo of a block that the other node of this validator has proposed. Our own
