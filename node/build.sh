@@ -2,7 +2,7 @@
 # Puts the edits of node/casper-node-2.0.3 into the published source, outside the checkout, and does with the result:
 #   source  nothing more
 #   build   builds casper-node (about ten minutes on two cores; a second time: seconds) and prints where it is
-#   test    runs casper-node's own tests of consensus and network, and ours
+#   test    runs casper-node's own tests of consensus, and ours
 # CASPER_CACHE says where (default ~/.cache/casper-cosigner). The source is brought by the ordinary cargo client.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,7 +14,7 @@ tree=$cache/casper-node-$version/node
 export CARGO_TARGET_DIR=$cache/casper-node-$version/target
 
 if ! command -v cargo >/dev/null; then
-	echo "cargo is missing: install Rust 1.85 or later (https://rustup.rs)" >&2
+	echo "cargo is missing: install Rust, tried with 1.95 (https://rustup.rs)" >&2
 	exit 1
 fi
 

@@ -157,7 +157,7 @@ func TestFreePorts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, port := range []int{base, base + size*portsEach - 1, base + agentsAt, base + agentsAt + 1} {
-		l, err := net.Listen("tcp", loopback(port))
+		l, err := net.Listen("tcp", Loopback(port))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -162,11 +162,11 @@ func TestHostileNodes(t *testing.T) {
 		}
 	}
 	for _, p := range r.Cosigners {
-		memory, err := p.Memory()
-		if err != nil || memory.Resident > mostResident {
-			t.Errorf("%s: %d MB resident, want at most %d; %v", p.Name, memory.Resident>>20, mostResident>>20, err)
+		used, err := UsageOf(p.PID())
+		if err != nil || used.Resident > mostResident {
+			t.Errorf("%s: %d MB resident, want at most %d; %v", p.Name, used.Resident>>20, mostResident>>20, err)
 		}
-		t.Logf("%s: %d MB resident", p.Name, memory.Resident>>20)
+		t.Logf("%s: %d MB resident", p.Name, used.Resident>>20)
 	}
 	if ended := r.Restarts(); len(ended) > 0 {
 		t.Errorf("processes ended: %q", ended)

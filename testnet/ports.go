@@ -34,7 +34,7 @@ func FreePorts() (int, error) {
 func portsFree(base int) error {
 	var err error
 	try := func(port int) {
-		l, listenErr := net.Listen("tcp", loopback(port))
+		l, listenErr := net.Listen("tcp", Loopback(port))
 		if listenErr != nil {
 			err = errors.Join(err, listenErr)
 			return
@@ -50,7 +50,8 @@ func portsFree(base int) error {
 	return err
 }
 
-func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+// Loopback is the TCP address of a port on this machine.
+func Loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 // metricsAddress is where the i-th cosigner serves /metrics.
-func (c *Cluster) metricsAddress(i int) string { return loopback(c.basePort + i*portsEach + metricsAt) }
+func (c *Cluster) metricsAddress(i int) string { return Loopback(c.basePort + i*portsEach + metricsAt) }

@@ -18,67 +18,70 @@ import (
 // clockTick is the unit of CPU time in /proc; Linux shows 100 a second to programs on every machine that we build for.
 const clockTick = 10 * time.Millisecond
 
-// CPU is the time that the process has spent so far, its own and the system's for it.
-func (p *Process) CPU() (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
+// Usage is what a process has used so far.
+type Usage struct {
+	CPU      time.Duration // its own time and the system's for it
+	Resident int64         // memory, in bytes
+	Own      int64         // of it, what is not pages of files, which the system takes back when it needs them
+}
+
+// UsageOf reads what the process with this id has used.
+func UsageOf(pid int) (u Usage, err error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, fmt.Errorf("reading the CPU time of %s: %w", p.Name, err)
+		return u, fmt.Errorf("reading the CPU time of process %d: %w", pid, err)
 	}
-	// The name, in parentheses, may hold spaces. Behind it utime and stime are fields 14 and 15 of the line (proc_pid_stat(5)).
-	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return u, fmt.Errorf("reading the memory of process %d: %w", pid, err)
+	}
+	if u, err = parseUsage(string(stat), string(status)); err != nil {
+		return u, fmt.Errorf("reading what process %d uses: %w", pid, err)
+	}
+	return u, nil
+}
+
+// parseUsage reads /proc/PID/stat and /proc/PID/status (proc_pid_stat(5), proc_pid_status(5)).
+func parseUsage(stat, status string) (u Usage, err error) {
+	// The name, in parentheses, may hold spaces. Behind it utime and stime are fields 14 and 15 of the line.
+	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
 	const utime, stime = 14 - 3, 15 - 3
 	if len(fields) <= stime {
-		return 0, fmt.Errorf("reading the CPU time of %s: %q", p.Name, text)
+		return u, fmt.Errorf("stat is %q", stat)
 	}
-	var ticks int64
 	for _, i := range []int{utime, stime} {
-		n, err := strconv.ParseInt(fields[i], 10, 64)
+		ticks, err := strconv.ParseInt(fields[i], 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("reading the CPU time of %s: %w", p.Name, err)
+			return u, err
 		}
-		ticks += n
+		u.CPU += time.Duration(ticks) * clockTick
 	}
-	return time.Duration(ticks) * clockTick, nil
-}
-
-// Memory is what a process has in memory, in bytes.
-type Memory struct {
-	Resident int64 // all of it
-	Own      int64 // without the pages of files that it maps, which the system takes back when it needs them
-}
-
-// Memory reads what the process has in memory.
-func (p *Process) Memory() (m Memory, err error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
-	if err != nil {
-		return m, fmt.Errorf("reading the memory of %s: %w", p.Name, err)
-	}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(status) {
 		name, rest, _ := strings.Cut(line, ":")
-		into := map[string]*int64{"VmRSS": &m.Resident, "RssAnon": &m.Own}[name]
+		into := map[string]*int64{"VmRSS": &u.Resident, "RssAnon": &u.Own}[name]
 		if into == nil {
 			continue
 		}
 		kilobytes, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
 		if err != nil {
-			return m, fmt.Errorf("reading the memory of %s: %w", p.Name, err)
+			return u, err
 		}
 		*into = kilobytes << 10
 	}
-	if m.Resident == 0 {
-		return m, fmt.Errorf("reading the memory of %s: no VmRSS", p.Name)
+	if u.Resident == 0 {
+		return u, fmt.Errorf("no VmRSS; it has ended")
 	}
-	return m, nil
+	return u, nil
 }
 
 // CPU is the sum over processes.
 func CPU(processes []*Process) (sum time.Duration, err error) {
 	for _, p := range processes {
-		used, err := p.CPU()
+		used, err := UsageOf(p.PID())
 		if err != nil {
 			return 0, err
 		}
-		sum += used
+		sum += used.CPU
 	}
 	return sum, nil
 }

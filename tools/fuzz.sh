@@ -15,10 +15,18 @@ if [ -z "$targets" ]; then
 	exit 1
 fi
 
+# fuzz PACKAGE TARGET
+fuzz() { "$go" test -run '^$' -fuzz "^$2\$" -fuzztime "$fuzztime" -fuzzminimizetime 5s "$1" </dev/null; }
+
 count=0
 while read -r package name; do
 	echo "--- $package $name"
-	"$go" test -run '^$' -fuzz "^$name\$" -fuzztime "$fuzztime" -fuzzminimizetime 5s "$package" </dev/null
+	if ! fuzz "$package" "$name" | tee "$log"; then
+		# Go before 1.27 now and then takes the end of fuzztime for a failure (golang/go#75804). A real one names its input.
+		if ! grep -q '^ *context deadline exceeded$' "$log" || grep -q 'Failing input' "$log"; then exit 1; fi
+		echo "--- $package $name, once more"
+		fuzz "$package" "$name"
+	fi
 	count=$((count + 1))
 done <<<"$targets"
 echo "fuzzed $count targets for $fuzztime each"

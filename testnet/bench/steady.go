@@ -200,7 +200,7 @@ func (b *bench) memory(ctx context.Context) error {
 		}
 		var resident, own, disk []string
 		for _, p := range b.cluster.Cosigners {
-			memory, err := p.Memory()
+			used, err := testnet.UsageOf(p.PID())
 			if err != nil {
 				return err
 			}
@@ -208,8 +208,8 @@ func (b *bench) memory(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			resident = append(resident, fmt.Sprintf("%.0f", float64(memory.Resident)/megabyte))
-			own = append(own, fmt.Sprintf("%.0f", float64(memory.Own)/megabyte))
+			resident = append(resident, fmt.Sprintf("%.0f", float64(used.Resident)/megabyte))
+			own = append(own, fmt.Sprintf("%.0f", float64(used.Own)/megabyte))
 			disk = append(disk, fmt.Sprintf("%.1f", float64(state)/megabyte))
 		}
 		b.figure(fmt.Sprintf("  after %d signatures", b.load.count), strings.Join(resident, " / ")+" MB resident", "")

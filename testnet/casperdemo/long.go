@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -160,7 +161,10 @@ func (s *show) judgeStage(ctx context.Context) error {
 	if err := s.judges(ctx); err != nil {
 		return err
 	}
-	earned, ends := earnings(record)
+	earned, ends, err := earnings(record)
+	if err != nil {
+		return err
+	}
 	if ends == 0 {
 		s.sayf("no era ended, so there are no rewards yet")
 		return nil
@@ -184,7 +188,7 @@ type earned struct {
 }
 
 // earnings sums up by validator what the ends of eras hand out; ends is how many there were.
-func earnings(record *localnet.Record) (all map[string]earned, ends int) {
+func earnings(record *localnet.Record) (all map[string]earned, ends int, err error) {
 	all = map[string]earned{}
 	for _, b := range record.Blocks() {
 		of := all[b.Block.Proposer.String()]
@@ -198,12 +202,14 @@ func earnings(record *localnet.Record) (all map[string]earned, ends int) {
 			e := all[validator.String()]
 			e.eras++
 			for _, amount := range amounts {
-				var motes float64
-				fmt.Sscan(amount, &motes) //nolint:errcheck // then it is 0
+				motes, err := strconv.ParseFloat(amount, 64)
+				if err != nil {
+					return nil, 0, fmt.Errorf("reading a reward of %s: %w", validator, err)
+				}
 				e.motes += motes
 			}
 			all[validator.String()] = e
 		}
 	}
-	return all, ends
+	return all, ends, nil
 }

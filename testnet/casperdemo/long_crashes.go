@@ -63,9 +63,9 @@ func (s *show) quiet(ctx context.Context) error {
 	return nil
 }
 
-func usages(nodes []*localnet.Node) (all []localnet.Usage, err error) {
+func usages(nodes []*localnet.Node) (all []testnet.Usage, err error) {
 	for _, n := range nodes {
-		u, err := n.Usage()
+		u, err := testnet.UsageOf(n.PID())
 		if err != nil {
 			return nil, err
 		}

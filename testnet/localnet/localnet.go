@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"casper-cosigner/signer/casper"
+	"casper-cosigner/testnet"
 )
 
 // protocolVersion is what the chain says it is; the node's crate has the same number.
@@ -223,7 +224,7 @@ func (c Config) nodes() ([]*Node, error) {
 		own := ports[i*each:]
 		nodes = append(nodes, &Node{
 			Name: spec.Name, Dir: filepath.Join(c.Dir, spec.Name), Validator: c.publicKey(spec.Validator),
-			Network: loopback(own[0]), REST: loopback(own[1]), Events: loopback(own[2]), BinaryPort: loopback(own[3]),
+			Network: testnet.Loopback(own[0]), REST: testnet.Loopback(own[1]), Events: testnet.Loopback(own[2]), BinaryPort: testnet.Loopback(own[3]),
 			binary: binary, chain: c.Chain, env: spec.Env,
 		})
 	}

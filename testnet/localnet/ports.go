@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"strconv"
+
+	"casper-cosigner/testnet"
 )
 
 // Where ports are looked for: below those which systems give to outgoing connections by themselves, one of which could
@@ -25,7 +26,7 @@ func freePorts(n int) ([]int, error) {
 			return ports, nil
 		}
 		port := lowestPort + (first-lowestPort+i)%(highestPort-lowestPort)
-		l, err := net.Listen("tcp", loopback(port))
+		l, err := net.Listen("tcp", testnet.Loopback(port))
 		if err != nil {
 			busy = err
 			continue
@@ -37,5 +38,3 @@ func freePorts(n int) ([]int, error) {
 	}
 	return nil, fmt.Errorf("finding %d free ports: %w", n, errors.Join(errors.New("too few"), busy))
 }
-
-func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"casper-cosigner/signer/casper"
+	"casper-cosigner/testnet"
 )
 
 const realSeed = 1
@@ -149,7 +150,7 @@ func checkAnswers(t *testing.T, ctx context.Context, network *Network, height ui
 		if err != nil || metrics["chain_height"] < float64(height) {
 			t.Errorf("%s: chain_height %v, %v", n.Name, metrics["chain_height"], err)
 		}
-		usage, err := n.Usage()
+		usage, err := testnet.UsageOf(n.PID())
 		if err != nil {
 			t.Error(err)
 		}

@@ -1,0 +1,101 @@
+package signer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/failover"
+	"casper-cosigner/signer/machine"
+	"casper-cosigner/signer/watermark"
+)
+
+// mayClaim waits for the request's turn. It returns what the slot holds by then, or no message and what would be left in
+// the token bucket after a claim.
+func (s *Signer) mayClaim(ctx context.Context, slot casper.Slot, request watermark.Claim) (watermark.Claim, int64, error) {
+	s.mu.Lock()
+	s.preference.Asked(request.Node, slot, s.Now())
+	s.mu.Unlock()
+	for {
+		now, changed := s.Now(), s.bound()
+		look := s.look(request)
+		switch look.would.Outcome {
+		case machine.Done:
+		case machine.Held:
+			return look.would.Held, 0, nil
+		case machine.NotStarted:
+			return watermark.Claim{}, 0, fmt.Errorf("the cluster has not started: all cosigners must meet once: %w", ErrUnavailable)
+		default: // what the log would refuse is not worth an entry
+			return watermark.Claim{}, 0, refuseOutcome(look.would.Outcome)
+		}
+		left, err := s.spend(look, slot, now)
+		if err != nil {
+			return watermark.Claim{}, 0, err
+		}
+		s.mu.Lock()
+		decision := s.preference.Decide(look.roles, request.Node, slot, look.place, now)
+		s.mu.Unlock()
+		switch decision.Verdict {
+		case failover.Serve:
+			return watermark.Claim{}, left, nil
+		case failover.Wait:
+			turn := time.NewTimer(decision.Until.Sub(now))
+			select {
+			case <-changed:
+			case <-turn.C:
+			case <-ctx.Done():
+			}
+			turn.Stop()
+			if err := ctx.Err(); err != nil {
+				return watermark.Claim{}, 0, fmt.Errorf("waiting for the active node: %w: %w", err, ErrUnavailable)
+			}
+		default:
+			return watermark.Claim{}, 0, refuseVerdict(decision.Verdict)
+		}
+	}
+}
+
+// glance is what a decision needs of the applied state, read at one instant.
+type glance struct {
+	would       machine.Result // of applying the claim now
+	roles       failover.State
+	newest      watermark.Mark
+	place       failover.Place
+	era, height machine.Advance
+}
+
+func (s *Signer) look(request watermark.Claim) (g glance) {
+	s.Log.View(func(m *machine.State) {
+		if g.would = m.Check(request); g.would.Outcome != machine.Done {
+			return
+		}
+		g.roles, g.newest = m.Roles(), m.Table().Newest()
+		round, _ := m.Table().NewestRound()
+		g.place = failover.Place{Era: g.newest.Era, Round: round, Height: g.newest.Height}
+		g.era, g.height = m.Advances()
+	})
+	return g
+}
+
+// spend returns what the token bucket of the slot's mark would hold after a claim of it.
+func (s *Signer) spend(g glance, slot casper.Slot, now time.Time) (int64, error) {
+	eraAt, heightAt := s.Log.AdvancedAt()
+	bucket, last, at := watermark.EraBucket(time.Duration(s.Cluster.MinEraTime)), g.era, eraAt
+	wanted, newest := slot.Era, g.newest.Era
+	if slot.Kind == casper.KindFinality {
+		bucket, last, at = watermark.HeightBucket(time.Duration(s.Cluster.MinBlockTime)), g.height, heightAt
+		wanted, newest = slot.Height, g.newest.Height
+	}
+	if wanted <= newest {
+		return last.Left, nil
+	}
+	left, ok := bucket.Spend(last.Left, now.Sub(at), wanted-newest)
+	if !ok {
+		return 0, refuse(cosignerv1.RefusalReason_REFUSAL_REASON_TOO_FAR_AHEAD,
+			"%v is %d ahead of %d; the chain cannot be there yet (min_era_time, min_block_time in the cluster file)",
+			slot, wanted-newest, newest)
+	}
+	return left, nil
+}
