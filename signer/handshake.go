@@ -57,12 +57,25 @@ func (s *Signer) Register(ctx context.Context, node string, point casper.TLSPoin
 	if s.suspended(node) {
 		return refuseOutcome(machine.Suspended)
 	}
-	result, err := s.Log.Apply(ctx, machine.Register{Node: node, Point: point, At: s.Now().UnixMilli()})
-	if err != nil {
-		return fmt.Errorf("registering a TLS point of node %q: %w: %w", node, err, ErrUnavailable)
+	if s.registered(node, point) {
+		return nil
+	}
+	c := machine.Register{Node: node, Point: point, At: s.Now().UnixMilli()}
+	result := s.would(c)
+	if result.Outcome == machine.Done { // what the log would refuse is not worth an entry
+		var err error
+		if result, err = s.Log.Apply(ctx, c); err != nil {
+			return fmt.Errorf("registering a TLS point of node %q: %w: %w", node, err, ErrUnavailable)
+		}
 	}
 	if result.Outcome != machine.Done {
 		return refuseOutcome(result.Outcome)
 	}
 	return nil
+}
+
+// would is what the log's state would answer to the command now.
+func (s *Signer) would(c machine.Command) (r machine.Result) {
+	s.Log.View(func(m *machine.State) { r = m.Clone().Apply(c) })
+	return r
 }

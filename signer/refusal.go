@@ -50,7 +50,7 @@ func refuseOutcome(o machine.Outcome) error {
 		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_TLS_POINT, "another node has this TLS key")
 	case machine.TooSoon:
 		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY,
-			"this node registered another TLS key less than a minute ago; wait and try again")
+			"this node has registered other TLS keys within the last minute, too many; wait and try again")
 	}
 	return fmt.Errorf("the log answered %v: %w", o, ErrUnavailable)
 }

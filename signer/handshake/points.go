@@ -17,8 +17,8 @@ import (
 
 // The limits. They belong to the version of the state machine.
 const (
-	kept     = 2           // points a node may have: the running process's and the one before
-	interval = time.Minute // between changes
+	kept     = 4           // points a node may have: the running process's, and of those before
+	interval = time.Minute // within which it may change that often: a supervisor may start a node a few times in a row
 )
 
 // Outcome is what became of a registration.
@@ -28,7 +28,7 @@ type Outcome uint8
 const (
 	Registered Outcome = iota + 1 // the point is the node's
 	Taken                         // the point is another node's
-	TooSoon                       // the node changed its points less than a minute ago
+	TooSoon                       // the node changed its points too often within a minute
 )
 
 // Registration is a node's point and when it was registered.
@@ -37,7 +37,7 @@ type Registration struct {
 	At    int64 // Unix milliseconds
 }
 
-// Points is the state: at most two points a node, newest last. Its zero value is empty. It is not safe for concurrent
+// Points is the state: at most four points a node, newest last. Its zero value is empty. It is not safe for concurrent
 // use.
 type Points struct {
 	nodes map[string][]Registration
@@ -56,9 +56,9 @@ func (p *Points) Register(node string, point casper.TLSPoint, at int64) Outcome 
 		return Taken
 	}
 	has := p.nodes[node]
-	if len(has) > 0 {
+	if len(has) == kept {
 		// A clock that was set back must not lock a node out, hence the lower bound.
-		if since := at - has[len(has)-1].At; since >= 0 && since < interval.Milliseconds() {
+		if since := at - has[0].At; since >= 0 && since < interval.Milliseconds() {
 			return TooSoon
 		}
 	}

@@ -31,6 +31,10 @@ type step struct {
 	want  handshake.Outcome
 }
 
+func at(node string, n byte, at int64) registered {
+	return registered{node, handshake.Registration{Point: point(n), At: at}}
+}
+
 // story is a sequence of registrations and what is left of them.
 type story struct {
 	name  string
@@ -41,30 +45,35 @@ type story struct {
 func stories() []story {
 	return []story{
 		{"first at time 0", []step{{"a", 1, 0, handshake.Registered}}, []registered{{"a", handshake.Registration{Point: point(1)}}}},
-		{"a minute apart", []step{
+		{"four in a minute", []step{
 			{"a", 1, 1000, handshake.Registered},
-			{"a", 2, 1000, handshake.TooSoon},
-			{"a", 2, 60999, handshake.TooSoon},
-			{"a", 2, 61000, handshake.Registered},
-			{"a", 3, 61001, handshake.TooSoon},
-		}, []registered{{"a", handshake.Registration{Point: point(1), At: 1000}}, {"a", handshake.Registration{Point: point(2), At: 61000}}}},
-		{"the third drops the first", []step{
+			{"a", 2, 1000, handshake.Registered},
+			{"a", 3, 2000, handshake.Registered},
+			{"a", 4, 60999, handshake.Registered},
+			{"a", 5, 60999, handshake.TooSoon},
+			{"a", 5, 61000, handshake.Registered}, // drops 1
+			{"a", 6, 61000, handshake.Registered},
+			{"a", 7, 61000, handshake.TooSoon},
+		}, []registered{at("a", 3, 2000), at("a", 4, 60999), at("a", 5, 61000), at("a", 6, 61000)}},
+		{"the fifth drops the first", []step{
 			{"a", 1, 1000, handshake.Registered},
 			{"a", 2, 101000, handshake.Registered},
 			{"a", 3, 201000, handshake.Registered},
-			{"b", 1, 201000, handshake.Registered}, // free again
-			{"a", 1, 301000, handshake.Taken},
-		}, []registered{
-			{"a", handshake.Registration{Point: point(2), At: 101000}}, {"a", handshake.Registration{Point: point(3), At: 201000}},
-			{"b", handshake.Registration{Point: point(1), At: 201000}}}},
+			{"a", 4, 301000, handshake.Registered},
+			{"b", 1, 301000, handshake.Taken},
+			{"a", 5, 401000, handshake.Registered},
+			{"b", 1, 401000, handshake.Registered}, // free again
+			{"a", 1, 501000, handshake.Taken},
+		}, []registered{at("a", 2, 101000), at("a", 3, 201000), at("a", 4, 301000), at("a", 5, 401000), at("b", 1, 401000)}},
 		{"once more changes nothing", []step{
 			{"a", 1, 1000, handshake.Registered},
-			{"a", 1, 2000, handshake.Registered}, // too soon for another
-			{"a", 2, 61000, handshake.Registered},
-			{"a", 1, 62000, handshake.Registered},
+			{"a", 2, 1000, handshake.Registered},
 			{"a", 1, 500000, handshake.Registered},
-			{"a", 3, 600000, handshake.Registered}, // drops 1, which is the older one still
-		}, []registered{{"a", handshake.Registration{Point: point(2), At: 61000}}, {"a", handshake.Registration{Point: point(3), At: 600000}}}},
+			{"a", 3, 600000, handshake.Registered},
+			{"a", 4, 600000, handshake.Registered},
+			{"a", 1, 600000, handshake.Registered}, // too soon for another
+			{"a", 5, 700000, handshake.Registered}, // drops 1, which is the oldest still
+		}, []registered{at("a", 2, 1000), at("a", 3, 600000), at("a", 4, 600000), at("a", 5, 700000)}},
 		{"another node's point", []step{
 			{"a", 1, 1000, handshake.Registered},
 			{"b", 1, 1000, handshake.Taken},
@@ -79,10 +88,12 @@ func stories() []story {
 		}, []registered{{"a", handshake.Registration{Point: point(1)}}, {"a", handshake.Registration{Point: point(2), At: 100000}}}},
 		{"clock set back", []step{
 			{"a", 1, 5000000, handshake.Registered},
-			{"a", 2, 1400000, handshake.Registered}, // an hour back locks nobody out
-			{"a", 3, 1459999, handshake.TooSoon},
-			{"a", 3, 1460000, handshake.Registered},
-		}, []registered{{"a", handshake.Registration{Point: point(2), At: 1400000}}, {"a", handshake.Registration{Point: point(3), At: 1460000}}}},
+			{"a", 2, 5000000, handshake.Registered},
+			{"a", 3, 5000000, handshake.Registered},
+			{"a", 4, 1400000, handshake.Registered}, // an hour back
+			{"a", 5, 1400000, handshake.Registered}, // locks nobody out
+			{"a", 6, 5000001, handshake.TooSoon},
+		}, []registered{at("a", 2, 5000000), at("a", 3, 5000000), at("a", 4, 1400000), at("a", 5, 1400000)}},
 	}
 }
 

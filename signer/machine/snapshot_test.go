@@ -214,7 +214,9 @@ func edits() []edit {
 		{"unknown mode", func(h *header, _ []*claim) { h.Mode = 257 }, false},
 		{"suspended nodes unsorted", func(h *header, _ []*claim) { h.Suspended = []string{"x", "c"} }, false},
 		{"short point", func(h *header, _ []*claim) { h.Points[0].TlsPoint = make([]byte, 66) }, false},
-		{"a node's third point", func(h *header, _ []*claim) { h.Points = append(h.Points[:1], h.Points...) }, false},
+		{"a node's fifth point", func(h *header, _ []*claim) {
+			h.Points = append(h.Points[:1:1], append(h.Points[:1:1], append(h.Points[:1:1], h.Points...)...)...)
+		}, false},
 		{"one claim less", func(h *header, _ []*claim) { h.Claims-- }, false},
 		{"one claim more", func(h *header, _ []*claim) { h.Claims++ }, false},
 		{"claim twice", func(_ *header, c []*claim) { c[1] = c[0] }, false},

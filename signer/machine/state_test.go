@@ -199,8 +199,11 @@ func TestRegister(t *testing.T) {
 	}{
 		{machine.Register{Node: "a", Point: point, At: 1000}, machine.Done},
 		{machine.Register{Node: "b", Point: point, At: 999000}, machine.PointTaken},
-		{machine.Register{Node: "a", Point: casper.TLSPoint{2, 2}, At: 2000}, machine.TooSoon},
-		{machine.Register{Node: "a", Point: casper.TLSPoint{2, 2}, At: 61000}, machine.Done},
+		{machine.Register{Node: "a", Point: casper.TLSPoint{2, 2}, At: 2000}, machine.Done},
+		{machine.Register{Node: "a", Point: casper.TLSPoint{2, 3}, At: 3000}, machine.Done},
+		{machine.Register{Node: "a", Point: casper.TLSPoint{2, 4}, At: 4000}, machine.Done},
+		{machine.Register{Node: "a", Point: casper.TLSPoint{2, 5}, At: 60999}, machine.TooSoon},
+		{machine.Register{Node: "a", Point: point, At: 60999}, machine.Done}, // it has that one
 	} {
 		if r := s.Apply(step.command); r != (machine.Result{Outcome: step.want}) {
 			t.Errorf("%+v: %+v, want %v", step.command, r, step.want)

@@ -1,8 +1,8 @@
 //! Handshake certificates by remote signing, and what is done without one.
 //!
 //! Peers send consensus messages to those who showed a certificate when the connection was made, and a connection may
-//! last for months. So one that was made without, because nobody answered, is ended as soon as somebody does; the peer
-//! makes a new one.
+//! last for months. So one that was made without, because nobody answered, is ended once somebody does, one after the
+//! other; the peer makes a new one.
 
 use std::{
     collections::HashMap,
@@ -17,7 +17,7 @@ use std::{
 use casper_remote_signer::{Answer, Message as Request, Reason};
 use openssl::{bn::BigNumContext, ec::PointConversionForm, ssl::SslRef, x509::X509Ref};
 use tokio::{
-    sync::{watch, Notify},
+    sync::{watch, Mutex as Turns, Notify},
     time::Instant,
 };
 use tracing::{error, info, warn};
@@ -35,6 +35,9 @@ const PATIENCE: Duration = Duration::from_secs(6);
 const PAUSE: Duration = Duration::from_millis(250);
 /// The pause between requests of those that nobody waits for.
 const LONG_PAUSE: Duration = Duration::from_secs(1);
+/// The pause between two connections that are ended. A node that lost all its peers at once would never ask for blocks
+/// again: block_synchronizer.rs, `NeedNext::Peers`, goes round and round with an empty list.
+const APART: Duration = Duration::from_millis(500);
 
 const POINT_LENGTH: usize = 67;
 const RANDOM_LENGTH: usize = 12;
@@ -54,6 +57,8 @@ pub(super) struct Reconnects {
     lacking: Mutex<HashMap<NodeId, u64>>,
     /// How often certificates were signed again.
     answers: watch::Sender<u64>,
+    /// Held by the connection that is to be ended next.
+    turns: Turns<()>,
     /// Whether somebody is asking for a certificate that nobody waits for.
     watching: AtomicBool,
     /// Wakes the task that registers the TLS key.
@@ -65,6 +70,7 @@ impl Default for Reconnects {
         Reconnects {
             lacking: Mutex::default(),
             answers: watch::channel(0).0,
+            turns: Turns::default(),
             watching: AtomicBool::new(false),
             unregistered: Notify::new(),
         }
@@ -124,7 +130,9 @@ impl SigningKey {
         match before {
             Some(before) => {
                 let mut answers = key.reconnects().answers.subscribe();
-                drop(answers.wait_for(|now| *now > before).await)
+                drop(answers.wait_for(|now| *now > before).await);
+                let _turn = key.reconnects().turns.lock().await;
+                tokio::time::sleep(APART).await;
             }
             None => pending().await,
         }
