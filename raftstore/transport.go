@@ -20,6 +20,9 @@ type transport struct {
 func newTransport(s *stream, t Timing, l *hcLogger) transport {
 	return transport{raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: s, MaxPool: poolSize, Timeout: t.Network, Logger: l,
+		// No pipelining. In raft 1.7.3 a pipeline whose follower rejects an entry is read no more, while its writer waits for
+		// somebody to read: the leader then never replicates to that follower again, and cannot be shut down.
+		MaxRPCsInFlight: 1,
 	})}
 }
 
