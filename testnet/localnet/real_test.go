@@ -143,7 +143,7 @@ func checkAnswers(t *testing.T, ctx context.Context, network *Network, height ui
 		}
 		status, err := n.Status(ctx)
 		if err != nil || status.State != "Validate" || status.RoundLength == nil || status.Height() < int64(height) ||
-			len(status.Peers) != len(network.Nodes)-1 || *status.PublicKey != ValidatorKey(realSeed, i).Public() {
+			status.Peers != len(network.Nodes)-1 || *status.PublicKey != ValidatorKey(realSeed, i).Public() {
 			t.Errorf("%s: status %+v, %v", n.Name, status, err)
 		}
 		metrics, err := n.Metrics(ctx)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"casper-cosigner/agent/health"
 	"casper-cosigner/signer/casper"
 )
 
@@ -20,28 +21,10 @@ const (
 	answerSize = 16 << 20
 )
 
-// Status is what a node says of itself at /status (casper-node types/status_feed.rs), as far as it is used here.
+// Status is what a node says of itself at /status.
 type Status struct {
-	Build       string            `json:"build_version"`
-	State       string            `json:"reactor_state"` // Initialize, CatchUp, KeepUp, Validate and so on
-	RoundLength *string           `json:"round_length"`  // nil while no era is open, so while it does not vote
-	PublicKey   *casper.PublicKey `json:"our_public_signing_key"`
-	LastBlock   *BlockInfo        `json:"last_added_block_info"` // nil before the first
-	Peers       []Peer            `json:"peers"`
-}
-
-// BlockInfo is the newest block that a node has added.
-type BlockInfo struct {
-	Hash      casper.Hash `json:"hash"`
-	Height    uint64      `json:"height"`
-	Era       uint64      `json:"era_id"`
-	Timestamp time.Time   `json:"timestamp"`
-}
-
-// Peer is another node to which one is connected.
-type Peer struct {
-	ID      string `json:"node_id"`
-	Address string `json:"address"`
+	health.Status
+	PublicKey *casper.PublicKey // that it signs with, nil if it has none yet
 }
 
 // Height is the height of the newest block, or -1 before the first.
@@ -58,8 +41,15 @@ func (n *Node) Status(ctx context.Context) (s Status, err error) {
 	if err != nil {
 		return s, err
 	}
-	if err := json.Unmarshal(text, &s); err != nil {
-		return s, fmt.Errorf("reading the status of %s: %w", n.Name, err)
+	if s.Status, err = health.ParseStatus(text); err != nil {
+		return s, fmt.Errorf("asking %s: %w", n.Name, err)
+	}
+	if s.Key != "" {
+		key, err := casper.ParsePublicKey(s.Key)
+		if err != nil {
+			return s, fmt.Errorf("asking %s: %w", n.Name, err)
+		}
+		s.PublicKey = &key
 	}
 	return s, nil
 }

@@ -30,7 +30,7 @@ func TestStatus(t *testing.T) {
 	v := testKeys(1)[0]
 	n := fakeREST(t, map[string]string{
 		"/status": fmt.Sprintf(`{"build_version":"2.0.3-x","reactor_state":"Validate","round_length":"2s","uptime":"1m",
-			"our_public_signing_key":"%v","peers":[{"node_id":"tls:1","address":"127.0.0.1:1"}],
+			"api_version":"2.0.0","available_block_range":{"low":0,"high":9},"our_public_signing_key":"%v","peers":[{"node_id":"tls:1","address":"127.0.0.1:1"}],
 			"last_added_block_info":{"hash":"%v","timestamp":"2030-01-02T03:04:05.000Z","era_id":2,"height":9,"creator":"00"}}`,
 			v, casper.Hash{1}),
 		"/validator-changes": fmt.Sprintf(`{"api_version":"2.0.3","changes":[{"public_key":"%v","status_changes":[
@@ -38,7 +38,7 @@ func TestStatus(t *testing.T) {
 		"/metrics": "# HELP chain_height x\nchain_height 7\nqueue{of=\"a b\"} 1.5\n\n",
 	})
 	s, err := n.Await(within(t, 10*time.Second), func(s Status) bool { return s.State == "Validate" })
-	if err != nil || s.Height() != 9 || s.LastBlock.Era != 2 || *s.RoundLength != "2s" || *s.PublicKey != v || len(s.Peers) != 1 {
+	if err != nil || s.Height() != 9 || s.LastBlock.Era != 2 || *s.RoundLength != 2*time.Second || *s.PublicKey != v || s.Peers != 1 {
 		t.Errorf("status %+v, %v", s, err)
 	}
 	changes, err := n.ValidatorChanges(t.Context())
@@ -52,8 +52,9 @@ func TestStatus(t *testing.T) {
 }
 
 func TestStatusOfAYoungNode(t *testing.T) {
-	n := fakeREST(t, map[string]string{"/status": `{"reactor_state":"CatchUp","round_length":null,
-		"our_public_signing_key":null,"last_added_block_info":null,"peers":[]}`})
+	n := fakeREST(t, map[string]string{"/status": `{"build_version":"2.0.3-x","api_version":"2.0.0",
+		"reactor_state":"CatchUp","round_length":null,"our_public_signing_key":null,"last_added_block_info":null,"peers":[],
+		"uptime":"0s","available_block_range":{"low":0,"high":0}}`})
 	s, err := n.Status(t.Context())
 	if err != nil || s.Height() != -1 || s.RoundLength != nil || s.PublicKey != nil {
 		t.Errorf("status %+v, %v", s, err)

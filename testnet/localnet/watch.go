@@ -6,10 +6,15 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"casper-cosigner/agent/health"
 )
 
 // retryEvery is how long a watcher waits before it connects again.
 const retryEvery = 200 * time.Millisecond
+
+// eventSize is the most that one event may be, in bytes. A step of an era with few validators is far below.
+const eventSize = 16 << 20
 
 // Watch calls each for every event of the node until ctx ends or each fails; a connection that breaks is made again. Every
 // connection begins with all events that the node still holds, 5000 at most: a killed node loses count of its events
@@ -47,8 +52,11 @@ func (n *Node) watchOnce(ctx context.Context, each func(Event) error) error {
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("watching %s: %s", n.Name, response.Status)
 	}
-	return readMessages(response.Body, func(m message) error {
-		event, err := parseEvent(m.data)
+	return health.ReadMessages(response.Body, eventSize, func(m health.Message) error {
+		if m.Cut {
+			return refusal{fmt.Errorf("watching %s: event %s has more than %d bytes", n.Name, m.ID, eventSize)}
+		}
+		event, err := parseEvent(m.Data)
 		if err != nil {
 			return refusal{fmt.Errorf("watching %s: %w", n.Name, err)}
 		}

@@ -52,15 +52,17 @@ func TestWatch(t *testing.T) {
 }
 
 func TestWatchEnds(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, "data:{\"Fault\":7}\n\n")
-	}))
-	defer server.Close()
-	n := &Node{Name: "n", Events: strings.TrimPrefix(server.URL, "http://")}
-	if err := n.Watch(within(t, 10*time.Second), func(Event) error { return nil }); err == nil || errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("an event that cannot be read: %v", err)
+	n := &Node{Name: "n"}
+	for _, event := range []string{`{"Fault":7}`, strings.Repeat("x", eventSize+1)} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, "data:%s\n\n", event)
+		}))
+		n.Events = strings.TrimPrefix(server.URL, "http://")
+		if err := n.Watch(within(t, 10*time.Second), func(Event) error { return nil }); err == nil || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%.20q, which cannot be read: %v", event, err)
+		}
+		server.Close()
 	}
-	server.Close()
 	if err := n.Watch(within(t, 50*time.Millisecond), func(Event) error { return nil }); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a node that is gone: %v", err)
 	}

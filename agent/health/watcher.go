@@ -1,0 +1,327 @@
+// Package health watches one casper-node from outside: what it says at /status and /events, what it asks the cosigners
+// for, and whether a secret key of the validator was left beside it.
+//
+// It promises: at most one request to /status at a time, however long the node hangs; no answer of a node, however long or
+// malformed, takes more than about a megabyte or ends the watch; a fault of our validator, once told, is told until the
+// process ends; ages are measured by the monotonic clock. What it has not heard it does not guess.
+//
+// It leaves to others: what all of it means (signer/failover judges), and to carry it there (the agent's pings).
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/casper"
+)
+
+// How a node is watched.
+const (
+	statusEvery = time.Second      // a production node answers 10 requests a second, to all that ask
+	statusIn    = 2 * time.Second  // without an answer for so long, the node is told to hang
+	statusKept  = 30 * time.Second // and the request is left open, since each new one would wait in the node's queue
+	statusSize  = 1 << 20          // bytes; an answer with 1,000 peers has a tenth
+	eventSize   = 64 << 10         // bytes; a fault has 200, and longer events are not of interest
+	retryFirst  = 500 * time.Millisecond
+	retryMost   = 8 * time.Second
+	keysEvery   = time.Minute
+)
+
+// Config is what a Watcher is made of. What is empty is not watched.
+type Config struct {
+	REST      string           // base URL of casper-node's REST server, such as http://127.0.0.1:8888
+	Events    string           // base URL of its event stream server, such as http://127.0.0.1:9999
+	Validator casper.PublicKey // whose faults and secret keys are looked for
+	KeyFiles  []string         // globs (path/filepath.Match) of files in which a secret key may have been left
+	Logger    zerolog.Logger
+	Now       func() time.Time // must keep its monotonic reading
+}
+
+// Validate returns every fault of the configuration, joined.
+func (c Config) Validate() error {
+	var faults []error
+	for _, base := range []string{c.REST, c.Events} {
+		u, err := url.Parse(base)
+		switch {
+		case base == "":
+		case err != nil:
+			faults = append(faults, err)
+		case u.Scheme != "http" && u.Scheme != "https", u.Host == "", u.RawQuery != "", u.Fragment != "":
+			faults = append(faults, fmt.Errorf("%q is not a base URL such as http://127.0.0.1:8888", base))
+		}
+	}
+	for _, glob := range c.KeyFiles {
+		if err := checkGlob(glob); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// Watcher watches one node. New makes one; Run watches. It is safe for concurrent use.
+type Watcher struct {
+	Config
+	client *http.Client
+
+	mu     sync.Mutex // guards what follows
+	report Report
+}
+
+// New returns a Watcher.
+func New(c Config) *Watcher {
+	transport := &http.Transport{DialContext: (&net.Dialer{Timeout: statusIn}).DialContext, MaxIdleConns: 2,
+		IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10}
+	follow := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Watcher{Config: c, client: &http.Client{Transport: transport, CheckRedirect: follow}}
+}
+
+// Run watches until ctx ends, which is no error. It fails at once on a configuration that Validate refuses.
+func (w *Watcher) Run(ctx context.Context) error {
+	if err := w.Validate(); err != nil {
+		return fmt.Errorf("watching the node: %w", err)
+	}
+	defer w.client.CloseIdleConnections()
+	var running sync.WaitGroup
+	if w.REST != "" {
+		running.Go(func() { w.watchStatus(ctx) })
+	}
+	if w.Events != "" {
+		running.Go(func() { w.watchEvents(ctx) })
+	}
+	if len(w.KeyFiles) > 0 {
+		running.Go(func() { w.watchKeys(ctx) })
+	}
+	<-ctx.Done()
+	running.Wait()
+	return nil
+}
+
+// Asked notes a request of the node for a valid message, once its end is known: answered says whether any cosigner gave
+// any answer, a refusal included. A request that the node itself gave up is not to be noted as unanswered.
+func (w *Watcher) Asked(m casper.Message, answered bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.report.asked(m, answered, w.Now())
+}
+
+// Report returns all that is known.
+func (w *Watcher) Report() Report {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.report
+}
+
+// Health returns all that is known, with ages instead of times.
+func (w *Watcher) Health(now time.Time) *cosignerv1.NodeHealth { return w.Report().Health(now) }
+
+func (w *Watcher) watchStatus(ctx context.Context) {
+	tick := time.NewTicker(statusEvery)
+	defer tick.Stop()
+	for {
+		w.askStatus(ctx)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// askStatus asks for the status once. A node that hangs keeps its one request, and its answer counts whenever it comes.
+func (w *Watcher) askStatus(ctx context.Context) {
+	var status Status
+	answer := make(chan error, 1)
+	go func() {
+		var err error
+		status, err = w.status(ctx)
+		answer <- err
+	}()
+	late := time.NewTimer(statusIn)
+	defer late.Stop()
+	for {
+		select {
+		case err := <-answer:
+			if ctx.Err() == nil {
+				w.noteStatus(status, err)
+			}
+			return
+		case <-late.C:
+			w.noteStatus(Status{}, fmt.Errorf("asking /status: no answer within %v", statusIn))
+		}
+	}
+}
+
+func (w *Watcher) status(ctx context.Context) (Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, statusKept)
+	defer cancel()
+	response, err := w.get(ctx, w.REST, "/status")
+	if err != nil {
+		return Status{}, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, statusSize+1))
+	switch {
+	case err != nil:
+		return Status{}, fmt.Errorf("asking /status: %w", err)
+	case len(text) > statusSize:
+		return Status{}, fmt.Errorf("asking /status: the answer has more than %d bytes", statusSize)
+	}
+	return ParseStatus(text)
+}
+
+// noteStatus notes an attempt. The log tells only when the answers begin to fail, and when they come again.
+func (w *Watcher) noteStatus(s Status, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	failed, first := w.report.StatusError != "", w.report.StatusAt.IsZero()
+	switch {
+	case err != nil:
+		w.report.StatusError = printable(err.Error(), errorSize)
+		if !failed {
+			w.Logger.Warn().Err(err).Msg("the node does not tell its status")
+		}
+	default:
+		w.report.answered(s, w.Now())
+		if failed || first {
+			w.Logger.Info().Str("state", s.State).Str("build", s.Build).Msg("the node tells its status")
+		}
+	}
+}
+
+// watchEvents follows the node's events, and connects again whenever the stream ends: soon if it lasted, later each time
+// if it did not, since every stream begins with a lot to read.
+func (w *Watcher) watchEvents(ctx context.Context) {
+	wait, told := retryFirst, false
+	for {
+		begun := w.Now()
+		heard, err := w.followEvents(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if w.Now().Sub(begun) > retryMost {
+			wait = retryFirst
+		}
+		if heard || !told {
+			w.Logger.Warn().Err(err).Msg("the node's events are not to be had; asking again")
+			told = true
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		wait = min(2*wait, retryMost)
+	}
+}
+
+// followEvents follows one stream to its end, and reports whether it was a casper-node's. It begins with all events that
+// the node still holds, so that no fault is missed while the stream is down; a number to begin with would be of no use,
+// since a killed node counts its events from an older one (casper-node event_indexer.rs).
+func (w *Watcher) followEvents(ctx context.Context) (heard bool, err error) {
+	response, err := w.get(ctx, w.Events, "/events?start_from=0")
+	if err != nil {
+		return false, err
+	}
+	defer response.Body.Close()
+	err = ReadMessages(response.Body, eventSize, func(m Message) error {
+		e, err := parseEvent(m.Data)
+		if err != nil {
+			w.Logger.Error().Err(err).Msg("an event of the node cannot be read; it may be a fault of our validator")
+			return nil
+		}
+		if e.version != "" {
+			heard = true
+			w.Logger.Info().Str("protocol", e.version).Msg("following the node's events")
+		}
+		w.noteEvent(e)
+		return nil
+	})
+	if err == nil {
+		err = errors.New("the stream has ended")
+	}
+	return heard, err
+}
+
+func (w *Watcher) noteEvent(e event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e.shutdown {
+		w.report.Shutdown = w.Now()
+		w.Logger.Info().Msg("the node shuts down")
+	}
+	ours := e.fault != nil && strings.EqualFold(e.fault.Validator, w.Validator.String())
+	if ours && w.report.fault(e.fault.Era, w.Now()) {
+		w.Logger.Error().Uint64("era", e.fault.Era).
+			Msg("the node holds a proof that our validator signed two values for one slot: find out who else holds its key")
+	}
+}
+
+// watchKeys looks for leftover keys. The log tells what is found, and what cannot be read, once.
+func (w *Watcher) watchKeys(ctx context.Context) {
+	tick := time.NewTicker(keysEvery)
+	defer tick.Stop()
+	told := map[string]bool{}
+	for {
+		path, unread := leftover(w.KeyFiles, w.Validator)
+		for name, err := range unread {
+			if !told[name] {
+				told[name] = true
+				w.Logger.Warn().Err(err).Str("path", name).Msg("cannot see whether a secret key of the validator lies here")
+			}
+		}
+		w.noteKey(printable(path, pathSize))
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (w *Watcher) noteKey(path string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case path == w.report.LeftoverKey:
+	case path != "":
+		w.Logger.Error().Str("path", path).
+			Msg("the validator's secret key lies on this host: whatever signs with it signs beside the cosigners; destroy it")
+	default:
+		w.Logger.Info().Str("path", w.report.LeftoverKey).Msg("the secret key no longer lies on this host")
+	}
+	w.report.LeftoverKey = path
+}
+
+// get asks for base/path and returns a good answer, whose body the caller closes.
+func (w *Watcher) get(ctx context.Context, base, path string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(base, "/")+path, nil)
+	if err != nil {
+		return nil, fmt.Errorf("asking %s: %w", path, err)
+	}
+	response, err := w.client.Do(request)
+	var outer *url.Error // repeats the URL
+	if errors.As(err, &outer) {
+		err = outer.Err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("asking %s: %w", path, err)
+	}
+	if response.StatusCode != http.StatusOK {
+		response.Body.Close()
+		return nil, fmt.Errorf("asking %s: %s", path, response.Status)
+	}
+	return response, nil
+}
