@@ -2,8 +2,13 @@
 //
 // It serves SignerService on a unix socket, adds the node's name and its failover key's signature, and finds the
 // cosigner that leads. It promises to keep the caller's deadline, to ask no further once the caller has given up, and to
-// answer Unavailable soon when no cosigner leads. It decides nothing about slots, and holds no part of the validator's
-// key.
+// answer Unavailable soon when no cosigner leads.
+//
+// It pings the cosigners and the other agents, and tells them with each ping how its node is and whom it reaches. No
+// member that is down or hangs delays the ping of another one, or a request.
+//
+// It decides nothing about slots or roles, and holds no part of the validator's key. How the node is, package health
+// finds out.
 package agent
 
 import (
@@ -23,8 +28,10 @@ import (
 	"casper-cosigner/signer/wire"
 )
 
-// patience is how long a caller is taken to wait that states no deadline.
-const patience = 2 * time.Second
+const (
+	patience      = 2 * time.Second       // of a caller that states no deadline
+	deadlineSlack = 50 * time.Millisecond // between a caller's clock and ours; the shortest deadline of a node is 250 ms
+)
 
 // Handshakes come in bursts when a node starts, and each costs milliseconds of arithmetic on P-521 points. Few at a time
 // leave the processor to votes; more than may wait are refused at once.
@@ -47,7 +54,11 @@ type Config struct {
 	Cosigners []Cosigner
 	Steady    func() bool // false for a moment after this process was paused
 	Observe   func(method string, err error, elapsed time.Duration)
-	Logger    zerolog.Logger
+	// Asked is told of each request for a signature that cosigners were asked for, once it is over, and whether any
+	// answered: a refusal is an answer, a failed call is none. One that the node withdrew is left out, since nothing is
+	// known of it. It must not block.
+	Asked  func(m casper.Message, answered bool)
+	Logger zerolog.Logger
 }
 
 // Agent serves SignerService to one node. New makes one.
@@ -99,12 +110,24 @@ func (a *Agent) sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosignerv
 	request := wire.Request(message)
 	request.Node, request.RequestSignature = a.Name, signature[:]
 	var response *cosignerv1.SignResponse
+	asked := false
 	err = a.ask(ctx, "Sign", func(ctx context.Context, c Cosigner) error {
+		asked = true
 		response, err = c.Client.Sign(ctx, request)
 		a.follow(response.GetDecidedBy())
 		return err
 	})
+	if err == nil || asked && !withdrawn(ctx) {
+		a.Asked(message, err == nil)
+	}
 	return response, err
+}
+
+// withdrawn reports whether the caller gave up before its time, as a node does that ends. One whose time is over may cancel
+// a moment before our own clock says so; that one was left without an answer.
+func withdrawn(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return errors.Is(ctx.Err(), context.Canceled) && (!ok || time.Until(deadline) > deadlineSlack)
 }
 
 // RegisterTLSPoint signs the node's registration with the failover key and passes it on.

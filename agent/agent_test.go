@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +26,7 @@ type fake struct {
 	err   error
 	hang  bool
 	knows string // who decided
+	no    bool   // refuses
 }
 
 func (f *fake) Sign(ctx context.Context, r *cosignerv1.SignRequest, _ ...grpc.CallOption) (*cosignerv1.SignResponse, error) {
@@ -36,6 +38,9 @@ func (f *fake) Sign(ctx context.Context, r *cosignerv1.SignRequest, _ ...grpc.Ca
 	}
 	if f.err != nil {
 		return nil, f.err
+	}
+	if f.no {
+		return &cosignerv1.SignResponse{Answer: &cosignerv1.SignResponse_Refused{Refused: &cosignerv1.Refused{}}}, nil
 	}
 	return &cosignerv1.SignResponse{DecidedBy: f.knows,
 		Answer: &cosignerv1.SignResponse_Signed{Signed: &cosignerv1.Signed{Signature: make([]byte, 64)}}}, nil
@@ -51,12 +56,20 @@ type rig struct {
 	cluster   *clustertest.Cluster
 	cosigners []*fake
 	steady    bool
+	told      []told
+}
+
+// told is what an Agent told of a request.
+type told struct {
+	message  casper.Message
+	answered bool
 }
 
 func newRig(t *testing.T) *rig {
 	r := &rig{steady: true, cluster: clustertest.New(t, casper.PublicKey{1}, nil)}
 	c := agent.Config{Cluster: r.cluster.File, Name: "node-a", Key: r.cluster.Keys["node-a"],
-		Steady: func() bool { return r.steady }, Observe: func(string, error, time.Duration) {}}
+		Steady: func() bool { return r.steady }, Observe: func(string, error, time.Duration) {},
+		Asked: func(m casper.Message, answered bool) { r.told = append(r.told, told{m, answered}) }}
 	for _, e := range r.cluster.File.Cosigners {
 		f := &fake{name: e.Name, knows: "cosigner-1"}
 		r.cosigners = append(r.cosigners, f)
@@ -186,5 +199,49 @@ func TestPaused(t *testing.T) {
 	}
 	if n := r.asked(); n != [3]int{} {
 		t.Errorf("asked %v", n)
+	}
+}
+
+// TestAsked: each request that cosigners were asked for is told of once, with whether one of them said anything to it.
+func TestAsked(t *testing.T) {
+	answered, unanswered := []told{{vote, true}}, []told{{vote, false}}
+	for name, c := range map[string]struct {
+		prepare func(*rig)
+		cancels time.Duration // the node, whose deadline is 250 ms; 0: it does not
+		want    []told
+	}{
+		"signed":           {func(*rig) {}, 0, answered},
+		"refused":          {func(r *rig) { r.cosigners[0].no = true }, 0, answered},
+		"by the second":    {func(r *rig) { r.cosigners[0].err = status.Error(codes.Unavailable, "gone") }, 0, answered},
+		"not let in":       {func(r *rig) { r.cosigners[0].err = status.Error(codes.PermissionDenied, "not you") }, 0, unanswered},
+		"nobody is there":  {func(r *rig) { r.fail(codes.Unavailable) }, 0, unanswered},
+		"all are too late": {func(r *rig) { r.fail(codes.DeadlineExceeded) }, 0, unanswered},
+		"hung":             {func(r *rig) { r.cosigners[0].hang = true }, 0, unanswered},
+		"at the deadline":  {func(r *rig) { r.cosigners[0].hang = true }, 249 * time.Millisecond, unanswered},
+		"withdrawn":        {func(r *rig) { r.cosigners[0].hang = true }, 100 * time.Millisecond, nil},
+		"paused":           {func(r *rig) { r.steady = false }, 0, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				c.prepare(r)
+				ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
+				defer cancel()
+				if c.cancels > 0 {
+					time.AfterFunc(c.cancels, cancel)
+				}
+				_, _ = r.Sign(ctx, &cosignerv1.SignRequest{})
+				_, _ = r.Sign(ctx, wire.Request(vote))
+				if !slices.Equal(r.told, c.want) {
+					t.Errorf("told %v, want %v", r.told, c.want)
+				}
+			})
+		})
+	}
+}
+
+func (r *rig) fail(code codes.Code) {
+	for _, c := range r.cosigners {
+		c.err = status.Error(code, "")
 	}
 }

@@ -56,8 +56,9 @@ type File struct {
 	Grace         Duration         `toml:"grace" comment:"how long a standby's claim waits for the main's, at most half the node's deadline"`
 	Timing        string           `toml:"timing" comment:"lan, or wan when cosigners are more than a few ms apart"`
 	CACertificate string           `toml:"ca_certificate,multiline" comment:"the authority that signed the members' certificates"`
+	Failover      Failover         `toml:"failover" comment:"when another node becomes the active one, and when main is again"`
 	Cosigners     []CosignerEntry  `toml:"cosigner"`
-	Nodes         []Entry          `toml:"node"`
+	Nodes         []NodeEntry      `toml:"node"`
 	Operators     []Entry          `toml:"operator"`
 	Retired       []Entry          `toml:"retired,omitempty" comment:"nodes' earlier keys: what they claimed can still be finished"`
 
@@ -65,10 +66,34 @@ type File struct {
 	pool *x509.CertPool
 }
 
-// Entry is a node or an operator.
+// Failover is the settings of pings, failover and return to main.
+type Failover struct {
+	Policy        string   `toml:"failover" comment:"auto; confirm: propose, an operator promotes; manual: only tell"`
+	Return        string   `toml:"failback" comment:"auto: main becomes active again by itself; manual: it does not"`
+	PingInterval  Duration `toml:"ping_interval" comment:"between two pings of an agent to each other member"`
+	PingTimeout   Duration `toml:"ping_timeout" comment:"how long a ping's answer may take"`
+	After         Duration `toml:"failover_after" comment:"how long the active node must be unresponsive, stuck or behind"`
+	FailbackAfter Duration `toml:"failback_after" comment:"how long main must be ready; each return within an hour doubles it"`
+}
+
+// DefaultFailover suits a chain with blocks of 8 s.
+func DefaultFailover() Failover {
+	return Failover{Policy: "auto", Return: "auto",
+		PingInterval: Duration(time.Second), PingTimeout: Duration(500 * time.Millisecond),
+		After: Duration(10 * time.Second), FailbackAfter: Duration(5 * time.Minute)}
+}
+
+// Entry is an operator, or what a node once was.
 type Entry struct {
 	Name string `toml:"name"`
 	Key  Key    `toml:"key" comment:"Ed25519 public key, hex"`
+}
+
+// NodeEntry is a node: a casper-node with its agent.
+type NodeEntry struct {
+	Name    string `toml:"name"`
+	Key     Key    `toml:"key" comment:"Ed25519 public key of its agent, hex: the node's failover key"`
+	Address string `toml:"address" comment:"where the other agents ping its agent"`
 }
 
 // CosignerEntry is a cosigner.
@@ -163,7 +188,7 @@ func (f *File) Validate() error {
 	if n := len(f.Nodes); n < 1 || n > maxNodes {
 		fault("node: want 1 to %d, got %d", maxNodes, n)
 	}
-	if !slices.ContainsFunc(f.Nodes, func(e Entry) bool { return e.Name == f.Main }) {
+	if !slices.ContainsFunc(f.Nodes, func(e NodeEntry) bool { return e.Name == f.Main }) {
 		fault("main: %q is not one of the nodes", f.Main)
 	}
 	if f.MinEraTime < f.MinBlockTime || time.Duration(f.MinBlockTime) < 10*time.Millisecond {
@@ -176,14 +201,43 @@ func (f *File) Validate() error {
 	if f.Timing != "lan" && f.Timing != "wan" {
 		fault(`timing: want "lan" or "wan", got %q`, f.Timing)
 	}
+	faults = append(faults, f.Failover.faults()...)
 	if block, _ := pem.Decode([]byte(f.CACertificate)); block == nil {
 		fault("ca_certificate: not a PEM certificate")
 	} else if _, err := x509.ParseCertificate(block.Bytes); err != nil {
 		fault("ca_certificate: %w", err)
 	}
 	faults = append(faults, f.memberFaults()...)
-	faults = append(faults, f.cosignerFaults()...)
+	faults = append(faults, f.addressFaults()...)
 	return errors.Join(faults...)
+}
+
+// pingsToJudge is how many pings in a row must be lost before a node is judged: never one.
+const pingsToJudge = 3
+
+func (f Failover) faults() (faults []error) {
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if !slices.Contains([]string{"auto", "confirm", "manual"}, f.Policy) {
+		fault("failover.failover: want auto, confirm or manual, got %q", f.Policy)
+	}
+	if !slices.Contains([]string{"auto", "manual"}, f.Return) {
+		fault("failover.failback: want auto or manual, got %q", f.Return)
+	}
+	interval, timeout := time.Duration(f.PingInterval), time.Duration(f.PingTimeout)
+	after, failback := time.Duration(f.After), time.Duration(f.FailbackAfter)
+	if interval < 10*time.Millisecond || interval > time.Minute {
+		fault("failover.ping_interval: want 10ms to 1m, got %v", interval)
+	}
+	if timeout <= 0 || timeout > interval {
+		fault("failover.ping_timeout: want more than 0 and at most ping_interval, %v, got %v", interval, timeout)
+	}
+	if after < pingsToJudge*interval {
+		fault("failover.failover_after: want at least %d times ping_interval, %v, got %v", pingsToJudge, pingsToJudge*interval, after)
+	}
+	if failback < after {
+		fault("failover.failback_after: want at least failover_after, %v, got %v", after, failback)
+	}
+	return faults
 }
 
 func (f *File) memberFaults() (faults []error) {
@@ -211,8 +265,16 @@ func (f *File) memberFaults() (faults []error) {
 	return faults
 }
 
-func (f *File) cosignerFaults() (faults []error) {
+func (f *File) addressFaults() (faults []error) {
 	shares, addresses := map[int]bool{}, map[string]bool{}
+	for _, n := range f.Nodes {
+		if _, port, err := net.SplitHostPort(n.Address); err != nil || port == "" {
+			faults = append(faults, fmt.Errorf("node %q: %q is not host:port", n.Name, n.Address))
+		} else if addresses[n.Address] {
+			faults = append(faults, fmt.Errorf("node %q: address %s is used twice", n.Name, n.Address))
+		}
+		addresses[n.Address] = true
+	}
 	for _, c := range f.Cosigners {
 		if c.Share < 1 || c.Share > len(f.Cosigners) || shares[c.Share] {
 			faults = append(faults, fmt.Errorf("cosigner %q: share %d; want each of 1 to %d once", c.Name, c.Share, len(f.Cosigners)))
@@ -281,6 +343,15 @@ func (f *File) Cosigner(name string) (CosignerEntry, bool) {
 		return CosignerEntry{}, false
 	}
 	return f.Cosigners[i], true
+}
+
+// Node returns the node of that name.
+func (f *File) Node(name string) (NodeEntry, bool) {
+	i := slices.IndexFunc(f.Nodes, func(n NodeEntry) bool { return n.Name == name })
+	if i < 0 {
+		return NodeEntry{}, false
+	}
+	return f.Nodes[i], true
 }
 
 // byKey returns the member that the key is registered for.

@@ -98,6 +98,7 @@ func (c *committee) restart(i int) {
 			defer h.mu.Unlock()
 			h.kept[d] = s
 		},
+		Reports: func() *cosignerv1.GatherResponse { return &cosignerv1.GatherResponse{ListeningMs: 7} },
 	})
 	server.OpenGate()
 	h.mu.Lock()
@@ -200,6 +201,14 @@ func (c client) Keep(ctx context.Context, r *cosignerv1.KeepRequest, _ ...grpc.C
 		return nil, err
 	}
 	return server.Keep(ctx, r)
+}
+
+func (c client) Gather(ctx context.Context, r *cosignerv1.GatherRequest, _ ...grpc.CallOption) (*cosignerv1.GatherResponse, error) {
+	server, ctx, err := c.reach(ctx, "Gather")
+	if err != nil {
+		return nil, err
+	}
+	return server.Gather(ctx, r)
 }
 
 // lead returns the quorum of the first host; filled also runs it until the

@@ -43,6 +43,8 @@ type ServerConfig struct {
 	Barrier func(context.Context) (uint64, error)
 	// Keep takes a signature that another cosigner finished, unverified.
 	Keep func(digest casper.Hash, signature casper.Signature)
+	// Reports returns what the agents told this cosigner, without a presence.
+	Reports func() *cosignerv1.GatherResponse
 
 	Logger zerolog.Logger
 }
@@ -294,6 +296,16 @@ func (s *Server) Keep(ctx context.Context, r *cosignerv1.KeepRequest) (*cosigner
 		s.config.Keep(casper.Hash(k.GetDigest()), casper.Signature(k.GetSignature()))
 	}
 	return &cosignerv1.KeepResponse{}, nil
+}
+
+// Gather tells what the agents told this cosigner. No share depends on it.
+func (s *Server) Gather(ctx context.Context, r *cosignerv1.GatherRequest) (*cosignerv1.GatherResponse, error) {
+	if _, err := s.admit(ctx, r.GetPresence()); err != nil {
+		return nil, err
+	}
+	out := s.config.Reports()
+	out.Presence = s.config.Presence().Proto()
+	return out, nil
 }
 
 // admit returns the caller if it is another cosigner on sound state.

@@ -290,6 +290,24 @@ func TestBarrierAndKeep(t *testing.T) {
 	wantCode(t, "stranger", err, codes.PermissionDenied)
 }
 
+func TestGather(t *testing.T) {
+	a := newAsking(t)
+	r, err := a.server().Gather(a.ctx, &cosignerv1.GatherRequest{Presence: a.presence()})
+	if err != nil || r.GetListeningMs() != 7 {
+		t.Errorf("got %v, %v; want the reports", r, err)
+	}
+	if p, err := statedir.ParsePresence(r.GetPresence()); err != nil || p != a.server().config.Presence() {
+		t.Errorf("got presence %v, %v", p, err)
+	}
+	_, err = a.server().Gather(t.Context(), &cosignerv1.GatherRequest{Presence: a.presence()})
+	wantCode(t, "stranger", err, codes.PermissionDenied)
+	_, err = a.server().Gather(a.ctx, &cosignerv1.GatherRequest{})
+	wantCode(t, "no presence", err, codes.InvalidArgument)
+	a.hosts[1].set(func(h *host) { h.refuse = &statedir.PeerError{} })
+	_, err = a.server().Gather(a.ctx, &cosignerv1.GatherRequest{Presence: a.presence()})
+	wantCode(t, "older state", err, codes.PermissionDenied)
+}
+
 // FuzzShare feeds arbitrary requests: no panic, and no share but for messages
 // that node A signed.
 func FuzzShare(f *testing.F) {

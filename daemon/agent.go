@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"slices"
@@ -14,8 +15,11 @@ import (
 	"google.golang.org/grpc"
 
 	"casper-cosigner/agent"
+	"casper-cosigner/agent/health"
+	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/pulse"
+	"casper-cosigner/signer/casper"
 )
 
 // Options is what a program passes to what it runs.
@@ -31,75 +35,140 @@ type Options struct {
 // socketMode lets casper-node's group connect, and nobody else.
 const socketMode = 0o660
 
-// RunAgent serves the node's unix socket until ctx ends.
-func RunAgent(ctx context.Context, f *AgentFile, o Options) error {
-	member, err := f.Member()
-	if err != nil {
+// agentAccess is what each role may call on an agent's ping port.
+var agentAccess = cluster.Access{cosignerv1.PingService_Ping_FullMethodName: {cluster.Node}}
+
+// RunAgent serves the node's unix socket, and pings and is pinged, until ctx ends.
+func RunAgent(ctx context.Context, f *AgentFile, o Options) (err error) {
+	h := &agentHost{options: o, pulse: pulse.New()}
+	if h.member, err = f.Member(); err != nil {
 		return err
 	}
-	cosigners, closeAll, err := dialCosigners(member)
-	if err != nil {
+	entry, ok := h.member.Cluster.Node(f.Name)
+	if !ok {
+		return fmt.Errorf("%q is not a node in the cluster file", f.Name)
+	}
+	defer func() { err = errors.Join(err, h.peers.close()) }()
+	if err := h.assemble(f); err != nil {
 		return err
 	}
-	defer closeAll()
-	m, beat := newAgentMetrics(member.Name), pulse.New()
-	a := agent.New(agent.Config{
-		Cluster: member.Cluster, Name: member.Name, Key: member.Key(), Cosigners: cosigners,
-		Steady: beat.Steady, Observe: m.observe, Logger: o.Logger,
+	address := or(f.Listen, entry.Address)
+	pings, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("binding the ping port: %w; set `listen` if that is no address of this host", err)
+	}
+	socket, err := listenUnix(f.SocketPath())
+	if err != nil {
+		return errors.Join(err, pings.Close())
+	}
+	o.Logger.Info().Str("node", f.Name).Str("socket", f.SocketPath()).Str("address", pings.Addr().String()).
+		Str("version", o.Version).Msg("agent is up")
+	return h.run(ctx, f, socket, pings)
+}
+
+// agentHost is an agent process.
+type agentHost struct {
+	member  Member
+	options Options
+	pulse   *pulse.Pulse
+	metrics *agentMetrics
+
+	peers   peers
+	agent   *agent.Agent
+	watcher *health.Watcher
+	pinger  *agent.Pinger
+}
+
+// assemble makes the parts. Only the connections are to be closed.
+func (h *agentHost) assemble(f *AgentFile) (err error) {
+	c, logger := h.member.Cluster, h.options.Logger
+	if h.peers, err = newPeers(h.member); err != nil {
+		return err
+	}
+	for _, n := range c.Nodes {
+		if err := h.peers.dial(h.member, n.Name, n.Address); err != nil {
+			return err
+		}
+	}
+	h.metrics = newAgentMetrics(f.Name, slices.Sorted(maps.Keys(h.peers)))
+	h.watcher = health.New(f.health(c, logger))
+	h.metrics.watch(f.Name, h.watcher.Health, h.options.Now)
+	h.agent = agent.New(agent.Config{
+		Cluster: c, Name: f.Name, Key: h.member.Key(), Cosigners: h.peers.signers(c),
+		Steady: h.pulse.Steady, Observe: h.metrics.observe, Asked: h.watcher.Asked, Logger: logger,
 	})
-	listener, err := listenUnix(f.SocketPath())
-	if err != nil {
-		return err
-	}
+	h.pinger = agent.NewPinger(agent.PingerConfig{
+		Peers: h.peers.pinged(c), Interval: time.Duration(c.Failover.PingInterval), Timeout: time.Duration(c.Failover.PingTimeout),
+		Health: h.watcher.Health, Observe: h.metrics.observePing, Logger: logger,
+	})
+	return nil
+}
+
+// run serves until ctx ends.
+func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Listener) error {
+	c := h.member.Cluster
 	server := grpc.NewServer(grpc.MaxRecvMsgSize(1 << 16))
-	cosignerv1.RegisterSignerServiceServer(server, a)
-	o.Logger.Info().Str("node", member.Name).Str("socket", f.SocketPath()).Str("version", o.Version).Msg("agent is up")
+	cosignerv1.RegisterSignerServiceServer(server, h.agent)
+	pingServer := c.NewServer(h.member.Certificate, agentAccess)
+	cosignerv1.RegisterPingServiceServer(pingServer, &agent.PingServer{Caller: c.Caller, Health: h.watcher.Health})
 
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { beat.Run(ctx); return nil })
-	group.Go(func() error { return server.Serve(listener) })
-	group.Go(func() error { return serveMetrics(ctx, f.Metrics, m.registry, nil, o.Logger) })
+	group.Go(func() error { h.pulse.Run(ctx); return nil })
+	group.Go(func() error { return h.watcher.Run(ctx) })
+	group.Go(func() error { h.pinger.Run(ctx); return nil })
+	group.Go(func() error { return server.Serve(socket) })
+	group.Go(func() error { return pingServer.Serve(pings) })
+	group.Go(func() error { return serveMetrics(ctx, f.Metrics, h.metrics.registry, nil, h.options.Logger) })
 	group.Go(func() error {
 		<-ctx.Done()
+		pingServer.Stop()
 		stopServer(server)
 		return nil
 	})
 	return group.Wait()
 }
 
-// DialAgent returns an agent that asks the cosigners for one program's own requests, without a socket.
+// DialAgent returns an agent that asks the cosigners for one program's own requests, without a socket and without pings.
 func DialAgent(ctx context.Context, f *AgentFile, logger zerolog.Logger) (*agent.Agent, func(), error) {
 	member, err := f.Member()
 	if err != nil {
 		return nil, nil, err
 	}
-	cosigners, closeAll, err := dialCosigners(member)
+	p, err := newPeers(member)
 	if err != nil {
 		return nil, nil, err
 	}
 	return agent.New(agent.Config{
-		Cluster: member.Cluster, Name: member.Name, Key: member.Key(), Cosigners: cosigners,
-		Steady: func() bool { return true }, Observe: func(string, error, time.Duration) {}, Logger: logger,
-	}), closeAll, nil
+		Cluster: member.Cluster, Name: member.Name, Key: member.Key(), Cosigners: p.signers(member.Cluster),
+		Steady: func() bool { return true }, Observe: func(string, error, time.Duration) {},
+		Asked: func(casper.Message, bool) {}, Logger: logger,
+	}), func() { _ = p.close() }, nil
 }
 
-func dialCosigners(m Member) (list []agent.Cosigner, closeAll func(), err error) {
-	var open []*grpc.ClientConn
-	closeAll = func() {
-		for _, c := range open {
-			c.Close()
+// signers returns the cosigners as an agent asks them.
+func (p peers) signers(c *cluster.File) (list []agent.Cosigner) {
+	for _, e := range c.Cosigners {
+		if client, ok := p.signer(e.Name); ok {
+			list = append(list, agent.Cosigner{Name: e.Name, Client: client})
 		}
 	}
-	for _, c := range m.Cluster.Cosigners {
-		conn, err := m.Cluster.Dial(m.Certificate, c.Name, c.Address)
-		if err != nil {
-			closeAll()
-			return nil, nil, fmt.Errorf("cosigner %q: %w", c.Name, err)
-		}
-		open = append(open, conn)
-		list = append(list, agent.Cosigner{Name: c.Name, Client: cosignerv1.NewSignerServiceClient(conn)})
+	return list
+}
+
+// pinged returns the members as an agent pings them: every cosigner and the other nodes.
+func (p peers) pinged(c *cluster.File) (list []agent.Peer) {
+	for _, e := range c.Cosigners {
+		list = append(list, agent.Peer{Name: e.Name, Role: cluster.Cosigner})
 	}
-	return slices.Clip(list), closeAll, nil
+	for _, e := range c.Nodes {
+		if _, other := p[e.Name]; other {
+			list = append(list, agent.Peer{Name: e.Name, Role: cluster.Node})
+		}
+	}
+	for i := range list {
+		list[i].Client = cosignerv1.NewPingServiceClient(p[list[i].Name])
+	}
+	return list
 }
 
 // listenUnix binds the socket. A socket that a dead process left is replaced, one that answers is not.

@@ -9,13 +9,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"filippo.io/age"
+	"github.com/rs/zerolog"
 
+	"casper-cosigner/agent/health"
 	"casper-cosigner/cluster"
 	"casper-cosigner/cosigner/frost"
 	"casper-cosigner/keygen"
@@ -36,17 +41,23 @@ type CosignerFile struct {
 	ListenAdmin     string `toml:"listen_admin,omitempty"`
 	Metrics         string `toml:"metrics,omitempty" comment:"loopback address for /metrics, /livez and /readyz"`
 
+	Hook []string `toml:"hook,omitempty" comment:"told of each change of roles, in JSON: a command and its arguments, or one http(s) URL"`
+
 	dir string
 }
 
 // AgentFile is an agent host's own settings, in TOML. Paths are relative to the file.
 type AgentFile struct {
-	Name        string `toml:"name" comment:"of this node in the cluster file"`
-	Cluster     string `toml:"cluster" comment:"the cluster file"`
-	Certificate string `toml:"certificate"`
-	Key         string `toml:"key" comment:"the node's failover key"`
-	Socket      string `toml:"socket" comment:"unix socket for casper-node"`
-	Metrics     string `toml:"metrics,omitempty" comment:"loopback address for /metrics and /livez"`
+	Name        string   `toml:"name" comment:"of this node in the cluster file"`
+	Cluster     string   `toml:"cluster" comment:"the cluster file"`
+	Certificate string   `toml:"certificate"`
+	Key         string   `toml:"key" comment:"the node's failover key"`
+	Socket      string   `toml:"socket" comment:"unix socket for casper-node"`
+	REST        string   `toml:"rest,omitempty" comment:"casper-node's REST server, where its /status is; without it nobody sees why the node is not ready"`
+	Events      string   `toml:"events,omitempty" comment:"casper-node's event server, which tells of shutdowns and faults"`
+	Listen      string   `toml:"listen,omitempty" comment:"address to bind for the other agents' pings instead of the cluster file's"`
+	Metrics     string   `toml:"metrics,omitempty" comment:"loopback address for /metrics and /livez"`
+	KeyFiles    []string `toml:"key_files,omitempty" comment:"where no secret key of the validator may lie any more; * stands for any name"`
 
 	dir string
 }
@@ -82,6 +93,11 @@ func ReadCosignerFile(path string) (*CosignerFile, error) {
 	if (f.ShareIdentity == "") == (f.SharePassphrase == "") {
 		err = errors.Join(err, fmt.Errorf("%s: give one of share_identity and share_passphrase", path))
 	}
+	if len(f.Hook) > 0 && !isURL(f.Hook) {
+		if _, lookErr := exec.LookPath(f.HookTarget()[0]); lookErr != nil {
+			err = errors.Join(err, fmt.Errorf("%s: hook: want a program and its arguments, or one http(s) URL: %w", path, lookErr))
+		}
+	}
 	return f, err
 }
 
@@ -91,8 +107,32 @@ func ReadAgentFile(path string) (*AgentFile, error) {
 	if err := readTOML(path, f); err != nil {
 		return nil, err
 	}
-	return f, missing(path, "name", f.Name, "cluster", f.Cluster, "certificate", f.Certificate,
+	err := missing(path, "name", f.Name, "cluster", f.Cluster, "certificate", f.Certificate,
 		"key", f.Key, "socket", f.Socket)
+	for _, s := range [][2]string{{"rest", f.REST}, {"events", f.Events}} {
+		if !isBase(s[1]) {
+			err = errors.Join(err, fmt.Errorf("%s: %s: want http://HOST:PORT and nothing behind it, got %q", path, s[0], s[1]))
+		}
+	}
+	for _, pattern := range f.KeyFiles {
+		if _, bad := filepath.Match(pattern, ""); bad != nil || pattern == "" {
+			err = errors.Join(err, fmt.Errorf("%s: key_files: want paths, in which * stands for any name, got %q", path, pattern))
+		}
+	}
+	return f, err
+}
+
+// isBase reports whether the text is empty or names a plain HTTP server and no page of it.
+func isBase(text string) bool {
+	if text == "" {
+		return true
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" {
+		return false
+	}
+	bare := url.URL{Scheme: "http", Host: u.Host}
+	return strings.TrimSuffix(text, "/") == bare.String()
 }
 
 // ReadOperatorFile reads an operator's settings. Its error lists every fault found.
@@ -119,11 +159,29 @@ func (f *OperatorFile) Member() (Member, error) {
 	return readMember(f.dir, f.Name, f.Cluster, [2]string{f.Certificate, f.Key})
 }
 
+// HookTarget is the hook: a command with its arguments, or one URL. It is empty if there is none.
+func (f *CosignerFile) HookTarget() []string {
+	if len(f.Hook) == 0 || isURL(f.Hook) || !strings.Contains(f.Hook[0], "/") {
+		return f.Hook
+	}
+	return append([]string{resolve(f.dir, f.Hook[0])}, f.Hook[1:]...)
+}
+
 // StatePath is the state directory.
 func (f *CosignerFile) StatePath() string { return resolve(f.dir, f.State) }
 
 // SocketPath is the unix socket.
 func (f *AgentFile) SocketPath() string { return resolve(f.dir, f.Socket) }
+
+// health is what the agent watches of its node. Ages are measured by the monotonic clock, whatever the wall clock says.
+func (f *AgentFile) health(c *cluster.File, logger zerolog.Logger) health.Config {
+	w := health.Config{REST: strings.TrimSuffix(f.REST, "/"), Events: strings.TrimSuffix(f.Events, "/"),
+		Validator: c.Validator, Logger: logger, Now: time.Now}
+	for _, pattern := range f.KeyFiles {
+		w.KeyFiles = append(w.KeyFiles, resolve(f.dir, pattern))
+	}
+	return w
+}
 
 // OpenShare decrypts the share and checks that it is this cosigner's, of this cluster's validator.
 func (f *CosignerFile) OpenShare(c *cluster.File) (*frost.KeyShare, uint32, error) {

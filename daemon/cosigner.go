@@ -19,6 +19,7 @@ import (
 	"casper-cosigner/raftstore"
 	"casper-cosigner/signer"
 	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/monitor"
 	"casper-cosigner/signer/watermark"
 	"casper-cosigner/statedir"
 )
@@ -40,6 +41,8 @@ var access = cluster.Access{
 	cosignerv1.CosignerService_Share_FullMethodName:          {cluster.Cosigner},
 	cosignerv1.CosignerService_Barrier_FullMethodName:        {cluster.Cosigner},
 	cosignerv1.CosignerService_Keep_FullMethodName:           {cluster.Cosigner},
+	cosignerv1.CosignerService_Gather_FullMethodName:         {cluster.Cosigner},
+	cosignerv1.PingService_Ping_FullMethodName:               {cluster.Node},
 }
 
 var adminAccess = cluster.Access{
@@ -47,6 +50,9 @@ var adminAccess = cluster.Access{
 	cosignerv1.AdminService_Activate_FullMethodName:        {cluster.Operator},
 	cosignerv1.AdminService_SetMode_FullMethodName:         {cluster.Operator},
 	cosignerv1.AdminService_Suspend_FullMethodName:         {cluster.Operator},
+	cosignerv1.AdminService_Hold_FullMethodName:            {cluster.Operator},
+	cosignerv1.AdminService_Resume_FullMethodName:          {cluster.Operator},
+	cosignerv1.AdminService_History_FullMethodName:         {cluster.Operator},
 	cosignerv1.AdminService_SetFloor_FullMethodName:        {cluster.Operator},
 	cosignerv1.AdminService_ExportWatermark_FullMethodName: {cluster.Operator},
 }
@@ -60,13 +66,14 @@ type host struct {
 	pulse   *pulse.Pulse
 	recent  *signer.Recent
 
-	dir    *statedir.Dir
-	ledger *cosigner.Ledger
-	store  *raftstore.Store
-	peers  peers
-	server *cosigner.Server // gives shares
-	quorum *cosigner.Quorum // gathers them
-	signer *signer.Signer
+	dir     *statedir.Dir
+	ledger  *cosigner.Ledger
+	store   *raftstore.Store
+	peers   peers
+	server  *cosigner.Server // gives shares
+	quorum  *cosigner.Quorum // gathers them
+	signer  *signer.Signer
+	monitor *monitor.Monitor
 }
 
 // RunCosigner runs a cosigner until ctx ends; then it hands over and stops.
@@ -179,6 +186,7 @@ func (h *host) assemble(share *frost.KeyShare, epoch uint32) {
 		Term:    func() uint64 { return h.store.Leader().Term },
 		Barrier: h.store.Barrier,
 		Keep:    func(d casper.Hash, s casper.Signature) { h.signer.Keep(d, s) },
+		Reports: func() *cosignerv1.GatherResponse { return h.monitor.Reports() },
 		Logger:  logger,
 	})
 	var others []cosigner.Peer
@@ -192,6 +200,7 @@ func (h *host) assemble(share *frost.KeyShare, epoch uint32) {
 		Cluster: c, Log: replicatedLog{h.store}, Quorum: quorum{h.quorum}, Spread: h.quorum.Spread,
 		HandOver: h.handOver, Observe: h.observe, Phase: h.metrics.phase, Steady: h.pulse.Steady, Now: h.options.Now, Logger: logger,
 	})
+	h.monitor = h.newMonitor()
 	h.register()
 }
 

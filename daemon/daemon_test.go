@@ -277,10 +277,10 @@ func TestModes(t *testing.T) {
 	}
 	refuses(b, echo(1, 1, 2), cosignerv1.RefusalReason_REFUSAL_REASON_NOT_ACTIVE)
 	l.mustSign(b, block(1, 1))
-	if _, err := admin.Activate(t.Context(), &cosignerv1.ActivateRequest{Node: "node-b", Epoch: 0}); err == nil {
+	if _, err := admin.Activate(t.Context(), &cosignerv1.ActivateRequest{Node: "node-b", Epoch: 0, Force: true}); err == nil {
 		t.Error("a promotion against an old epoch went through")
 	}
-	if _, err := admin.Activate(t.Context(), &cosignerv1.ActivateRequest{Node: "node-b", Epoch: 1, Reason: "test"}); err != nil {
+	if _, err := admin.Activate(t.Context(), &cosignerv1.ActivateRequest{Node: "node-b", Epoch: 1, Reason: "test", Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	refuses(a, echo(1, 1, 1), cosignerv1.RefusalReason_REFUSAL_REASON_NOT_ACTIVE)

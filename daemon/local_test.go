@@ -74,6 +74,9 @@ func newLocal(t *testing.T, edit func(*cluster.File)) *local {
 			c := &f.Cosigners[i]
 			c.Address, c.RaftAddress, c.AdminAddress = freeAddress(t), freeAddress(t), freeAddress(t)
 		}
+		for i := range f.Nodes {
+			f.Nodes[i].Address = freeAddress(t)
+		}
 		if edit != nil {
 			edit(f)
 		}
@@ -88,8 +91,7 @@ func newLocal(t *testing.T, edit func(*cluster.File)) *local {
 	}
 	for _, n := range l.File.Nodes {
 		l.makeHost(n.Name)
-		l.write(n.Name, "agent.toml", daemon.AgentFile{Name: n.Name, Cluster: "cluster.toml", Certificate: "tls.crt",
-			Key: "tls.key", Socket: "signer.sock"})
+		l.writeAgent(n.Name, nil)
 	}
 	t.Cleanup(l.stopAll)
 	return l
@@ -146,6 +148,16 @@ func (l *local) write(host, file string, settings any) {
 		l.t.Fatal(err)
 	}
 	l.writeFile(host, file, text)
+}
+
+// writeAgent writes an agent's settings, which edit may change.
+func (l *local) writeAgent(name string, edit func(*daemon.AgentFile)) {
+	l.t.Helper()
+	f := daemon.AgentFile{Name: name, Cluster: "cluster.toml", Certificate: "tls.crt", Key: "tls.key", Socket: "signer.sock"}
+	if edit != nil {
+		edit(&f)
+	}
+	l.write(name, "agent.toml", f)
 }
 
 func (l *local) writeFile(host, file string, text []byte) {

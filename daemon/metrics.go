@@ -12,9 +12,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
-	"google.golang.org/grpc/status"
 
 	"casper-cosigner/signer"
+	"casper-cosigner/signer/failover"
 )
 
 const namespace = "casper_cosigner"
@@ -34,6 +34,7 @@ type cosignerMetrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	phases   *prometheus.HistogramVec
+	changes  *prometheus.CounterVec
 }
 
 func newCosignerMetrics() *cosignerMetrics {
@@ -47,8 +48,18 @@ func newCosignerMetrics() *cosignerMetrics {
 	}
 	m.phases = prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: "sign_phase_seconds",
 		Help: "Of that: the claim's way through the log, and the round of shares.", Buckets: latencyBuckets}, []string{"phase"})
-	m.registry.MustRegister(m.requests, m.duration, m.phases)
+	m.changes = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "failovers_total",
+		Help: "Times that a node was made active since this cosigner was started, by cause: operator, or the code of a failover rule."},
+		[]string{"cause"})
+	m.registry.MustRegister(m.requests, m.duration, m.phases, m.changes)
 	return m
+}
+
+// changed counts a change of roles.
+func (m *cosignerMetrics) changed(e failover.Event) {
+	if e.What == failover.EventActivate {
+		m.changes.WithLabelValues(e.Cause).Inc()
+	}
 }
 
 func (m *cosignerMetrics) phase(name string, took time.Duration) {
@@ -81,31 +92,6 @@ func (m *cosignerMetrics) gauge(name, help string, value func() float64) {
 // counter adds a rising figure that is read when it is asked for.
 func (m *cosignerMetrics) counter(name, help string, value func() float64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, value))
-}
-
-// agentMetrics counts what an agent passed on.
-type agentMetrics struct {
-	registry *prometheus.Registry
-	requests *prometheus.CounterVec
-	duration *prometheus.HistogramVec
-}
-
-func newAgentMetrics(node string) *agentMetrics {
-	labels := prometheus.Labels{"node": node}
-	m := &agentMetrics{
-		registry: newRegistry(),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "agent_requests_total",
-			Help: "Requests of the node, by method and gRPC code.", ConstLabels: labels}, []string{"method", "code"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: "agent_request_duration_seconds",
-			Help: "Time from the node's request to its answer.", Buckets: latencyBuckets, ConstLabels: labels}, []string{"method"}),
-	}
-	m.registry.MustRegister(m.requests, m.duration)
-	return m
-}
-
-func (m *agentMetrics) observe(method string, err error, elapsed time.Duration) {
-	m.requests.WithLabelValues(method, status.Code(err).String()).Inc()
-	m.duration.WithLabelValues(method).Observe(elapsed.Seconds())
 }
 
 // serveMetrics serves /metrics, /livez and, if ready is given, /readyz until ctx ends. An address that cannot be bound is reported and

@@ -9,22 +9,31 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 )
 
-// peers are the connections to the other cosigners, one each, for all that is asked of them.
+// peers are the connections to other members, one each, for all that is asked of them.
 type peers map[string]*grpc.ClientConn
 
+// newPeers returns connections to the other cosigners.
 func newPeers(m Member) (peers, error) {
 	p := peers{}
 	for _, c := range m.Cluster.Cosigners {
-		if c.Name == m.Name {
-			continue
+		if err := p.dial(m, c.Name, c.Address); err != nil {
+			return nil, errors.Join(err, p.close())
 		}
-		conn, err := m.Cluster.Dial(m.Certificate, c.Name, c.Address)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("cosigner %q: %w", c.Name, err), p.close())
-		}
-		p[c.Name] = conn
 	}
 	return p, nil
+}
+
+// dial adds a connection to a member, unless that is m itself.
+func (p peers) dial(m Member, name, address string) error {
+	if name == m.Name {
+		return nil
+	}
+	conn, err := m.Cluster.Dial(m.Certificate, name, address)
+	if err != nil {
+		return fmt.Errorf("member %q: %w", name, err)
+	}
+	p[name] = conn
+	return nil
 }
 
 func (p peers) close() error {

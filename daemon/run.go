@@ -14,6 +14,7 @@ import (
 	"casper-cosigner/signer"
 	"casper-cosigner/signer/casper"
 	"casper-cosigner/signer/machine"
+	"casper-cosigner/signer/monitor"
 	"casper-cosigner/signer/watermark"
 	"casper-cosigner/statedir"
 )
@@ -25,7 +26,10 @@ func (h *host) run(ctx context.Context, f *CosignerFile, data, admin net.Listene
 	cosignerv1.RegisterCosignerServiceServer(dataServer, h.server)
 	cosignerv1.RegisterSignerServiceServer(dataServer,
 		&signer.Server{Signer: h.signer, Name: f.Name, Caller: c.Caller, Peer: h.peers.signer})
-	cosignerv1.RegisterAdminServiceServer(adminServer, &signer.Admin{Signer: h.signer, Recent: h.recent, Caller: c.Caller, Host: h.status})
+	cosignerv1.RegisterPingServiceServer(dataServer, &monitor.Server{Monitor: h.monitor, Caller: c.Caller})
+	cosignerv1.RegisterAdminServiceServer(adminServer, &signer.Admin{Signer: h.signer, Recent: h.recent, Caller: c.Caller, Host: h.status,
+		Judgement: h.monitor.Judgement, Report: h.monitor.Report})
+	told := newHook(f.HookTarget(), h.options.Logger)
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return h.store.Run(ctx) })
@@ -34,6 +38,9 @@ func (h *host) run(ctx context.Context, f *CosignerFile, data, admin net.Listene
 	group.Go(func() error { h.pulse.Run(ctx); return nil })
 	group.Go(func() error { return h.becomeReady(ctx) })
 	group.Go(func() error { return h.followPruned(ctx) })
+	group.Go(func() error { return h.monitor.Run(ctx) })
+	group.Go(func() error { return h.watchRoles(ctx, told) })
+	group.Go(func() error { told.run(ctx); return nil })
 	group.Go(func() error { return dataServer.Serve(data) })
 	group.Go(func() error { return adminServer.Serve(admin) })
 	group.Go(func() error { return serveMetrics(ctx, f.Metrics, h.metrics.registry, h.ready, h.options.Logger) })

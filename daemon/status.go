@@ -64,6 +64,7 @@ func (h *host) register() {
 	m.counter("hedged_total", "Rounds of shares started because another was slow.", func() float64 { return float64(h.quorum.Stats().Hedged) })
 	m.gauge("watermark_era", "Newest era claimed.", func() float64 { return h.newest(func(s *machine.State) uint64 { return s.Table().Newest().Era }) })
 	m.gauge("watermark_height", "Newest height claimed.", func() float64 { return h.newest(func(s *machine.State) uint64 { return s.Table().Newest().Height }) })
+	m.registry.MustRegister(newFailoverMetrics(h))
 	m.gauge("epoch", "Changes of mode and roles so far.", func() float64 { return h.newest(func(s *machine.State) uint64 { return s.Roles().Epoch }) })
 }
 

@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
@@ -53,7 +54,14 @@ func (l *local) waitReady(name string) {
 		if time.Now().After(deadline) {
 			l.t.Fatalf("%s is not ready in time", name)
 		}
-		<-time.After(20 * time.Millisecond)
+		select {
+		case <-l.running[name].ended:
+			p := l.running[name]
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			l.t.Fatalf("%s ended: %v", name, errors.Join(p.err, p.fatal))
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 }
 

@@ -29,66 +29,10 @@ type Admin struct {
 	Caller func(context.Context) (cluster.Member, bool)
 	// Host fills in what the signer does not know: this host, its peers, its ledger.
 	Host func(*cosignerv1.StatusResponse)
-}
-
-// Status tells what this cosigner sees.
-func (a *Admin) Status(context.Context, *cosignerv1.StatusRequest) (*cosignerv1.StatusResponse, error) {
-	s := a.Signer
-	lead := s.Log.Leader()
-	r := &cosignerv1.StatusResponse{Leader: lead.Name, Term: lead.Term, Validator: s.Cluster.Validator.String()}
-	hash := s.Cluster.Hash()
-	r.ClusterFileHash = hash[:]
-	s.Log.View(func(m *machine.State) {
-		roles := m.Roles()
-		r.Mode, r.Active, r.Epoch = cosignerv1.Mode(roles.Mode), roles.Active, roles.Epoch
-		r.Since, r.Reason = timestamppb.New(time.UnixMilli(roles.Since)), roles.Reason
-		r.Suspended = slices.Clone(roles.Suspended)
-		if m.Started() {
-			r.Pruned, r.Floor, r.Newest = mark(m.Table().Pruned()), mark(m.Table().Floor()), mark(m.Table().Newest())
-			r.NewestRound, _ = m.Table().NewestRound()
-		}
-	})
-	s.mu.Lock()
-	for _, n := range s.Cluster.Nodes {
-		seen := &cosignerv1.NodeStatus{Name: n.Name}
-		if place, asked, ok := s.preference.Node(n.Name); ok {
-			seen.LastRequest, seen.Era, seen.Round, seen.Height = timestamppb.New(asked), place.Era, place.Round, place.Height
-		}
-		r.Nodes = append(r.Nodes, seen)
-	}
-	s.mu.Unlock()
-	r.Refusals = a.Recent.list()
-	a.Host(r)
-	return r, nil
-}
-
-// Activate makes a node the active one.
-func (a *Admin) Activate(ctx context.Context, r *cosignerv1.ActivateRequest) (*cosignerv1.ActivateResponse, error) {
-	if err := a.known(r.GetNode()); err != nil {
-		return nil, err
-	}
-	epoch, err := a.change(ctx, machine.Activate{Node: r.GetNode(), Epoch: r.GetEpoch(), Reason: a.reason(ctx, r.GetReason()), At: a.now()})
-	return &cosignerv1.ActivateResponse{Epoch: epoch}, err
-}
-
-// SetMode switches between hot and fenced.
-func (a *Admin) SetMode(ctx context.Context, r *cosignerv1.SetModeRequest) (*cosignerv1.SetModeResponse, error) {
-	mode := failover.Mode(r.GetMode())
-	if mode != failover.Hot && mode != failover.Fenced {
-		return nil, status.Errorf(codes.InvalidArgument, "mode %v is unknown; it is hot or fenced", r.GetMode())
-	}
-	epoch, err := a.change(ctx, machine.SetMode{Mode: mode, Epoch: r.GetEpoch(), Reason: a.reason(ctx, r.GetReason()), At: a.now()})
-	return &cosignerv1.SetModeResponse{Epoch: epoch}, err
-}
-
-// Suspend takes a node's rights away, or gives them back.
-func (a *Admin) Suspend(ctx context.Context, r *cosignerv1.SuspendRequest) (*cosignerv1.SuspendResponse, error) {
-	if err := a.known(r.GetNode()); err != nil {
-		return nil, err
-	}
-	epoch, err := a.change(ctx, machine.Suspend{Node: r.GetNode(), Suspended: r.GetSuspended(), Epoch: r.GetEpoch(),
-		Reason: a.reason(ctx, r.GetReason()), At: a.now()})
-	return &cosignerv1.SuspendResponse{Epoch: epoch}, err
+	// Judgement returns the last judgement of the nodes and what it was made of, both zero before the first.
+	Judgement func() (failover.Judgement, failover.Observation)
+	// Report returns what was heard last of a node, nil if nothing. It is only read.
+	Report func(node string) *cosignerv1.NodeReport
 }
 
 // SetFloor refuses everything below an era and a height.
@@ -124,10 +68,10 @@ func (a *Admin) ExportWatermark(_ *cosignerv1.ExportWatermarkRequest, out grpc.S
 	return nil
 }
 
+// change makes a change at the leader, and returns the epoch that holds then.
 func (a *Admin) change(ctx context.Context, c machine.Command) (uint64, error) {
-	lead := a.Signer.Log.Leader()
-	if !lead.Self {
-		return 0, status.Errorf(codes.FailedPrecondition, "this cosigner does not lead; ask %q", lead.Name)
+	if err := a.leads(); err != nil {
+		return 0, err
 	}
 	result, err := a.Signer.Log.Apply(ctx, c)
 	if err != nil {
@@ -145,6 +89,14 @@ func (a *Admin) change(ctx context.Context, c machine.Command) (uint64, error) {
 	return 0, status.Errorf(codes.FailedPrecondition, "nothing was changed: %v", result.Outcome)
 }
 
+// leads refuses what only the leader can do.
+func (a *Admin) leads() error {
+	if lead := a.Signer.Log.Leader(); !lead.Self {
+		return status.Errorf(codes.FailedPrecondition, "this cosigner does not lead; ask %q", lead.Name)
+	}
+	return nil
+}
+
 // reason puts the operator's name before the reason, so that both are in the log for good.
 func (a *Admin) reason(ctx context.Context, given string) string {
 	m, _ := a.Caller(ctx)
@@ -152,15 +104,13 @@ func (a *Admin) reason(ctx context.Context, given string) string {
 }
 
 func (a *Admin) known(node string) error {
-	if slices.ContainsFunc(a.Signer.Cluster.Nodes, func(n cluster.Entry) bool { return n.Name == node }) {
+	if _, ok := a.Signer.Cluster.Node(node); ok {
 		return nil
 	}
 	return status.Errorf(codes.NotFound, "no node %q in the cluster file", node)
 }
 
 func (a *Admin) now() int64 { return a.Signer.Now().UnixMilli() }
-
-func mark(m watermark.Mark) *cosignerv1.Mark { return &cosignerv1.Mark{Era: m.Era, Height: m.Height} }
 
 // recentRefusals is how many refusals status shows.
 const recentRefusals = 20

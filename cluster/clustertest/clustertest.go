@@ -38,6 +38,7 @@ func New(t testing.TB, validator casper.PublicKey, edit func(*cluster.File)) *Cl
 		ID: make([]byte, 16), Chain: Chain, Validator: validator, Threshold: 2, Main: "node-a",
 		MinEraTime: cluster.Duration(2 * time.Hour), MinBlockTime: cluster.Duration(8 * time.Second),
 		Grace: cluster.Duration(100 * time.Millisecond), Timing: "lan", CACertificate: string(authority.CertificatePEM()),
+		Failover: cluster.DefaultFailover(),
 	}
 	f.ID[0] = 1
 	for i := range 3 {
@@ -46,8 +47,8 @@ func New(t testing.TB, validator casper.PublicKey, edit func(*cluster.File)) *Cl
 		f.Cosigners = append(f.Cosigners, cluster.CosignerEntry{Name: name, Key: c.member(t, name, now), Share: i + 1,
 			Address: address(20001), RaftAddress: address(20101), AdminAddress: address(20201)})
 	}
-	for _, name := range []string{"node-a", "node-b"} {
-		f.Nodes = append(f.Nodes, cluster.Entry{Name: name, Key: c.member(t, name, now)})
+	for i, name := range []string{"node-a", "node-b"} {
+		f.Nodes = append(f.Nodes, cluster.NodeEntry{Name: name, Key: c.member(t, name, now), Address: fmt.Sprintf("127.0.0.1:%d", 20301+i)})
 	}
 	f.Operators = []cluster.Entry{{Name: "ops", Key: c.member(t, "ops", now)}}
 	if edit != nil {

@@ -120,6 +120,31 @@ func mostAdvanced(replies []reply) int {
 	return best
 }
 
+// leading is the cosigner that leads, as it was seen.
+type leading struct {
+	cosignerv1.AdminServiceClient
+	seen *cosignerv1.StatusResponse
+}
+
+// leader asks every cosigner and returns the one that leads.
+func (a *admin) leader(ctx context.Context) (leading, error) {
+	replies := a.ask(ctx)
+	i := leader(replies)
+	if i >= 0 {
+		return leading{a.clients[i], replies[i].status}, nil
+	}
+	var said []error
+	for _, r := range replies {
+		if r.err != nil {
+			said = append(said, errorf("cosigner %s at %s: %s", r.entry.Name, r.entry.AdminAddress, reason(r.err)))
+		} else {
+			said = append(said, errorf("cosigner %s: does not lead, and takes %q for the leader", r.entry.Name, r.status.GetLeader()))
+		}
+	}
+	return leading{}, &fault{code: exitNoQuorum, err: errorf("no cosigner leads, nothing was done:\n%w", errors.Join(said...)),
+		hints: []string{"`casper-cosigner status`; more than half of the cosigners must run and reach each other"}}
+}
+
 // withLeader calls do with the leader's client and view.
 func (f *operatorFlags) withLeader(c *cobra.Command, do func(context.Context, cosignerv1.AdminServiceClient, *cosignerv1.StatusResponse) error) error {
 	a, err := f.open()
@@ -129,21 +154,11 @@ func (f *operatorFlags) withLeader(c *cobra.Command, do func(context.Context, co
 	defer a.close()
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
-	replies := a.ask(ctx)
-	i := leader(replies)
-	if i < 0 {
-		var said []error
-		for _, r := range replies {
-			if r.err != nil {
-				said = append(said, errorf("cosigner %s at %s: %s", r.entry.Name, r.entry.AdminAddress, reason(r.err)))
-			} else {
-				said = append(said, errorf("cosigner %s: does not lead, and takes %q for the leader", r.entry.Name, r.status.GetLeader()))
-			}
-		}
-		return &fault{code: exitNoQuorum, err: errorf("no cosigner leads, nothing was done:\n%w", errors.Join(said...)),
-			hints: []string{"`casper-cosigner status`; more than half of the cosigners must run and reach each other"}}
+	l, err := a.leader(ctx)
+	if err != nil {
+		return err
 	}
-	return do(ctx, a.clients[i], replies[i].status)
+	return do(ctx, l.AdminServiceClient, l.seen)
 }
 
 // changeFault maps a refused or lost change to an exit code.

@@ -76,13 +76,20 @@ func newAgent(c *cobra.Command, config, name string) error {
 	if err != nil {
 		return err
 	}
-	own := setup{nodes: []string{name}, basePort: defaultPort}.hostFiles()[name]
+	s := setup{nodes: []place{{name: name}}, basePort: defaultPort}
+	own := s.hostFiles()[name]
 	own.path = config
 	if err := writeNew([]newFile{key, own}); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.OutOrStdout(), "Made a failover key and settings in %s. The entry for cluster.toml:\n\n[[node]]\nname = '%s'\nkey = '%x'\n\n",
-		dir, name, []byte(public))
+	fmt.Fprintf(c.OutOrStdout(), `Made a failover key and settings in %s. The entry for cluster.toml:
+
+[[node]]
+name = '%s'
+key = '%x'
+address = 'HOST:%d' # where the other agents ping this one
+
+`, dir, name, []byte(public), s.agentPort(0, portPing))
 	printAfterNew(c.OutOrStdout(), name)
 	return nil
 }

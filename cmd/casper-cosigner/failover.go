@@ -3,32 +3,72 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 )
 
-// change is a change of roles at the leader: given the epoch that was seen, it returns the new one.
-type change func(ctx context.Context, client cosignerv1.AdminServiceClient, epoch uint64) (uint64, error)
+// change is a change of mode or roles at the leader.
+type change struct {
+	what string // what is done, as in "making node-b active"
+	// check says why there is nothing to do, or returns why it may not be done.
+	check func(seen *cosignerv1.StatusResponse) (already string, err error)
+	// do makes the change on top of the epoch and returns the new one.
+	do func(ctx context.Context, client cosignerv1.AdminServiceClient, epoch uint64) (uint64, error)
+}
 
 func promoteCommand() *cobra.Command {
 	var f operatorFlags
 	c := &cobra.Command{
-		Use:     "promote NODE",
-		Short:   "make a node the active one",
+		Use:   "promote NODE",
+		Short: "make a node the active one",
+		Long: `promote makes a node the active one; it stays so until an operator or a failure of
+that node changes it. A node that is not ready is refused.
+
+--force makes it active all the same. No slot gets two values by that, but a node
+that is not ready cannot vote before it has caught up. In fenced mode nobody else is
+asked: the validator misses every round until then, 4 to 8 of them when a node that
+was just restarted was tried. In hot mode the others go on to be served. And the
+failover rules may give the role to another node again.`,
 		Example: `  casper-cosigner failover promote node-b --reason "kernel update on node-a"`,
 		Args:    cobra.ExactArgs(1),
 	}
 	why := reasonFlag(c)
+	force := c.Flags().Bool("force", false, "even if it is not ready: may cost rounds, never safety")
 	f.add(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		return f.change(c, "making "+args[0]+" active", func(ctx context.Context, a cosignerv1.AdminServiceClient, epoch uint64) (uint64, error) {
-			r, err := a.Activate(ctx, &cosignerv1.ActivateRequest{Node: args[0], Reason: *why, Epoch: epoch})
-			return r.GetEpoch(), err
+		node, refused := args[0], false
+		err := f.change(c, change{
+			what: "making " + node + " active",
+			check: func(seen *cosignerv1.StatusResponse) (string, error) {
+				refused = !isReady(seen, node)
+				if seen.GetActive() == node {
+					return node + " is active already", nil
+				}
+				return "", nil
+			},
+			do: func(ctx context.Context, a cosignerv1.AdminServiceClient, epoch uint64) (uint64, error) {
+				r, err := a.Activate(ctx, &cosignerv1.ActivateRequest{Node: node, Reason: *why, Epoch: epoch, Force: *force})
+				refused = refused && status.Code(err) == codes.FailedPrecondition
+				return r.GetEpoch(), err
+			},
 		})
+		if refused && !*force {
+			return withHint(err, "`casper-cosigner failover status` says what it lacks; wait until it is ready",
+				"--force makes it active all the same, which costs rounds in fenced mode until it has caught up")
+		}
+		return err
 	}
 	return c
+}
+
+// isReady reports whether the leader takes the node for ready. One that it does not know is not.
+func isReady(seen *cosignerv1.StatusResponse, node string) bool {
+	return slices.ContainsFunc(seen.GetNodes(), func(n *cosignerv1.NodeStatus) bool { return n.GetName() == node && n.GetReady() })
 }
 
 func modeCommand() *cobra.Command {
@@ -46,9 +86,18 @@ func modeCommand() *cobra.Command {
 		if !ok {
 			return usageFault(errorf("mode %q: want hot or fenced", args[0]))
 		}
-		return f.change(c, "switching to "+args[0], func(ctx context.Context, a cosignerv1.AdminServiceClient, epoch uint64) (uint64, error) {
-			r, err := a.SetMode(ctx, &cosignerv1.SetModeRequest{Mode: mode, Reason: *why, Epoch: epoch})
-			return r.GetEpoch(), err
+		return f.change(c, change{
+			what: "switching to " + args[0],
+			check: func(seen *cosignerv1.StatusResponse) (string, error) {
+				if seen.GetMode() == mode {
+					return "the mode is " + args[0] + " already", nil
+				}
+				return "", nil
+			},
+			do: func(ctx context.Context, a cosignerv1.AdminServiceClient, epoch uint64) (uint64, error) {
+				r, err := a.SetMode(ctx, &cosignerv1.SetModeRequest{Mode: mode, Reason: *why, Epoch: epoch})
+				return r.GetEpoch(), err
+			},
 		})
 	}
 	return c
@@ -67,13 +116,22 @@ What a slot holds already stays, whoever asked for it.`,
 	why := reasonFlag(c)
 	f.add(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		what := "suspending " + args[0]
+		what, is := "suspending "+args[0], args[0]+" is suspended already"
 		if *end {
-			what = "ending the suspension of " + args[0]
+			what, is = "ending the suspension of "+args[0], args[0]+" is not suspended"
 		}
-		return f.change(c, what, func(ctx context.Context, a cosignerv1.AdminServiceClient, epoch uint64) (uint64, error) {
-			r, err := a.Suspend(ctx, &cosignerv1.SuspendRequest{Node: args[0], Suspended: !*end, Reason: *why, Epoch: epoch})
-			return r.GetEpoch(), err
+		return f.change(c, change{
+			what: what,
+			check: func(seen *cosignerv1.StatusResponse) (string, error) {
+				if slices.Contains(seen.GetSuspended(), args[0]) != *end {
+					return is, nil
+				}
+				return "", nil
+			},
+			do: func(ctx context.Context, a cosignerv1.AdminServiceClient, epoch uint64) (uint64, error) {
+				r, err := a.Suspend(ctx, &cosignerv1.SuspendRequest{Node: args[0], Suspended: !*end, Reason: *why, Epoch: epoch})
+				return r.GetEpoch(), err
+			},
 		})
 	}
 	return c
@@ -86,14 +144,22 @@ func reasonFlag(c *cobra.Command) *string {
 }
 
 // change makes one change at the leader, on top of the epoch that it shows. Another change in between is refused there.
-func (f *operatorFlags) change(c *cobra.Command, what string, do change) error {
+func (f *operatorFlags) change(c *cobra.Command, x change) error {
 	return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient, seen *cosignerv1.StatusResponse) error {
-		epoch, err := do(ctx, client, seen.GetEpoch())
+		was := fmt.Sprintf("%d (%s active, %s)", seen.GetEpoch(), seen.GetActive(), modeName(seen.GetMode()))
+		already, err := x.check(seen)
 		if err != nil {
-			return changeFault(what, err)
+			return err
 		}
-		fmt.Fprintf(c.OutOrStdout(), "Done: %s. Epoch %d, was %d (%s active, %s).\n",
-			what, epoch, seen.GetEpoch(), seen.GetActive(), modeName(seen.GetMode()))
+		if already != "" {
+			fmt.Fprintf(c.OutOrStdout(), "Nothing was changed: %s. Epoch %s.\n", already, was)
+			return nil
+		}
+		epoch, err := x.do(ctx, client, seen.GetEpoch())
+		if err != nil {
+			return changeFault(x.what, err)
+		}
+		fmt.Fprintf(c.OutOrStdout(), "Done: %s. Epoch %d, was %s.\n", x.what, epoch, was)
 		return nil
 	})
 }

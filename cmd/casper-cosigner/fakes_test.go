@@ -10,9 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -28,20 +28,34 @@ const testPEM = "../../testdata/node-1.secret_key.pem"
 // with the undivided key.
 type fakes struct {
 	dir    string // as init made it
-	leader string
-	epoch  uint64
-	roles  cosignerv1.StatusResponse // what a change sets
-	held   []casper.Message
 	answer func(casper.Message) *cosignerv1.SignResponse
+
+	mu      sync.Mutex
+	leader  string
+	view    *cosignerv1.StatusResponse // what all three show, and a change sets
+	history []*cosignerv1.RoleChange
+	held    []fakeHeld
+	looked  func()                    // called when the leader is asked for its view
+	fail    func(change string) error // called after a change was made; its error is answered instead
+}
+
+// fakeHeld is a message that a slot holds, and who asked for it.
+type fakeHeld struct {
+	node string
+	casper.Message
 }
 
 // startFakes has init make a cluster and serves it until the test ends.
 func startFakes(t *testing.T) *fakes {
-	f := &fakes{dir: filepath.Join(t.TempDir(), "new"), leader: "c2", epoch: 5}
-	f.roles.Active, f.roles.Mode = "a", cosignerv1.Mode_MODE_HOT
+	f := &fakes{dir: filepath.Join(t.TempDir(), "new"), leader: "c2", looked: func() {}, fail: func(string) error { return nil }}
+	f.view = &cosignerv1.StatusResponse{Active: "a", Mode: cosignerv1.Mode_MODE_HOT, Epoch: 5, Term: 3, Ready: true,
+		Newest: &cosignerv1.Mark{Era: 23, Height: 266}, NewestRound: 6,
+		Judgement: &cosignerv1.Judgement{Code: "well", Why: "all is well"},
+		Nodes:     []*cosignerv1.NodeStatus{{Name: "a", Ready: true}, {Name: "b", Ready: true}}}
 	base, listeners := freePorts(t)
 	if code, _, errOut := f.run("init", "--local", "--dir", f.dir, "--chain", "casper-example", "--validator-pem", testPEM,
-		"--cosigner", "c1,c2,c3", "--node", "a,b", "--base-port", fmt.Sprint(base)); code != 0 {
+		"--cosigner", "c1,c2,c3", "--node", "a,b", "--base-port", fmt.Sprint(base),
+		"--min-block-time", "20ms"); code != 0 {
 		t.Fatal(errOut)
 	}
 	for i, name := range []string{"c1", "c2", "c3"} {
@@ -66,6 +80,9 @@ func startFakes(t *testing.T) *fakes {
 			cosignerv1.AdminService_Activate_FullMethodName:        {cluster.Operator},
 			cosignerv1.AdminService_SetMode_FullMethodName:         {cluster.Operator},
 			cosignerv1.AdminService_Suspend_FullMethodName:         {cluster.Operator},
+			cosignerv1.AdminService_Hold_FullMethodName:            {cluster.Operator},
+			cosignerv1.AdminService_Resume_FullMethodName:          {cluster.Operator},
+			cosignerv1.AdminService_History_FullMethodName:         {cluster.Operator},
 			cosignerv1.AdminService_SetFloor_FullMethodName:        {cluster.Operator},
 			cosignerv1.AdminService_ExportWatermark_FullMethodName: {cluster.Operator},
 		})
@@ -116,73 +133,6 @@ func (f *fakes) run(args ...string) (code int, out, errOut string) {
 // operate runs it with the operator's settings.
 func (f *fakes) operate(args ...string) (int, string, string) {
 	return f.run(append(args, "--config", filepath.Join(f.dir, "operator", "operator.toml"))...)
-}
-
-type fakeAdmin struct {
-	cosignerv1.UnimplementedAdminServiceServer
-	*fakes
-	name string
-	hash [32]byte
-}
-
-func (a *fakeAdmin) Status(context.Context, *cosignerv1.StatusRequest) (*cosignerv1.StatusResponse, error) {
-	return &cosignerv1.StatusResponse{Name: a.name, ClusterFileHash: a.hash[:], Leader: a.leader, Term: 3, Ready: true, Epoch: a.epoch,
-		Active: a.roles.Active, Mode: a.roles.Mode, Reason: a.roles.Reason, Suspended: a.roles.Suspended, Floor: a.roles.Floor,
-		Newest: &cosignerv1.Mark{Era: 23, Height: 266}, NewestRound: 6}, nil
-}
-
-func (a *fakeAdmin) change(epoch uint64, reason string) (uint64, error) {
-	if a.name != a.leader {
-		return 0, status.Error(codes.FailedPrecondition, "this cosigner does not lead")
-	}
-	if epoch != a.epoch {
-		return 0, status.Error(codes.Aborted, "another change came first")
-	}
-	a.epoch++
-	a.roles.Reason = reason
-	return a.epoch, nil
-}
-
-func (a *fakeAdmin) Activate(_ context.Context, r *cosignerv1.ActivateRequest) (*cosignerv1.ActivateResponse, error) {
-	if r.GetNode() != "a" && r.GetNode() != "b" {
-		return nil, status.Errorf(codes.NotFound, "no node %q in the cluster file", r.GetNode())
-	}
-	a.roles.Active = r.GetNode()
-	epoch, err := a.change(r.GetEpoch(), r.GetReason())
-	return &cosignerv1.ActivateResponse{Epoch: epoch}, err
-}
-
-func (a *fakeAdmin) SetMode(_ context.Context, r *cosignerv1.SetModeRequest) (*cosignerv1.SetModeResponse, error) {
-	a.roles.Mode = r.GetMode()
-	epoch, err := a.change(r.GetEpoch(), r.GetReason())
-	return &cosignerv1.SetModeResponse{Epoch: epoch}, err
-}
-
-func (a *fakeAdmin) Suspend(_ context.Context, r *cosignerv1.SuspendRequest) (*cosignerv1.SuspendResponse, error) {
-	a.roles.Suspended = nil
-	if r.GetSuspended() {
-		a.roles.Suspended = []string{r.GetNode()}
-	}
-	epoch, err := a.change(r.GetEpoch(), r.GetReason())
-	return &cosignerv1.SuspendResponse{Epoch: epoch}, err
-}
-
-func (a *fakeAdmin) SetFloor(_ context.Context, r *cosignerv1.SetFloorRequest) (*cosignerv1.SetFloorResponse, error) {
-	a.roles.Floor = r.GetFloor()
-	return &cosignerv1.SetFloorResponse{Floor: r.GetFloor()}, nil
-}
-
-func (a *fakeAdmin) ExportWatermark(_ *cosignerv1.ExportWatermarkRequest, out grpc.ServerStreamingServer[cosignerv1.ExportWatermarkResponse]) error {
-	for _, m := range a.held {
-		b, err := m.AppendBinary(nil)
-		if err != nil {
-			return err
-		}
-		if err := out.Send(&cosignerv1.ExportWatermarkResponse{Slot: describe(m), Message: b, Node: "a"}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 type fakeSigner struct {

@@ -24,7 +24,7 @@ const localHost = "127.0.0.1"
 // initFlags are init's flags as they were typed.
 type initFlags struct {
 	dir, validator, validatorPEM string
-	cosigners                    []string
+	cosigners, nodes             []string
 	setup                        setup
 }
 
@@ -39,7 +39,7 @@ member gets a folder that is to be carried to its host. The validator's secret k
 is not used; "keygen split" comes next.`,
 		Example: `  casper-cosigner init --dir new --chain casper --validator 01c6b1... \
     --cosigner c1=10.0.0.1 --cosigner c2=10.0.0.2 --cosigner c3=10.0.0.3 \
-    --node node-a --node node-b --threshold 2`,
+    --node node-a=10.0.1.1 --node node-b=10.0.1.2 --threshold 2`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := f.parse()
@@ -50,12 +50,13 @@ is not used; "keygen split" comes next.`,
 		},
 	}
 	flags, s := c.Flags(), &f.setup
+	s.failover = cluster.DefaultFailover()
 	flags.StringVar(&f.dir, "dir", "", "folder to make the cluster in")
 	flags.StringVar(&s.chain, "chain", "", "chain name, as in the chainspec")
 	flags.StringVar(&f.validator, "validator", "", "the validator's public key, 01 and 64 hex digits")
 	flags.StringVar(&f.validatorPEM, "validator-pem", "", "or its secret_key.pem, of which only the public key is used")
 	flags.StringSliceVar(&f.cosigners, "cosigner", nil, "cosigner as NAME=HOST, three times or more")
-	flags.StringSliceVar(&s.nodes, "node", nil, "node, once or more")
+	flags.StringSliceVar(&f.nodes, "node", nil, "node as NAME=HOST, once or more; the other nodes' agents ping it there")
 	flags.StringSliceVar(&s.operators, "operator", []string{"operator"}, "operator")
 	flags.StringVar(&s.main, "main", "", "node that is active first (default the first node)")
 	flags.IntVar(&s.threshold, "threshold", 0, "cosigners needed for a signature (default more than half)")
@@ -64,6 +65,12 @@ is not used; "keygen split" comes next.`,
 	flags.DurationVar(&s.minEra, "min-era-time", 2*time.Hour, "least duration of an era, as in the chainspec")
 	flags.DurationVar(&s.minBlock, "min-block-time", 8*time.Second, "least time between blocks, as in the chainspec")
 	flags.DurationVar(&s.grace, "grace", 100*time.Millisecond, "how long a standby's claim waits for the main's")
+	flags.StringVar(&s.failover.Policy, "failover", s.failover.Policy, "auto, confirm or manual: what happens when the active node is unresponsive")
+	flags.StringVar(&s.failover.Return, "failback", s.failover.Return, "auto or manual: whether main becomes active again by itself")
+	flags.DurationVar((*time.Duration)(&s.failover.PingInterval), "ping-interval", time.Duration(s.failover.PingInterval), "between two pings of an agent to each other member")
+	flags.DurationVar((*time.Duration)(&s.failover.PingTimeout), "ping-timeout", time.Duration(s.failover.PingTimeout), "how long a ping's answer may take")
+	flags.DurationVar((*time.Duration)(&s.failover.After), "failover-after", time.Duration(s.failover.After), "how long the active node must be unresponsive before another takes over")
+	flags.DurationVar((*time.Duration)(&s.failover.FailbackAfter), "failback-after", time.Duration(s.failover.FailbackAfter), "how long main must be ready again before it takes over")
 	flags.BoolVar(&s.singleHost, "local", false, "everything on this machine, for tests only")
 	required(c, "dir", "chain", "cosigner", "node")
 	c.MarkFlagsMutuallyExclusive("validator", "validator-pem")
@@ -74,34 +81,45 @@ is not used; "keygen split" comes next.`,
 // parse fills in what was left out. What the cluster file itself can judge is left to it.
 func (f *initFlags) parse() (setup, error) {
 	s := f.setup
-	for _, text := range f.cosigners {
-		name, host, _ := strings.Cut(text, "=")
-		if s.singleHost {
-			host = cmp.Or(host, localHost)
-		}
-		if host == "" {
-			return s, usageFault(errorf("--cosigner %q: want NAME=HOST", text))
-		}
-		if strings.Contains(host, ":") && net.ParseIP(host) == nil {
-			return s, usageFault(errorf("--cosigner %q: give the host without a port; --base-port sets the ports", text))
-		}
-		s.cosigners = append(s.cosigners, place{name, host})
+	var err error
+	if s.cosigners, err = s.places("--cosigner", f.cosigners); err != nil {
+		return s, err
 	}
-	s.main = cmp.Or(s.main, s.nodes[0])
+	if s.nodes, err = s.places("--node", f.nodes); err != nil {
+		return s, err
+	}
+	s.main = cmp.Or(s.main, s.nodes[0].name)
 	s.threshold = cmp.Or(s.threshold, len(s.cosigners)/2+1)
 	if slices.Contains(s.members(), caFolder) {
 		return s, usageFault(errorf("no member can be named %q, the authority's folder", caFolder))
 	}
-	if last := s.basePort + agentPorts + len(s.nodes); s.basePort < 1 || last > 65535 {
-		return s, usageFault(errorf("--base-port %d: want 1 to %d", s.basePort, 65535-agentPorts-len(s.nodes)))
+	if last := s.basePort + agentPorts + len(s.nodes)*portsEachAgent; s.basePort < 1 || last > 65535 {
+		return s, usageFault(errorf("--base-port %d: want 1 to %d", s.basePort, 65535-agentPorts-len(s.nodes)*portsEachAgent))
 	}
-	var err error
 	if f.validatorPEM != "" {
 		s.validator, err = publicKeyOf(f.validatorPEM)
 	} else if s.validator, err = casper.ParsePublicKey(f.validator); err != nil {
 		err = withHint(errorf("--validator: %w", err), secpHints(err)...)
 	}
 	return s, err
+}
+
+// places reads members that are given as NAME=HOST. On a single host the host may be left out.
+func (s setup) places(flag string, texts []string) (places []place, err error) {
+	for _, text := range texts {
+		name, host, _ := strings.Cut(text, "=")
+		if s.singleHost {
+			host = cmp.Or(host, localHost)
+		}
+		if host == "" {
+			return nil, usageFault(errorf("%s %q: want NAME=HOST", flag, text))
+		}
+		if strings.Contains(host, ":") && net.ParseIP(host) == nil {
+			return nil, usageFault(errorf("%s %q: give the host without a port; --base-port sets the ports", flag, text))
+		}
+		places = append(places, place{name, host})
+	}
+	return places, nil
 }
 
 // makeCluster draws all keys, checks the result as every host will, and only then writes.
@@ -189,8 +207,8 @@ func printCluster(c *cobra.Command, dir string, s setup, m material) {
 	for _, p := range s.cosigners {
 		fmt.Fprintf(w, "  %s\t%s\tcosigner init, cosigner run\n", folder(dir, p.name), p.host)
 	}
-	for _, name := range s.nodes {
-		fmt.Fprintf(w, "  %s\tthe host of %s\tagent init, agent run\n", folder(dir, name), name)
+	for _, p := range s.nodes {
+		fmt.Fprintf(w, "  %s\t%s\tagent init, agent run\n", folder(dir, p.name), p.host)
 	}
 	for _, name := range s.operators {
 		fmt.Fprintf(w, "  %s\tyours\tstatus, failover, watermark\n", folder(dir, name))

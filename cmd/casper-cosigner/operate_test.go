@@ -1,11 +1,16 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/signer/casper"
@@ -28,7 +33,22 @@ func TestOperate(t *testing.T) {
 		{"status", 0, "suspended  a"},
 		{"status -o json", 0, `"mode":"fenced"`},
 		{"failover suspend a --end --reason cleared", 0, "Done: ending the suspension of a"},
+		{"failover suspend a --end --reason again", 0, "Nothing was changed: a is not suspended"},
 		{"failover promote nobody --reason typo", 5, `making nobody active: no node "nobody" in the cluster file`},
+		{"failover promote b --reason again", 0, "Nothing was changed: b is active already. Epoch 9 "},
+		{"failover mode fenced --reason again", 0, "Nothing was changed: the mode is fenced already. Epoch 9 "},
+		{"failover resume --reason again", 0, "Nothing was changed: the roles are not held. Epoch 9 "},
+		{"failover hold --for 2h --reason network", 0, "Done: holding the roles for 2h0m0s. Epoch 10, was 9"},
+		{"failover status", 0, "in 2h0m0s"},
+		{"failover hold --for 1h --reason less", 5, "held for longer already"},
+		{"failover hold --reason network", 0, "Epoch 11, was 10"},
+		{"failover hold --reason again", 0, "Nothing was changed: the roles are held until failover resume already"},
+		{"failover hold --for 1h --reason less", 5, "held for longer already"},
+		{"failover status -o json", 0, `"hold":{}`},
+		{"status", 0, "until failover resume"},
+		{"failover resume --reason over", 0, "Epoch 12, was 11"},
+		{"failover history", 0, "12     2026-11-20T12:00:00Z  resume       operator  over"},
+		{"failover history -o json", 0, `{"epoch":6,"at":"2026-11-20T12:00:00Z","what":"activate","subject":"b","cause":"operator","reason":"maintenance"}`},
 		{"watermark floor --era 12 --reason split", 0, "floor era 12 height 0, was era 0 height 0"},
 		{"watermark floor --height 100 --reason split", 0, "floor era 12 height 100, was era 12 height 0"},
 	} {
@@ -44,14 +64,61 @@ func TestOperate(t *testing.T) {
 	if code, _, errOut := f.operate("failover", "promote", "a", "--reason", "x"); code != exitNoQuorum || !strings.Contains(errOut, "does not lead") {
 		t.Errorf("without a leader: code %d, error %s", code, errOut)
 	}
+	if code, out, _ := f.operate("failover", "history"); code != 0 || !strings.Contains(out, "maintenance") {
+		t.Errorf("history without a leader: code %d, output %s", code, out)
+	}
+}
+
+// TestPromoteNotReady: the leader refuses a node that is not ready, unless it is forced.
+func TestPromoteNotReady(t *testing.T) {
+	f := startFakes(t)
+	f.view.Nodes[1] = &cosignerv1.NodeStatus{Name: "b", Condition: "catching_up", Why: "40 rounds behind"}
+	code, _, errOut := f.operate("failover", "promote", "b", "--reason", "x")
+	if code != exitRefused || !strings.Contains(errOut, "b is not ready") || !strings.Contains(errOut, "try: --force") || f.view.Epoch != 5 {
+		t.Errorf("code %d, epoch %d, error %s", code, f.view.Epoch, errOut)
+	}
+	if code, out, errOut := f.operate("failover", "promote", "b", "--force", "--reason", "x"); code != 0 || !strings.Contains(out, "Epoch 6") {
+		t.Errorf("forced: code %d, output %s%s", code, out, errOut)
+	}
+	// A refusal that has nothing to do with it does not suggest force.
+	f.view.Nodes[1].Ready = true
+	f.fail = func(string) error { return status.Error(codes.FailedPrecondition, "this cosigner does not lead") }
+	if code, _, errOut := f.operate("failover", "promote", "a", "--reason", "x"); code != exitRefused || strings.Contains(errOut, "--force") {
+		t.Errorf("other refusal: code %d, error %s", code, errOut)
+	}
+}
+
+// TestFailoverWatch looks twice, where no terminal is, and is interrupted.
+func TestFailoverWatch(t *testing.T) {
+	f := startFakes(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	looks := 0
+	f.looked = func() {
+		if looks++; looks == 3 {
+			cancel()
+		}
+	}
+	var out bytes.Buffer
+	root := newRoot()
+	root.SetArgs([]string{"failover", "status", "--watch", "--config", filepath.Join(f.dir, "operator", "operator.toml")})
+	root.SetOut(&out)
+	if err := root.ExecuteContext(ctx); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	for _, line := range lines {
+		if len(lines) != 2 || !strings.HasSuffix(line, "Z active a, epoch 5, mode hot; a ready; b ready; nothing: all is well") {
+			t.Fatalf("printed %q", out.String())
+		}
+	}
 }
 
 func TestExport(t *testing.T) {
 	f := startFakes(t)
-	f.held = []casper.Message{
-		casper.Vote{Round: casper.Round{Era: 12, ID: 3}, Value: true},
-		casper.Echo{Round: casper.Round{Era: 12, ID: 3}, Proposal: casper.Hash{1}},
-		casper.Finality{Height: 7, Era: 12},
+	f.held = []fakeHeld{
+		{"a", casper.Vote{Round: casper.Round{Era: 12, ID: 3}, Value: true}},
+		{"a", casper.Echo{Round: casper.Round{Era: 12, ID: 3}, Proposal: casper.Hash{1}}},
+		{"b", casper.Finality{Height: 7, Era: 12}},
 	}
 	if code, out, _ := f.operate("watermark", "show", "-o", "json"); code != 0 || !strings.Contains(out, `"held":{"echo":1,"finality":1,"vote":1}`) {
 		t.Errorf("show: code %d, output %s", code, out)
@@ -72,7 +139,7 @@ func TestExport(t *testing.T) {
 		t.Fatalf("%d lines, want %d", len(lines), len(f.held))
 	}
 	for i, line := range lines {
-		if m, err := parseMessage([]byte(line)); err != nil || m != f.held[i] {
+		if m, err := parseMessage([]byte(line)); err != nil || m != f.held[i].Message {
 			t.Errorf("line %s: read as %v, %v", line, m, err)
 		}
 	}

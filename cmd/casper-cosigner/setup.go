@@ -28,8 +28,14 @@ const (
 // defaultPort is the base port unless init is told another.
 const defaultPort = 7400
 
-// agentPorts is how far above the base port the agents' metrics are, away from any cosigner's ports.
-const agentPorts = 100
+// Ports of one agent, counted from agentPorts above the base port, away from any cosigner's ports.
+const (
+	agentPorts = 100
+
+	portPing         = 0
+	portAgentMetrics = 1
+	portsEachAgent   = 2
+)
 
 // Where things lie on a host that is set up as the documentation says.
 const (
@@ -39,6 +45,13 @@ const (
 	caFolder     = "ca"
 )
 
+// Where casper-node is to be found beside its agent, as its packages set it up.
+const (
+	nodeREST   = "http://127.0.0.1:8888"
+	nodeEvents = "http://127.0.0.1:9999"
+	nodeKeys   = "/etc/casper/validator_keys/*.pem"
+)
+
 // setup is the cluster that init was asked for.
 type setup struct {
 	chain      string
@@ -46,17 +59,18 @@ type setup struct {
 	threshold  int
 	main       string
 	cosigners  []place
-	nodes      []string
+	nodes      []place
 	operators  []string
 	basePort   int
 	timing     string
 	minEra     time.Duration
 	minBlock   time.Duration
 	grace      time.Duration
+	failover   cluster.Failover
 	singleHost bool // everything on 127.0.0.1, state and sockets in the folders
 }
 
-// place is a cosigner and the host that it runs on.
+// place is a cosigner or node and the host that it runs on.
 type place struct{ name, host string }
 
 // material is what is drawn at random for a setup: what of it is public.
@@ -70,10 +84,10 @@ type material struct {
 // members lists every member, each of which gets a folder of its name.
 func (s setup) members() []string {
 	var names []string
-	for _, p := range s.cosigners {
+	for _, p := range slices.Concat(s.cosigners, s.nodes) {
 		names = append(names, p.name)
 	}
-	return slices.Concat(names, s.nodes, s.operators)
+	return append(names, s.operators...)
 }
 
 // cluster returns the cluster file.
@@ -81,7 +95,7 @@ func (s setup) cluster(m material) *cluster.File {
 	f := &cluster.File{
 		ID: m.id, Chain: s.chain, Validator: s.validator, Threshold: s.threshold, Main: s.main,
 		MinEraTime: cluster.Duration(s.minEra), MinBlockTime: cluster.Duration(s.minBlock), Grace: cluster.Duration(s.grace),
-		Timing: s.timing, CACertificate: m.authority,
+		Timing: s.timing, CACertificate: m.authority, Failover: s.failover,
 	}
 	for i, p := range s.cosigners {
 		f.Cosigners = append(f.Cosigners, cluster.CosignerEntry{
@@ -89,8 +103,9 @@ func (s setup) cluster(m material) *cluster.File {
 			Address: s.address(i, portData), RaftAddress: s.address(i, portRaft), AdminAddress: s.address(i, portAdmin),
 		})
 	}
-	for _, name := range s.nodes {
-		f.Nodes = append(f.Nodes, cluster.Entry{Name: name, Key: m.keys[name]})
+	for i, p := range s.nodes {
+		f.Nodes = append(f.Nodes, cluster.NodeEntry{Name: p.name, Key: m.keys[p.name],
+			Address: net.JoinHostPort(p.host, strconv.Itoa(s.agentPort(i, portPing)))})
 	}
 	for _, name := range s.operators {
 		f.Operators = append(f.Operators, cluster.Entry{Name: name, Key: m.keys[name]})
@@ -100,13 +115,22 @@ func (s setup) cluster(m material) *cluster.File {
 
 // port returns one of the ports of the i-th cosigner, apart from those of others on its host.
 func (s setup) port(i, offset int) int {
-	before := 0
-	for _, p := range s.cosigners[:i] {
-		if p.host == s.cosigners[i].host {
-			before++
+	return s.basePort + sharing(s.cosigners, i)*portsEach + offset
+}
+
+// agentPort returns one of the ports of the i-th node's agent, apart from those of others on its host.
+func (s setup) agentPort(i, offset int) int {
+	return s.basePort + agentPorts + sharing(s.nodes, i)*portsEachAgent + offset
+}
+
+// sharing counts the places before the i-th that are on its host.
+func sharing(places []place, i int) (n int) {
+	for _, p := range places[:i] {
+		if p.host == places[i].host {
+			n++
 		}
 	}
-	return s.basePort + before*portsEach + offset
+	return n
 }
 
 func (s setup) address(i, offset int) string {
@@ -127,11 +151,15 @@ func (s setup) hostFiles() map[string]newFile {
 			Metrics: loopback(s.port(i, portMetrics)),
 		})
 	}
-	for i, name := range s.nodes {
-		files[name] = settings("agent", daemon.AgentFile{
-			Name: name, Cluster: "cluster.toml", Certificate: "tls.crt", Key: "tls.key",
-			Socket: socket, Metrics: loopback(s.basePort + agentPorts + i),
-		})
+	for i, p := range s.nodes {
+		own := daemon.AgentFile{
+			Name: p.name, Cluster: "cluster.toml", Certificate: "tls.crt", Key: "tls.key",
+			Socket: socket, Metrics: loopback(s.agentPort(i, portAgentMetrics)),
+		}
+		if !s.singleHost { // several nodes on one host cannot all have the usual ports
+			own.REST, own.Events, own.KeyFiles = nodeREST, nodeEvents, []string{nodeKeys}
+		}
+		files[p.name] = settings("agent", own)
 	}
 	for _, name := range s.operators {
 		files[name] = settings("operator", daemon.OperatorFile{
@@ -140,8 +168,8 @@ func (s setup) hostFiles() map[string]newFile {
 	return files
 }
 
-// settings encodes a host's settings; its path is a bare file name. The structs hold strings only, which TOML can
-// always write.
+// settings encodes a host's settings; its path is a bare file name. The structs hold strings and lists of them, which
+// TOML can always write.
 func settings(role string, v any) newFile {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# casper-cosigner %s settings of this host. Relative paths start at this file.\n\n", role)

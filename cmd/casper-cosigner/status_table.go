@@ -12,7 +12,7 @@ import (
 // printTable writes the status for people.
 func (s statusJSON) printTable(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "state\t%s\n", strings.ToUpper(strings.ReplaceAll(s.State, "_", " ")))
+	fmt.Fprintf(t, "state\t%s\n", stateName(s.State))
 	fmt.Fprintf(t, "validator\t%s on %s\n", s.Validator, s.Chain)
 	fmt.Fprintf(t, "leader\t%s\n", cmp.Or(s.Leader, "none"))
 	if s.From != "" {
@@ -20,7 +20,13 @@ func (s statusJSON) printTable(w io.Writer) error {
 		if s.Since != nil {
 			fmt.Fprintf(t, "since\t%s, %s\n", s.Since.Format(time.RFC3339), s.ago(s.Since))
 		}
-		fmt.Fprintf(t, "reason\t%s\n", cmp.Or(s.Reason, "-"))
+		fmt.Fprintf(t, "reason\t%s\n", s.because())
+		if s.Hold != nil {
+			fmt.Fprintf(t, "hold\t%s\n", s.Hold.text(s.At))
+		}
+		if s.Judgement != nil && s.Judgement.Node != "" {
+			fmt.Fprintf(t, "next\t%s\n", s.Judgement.text(s.At))
+		}
 		fmt.Fprintf(t, "suspended\t%s\n", cmp.Or(strings.Join(s.Suspended, ", "), "none"))
 		fmt.Fprintf(t, "newest\tera %d round %d height %d\n", s.Newest.Era, s.Newest.Round, s.Newest.Height)
 		fmt.Fprintf(t, "floor\tera %d height %d\n", s.Floor.Era, s.Floor.Height)
@@ -39,13 +45,17 @@ func (s statusJSON) printTable(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	if len(s.Problems) > 0 {
-		fmt.Fprintf(w, "\nPROBLEMS\n")
-		for _, p := range s.Problems {
-			fmt.Fprintf(w, "  %s\n", p)
-		}
+	return printProblems(w, s.Problems)
+}
+
+func stateName(state string) string { return strings.ToUpper(strings.ReplaceAll(state, "_", " ")) }
+
+func printProblems(w io.Writer, problems []string) error {
+	if len(problems) == 0 {
+		return nil
 	}
-	return nil
+	_, err := fmt.Fprintf(w, "\nPROBLEMS\n  %s\n", strings.Join(problems, "\n  "))
+	return err
 }
 
 func (s statusJSON) cosignerTable(w io.Writer) {
@@ -76,26 +86,12 @@ func (s statusJSON) cosignerTable(w io.Writer) {
 }
 
 func (s statusJSON) nodeTable(w io.Writer) {
-	fmt.Fprintf(w, "\nNODE\tROLE\tLAST REQUEST\tERA\tROUND\tHEIGHT\n")
+	fmt.Fprintf(w, "\nNODE\tROLE\tSTATE\tLAST PING\tLAST REQUEST\tERA\tROUND\tHEIGHT\n")
 	for _, n := range s.Nodes {
-		role := "standby"
-		if n.Active {
-			role = "active"
-		}
-		if n.Main {
-			role += ", main"
-		}
-		if n.Suspended {
-			role += ", SUSPENDED"
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\n", n.Name, role, s.ago(n.LastRequest), n.Era, n.Round, n.Height)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\n", n.Name, n.role(), s.stateOf(n), s.ago(n.LastPing), s.ago(n.LastRequest),
+			n.Era, n.Round, n.Height)
 	}
 }
 
 // ago writes a time as how long before the status it was.
-func (s statusJSON) ago(t *time.Time) string {
-	if t == nil {
-		return "-"
-	}
-	return fmt.Sprintf("%v ago", s.At.Sub(*t).Round(time.Second))
-}
+func (s statusJSON) ago(t *time.Time) string { return ago(s.At, t) }

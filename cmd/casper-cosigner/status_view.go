@@ -3,7 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -32,18 +32,13 @@ type statusJSON struct {
 	Threshold int           `json:"threshold"`
 	Leader    string        `json:"leader"`
 	From      string        `json:"from"`
-	Mode      string        `json:"mode"`
-	Active    string        `json:"active"`
-	Epoch     uint64        `json:"epoch"`
-	Since     *time.Time    `json:"since,omitempty"`
-	Reason    string        `json:"reason"`
-	Suspended []string      `json:"suspended"`
+	Started   bool          `json:"started"` // whether the log has its first entry
 	Pruned    markJSON      `json:"pruned"`
 	Floor     markJSON      `json:"floor"`
 	Newest    newestJSON    `json:"newest"`
 	Cosigners []cosignerRow `json:"cosigners"`
-	Nodes     []nodeRow     `json:"nodes"`
 	Refusals  []refusalRow  `json:"refusals"`
+	rolesJSON
 }
 
 type markJSON struct {
@@ -80,17 +75,6 @@ type peerRow struct {
 	BadShares   uint64 `json:"bad_shares"`
 }
 
-type nodeRow struct {
-	Name        string     `json:"name"`
-	Main        bool       `json:"main"`
-	Active      bool       `json:"active"`
-	Suspended   bool       `json:"suspended"`
-	LastRequest *time.Time `json:"last_request,omitempty"`
-	Era         uint64     `json:"era"`
-	Round       uint32     `json:"round"`
-	Height      uint64     `json:"height"`
-}
-
 type refusalRow struct {
 	At     *time.Time `json:"at,omitempty"`
 	Node   string     `json:"node"`
@@ -101,8 +85,8 @@ type refusalRow struct {
 // newStatus puts the cosigners' views together.
 func newStatus(f *cluster.File, replies []reply, at time.Time) statusJSON {
 	s := statusJSON{Schema: schema, At: at.UTC(), Cluster: fmt.Sprintf("%x", []byte(f.ID)), Chain: f.Chain,
-		Validator: f.Validator.String(), Threshold: f.Threshold, Mode: modeName(0), Problems: []string{},
-		Suspended: []string{}, Cosigners: []cosignerRow{}, Nodes: []nodeRow{}, Refusals: []refusalRow{}}
+		Validator: f.Validator.String(), Threshold: f.Threshold, Problems: []string{}, Cosigners: []cosignerRow{},
+		Refusals: []refusalRow{}, rolesJSON: newRoles(f, nil, at)}
 	lead := leader(replies)
 	for i, r := range replies {
 		s.Cosigners = append(s.Cosigners, newCosignerRow(f, r, i == lead))
@@ -120,15 +104,8 @@ func newStatus(f *cluster.File, replies []reply, at time.Time) statusJSON {
 
 // fill takes over one cosigner's view of what all share.
 func (s *statusJSON) fill(f *cluster.File, r *cosignerv1.StatusResponse) {
-	s.Mode, s.Active, s.Epoch, s.Reason = modeName(r.GetMode()), r.GetActive(), r.GetEpoch(), r.GetReason()
-	s.Since = timeOf(r.GetSince())
-	s.Suspended = append(s.Suspended, r.GetSuspended()...)
+	s.rolesJSON, s.Started = newRoles(f, r, s.At), r.GetNewest() != nil
 	s.Pruned, s.Floor, s.Newest = markOf(r.GetPruned()), markOf(r.GetFloor()), newestOf(r)
-	for _, n := range r.GetNodes() {
-		s.Nodes = append(s.Nodes, nodeRow{Name: n.GetName(), Main: n.GetName() == f.Main, Active: n.GetName() == r.GetActive(),
-			Suspended: slices.Contains(r.GetSuspended(), n.GetName()), LastRequest: timeOf(n.GetLastRequest()),
-			Era: n.GetEra(), Round: n.GetRound(), Height: n.GetHeight()})
-	}
 	for _, x := range r.GetRefusals() {
 		s.Refusals = append(s.Refusals, refusalRow{At: timeOf(x.GetAt()), Node: x.GetNode(), Slot: x.GetSlot(), Reason: x.GetReason()})
 	}
@@ -156,43 +133,17 @@ func newCosignerRow(f *cluster.File, r reply, leads bool) cosignerRow {
 // threshold, which is more than half, nothing is signed.
 func (s *statusJSON) judge() {
 	problem := func(format string, args ...any) { s.Problems = append(s.Problems, fmt.Sprintf(format, args...)) }
-	ready, answers := 0, map[string]bool{}
-	for _, c := range s.Cosigners {
-		answers[c.Name] = c.Reachable
-	}
-	for _, c := range s.Cosigners {
-		switch {
-		case !c.Reachable:
-			problem("cosigner %s does not answer: %s", c.Name, c.Error)
-			continue
-		case !c.Ready:
-			problem("cosigner %s is not ready to give shares", c.Name)
-		default:
-			ready++
-		}
-		if !c.SameFile {
-			problem("cosigner %s has another cluster file than this host", c.Name)
-		}
-		if c.DifferingSlots > 0 {
-			problem("cosigner %s gives no share for %s: its ledger and the log differ", c.Name, plural(int(c.DifferingSlots), "slot"))
-		}
-		for _, p := range c.Peers {
-			if !p.Reachable && answers[p.Name] { // else it is listed once already
-				problem("cosigner %s does not reach %s: %s", c.Name, p.Name, p.LastError)
-			}
-			if p.BadShares > 0 {
-				problem("cosigner %s got %s from %s", c.Name, plural(int(p.BadShares), "bad share"), p.Name)
-			}
-		}
-	}
-	for _, n := range s.Nodes {
-		if n.Active && n.Suspended {
-			problem("node %s is active and suspended", n.Name)
-		}
-	}
+	ready := s.cosignerProblems(problem)
+	s.problems(problem)
 	switch {
 	case s.Leader == "":
 		problem("no cosigner leads: nothing is signed")
+		if s.From != "" && !s.Started {
+			problem("if the cluster is new, it is not started: waiting for %s", s.awaited())
+		}
+		s.State = stateNoQuorum
+	case !s.Started:
+		problem("not started: waiting for %s; nothing is signed", s.awaited())
 		s.State = stateNoQuorum
 	case ready < s.Threshold:
 		problem("%d ready cosigners, %d are needed: nothing is signed", ready, s.Threshold)
@@ -202,6 +153,55 @@ func (s *statusJSON) judge() {
 	default:
 		s.State = stateOK
 	}
+}
+
+// cosignerProblems lists what is wrong with the cosigners and returns how many are ready. Before the start none is, and
+// none has commitments of another, which is not worth a line.
+func (s *statusJSON) cosignerProblems(problem func(format string, args ...any)) (ready int) {
+	answers := map[string]bool{}
+	for _, c := range s.Cosigners {
+		answers[c.Name] = c.Reachable
+	}
+	for _, c := range s.Cosigners {
+		switch {
+		case !c.Reachable:
+			problem("cosigner %s does not answer: %s", c.Name, c.Error)
+			continue
+		case c.Ready:
+			ready++
+		case s.Started:
+			problem("cosigner %s is not ready to give shares", c.Name)
+		}
+		if !c.SameFile {
+			problem("cosigner %s has another cluster file than this host", c.Name)
+		}
+		if c.DifferingSlots > 0 {
+			problem("cosigner %s gives no share for %s: its ledger and the log differ", c.Name, plural(int(c.DifferingSlots), "slot"))
+		}
+		for _, p := range c.Peers {
+			if s.Started && !p.Reachable && answers[p.Name] { // else it is listed once already
+				problem("cosigner %s does not reach %s: %s", c.Name, p.Name, p.LastError)
+			}
+			if p.BadShares > 0 {
+				problem("cosigner %s got %s from %s", c.Name, plural(int(p.BadShares), "bad share"), p.Name)
+			}
+		}
+	}
+	return ready
+}
+
+// awaited says whom a cluster waits for that has not started: every cosigner must have met every other one.
+func (s *statusJSON) awaited() string {
+	var silent []string
+	for _, c := range s.Cosigners {
+		if !c.Reachable {
+			silent = append(silent, c.Name)
+		}
+	}
+	if silent == nil {
+		return "the cosigners to have met each other"
+	}
+	return strings.Join(silent, ", ")
 }
 
 func markOf(m *cosignerv1.Mark) markJSON { return markJSON{Era: m.GetEra(), Height: m.GetHeight()} }

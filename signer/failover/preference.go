@@ -53,18 +53,12 @@ type Preference struct {
 // signatures, or the other way round, is preferred only in what it does.
 type seen struct {
 	Place
-	rounds  progress
-	heights progress
-}
-
-// progress is when a node asked last, and when it last asked for more than ever before. It is zero until it asks.
-type progress struct {
-	asked    time.Time
-	advanced time.Time
+	rounds  Progress
+	heights Progress
 }
 
 // of returns the node's progress in what the slot is of.
-func (n *seen) of(s casper.Slot) *progress {
+func (n *seen) of(s casper.Slot) *Progress {
 	if s.Kind == casper.KindFinality {
 		return &n.heights
 	}
@@ -91,10 +85,10 @@ func (p *Preference) Asked(node string, slot casper.Slot, now time.Time) {
 		p.nodes[node] = n
 	}
 	did := n.of(slot)
-	if n.reach(slot) || did.asked.IsZero() {
-		did.advanced = now
+	if n.reach(slot) || did.Asked.IsZero() {
+		did.Advanced = now
 	}
-	did.asked = now
+	did.Asked = now
 }
 
 // reach moves the place up to the slot and reports whether it had to.
@@ -121,9 +115,9 @@ func (p *Preference) Node(node string) (Place, time.Time, bool) {
 	if n == nil {
 		return Place{}, time.Time{}, false
 	}
-	asked := n.rounds.asked
-	if n.heights.asked.After(asked) {
-		asked = n.heights.asked
+	asked := n.rounds.Asked
+	if n.heights.Asked.After(asked) {
+		asked = n.heights.Asked
 	}
 	return n.Place, asked, true
 }
@@ -169,21 +163,21 @@ func (p *Preference) active(name string, slot casper.Slot, bound Place, now time
 	if slot.Kind == casper.KindFinality {
 		well = well && p.wellIn(n, casper.KindVote, bound, now)
 	}
-	if n == nil || n.of(slot).asked.Before(p.since) {
+	if n == nil || n.of(slot).Asked.Before(p.since) {
 		return bound, time.Time{}, well
 	}
-	return n.Place, n.of(slot).advanced, well
+	return n.Place, n.of(slot).Advanced, well
 }
 
 // wellIn reports whether the active node is well in rounds or in heights, whichever the kind is of.
 func (p *Preference) wellIn(n *seen, kind casper.Kind, bound Place, now time.Time) bool {
 	limit := silentAfter * p.Round
 	last := casper.Slot{Kind: kind, Era: bound.Era, Round: bound.Round, Height: bound.Height}
-	if n == nil || n.of(last).asked.Before(p.since) {
+	if n == nil || n.of(last).Asked.Before(p.since) {
 		return now.Sub(p.since) <= limit
 	}
 	did := n.of(last)
-	return now.Sub(did.asked) <= limit && now.Sub(did.advanced) <= limit && !n.beyondNext(last)
+	return now.Sub(did.Asked) <= limit && now.Sub(did.Advanced) <= limit && !n.beyondNext(last)
 }
 
 // before reports whether the place is short of the slot.
@@ -192,15 +186,27 @@ func (p Place) before(s casper.Slot) bool { return p.reach(s) }
 // beyondNext reports whether the slot is further than one round, or one height, beyond the place. Rounds 0 and 1 of the
 // next era count as the next round.
 func (p Place) beyondNext(s casper.Slot) bool {
-	switch {
-	case s.Kind == casper.KindFinality:
+	if s.Kind == casper.KindFinality {
 		return s.Height > p.Height+1
-	case s.Era == p.Era:
-		return s.Round > p.Round+1
-	case s.Era == p.Era+1:
-		return s.Round > 1
 	}
-	return s.Era > p.Era
+	return p.trails(Place{Era: s.Era, Round: s.Round}, 1)
+}
+
+// further reports whether the place's round is beyond the other's.
+func (p Place) further(other Place) bool {
+	return p.Era > other.Era || p.Era == other.Era && p.Round > other.Round
+}
+
+// trails reports whether the other place is more than so many rounds further. Of the next era that many rounds count as
+// well, and one more: how many rounds this era has left is not known.
+func (p Place) trails(other Place, rounds uint32) bool {
+	switch other.Era {
+	case p.Era:
+		return other.Round > p.Round && other.Round-p.Round > rounds
+	case p.Era + 1:
+		return other.Round > rounds
+	}
+	return other.Era > p.Era
 }
 
 // firstRequest returns when the node first asked for the slot, so that the waits of its retries add up.

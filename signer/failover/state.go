@@ -1,9 +1,10 @@
-// Package failover is the main/standby rule: which node is active, in which mode, and whose claim of a free slot is
-// served now.
+// Package failover is the main/standby rule: which node is active, in which mode, whose claim of a free slot is served
+// now, and when another node is to become active.
 //
 // Safety never rests on it. It decides only whose value a free slot gets and when; what a slot may hold is
-// watermark's. It promises that roles change by compare-and-set on an epoch, and that a preference ends by itself when
-// the preferred node is silent or behind.
+// watermark's. It promises that roles change by compare-and-set on an epoch, that a preference ends by itself when the
+// preferred node is silent or behind, and that a judgement never names a node that is not ready, nor blames one for what
+// the cosigners or the whole network fail at. To gather what is judged, and to act on it, is the monitor's.
 package failover
 
 import "slices"
@@ -28,37 +29,71 @@ func (m Mode) String() string {
 	return "unknown"
 }
 
+// ForGood is the end of a hold that lasts until an operator resumes automatic changes.
+const ForGood int64 = 1<<63 - 1
+
+// KeptEvents is how many changes State.History keeps. It belongs to the version of the state machine.
+const KeptEvents = 64
+
 // State is the replicated part: mode and roles. Its zero value holds no active node.
 type State struct {
 	Mode      Mode
 	Active    string
 	Epoch     uint64   // changes so far
 	Since     int64    // of the last change, Unix milliseconds
-	Reason    string   // for the last change
+	Cause     string   // of the last change: Operator, or the code of a rule
+	Reason    string   // for the last change, in words
 	Suspended []string // sorted
+	HoldUntil int64    // automatic changes are stopped until then: Unix milliseconds, or ForGood; 0 if they are not
+	History   []Event  // the last KeptEvents changes, oldest first
 }
+
+// Event is one change of the state.
+type Event struct {
+	Epoch   uint64 // that it made
+	At      int64  // Unix milliseconds
+	What    string
+	Subject string // the node or the mode that it is about, empty for a hold
+	Cause   string
+	Reason  string
+}
+
+// What an Event was. These words are part of the log's snapshots.
+const (
+	EventActivate  = "activate"
+	EventMode      = "mode"
+	EventSuspend   = "suspend"
+	EventUnsuspend = "unsuspend"
+	EventHold      = "hold"
+	EventResume    = "resume"
+)
 
 // Change says who asks for a change of the state, against which epoch, and why.
 type Change struct {
 	Epoch  uint64 // that the asker saw
+	Cause  string // Operator, or the code of a rule
 	Reason string
 	At     int64 // Unix milliseconds
 }
 
-// Activate makes the node the active one. Like SetMode and Suspend it reports false, and does nothing, unless the epoch
-// is still the one that the asker saw.
+// Activate makes the node the active one. Like the other changes it reports false, and does nothing, unless the epoch is
+// still the one that the asker saw; and copies of the state made before keep their lists.
 func (s *State) Activate(node string, c Change) bool {
-	return s.change(c, func() { s.Active = node })
+	return s.change(EventActivate, node, c, func() { s.Active = node })
 }
 
 // SetMode switches the mode.
 func (s *State) SetMode(m Mode, c Change) bool {
-	return s.change(c, func() { s.Mode = m })
+	return s.change(EventMode, m.String(), c, func() { s.Mode = m })
 }
 
-// Suspend takes the node's rights away, or gives them back. Copies of the state made before keep their list.
+// Suspend takes the node's rights away, or gives them back.
 func (s *State) Suspend(node string, suspended bool, c Change) bool {
-	return s.change(c, func() {
+	what := EventUnsuspend
+	if suspended {
+		what = EventSuspend
+	}
+	return s.change(what, node, c, func() {
 		i, found := slices.BinarySearch(s.Suspended, node)
 		switch {
 		case suspended && !found:
@@ -69,12 +104,25 @@ func (s *State) Suspend(node string, suspended bool, c Change) bool {
 	})
 }
 
-func (s *State) change(c Change, do func()) bool {
+// Hold stops automatic changes of roles until that time, in Unix milliseconds; 0 allows them again. Operators may always
+// change roles.
+func (s *State) Hold(until int64, c Change) bool {
+	what := EventHold
+	if until == 0 {
+		what = EventResume
+	}
+	return s.change(what, "", c, func() { s.HoldUntil = until })
+}
+
+func (s *State) change(what, subject string, c Change, do func()) bool {
 	if c.Epoch != s.Epoch {
 		return false
 	}
 	do()
-	s.Epoch, s.Since, s.Reason = s.Epoch+1, c.At, c.Reason
+	s.Epoch, s.Since, s.Cause, s.Reason = s.Epoch+1, c.At, c.Cause, c.Reason
+	kept := s.History[max(0, len(s.History)-KeptEvents+1):]
+	s.History = append(slices.Clone(kept), Event{
+		Epoch: s.Epoch, At: c.At, What: what, Subject: subject, Cause: c.Cause, Reason: c.Reason})
 	return true
 }
 
@@ -82,4 +130,14 @@ func (s *State) change(c Change, do func()) bool {
 func (s *State) IsSuspended(node string) bool {
 	_, found := slices.BinarySearch(s.Suspended, node)
 	return found
+}
+
+// last returns the latest event of that kind, and whether the history has one.
+func (s *State) last(what string) (Event, bool) {
+	for _, e := range slices.Backward(s.History) {
+		if e.What == what {
+			return e, true
+		}
+	}
+	return Event{}, false
 }

@@ -12,42 +12,78 @@ import (
 
 // TestChangesAreCompareAndSet: of two changes against one epoch the second does nothing, and says so.
 func TestChangesAreCompareAndSet(t *testing.T) {
-	start := failover.State{Mode: failover.Hot, Active: "a", Epoch: 7, Since: 1, Reason: "before", Suspended: []string{"m"}}
+	before := failover.Event{Epoch: 7, At: 1, What: "activate", Subject: "a", Cause: "silent", Reason: "before"}
+	start := failover.State{Mode: failover.Hot, Active: "a", Epoch: 7, Since: 1, Cause: "silent", Reason: "before",
+		Suspended: []string{"m"}, HoldUntil: 5, History: []failover.Event{before}}
 	tests := []struct {
-		name   string
-		change func(*failover.State, failover.Change) bool
-		want   failover.State
+		name          string
+		change        func(*failover.State, failover.Change) bool
+		want          func(*failover.State)
+		what, subject string
 	}{
 		{"activate", func(s *failover.State, c failover.Change) bool { return s.Activate("b", c) },
-			failover.State{Mode: failover.Hot, Active: "b", Epoch: 8, Since: 2, Reason: "now", Suspended: []string{"m"}}},
+			func(s *failover.State) { s.Active = "b" }, "activate", "b"},
 		{"the active one again", func(s *failover.State, c failover.Change) bool { return s.Activate("a", c) },
-			failover.State{Mode: failover.Hot, Active: "a", Epoch: 8, Since: 2, Reason: "now", Suspended: []string{"m"}}},
+			func(*failover.State) {}, "activate", "a"},
 		{"mode", func(s *failover.State, c failover.Change) bool { return s.SetMode(failover.Fenced, c) },
-			failover.State{Mode: failover.Fenced, Active: "a", Epoch: 8, Since: 2, Reason: "now", Suspended: []string{"m"}}},
+			func(s *failover.State) { s.Mode = failover.Fenced }, "mode", "fenced"},
 		{"suspend", func(s *failover.State, c failover.Change) bool { return s.Suspend("a", true, c) },
-			failover.State{Mode: failover.Hot, Active: "a", Epoch: 8, Since: 2, Reason: "now", Suspended: []string{"a", "m"}}},
+			func(s *failover.State) { s.Suspended = []string{"a", "m"} }, "suspend", "a"},
 		{"suspend twice", func(s *failover.State, c failover.Change) bool { return s.Suspend("m", true, c) },
-			failover.State{Mode: failover.Hot, Active: "a", Epoch: 8, Since: 2, Reason: "now", Suspended: []string{"m"}}},
-		{"resume", func(s *failover.State, c failover.Change) bool { return s.Suspend("m", false, c) },
-			failover.State{Mode: failover.Hot, Active: "a", Epoch: 8, Since: 2, Reason: "now", Suspended: []string{}}},
-		{"resume one that is not suspended", func(s *failover.State, c failover.Change) bool { return s.Suspend("z", false, c) },
-			failover.State{Mode: failover.Hot, Active: "a", Epoch: 8, Since: 2, Reason: "now", Suspended: []string{"m"}}},
+			func(*failover.State) {}, "suspend", "m"},
+		{"unsuspend", func(s *failover.State, c failover.Change) bool { return s.Suspend("m", false, c) },
+			func(s *failover.State) { s.Suspended = []string{} }, "unsuspend", "m"},
+		{"unsuspend one that is not", func(s *failover.State, c failover.Change) bool { return s.Suspend("z", false, c) },
+			func(*failover.State) {}, "unsuspend", "z"},
+		{"hold", func(s *failover.State, c failover.Change) bool { return s.Hold(failover.ForGood, c) },
+			func(s *failover.State) { s.HoldUntil = 1<<63 - 1 }, "hold", ""},
+		{"resume", func(s *failover.State, c failover.Change) bool { return s.Hold(0, c) },
+			func(s *failover.State) { s.HoldUntil = 0 }, "resume", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := start
 			for _, epoch := range []uint64{0, 6, 8, 1 << 63} {
-				if tt.change(&s, failover.Change{Epoch: epoch, Reason: "now", At: 2}) || !reflect.DeepEqual(s, start) {
+				if tt.change(&s, failover.Change{Epoch: epoch, Cause: "operator", Reason: "now", At: 2}) || !reflect.DeepEqual(s, start) {
 					t.Fatalf("epoch %d taken for 7: %+v", epoch, s)
 				}
 			}
-			if !tt.change(&s, failover.Change{Epoch: 7, Reason: "now", At: 2}) || !reflect.DeepEqual(s, tt.want) {
-				t.Errorf("%+v, want %+v", s, tt.want)
+			want := start
+			tt.want(&want)
+			want.Epoch, want.Since, want.Cause, want.Reason = 8, 2, "operator", "now"
+			want.History = []failover.Event{before, {Epoch: 8, At: 2, What: tt.what, Subject: tt.subject, Cause: "operator", Reason: "now"}}
+			if !tt.change(&s, failover.Change{Epoch: 7, Cause: "operator", Reason: "now", At: 2}) || !reflect.DeepEqual(s, want) {
+				t.Errorf("%+v, want %+v", s, want)
 			}
-			if !slices.Equal(start.Suspended, []string{"m"}) {
-				t.Errorf("a copy made before lists %v", start.Suspended)
+			if !slices.Equal(start.Suspended, []string{"m"}) || !slices.Equal(start.History, []failover.Event{before}) {
+				t.Errorf("a copy made before became %+v", start)
 			}
 		})
+	}
+}
+
+// TestHistory holds the history against a plain list of all changes, and copies made on the way against what they were.
+func TestHistory(t *testing.T) {
+	var s failover.State
+	var all []failover.Event
+	copies := map[int]failover.State{}
+	for i := range 3 * failover.KeptEvents {
+		copies[i] = s
+		e := failover.Event{Epoch: uint64(i + 1), At: int64(i), What: "hold", Cause: "c", Reason: string(rune('a' + i%26))}
+		s.Hold(1, failover.Change{Epoch: uint64(i), At: e.At, Cause: e.Cause, Reason: e.Reason})
+		all = append(all, e)
+		if want := all[max(0, len(all)-64):]; !slices.Equal(s.History, want) {
+			t.Fatalf("after %d changes: %v, want %v", i+1, s.History, want)
+		}
+	}
+	// Two ways on from one copy must not meet in one array.
+	for i, c := range copies {
+		one, two := c, c
+		one.Hold(1, failover.Change{Epoch: uint64(i), Reason: "one"})
+		two.Hold(1, failover.Change{Epoch: uint64(i), Reason: "two"})
+		if want := all[max(0, i-64):i]; !slices.Equal(c.History, want) || one.Reason != one.History[len(one.History)-1].Reason {
+			t.Fatalf("the copy after %d changes has %v, want %v", i, c.History, want)
+		}
 	}
 }
 

@@ -20,10 +20,10 @@ import (
 )
 
 // Version is the version of the state machine that this package is. It rises with every change of what a log means.
-const Version = 1
+const Version = 2
 
-// Command is one entry of the log: Genesis, Claim, Activate, SetMode, Suspend, Register or SetFloor. At, in each, is the
-// wall clock of the leader that proposed it in Unix milliseconds.
+// Command is one entry of the log: Genesis, Claim, Activate, SetMode, Suspend, Hold, Register or SetFloor. At, in each, is
+// the wall clock of the leader that proposed it in Unix milliseconds; Cause is failover.Operator or the code of a rule.
 type Command interface {
 	fill(c *cosignerv1.Command) error
 }
@@ -46,6 +46,7 @@ type Claim struct {
 type Activate struct {
 	Node   string
 	Epoch  uint64 // that it replaces
+	Cause  string
 	Reason string
 	At     int64
 }
@@ -54,6 +55,7 @@ type Activate struct {
 type SetMode struct {
 	Mode   failover.Mode
 	Epoch  uint64 // that it replaces
+	Cause  string
 	Reason string
 	At     int64
 }
@@ -63,8 +65,18 @@ type Suspend struct {
 	Node      string
 	Suspended bool
 	Epoch     uint64 // that it replaces
+	Cause     string
 	Reason    string
 	At        int64
+}
+
+// Hold stops automatic changes of roles until a time, or allows them again.
+type Hold struct {
+	Until  int64  // Unix milliseconds, or failover.ForGood; 0 allows them again
+	Epoch  uint64 // that it replaces
+	Cause  string
+	Reason string
+	At     int64
 }
 
 // Register registers a node's TLS point.
@@ -110,21 +122,29 @@ func (m Claim) fill(c *cosignerv1.Command) error {
 
 func (a Activate) fill(c *cosignerv1.Command) error {
 	c.At = a.At
-	c.Change = &cosignerv1.Command_Activate{Activate: &cosignerv1.ActivateCommand{Node: a.Node, Epoch: a.Epoch, Reason: a.Reason}}
+	c.Change = &cosignerv1.Command_Activate{Activate: &cosignerv1.ActivateCommand{
+		Node: a.Node, Epoch: a.Epoch, Cause: a.Cause, Reason: a.Reason}}
 	return nil
 }
 
 func (m SetMode) fill(c *cosignerv1.Command) error {
 	c.At = m.At
 	c.Change = &cosignerv1.Command_SetMode{SetMode: &cosignerv1.SetModeCommand{
-		Mode: cosignerv1.Mode(m.Mode), Epoch: m.Epoch, Reason: m.Reason}}
+		Mode: cosignerv1.Mode(m.Mode), Epoch: m.Epoch, Cause: m.Cause, Reason: m.Reason}}
 	return nil
 }
 
 func (s Suspend) fill(c *cosignerv1.Command) error {
 	c.At = s.At
 	c.Change = &cosignerv1.Command_Suspend{Suspend: &cosignerv1.SuspendCommand{
-		Node: s.Node, Suspended: s.Suspended, Epoch: s.Epoch, Reason: s.Reason}}
+		Node: s.Node, Suspended: s.Suspended, Epoch: s.Epoch, Cause: s.Cause, Reason: s.Reason}}
+	return nil
+}
+
+func (h Hold) fill(c *cosignerv1.Command) error {
+	c.At = h.At
+	c.Change = &cosignerv1.Command_Hold{Hold: &cosignerv1.HoldCommand{
+		Until: h.Until, Epoch: h.Epoch, Cause: h.Cause, Reason: h.Reason}}
 	return nil
 }
 
@@ -172,16 +192,23 @@ func decodeChange(m *cosignerv1.Command) (Command, error) {
 		return decodeClaim(c.Claim, m.At)
 	case *cosignerv1.Command_Activate:
 		a := c.Activate
-		return Activate{Node: a.Node, Epoch: a.Epoch, Reason: a.Reason, At: m.At}, nil
+		return Activate{Node: a.Node, Epoch: a.Epoch, Cause: a.Cause, Reason: a.Reason, At: m.At}, nil
 	case *cosignerv1.Command_SetMode:
-		mode, err := modeFromProto(c.SetMode.Mode)
+		s := c.SetMode
+		mode, err := modeFromProto(s.Mode)
 		if err != nil {
 			return nil, err
 		}
-		return SetMode{Mode: mode, Epoch: c.SetMode.Epoch, Reason: c.SetMode.Reason, At: m.At}, nil
+		return SetMode{Mode: mode, Epoch: s.Epoch, Cause: s.Cause, Reason: s.Reason, At: m.At}, nil
 	case *cosignerv1.Command_Suspend:
 		s := c.Suspend
-		return Suspend{Node: s.Node, Suspended: s.Suspended, Epoch: s.Epoch, Reason: s.Reason, At: m.At}, nil
+		return Suspend{Node: s.Node, Suspended: s.Suspended, Epoch: s.Epoch, Cause: s.Cause, Reason: s.Reason, At: m.At}, nil
+	case *cosignerv1.Command_Hold:
+		h := c.Hold
+		if h.Until < 0 {
+			return nil, fmt.Errorf("hold until %d", h.Until)
+		}
+		return Hold{Until: h.Until, Epoch: h.Epoch, Cause: h.Cause, Reason: h.Reason, At: m.At}, nil
 	case *cosignerv1.Command_Register:
 		r := Register{Node: c.Register.Node, At: m.At}
 		if copy(r.Point[:], c.Register.TlsPoint) != len(r.Point) || len(c.Register.TlsPoint) != len(r.Point) {

@@ -35,9 +35,10 @@ func everyCommand() []machine.Command {
 	return []machine.Command{
 		machine.Genesis{First: mark, Active: "a", At: 1000}, machine.Genesis{},
 		vote("a", 13, true), echo, final("b", 1<<63, 1), late,
-		machine.Activate{Node: "b", Epoch: 3, Reason: "main is down", At: 4000}, machine.Activate{},
-		machine.SetMode{Mode: failover.Fenced, Epoch: 4, Reason: "maintenance", At: 5000}, machine.SetMode{Mode: failover.Hot},
-		machine.Suspend{Node: "a", Suspended: true, Epoch: 5, Reason: "wrong state", At: 6000}, machine.Suspend{},
+		machine.Activate{Node: "b", Epoch: 3, Cause: failover.Silent, Reason: "main is down", At: 4000}, machine.Activate{},
+		machine.SetMode{Mode: failover.Fenced, Epoch: 4, Cause: "operator", Reason: "maintenance", At: 5000}, machine.SetMode{Mode: failover.Hot},
+		machine.Suspend{Node: "a", Suspended: true, Epoch: 5, Cause: "operator", Reason: "wrong state", At: 6000}, machine.Suspend{},
+		machine.Hold{Until: failover.ForGood, Epoch: 6, Cause: failover.Fault, Reason: "era 7", At: 6500}, machine.Hold{},
 		machine.Register{Node: "a", Point: casper.TLSPoint{2, 66: 1}, At: 7000}, machine.Register{},
 		machine.SetFloor{Floor: mark, Reason: "fork", At: 8000}, machine.SetFloor{},
 	}
@@ -100,6 +101,7 @@ func TestDecodeIsStrict(t *testing.T) {
 		from machine.Command
 		edit func(*cosignerv1.Command)
 	}{
+		{"the version before", vote("a", 1, true), func(m *cosignerv1.Command) { m.Version-- }},
 		{"no version", vote("a", 1, true), func(m *cosignerv1.Command) { m.Version = 0 }},
 		{"next version", vote("a", 1, true), func(m *cosignerv1.Command) { m.Version++ }},
 		{"nothing to do", vote("a", 1, true), func(m *cosignerv1.Command) { m.Change = nil }},
@@ -119,6 +121,8 @@ func TestDecodeIsStrict(t *testing.T) {
 		{"no mode", machine.SetMode{Mode: failover.Hot}, func(m *cosignerv1.Command) { m.GetSetMode().Mode = 0 }},
 		{"unknown mode", machine.SetMode{Mode: failover.Hot}, func(m *cosignerv1.Command) { m.GetSetMode().Mode = 3 }},
 		{"mode that looks like hot in 8 bits", machine.SetMode{Mode: failover.Hot}, func(m *cosignerv1.Command) { m.GetSetMode().Mode = 257 }},
+		{"hold until before 1970", machine.Hold{Until: 1}, func(m *cosignerv1.Command) { m.GetHold().Until = -1 }},
+		{"unknown field in the hold", machine.Hold{}, func(m *cosignerv1.Command) { m.GetHold().ProtoReflect().SetUnknown(unknown) }},
 		{"66 bytes of point", machine.Register{}, func(m *cosignerv1.Command) { m.GetRegister().TlsPoint = make([]byte, 66) }},
 		{"68 bytes of point", machine.Register{}, func(m *cosignerv1.Command) { m.GetRegister().TlsPoint = make([]byte, 68) }},
 	}

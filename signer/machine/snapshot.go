@@ -49,7 +49,12 @@ func (s *State) header() *cosignerv1.SnapshotHeader {
 	}
 	h.Pruned, h.Floor, h.Newest = markToProto(s.table.Pruned()), markToProto(s.table.Floor()), markToProto(s.table.Newest())
 	h.Mode, h.Active, h.Epoch = cosignerv1.Mode(s.roles.Mode), s.roles.Active, s.roles.Epoch
-	h.Since, h.Reason, h.Suspended = s.roles.Since, s.roles.Reason, s.roles.Suspended
+	h.Since, h.Cause, h.Reason = s.roles.Since, s.roles.Cause, s.roles.Reason
+	h.Suspended, h.HoldUntil = s.roles.Suspended, s.roles.HoldUntil
+	for _, e := range s.roles.History {
+		h.History = append(h.History, &cosignerv1.RoleChange{
+			Epoch: e.Epoch, At: e.At, What: e.What, Subject: e.Subject, Cause: e.Cause, Reason: e.Reason})
+	}
 	h.Eras = &cosignerv1.SnapshotAdvance{At: s.eras.At, Left: s.eras.Left}
 	h.Heights = &cosignerv1.SnapshotAdvance{At: s.heights.At, Left: s.heights.Left}
 	h.Claims = uint64(s.table.Len())
@@ -91,20 +96,15 @@ func (s *State) restore(h *cosignerv1.SnapshotHeader, in *bufio.Reader) error {
 	if h.Pruned == nil || h.Floor == nil || h.Newest == nil || h.Eras == nil || h.Heights == nil {
 		return errors.New("the header lacks a mark")
 	}
-	mode, err := modeFromProto(h.Mode)
+	roles, err := rolesFromProto(h)
 	if err != nil {
 		return err
-	}
-	if !slices.IsSorted(h.Suspended) {
-		return errors.New("the suspended nodes are not sorted")
 	}
 	table, err := watermark.Restore(markFromProto(h.Pruned), markFromProto(h.Floor), markFromProto(h.Newest))
 	if err != nil {
 		return err
 	}
-	s.table = table
-	s.roles = failover.State{Mode: mode, Active: h.Active, Epoch: h.Epoch,
-		Since: h.Since, Reason: h.Reason, Suspended: h.Suspended}
+	s.table, s.roles = table, roles
 	s.eras = Advance{At: h.Eras.At, Left: h.Eras.Left}
 	s.heights = Advance{At: h.Heights.At, Left: h.Heights.Left}
 	for _, p := range h.Points {
@@ -130,4 +130,41 @@ func (s *State) restore(h *cosignerv1.SnapshotHeader, in *bufio.Reader) error {
 		}
 	}
 	return nil
+}
+
+// rolesFromProto returns the header's mode and roles. Each change makes one epoch and one event, so the history is as
+// long as the epoch says, and ends with the last change.
+func rolesFromProto(h *cosignerv1.SnapshotHeader) (failover.State, error) {
+	mode, err := modeFromProto(h.Mode)
+	switch {
+	case err != nil:
+		return failover.State{}, err
+	case !slices.IsSorted(h.Suspended):
+		return failover.State{}, errors.New("the suspended nodes are not sorted")
+	case h.HoldUntil < 0:
+		return failover.State{}, fmt.Errorf("hold until %d", h.HoldUntil)
+	case uint64(len(h.History)) != min(h.Epoch, failover.KeptEvents):
+		return failover.State{}, fmt.Errorf("a history of %d changes in epoch %d", len(h.History), h.Epoch)
+	}
+	s := failover.State{Mode: mode, Active: h.Active, Epoch: h.Epoch, Since: h.Since, Cause: h.Cause, Reason: h.Reason,
+		Suspended: h.Suspended, HoldUntil: h.HoldUntil}
+	for i, c := range h.History {
+		if want := h.Epoch - uint64(len(h.History)-1-i); c.Epoch != want {
+			return failover.State{}, fmt.Errorf("a change of epoch %d in the place of %d", c.Epoch, want)
+		}
+		switch c.What {
+		case failover.EventActivate, failover.EventMode, failover.EventSuspend, failover.EventUnsuspend,
+			failover.EventHold, failover.EventResume:
+		default:
+			return failover.State{}, fmt.Errorf("a change of the kind %q", c.What)
+		}
+		s.History = append(s.History, failover.Event{
+			Epoch: c.Epoch, At: c.At, What: c.What, Subject: c.Subject, Cause: c.Cause, Reason: c.Reason})
+	}
+	if n := len(h.History); n > 0 {
+		if e := h.History[n-1]; e.At != h.Since || e.Cause != h.Cause || e.Reason != h.Reason {
+			return failover.State{}, errors.New("the history ends with another change than the last one")
+		}
+	}
+	return s, nil
 }

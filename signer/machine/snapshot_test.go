@@ -63,19 +63,22 @@ func drawCommand(t *rapid.T) machine.Command {
 	node := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "node")
 	epoch, at := rapid.Uint64Range(0, 8).Draw(t, "epoch"), rapid.Int64Range(0, 1e6).Draw(t, "at")
 	mark := watermark.Mark{Era: rapid.Uint64Range(0, 20).Draw(t, "era"), Height: rapid.Uint64Range(25, 50).Draw(t, "height")}
-	switch rapid.IntRange(0, 12).Draw(t, "command") {
+	cause := rapid.SampledFrom([]string{"", failover.Operator, failover.Silent, failover.Return}).Draw(t, "cause")
+	switch rapid.IntRange(0, 13).Draw(t, "command") {
 	case 0:
 		return machine.Genesis{First: mark, Active: node, At: at}
 	case 1:
-		return machine.Activate{Node: node, Epoch: epoch, Reason: "r", At: at}
+		return machine.Activate{Node: node, Epoch: epoch, Cause: cause, Reason: "r", At: at}
 	case 2:
-		return machine.SetMode{Mode: failover.Mode(rapid.IntRange(1, 2).Draw(t, "mode")), Epoch: epoch, At: at}
+		return machine.SetMode{Mode: failover.Mode(rapid.IntRange(1, 2).Draw(t, "mode")), Epoch: epoch, Cause: cause, At: at}
 	case 3, 4:
-		return machine.Suspend{Node: node, Suspended: rapid.Bool().Draw(t, "suspended"), Epoch: epoch, At: at}
+		return machine.Suspend{Node: node, Suspended: rapid.Bool().Draw(t, "suspended"), Epoch: epoch, Cause: cause, At: at}
 	case 5, 6:
 		return machine.Register{Node: node, Point: casper.TLSPoint{2, rapid.Byte().Draw(t, "point")}, At: at}
 	case 7:
 		return machine.SetFloor{Floor: mark, At: at}
+	case 13:
+		return machine.Hold{Until: rapid.SampledFrom([]int64{0, 1, failover.ForGood}).Draw(t, "until"), Epoch: epoch, Cause: cause, At: at}
 	case 8, 9:
 		f := final(node, mark.Height, rapid.Byte().Draw(t, "block"))
 		f.At, f.TokensLeft = at, at
@@ -155,7 +158,8 @@ func someState() *machine.State {
 		machine.Register{Node: "a", Point: casper.TLSPoint{2, 2}, At: 92000},
 		machine.Register{Node: "b", Point: casper.TLSPoint{3, 1}, At: 2000},
 		machine.Suspend{Node: "x", Suspended: true, At: 3000}, machine.Suspend{Node: "c", Suspended: true, Epoch: 1, At: 3000},
-		machine.SetMode{Mode: failover.Fenced, Epoch: 2, Reason: "maintenance", At: 4000},
+		machine.SetMode{Mode: failover.Fenced, Epoch: 2, Cause: failover.Operator, Reason: "maintenance", At: 4000},
+		machine.Hold{Until: 9000, Epoch: 3, Cause: failover.Operator, Reason: "network", At: 5000},
 		machine.SetFloor{Floor: watermark.Mark{Era: 4, Height: 31}},
 	})
 	return s
@@ -212,6 +216,18 @@ func edits() []edit {
 		{"window too wide", func(h *header, _ []*claim) { h.Newest.Era = 99 }, false},
 		{"no mode", func(h *header, _ []*claim) { h.Mode = 0 }, false},
 		{"unknown mode", func(h *header, _ []*claim) { h.Mode = 257 }, false},
+		{"hold until before 1970", func(h *header, _ []*claim) { h.HoldUntil = -1 }, false},
+		{"no history", func(h *header, _ []*claim) { h.History = nil }, false},
+		{"a change less", func(h *header, _ []*claim) { h.History = h.History[1:] }, false},
+		{"a change more", func(h *header, _ []*claim) { h.History = append(h.History[:1:1], h.History...) }, false},
+		{"an epoch more", func(h *header, _ []*claim) { h.Epoch++ }, false},
+		{"changes in another order", func(h *header, _ []*claim) { h.History[0], h.History[1] = h.History[1], h.History[0] }, false},
+		{"a change of epoch 0", func(h *header, _ []*claim) { h.History[0].Epoch = 0 }, false},
+		{"an unknown change", func(h *header, _ []*claim) { h.History[0].What = "demote" }, false},
+		{"unknown field in a change", func(h *header, _ []*claim) { h.History[0].ProtoReflect().SetUnknown(unknown) }, false},
+		{"last change at another time", func(h *header, _ []*claim) { h.Since++ }, false},
+		{"last change of another cause", func(h *header, _ []*claim) { h.Cause = failover.Silent }, false},
+		{"last change for another reason", func(h *header, _ []*claim) { h.Reason = "" }, false},
 		{"suspended nodes unsorted", func(h *header, _ []*claim) { h.Suspended = []string{"x", "c"} }, false},
 		{"short point", func(h *header, _ []*claim) { h.Points[0].TlsPoint = make([]byte, 66) }, false},
 		{"a node's fifth point", func(h *header, _ []*claim) {

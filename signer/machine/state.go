@@ -84,7 +84,7 @@ func (s *State) Clone() *State {
 	if s.table != nil {
 		c.table = s.table.Clone()
 	}
-	c.roles.Suspended = slices.Clone(s.roles.Suspended)
+	c.roles.Suspended, c.roles.History = slices.Clone(s.roles.Suspended), slices.Clone(s.roles.History)
 	c.points = s.points.Clone()
 	return &c
 }
@@ -101,11 +101,13 @@ func (s *State) Apply(c Command) Result {
 	case Claim:
 		return s.claim(c)
 	case Activate:
-		return s.changed(s.roles.Activate(c.Node, failover.Change{Epoch: c.Epoch, Reason: c.Reason, At: c.At}))
+		return s.changed(s.roles.Activate(c.Node, failover.Change{Epoch: c.Epoch, Cause: c.Cause, Reason: c.Reason, At: c.At}))
 	case SetMode:
-		return s.changed(s.roles.SetMode(c.Mode, failover.Change{Epoch: c.Epoch, Reason: c.Reason, At: c.At}))
+		return s.changed(s.roles.SetMode(c.Mode, failover.Change{Epoch: c.Epoch, Cause: c.Cause, Reason: c.Reason, At: c.At}))
 	case Suspend:
-		return s.changed(s.roles.Suspend(c.Node, c.Suspended, failover.Change{Epoch: c.Epoch, Reason: c.Reason, At: c.At}))
+		return s.changed(s.roles.Suspend(c.Node, c.Suspended, failover.Change{Epoch: c.Epoch, Cause: c.Cause, Reason: c.Reason, At: c.At}))
+	case Hold:
+		return s.changed(s.roles.Hold(c.Until, failover.Change{Epoch: c.Epoch, Cause: c.Cause, Reason: c.Reason, At: c.At}))
 	case Register:
 		return Result{Outcome: pointOutcome(s.points.Register(c.Node, c.Point, c.At))}
 	case SetFloor:

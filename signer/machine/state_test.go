@@ -108,9 +108,10 @@ func TestClaimOutcomes(t *testing.T) {
 func TestRolesAreCompareAndSet(t *testing.T) {
 	s := started()
 	for i, c := range []machine.Command{
-		machine.Activate{Node: "b", Reason: "first", At: 1},
-		machine.SetMode{Mode: failover.Fenced, Epoch: 1, Reason: "second", At: 2},
-		machine.Suspend{Node: "c", Suspended: true, Epoch: 2, Reason: "third", At: 3},
+		machine.Activate{Node: "b", Cause: failover.Silent, Reason: "first", At: 1},
+		machine.SetMode{Mode: failover.Fenced, Epoch: 1, Cause: failover.Operator, Reason: "second", At: 2},
+		machine.Suspend{Node: "c", Suspended: true, Epoch: 2, Cause: "third cause", Reason: "third", At: 3},
+		machine.Hold{Until: 99, Epoch: 3, Cause: failover.Fault, Reason: "fourth", At: 4},
 	} {
 		done := machine.Result{Outcome: machine.Done, Epoch: uint64(i) + 1}
 		if r := s.Apply(c); r != done {
@@ -122,9 +123,29 @@ func TestRolesAreCompareAndSet(t *testing.T) {
 			t.Errorf("%T again: %+v, want %+v", c, r, moved)
 		}
 	}
-	want := failover.State{Mode: failover.Fenced, Active: "b", Epoch: 3, Since: 3, Reason: "third", Suspended: []string{"c"}}
+	want := failover.State{Mode: failover.Fenced, Active: "b", Epoch: 4, Since: 4, Cause: failover.Fault, Reason: "fourth",
+		Suspended: []string{"c"}, HoldUntil: 99, History: []failover.Event{
+			{Epoch: 1, At: 1, What: "activate", Subject: "b", Cause: failover.Silent, Reason: "first"},
+			{Epoch: 2, At: 2, What: "mode", Subject: "fenced", Cause: failover.Operator, Reason: "second"},
+			{Epoch: 3, At: 3, What: "suspend", Subject: "c", Cause: "third cause", Reason: "third"},
+			{Epoch: 4, At: 4, What: "hold", Cause: failover.Fault, Reason: "fourth"},
+		}}
 	if !reflect.DeepEqual(s.Roles(), want) {
 		t.Errorf("%+v, want %+v", s.Roles(), want)
+	}
+}
+
+// TestLongHistory: what a snapshot holds of it is what the state does, also when the oldest changes are gone.
+func TestLongHistory(t *testing.T) {
+	s := started()
+	for i := range uint64(200) {
+		s.Apply(machine.Hold{Until: int64(i % 2), Epoch: i, At: int64(i)})
+		if got := restored(t, snapshot(t, s)).Roles(); !reflect.DeepEqual(got, s.Roles()) {
+			t.Fatalf("after %d changes: %+v, want %+v", i+1, got, s.Roles())
+		}
+	}
+	if h := s.Roles().History; len(h) != failover.KeptEvents || h[0].Epoch != 200-failover.KeptEvents+1 {
+		t.Errorf("%d changes, the first of epoch %d", len(h), h[0].Epoch)
 	}
 }
 
@@ -228,7 +249,7 @@ func TestCloneStands(t *testing.T) {
 	for _, c := range []machine.Command{
 		vote("a", 14, true), final("b", 1<<63-1, 7), machine.SetFloor{Floor: watermark.Mark{Era: 99, Height: math.MaxUint64}},
 		machine.Suspend{Node: "x", Epoch: roles.Epoch}, machine.Suspend{Node: "n", Suspended: true, Epoch: roles.Epoch + 1},
-		machine.Register{Node: "b", Point: casper.TLSPoint{3, 3}, At: 1e9},
+		machine.Hold{Until: 1, Epoch: roles.Epoch + 2}, machine.Register{Node: "b", Point: casper.TLSPoint{3, 3}, At: 1e9},
 	} {
 		before := snapshot(t, s)
 		s.Apply(c)
@@ -241,6 +262,9 @@ func TestCloneStands(t *testing.T) {
 	}
 	if !reflect.DeepEqual(roles.Suspended, []string{"m", "x"}) {
 		t.Errorf("roles read before became %v", roles.Suspended)
+	}
+	if last := roles.History[len(roles.History)-1]; last.Epoch != roles.Epoch || last.Subject != "m" {
+		t.Errorf("the history read before ends with %+v", last)
 	}
 }
 

@@ -218,8 +218,14 @@ type StatusResponse struct {
 	TornRecords uint64 `protobuf:"varint,22,opt,name=torn_records,json=tornRecords,proto3" json:"torn_records,omitempty"`
 	// Slots for which ledger and log differ; this cosigner gives no share for them.
 	DifferingSlots uint64 `protobuf:"varint,23,opt,name=differing_slots,json=differingSlots,proto3" json:"differing_slots,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// What brought the last change of mode or roles about.
+	Cause string `protobuf:"bytes,24,opt,name=cause,proto3" json:"cause,omitempty"`
+	// Automatic changes of roles are stopped until then; absent if they are not.
+	HoldUntil *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=hold_until,json=holdUntil,proto3" json:"hold_until,omitempty"`
+	// What the leader's judgement of the nodes comes to. Only the leader fills it in.
+	Judgement     *Judgement `protobuf:"bytes,26,opt,name=judgement,proto3" json:"judgement,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatusResponse) Reset() {
@@ -413,6 +419,27 @@ func (x *StatusResponse) GetDifferingSlots() uint64 {
 	return 0
 }
 
+func (x *StatusResponse) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *StatusResponse) GetHoldUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HoldUntil
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetJudgement() *Judgement {
+	if x != nil {
+		return x.Judgement
+	}
+	return nil
+}
+
 // PeerStatus is another cosigner seen from here.
 type PeerStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -507,7 +534,19 @@ type NodeStatus struct {
 	// Highest round of that era.
 	Round uint32 `protobuf:"varint,4,opt,name=round,proto3" json:"round,omitempty"`
 	// Highest height.
-	Height        uint64 `protobuf:"varint,5,opt,name=height,proto3" json:"height,omitempty"`
+	Height uint64 `protobuf:"varint,5,opt,name=height,proto3" json:"height,omitempty"`
+	// Its agent's last ping, to any cosigner.
+	LastPing *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last_ping,json=lastPing,proto3" json:"last_ping,omitempty"`
+	// Whether it could be made active.
+	Ready bool `protobuf:"varint,7,opt,name=ready,proto3" json:"ready,omitempty"`
+	// Code of what keeps it from being well or ready: empty, or as in docs/failover.md.
+	Condition string `protobuf:"bytes,8,opt,name=condition,proto3" json:"condition,omitempty"`
+	// The same in words.
+	Why string `protobuf:"bytes,9,opt,name=why,proto3" json:"why,omitempty"`
+	// What its agent said of it last.
+	Health *NodeHealth `protobuf:"bytes,10,opt,name=health,proto3" json:"health,omitempty"`
+	// The other members as its agent reaches them.
+	Reach         []*Reach `protobuf:"bytes,11,rep,name=reach,proto3" json:"reach,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -577,6 +616,130 @@ func (x *NodeStatus) GetHeight() uint64 {
 	return 0
 }
 
+func (x *NodeStatus) GetLastPing() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastPing
+	}
+	return nil
+}
+
+func (x *NodeStatus) GetReady() bool {
+	if x != nil {
+		return x.Ready
+	}
+	return false
+}
+
+func (x *NodeStatus) GetCondition() string {
+	if x != nil {
+		return x.Condition
+	}
+	return ""
+}
+
+func (x *NodeStatus) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *NodeStatus) GetHealth() *NodeHealth {
+	if x != nil {
+		return x.Health
+	}
+	return nil
+}
+
+func (x *NodeStatus) GetReach() []*Reach {
+	if x != nil {
+		return x.Reach
+	}
+	return nil
+}
+
+// Judgement is what the leader makes of the nodes.
+type Judgement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Code of the rule that decides now, as in docs/failover.md.
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// The same in words.
+	Why string `protobuf:"bytes,2,opt,name=why,proto3" json:"why,omitempty"`
+	// The node that is to become active, empty if none.
+	Node string `protobuf:"bytes,3,opt,name=node,proto3" json:"node,omitempty"`
+	// When, unless things change; absent if no change is due.
+	Due *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=due,proto3" json:"due,omitempty"`
+	// Whether it waits for an operator.
+	Confirm       bool `protobuf:"varint,5,opt,name=confirm,proto3" json:"confirm,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Judgement) Reset() {
+	*x = Judgement{}
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Judgement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Judgement) ProtoMessage() {}
+
+func (x *Judgement) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Judgement.ProtoReflect.Descriptor instead.
+func (*Judgement) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Judgement) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Judgement) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *Judgement) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *Judgement) GetDue() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Due
+	}
+	return nil
+}
+
+func (x *Judgement) GetConfirm() bool {
+	if x != nil {
+		return x.Confirm
+	}
+	return false
+}
+
 // RecentRefusal is one refused request.
 type RecentRefusal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -594,7 +757,7 @@ type RecentRefusal struct {
 
 func (x *RecentRefusal) Reset() {
 	*x = RecentRefusal{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -606,7 +769,7 @@ func (x *RecentRefusal) String() string {
 func (*RecentRefusal) ProtoMessage() {}
 
 func (x *RecentRefusal) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -619,7 +782,7 @@ func (x *RecentRefusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecentRefusal.ProtoReflect.Descriptor instead.
 func (*RecentRefusal) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{5}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RecentRefusal) GetAt() *timestamppb.Timestamp {
@@ -658,14 +821,16 @@ type ActivateRequest struct {
 	// Why, for the record.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The epoch that the caller saw; the change is refused if it has moved on.
-	Epoch         uint64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Epoch uint64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Also a node that is not ready: in fenced mode every round is lost until it is.
+	Force         bool `protobuf:"varint,4,opt,name=force,proto3" json:"force,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ActivateRequest) Reset() {
 	*x = ActivateRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -677,7 +842,7 @@ func (x *ActivateRequest) String() string {
 func (*ActivateRequest) ProtoMessage() {}
 
 func (x *ActivateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -690,7 +855,7 @@ func (x *ActivateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateRequest.ProtoReflect.Descriptor instead.
 func (*ActivateRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{6}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ActivateRequest) GetNode() string {
@@ -714,6 +879,13 @@ func (x *ActivateRequest) GetEpoch() uint64 {
 	return 0
 }
 
+func (x *ActivateRequest) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
+}
+
 // ActivateResponse tells the new epoch.
 type ActivateResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -725,7 +897,7 @@ type ActivateResponse struct {
 
 func (x *ActivateResponse) Reset() {
 	*x = ActivateResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -737,7 +909,7 @@ func (x *ActivateResponse) String() string {
 func (*ActivateResponse) ProtoMessage() {}
 
 func (x *ActivateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -750,7 +922,7 @@ func (x *ActivateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateResponse.ProtoReflect.Descriptor instead.
 func (*ActivateResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{7}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ActivateResponse) GetEpoch() uint64 {
@@ -775,7 +947,7 @@ type SetModeRequest struct {
 
 func (x *SetModeRequest) Reset() {
 	*x = SetModeRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -787,7 +959,7 @@ func (x *SetModeRequest) String() string {
 func (*SetModeRequest) ProtoMessage() {}
 
 func (x *SetModeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -800,7 +972,7 @@ func (x *SetModeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetModeRequest.ProtoReflect.Descriptor instead.
 func (*SetModeRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{8}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SetModeRequest) GetMode() Mode {
@@ -835,7 +1007,7 @@ type SetModeResponse struct {
 
 func (x *SetModeResponse) Reset() {
 	*x = SetModeResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -847,7 +1019,7 @@ func (x *SetModeResponse) String() string {
 func (*SetModeResponse) ProtoMessage() {}
 
 func (x *SetModeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -860,7 +1032,7 @@ func (x *SetModeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetModeResponse.ProtoReflect.Descriptor instead.
 func (*SetModeResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{9}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SetModeResponse) GetEpoch() uint64 {
@@ -887,7 +1059,7 @@ type SuspendRequest struct {
 
 func (x *SuspendRequest) Reset() {
 	*x = SuspendRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -899,7 +1071,7 @@ func (x *SuspendRequest) String() string {
 func (*SuspendRequest) ProtoMessage() {}
 
 func (x *SuspendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -912,7 +1084,7 @@ func (x *SuspendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendRequest.ProtoReflect.Descriptor instead.
 func (*SuspendRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{10}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SuspendRequest) GetNode() string {
@@ -954,7 +1126,7 @@ type SuspendResponse struct {
 
 func (x *SuspendResponse) Reset() {
 	*x = SuspendResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -966,7 +1138,7 @@ func (x *SuspendResponse) String() string {
 func (*SuspendResponse) ProtoMessage() {}
 
 func (x *SuspendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -979,7 +1151,7 @@ func (x *SuspendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendResponse.ProtoReflect.Descriptor instead.
 func (*SuspendResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{11}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SuspendResponse) GetEpoch() uint64 {
@@ -987,6 +1159,391 @@ func (x *SuspendResponse) GetEpoch() uint64 {
 		return x.Epoch
 	}
 	return 0
+}
+
+// HoldRequest stops automatic changes of roles.
+type HoldRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For how long, milliseconds; 0 until Resume.
+	ForMs uint64 `protobuf:"varint,1,opt,name=for_ms,json=forMs,proto3" json:"for_ms,omitempty"`
+	// Why, for the record.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The epoch that the caller saw.
+	Epoch         uint64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldRequest) Reset() {
+	*x = HoldRequest{}
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldRequest) ProtoMessage() {}
+
+func (x *HoldRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldRequest.ProtoReflect.Descriptor instead.
+func (*HoldRequest) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *HoldRequest) GetForMs() uint64 {
+	if x != nil {
+		return x.ForMs
+	}
+	return 0
+}
+
+func (x *HoldRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *HoldRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+// HoldResponse tells the new epoch.
+type HoldResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Epoch.
+	Epoch         uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldResponse) Reset() {
+	*x = HoldResponse{}
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldResponse) ProtoMessage() {}
+
+func (x *HoldResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldResponse.ProtoReflect.Descriptor instead.
+func (*HoldResponse) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *HoldResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+// ResumeRequest allows automatic changes of roles again.
+type ResumeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why, for the record.
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The epoch that the caller saw.
+	Epoch         uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeRequest) Reset() {
+	*x = ResumeRequest{}
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeRequest) ProtoMessage() {}
+
+func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeRequest.ProtoReflect.Descriptor instead.
+func (*ResumeRequest) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ResumeRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ResumeRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+// ResumeResponse tells the new epoch.
+type ResumeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Epoch.
+	Epoch         uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeResponse) Reset() {
+	*x = ResumeResponse{}
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeResponse) ProtoMessage() {}
+
+func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeResponse.ProtoReflect.Descriptor instead.
+func (*ResumeResponse) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ResumeResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+// HistoryRequest is empty.
+type HistoryRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistoryRequest) Reset() {
+	*x = HistoryRequest{}
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistoryRequest) ProtoMessage() {}
+
+func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
+func (*HistoryRequest) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{17}
+}
+
+// HistoryResponse holds the last changes.
+type HistoryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Oldest first.
+	Changes       []*RoleChange `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistoryResponse) Reset() {
+	*x = HistoryResponse{}
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistoryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistoryResponse) ProtoMessage() {}
+
+func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistoryResponse.ProtoReflect.Descriptor instead.
+func (*HistoryResponse) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *HistoryResponse) GetChanges() []*RoleChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+// RoleChange is one change of mode or roles.
+type RoleChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Epoch that it made.
+	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// When, by the clock of the leader that proposed it, Unix milliseconds.
+	At int64 `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`
+	// What: activate, mode, suspend, unsuspend, hold or resume.
+	What string `protobuf:"bytes,3,opt,name=what,proto3" json:"what,omitempty"`
+	// The node or the mode that it is about, empty for a hold.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// What brought it about: operator, or the code of a failover rule.
+	Cause string `protobuf:"bytes,5,opt,name=cause,proto3" json:"cause,omitempty"`
+	// Why, in words.
+	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoleChange) Reset() {
+	*x = RoleChange{}
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoleChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoleChange) ProtoMessage() {}
+
+func (x *RoleChange) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoleChange.ProtoReflect.Descriptor instead.
+func (*RoleChange) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *RoleChange) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *RoleChange) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *RoleChange) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *RoleChange) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *RoleChange) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *RoleChange) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
 }
 
 // SetFloorRequest moves the floor. It cannot go below what is pruned.
@@ -1002,7 +1559,7 @@ type SetFloorRequest struct {
 
 func (x *SetFloorRequest) Reset() {
 	*x = SetFloorRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1014,7 +1571,7 @@ func (x *SetFloorRequest) String() string {
 func (*SetFloorRequest) ProtoMessage() {}
 
 func (x *SetFloorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1027,7 +1584,7 @@ func (x *SetFloorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFloorRequest.ProtoReflect.Descriptor instead.
 func (*SetFloorRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{12}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SetFloorRequest) GetFloor() *Mark {
@@ -1055,7 +1612,7 @@ type SetFloorResponse struct {
 
 func (x *SetFloorResponse) Reset() {
 	*x = SetFloorResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1067,7 +1624,7 @@ func (x *SetFloorResponse) String() string {
 func (*SetFloorResponse) ProtoMessage() {}
 
 func (x *SetFloorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1080,7 +1637,7 @@ func (x *SetFloorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFloorResponse.ProtoReflect.Descriptor instead.
 func (*SetFloorResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SetFloorResponse) GetFloor() *Mark {
@@ -1099,7 +1656,7 @@ type ExportWatermarkRequest struct {
 
 func (x *ExportWatermarkRequest) Reset() {
 	*x = ExportWatermarkRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1111,7 +1668,7 @@ func (x *ExportWatermarkRequest) String() string {
 func (*ExportWatermarkRequest) ProtoMessage() {}
 
 func (x *ExportWatermarkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1124,7 +1681,7 @@ func (x *ExportWatermarkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWatermarkRequest.ProtoReflect.Descriptor instead.
 func (*ExportWatermarkRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{14}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{22}
 }
 
 // ExportWatermarkResponse is one held slot.
@@ -1142,7 +1699,7 @@ type ExportWatermarkResponse struct {
 
 func (x *ExportWatermarkResponse) Reset() {
 	*x = ExportWatermarkResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1154,7 +1711,7 @@ func (x *ExportWatermarkResponse) String() string {
 func (*ExportWatermarkResponse) ProtoMessage() {}
 
 func (x *ExportWatermarkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1167,7 +1724,7 @@ func (x *ExportWatermarkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWatermarkResponse.ProtoReflect.Descriptor instead.
 func (*ExportWatermarkResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ExportWatermarkResponse) GetSlot() string {
@@ -1195,11 +1752,11 @@ var File_casper_cosigner_v1_admin_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x1ecasper/cosigner/v1/admin.proto\x12\x12casper.cosigner.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"0\n" +
+	"\x1ecasper/cosigner/v1/admin.proto\x12\x12casper.cosigner.v1\x1a\x1fcasper/cosigner/v1/health.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"0\n" +
 	"\x04Mark\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x04R\x06height\"\x0f\n" +
-	"\rStatusRequest\"\xe1\x06\n" +
+	"\rStatusRequest\"\xef\a\n" +
 	"\x0eStatusResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12*\n" +
@@ -1224,7 +1781,11 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\brefusals\x18\x14 \x03(\v2!.casper.cosigner.v1.RecentRefusalR\brefusals\x12\x1c\n" +
 	"\tvalidator\x18\x15 \x01(\tR\tvalidator\x12!\n" +
 	"\ftorn_records\x18\x16 \x01(\x04R\vtornRecords\x12'\n" +
-	"\x0fdiffering_slots\x18\x17 \x01(\x04R\x0edifferingSlots\"\x9e\x01\n" +
+	"\x0fdiffering_slots\x18\x17 \x01(\x04R\x0edifferingSlots\x12\x14\n" +
+	"\x05cause\x18\x18 \x01(\tR\x05cause\x129\n" +
+	"\n" +
+	"hold_until\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampR\tholdUntil\x12;\n" +
+	"\tjudgement\x18\x1a \x01(\v2\x1d.casper.cosigner.v1.JudgementR\tjudgement\"\x9e\x01\n" +
 	"\n" +
 	"PeerStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
@@ -1233,23 +1794,37 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"last_error\x18\x04 \x01(\tR\tlastError\x12\x1d\n" +
 	"\n" +
-	"bad_shares\x18\x05 \x01(\x04R\tbadShares\"\x9f\x01\n" +
+	"bad_shares\x18\x05 \x01(\x04R\tbadShares\"\x87\x03\n" +
 	"\n" +
 	"NodeStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12=\n" +
 	"\flast_request\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vlastRequest\x12\x10\n" +
 	"\x03era\x18\x03 \x01(\x04R\x03era\x12\x14\n" +
 	"\x05round\x18\x04 \x01(\rR\x05round\x12\x16\n" +
-	"\x06height\x18\x05 \x01(\x04R\x06height\"{\n" +
+	"\x06height\x18\x05 \x01(\x04R\x06height\x127\n" +
+	"\tlast_ping\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\blastPing\x12\x14\n" +
+	"\x05ready\x18\a \x01(\bR\x05ready\x12\x1c\n" +
+	"\tcondition\x18\b \x01(\tR\tcondition\x12\x10\n" +
+	"\x03why\x18\t \x01(\tR\x03why\x126\n" +
+	"\x06health\x18\n" +
+	" \x01(\v2\x1e.casper.cosigner.v1.NodeHealthR\x06health\x12/\n" +
+	"\x05reach\x18\v \x03(\v2\x19.casper.cosigner.v1.ReachR\x05reach\"\x8d\x01\n" +
+	"\tJudgement\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x10\n" +
+	"\x03why\x18\x02 \x01(\tR\x03why\x12\x12\n" +
+	"\x04node\x18\x03 \x01(\tR\x04node\x12,\n" +
+	"\x03due\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x03due\x12\x18\n" +
+	"\aconfirm\x18\x05 \x01(\bR\aconfirm\"{\n" +
 	"\rRecentRefusal\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12\x12\n" +
 	"\x04slot\x18\x03 \x01(\tR\x04slot\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"S\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"i\n" +
 	"\x0fActivateRequest\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +
-	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\"(\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x14\n" +
+	"\x05force\x18\x04 \x01(\bR\x05force\"(\n" +
 	"\x10ActivateResponse\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\"l\n" +
 	"\x0eSetModeRequest\x12,\n" +
@@ -1264,7 +1839,29 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05epoch\x18\x04 \x01(\x04R\x05epoch\"'\n" +
 	"\x0fSuspendResponse\x12\x14\n" +
-	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\"Y\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\"R\n" +
+	"\vHoldRequest\x12\x15\n" +
+	"\x06for_ms\x18\x01 \x01(\x04R\x05forMs\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\"$\n" +
+	"\fHoldResponse\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\"=\n" +
+	"\rResumeRequest\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\"&\n" +
+	"\x0eResumeResponse\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\"\x10\n" +
+	"\x0eHistoryRequest\"K\n" +
+	"\x0fHistoryResponse\x128\n" +
+	"\achanges\x18\x01 \x03(\v2\x1e.casper.cosigner.v1.RoleChangeR\achanges\"\x8e\x01\n" +
+	"\n" +
+	"RoleChange\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x0e\n" +
+	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x12\n" +
+	"\x04what\x18\x03 \x01(\tR\x04what\x12\x18\n" +
+	"\asubject\x18\x04 \x01(\tR\asubject\x12\x14\n" +
+	"\x05cause\x18\x05 \x01(\tR\x05cause\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\"Y\n" +
 	"\x0fSetFloorRequest\x12.\n" +
 	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"B\n" +
@@ -1278,12 +1875,15 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x04Mode\x12\x14\n" +
 	"\x10MODE_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bMODE_HOT\x10\x01\x12\x0f\n" +
-	"\vMODE_FENCED\x10\x022\xa3\x04\n" +
+	"\vMODE_FENCED\x10\x022\x93\x06\n" +
 	"\fAdminService\x12O\n" +
 	"\x06Status\x12!.casper.cosigner.v1.StatusRequest\x1a\".casper.cosigner.v1.StatusResponse\x12U\n" +
 	"\bActivate\x12#.casper.cosigner.v1.ActivateRequest\x1a$.casper.cosigner.v1.ActivateResponse\x12R\n" +
 	"\aSetMode\x12\".casper.cosigner.v1.SetModeRequest\x1a#.casper.cosigner.v1.SetModeResponse\x12R\n" +
-	"\aSuspend\x12\".casper.cosigner.v1.SuspendRequest\x1a#.casper.cosigner.v1.SuspendResponse\x12U\n" +
+	"\aSuspend\x12\".casper.cosigner.v1.SuspendRequest\x1a#.casper.cosigner.v1.SuspendResponse\x12I\n" +
+	"\x04Hold\x12\x1f.casper.cosigner.v1.HoldRequest\x1a .casper.cosigner.v1.HoldResponse\x12O\n" +
+	"\x06Resume\x12!.casper.cosigner.v1.ResumeRequest\x1a\".casper.cosigner.v1.ResumeResponse\x12R\n" +
+	"\aHistory\x12\".casper.cosigner.v1.HistoryRequest\x1a#.casper.cosigner.v1.HistoryResponse\x12U\n" +
 	"\bSetFloor\x12#.casper.cosigner.v1.SetFloorRequest\x1a$.casper.cosigner.v1.SetFloorResponse\x12l\n" +
 	"\x0fExportWatermark\x12*.casper.cosigner.v1.ExportWatermarkRequest\x1a+.casper.cosigner.v1.ExportWatermarkResponse0\x01B5Z3casper-cosigner/proto/casper/cosigner/v1;cosignerv1b\x06proto3"
 
@@ -1300,7 +1900,7 @@ func file_casper_cosigner_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_casper_cosigner_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_casper_cosigner_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_casper_cosigner_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_casper_cosigner_v1_admin_proto_goTypes = []any{
 	(Mode)(0),                       // 0: casper.cosigner.v1.Mode
 	(*Mark)(nil),                    // 1: casper.cosigner.v1.Mark
@@ -1308,50 +1908,73 @@ var file_casper_cosigner_v1_admin_proto_goTypes = []any{
 	(*StatusResponse)(nil),          // 3: casper.cosigner.v1.StatusResponse
 	(*PeerStatus)(nil),              // 4: casper.cosigner.v1.PeerStatus
 	(*NodeStatus)(nil),              // 5: casper.cosigner.v1.NodeStatus
-	(*RecentRefusal)(nil),           // 6: casper.cosigner.v1.RecentRefusal
-	(*ActivateRequest)(nil),         // 7: casper.cosigner.v1.ActivateRequest
-	(*ActivateResponse)(nil),        // 8: casper.cosigner.v1.ActivateResponse
-	(*SetModeRequest)(nil),          // 9: casper.cosigner.v1.SetModeRequest
-	(*SetModeResponse)(nil),         // 10: casper.cosigner.v1.SetModeResponse
-	(*SuspendRequest)(nil),          // 11: casper.cosigner.v1.SuspendRequest
-	(*SuspendResponse)(nil),         // 12: casper.cosigner.v1.SuspendResponse
-	(*SetFloorRequest)(nil),         // 13: casper.cosigner.v1.SetFloorRequest
-	(*SetFloorResponse)(nil),        // 14: casper.cosigner.v1.SetFloorResponse
-	(*ExportWatermarkRequest)(nil),  // 15: casper.cosigner.v1.ExportWatermarkRequest
-	(*ExportWatermarkResponse)(nil), // 16: casper.cosigner.v1.ExportWatermarkResponse
-	(*timestamppb.Timestamp)(nil),   // 17: google.protobuf.Timestamp
+	(*Judgement)(nil),               // 6: casper.cosigner.v1.Judgement
+	(*RecentRefusal)(nil),           // 7: casper.cosigner.v1.RecentRefusal
+	(*ActivateRequest)(nil),         // 8: casper.cosigner.v1.ActivateRequest
+	(*ActivateResponse)(nil),        // 9: casper.cosigner.v1.ActivateResponse
+	(*SetModeRequest)(nil),          // 10: casper.cosigner.v1.SetModeRequest
+	(*SetModeResponse)(nil),         // 11: casper.cosigner.v1.SetModeResponse
+	(*SuspendRequest)(nil),          // 12: casper.cosigner.v1.SuspendRequest
+	(*SuspendResponse)(nil),         // 13: casper.cosigner.v1.SuspendResponse
+	(*HoldRequest)(nil),             // 14: casper.cosigner.v1.HoldRequest
+	(*HoldResponse)(nil),            // 15: casper.cosigner.v1.HoldResponse
+	(*ResumeRequest)(nil),           // 16: casper.cosigner.v1.ResumeRequest
+	(*ResumeResponse)(nil),          // 17: casper.cosigner.v1.ResumeResponse
+	(*HistoryRequest)(nil),          // 18: casper.cosigner.v1.HistoryRequest
+	(*HistoryResponse)(nil),         // 19: casper.cosigner.v1.HistoryResponse
+	(*RoleChange)(nil),              // 20: casper.cosigner.v1.RoleChange
+	(*SetFloorRequest)(nil),         // 21: casper.cosigner.v1.SetFloorRequest
+	(*SetFloorResponse)(nil),        // 22: casper.cosigner.v1.SetFloorResponse
+	(*ExportWatermarkRequest)(nil),  // 23: casper.cosigner.v1.ExportWatermarkRequest
+	(*ExportWatermarkResponse)(nil), // 24: casper.cosigner.v1.ExportWatermarkResponse
+	(*timestamppb.Timestamp)(nil),   // 25: google.protobuf.Timestamp
+	(*NodeHealth)(nil),              // 26: casper.cosigner.v1.NodeHealth
+	(*Reach)(nil),                   // 27: casper.cosigner.v1.Reach
 }
 var file_casper_cosigner_v1_admin_proto_depIdxs = []int32{
 	0,  // 0: casper.cosigner.v1.StatusResponse.mode:type_name -> casper.cosigner.v1.Mode
-	17, // 1: casper.cosigner.v1.StatusResponse.since:type_name -> google.protobuf.Timestamp
+	25, // 1: casper.cosigner.v1.StatusResponse.since:type_name -> google.protobuf.Timestamp
 	1,  // 2: casper.cosigner.v1.StatusResponse.pruned:type_name -> casper.cosigner.v1.Mark
 	1,  // 3: casper.cosigner.v1.StatusResponse.floor:type_name -> casper.cosigner.v1.Mark
 	1,  // 4: casper.cosigner.v1.StatusResponse.newest:type_name -> casper.cosigner.v1.Mark
 	4,  // 5: casper.cosigner.v1.StatusResponse.peers:type_name -> casper.cosigner.v1.PeerStatus
 	5,  // 6: casper.cosigner.v1.StatusResponse.nodes:type_name -> casper.cosigner.v1.NodeStatus
-	6,  // 7: casper.cosigner.v1.StatusResponse.refusals:type_name -> casper.cosigner.v1.RecentRefusal
-	17, // 8: casper.cosigner.v1.NodeStatus.last_request:type_name -> google.protobuf.Timestamp
-	17, // 9: casper.cosigner.v1.RecentRefusal.at:type_name -> google.protobuf.Timestamp
-	0,  // 10: casper.cosigner.v1.SetModeRequest.mode:type_name -> casper.cosigner.v1.Mode
-	1,  // 11: casper.cosigner.v1.SetFloorRequest.floor:type_name -> casper.cosigner.v1.Mark
-	1,  // 12: casper.cosigner.v1.SetFloorResponse.floor:type_name -> casper.cosigner.v1.Mark
-	2,  // 13: casper.cosigner.v1.AdminService.Status:input_type -> casper.cosigner.v1.StatusRequest
-	7,  // 14: casper.cosigner.v1.AdminService.Activate:input_type -> casper.cosigner.v1.ActivateRequest
-	9,  // 15: casper.cosigner.v1.AdminService.SetMode:input_type -> casper.cosigner.v1.SetModeRequest
-	11, // 16: casper.cosigner.v1.AdminService.Suspend:input_type -> casper.cosigner.v1.SuspendRequest
-	13, // 17: casper.cosigner.v1.AdminService.SetFloor:input_type -> casper.cosigner.v1.SetFloorRequest
-	15, // 18: casper.cosigner.v1.AdminService.ExportWatermark:input_type -> casper.cosigner.v1.ExportWatermarkRequest
-	3,  // 19: casper.cosigner.v1.AdminService.Status:output_type -> casper.cosigner.v1.StatusResponse
-	8,  // 20: casper.cosigner.v1.AdminService.Activate:output_type -> casper.cosigner.v1.ActivateResponse
-	10, // 21: casper.cosigner.v1.AdminService.SetMode:output_type -> casper.cosigner.v1.SetModeResponse
-	12, // 22: casper.cosigner.v1.AdminService.Suspend:output_type -> casper.cosigner.v1.SuspendResponse
-	14, // 23: casper.cosigner.v1.AdminService.SetFloor:output_type -> casper.cosigner.v1.SetFloorResponse
-	16, // 24: casper.cosigner.v1.AdminService.ExportWatermark:output_type -> casper.cosigner.v1.ExportWatermarkResponse
-	19, // [19:25] is the sub-list for method output_type
-	13, // [13:19] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	7,  // 7: casper.cosigner.v1.StatusResponse.refusals:type_name -> casper.cosigner.v1.RecentRefusal
+	25, // 8: casper.cosigner.v1.StatusResponse.hold_until:type_name -> google.protobuf.Timestamp
+	6,  // 9: casper.cosigner.v1.StatusResponse.judgement:type_name -> casper.cosigner.v1.Judgement
+	25, // 10: casper.cosigner.v1.NodeStatus.last_request:type_name -> google.protobuf.Timestamp
+	25, // 11: casper.cosigner.v1.NodeStatus.last_ping:type_name -> google.protobuf.Timestamp
+	26, // 12: casper.cosigner.v1.NodeStatus.health:type_name -> casper.cosigner.v1.NodeHealth
+	27, // 13: casper.cosigner.v1.NodeStatus.reach:type_name -> casper.cosigner.v1.Reach
+	25, // 14: casper.cosigner.v1.Judgement.due:type_name -> google.protobuf.Timestamp
+	25, // 15: casper.cosigner.v1.RecentRefusal.at:type_name -> google.protobuf.Timestamp
+	0,  // 16: casper.cosigner.v1.SetModeRequest.mode:type_name -> casper.cosigner.v1.Mode
+	20, // 17: casper.cosigner.v1.HistoryResponse.changes:type_name -> casper.cosigner.v1.RoleChange
+	1,  // 18: casper.cosigner.v1.SetFloorRequest.floor:type_name -> casper.cosigner.v1.Mark
+	1,  // 19: casper.cosigner.v1.SetFloorResponse.floor:type_name -> casper.cosigner.v1.Mark
+	2,  // 20: casper.cosigner.v1.AdminService.Status:input_type -> casper.cosigner.v1.StatusRequest
+	8,  // 21: casper.cosigner.v1.AdminService.Activate:input_type -> casper.cosigner.v1.ActivateRequest
+	10, // 22: casper.cosigner.v1.AdminService.SetMode:input_type -> casper.cosigner.v1.SetModeRequest
+	12, // 23: casper.cosigner.v1.AdminService.Suspend:input_type -> casper.cosigner.v1.SuspendRequest
+	14, // 24: casper.cosigner.v1.AdminService.Hold:input_type -> casper.cosigner.v1.HoldRequest
+	16, // 25: casper.cosigner.v1.AdminService.Resume:input_type -> casper.cosigner.v1.ResumeRequest
+	18, // 26: casper.cosigner.v1.AdminService.History:input_type -> casper.cosigner.v1.HistoryRequest
+	21, // 27: casper.cosigner.v1.AdminService.SetFloor:input_type -> casper.cosigner.v1.SetFloorRequest
+	23, // 28: casper.cosigner.v1.AdminService.ExportWatermark:input_type -> casper.cosigner.v1.ExportWatermarkRequest
+	3,  // 29: casper.cosigner.v1.AdminService.Status:output_type -> casper.cosigner.v1.StatusResponse
+	9,  // 30: casper.cosigner.v1.AdminService.Activate:output_type -> casper.cosigner.v1.ActivateResponse
+	11, // 31: casper.cosigner.v1.AdminService.SetMode:output_type -> casper.cosigner.v1.SetModeResponse
+	13, // 32: casper.cosigner.v1.AdminService.Suspend:output_type -> casper.cosigner.v1.SuspendResponse
+	15, // 33: casper.cosigner.v1.AdminService.Hold:output_type -> casper.cosigner.v1.HoldResponse
+	17, // 34: casper.cosigner.v1.AdminService.Resume:output_type -> casper.cosigner.v1.ResumeResponse
+	19, // 35: casper.cosigner.v1.AdminService.History:output_type -> casper.cosigner.v1.HistoryResponse
+	22, // 36: casper.cosigner.v1.AdminService.SetFloor:output_type -> casper.cosigner.v1.SetFloorResponse
+	24, // 37: casper.cosigner.v1.AdminService.ExportWatermark:output_type -> casper.cosigner.v1.ExportWatermarkResponse
+	29, // [29:38] is the sub-list for method output_type
+	20, // [20:29] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_admin_proto_init() }
@@ -1359,13 +1982,14 @@ func file_casper_cosigner_v1_admin_proto_init() {
 	if File_casper_cosigner_v1_admin_proto != nil {
 		return
 	}
+	file_casper_cosigner_v1_health_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_admin_proto_rawDesc), len(file_casper_cosigner_v1_admin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -25,6 +25,9 @@ const (
 	AdminService_Activate_FullMethodName        = "/casper.cosigner.v1.AdminService/Activate"
 	AdminService_SetMode_FullMethodName         = "/casper.cosigner.v1.AdminService/SetMode"
 	AdminService_Suspend_FullMethodName         = "/casper.cosigner.v1.AdminService/Suspend"
+	AdminService_Hold_FullMethodName            = "/casper.cosigner.v1.AdminService/Hold"
+	AdminService_Resume_FullMethodName          = "/casper.cosigner.v1.AdminService/Resume"
+	AdminService_History_FullMethodName         = "/casper.cosigner.v1.AdminService/History"
 	AdminService_SetFloor_FullMethodName        = "/casper.cosigner.v1.AdminService/SetFloor"
 	AdminService_ExportWatermark_FullMethodName = "/casper.cosigner.v1.AdminService/ExportWatermark"
 )
@@ -43,6 +46,12 @@ type AdminServiceClient interface {
 	SetMode(ctx context.Context, in *SetModeRequest, opts ...grpc.CallOption) (*SetModeResponse, error)
 	// Suspend takes a node's rights away, or gives them back.
 	Suspend(ctx context.Context, in *SuspendRequest, opts ...grpc.CallOption) (*SuspendResponse, error)
+	// Hold stops automatic changes of roles, for a time or until Resume.
+	Hold(ctx context.Context, in *HoldRequest, opts ...grpc.CallOption) (*HoldResponse, error)
+	// Resume allows automatic changes of roles again.
+	Resume(ctx context.Context, in *ResumeRequest, opts ...grpc.CallOption) (*ResumeResponse, error)
+	// History tells the last changes of mode and roles.
+	History(ctx context.Context, in *HistoryRequest, opts ...grpc.CallOption) (*HistoryResponse, error)
 	// SetFloor refuses everything below an era and a height.
 	SetFloor(ctx context.Context, in *SetFloorRequest, opts ...grpc.CallOption) (*SetFloorResponse, error)
 	// ExportWatermark streams every slot that is held.
@@ -97,6 +106,36 @@ func (c *adminServiceClient) Suspend(ctx context.Context, in *SuspendRequest, op
 	return out, nil
 }
 
+func (c *adminServiceClient) Hold(ctx context.Context, in *HoldRequest, opts ...grpc.CallOption) (*HoldResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(HoldResponse)
+	err := c.cc.Invoke(ctx, AdminService_Hold_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) Resume(ctx context.Context, in *ResumeRequest, opts ...grpc.CallOption) (*ResumeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResumeResponse)
+	err := c.cc.Invoke(ctx, AdminService_Resume_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) History(ctx context.Context, in *HistoryRequest, opts ...grpc.CallOption) (*HistoryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(HistoryResponse)
+	err := c.cc.Invoke(ctx, AdminService_History_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *adminServiceClient) SetFloor(ctx context.Context, in *SetFloorRequest, opts ...grpc.CallOption) (*SetFloorResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SetFloorResponse)
@@ -140,6 +179,12 @@ type AdminServiceServer interface {
 	SetMode(context.Context, *SetModeRequest) (*SetModeResponse, error)
 	// Suspend takes a node's rights away, or gives them back.
 	Suspend(context.Context, *SuspendRequest) (*SuspendResponse, error)
+	// Hold stops automatic changes of roles, for a time or until Resume.
+	Hold(context.Context, *HoldRequest) (*HoldResponse, error)
+	// Resume allows automatic changes of roles again.
+	Resume(context.Context, *ResumeRequest) (*ResumeResponse, error)
+	// History tells the last changes of mode and roles.
+	History(context.Context, *HistoryRequest) (*HistoryResponse, error)
 	// SetFloor refuses everything below an era and a height.
 	SetFloor(context.Context, *SetFloorRequest) (*SetFloorResponse, error)
 	// ExportWatermark streams every slot that is held.
@@ -165,6 +210,15 @@ func (UnimplementedAdminServiceServer) SetMode(context.Context, *SetModeRequest)
 }
 func (UnimplementedAdminServiceServer) Suspend(context.Context, *SuspendRequest) (*SuspendResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Suspend not implemented")
+}
+func (UnimplementedAdminServiceServer) Hold(context.Context, *HoldRequest) (*HoldResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Hold not implemented")
+}
+func (UnimplementedAdminServiceServer) Resume(context.Context, *ResumeRequest) (*ResumeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Resume not implemented")
+}
+func (UnimplementedAdminServiceServer) History(context.Context, *HistoryRequest) (*HistoryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method History not implemented")
 }
 func (UnimplementedAdminServiceServer) SetFloor(context.Context, *SetFloorRequest) (*SetFloorResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetFloor not implemented")
@@ -265,6 +319,60 @@ func _AdminService_Suspend_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_Hold_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(HoldRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).Hold(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_Hold_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).Hold(ctx, req.(*HoldRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_Resume_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResumeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).Resume(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_Resume_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).Resume(ctx, req.(*ResumeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_History_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(HistoryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).History(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_History_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).History(ctx, req.(*HistoryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AdminService_SetFloor_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SetFloorRequest)
 	if err := dec(in); err != nil {
@@ -316,6 +424,18 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Suspend",
 			Handler:    _AdminService_Suspend_Handler,
+		},
+		{
+			MethodName: "Hold",
+			Handler:    _AdminService_Hold_Handler,
+		},
+		{
+			MethodName: "Resume",
+			Handler:    _AdminService_Resume_Handler,
+		},
+		{
+			MethodName: "History",
+			Handler:    _AdminService_History_Handler,
 		},
 		{
 			MethodName: "SetFloor",

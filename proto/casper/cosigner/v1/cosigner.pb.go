@@ -800,11 +800,194 @@ func (*KeepResponse) Descriptor() ([]byte, []int) {
 	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{11}
 }
 
+// GatherRequest asks for reports.
+type GatherRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller.
+	Presence      *Presence `protobuf:"bytes,1,opt,name=presence,proto3" json:"presence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GatherRequest) Reset() {
+	*x = GatherRequest{}
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GatherRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GatherRequest) ProtoMessage() {}
+
+func (x *GatherRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GatherRequest.ProtoReflect.Descriptor instead.
+func (*GatherRequest) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *GatherRequest) GetPresence() *Presence {
+	if x != nil {
+		return x.Presence
+	}
+	return nil
+}
+
+// GatherResponse holds a report of each node.
+type GatherResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The answering cosigner.
+	Presence *Presence `protobuf:"bytes,1,opt,name=presence,proto3" json:"presence,omitempty"`
+	// How long it has been listening, milliseconds: since it was started, or last paused.
+	ListeningMs uint64 `protobuf:"varint,2,opt,name=listening_ms,json=listeningMs,proto3" json:"listening_ms,omitempty"`
+	// The reports.
+	Nodes         []*NodeReport `protobuf:"bytes,3,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GatherResponse) Reset() {
+	*x = GatherResponse{}
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GatherResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GatherResponse) ProtoMessage() {}
+
+func (x *GatherResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GatherResponse.ProtoReflect.Descriptor instead.
+func (*GatherResponse) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *GatherResponse) GetPresence() *Presence {
+	if x != nil {
+		return x.Presence
+	}
+	return nil
+}
+
+func (x *GatherResponse) GetListeningMs() uint64 {
+	if x != nil {
+		return x.ListeningMs
+	}
+	return 0
+}
+
+func (x *GatherResponse) GetNodes() []*NodeReport {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+// NodeReport is what one cosigner has heard from one node's agent.
+type NodeReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The node.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Since its agent's last ping, milliseconds; absent if none came.
+	HeardAgoMs *uint64 `protobuf:"varint,2,opt,name=heard_ago_ms,json=heardAgoMs,proto3,oneof" json:"heard_ago_ms,omitempty"`
+	// What that ping said of the node. Ages in it count from the ping.
+	Health *NodeHealth `protobuf:"bytes,3,opt,name=health,proto3" json:"health,omitempty"`
+	// What that ping said of the other members.
+	Reach         []*Reach `protobuf:"bytes,4,rep,name=reach,proto3" json:"reach,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeReport) Reset() {
+	*x = NodeReport{}
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeReport) ProtoMessage() {}
+
+func (x *NodeReport) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeReport.ProtoReflect.Descriptor instead.
+func (*NodeReport) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *NodeReport) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *NodeReport) GetHeardAgoMs() uint64 {
+	if x != nil && x.HeardAgoMs != nil {
+		return *x.HeardAgoMs
+	}
+	return 0
+}
+
+func (x *NodeReport) GetHealth() *NodeHealth {
+	if x != nil {
+		return x.Health
+	}
+	return nil
+}
+
+func (x *NodeReport) GetReach() []*Reach {
+	if x != nil {
+		return x.Reach
+	}
+	return nil
+}
+
 var File_casper_cosigner_v1_cosigner_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_cosigner_proto_rawDesc = "" +
 	"\n" +
-	"!casper/cosigner/v1/cosigner.proto\x12\x12casper.cosigner.v1\"\xa6\x02\n" +
+	"!casper/cosigner/v1/cosigner.proto\x12\x12casper.cosigner.v1\x1a\x1fcasper/cosigner/v1/health.proto\"\xa6\x02\n" +
 	"\bPresence\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\fR\tclusterId\x12!\n" +
@@ -863,12 +1046,27 @@ const file_casper_cosigner_v1_cosigner_proto_rawDesc = "" +
 	"\rKeptSignature\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\"\x0e\n" +
-	"\fKeepResponse2\xcf\x02\n" +
+	"\fKeepResponse\"I\n" +
+	"\rGatherRequest\x128\n" +
+	"\bpresence\x18\x01 \x01(\v2\x1c.casper.cosigner.v1.PresenceR\bpresence\"\xa3\x01\n" +
+	"\x0eGatherResponse\x128\n" +
+	"\bpresence\x18\x01 \x01(\v2\x1c.casper.cosigner.v1.PresenceR\bpresence\x12!\n" +
+	"\flistening_ms\x18\x02 \x01(\x04R\vlisteningMs\x124\n" +
+	"\x05nodes\x18\x03 \x03(\v2\x1e.casper.cosigner.v1.NodeReportR\x05nodes\"\xc1\x01\n" +
+	"\n" +
+	"NodeReport\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12%\n" +
+	"\fheard_ago_ms\x18\x02 \x01(\x04H\x00R\n" +
+	"heardAgoMs\x88\x01\x01\x126\n" +
+	"\x06health\x18\x03 \x01(\v2\x1e.casper.cosigner.v1.NodeHealthR\x06health\x12/\n" +
+	"\x05reach\x18\x04 \x03(\v2\x19.casper.cosigner.v1.ReachR\x05reachB\x0f\n" +
+	"\r_heard_ago_ms2\xa0\x03\n" +
 	"\x0fCosignerService\x12O\n" +
 	"\x06Commit\x12!.casper.cosigner.v1.CommitRequest\x1a\".casper.cosigner.v1.CommitResponse\x12L\n" +
 	"\x05Share\x12 .casper.cosigner.v1.ShareRequest\x1a!.casper.cosigner.v1.ShareResponse\x12R\n" +
 	"\aBarrier\x12\".casper.cosigner.v1.BarrierRequest\x1a#.casper.cosigner.v1.BarrierResponse\x12I\n" +
-	"\x04Keep\x12\x1f.casper.cosigner.v1.KeepRequest\x1a .casper.cosigner.v1.KeepResponseB5Z3casper-cosigner/proto/casper/cosigner/v1;cosignerv1b\x06proto3"
+	"\x04Keep\x12\x1f.casper.cosigner.v1.KeepRequest\x1a .casper.cosigner.v1.KeepResponse\x12O\n" +
+	"\x06Gather\x12!.casper.cosigner.v1.GatherRequest\x1a\".casper.cosigner.v1.GatherResponseB5Z3casper-cosigner/proto/casper/cosigner/v1;cosignerv1b\x06proto3"
 
 var (
 	file_casper_cosigner_v1_cosigner_proto_rawDescOnce sync.Once
@@ -882,7 +1080,7 @@ func file_casper_cosigner_v1_cosigner_proto_rawDescGZIP() []byte {
 	return file_casper_cosigner_v1_cosigner_proto_rawDescData
 }
 
-var file_casper_cosigner_v1_cosigner_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_casper_cosigner_v1_cosigner_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_casper_cosigner_v1_cosigner_proto_goTypes = []any{
 	(*Presence)(nil),         // 0: casper.cosigner.v1.Presence
 	(*CommitRequest)(nil),    // 1: casper.cosigner.v1.CommitRequest
@@ -896,6 +1094,11 @@ var file_casper_cosigner_v1_cosigner_proto_goTypes = []any{
 	(*KeepRequest)(nil),      // 9: casper.cosigner.v1.KeepRequest
 	(*KeptSignature)(nil),    // 10: casper.cosigner.v1.KeptSignature
 	(*KeepResponse)(nil),     // 11: casper.cosigner.v1.KeepResponse
+	(*GatherRequest)(nil),    // 12: casper.cosigner.v1.GatherRequest
+	(*GatherResponse)(nil),   // 13: casper.cosigner.v1.GatherResponse
+	(*NodeReport)(nil),       // 14: casper.cosigner.v1.NodeReport
+	(*NodeHealth)(nil),       // 15: casper.cosigner.v1.NodeHealth
+	(*Reach)(nil),            // 16: casper.cosigner.v1.Reach
 }
 var file_casper_cosigner_v1_cosigner_proto_depIdxs = []int32{
 	0,  // 0: casper.cosigner.v1.CommitRequest.presence:type_name -> casper.cosigner.v1.Presence
@@ -907,19 +1110,26 @@ var file_casper_cosigner_v1_cosigner_proto_depIdxs = []int32{
 	0,  // 6: casper.cosigner.v1.BarrierRequest.presence:type_name -> casper.cosigner.v1.Presence
 	0,  // 7: casper.cosigner.v1.KeepRequest.presence:type_name -> casper.cosigner.v1.Presence
 	10, // 8: casper.cosigner.v1.KeepRequest.signatures:type_name -> casper.cosigner.v1.KeptSignature
-	1,  // 9: casper.cosigner.v1.CosignerService.Commit:input_type -> casper.cosigner.v1.CommitRequest
-	5,  // 10: casper.cosigner.v1.CosignerService.Share:input_type -> casper.cosigner.v1.ShareRequest
-	7,  // 11: casper.cosigner.v1.CosignerService.Barrier:input_type -> casper.cosigner.v1.BarrierRequest
-	9,  // 12: casper.cosigner.v1.CosignerService.Keep:input_type -> casper.cosigner.v1.KeepRequest
-	2,  // 13: casper.cosigner.v1.CosignerService.Commit:output_type -> casper.cosigner.v1.CommitResponse
-	6,  // 14: casper.cosigner.v1.CosignerService.Share:output_type -> casper.cosigner.v1.ShareResponse
-	8,  // 15: casper.cosigner.v1.CosignerService.Barrier:output_type -> casper.cosigner.v1.BarrierResponse
-	11, // 16: casper.cosigner.v1.CosignerService.Keep:output_type -> casper.cosigner.v1.KeepResponse
-	13, // [13:17] is the sub-list for method output_type
-	9,  // [9:13] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	0,  // 9: casper.cosigner.v1.GatherRequest.presence:type_name -> casper.cosigner.v1.Presence
+	0,  // 10: casper.cosigner.v1.GatherResponse.presence:type_name -> casper.cosigner.v1.Presence
+	14, // 11: casper.cosigner.v1.GatherResponse.nodes:type_name -> casper.cosigner.v1.NodeReport
+	15, // 12: casper.cosigner.v1.NodeReport.health:type_name -> casper.cosigner.v1.NodeHealth
+	16, // 13: casper.cosigner.v1.NodeReport.reach:type_name -> casper.cosigner.v1.Reach
+	1,  // 14: casper.cosigner.v1.CosignerService.Commit:input_type -> casper.cosigner.v1.CommitRequest
+	5,  // 15: casper.cosigner.v1.CosignerService.Share:input_type -> casper.cosigner.v1.ShareRequest
+	7,  // 16: casper.cosigner.v1.CosignerService.Barrier:input_type -> casper.cosigner.v1.BarrierRequest
+	9,  // 17: casper.cosigner.v1.CosignerService.Keep:input_type -> casper.cosigner.v1.KeepRequest
+	12, // 18: casper.cosigner.v1.CosignerService.Gather:input_type -> casper.cosigner.v1.GatherRequest
+	2,  // 19: casper.cosigner.v1.CosignerService.Commit:output_type -> casper.cosigner.v1.CommitResponse
+	6,  // 20: casper.cosigner.v1.CosignerService.Share:output_type -> casper.cosigner.v1.ShareResponse
+	8,  // 21: casper.cosigner.v1.CosignerService.Barrier:output_type -> casper.cosigner.v1.BarrierResponse
+	11, // 22: casper.cosigner.v1.CosignerService.Keep:output_type -> casper.cosigner.v1.KeepResponse
+	13, // 23: casper.cosigner.v1.CosignerService.Gather:output_type -> casper.cosigner.v1.GatherResponse
+	19, // [19:24] is the sub-list for method output_type
+	14, // [14:19] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_cosigner_proto_init() }
@@ -927,13 +1137,15 @@ func file_casper_cosigner_v1_cosigner_proto_init() {
 	if File_casper_cosigner_v1_cosigner_proto != nil {
 		return
 	}
+	file_casper_cosigner_v1_health_proto_init()
+	file_casper_cosigner_v1_cosigner_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_cosigner_proto_rawDesc), len(file_casper_cosigner_v1_cosigner_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -25,6 +25,7 @@ const (
 	CosignerService_Share_FullMethodName   = "/casper.cosigner.v1.CosignerService/Share"
 	CosignerService_Barrier_FullMethodName = "/casper.cosigner.v1.CosignerService/Barrier"
 	CosignerService_Keep_FullMethodName    = "/casper.cosigner.v1.CosignerService/Keep"
+	CosignerService_Gather_FullMethodName  = "/casper.cosigner.v1.CosignerService/Gather"
 )
 
 // CosignerServiceClient is the client API for CosignerService service.
@@ -41,6 +42,8 @@ type CosignerServiceClient interface {
 	Barrier(ctx context.Context, in *BarrierRequest, opts ...grpc.CallOption) (*BarrierResponse, error)
 	// Keep hands over finished signatures, so that a next leader can answer without another round.
 	Keep(ctx context.Context, in *KeepRequest, opts ...grpc.CallOption) (*KeepResponse, error)
+	// Gather tells what the agents told this cosigner, for the leader to judge the nodes by.
+	Gather(ctx context.Context, in *GatherRequest, opts ...grpc.CallOption) (*GatherResponse, error)
 }
 
 type cosignerServiceClient struct {
@@ -91,6 +94,16 @@ func (c *cosignerServiceClient) Keep(ctx context.Context, in *KeepRequest, opts 
 	return out, nil
 }
 
+func (c *cosignerServiceClient) Gather(ctx context.Context, in *GatherRequest, opts ...grpc.CallOption) (*GatherResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GatherResponse)
+	err := c.cc.Invoke(ctx, CosignerService_Gather_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // CosignerServiceServer is the server API for CosignerService service.
 // All implementations must embed UnimplementedCosignerServiceServer
 // for forward compatibility.
@@ -105,6 +118,8 @@ type CosignerServiceServer interface {
 	Barrier(context.Context, *BarrierRequest) (*BarrierResponse, error)
 	// Keep hands over finished signatures, so that a next leader can answer without another round.
 	Keep(context.Context, *KeepRequest) (*KeepResponse, error)
+	// Gather tells what the agents told this cosigner, for the leader to judge the nodes by.
+	Gather(context.Context, *GatherRequest) (*GatherResponse, error)
 	mustEmbedUnimplementedCosignerServiceServer()
 }
 
@@ -126,6 +141,9 @@ func (UnimplementedCosignerServiceServer) Barrier(context.Context, *BarrierReque
 }
 func (UnimplementedCosignerServiceServer) Keep(context.Context, *KeepRequest) (*KeepResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Keep not implemented")
+}
+func (UnimplementedCosignerServiceServer) Gather(context.Context, *GatherRequest) (*GatherResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Gather not implemented")
 }
 func (UnimplementedCosignerServiceServer) mustEmbedUnimplementedCosignerServiceServer() {}
 func (UnimplementedCosignerServiceServer) testEmbeddedByValue()                         {}
@@ -220,6 +238,24 @@ func _CosignerService_Keep_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CosignerService_Gather_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GatherRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CosignerServiceServer).Gather(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CosignerService_Gather_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CosignerServiceServer).Gather(ctx, req.(*GatherRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // CosignerService_ServiceDesc is the grpc.ServiceDesc for CosignerService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -242,6 +278,10 @@ var CosignerService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Keep",
 			Handler:    _CosignerService_Keep_Handler,
+		},
+		{
+			MethodName: "Gather",
+			Handler:    _CosignerService_Gather_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

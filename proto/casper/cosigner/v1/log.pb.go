@@ -39,6 +39,7 @@ type Command struct {
 	//	*Command_Suspend
 	//	*Command_Register
 	//	*Command_SetFloor
+	//	*Command_Hold
 	Change isCommand_Change `protobuf_oneof:"change"`
 	// Wall clock of the leader that proposed it, Unix milliseconds.
 	At            int64 `protobuf:"varint,9,opt,name=at,proto3" json:"at,omitempty"`
@@ -153,6 +154,15 @@ func (x *Command) GetSetFloor() *SetFloorCommand {
 	return nil
 }
 
+func (x *Command) GetHold() *HoldCommand {
+	if x != nil {
+		if x, ok := x.Change.(*Command_Hold); ok {
+			return x.Hold
+		}
+	}
+	return nil
+}
+
 func (x *Command) GetAt() int64 {
 	if x != nil {
 		return x.At
@@ -199,6 +209,11 @@ type Command_SetFloor struct {
 	SetFloor *SetFloorCommand `protobuf:"bytes,8,opt,name=set_floor,json=setFloor,proto3,oneof"`
 }
 
+type Command_Hold struct {
+	// Stops automatic changes of roles, or allows them again.
+	Hold *HoldCommand `protobuf:"bytes,10,opt,name=hold,proto3,oneof"`
+}
+
 func (*Command_Genesis) isCommand_Change() {}
 
 func (*Command_Claim) isCommand_Change() {}
@@ -212,6 +227,8 @@ func (*Command_Suspend) isCommand_Change() {}
 func (*Command_Register) isCommand_Change() {}
 
 func (*Command_SetFloor) isCommand_Change() {}
+
+func (*Command_Hold) isCommand_Change() {}
 
 // GenesisCommand opens the log.
 type GenesisCommand struct {
@@ -349,7 +366,9 @@ type ActivateCommand struct {
 	// Epoch that it replaces.
 	Epoch uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	// Why.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What brought it about: operator, or the code of a failover rule.
+	Cause         string `protobuf:"bytes,4,opt,name=cause,proto3" json:"cause,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -405,6 +424,13 @@ func (x *ActivateCommand) GetReason() string {
 	return ""
 }
 
+func (x *ActivateCommand) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
 // SetModeCommand switches the mode.
 type SetModeCommand struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -413,7 +439,9 @@ type SetModeCommand struct {
 	// Epoch that it replaces.
 	Epoch uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	// Why.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What brought it about: operator, or the code of a failover rule.
+	Cause         string `protobuf:"bytes,4,opt,name=cause,proto3" json:"cause,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -469,6 +497,13 @@ func (x *SetModeCommand) GetReason() string {
 	return ""
 }
 
+func (x *SetModeCommand) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
 // SuspendCommand suspends a node, or ends that.
 type SuspendCommand struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -479,7 +514,9 @@ type SuspendCommand struct {
 	// Epoch that it replaces.
 	Epoch uint64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	// Why.
-	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What brought it about: operator, or the code of a failover rule.
+	Cause         string `protobuf:"bytes,5,opt,name=cause,proto3" json:"cause,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -542,6 +579,13 @@ func (x *SuspendCommand) GetReason() string {
 	return ""
 }
 
+func (x *SuspendCommand) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
 // RegisterCommand registers a node's TLS key.
 type RegisterCommand struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -597,6 +641,79 @@ func (x *RegisterCommand) GetTlsPoint() []byte {
 	return nil
 }
 
+// HoldCommand stops automatic changes of roles, or allows them again.
+type HoldCommand struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unix milliseconds until when; 0 allows them again, the highest number holds until that.
+	Until int64 `protobuf:"varint,1,opt,name=until,proto3" json:"until,omitempty"`
+	// Epoch that it replaces.
+	Epoch uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Why.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What brought it about: operator, or the code of a failover rule.
+	Cause         string `protobuf:"bytes,4,opt,name=cause,proto3" json:"cause,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldCommand) Reset() {
+	*x = HoldCommand{}
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldCommand) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldCommand) ProtoMessage() {}
+
+func (x *HoldCommand) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldCommand.ProtoReflect.Descriptor instead.
+func (*HoldCommand) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *HoldCommand) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *HoldCommand) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *HoldCommand) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *HoldCommand) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
 // SetFloorCommand moves the floor.
 type SetFloorCommand struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -610,7 +727,7 @@ type SetFloorCommand struct {
 
 func (x *SetFloorCommand) Reset() {
 	*x = SetFloorCommand{}
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[7]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -622,7 +739,7 @@ func (x *SetFloorCommand) String() string {
 func (*SetFloorCommand) ProtoMessage() {}
 
 func (x *SetFloorCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[7]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -635,7 +752,7 @@ func (x *SetFloorCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFloorCommand.ProtoReflect.Descriptor instead.
 func (*SetFloorCommand) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{7}
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SetFloorCommand) GetFloor() *Mark {
@@ -684,14 +801,20 @@ type SnapshotHeader struct {
 	// Registered TLS keys, by node and age.
 	Points []*SnapshotPoint `protobuf:"bytes,14,rep,name=points,proto3" json:"points,omitempty"`
 	// How many claims follow.
-	Claims        uint64 `protobuf:"varint,15,opt,name=claims,proto3" json:"claims,omitempty"`
+	Claims uint64 `protobuf:"varint,15,opt,name=claims,proto3" json:"claims,omitempty"`
+	// What brought the last change about.
+	Cause string `protobuf:"bytes,16,opt,name=cause,proto3" json:"cause,omitempty"`
+	// Automatic changes of roles are stopped until then, Unix milliseconds.
+	HoldUntil int64 `protobuf:"varint,17,opt,name=hold_until,json=holdUntil,proto3" json:"hold_until,omitempty"`
+	// The last changes of mode and roles, oldest first.
+	History       []*RoleChange `protobuf:"bytes,18,rep,name=history,proto3" json:"history,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SnapshotHeader) Reset() {
 	*x = SnapshotHeader{}
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[8]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -703,7 +826,7 @@ func (x *SnapshotHeader) String() string {
 func (*SnapshotHeader) ProtoMessage() {}
 
 func (x *SnapshotHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[8]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -716,7 +839,7 @@ func (x *SnapshotHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotHeader.ProtoReflect.Descriptor instead.
 func (*SnapshotHeader) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{8}
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SnapshotHeader) GetVersion() uint32 {
@@ -824,6 +947,27 @@ func (x *SnapshotHeader) GetClaims() uint64 {
 	return 0
 }
 
+func (x *SnapshotHeader) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *SnapshotHeader) GetHoldUntil() int64 {
+	if x != nil {
+		return x.HoldUntil
+	}
+	return 0
+}
+
+func (x *SnapshotHeader) GetHistory() []*RoleChange {
+	if x != nil {
+		return x.History
+	}
+	return nil
+}
+
 // SnapshotAdvance is the last entry that moved a mark.
 type SnapshotAdvance struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -837,7 +981,7 @@ type SnapshotAdvance struct {
 
 func (x *SnapshotAdvance) Reset() {
 	*x = SnapshotAdvance{}
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -849,7 +993,7 @@ func (x *SnapshotAdvance) String() string {
 func (*SnapshotAdvance) ProtoMessage() {}
 
 func (x *SnapshotAdvance) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -862,7 +1006,7 @@ func (x *SnapshotAdvance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotAdvance.ProtoReflect.Descriptor instead.
 func (*SnapshotAdvance) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{9}
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SnapshotAdvance) GetAt() int64 {
@@ -894,7 +1038,7 @@ type SnapshotPoint struct {
 
 func (x *SnapshotPoint) Reset() {
 	*x = SnapshotPoint{}
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[10]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -906,7 +1050,7 @@ func (x *SnapshotPoint) String() string {
 func (*SnapshotPoint) ProtoMessage() {}
 
 func (x *SnapshotPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[10]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -919,7 +1063,7 @@ func (x *SnapshotPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotPoint.ProtoReflect.Descriptor instead.
 func (*SnapshotPoint) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{10}
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SnapshotPoint) GetNode() string {
@@ -947,7 +1091,7 @@ var File_casper_cosigner_v1_log_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\n" +
-	"\x1ccasper/cosigner/v1/log.proto\x12\x12casper.cosigner.v1\x1a\x1ecasper/cosigner/v1/admin.proto\"\x82\x04\n" +
+	"\x1ccasper/cosigner/v1/log.proto\x12\x12casper.cosigner.v1\x1a\x1ecasper/cosigner/v1/admin.proto\"\xb9\x04\n" +
 	"\aCommand\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12>\n" +
 	"\agenesis\x18\x02 \x01(\v2\".casper.cosigner.v1.GenesisCommandH\x00R\agenesis\x128\n" +
@@ -956,7 +1100,9 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\bset_mode\x18\x05 \x01(\v2\".casper.cosigner.v1.SetModeCommandH\x00R\asetMode\x12>\n" +
 	"\asuspend\x18\x06 \x01(\v2\".casper.cosigner.v1.SuspendCommandH\x00R\asuspend\x12A\n" +
 	"\bregister\x18\a \x01(\v2#.casper.cosigner.v1.RegisterCommandH\x00R\bregister\x12B\n" +
-	"\tset_floor\x18\b \x01(\v2#.casper.cosigner.v1.SetFloorCommandH\x00R\bsetFloor\x12\x0e\n" +
+	"\tset_floor\x18\b \x01(\v2#.casper.cosigner.v1.SetFloorCommandH\x00R\bsetFloor\x125\n" +
+	"\x04hold\x18\n" +
+	" \x01(\v2\x1f.casper.cosigner.v1.HoldCommandH\x00R\x04hold\x12\x0e\n" +
 	"\x02at\x18\t \x01(\x03R\x02atB\b\n" +
 	"\x06change\"X\n" +
 	"\x0eGenesisCommand\x12.\n" +
@@ -967,26 +1113,34 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12+\n" +
 	"\x11request_signature\x18\x03 \x01(\fR\x10requestSignature\x12\x1f\n" +
 	"\vtokens_left\x18\x04 \x01(\x03R\n" +
-	"tokensLeft\"S\n" +
+	"tokensLeft\"i\n" +
 	"\x0fActivateCommand\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"l\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05cause\x18\x04 \x01(\tR\x05cause\"\x82\x01\n" +
 	"\x0eSetModeCommand\x12,\n" +
 	"\x04mode\x18\x01 \x01(\x0e2\x18.casper.cosigner.v1.ModeR\x04mode\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"p\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05cause\x18\x04 \x01(\tR\x05cause\"\x86\x01\n" +
 	"\x0eSuspendCommand\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1c\n" +
 	"\tsuspended\x18\x02 \x01(\bR\tsuspended\x12\x14\n" +
 	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"B\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05cause\x18\x05 \x01(\tR\x05cause\"B\n" +
 	"\x0fRegisterCommand\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1b\n" +
-	"\ttls_point\x18\x02 \x01(\fR\btlsPoint\"Y\n" +
+	"\ttls_point\x18\x02 \x01(\fR\btlsPoint\"g\n" +
+	"\vHoldCommand\x12\x14\n" +
+	"\x05until\x18\x01 \x01(\x03R\x05until\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05cause\x18\x04 \x01(\tR\x05cause\"Y\n" +
 	"\x0fSetFloorCommand\x12.\n" +
 	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xcb\x04\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xba\x05\n" +
 	"\x0eSnapshotHeader\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\astarted\x18\x02 \x01(\bR\astarted\x120\n" +
@@ -1003,7 +1157,11 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\x04eras\x18\f \x01(\v2#.casper.cosigner.v1.SnapshotAdvanceR\x04eras\x12=\n" +
 	"\aheights\x18\r \x01(\v2#.casper.cosigner.v1.SnapshotAdvanceR\aheights\x129\n" +
 	"\x06points\x18\x0e \x03(\v2!.casper.cosigner.v1.SnapshotPointR\x06points\x12\x16\n" +
-	"\x06claims\x18\x0f \x01(\x04R\x06claims\"5\n" +
+	"\x06claims\x18\x0f \x01(\x04R\x06claims\x12\x14\n" +
+	"\x05cause\x18\x10 \x01(\tR\x05cause\x12\x1d\n" +
+	"\n" +
+	"hold_until\x18\x11 \x01(\x03R\tholdUntil\x128\n" +
+	"\ahistory\x18\x12 \x03(\v2\x1e.casper.cosigner.v1.RoleChangeR\ahistory\"5\n" +
 	"\x0fSnapshotAdvance\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x03R\x02at\x12\x12\n" +
 	"\x04left\x18\x02 \x01(\x03R\x04left\"P\n" +
@@ -1024,7 +1182,7 @@ func file_casper_cosigner_v1_log_proto_rawDescGZIP() []byte {
 	return file_casper_cosigner_v1_log_proto_rawDescData
 }
 
-var file_casper_cosigner_v1_log_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_casper_cosigner_v1_log_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_casper_cosigner_v1_log_proto_goTypes = []any{
 	(*Command)(nil),         // 0: casper.cosigner.v1.Command
 	(*GenesisCommand)(nil),  // 1: casper.cosigner.v1.GenesisCommand
@@ -1033,12 +1191,14 @@ var file_casper_cosigner_v1_log_proto_goTypes = []any{
 	(*SetModeCommand)(nil),  // 4: casper.cosigner.v1.SetModeCommand
 	(*SuspendCommand)(nil),  // 5: casper.cosigner.v1.SuspendCommand
 	(*RegisterCommand)(nil), // 6: casper.cosigner.v1.RegisterCommand
-	(*SetFloorCommand)(nil), // 7: casper.cosigner.v1.SetFloorCommand
-	(*SnapshotHeader)(nil),  // 8: casper.cosigner.v1.SnapshotHeader
-	(*SnapshotAdvance)(nil), // 9: casper.cosigner.v1.SnapshotAdvance
-	(*SnapshotPoint)(nil),   // 10: casper.cosigner.v1.SnapshotPoint
-	(*Mark)(nil),            // 11: casper.cosigner.v1.Mark
-	(Mode)(0),               // 12: casper.cosigner.v1.Mode
+	(*HoldCommand)(nil),     // 7: casper.cosigner.v1.HoldCommand
+	(*SetFloorCommand)(nil), // 8: casper.cosigner.v1.SetFloorCommand
+	(*SnapshotHeader)(nil),  // 9: casper.cosigner.v1.SnapshotHeader
+	(*SnapshotAdvance)(nil), // 10: casper.cosigner.v1.SnapshotAdvance
+	(*SnapshotPoint)(nil),   // 11: casper.cosigner.v1.SnapshotPoint
+	(*Mark)(nil),            // 12: casper.cosigner.v1.Mark
+	(Mode)(0),               // 13: casper.cosigner.v1.Mode
+	(*RoleChange)(nil),      // 14: casper.cosigner.v1.RoleChange
 }
 var file_casper_cosigner_v1_log_proto_depIdxs = []int32{
 	1,  // 0: casper.cosigner.v1.Command.genesis:type_name -> casper.cosigner.v1.GenesisCommand
@@ -1047,22 +1207,24 @@ var file_casper_cosigner_v1_log_proto_depIdxs = []int32{
 	4,  // 3: casper.cosigner.v1.Command.set_mode:type_name -> casper.cosigner.v1.SetModeCommand
 	5,  // 4: casper.cosigner.v1.Command.suspend:type_name -> casper.cosigner.v1.SuspendCommand
 	6,  // 5: casper.cosigner.v1.Command.register:type_name -> casper.cosigner.v1.RegisterCommand
-	7,  // 6: casper.cosigner.v1.Command.set_floor:type_name -> casper.cosigner.v1.SetFloorCommand
-	11, // 7: casper.cosigner.v1.GenesisCommand.first:type_name -> casper.cosigner.v1.Mark
-	12, // 8: casper.cosigner.v1.SetModeCommand.mode:type_name -> casper.cosigner.v1.Mode
-	11, // 9: casper.cosigner.v1.SetFloorCommand.floor:type_name -> casper.cosigner.v1.Mark
-	11, // 10: casper.cosigner.v1.SnapshotHeader.pruned:type_name -> casper.cosigner.v1.Mark
-	11, // 11: casper.cosigner.v1.SnapshotHeader.floor:type_name -> casper.cosigner.v1.Mark
-	11, // 12: casper.cosigner.v1.SnapshotHeader.newest:type_name -> casper.cosigner.v1.Mark
-	12, // 13: casper.cosigner.v1.SnapshotHeader.mode:type_name -> casper.cosigner.v1.Mode
-	9,  // 14: casper.cosigner.v1.SnapshotHeader.eras:type_name -> casper.cosigner.v1.SnapshotAdvance
-	9,  // 15: casper.cosigner.v1.SnapshotHeader.heights:type_name -> casper.cosigner.v1.SnapshotAdvance
-	10, // 16: casper.cosigner.v1.SnapshotHeader.points:type_name -> casper.cosigner.v1.SnapshotPoint
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	8,  // 6: casper.cosigner.v1.Command.set_floor:type_name -> casper.cosigner.v1.SetFloorCommand
+	7,  // 7: casper.cosigner.v1.Command.hold:type_name -> casper.cosigner.v1.HoldCommand
+	12, // 8: casper.cosigner.v1.GenesisCommand.first:type_name -> casper.cosigner.v1.Mark
+	13, // 9: casper.cosigner.v1.SetModeCommand.mode:type_name -> casper.cosigner.v1.Mode
+	12, // 10: casper.cosigner.v1.SetFloorCommand.floor:type_name -> casper.cosigner.v1.Mark
+	12, // 11: casper.cosigner.v1.SnapshotHeader.pruned:type_name -> casper.cosigner.v1.Mark
+	12, // 12: casper.cosigner.v1.SnapshotHeader.floor:type_name -> casper.cosigner.v1.Mark
+	12, // 13: casper.cosigner.v1.SnapshotHeader.newest:type_name -> casper.cosigner.v1.Mark
+	13, // 14: casper.cosigner.v1.SnapshotHeader.mode:type_name -> casper.cosigner.v1.Mode
+	10, // 15: casper.cosigner.v1.SnapshotHeader.eras:type_name -> casper.cosigner.v1.SnapshotAdvance
+	10, // 16: casper.cosigner.v1.SnapshotHeader.heights:type_name -> casper.cosigner.v1.SnapshotAdvance
+	11, // 17: casper.cosigner.v1.SnapshotHeader.points:type_name -> casper.cosigner.v1.SnapshotPoint
+	14, // 18: casper.cosigner.v1.SnapshotHeader.history:type_name -> casper.cosigner.v1.RoleChange
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_log_proto_init() }
@@ -1079,6 +1241,7 @@ func file_casper_cosigner_v1_log_proto_init() {
 		(*Command_Suspend)(nil),
 		(*Command_Register)(nil),
 		(*Command_SetFloor)(nil),
+		(*Command_Hold)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1086,7 +1249,7 @@ func file_casper_cosigner_v1_log_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_log_proto_rawDesc), len(file_casper_cosigner_v1_log_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

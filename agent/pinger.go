@@ -1,0 +1,210 @@
+package agent
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"casper-cosigner/cluster"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+)
+
+const (
+	remembered = 60 // pings of each peer that Reach tells of
+	lostInARow = 3  // pings lost in a row that the log mentions: one says little
+)
+
+// Peer is a member that is pinged.
+type Peer struct {
+	Name   string
+	Role   cluster.Role // Node, whose answer tells how its node is, or Cosigner, whose answer tells the roles
+	Client cosignerv1.PingServiceClient
+}
+
+// PingerConfig is what a Pinger is made of.
+type PingerConfig struct {
+	Peers    []Peer
+	Interval time.Duration // between two pings of one peer
+	Timeout  time.Duration // for the answer, at most Interval
+	// Health says how the own node is. It must not block, and what it returned it must not change any more.
+	Health func(now time.Time) *cosignerv1.NodeHealth
+	// Observe is told each ping's result, from many goroutines: the time to the answer, or why there was none in time.
+	// It must not block.
+	Observe func(peer string, rtt time.Duration, err error)
+	Logger  zerolog.Logger
+}
+
+// Pinger pings the other members and keeps what comes of it. NewPinger makes one; Run pings.
+type Pinger struct {
+	PingerConfig
+
+	mu     sync.Mutex // guards what follows
+	tracks []track    // one for each peer
+	latest *cosignerv1.Roles
+}
+
+// NewPinger returns a Pinger.
+func NewPinger(c PingerConfig) *Pinger {
+	return &Pinger{PingerConfig: c, tracks: make([]track, len(c.Peers))}
+}
+
+// Run pings every peer at once and then each interval, until ctx ends. Each peer has a goroutine of its own, which
+// waits for one ping's end before it begins the next.
+func (p *Pinger) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	for i := range p.Peers {
+		running.Go(func() {
+			tick := time.NewTicker(p.Interval)
+			defer tick.Stop()
+			for {
+				p.ping(ctx, i)
+				select {
+				case <-tick.C:
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+	}
+	running.Wait()
+}
+
+// ping pings one peer once.
+func (p *Pinger) ping(ctx context.Context, i int) {
+	start, peer := time.Now(), p.Peers[i]
+	once, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	answer, err := peer.Client.Ping(once, &cosignerv1.PingRequest{Health: p.Health(start), Reach: p.Reach(start)})
+	if ctx.Err() != nil {
+		return // that we stop says nothing about the peer
+	}
+	now := time.Now()
+	rtt := now.Sub(start)
+	if err == nil && rtt > p.Timeout {
+		err = context.DeadlineExceeded // this process was paused meanwhile
+	}
+	p.Observe(peer.Name, rtt, err)
+	if err != nil {
+		if p.lose(i) == lostInARow {
+			p.Logger.Warn().Err(err).Str("peer", peer.Name).Msgf("%d pings in a row were not answered", lostInARow)
+		}
+		return
+	}
+	if p.answer(i, rtt, now, answer) {
+		p.Logger.Info().Str("peer", peer.Name).Msg("pings are answered again")
+	}
+	if peer.Role == cluster.Cosigner && p.learn(answer.GetRoles()) {
+		r := answer.GetRoles()
+		p.Logger.Info().Str("active", r.GetActive()).Uint64("epoch", r.GetEpoch()).Stringer("mode", r.GetMode()).Msg("roles")
+	}
+}
+
+// lose notes a lost ping and returns how many were lost in a row.
+func (p *Pinger) lose(i int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := &p.tracks[i]
+	t.note(lost)
+	t.row++
+	return t.row
+}
+
+// answer notes an answer and reports whether it ends a silence that the log mentioned.
+func (p *Pinger) answer(i int, rtt time.Duration, now time.Time, r *cosignerv1.PingResponse) (again bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := &p.tracks[i]
+	t.note(rtt)
+	again = t.row >= lostInARow
+	t.row, t.answered = 0, now
+	if p.Peers[i].Role == cluster.Node {
+		t.health = r.GetHealth()
+	}
+	return again
+}
+
+// learn keeps roles that are newer than those that it knows, and reports whether they were. A cosigner that lags tells
+// old ones; one whose log has not begun tells none.
+func (p *Pinger) learn(r *cosignerv1.Roles) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.GetActive() == "" || p.latest != nil && r.GetEpoch() <= p.latest.GetEpoch() {
+		return false
+	}
+	p.latest = r
+	return true
+}
+
+// Reach returns how each peer was reached lately, in the order of the peers.
+func (p *Pinger) Reach(now time.Time) []*cosignerv1.Reach {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make([]*cosignerv1.Reach, len(p.tracks))
+	for i := range p.tracks {
+		all[i] = p.tracks[i].reach(p.Peers[i].Name, now)
+	}
+	return all
+}
+
+// Roles returns the newest roles that a cosigner told, nil before the first. They must not be changed.
+func (p *Pinger) Roles() *cosignerv1.Roles {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.latest
+}
+
+// Told returns how the named agent last said that its node is, nil if it never did, and when. Ages in it count from
+// then. It must not be changed.
+func (p *Pinger) Told(agent string) (health *cosignerv1.NodeHealth, at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.IndexFunc(p.Peers, func(peer Peer) bool { return peer.Name == agent })
+	if i < 0 || p.tracks[i].health == nil {
+		return nil, time.Time{}
+	}
+	return p.tracks[i].health, p.tracks[i].answered
+}
+
+// lost stands in the place of a round-trip time.
+const lost time.Duration = -1
+
+// track is what is known of one peer.
+type track struct {
+	recent   [remembered]time.Duration // round-trip times or lost; the oldest is overwritten next
+	pings    int                       // noted so far
+	row      int                       // lost since the last answer
+	median   time.Duration             // of the recent round-trip times, 0 if there are none
+	losses   int                       // among the recent
+	answered time.Time                 // last, zero if never
+	health   *cosignerv1.NodeHealth    // of the last answer, if the peer is an agent
+}
+
+// note adds the result of one ping.
+func (t *track) note(rtt time.Duration) {
+	t.recent[t.pings%remembered] = rtt
+	t.pings++
+	times := slices.Sorted(slices.Values(t.recent[:min(t.pings, remembered)]))
+	t.losses, _ = slices.BinarySearch(times, 0)
+	t.median = median(times[t.losses:])
+}
+
+// median returns the middle of sorted times, 0 if there are none.
+func median(sorted []time.Duration) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
+
+func (t *track) reach(name string, now time.Time) *cosignerv1.Reach {
+	r := &cosignerv1.Reach{Name: name, RttUs: uint64(t.median.Microseconds()),
+		Sent: uint32(min(t.pings, remembered)), Lost: uint32(t.losses)}
+	if !t.answered.IsZero() {
+		ago := uint64(max(0, now.Sub(t.answered)).Milliseconds())
+		r.AnsweredAgoMs = &ago
+	}
+	return r
+}

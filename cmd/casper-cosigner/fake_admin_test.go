@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+)
+
+// fakeAdmin is one cosigner's AdminService.
+type fakeAdmin struct {
+	cosignerv1.UnimplementedAdminServiceServer
+	*fakes
+	name string
+	hash [32]byte
+}
+
+func (a *fakeAdmin) Status(context.Context, *cosignerv1.StatusRequest) (*cosignerv1.StatusResponse, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.name == a.leader {
+		a.looked()
+	}
+	v := proto.Clone(a.view).(*cosignerv1.StatusResponse)
+	v.Name, v.ClusterFileHash, v.Leader = a.name, a.hash[:], a.leader
+	if a.name != a.leader {
+		v.Judgement = nil
+	}
+	return v, nil
+}
+
+// change makes a change at the leader, on top of the epoch that the caller saw.
+func (a *fakeAdmin) change(epoch uint64, c *cosignerv1.RoleChange, do func(v *cosignerv1.StatusResponse)) (uint64, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.name != a.leader {
+		return 0, status.Error(codes.FailedPrecondition, "this cosigner does not lead")
+	}
+	if epoch != a.view.Epoch {
+		return 0, status.Error(codes.Aborted, "another change came first")
+	}
+	do(a.view)
+	a.view.Epoch++
+	a.view.Reason, a.view.Cause = c.Reason, "operator"
+	c.Epoch, c.Cause, c.At = a.view.Epoch, "operator", noon.UnixMilli()
+	a.history = append(a.history, c)
+	return a.view.Epoch, a.fail(c.What)
+}
+
+func (a *fakeAdmin) Activate(_ context.Context, r *cosignerv1.ActivateRequest) (*cosignerv1.ActivateResponse, error) {
+	n := a.node(r.GetNode())
+	switch {
+	case n == nil:
+		return nil, status.Errorf(codes.NotFound, "no node %q in the cluster file", r.GetNode())
+	case !n.Ready && !r.GetForce():
+		return nil, status.Errorf(codes.FailedPrecondition, "%s is not ready: %s", n.Name, n.Why)
+	}
+	epoch, err := a.change(r.GetEpoch(), &cosignerv1.RoleChange{What: "activate", Subject: r.GetNode(), Reason: r.GetReason()},
+		func(v *cosignerv1.StatusResponse) { v.Active = r.GetNode() })
+	return &cosignerv1.ActivateResponse{Epoch: epoch}, err
+}
+
+func (a *fakeAdmin) node(name string) *cosignerv1.NodeStatus {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, n := range a.view.Nodes {
+		if n.Name == name {
+			return n
+		}
+	}
+	return nil
+}
+
+func (a *fakeAdmin) SetMode(_ context.Context, r *cosignerv1.SetModeRequest) (*cosignerv1.SetModeResponse, error) {
+	epoch, err := a.change(r.GetEpoch(), &cosignerv1.RoleChange{What: "mode", Subject: modeName(r.GetMode()), Reason: r.GetReason()},
+		func(v *cosignerv1.StatusResponse) { v.Mode = r.GetMode() })
+	return &cosignerv1.SetModeResponse{Epoch: epoch}, err
+}
+
+func (a *fakeAdmin) Suspend(_ context.Context, r *cosignerv1.SuspendRequest) (*cosignerv1.SuspendResponse, error) {
+	epoch, err := a.change(r.GetEpoch(), &cosignerv1.RoleChange{What: "suspend", Subject: r.GetNode(), Reason: r.GetReason()},
+		func(v *cosignerv1.StatusResponse) {
+			v.Suspended = nil
+			if r.GetSuspended() {
+				v.Suspended = []string{r.GetNode()}
+			}
+		})
+	return &cosignerv1.SuspendResponse{Epoch: epoch}, err
+}
+
+func (a *fakeAdmin) Hold(_ context.Context, r *cosignerv1.HoldRequest) (*cosignerv1.HoldResponse, error) {
+	epoch, err := a.change(r.GetEpoch(), &cosignerv1.RoleChange{What: "hold", Reason: r.GetReason()}, func(v *cosignerv1.StatusResponse) {
+		v.HoldUntil = &timestamppb.Timestamp{Seconds: endOfTime}
+		if r.GetForMs() > 0 {
+			v.HoldUntil = timestamppb.New(time.Now().Add(millis(r.GetForMs())))
+		}
+	})
+	return &cosignerv1.HoldResponse{Epoch: epoch}, err
+}
+
+func (a *fakeAdmin) Resume(_ context.Context, r *cosignerv1.ResumeRequest) (*cosignerv1.ResumeResponse, error) {
+	epoch, err := a.change(r.GetEpoch(), &cosignerv1.RoleChange{What: "resume", Reason: r.GetReason()},
+		func(v *cosignerv1.StatusResponse) { v.HoldUntil = nil })
+	return &cosignerv1.ResumeResponse{Epoch: epoch}, err
+}
+
+func (a *fakeAdmin) History(context.Context, *cosignerv1.HistoryRequest) (*cosignerv1.HistoryResponse, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return &cosignerv1.HistoryResponse{Changes: slices.Clone(a.history)}, nil
+}
+
+func (a *fakeAdmin) SetFloor(_ context.Context, r *cosignerv1.SetFloorRequest) (*cosignerv1.SetFloorResponse, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.view.Floor = r.GetFloor()
+	return &cosignerv1.SetFloorResponse{Floor: r.GetFloor()}, nil
+}
+
+func (a *fakeAdmin) ExportWatermark(_ *cosignerv1.ExportWatermarkRequest, out grpc.ServerStreamingServer[cosignerv1.ExportWatermarkResponse]) error {
+	a.mu.Lock()
+	held := slices.Clone(a.held)
+	a.mu.Unlock()
+	for _, h := range held {
+		b, err := h.AppendBinary(nil)
+		if err != nil {
+			return err
+		}
+		if err := out.Send(&cosignerv1.ExportWatermarkResponse{Slot: describe(h.Message), Message: b, Node: h.node}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+package signer
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/failover"
+	"casper-cosigner/signer/machine"
+)
+
+// longestHold is the longest time to hold for; whoever wants more says so and resumes by hand.
+const longestHold = 30 * 24 * time.Hour
+
+// Activate makes a node the active one. One that is not ready is refused unless the request forces it.
+func (a *Admin) Activate(ctx context.Context, r *cosignerv1.ActivateRequest) (*cosignerv1.ActivateResponse, error) {
+	if err := a.known(r.GetNode()); err != nil {
+		return nil, err
+	}
+	if !r.GetForce() {
+		if err := a.mayActivate(r.GetNode()); err != nil {
+			return nil, err
+		}
+	}
+	epoch, err := a.change(ctx, machine.Activate{Node: r.GetNode(), Epoch: r.GetEpoch(), Cause: failover.Operator,
+		Reason: a.reason(ctx, r.GetReason()), At: a.now()})
+	return &cosignerv1.ActivateResponse{Epoch: epoch}, err
+}
+
+// mayActivate refuses a node that is known not to be ready. Before the first judgement nothing is known.
+func (a *Admin) mayActivate(node string) error {
+	if err := a.leads(); err != nil {
+		return err
+	}
+	judgement, _ := a.Judgement()
+	if judgement.Code == "" {
+		return nil
+	}
+	if c := judgement.Conditions[node]; !c.Ready {
+		return status.Errorf(codes.FailedPrecondition, "node %q is not ready (%s: %s); while it is not, it signs nothing as the active one, "+
+			"and in fenced mode nobody does. Wait until `status` shows it ready, or force it", node, c.Code, c.Why)
+	}
+	return nil
+}
+
+// SetMode switches between hot and fenced. To fence to a node that is gone is refused: nobody would sign.
+func (a *Admin) SetMode(ctx context.Context, r *cosignerv1.SetModeRequest) (*cosignerv1.SetModeResponse, error) {
+	mode := failover.Mode(r.GetMode())
+	if mode != failover.Hot && mode != failover.Fenced {
+		return nil, status.Errorf(codes.InvalidArgument, "mode %v is unknown; it is hot or fenced", r.GetMode())
+	}
+	if mode == failover.Fenced {
+		if err := a.mayFence(); err != nil {
+			return nil, err
+		}
+	}
+	epoch, err := a.change(ctx, machine.SetMode{Mode: mode, Epoch: r.GetEpoch(), Cause: failover.Operator,
+		Reason: a.reason(ctx, r.GetReason()), At: a.now()})
+	return &cosignerv1.SetModeResponse{Epoch: epoch}, err
+}
+
+// mayFence refuses while the active node is gone. Cosigners that have not listened for long enough do not know.
+func (a *Admin) mayFence() error {
+	if err := a.leads(); err != nil {
+		return err
+	}
+	var active string
+	a.Signer.Log.View(func(m *machine.State) { active = m.Roles().Active })
+	judgement, seen := a.Judgement()
+	listened := a.Signer.Now().Sub(seen.Listening) >= time.Duration(a.Signer.Cluster.Failover.After)
+	if seen.Reporting < a.Signer.Cluster.Threshold || !listened {
+		return nil
+	}
+	switch c := judgement.Conditions[active]; c.Code {
+	case failover.Silent, failover.CutOff, failover.NodeDown:
+		return status.Errorf(codes.FailedPrecondition, "the active node is gone (%s: %s), and in fenced mode nobody else gets rounds; "+
+			"promote a node that is ready first", c.Code, c.Why)
+	}
+	return nil
+}
+
+// Suspend takes a node's rights away, or gives them back.
+func (a *Admin) Suspend(ctx context.Context, r *cosignerv1.SuspendRequest) (*cosignerv1.SuspendResponse, error) {
+	if err := a.known(r.GetNode()); err != nil {
+		return nil, err
+	}
+	epoch, err := a.change(ctx, machine.Suspend{Node: r.GetNode(), Suspended: r.GetSuspended(), Epoch: r.GetEpoch(),
+		Cause: failover.Operator, Reason: a.reason(ctx, r.GetReason()), At: a.now()})
+	return &cosignerv1.SuspendResponse{Epoch: epoch}, err
+}
+
+// Hold stops automatic changes of roles, for at most 30 days or until Resume.
+func (a *Admin) Hold(ctx context.Context, r *cosignerv1.HoldRequest) (*cosignerv1.HoldResponse, error) {
+	until := failover.ForGood
+	if ms := r.GetForMs(); ms > uint64(longestHold.Milliseconds()) {
+		return nil, status.Errorf(codes.InvalidArgument, "a hold of %d days; it is at most %d, or until `failover resume`",
+			ms/uint64((24*time.Hour).Milliseconds()), longestHold/(24*time.Hour))
+	} else if ms > 0 {
+		until = a.now() + int64(ms)
+	}
+	epoch, err := a.hold(ctx, machine.Hold{Until: until, Epoch: r.GetEpoch()}, r.GetReason())
+	return &cosignerv1.HoldResponse{Epoch: epoch}, err
+}
+
+// Resume allows automatic changes of roles again.
+func (a *Admin) Resume(ctx context.Context, r *cosignerv1.ResumeRequest) (*cosignerv1.ResumeResponse, error) {
+	epoch, err := a.hold(ctx, machine.Hold{Epoch: r.GetEpoch()}, r.GetReason())
+	return &cosignerv1.ResumeResponse{Epoch: epoch}, err
+}
+
+func (a *Admin) hold(ctx context.Context, c machine.Hold, reason string) (uint64, error) {
+	c.Cause, c.Reason, c.At = failover.Operator, a.reason(ctx, reason), a.now()
+	return a.change(ctx, c)
+}
+
+// History tells the last changes of mode and roles, as this cosigner has applied them.
+func (a *Admin) History(context.Context, *cosignerv1.HistoryRequest) (*cosignerv1.HistoryResponse, error) {
+	r := &cosignerv1.HistoryResponse{}
+	a.Signer.Log.View(func(m *machine.State) {
+		for _, e := range m.Roles().History {
+			r.Changes = append(r.Changes, &cosignerv1.RoleChange{Epoch: e.Epoch, At: e.At, What: e.What, Subject: e.Subject,
+				Cause: e.Cause, Reason: e.Reason})
+		}
+	})
+	return r, nil
+}

@@ -1,0 +1,82 @@
+package signer
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/failover"
+	"casper-cosigner/signer/machine"
+	"casper-cosigner/signer/watermark"
+)
+
+// endOfTime is the last second that a protobuf Timestamp can tell, in Unix milliseconds: that of a hold without an end.
+const endOfTime = 253402300799000
+
+// Status tells what this cosigner sees.
+func (a *Admin) Status(context.Context, *cosignerv1.StatusRequest) (*cosignerv1.StatusResponse, error) {
+	s := a.Signer
+	lead := s.Log.Leader()
+	r := &cosignerv1.StatusResponse{Leader: lead.Name, Term: lead.Term, Validator: s.Cluster.Validator.String()}
+	hash := s.Cluster.Hash()
+	r.ClusterFileHash = hash[:]
+	s.Log.View(func(m *machine.State) {
+		roles := m.Roles()
+		r.Mode, r.Active, r.Epoch = cosignerv1.Mode(roles.Mode), roles.Active, roles.Epoch
+		r.Since, r.Reason, r.Cause = timestamppb.New(time.UnixMilli(roles.Since)), roles.Reason, roles.Cause
+		r.Suspended = slices.Clone(roles.Suspended)
+		if roles.HoldUntil > s.Now().UnixMilli() {
+			r.HoldUntil = timestamppb.New(time.UnixMilli(min(roles.HoldUntil, endOfTime)))
+		}
+		if m.Started() {
+			r.Pruned, r.Floor, r.Newest = mark(m.Table().Pruned()), mark(m.Table().Floor()), mark(m.Table().Newest())
+			r.NewestRound, _ = m.Table().NewestRound()
+		}
+	})
+	judgement, seen := a.Judgement()
+	if lead.Self {
+		r.Judgement = judgementToProto(judgement)
+	}
+	for _, n := range s.Cluster.Nodes {
+		r.Nodes = append(r.Nodes, a.node(n.Name, judgement.Conditions[n.Name], seen.Nodes[n.Name]))
+	}
+	r.Refusals = a.Recent.list()
+	a.Host(r)
+	return r, nil
+}
+
+// node tells what is known of a node: its requests to this cosigner if there were any, else those that its agent tells of.
+func (a *Admin) node(name string, c failover.Condition, seen failover.Node) *cosignerv1.NodeStatus {
+	report := a.Report(name)
+	n := &cosignerv1.NodeStatus{Name: name, LastPing: timestamp(seen.Heard), Ready: c.Ready, Condition: c.Code, Why: c.Why,
+		Health: report.GetHealth(), Reach: report.GetReach()}
+	a.Signer.mu.Lock()
+	place, asked, ok := a.Signer.preference.Node(name)
+	a.Signer.mu.Unlock()
+	told := seen.Rounds.Asked
+	if seen.Heights.Asked.After(told) {
+		told = seen.Heights.Asked
+	}
+	if !ok || told.After(asked) {
+		place, asked = seen.Place, told
+	}
+	n.LastRequest, n.Era, n.Round, n.Height = timestamp(asked), place.Era, place.Round, place.Height
+	return n
+}
+
+func judgementToProto(j failover.Judgement) *cosignerv1.Judgement {
+	return &cosignerv1.Judgement{Code: j.Code, Why: j.Why, Node: j.Node, Due: timestamp(j.Due), Confirm: j.Confirm}
+}
+
+// timestamp returns nil for the zero time.
+func timestamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
+
+func mark(m watermark.Mark) *cosignerv1.Mark { return &cosignerv1.Mark{Era: m.Era, Height: m.Height} }

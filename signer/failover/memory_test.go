@@ -1,0 +1,66 @@
+package failover_test
+
+import (
+	"testing"
+	"time"
+
+	"casper-cosigner/signer/failover"
+)
+
+// TestRemembers: what an agent forgot with its restart, or went away with a cosigner, is not held against the node.
+func TestRemembers(t *testing.T) {
+	asked := func(s *scene, n failover.Node) failover.Node {
+		return failover.Node{Heard: s.now, Rounds: n.Rounds, Place: n.Place}
+	}
+	for name, forget := range map[string]func(*scene, failover.Node) failover.Node{
+		"the agent was restarted":  func(s *scene, _ failover.Node) failover.Node { return failover.Node{Heard: s.now} },
+		"the agent has no /status": asked,
+		"nobody heard of it":       func(*scene, failover.Node) failover.Node { return failover.Node{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := shown(begin)
+			s.node("main", func(n *failover.Node) { n.Rounds.Asked, n.Heights.Asked = s.ago(12), s.ago(12) })
+			j := failover.NewJudge(s.settings)
+			j.Judge(s.state, s.seen, s.now)
+			later := shown(begin.Add(time.Second))
+			later.seen.Nodes["main"] = forget(later, s.seen.Nodes["main"])
+			got := j.Judge(later.state, later.seen, later.now)
+			if got.Code != failover.Well || !got.Conditions["main"].Ready {
+				t.Errorf("judged %s: %s; main: %+v", got.Code, got.Why, got.Conditions["main"])
+			}
+		})
+	}
+}
+
+// TestBehindTakesPings: after a long round both nodes go on, and the standby's ping says so first.
+func TestBehindTakesPings(t *testing.T) {
+	j := failover.NewJudge(settings("main", "standby", "spare"))
+	for i, want := range []failover.Judgement{told(failover.Well), told(failover.Well), coming(failover.Behind, "standby"), activate(failover.Behind, "standby")} {
+		s := shown(begin.Add(time.Duration(i) * time.Second))
+		s.node("main", func(n *failover.Node) { n.Rounds.Advanced = begin.Add(-time.Minute) })
+		if i > 0 {
+			s.node("standby", func(n *failover.Node) { n.Place.Round = 42 })
+		}
+		if got := j.Judge(s.state, s.seen, s.now); got.Code != want.Code || got.Act != want.Act || got.Node != want.Node {
+			t.Errorf("second %d: judged %s (%s), act %d, node %q", i, got.Code, got.Why, got.Act, got.Node)
+		}
+	}
+}
+
+// TestBlockedNoMore: the time for which a node was left unanswered does not count against it afterwards.
+func TestBlockedNoMore(t *testing.T) {
+	j := failover.NewJudge(settings("main", "standby", "spare"))
+	for i, want := range []failover.Judgement{told(failover.Blocked), coming(failover.Behind, "standby")} {
+		s := shown(begin.Add(time.Duration(5*i) * time.Second))
+		s.node("main", func(n *failover.Node) {
+			if n.Rounds.Advanced = begin.Add(-time.Minute); i == 0 {
+				n.Blocked = begin.Add(-time.Minute)
+			}
+		})
+		s.node("standby", func(n *failover.Node) { n.Place.Round = 42 })
+		got := j.Judge(s.state, s.seen, s.now)
+		if got.Code != want.Code || got.Act != want.Act || got.Node != want.Node || i == 1 && got.Due.Sub(begin) != 9*time.Second {
+			t.Errorf("judgement %d: %s (%s), act %d, node %q at %v", i, got.Code, got.Why, got.Act, got.Node, got.Due.Sub(begin))
+		}
+	}
+}

@@ -1,0 +1,10 @@
+# A node sees evidence that our validator equivocated. Somebody else may hold the key: automatic changes stop until an
+# operator resumes them, and the same fault does not stop them again.
+12.5s standby reports a fault
+13.2s => hold: fault
+14.5s => held
+15s main dies
+5m => held
+5m operator resumes
+5m10s => activate standby: silent
+5m20s => well
