@@ -156,7 +156,7 @@ func TestFreePorts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, port := range []int{base, base + size*portsEach - 1, base + agentsAt, base + agentsAt + 1} {
+	for _, port := range []int{base, base + size*portsEach - 1, base + agentsAt, base + agentsAt + agentPorts - 1} {
 		l, err := net.Listen("tcp", Loopback(port))
 		if err != nil {
 			t.Fatal(err)

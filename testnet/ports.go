@@ -13,6 +13,7 @@ const (
 	portsEach  = 4 // data, raft, admin, metrics
 	metricsAt  = 3
 	agentsAt   = 100
+	agentPorts = 4 // two each: ping, metrics
 	lowestBase = 20000
 	bases      = 100 // candidates, 120 apart; all below the range that systems hand out by themselves
 	basesApart = 120
@@ -44,7 +45,7 @@ func portsFree(base int) error {
 	for i := range size * portsEach {
 		try(base + i)
 	}
-	for i := range 2 {
+	for i := range agentPorts {
 		try(base + agentsAt + i)
 	}
 	return err

@@ -42,9 +42,16 @@ func (c *Cluster) Status(ctx context.Context) (Status, error) {
 	return s, nil
 }
 
-// Ready waits until every cosigner is ready and one leads, or ctx ends.
+// Ready waits until every cosigner is ready and one leads, or ctx ends. How the nodes are does not matter.
 func (c *Cluster) Ready(ctx context.Context) (Status, error) {
-	return c.Await(ctx, func(s Status) bool { return s.State == "ok" })
+	return c.Await(ctx, func(s Status) bool {
+		for _, cosigner := range s.Cosigners {
+			if !cosigner.Ready {
+				return false
+			}
+		}
+		return s.Leader != ""
+	})
 }
 
 // Await asks for the status until it is as wished, or ctx ends.

@@ -38,6 +38,7 @@ type Settings struct {
 	MinEra   time.Duration     // least duration of an era, for the cluster file
 	MinBlock time.Duration     // least time between blocks, for the cluster file
 	States   map[string]string // state directory by cosigner; one that is not named keeps it in its own folder
+	Init     []string          // more arguments of init
 }
 
 // Cluster is a cluster of processes on this machine.
@@ -70,6 +71,7 @@ func Setup(ctx context.Context, s Settings) (*Cluster, error) {
 	for i := range size {
 		args = append(args, "--cosigner", cosignerName(i))
 	}
+	args = append(args, s.Init...)
 	if err := c.Command(ctx, args...); err != nil {
 		return nil, err
 	}
@@ -89,6 +91,20 @@ func Setup(ctx context.Context, s Settings) (*Cluster, error) {
 		c.Agents = append(c.Agents, c.process(name, "agent", "run", "--config", config))
 	}
 	return c, nil
+}
+
+// Watch has a node's agent look at the casper-node that serves these addresses, once the agent is started.
+func (c *Cluster) Watch(node, rest, events string) error {
+	path := filepath.Join(c.Dir, node, "agent.toml")
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = fmt.Fprintf(f, "rest = 'http://%s'\nevents = 'http://%s'\n", rest, events)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("telling %s's agent where its node is: %w", node, err)
+	}
+	return nil
 }
 
 func cosignerName(i int) string { return "c" + strconv.Itoa(i+1) }

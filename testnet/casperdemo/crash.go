@@ -27,6 +27,9 @@ func (s *show) killMain(ctx context.Context) error {
 	if err := s.disturb("kill -9 "+p.main.node.Name, p.main.node.Kill); err != nil {
 		return err
 	}
+	if err := s.claimFailover(ctx, killed); err != nil {
+		return err
+	}
 	led, err := s.ledSince(ctx, killed)
 	if err != nil {
 		return err
@@ -45,7 +48,7 @@ func (s *show) killMain(ctx context.Context) error {
 	}
 	s.count("seconds_to_catch_up", int(time.Since(restarted)/time.Second))
 	s.claimf(true, "it has caught up after %v: its newest round is the others'", time.Since(restarted).Round(100*time.Millisecond))
-	if err := s.someRounds(ctx, roundsAfter); err != nil {
+	if err := s.claimReturn(ctx, restarted); err != nil {
 		return err
 	}
 	return s.claimAdopted(restarted)
@@ -115,10 +118,14 @@ func (s *show) hangMain(ctx context.Context) error {
 	if err := s.anInstant(ctx); err != nil {
 		return err
 	}
+	halted := time.Now()
 	if err := s.disturb("SIGSTOP "+p.main.node.Name, p.main.node.Pause); err != nil {
 		return err
 	}
-	if err := testnet.Pause(ctx, hangs); err != nil {
+	if err := s.claimFailover(ctx, halted); err != nil {
+		return err
+	}
+	if err := testnet.Pause(ctx, time.Until(halted.Add(hangs))); err != nil {
 		return err
 	}
 	if err := p.main.node.Resume(); err != nil {
@@ -129,7 +136,7 @@ func (s *show) hangMain(ctx context.Context) error {
 		return err
 	}
 	s.claimf(true, "SIGCONT after %v; it is in the others' round again %v later", hangs, time.Since(resumed).Round(100*time.Millisecond))
-	return s.someRounds(ctx, roundsAfter)
+	return s.claimReturn(ctx, resumed)
 }
 
 // killLeader kills the leading cosigner at about the time of a vote: when the next round is due, since a round begins when the

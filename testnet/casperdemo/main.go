@@ -115,6 +115,7 @@ func acts() []act {
 		{name: "kill", title: "kill -9 of the main, in the middle of a round", play: (*show).killMain, rounds: true},
 		{name: "hang", title: "SIGSTOP of the main, SIGCONT later", play: (*show).hangMain, rounds: true},
 		{name: "leader", title: "kill -9 of the leading cosigner while we vote", play: (*show).killLeader, rounds: true, mayLose: 1},
+		{name: "fenced", title: "kill -9 of the main in fenced mode", play: (*show).fencedFailover, rounds: true, mayLose: lostToDetect},
 		{name: "failover", title: "Handing over by hand", play: (*show).handOver, rounds: true},
 		{name: "search", title: "Searching files and memory for the key", play: (*show).searchKey},
 		{name: "judges", title: "The judges", play: (*show).judges},

@@ -82,7 +82,7 @@ func (s *show) setUpCluster(ctx context.Context) error {
 		return fmt.Errorf("writing the key: %w", err)
 	}
 	p.cluster, err = testnet.Setup(ctx, testnet.Settings{Binary: s.binary, Dir: s.clusterDir(), PEM: outside,
-		Chain: chain, MinEra: s.eraTime, MinBlock: s.blockTime})
+		Chain: chain, MinEra: s.eraTime, MinBlock: s.blockTime, Init: s.failoverFlags()})
 	if err != nil {
 		return err
 	}
@@ -93,6 +93,15 @@ func (s *show) setUpCluster(ctx context.Context) error {
 }
 
 const chain = "casper-demo"
+
+// failoverFlags are init's. The longer acts are about hot mode alone, in which no round depends on who is active; and each
+// return would make the next one wait twice as long.
+func (s *show) failoverFlags() []string {
+	if s.long {
+		return []string{"--failover", "manual", "--failback", "manual"}
+	}
+	return []string{"--ping-interval", pingInterval.String(), "--failover-after", failoverAfter.String(), "--failback-after", failbackAfter.String()}
+}
 
 func (s *show) clusterDir() string { return filepath.Join(s.dir, "cluster") }
 func (s *show) networkDir() string { return filepath.Join(s.dir, "network") }
@@ -118,6 +127,12 @@ func (s *show) setUpNetwork(ctx context.Context) error {
 	}
 	if s.arranged != nil {
 		s.arranged(p.network)
+	}
+	for _, name := range []string{testnet.Main, testnet.Standby} {
+		node := p.network.Node(name)
+		if err := p.cluster.Watch(name, node.REST, node.Events); err != nil {
+			return err
+		}
 	}
 	p.main = &nodeLog{node: p.network.Node(testnet.Main)}
 	p.standby = &nodeLog{node: p.network.Node(testnet.Standby)}

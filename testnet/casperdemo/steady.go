@@ -28,8 +28,10 @@ func (s *show) begins(ctx context.Context) error {
 		return err
 	}
 	s.sayf("validator %v; its key is split, and the PEM deleted before anything runs", p.ours)
-	if err := p.cluster.Start(ctx); err != nil {
-		return err
+	for _, c := range p.cluster.Cosigners {
+		if err := c.Start(ctx); err != nil {
+			return err
+		}
 	}
 	ready, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
@@ -37,8 +39,11 @@ func (s *show) begins(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.claimf(true, "3 cosigners and 2 agents are ready, %s leads", status.Leader)
+	s.claimf(true, "3 cosigners are ready, %s leads", status.Leader)
 	if err := s.setUpNetwork(ctx); err != nil {
+		return err
+	}
+	if err := p.cluster.Start(ctx); err != nil { // the agents, which now know where their nodes will be
 		return err
 	}
 	if err := p.network.Start(ctx); err != nil {
