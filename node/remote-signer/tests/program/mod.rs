@@ -63,9 +63,12 @@ impl Cluster {
         self.launch(NODE, "agent");
     }
 
-    /// Waits until every cosigner is ready and one leads.
+    /// Waits until every cosigner is ready and one leads. How the nodes are does not matter.
     pub fn ready(&self) {
-        self.await_status("ready", |status| status["state"] == "ok");
+        self.await_status("ready", |status| {
+            let cosigners = status["cosigners"].as_array().unwrap();
+            status["leader"] != "" && cosigners.iter().all(|cosigner| cosigner["ready"] == true)
+        });
     }
 
     /// Kills the cosigner that leads.
