@@ -54,10 +54,10 @@ type Config struct {
 	Cosigners []Cosigner
 	Steady    func() bool // false for a moment after this process was paused
 	Observe   func(method string, err error, elapsed time.Duration)
-	// Asked is told of each request for a signature that cosigners were asked for, once it is over, and whether any
-	// answered: a refusal is an answer, a failed call is none. One that the node withdrew is left out, since nothing is
-	// known of it. It must not block.
-	Asked  func(m casper.Message, answered bool)
+	// Asked is told of each request for a signature that cosigners were asked for, once it is over, and of the answer: a
+	// refusal is one, a failed call is none, so nil. What the node withdrew is left out, since nothing is known of it. It
+	// must not block.
+	Asked  func(m casper.Message, answer *cosignerv1.SignResponse)
 	Logger zerolog.Logger
 }
 
@@ -117,8 +117,11 @@ func (a *Agent) sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosignerv
 		a.follow(response.GetDecidedBy())
 		return err
 	})
-	if err == nil || asked && !withdrawn(ctx) {
-		a.Asked(message, err == nil)
+	switch {
+	case err == nil:
+		a.Asked(message, response)
+	case asked && !withdrawn(ctx):
+		a.Asked(message, nil)
 	}
 	return response, err
 }

@@ -69,7 +69,9 @@ func newRig(t *testing.T) *rig {
 	r := &rig{steady: true, cluster: clustertest.New(t, casper.PublicKey{1}, nil)}
 	c := agent.Config{Cluster: r.cluster.File, Name: "node-a", Key: r.cluster.Keys["node-a"],
 		Steady: func() bool { return r.steady }, Observe: func(string, error, time.Duration) {},
-		Asked: func(m casper.Message, answered bool) { r.told = append(r.told, told{m, answered}) }}
+		Asked: func(m casper.Message, answer *cosignerv1.SignResponse) {
+			r.told = append(r.told, told{m, answer != nil})
+		}}
 	for _, e := range r.cluster.File.Cosigners {
 		f := &fake{name: e.Name, knows: "cosigner-1"}
 		r.cosigners = append(r.cosigners, f)

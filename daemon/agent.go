@@ -141,7 +141,7 @@ func DialAgent(ctx context.Context, f *AgentFile, logger zerolog.Logger) (*agent
 	return agent.New(agent.Config{
 		Cluster: member.Cluster, Name: member.Name, Key: member.Key(), Cosigners: p.signers(member.Cluster),
 		Steady: func() bool { return true }, Observe: func(string, error, time.Duration) {},
-		Asked: func(casper.Message, bool) {}, Logger: logger,
+		Asked: func(casper.Message, *cosignerv1.SignResponse) {}, Logger: logger,
 	}), func() { _ = p.close() }, nil
 }
 

@@ -5,6 +5,7 @@ import (
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/failover"
 )
 
 // What a report tells of errors and paths is cut to these sizes, in bytes: it travels in every ping.
@@ -29,6 +30,12 @@ type Report struct {
 	Fault       time.Time // when it first reported an equivocation of our validator in FaultEra
 	FaultEra    uint64
 	LeftoverKey string // path of a secret key of the validator on this host
+	// LostLeads are the ends of the last rounds that our validator led in vain, newest first: another of its nodes had
+	// proposed, and no block came of it. It is zero again from the first round on of which one came.
+	LostLeads [failover.Leads]time.Time
+
+	led  casper.Slot // the newest echo that this node asked for when another proposal of ours was bound
+	open bool        // what became of that round is not known yet
 }
 
 // Asked is how far a node has asked for signatures of one kind.
@@ -49,21 +56,40 @@ func (a *Asked) note(s casper.Slot, now time.Time) {
 	a.At = now
 }
 
-// asked notes a request of the node, and whether any cosigner answered it.
-func (r *Report) asked(m casper.Message, answered bool, now time.Time) {
+// asked notes a request of the node, and the answer of the cosigners, nil for none.
+func (r *Report) asked(m casper.Message, answer *cosignerv1.SignResponse, now time.Time) {
 	if s, ok := casper.SlotOf(m); ok && s.Kind == casper.KindFinality {
 		r.Heights.note(s, now)
 	} else if ok {
 		r.Rounds.note(s, now)
+		r.lead(s, m, answer, now)
 	}
 	switch {
-	case answered:
+	case answer != nil:
 		r.Blocked = time.Time{}
 	case r.Blocked.IsZero():
 		r.Blocked = now
 	}
 	if now.Sub(r.Shutdown) > lateAnswer {
 		r.Shutdown = time.Time{}
+	}
+}
+
+// lead notes what becomes of the rounds that our validator leads. All its nodes propose in those, so the proposal of one
+// that is not preferred finds another one bound; in no other round does that happen.
+func (r *Report) lead(s casper.Slot, m casper.Message, answer *cosignerv1.SignResponse, now time.Time) {
+	bound := answer.GetBound() != nil
+	later := s.Era > r.led.Era || s.Era == r.led.Era && s.Round > r.led.Round
+	switch vote, votes := m.(casper.Vote); {
+	case !votes && bound && (later || r.led == casper.Slot{}):
+		r.led, r.open = s, true
+	case !votes || !r.open || s.Era != r.led.Era || s.Round != r.led.Round:
+	case !bound && answer.GetSigned() == nil:
+	case vote.Value != bound: // what is bound is the other value: the round has its block
+		r.LostLeads, r.open = [failover.Leads]time.Time{}, false
+	default:
+		copy(r.LostLeads[1:], r.LostLeads[:])
+		r.LostLeads[0], r.open = now, false
 	}
 }
 
@@ -95,6 +121,11 @@ func (r Report) Health(now time.Time) *cosignerv1.NodeHealth {
 		Rounds: r.Rounds.health(now), Heights: r.Heights.health(now), BlockedMs: ago(r.Blocked, now),
 		ShutdownAgoMs: ago(r.Shutdown, now), FaultAgoMs: ago(r.Fault, now), FaultEra: r.FaultEra,
 		LeftoverKey: r.LeftoverKey,
+	}
+	for _, at := range r.LostLeads {
+		if !at.IsZero() {
+			h.LostLeadsAgoMs = append(h.LostLeadsAgoMs, *ago(at, now))
+		}
 	}
 	if b := r.Status.LastBlock; b != nil {
 		h.Block = &cosignerv1.Block{Era: b.Era, Height: b.Height}

@@ -2,6 +2,7 @@ package health
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,6 +16,13 @@ var epoch = time.Unix(1_900_000_000, 0)
 
 // at is so many seconds after the epoch.
 func at(seconds float64) time.Time { return epoch.Add(time.Duration(seconds * float64(time.Second))) }
+
+// The answers.
+var (
+	signedAnswer  = &cosignerv1.SignResponse{Answer: &cosignerv1.SignResponse_Signed{Signed: &cosignerv1.Signed{}}}
+	boundAnswer   = &cosignerv1.SignResponse{Answer: &cosignerv1.SignResponse_Bound{Bound: &cosignerv1.Bound{}}}
+	refusedAnswer = &cosignerv1.SignResponse{Answer: &cosignerv1.SignResponse_Refused{Refused: &cosignerv1.Refused{}}}
+)
 
 func echo(era uint64, round uint32) casper.Message {
 	return casper.Echo{Round: casper.Round{Era: era, ID: round}}
@@ -56,7 +64,7 @@ func TestAsked(t *testing.T) {
 	}
 	var r Report
 	for i, m := range messages {
-		r.asked(m, true, at(float64(i)))
+		r.asked(m, signedAnswer, at(float64(i)))
 		if r.Rounds != rounds[i] {
 			t.Errorf("after %d, %v: rounds %+v, want %+v", i, m.Kind(), r.Rounds, rounds[i])
 		}
@@ -69,8 +77,8 @@ func TestAsked(t *testing.T) {
 // TestAskedForTheFirst: the first round of the first era and the genesis block are places like others.
 func TestAskedForTheFirst(t *testing.T) {
 	var r Report
-	r.asked(echo(0, 0), true, at(1))
-	r.asked(finality(0), true, at(2))
+	r.asked(echo(0, 0), signedAnswer, at(1))
+	r.asked(finality(0), signedAnswer, at(2))
 	if r.Rounds.Advanced != at(1) || r.Heights.Advanced != at(2) {
 		t.Errorf("rounds %+v, heights %+v", r.Rounds, r.Heights)
 	}
@@ -79,21 +87,65 @@ func TestAskedForTheFirst(t *testing.T) {
 func TestBlocked(t *testing.T) {
 	var r Report
 	steps := []struct {
-		m        casper.Message
-		answered bool
-		want     time.Time
+		m      casper.Message
+		answer *cosignerv1.SignResponse
+		want   time.Time
 	}{
-		{echo(1, 1), true, time.Time{}},
-		{vote(1, 1), false, at(1)},
-		{finality(5), false, at(1)},
-		{casper.Handshake{}, false, at(1)},
-		{echo(1, 2), true, time.Time{}},
-		{casper.Handshake{}, false, at(5)},
-		{casper.Handshake{}, true, time.Time{}},
+		{echo(1, 1), signedAnswer, time.Time{}},
+		{vote(1, 1), nil, at(1)},
+		{finality(5), nil, at(1)},
+		{casper.Handshake{}, nil, at(1)},
+		{echo(1, 2), refusedAnswer, time.Time{}},
+		{casper.Handshake{}, nil, at(5)},
+		{casper.Handshake{}, boundAnswer, time.Time{}},
 	}
 	for i, s := range steps {
-		if r.asked(s.m, s.answered, at(float64(i))); r.Blocked != s.want {
+		if r.asked(s.m, s.answer, at(float64(i))); r.Blocked != s.want {
 			t.Errorf("after %d: blocked since %v, want %v", i, r.Blocked, s.want)
+		}
+	}
+}
+
+// TestLostLeads: a round that our validator led in vain shows in a proposal that was not taken and a vote for no block.
+func TestLostLeads(t *testing.T) {
+	type step struct {
+		m      casper.Message
+		answer *cosignerv1.SignResponse
+	}
+	yes := func(era uint64, round uint32) casper.Message {
+		return casper.Vote{Round: casper.Round{Era: era, ID: round}, Value: true}
+	}
+	lead := func(era uint64, round uint32) []step {
+		return []step{{echo(era, round), boundAnswer}, {vote(era, round), signedAnswer}}
+	}
+	three := slices.Concat(lead(1, 4), lead(1, 7), lead(2, 0))
+	for name, c := range map[string]struct {
+		steps []step
+		want  [3]float64 // ends of leads, by the second; 0: none
+	}{
+		"three in a row":           {three, [3]float64{6, 4, 2}},
+		"four in a row":            {slices.Concat(three, lead(2, 9)), [3]float64{8, 6, 4}},
+		"in the first round":       {lead(0, 0), [3]float64{2}},
+		"others' rounds between":   {slices.Concat(lead(1, 4), []step{{echo(1, 5), signedAnswer}, {yes(1, 5), signedAnswer}}, lead(1, 6)), [3]float64{6, 2}},
+		"another's without block":  {[]step{{echo(1, 4), signedAnswer}, {vote(1, 4), signedAnswer}, {vote(1, 5), signedAnswer}}, [3]float64{}},
+		"one that has its block":   {slices.Concat(three, []step{{echo(2, 9), boundAnswer}, {yes(2, 9), signedAnswer}}), [3]float64{}},
+		"for it, and it is lost":   {[]step{{echo(1, 4), boundAnswer}, {yes(1, 4), boundAnswer}}, [3]float64{2}},
+		"against it, and it is in": {slices.Concat(three, []step{{echo(2, 9), boundAnswer}, {vote(2, 9), boundAnswer}}), [3]float64{}},
+		"own proposal":             {[]step{{echo(1, 4), signedAnswer}, {vote(1, 4), signedAnswer}}, [3]float64{}},
+		"no vote":                  {[]step{{echo(1, 4), boundAnswer}, {echo(1, 7), boundAnswer}, {vote(1, 4), signedAnswer}}, [3]float64{}},
+		"asked again":              {slices.Concat(lead(1, 4), lead(1, 4), []step{{vote(1, 4), boundAnswer}}), [3]float64{2}},
+		"a vote not answered yet":  {[]step{{echo(1, 4), boundAnswer}, {vote(1, 4), nil}, {yes(1, 4), refusedAnswer}, {vote(1, 4), signedAnswer}}, [3]float64{4}},
+		"an old round":             {slices.Concat(lead(2, 4), lead(1, 9)), [3]float64{2}},
+	} {
+		var r Report
+		for i, s := range c.steps {
+			r.asked(s.m, s.answer, at(float64(i+1)))
+		}
+		for i, seconds := range c.want {
+			if got := r.LostLeads[i]; seconds == 0 && !got.IsZero() || seconds > 0 && got != at(seconds) {
+				t.Errorf("%s: lost leads %v, want %v", name, r.LostLeads, c.want)
+				break
+			}
 		}
 	}
 }
@@ -102,7 +154,7 @@ func TestBlocked(t *testing.T) {
 func TestShutdown(t *testing.T) {
 	up := func(d time.Duration) func(*Report) { return func(r *Report) { r.answered(Status{Uptime: d}, at(10)) } }
 	asks := func(seconds float64) func(*Report) {
-		return func(r *Report) { r.asked(casper.Handshake{}, true, at(seconds)) }
+		return func(r *Report) { r.asked(casper.Handshake{}, refusedAnswer, at(seconds)) }
 	}
 	tests := map[string]struct {
 		then  func(*Report)
@@ -152,6 +204,7 @@ func TestHealth(t *testing.T) {
 		Status: validating(), StatusAt: at(1), StatusError: "no",
 		Rounds: Asked{At: at(5), Advanced: at(4), Era: 17, Round: 31}, Heights: Asked{At: at(6), Advanced: at(3), Height: 1205},
 		Blocked: at(7), Shutdown: at(8), Fault: at(9), FaultEra: 16, LeftoverKey: "/key.pem",
+		LostLeads: [3]time.Time{at(10), at(9.5)},
 	}
 	want := &cosignerv1.NodeHealth{
 		StatusAgoMs: proto.Uint64(9500), StatusError: "no", ReactorState: "Validate", Block: &cosignerv1.Block{Era: 17, Height: 1204},
@@ -160,7 +213,7 @@ func TestHealth(t *testing.T) {
 		Rounds:    &cosignerv1.Asked{AgoMs: proto.Uint64(5500), AdvancedAgoMs: 6500, Era: 17, Round: 31},
 		Heights:   &cosignerv1.Asked{AgoMs: proto.Uint64(4500), AdvancedAgoMs: 7500, Height: 1205},
 		BlockedMs: proto.Uint64(3500), ShutdownAgoMs: proto.Uint64(2500), FaultAgoMs: proto.Uint64(1500), FaultEra: 16,
-		LeftoverKey: "/key.pem",
+		LeftoverKey: "/key.pem", LostLeadsAgoMs: []uint64{500, 1000},
 	}
 	if got := r.Health(at(10.5)); !proto.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)

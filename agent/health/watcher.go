@@ -107,12 +107,12 @@ func (w *Watcher) Run(ctx context.Context) error {
 	return nil
 }
 
-// Asked notes a request of the node for a valid message, once its end is known: answered says whether any cosigner gave
-// any answer, a refusal included. A request that the node itself gave up is not to be noted as unanswered.
-func (w *Watcher) Asked(m casper.Message, answered bool) {
+// Asked notes a request of the node for a valid message, once its end is known, and the answer: a refusal is one too, and
+// nil is none. A request that the node itself gave up is not to be noted as unanswered.
+func (w *Watcher) Asked(m casper.Message, answer *cosignerv1.SignResponse) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.report.asked(m, answered, w.Now())
+	w.report.asked(m, answer, w.Now())
 }
 
 // Report returns all that is known.

@@ -195,7 +195,7 @@ func TestEvents(t *testing.T) {
 		write(t, out, `"Shutdown"`)
 		n.says(up("1h"))
 		after(3 * time.Second)
-		r.Asked(echo(1, 1), true)
+		r.Asked(echo(1, 1), signedAnswer)
 		if h := r.Health(time.Now()); h.ShutdownAgoMs != nil || h.GetRounds().GetAgoMs() != 0 {
 			t.Errorf("the node asks again: %v", h)
 		}
@@ -330,7 +330,7 @@ func TestKeys(t *testing.T) {
 // TestClock: the times that are kept can be compared whatever the wall clock does meanwhile.
 func TestClock(t *testing.T) {
 	r := New(Config{Now: time.Now})
-	r.Asked(echo(1, 1), false)
+	r.Asked(echo(1, 1), nil)
 	if kept := r.Report().Rounds.At.String(); !strings.Contains(kept, " m=") {
 		t.Errorf("no monotonic reading in %s", kept)
 	}

@@ -15,6 +15,7 @@ const (
 	Blocked        = "blocked"         // the cosigners leave all that the node asks unanswered, which is not its fault
 	NodeDown       = "node_down"       // the agent pings, but its node neither answers /status nor asks for signatures
 	Behind         = "behind"          // the node does not advance, while another has asked further than its next
+	NotConnected   = "not_connected"   // the node hears its peers, and they do not hear it: of the rounds that it led none had its block
 	NobodyReady    = "nobody_ready"    // the active node should be replaced, and no other could take over
 	Return         = "return"          // main is ready again and takes over, now or once it has been for long enough
 	ByHand         = "by_hand"         // main is ready, but an operator chose the active node, and that stays

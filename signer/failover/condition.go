@@ -56,7 +56,28 @@ func (l *look) trouble(name string) trouble {
 		return trouble{code: NodeDown, sign: lived,
 			why: "the node " + name + " has neither answered /status nor asked for a signature for " + l.ago(lived)}
 	}
-	return l.behind(name)
+	if t := l.behind(name); t.code != "" {
+		return t
+	}
+	return l.unheard(name)
+}
+
+// unheard returns the trouble of an active node whose blocks do not come, though others' do: it hears its peers, and they do
+// not hear it. Only a node that was ready all the time can tell; what it asks for in old rounds, to catch up, tells nothing.
+func (l *look) unheard(name string) trouble {
+	if name != l.state.Active {
+		return trouble{}
+	}
+	for _, other := range l.Nodes {
+		n, ready := l.nodes[other], l.memory[other].ready
+		first := n.LostLeads[Leads-1]
+		tells := !ready.IsZero() && first.After(latest(ready, l.changed)) && n.Heights.Advanced.After(n.LostLeads[0])
+		if other != name && tells && !l.state.IsSuspended(other) && l.overdue(first) {
+			return trouble{code: NotConnected, sign: first,
+				why: fmt.Sprintf("the last %d rounds that %s led had no block, and others had", Leads, name)}
+		}
+	}
+	return trouble{}
 }
 
 // behind returns the trouble of a node that does not advance though others do. When all stand still, none is behind. When

@@ -310,8 +310,35 @@ func downRules() []rule {
 			s.node("main", func(n *failover.Node) { n.Rounds.Advanced, n.Heights.Advanced = s.ago(7), s.ago(12) })
 			s.node("standby", func(n *failover.Node) { n.Place.Round, n.Place.Height = 42, 1002 })
 		}, 0, activate(failover.Behind, "standby"), 0},
+		{"leads in vain, three of three", ledInVain(func(*scene, *failover.Node) {}), time.Minute, activate(failover.NotConnected, "standby"), -40},
+		{"leads in vain, in three rounds that are soon over", ledInVain(func(s *scene, n *failover.Node) {
+			n.LostLeads = [failover.Leads]time.Time{s.ago(2), s.ago(5), s.ago(8)}
+		}), time.Minute, coming(failover.NotConnected, "standby"), 2},
+		{"leads in vain, two of three", ledInVain(func(_ *scene, n *failover.Node) { n.LostLeads[failover.Leads-1] = time.Time{} }),
+			time.Minute, told(failover.Well), 0},
+		{"leads in vain, and so do others", ledInVain(func(s *scene, n *failover.Node) { n.LostLeads[0] = s.ago(0.5) }),
+			time.Minute, told(failover.Well), 0},
+		{"leads in vain, by the account of one that was not ready then", ledInVain(func(*scene, *failover.Node) {}), 40 * time.Second,
+			told(failover.Well), 0},
+		{"leads in vain, before it was active", ledInVain(func(s *scene, _ *failover.Node) { s.state.Since = begin.Add(-45 * time.Second).UnixMilli() }),
+			50 * time.Second, told(failover.Well), 0},
+		{"another one led in vain, and then it was active", func(s *scene) {
+			s.node("main", func(n *failover.Node) { n.LostLeads = [failover.Leads]time.Time{s.ago(10), s.ago(30), s.ago(50)} })
+		}, time.Minute, told(failover.Well), 0},
+		{"leads in vain, by the account of a suspended one", ledInVain(func(s *scene, _ *failover.Node) { s.state.Suspended = []string{"standby"} }),
+			time.Minute, told(failover.Well), 0},
 		{"suspended", func(s *scene) { s.state.Suspended, s.state.Since = []string{"main"}, s.now.UnixMilli() },
 			0, activate(failover.Suspended, "standby"), 0},
+	}
+}
+
+// ledInVain is what the standby tells of a main whose peers do not hear it.
+func ledInVain(edit func(*scene, *failover.Node)) func(*scene) {
+	return func(s *scene) {
+		s.node("standby", func(n *failover.Node) {
+			n.LostLeads = [failover.Leads]time.Time{s.ago(10), s.ago(30), s.ago(50)}
+			edit(s, n)
+		})
 	}
 }
 

@@ -68,8 +68,11 @@ func (j *Judge) look(s State, o Observation, now time.Time) *look {
 		if c.Ready && (k.still.IsZero() || now.Sub(k.still) >= l.After) {
 			k.ready = now
 		}
-		if c.Ready {
+		switch {
+		case c.Ready:
 			k.still = now
+		case c.Code == NotConnected: // it asks as before, so that it would seem to have been ready all the time
+			k.still = time.Time{}
 		}
 		l.conditions[name], j.nodes[name] = c, k
 	}

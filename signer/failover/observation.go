@@ -51,7 +51,13 @@ type Node struct {
 	Fault        time.Time // when it reported that our validator equivocated
 	FaultEra     uint64
 	LeftoverKey  string // path of a secret key of the validator on its host
+	// LostLeads are the ends of our validator's last rounds as the leader, in a row, that had no block though another node
+	// of ours had proposed one; newest first.
+	LostLeads [Leads]time.Time
 }
+
+// Leads is how many rounds in a row a node must lead in vain before its peers are taken not to hear it.
+const Leads = 3
 
 // asked returns when the node asked for anything last.
 func (n Node) asked() time.Time { return latest(n.Rounds.Asked, n.Heights.Asked) }

@@ -226,6 +226,11 @@ func (h *host) happens(what string, w *world) bool {
 		h.node, h.own.Shutdown = false, w.now()
 	case "stages an upgrade for the next era":
 		h.upgradeEra = w.round/eraRounds + 1
+	case "sees another lead in vain":
+		copy(h.own.LostLeads[1:], h.own.LostLeads[:])
+		h.own.LostLeads[0] = w.now()
+	case "sees a block of another":
+		h.own.LostLeads = [failover.Leads]time.Time{}
 	case "reports a fault":
 		h.own.Fault, h.own.FaultEra = w.now(), h.own.Place.Era
 	case "returns 30 rounds behind":

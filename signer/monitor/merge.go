@@ -95,6 +95,11 @@ func (h heard) node() failover.Node {
 	}
 	n.Blocked, n.Shutdown, n.Fault = h.ago(health.BlockedMs), h.ago(health.ShutdownAgoMs), h.ago(health.FaultAgoMs)
 	n.FaultEra, n.LeftoverKey = health.GetFaultEra(), health.GetLeftoverKey()
+	for i, ms := range health.GetLostLeadsAgoMs() {
+		if i < len(n.LostLeads) {
+			n.LostLeads[i] = h.ago(&ms)
+		}
+	}
 	return n
 }
 

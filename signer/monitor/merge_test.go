@@ -115,6 +115,7 @@ func TestAges(t *testing.T) {
 		Rounds:    &cosignerv1.Asked{AgoMs: ms(20), AdvancedAgoMs: 30, Era: 4, Round: 6},
 		Heights:   &cosignerv1.Asked{AgoMs: ms(40), AdvancedAgoMs: 50, Height: 78},
 		BlockedMs: ms(60), ShutdownAgoMs: ms(70), FaultAgoMs: ms(80), FaultEra: 2, LeftoverKey: "/etc/casper/key.pem",
+		LostLeadsAgoMs: []uint64{90, 100, 110, 120},
 	}}
 	want := failover.Node{
 		Heard: before(1000), Rounds: failover.Progress{Asked: before(1020), Advanced: before(1030)},
@@ -122,6 +123,7 @@ func TestAges(t *testing.T) {
 		Status: failover.Status{At: before(1010), Error: "timeout", Reactor: "Validate", Height: 77, Lowest: 5, Round: 8 * time.Second,
 			Key: "01ab", Peers: 9, Version: "2.0.3", UpgradeEra: 12},
 		Blocked: before(1060), Shutdown: before(1070), Fault: before(1080), FaultEra: 2, LeftoverKey: "/etc/casper/key.pem",
+		LostLeads: [failover.Leads]time.Time{before(1090), before(1100), before(1110)},
 	}
 	if got := mergeAll(tells(noon, 0, full)).Nodes["a"]; got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)

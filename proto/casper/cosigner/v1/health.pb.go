@@ -59,9 +59,12 @@ type NodeHealth struct {
 	// Era of that fault.
 	FaultEra uint64 `protobuf:"varint,16,opt,name=fault_era,json=faultEra,proto3" json:"fault_era,omitempty"`
 	// Path of a secret key of the validator that lies on the node's host, empty if none was found.
-	LeftoverKey   string `protobuf:"bytes,17,opt,name=leftover_key,json=leftoverKey,proto3" json:"leftover_key,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	LeftoverKey string `protobuf:"bytes,17,opt,name=leftover_key,json=leftoverKey,proto3" json:"leftover_key,omitempty"`
+	// Since each of the last rounds that our validator led ended without a block, though another of its nodes had proposed one;
+	// those in a row, newest first, three at most, milliseconds.
+	LostLeadsAgoMs []uint64 `protobuf:"varint,18,rep,packed,name=lost_leads_ago_ms,json=lostLeadsAgoMs,proto3" json:"lost_leads_ago_ms,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *NodeHealth) Reset() {
@@ -211,6 +214,13 @@ func (x *NodeHealth) GetLeftoverKey() string {
 		return x.LeftoverKey
 	}
 	return ""
+}
+
+func (x *NodeHealth) GetLostLeadsAgoMs() []uint64 {
+	if x != nil {
+		return x.LostLeadsAgoMs
+	}
+	return nil
 }
 
 // Asked is how far a node has asked for signatures of one kind.
@@ -436,7 +446,7 @@ var File_casper_cosigner_v1_health_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"\n" +
-	"\x1fcasper/cosigner/v1/health.proto\x12\x12casper.cosigner.v1\"\xe6\x05\n" +
+	"\x1fcasper/cosigner/v1/health.proto\x12\x12casper.cosigner.v1\"\x91\x06\n" +
 	"\n" +
 	"NodeHealth\x12'\n" +
 	"\rstatus_ago_ms\x18\x01 \x01(\x04H\x00R\vstatusAgoMs\x88\x01\x01\x12!\n" +
@@ -460,7 +470,8 @@ const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"\ffault_ago_ms\x18\x0f \x01(\x04H\x04R\n" +
 	"faultAgoMs\x88\x01\x01\x12\x1b\n" +
 	"\tfault_era\x18\x10 \x01(\x04R\bfaultEra\x12!\n" +
-	"\fleftover_key\x18\x11 \x01(\tR\vleftoverKeyB\x10\n" +
+	"\fleftover_key\x18\x11 \x01(\tR\vleftoverKey\x12)\n" +
+	"\x11lost_leads_ago_ms\x18\x12 \x03(\x04R\x0elostLeadsAgoMsB\x10\n" +
 	"\x0e_status_ago_msB\x0e\n" +
 	"\f_upgrade_eraB\r\n" +
 	"\v_blocked_msB\x12\n" +
