@@ -12,6 +12,10 @@ import (
 	"casper-cosigner/signer/watermark"
 )
 
+// answerBefore is how long before its asker's deadline a claim is refused whose turn does not come in time: silence would
+// be taken for a signer that hangs, and not be asked again for a while. No less is left for the answer's way.
+const answerBefore = 100 * time.Millisecond
+
 // mayClaim waits for the request's turn. It returns what the slot holds by then, or no message and what would be left in
 // the token bucket after a claim.
 func (s *Signer) mayClaim(ctx context.Context, slot casper.Slot, request watermark.Claim) (watermark.Claim, int64, error) {
@@ -41,7 +45,13 @@ func (s *Signer) mayClaim(ctx context.Context, slot casper.Slot, request waterma
 		case failover.Serve:
 			return watermark.Claim{}, left, nil
 		case failover.Wait:
-			turn := time.NewTimer(decision.Until.Sub(now))
+			wait := decision.Until.Sub(now)
+			if deadline, ok := ctx.Deadline(); ok && time.Until(deadline)-answerBefore < wait {
+				if wait = time.Until(deadline) - answerBefore; wait <= 0 {
+					return watermark.Claim{}, 0, refuseVerdict(failover.NotPreferred)
+				}
+			}
+			turn := time.NewTimer(wait)
 			select {
 			case <-changed:
 			case <-turn.C:

@@ -1,0 +1,102 @@
+package signer
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/casper"
+)
+
+// TestPreferenceWaits: while the active node is well, a standby's claim of a free slot waits for it.
+func TestPreferenceWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.mustSign("node-a", echo(10, 0, 1))
+		var standby sync.WaitGroup
+		standby.Go(func() {
+			a, err := r.ask(t.Context(), "node-b", echo(10, 1, 2))
+			if err != nil || a.Message != casper.Message(echo(10, 1, 1)) {
+				t.Errorf("got %v, %v; want the active node's echo", a, err)
+			}
+		})
+		synctest.Wait()
+		time.Sleep(50 * time.Millisecond)
+		r.mustSign("node-a", echo(10, 1, 1))
+		standby.Wait()
+
+		start := time.Now()
+		r.mustSign("node-b", echo(10, 2, 2)) // the active one does not come
+		if waited := time.Since(start); waited != 8*time.Second+100*time.Millisecond {
+			t.Errorf("waited %v for the active node, want its turn, a block's time later, and 100ms", waited)
+		}
+		time.Sleep(17 * time.Second) // two round lengths and a bit: it is silent
+		start = time.Now()
+		r.mustSign("node-b", echo(10, 3, 2))
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("waited %v for a silent node", waited)
+		}
+	})
+}
+
+// TestTurnTooLate: a claim whose turn comes after its asker's deadline is refused before that, and is the claim that it was
+// when it is asked for again.
+func TestTurnTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.mustSign("node-a", block(1000, 1))
+		start := time.Now()
+		ask := func(deadline time.Duration) error {
+			ctx, cancel := context.WithTimeout(t.Context(), deadline)
+			defer cancel()
+			_, err := r.ask(ctx, "node-b", block(1001, 2))
+			return err
+		}
+		wantReason(t, ask(3*time.Second), cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED)
+		if waited := time.Since(start); waited != 3*time.Second-answerBefore {
+			t.Errorf("answered after %v", waited)
+		}
+		wantReason(t, ask(answerBefore), cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED)
+		time.Sleep(4 * time.Second)
+		if err := ask(3*time.Second + 2*answerBefore); err != nil || time.Since(start) != 10*time.Second {
+			t.Errorf("%v after %v; want its turn a block's time and 2s later", err, time.Since(start))
+		}
+	})
+}
+
+// TestFlood: a hostile standby that claims every round ahead gets none while the active node is well, and the active
+// node loses none.
+func TestFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		for round := range uint32(50) {
+			r.mustSign("node-a", echo(10, round, 1))
+			for ahead := uint32(2); ahead < 40; ahead++ {
+				_, err := r.ask(t.Context(), "node-b", echo(10, round+ahead, 66))
+				wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED)
+			}
+			r.mustSign("node-a", block(1000+uint64(round), 1))
+			_, err := r.ask(t.Context(), "node-b", block(1000+64, 66))
+			wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED)
+			time.Sleep(8 * time.Second)
+		}
+	})
+}
+
+// TestNextEra: nor does it get the next era ahead by binding that era's first rounds.
+func TestNextEra(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.mustSign("node-a", echo(10, 500, 1))
+		for round := range uint32(2) {
+			r.mustSign("node-b", echo(11, round, 66)) // served after the grace
+		}
+		for round := uint32(2); round < 100; round++ {
+			_, err := r.ask(t.Context(), "node-b", echo(11, round, 66))
+			wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED)
+		}
+	})
+}
