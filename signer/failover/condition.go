@@ -89,14 +89,16 @@ func (l *look) behind(name string) (t trouble) {
 	}
 	passed := abreast.Add(lostPings*l.PingInterval - l.After)
 	round, height := l.ahead(name)
+	// That others are ahead is their word. The chain needs two round lengths to be further than a node's next.
+	honest := max(0, l.recent()-l.After)
 	last := l.sign(name, n.Rounds.Advanced)
-	if sign := latest(last, passed); round != "" && l.overdue(sign) {
+	if sign := latest(last.Add(honest), passed); round != "" && l.overdue(sign) {
 		p := l.nodes[round].Place
 		t = trouble{code: Behind, sign: sign, why: fmt.Sprintf("%s has not come past round %d of era %d for %s, and %s has asked for round %d of era %d",
 			name, n.Place.Round, n.Place.Era, l.ago(last), round, p.Round, p.Era)}
 	}
 	last = l.sign(name, n.Heights.Advanced)
-	if sign := latest(last, passed); height != "" && l.overdue(sign) && (t.code == "" || sign.Before(t.sign)) {
+	if sign := latest(last.Add(honest), passed); height != "" && l.overdue(sign) && (t.code == "" || sign.Before(t.sign)) {
 		t = trouble{code: Behind, sign: sign, why: fmt.Sprintf("%s has not come past height %d for %s, and %s has asked for height %d",
 			name, n.Place.Height, l.ago(last), height, l.nodes[height].Place.Height)}
 	}

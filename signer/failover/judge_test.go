@@ -168,7 +168,7 @@ func calmRules() []rule {
 			s.node("standby", func(n *failover.Node) { n.Place.Round = 41 })
 		}, 0, told(failover.Well), 0},
 		{"two rounds behind, and moving", func(s *scene) {
-			s.node("main", func(n *failover.Node) { n.Rounds.Advanced = s.ago(4.9) })
+			s.node("main", func(n *failover.Node) { n.Rounds.Advanced = s.ago(11.9) })
 			s.node("standby", func(n *failover.Node) { n.Place.Round = 42 })
 		}, 0, told(failover.Well), 0},
 		{"two heights behind, and moving", func(s *scene) {
@@ -264,7 +264,7 @@ func failoverRules() []rule {
 
 // downRules are for a node whose agent pings.
 func downRules() []rule {
-	behind := func(s *scene) { s.node("main", func(n *failover.Node) { n.Rounds.Advanced = s.ago(12) }) }
+	behind := func(s *scene) { s.node("main", func(n *failover.Node) { n.Rounds.Advanced = s.ago(18) }) }
 	return []rule{
 		{"node down", func(s *scene) {
 			s.node("main", func(n *failover.Node) { n.Status.At, n.Rounds.Asked, n.Heights.Asked = s.ago(12), s.ago(10), s.ago(11) })
@@ -295,19 +295,19 @@ func downRules() []rule {
 			s.node("standby", func(n *failover.Node) { n.Place.Era, n.Place.Round = 8, 2 })
 		}, 0, activate(failover.Behind, "standby"), 0},
 		{"two heights behind", func(s *scene) {
-			s.node("main", func(n *failover.Node) { n.Heights.Advanced = s.ago(11) })
+			s.node("main", func(n *failover.Node) { n.Heights.Advanced = s.ago(17) })
 			s.node("standby", func(n *failover.Node) { n.Place.Height = 1002 })
 		}, 0, activate(failover.Behind, "standby"), 0},
 		{"two rounds behind, not for long", func(s *scene) {
-			s.node("main", func(n *failover.Node) { n.Rounds.Advanced = s.ago(7) })
+			s.node("main", func(n *failover.Node) { n.Rounds.Advanced = s.ago(14) })
 			s.node("standby", func(n *failover.Node) { n.Place.Round = 42 })
 		}, 0, coming(failover.Behind, "standby"), 3},
 		{"two heights behind, not for long, in a long round", func(s *scene) {
-			s.node("main", func(n *failover.Node) { n.Rounds.Advanced, n.Heights.Advanced = s.ago(30), s.ago(7) })
+			s.node("main", func(n *failover.Node) { n.Rounds.Advanced, n.Heights.Advanced = s.ago(30), s.ago(14) })
 			s.node("standby", func(n *failover.Node) { n.Place.Height = 1002 })
 		}, 0, coming(failover.Behind, "standby"), 3},
 		{"two rounds behind for a while, and two heights for longer", func(s *scene) {
-			s.node("main", func(n *failover.Node) { n.Rounds.Advanced, n.Heights.Advanced = s.ago(7), s.ago(12) })
+			s.node("main", func(n *failover.Node) { n.Rounds.Advanced, n.Heights.Advanced = s.ago(14), s.ago(18) })
 			s.node("standby", func(n *failover.Node) { n.Place.Round, n.Place.Height = 42, 1002 })
 		}, 0, activate(failover.Behind, "standby"), 0},
 		{"leads in vain, three of three", ledInVain(func(*scene, *failover.Node) {}), time.Minute, activate(failover.NotConnected, "standby"), -40},

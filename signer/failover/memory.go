@@ -68,10 +68,10 @@ func (j *Judge) look(s State, o Observation, now time.Time) *look {
 		if c.Ready && (k.still.IsZero() || now.Sub(k.still) >= l.After) {
 			k.ready = now
 		}
-		switch {
+		switch t := l.trouble(name); {
 		case c.Ready:
 			k.still = now
-		case c.Code == NotConnected: // it asks as before, so that it would seem to have been ready all the time
+		case t.code != "" && t.code != Blocked && l.lasts(t): // it costs it the role, and may be over before a break of After is
 			k.still = time.Time{}
 		}
 		l.conditions[name], j.nodes[name] = c, k

@@ -51,7 +51,7 @@ func TestBehindTakesPings(t *testing.T) {
 func TestBlockedNoMore(t *testing.T) {
 	j := failover.NewJudge(settings("main", "standby", "spare"))
 	for i, want := range []failover.Judgement{told(failover.Blocked), coming(failover.Behind, "standby")} {
-		s := shown(begin.Add(time.Duration(5*i) * time.Second))
+		s := shown(begin.Add(time.Duration(12*i) * time.Second))
 		s.node("main", func(n *failover.Node) {
 			if n.Rounds.Advanced = begin.Add(-time.Minute); i == 0 {
 				n.Blocked = begin.Add(-time.Minute)
@@ -59,7 +59,7 @@ func TestBlockedNoMore(t *testing.T) {
 		})
 		s.node("standby", func(n *failover.Node) { n.Place.Round = 42 })
 		got := j.Judge(s.state, s.seen, s.now)
-		if got.Code != want.Code || got.Act != want.Act || got.Node != want.Node || i == 1 && got.Due.Sub(begin) != 9*time.Second {
+		if got.Code != want.Code || got.Act != want.Act || got.Node != want.Node || i == 1 && got.Due.Sub(begin) != 16*time.Second {
 			t.Errorf("judgement %d: %s (%s), act %d, node %q at %v", i, got.Code, got.Why, got.Act, got.Node, got.Due.Sub(begin))
 		}
 	}

@@ -143,6 +143,10 @@ func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Place,
 		grace = heightGrace
 	}
 	until := p.firstRequest(request{node, slot}, now).Add(grace)
+	// Who asked ahead of the active node waits for it all the same once it is there: its vote comes a moment after its echo.
+	if at := advanced.Add(grace); place.at(slot) && at.After(until) {
+		until = at
+	}
 	// The active node's turn for its next round comes a block's time after its last one, however early others ask.
 	if turn := advanced.Add(p.Round + grace); place.before(slot) && !advanced.IsZero() && turn.After(until) {
 		until = turn
@@ -182,6 +186,14 @@ func (p *Preference) wellIn(n *seen, kind casper.Kind, bound Place, now time.Tim
 
 // before reports whether the place is short of the slot.
 func (p Place) before(s casper.Slot) bool { return p.reach(s) }
+
+// at reports whether the place is the slot's.
+func (p Place) at(s casper.Slot) bool {
+	if s.Kind == casper.KindFinality {
+		return s.Height == p.Height
+	}
+	return s.Era == p.Era && s.Round == p.Round
+}
 
 // beyondNext reports whether the slot is further than one round, or one height, beyond the place. Rounds 0 and 1 of the
 // next era count as the next round.

@@ -121,6 +121,41 @@ func TestWaitsAddUp(t *testing.T) {
 	}
 }
 
+// TestAskedAhead: who asks early does not get the vote that the active node is to ask for a moment after its echo.
+func TestAskedAhead(t *testing.T) {
+	p := &Preference{Round: round, Grace: grace}
+	p.Asked("main", zug(5, 10), start)
+	state, place, vote := State{Mode: Hot, Active: "main"}, Place{Era: 5, Round: 10}, zug(5, 11)
+	vote.Kind = casper.KindVote
+	if got := p.Decide(state, "standby", vote, place, start); got.Verdict != Wait {
+		t.Fatalf("got verdict %d, want a wait", got.Verdict)
+	}
+	echoed := start.Add(round)
+	p.Asked("main", zug(5, 11), echoed)
+	if got := p.Decide(state, "standby", vote, place, echoed); got.Verdict != Wait || got.Until != echoed.Add(grace) {
+		t.Errorf("got verdict %d until %v, want a wait of %v", got.Verdict, got.Until.Sub(echoed), grace)
+	}
+}
+
+// TestMissedSlot: what the active node has passed over is not kept from others because it moves on.
+func TestMissedSlot(t *testing.T) {
+	p := &Preference{Round: round, Grace: grace}
+	state, missed := State{Mode: Hot, Active: "main"}, casper.Slot{Kind: casper.KindFinality, Height: 99}
+	p.Asked("main", zug(5, 10), start)
+	for height := uint64(100); height < 103; height++ {
+		now := start.Add(time.Duration(height-100) * time.Second)
+		p.Asked("main", casper.Slot{Kind: casper.KindFinality, Height: height}, now)
+		p.Asked("main", zug(5, uint32(height-89)), now)
+		want := Wait
+		if height == 102 {
+			want = Serve
+		}
+		if got := p.Decide(state, "standby", missed, Place{Era: 5, Round: 10, Height: height}, now); got.Verdict != want {
+			t.Errorf("main is at %d: got verdict %d, want %d", height, got.Verdict, want)
+		}
+	}
+}
+
 // TestSuspendedActive: a suspended node is not waited for.
 func TestSuspendedActive(t *testing.T) {
 	p := &Preference{Round: round, Grace: grace}

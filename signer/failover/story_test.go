@@ -57,6 +57,9 @@ func TestStories(t *testing.T) {
 					t.Fatalf("line %d: %s: %v", n, line, err)
 				}
 			}
+			if s.t < 0 {
+				t.Error("nothing happens in the story")
+			}
 			if !slices.Equal(s.acts, s.expected) {
 				t.Errorf("done:\n\t%s\nwant:\n\t%s", strings.Join(s.acts, "\n\t"), strings.Join(s.expected, "\n\t"))
 			}

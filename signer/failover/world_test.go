@@ -29,6 +29,7 @@ type host struct {
 	peers       bool // the node hears of new rounds
 	cosigners   bool // the agent reaches them
 	lag         uint64
+	ahead       uint64 // rounds that it asks for before they open
 	reactor     string
 	upgradeEra  uint64
 	unanswered  bool
@@ -120,7 +121,7 @@ func (w *world) live(name string, h *host) {
 		return
 	}
 	asks := h.reactor == "Validate"
-	if newest := w.round - h.lag; asks && h.peers && newest > h.asked && w.t-w.opened >= opensAt {
+	if newest := w.round - h.lag + h.ahead; asks && h.peers && newest > h.asked && w.t-w.opened >= opensAt {
 		h.asked, h.own.Rounds.Asked, h.own.Heights.Asked = newest, w.now(), w.now()
 		if p := place(newest); p.Height > h.own.Place.Height {
 			h.own.Place, h.own.Rounds.Advanced, h.own.Heights.Advanced = p, w.now(), w.now()
@@ -238,6 +239,8 @@ func (h *host) happens(what string, w *world) bool {
 		h.lag = 30
 	case "returns":
 		restarted()
+	case "asks an era ahead":
+		h.ahead = eraRounds
 	case "catches up":
 		h.lag = 0
 	default:

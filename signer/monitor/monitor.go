@@ -32,6 +32,8 @@ const (
 	soonest = 5 * time.Millisecond
 	// actWithin bounds how long a proposal may keep the next look waiting.
 	actWithin = time.Second
+	// settle is how long pings are not noted after a pause: what piled up tells of then as if it were now.
+	settle = 100 * time.Millisecond
 )
 
 // Log is the replicated log.
@@ -74,6 +76,7 @@ type Monitor struct {
 	mu        sync.Mutex // guards all below
 	pings     map[string]ping
 	awakeAt   time.Time // when this process was last known to run
+	pausedAt  time.Time // when it went on after a pause; zero: it never was paused
 	began     time.Time // since when it has listened without a break
 	best      map[string]heard
 	judgement failover.Judgement
@@ -113,7 +116,10 @@ func (m *Monitor) Ping(name string, r *cosignerv1.PingRequest) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.pings[name] = ping{at: m.Now(), request: r}
+	now := m.Now()
+	if m.awake(now); now.Sub(m.pausedAt) >= settle {
+		m.pings[name] = ping{at: now, request: r}
+	}
 	return nil
 }
 
@@ -156,8 +162,11 @@ func (m *Monitor) beat() {
 // awake notes that the process runs, and begins to listen anew if it did not for so long that a node may look silent
 // only because its pings have not been read: each node pings at least three times within Settings.After.
 func (m *Monitor) awake(now time.Time) {
-	if m.awakeAt.IsZero() || now.Sub(m.awakeAt) > m.Settings.After/2 {
+	switch {
+	case m.awakeAt.IsZero():
 		m.began = now
+	case now.Sub(m.awakeAt) > m.Settings.After/2:
+		m.began, m.pausedAt = now, now
 	}
 	m.awakeAt = now
 }

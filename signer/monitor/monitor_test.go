@@ -303,7 +303,14 @@ func TestPing(t *testing.T) {
 		t.Errorf("got %v", n)
 	}
 	now = now.Add(after)
-	if got := m.Reports(); got.GetListeningMs() != 0 {
-		t.Errorf("after a pause it has listened for %d ms", got.GetListeningMs())
+	if err := m.Ping("b", &cosignerv1.PingRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.Reports(); got.GetListeningMs() != 0 || len(got.GetNodes()) != 1 {
+		t.Errorf("after a pause it has listened for %d ms, and heard %v", got.GetListeningMs(), got.GetNodes())
+	}
+	now = now.Add(settle)
+	if err := m.Ping("b", &cosignerv1.PingRequest{}); err != nil || len(m.Reports().GetNodes()) != 2 {
+		t.Errorf("%v, and of b nothing was noted", err)
 	}
 }
