@@ -1,0 +1,298 @@
+package world
+
+import (
+	"slices"
+	"time"
+
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/failover"
+	"casper-cosigner/signer/machine"
+	"casper-cosigner/signer/watermark"
+	"casper-cosigner/testnet/zug"
+)
+
+// request is a node's request at a cosigner.
+type request struct {
+	claim    watermark.Claim
+	slot     casper.Slot
+	deadline time.Time
+	from     *process // that waits for the answer
+	hop      bool     // forwarded by a follower
+	reply    func(outcome)
+	waits    bool
+}
+
+// outcome is the answer.
+type outcome struct {
+	unavailable bool
+	verdict     zug.Verdict
+	message     casper.Message
+	by          int
+}
+
+func (c *cosigner) answer(r *request, o outcome) {
+	o.by = c.id
+	c.w.post(&c.process, r.from, func() { r.reply(o) }, nil)
+}
+
+func (c *cosigner) refuse(r *request, v zug.Verdict) { c.answer(r, outcome{verdict: v}) }
+
+// serve takes a request in. A follower passes it on, one hop.
+func (c *cosigner) serve(r *request) {
+	if c.leads && c.ready {
+		c.prefers.Asked(r.claim.Node, c.slotOf(r), c.w.now)
+		c.decide(r)
+		return
+	}
+	if c.leads || r.hop || c.leader < 0 || c.leader == c.id {
+		c.answer(r, outcome{unavailable: true})
+		return
+	}
+	to := c.w.cosigners[c.leader]
+	back := func(o outcome) { c.w.post(&c.process, r.from, func() { r.reply(o) }, nil) }
+	passed := &request{claim: r.claim, deadline: r.deadline, hop: true, from: &c.process, reply: back}
+	c.w.post(&c.process, &to.process, func() { to.serve(passed) }, func() { back(outcome{unavailable: true, by: c.id}) })
+}
+
+func (c *cosigner) slotOf(r *request) casper.Slot {
+	r.slot, _ = casper.SlotOf(r.claim.Message)
+	return r.slot
+}
+
+// decide does what signer.Sign does up to the claim, and comes back to it when the request has to wait.
+func (c *cosigner) decide(r *request) {
+	now := c.w.now
+	if roles := c.state.Roles(); roles.IsSuspended(r.claim.Node) {
+		c.refuse(r, zug.Refused)
+		return
+	}
+	switch would := c.w.rules.Check(c.state, r.claim); would.Outcome {
+	case machine.Done:
+	case machine.Held:
+		c.finish(r, would.Held)
+		return
+	case machine.NotActive, machine.Suspended, machine.NotStarted:
+		c.refuse(r, zug.Refused)
+		return
+	default:
+		c.refuse(r, zug.Forbidden)
+		return
+	}
+	left, ok := c.spend(r.slot)
+	if !ok {
+		c.refuse(r, zug.Refused)
+		return
+	}
+	d := c.w.rules.Decide(&c.prefers, Question{Roles: c.state.Roles(), Node: r.claim.Node, Slot: r.slot, Bound: c.bound(), Now: now})
+	switch d.Verdict {
+	case failover.Serve:
+		c.claim(r, left)
+	case failover.Wait:
+		wait := min(d.Until.Sub(now), r.deadline.Add(-answerBefore).Sub(now))
+		if wait <= 0 {
+			c.refuse(r, zug.Refused)
+			return
+		}
+		if !r.waits {
+			r.waits = true
+			c.waiting = append(c.waiting, r)
+		}
+		c.after(wait, func() { c.again(r) })
+	default:
+		c.refuse(r, zug.Refused)
+	}
+}
+
+// answerBefore is how long before its deadline a request is refused whose turn does not come in time.
+const answerBefore = 100 * time.Millisecond
+
+// again decides once more on a request that waits.
+func (c *cosigner) again(r *request) {
+	i := slices.Index(c.waiting, r)
+	if i < 0 {
+		return
+	}
+	c.waiting = slices.Delete(c.waiting, i, i+1)
+	r.waits = false
+	if c.w.now.Before(r.deadline) {
+		c.decide(r)
+	}
+}
+
+// lookAgain decides once more on all that waits: a slot may have been bound.
+func (c *cosigner) lookAgain() {
+	for _, r := range slices.Clone(c.waiting) {
+		c.again(r)
+	}
+}
+
+func (c *cosigner) bound() (p failover.Place) {
+	if !c.state.Started() {
+		return p
+	}
+	newest := c.state.Table().Newest()
+	p.Round, _ = c.state.Table().NewestRound()
+	p.Era, p.Height = newest.Era, newest.Height
+	return p
+}
+
+// spend asks the token bucket.
+func (c *cosigner) spend(slot casper.Slot) (int64, bool) {
+	era, height := c.state.Advances()
+	newest := c.state.Table().Newest()
+	bucket, last, at, wanted, have := watermark.EraBucket(c.w.plan.Block*time.Duration(c.w.plan.EraBlocks)), era, c.eraAt, slot.Era, newest.Era
+	if slot.Kind == casper.KindFinality {
+		bucket, last, at, wanted, have = watermark.HeightBucket(c.w.plan.Block), height, c.heightAt, slot.Height, newest.Height
+	}
+	if wanted <= have {
+		return last.Left, true
+	}
+	return bucket.Spend(last.Left, c.w.now.Sub(at), wanted-have)
+}
+
+// claim binds the slot. Last of all it looks whether the asker still waits.
+func (c *cosigner) claim(r *request, left int64) {
+	if !c.quorate() {
+		c.answer(r, outcome{unavailable: true})
+		return
+	}
+	if !c.w.now.Before(r.deadline) || c.w.now.Before(c.steadyAt) {
+		return
+	}
+	if roles := c.state.Roles(); r.claim.Node != roles.Active && r.slot.Kind != casper.KindFinality {
+		if c.w.slip(c, SlipFence, SlipSuspend); !c.leads {
+			return
+		}
+	}
+	if c.w.rules.Early {
+		c.finish(r, r.claim)
+	}
+	c.propose(machine.Claim{Claim: r.claim, TokensLeft: left, At: c.wall().UnixMilli()}, func(result machine.Result) {
+		switch {
+		case c.w.step(c, stepApplied):
+		case result.Outcome == machine.Done || result.Outcome == machine.Held:
+			c.finish(r, result.Held)
+		default:
+			c.refuse(r, zug.Refused)
+		}
+	})
+}
+
+// quorate reports whether enough cosigners were heard of lately to sign with.
+func (c *cosigner) quorate() bool {
+	near := 1
+	for peer, at := range c.heard {
+		if peer != c.id && !at.IsZero() && c.w.now.Sub(at) <= leaseFor {
+			near++
+		}
+	}
+	return near >= threshold
+}
+
+// flight is a signature in the making.
+type flight struct {
+	message casper.Message
+	shares  [cosigners]bool
+	waiting []*request
+	ends    time.Time
+}
+
+// hedgeAfter is how long the first of the other cosigners is waited for.
+const hedgeAfter = 30 * time.Millisecond
+
+// finish has the message that a slot holds signed.
+func (c *cosigner) finish(r *request, held watermark.Claim) {
+	_, digest := c.w.referee.digest(held.Message)
+	if c.kept[digest] {
+		c.answer(r, outcome{verdict: zug.Granted, message: held.Message})
+		return
+	}
+	f := c.flights[digest]
+	if f != nil && c.w.now.Before(f.ends) {
+		f.waiting = append(f.waiting, r)
+		return
+	}
+	f = &flight{message: held.Message, waiting: []*request{r}, ends: c.w.now.Add(time.Second)}
+	c.flights[digest] = f
+	first := (c.id + 1 + c.w.rng.IntN(cosigners-1)) % cosigners
+	c.share(c.term, held.Message, func() { c.gotShare(f, digest, c.id) })
+	c.askShare(f, digest, first)
+	c.after(hedgeAfter, func() {
+		if c.flights[digest] == f {
+			c.askShare(f, digest, cosigners-c.id-first)
+		}
+	})
+}
+
+func (c *cosigner) askShare(f *flight, digest casper.Hash, peer int) {
+	to, term := c.w.cosigners[peer], c.term
+	c.w.post(&c.process, &to.process, func() {
+		to.share(term, f.message, func() {
+			c.w.post(&to.process, &c.process, func() { c.gotShare(f, digest, peer) }, nil)
+		})
+	}, nil)
+}
+
+// share makes a share of a message: never for an older term, never before the claim is past fsync in the ledger, never
+// for another value than the ledger holds.
+func (c *cosigner) share(term uint64, m casper.Message, then func()) {
+	if term < c.term || !c.filled && !c.leads {
+		return
+	}
+	c.follow(term)
+	key, digest := c.w.referee.digest(m)
+	release := func() {
+		c.w.referee.released(c, m)
+		if c.w.step(c, stepShared) {
+			return
+		}
+		then()
+	}
+	have, ok := c.ledger[key]
+	if c.w.rules.Ledger {
+		have, ok = digest, true
+	}
+	switch pending := c.writes[key]; {
+	case ok && have == digest:
+		release()
+	case ok || pending != nil && pending.digest != digest:
+		c.w.fail("the ledger of %s refuses what the log holds for %s", c.name, describe(m))
+	case pending != nil:
+		pending.then = append(pending.then, release)
+	default:
+		pending = &write{digest: digest, then: []func(){release}}
+		c.writes[key] = pending
+		c.flush(func() {
+			c.ledger[key] = digest
+			delete(c.writes, key)
+			for _, then := range pending.then {
+				if c.up {
+					then()
+				}
+			}
+		})
+	}
+}
+
+// gotShare takes a share in; with enough of them the signature is finished.
+func (c *cosigner) gotShare(f *flight, digest casper.Hash, peer int) {
+	f.shares[peer] = true
+	c.heard[peer] = c.w.now
+	n := 0
+	for _, got := range f.shares {
+		if got {
+			n++
+		}
+	}
+	if n < threshold || c.flights[digest] != f {
+		return
+	}
+	delete(c.flights, digest)
+	c.kept[digest] = true
+	if c.w.step(c, stepSigned) {
+		return
+	}
+	for _, r := range f.waiting {
+		c.answer(r, outcome{verdict: zug.Granted, message: f.message})
+	}
+}

@@ -1,0 +1,268 @@
+// Package world plays the whole product in virtual time: one validator's two nodes with their agents, three cosigners, a
+// network with other validators, and all that can go wrong with them.
+//
+// The rules are the product's own: casper's messages, the watermark and the roles of machine.State, failover's Preference
+// and Judge. Around them everything is a model: the Raft log, the shares, the disks, the links, the clocks, and zug's
+// consensus. A seed fixes all of it, the faults and when they strike included, so that a run replays exactly.
+//
+// A referee watches. It promises to notice: two values signed for one slot, or released by one cosigner; a slot that
+// changes; copies of the log that disagree; a round, a block or a leader's round without our signature that should have
+// had it; a slot or the active role that a hostile standby took from a main that is well; a change of roles while they are
+// held, to a node that is not ready, or that does not come; a claim of the passive node in fenced mode. It builds the
+// signed bytes itself.
+package world
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"time"
+
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/failover"
+	"casper-cosigner/signer/machine"
+	"casper-cosigner/signer/watermark"
+	"casper-cosigner/testnet/zug"
+)
+
+// The hosts: our two nodes, three validators of others, three cosigners.
+const (
+	mainHost     = 0
+	standbyHost  = 1
+	firstForeign = 2
+	nodeCount    = 5
+	ours         = 2 // nodes of our validator
+	foreign      = 3
+	cosigners    = 3
+	threshold    = 2
+	hosts        = nodeCount + cosigners
+	ourValidator = 0 // index of our validator
+)
+
+var names = [ours]string{"main", "standby"}
+
+// Rules are the parts of the product that a test may break. The zero value leaves all of them whole.
+type Rules struct {
+	Check  func(*machine.State, watermark.Claim) machine.Result
+	Apply  func(*machine.State, machine.Command) machine.Result
+	Decide func(*failover.Preference, Question) failover.Decision
+	Judge  func(*failover.Judge, failover.State, failover.Observation, time.Time) failover.Judgement
+
+	Ledger  bool // broken: cosigners do not look into their ledgers
+	Early   bool // broken: a leader has a message signed before its claim is committed
+	Forgets bool // broken: a cosigner that crashed comes back with an empty disk, as if nothing had been
+}
+
+// Question is what Preference.Decide is asked.
+type Question struct {
+	Roles failover.State
+	Node  string
+	Slot  casper.Slot
+	Bound failover.Place
+	Now   time.Time
+}
+
+// Options say how a run is played.
+type Options struct {
+	Rules Rules
+	Log   func(line string) // hears all lines of the history; may be nil
+	Plan  *Plan             // instead of the one that the seed draws
+}
+
+// Result is what came of a run.
+type Result struct {
+	Hash     uint64   // of the whole history
+	Failures []string // what the referee saw; none in a sound run
+	Last     []string // the newest lines of the history
+	Stats    Stats
+}
+
+// Stats count what happened in a run.
+type Stats struct {
+	Events     uint64 // of the queue
+	Rounds     int    // ended, as the others saw them
+	Demanded   int    // rounds of which our vote was demanded
+	Late       int    // blocks of which our finality signature was demanded
+	Leaders    int    // rounds of ours that had to end with a block
+	Claims     int    // slots bound
+	Bound      int    // requests answered with another value
+	Shares     int
+	Restarts   int // of nodes that were ours
+	Activates  int // automatic changes of the active node
+	Operators  int // an operator's changes of roles
+	Elections  int
+	Crashes    int // of cosigners
+	Untimely   int // claims that were lost with their leader's tail
+	Reproposed int // echoes of ours that were answered with another block
+	Promotable int // times at which a failover was demanded
+}
+
+// World is one run.
+type World struct {
+	rules Rules
+	plan  Plan
+	rng   *rand.Rand // of the links and disks
+	queue zug.Queue
+	start time.Time
+	now   time.Time
+
+	chain     zug.Chain
+	settings  failover.Settings
+	nodes     [nodeCount]*validator
+	agents    [ours]*agent
+	cosigners [cosigners]*cosigner
+
+	cut  [hosts][hosts]int // cuts of a link, one way
+	loss float64           // share of messages lost
+	dup  float64           // share of messages that come twice
+	slow int               // links are so many times slower
+
+	elect    election
+	traps    []trap
+	slips    []Fault
+	roles    failover.State // of the copy of the log that is furthest
+	rolesAt  int            // its index
+	referee  *referee
+	stats    Stats
+	hash     hash64
+	last     []string
+	failures []string
+	log      func(string)
+}
+
+// hash64 mixes the history into one number.
+type hash64 uint64
+
+func (h *hash64) add(b []byte) {
+	f := fnv.New64a()
+	f.Write(binary.LittleEndian.AppendUint64(nil, uint64(*h)))
+	f.Write(b)
+	*h = hash64(f.Sum64())
+}
+
+func (h *hash64) mix(n uint64) {
+	x := uint64(*h) ^ n
+	x *= 0x9e3779b97f4a7c15
+	*h = hash64(x ^ x>>29)
+}
+
+// keptLines is how many lines of the history are kept for a failure's report.
+const keptLines = 60
+
+// Run plays one world to its end.
+func Run(seed uint64, o Options) Result {
+	w := newWorld(seed, o)
+	w.play()
+	return Result{Hash: uint64(w.hash), Failures: w.failures, Last: w.last, Stats: w.stats}
+}
+
+func newWorld(seed uint64, o Options) *World {
+	draw := rand.New(rand.NewPCG(seed, 1))
+	w := &World{rules: o.Rules, rng: rand.New(rand.NewPCG(seed, 2)), log: o.Log, slow: 1,
+		start: time.UnixMilli(1_800_000_000_000)}
+	w.now = w.start
+	if o.Plan != nil {
+		w.plan = *o.Plan
+	} else {
+		w.plan = drawPlan(draw)
+	}
+	w.fillRules()
+	w.chain = zug.Chain{Name: "world", Chainspec: casper.Hash{1}, Weights: []uint64{1, 1, 1, 1}, Seed: seed,
+		Genesis: w.start.Add(settleIn - w.plan.Block), Block: w.plan.Block,
+		Timeout:   w.plan.Block * 5 / 4, // as in Casper's main network: 10 s, and blocks of 8 s
+		EraBlocks: w.plan.EraBlocks}
+	w.settings = failover.Settings{Main: names[0], Nodes: names[:], Threshold: threshold, Round: w.plan.Block,
+		PingInterval: w.plan.Ping, After: w.plan.After, FailbackAfter: w.plan.FailbackAfter,
+		Failover: w.plan.Failover, Failback: w.plan.Failback}
+	w.referee = newReferee(w)
+	for i := range w.cosigners {
+		w.cosigners[i] = newCosigner(w, i)
+	}
+	for i := range w.agents {
+		w.agents[i] = newAgent(w, i)
+	}
+	for i := range w.nodes {
+		w.nodes[i] = newValidator(w, i, seed)
+	}
+	return w
+}
+
+// settleIn is how long after its start the world has its first block: the cosigners elect a leader first.
+const settleIn = 5 * time.Second
+
+// play runs the queue dry, up to the plan's end.
+func (w *World) play() {
+	for _, f := range w.plan.Faults {
+		w.queue.At(w.start.Add(f.At), func() { w.strike(f) })
+	}
+	for _, c := range w.cosigners {
+		c.begin()
+	}
+	for _, a := range w.agents {
+		a.begin()
+	}
+	for _, v := range w.nodes {
+		v.schedule()
+	}
+	if w.plan.Hostile {
+		w.nodes[standbyHost].crash()
+		w.after(w.plan.Flood, w.flood)
+	}
+	w.after(electEvery, w.election)
+	w.after(sampleEvery, w.referee.tick)
+	end := w.start.Add(w.plan.End)
+	for {
+		at, do, ok := w.queue.Next()
+		if !ok || at.After(end) || len(w.failures) > 0 {
+			break
+		}
+		w.now = at
+		w.stats.Events++
+		w.hash.mix(uint64(at.UnixNano()))
+		do()
+	}
+	if len(w.failures) == 0 {
+		w.now = end
+		w.referee.end()
+	}
+}
+
+func (w *World) fillRules() {
+	if w.rules.Check == nil {
+		w.rules.Check = (*machine.State).Check
+	}
+	if w.rules.Apply == nil {
+		w.rules.Apply = (*machine.State).Apply
+	}
+	if w.rules.Decide == nil {
+		w.rules.Decide = func(p *failover.Preference, q Question) failover.Decision {
+			return p.Decide(q.Roles, q.Node, q.Slot, q.Bound, q.Now)
+		}
+	}
+	if w.rules.Judge == nil {
+		w.rules.Judge = (*failover.Judge).Judge
+	}
+}
+
+func (w *World) after(d time.Duration, do func()) { w.queue.At(w.now.Add(d), do) }
+
+// note adds a line to the history.
+func (w *World) note(format string, args ...any) {
+	line := fmt.Sprintf("%9.3f ", w.now.Sub(w.start).Seconds()) + fmt.Sprintf(format, args...)
+	w.hash.add([]byte(line))
+	if len(w.last) >= 2*keptLines {
+		w.last = append(w.last[:0], w.last[keptLines:]...)
+	}
+	w.last = append(w.last, line)
+	if w.log != nil {
+		w.log(line)
+	}
+}
+
+// fail notes that the referee saw something that must not be.
+func (w *World) fail(format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	w.note("FAILED: %s", line)
+	w.failures = append(w.failures, line)
+}

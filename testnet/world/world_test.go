@@ -1,0 +1,194 @@
+package world
+
+import (
+	"flag"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"casper-cosigner/signer/failover"
+)
+
+var (
+	seedFlag  = flag.Int64("seed", -1, "play this seed only; with -v every line of its history is shown")
+	seedsFlag = flag.Int("seeds", 0, "how many seeds to play")
+	firstFlag = flag.Int("first", 0, "the first of them")
+)
+
+// TestWorlds plays many worlds. Nothing that the referee watches for may happen in any.
+func TestWorlds(t *testing.T) {
+	if *seedFlag >= 0 {
+		tell(t, uint64(*seedFlag), Run(uint64(*seedFlag), Options{Log: func(line string) {
+			if testing.Verbose() {
+				fmt.Println(line)
+			}
+		}}))
+		return
+	}
+	seeds := 1000
+	if testing.Short() {
+		seeds = 100
+	}
+	if *seedsFlag > 0 {
+		seeds = *seedsFlag
+	}
+	start := time.Now()
+	sum := playAll(t, seeds)
+	t.Logf("%d seeds in %v: %+v", seeds, time.Since(start).Round(time.Millisecond), sum)
+	if seeds < 100 {
+		return
+	}
+	for name, n := range map[string]int{"rounds demanded": sum.Demanded, "blocks demanded": sum.Late, "adopted values": sum.Bound,
+		"old proposals": sum.Reproposed, "failovers": sum.Activates, "awaited failovers": sum.Promotable, "crashes": sum.Crashes,
+		"lost tails": sum.Untimely, "restarts": sum.Restarts, "operators": sum.Operators} {
+		if n < seeds/20 {
+			t.Errorf("%s: %d in %d seeds; the worlds have become too tame", name, n, seeds)
+		}
+	}
+}
+
+func tell(t *testing.T, seed uint64, r Result) {
+	if len(r.Failures) > 0 {
+		t.Error(explain(seed, r))
+	}
+}
+
+func explain(seed uint64, r Result) string {
+	return fmt.Sprintf("seed %d: %s\nreplay it with: go test ./testnet/world -run TestWorlds -v -args -seed %d\nthe last events:\n%s",
+		seed, strings.Join(r.Failures, "; "), seed, strings.Join(r.Last, "\n"))
+}
+
+// playAll plays the first seeds on all processors.
+func playAll(t *testing.T, seeds int) Stats {
+	defer debug.SetGCPercent(debug.SetGCPercent(1000)) // worlds are short-lived garbage
+	var next atomic.Int64
+	var mu sync.Mutex
+	var sum Stats
+	var all sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		all.Go(func() {
+			for {
+				n := int(next.Add(1)) - 1
+				if n >= seeds || t.Failed() {
+					return
+				}
+				seed := uint64(*firstFlag + n)
+				r := Run(seed, Options{})
+				mu.Lock()
+				tell(t, seed, r)
+				sum.add(r.Stats)
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	return sum
+}
+
+func (s *Stats) add(o Stats) {
+	s.Events += o.Events
+	for _, p := range []struct{ to, from *int }{{&s.Rounds, &o.Rounds}, {&s.Demanded, &o.Demanded}, {&s.Late, &o.Late},
+		{&s.Claims, &o.Claims}, {&s.Bound, &o.Bound}, {&s.Shares, &o.Shares}, {&s.Restarts, &o.Restarts},
+		{&s.Activates, &o.Activates}, {&s.Operators, &o.Operators}, {&s.Elections, &o.Elections}, {&s.Crashes, &o.Crashes},
+		{&s.Untimely, &o.Untimely}, {&s.Reproposed, &o.Reproposed}, {&s.Promotable, &o.Promotable},
+		{&s.Leaders, &o.Leaders}} {
+		*p.to += *p.from
+	}
+}
+
+// TestReplay: a seed fixes everything.
+func TestReplay(t *testing.T) {
+	for seed := range uint64(12) {
+		a, b := Run(seed, Options{}), Run(seed, Options{})
+		if a.Hash != b.Hash || a.Stats != b.Stats {
+			t.Errorf("seed %d: hashes %x and %x, %+v and %+v", seed, a.Hash, b.Hash, a.Stats, b.Stats)
+		}
+	}
+	if Run(1, Options{}).Hash == Run(2, Options{}).Hash {
+		t.Error("two seeds have one history")
+	}
+}
+
+// TestReplayFailure: a failure says how to replay it, and fails again in the same way at the same event.
+func TestReplayFailure(t *testing.T) {
+	for seed := range uint64(100) {
+		r := Run(seed, Options{Rules: rebound(false)})
+		if len(r.Failures) == 0 {
+			continue
+		}
+		if told := explain(seed, r); !strings.Contains(told, fmt.Sprintf(" -args -seed %d\n", seed)) || !strings.Contains(told, r.Last[len(r.Last)-1]) {
+			t.Errorf("a failure is told as:\n%s", told)
+		}
+		if again := Run(seed, Options{Rules: rebound(false)}); again.Hash != r.Hash || explain(seed, again) != explain(seed, r) {
+			t.Errorf("the second time:\n%s", explain(seed, again))
+		}
+		return
+	}
+	t.Error("no seed fails")
+}
+
+// calm is a plan in which nothing happens but what is given.
+func calm(faults ...Fault) *Plan {
+	return &Plan{Block: 4 * time.Second, EraBlocks: 8, Ping: 500 * time.Millisecond, After: 4 * time.Second,
+		FailbackAfter: 10 * time.Second, Grace: 100 * time.Millisecond, Failover: failover.Auto, Failback: failover.Auto,
+		Faults: faults, End: 150 * time.Second}
+}
+
+// flooded is a plan in which the standby is hostile.
+func flooded(faults ...Fault) *Plan {
+	p := calm(faults...)
+	p.Hostile, p.Flood = true, 30*time.Second
+	return p
+}
+
+// TestPlans: what is to come of single faults.
+func TestPlans(t *testing.T) {
+	fenced := Fault{Kind: SetMode, At: 10 * time.Second, Mode: failover.Fenced}
+	for _, c := range []struct {
+		name      string
+		plan      *Plan
+		activates int
+		demanded  int // rounds, at least
+	}{
+		{"nothing happens", calm(), 0, 30},
+		{"main is killed in hot mode", calm(Fault{Kind: KillNode, At: 41 * time.Second, For: 20 * time.Second}), 2, 30},
+		{"main's host is cut off in hot mode", calm(Fault{Kind: CutHost, At: 41 * time.Second, For: 20 * time.Second}), 2, 30},
+		{"main hangs for a moment", calm(Fault{Kind: PauseNode, At: 41 * time.Second, For: 2 * time.Second}), 0, 30},
+		{"main is killed in fenced mode", calm(fenced, Fault{Kind: KillNode, At: 41 * time.Second, For: 20 * time.Second}), 2, 25},
+		{"main hangs in fenced mode", calm(fenced, Fault{Kind: PauseNode, At: 41 * time.Second, For: 20 * time.Second}), 2, 25},
+		{"main is cut off from its peers in fenced mode", calm(fenced, Fault{Kind: CutPeers, At: 41 * time.Second, For: 30 * time.Second}), 2, 20},
+		{"main's agent stops with a request in flight in fenced mode, and goes on when the standby is active", calm(fenced,
+			Fault{Kind: PauseAgent, At: 41015 * time.Millisecond, For: 20 * time.Second}), 2, 25},
+		{"main's host stops with a request in flight in hot mode", calm(Fault{Kind: PauseHost, At: 41015 * time.Millisecond, For: 20 * time.Second}), 2, 30},
+		{"the leader's disk hangs", calm(Fault{Kind: HungDisk, At: 41 * time.Second, For: 3 * time.Second},
+			Fault{Kind: HungDisk, Host: 1, At: 61 * time.Second, For: 3 * time.Second},
+			Fault{Kind: HungDisk, Host: 2, At: 81 * time.Second, For: 3 * time.Second}), 0, 20},
+		{"leadership changes all the time, and main dies meanwhile", calm(fenced, Fault{Kind: Elect, At: 41 * time.Second, For: 30 * time.Second},
+			Fault{Kind: KillNode, At: 50 * time.Second, For: 40 * time.Second}), 2, 15},
+		{"the standby is killed in fenced mode", calm(fenced, Fault{Kind: KillNode, Host: 1, At: 41 * time.Second, For: 20 * time.Second}), 0, 30},
+		{"a planned handover in fenced mode", calm(fenced, Fault{Kind: Promote, Host: 1, At: 41 * time.Second}), 0, 30},
+		{"a foreign validator is dead, so that ours is needed, and main is killed", calm(
+			Fault{Kind: KillNode, Host: firstForeign, At: 20 * time.Second, For: time.Minute},
+			Fault{Kind: KillNode, At: 41 * time.Second, For: 20 * time.Second}), 2, 15},
+		{"a hostile standby floods an era ahead, and asks for heights of a fork", flooded(), 0, 30},
+		{"the same in fenced mode", flooded(fenced), 0, 30},
+		{"held", calm(fenced, Fault{Kind: Hold, At: 30 * time.Second, For: time.Minute},
+			Fault{Kind: KillNode, At: 41 * time.Second, For: 20 * time.Second}), 0, 15},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(3) {
+				r := Run(seed, Options{Plan: c.plan})
+				tell(t, seed, r)
+				if r.Stats.Activates != c.activates || r.Stats.Demanded < c.demanded {
+					t.Errorf("seed %d: %d changes of the active node, want %d; %+v", seed, r.Stats.Activates, c.activates, r.Stats)
+				}
+			}
+		})
+	}
+}
