@@ -1,0 +1,205 @@
+// Package link is connections that can be cut, slowed down and broken: what lies between two members of a cluster under
+// faults, be they processes on TCP or in one process in memory.
+//
+// It promises that bytes of a connection arrive in their order, each once, or not at all, as TCP does.
+package link
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"casper-cosigner/testnet"
+)
+
+const (
+	chunk  = 32 << 10 // bytes that are carried at once
+	chunks = 64       // that wait in each direction of a connection, until TCP holds the sender back
+)
+
+// Link carries the calls of one member to another, and what comes back on them. It can be cut, so that bytes wait in it and
+// arrive late; slowed down; and have its connections broken. What it cannot do is lose, repeat or reorder bytes of a
+// connection: TCP would not let that be seen.
+type Link struct {
+	From, To string // members
+	Listener net.Listener
+	// Dial reaches the called member's own listener.
+	Dial func(ctx context.Context) (net.Conn, error)
+
+	mu    sync.Mutex
+	cuts  int           // faults that cut it now
+	clear chan struct{} // closed while nothing cuts it; nil before it was ever cut
+	delay time.Duration // of every byte
+	pairs map[*pair]struct{}
+}
+
+// pair is a connection of a caller and the one that it is carried on to.
+type pair struct{ caller, callee net.Conn }
+
+// Run carries until ctx ends.
+func (l *Link) Run(ctx context.Context) {
+	var carrying sync.WaitGroup
+	defer carrying.Wait()
+	stop := context.AfterFunc(ctx, func() { l.Listener.Close() }) //nolint:errcheck // nothing is lost
+	defer stop()
+	for {
+		caller, err := l.Listener.Accept()
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return
+			}
+			continue // the caller was gone again
+		}
+		carrying.Go(func() { l.accept(ctx, caller) })
+	}
+}
+
+// accept carries one call on. While the link is cut the caller waits, as for one that does not answer.
+func (l *Link) accept(ctx context.Context, caller net.Conn) {
+	defer caller.Close()
+	if l.pass(ctx) != nil {
+		return
+	}
+	callee, err := l.Dial(ctx)
+	if err != nil {
+		reset(caller) // nobody listens, and the caller is to see that at once
+		return
+	}
+	defer callee.Close()
+	l.carry(ctx, &pair{caller, callee})
+}
+
+// carry passes bytes on, both ways, until one end is closed, ctx ends or the connections are broken.
+func (l *Link) carry(ctx context.Context, p *pair) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { p.caller.Close(); p.callee.Close() })
+	defer stop()
+	l.mu.Lock()
+	if l.pairs == nil {
+		l.pairs = map[*pair]struct{}{}
+	}
+	l.pairs[p] = struct{}{}
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		delete(l.pairs, p)
+		l.mu.Unlock()
+	}()
+	var pumping sync.WaitGroup
+	for _, way := range [][2]net.Conn{{p.callee, p.caller}, {p.caller, p.callee}} {
+		pieces := make(chan piece, chunks)
+		pumping.Go(func() {
+			defer close(pieces)
+			read(ctx, way[1], pieces)
+		})
+		pumping.Go(func() {
+			defer cancel() // which ends the other way too
+			l.write(ctx, way[0], pieces)
+		})
+	}
+	pumping.Wait()
+}
+
+// piece is some bytes, and when they were sent.
+type piece struct {
+	bytes []byte
+	sent  time.Time
+}
+
+func read(ctx context.Context, src net.Conn, into chan<- piece) {
+	for {
+		buffer := make([]byte, chunk)
+		n, err := src.Read(buffer)
+		select {
+		case into <- piece{buffer[:n], time.Now()}:
+		case <-ctx.Done():
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// write passes the pieces on. It returns when all have arrived after the sender's end, so that the end of a connection is
+// held up as its bytes are, or on any error.
+func (l *Link) write(ctx context.Context, dst net.Conn, pieces <-chan piece) {
+	for p := range pieces {
+		if testnet.Pause(ctx, time.Until(p.sent.Add(l.late()))) != nil || l.pass(ctx) != nil {
+			return
+		}
+		if _, err := dst.Write(p.bytes); err != nil {
+			return
+		}
+	}
+}
+
+// late is by how much bytes are late now.
+func (l *Link) late() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.delay
+}
+
+// pass waits until nothing cuts the link.
+func (l *Link) pass(ctx context.Context) error {
+	for {
+		l.mu.Lock()
+		clear, cut := l.clear, l.cuts > 0
+		l.mu.Unlock()
+		if !cut {
+			return ctx.Err()
+		}
+		select {
+		case <-clear:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Cut holds up every byte, until as many calls of Mend.
+func (l *Link) Cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cuts++; l.cuts == 1 {
+		l.clear = make(chan struct{})
+	}
+}
+
+// Mend undoes one cut.
+func (l *Link) Mend() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cuts--; l.cuts == 0 {
+		close(l.clear)
+	}
+}
+
+// Slow makes every byte later by d, or with a negative d undoes that.
+func (l *Link) Slow(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.delay += d
+}
+
+// Sever breaks every connection, at both ends at once. What was on its way is lost.
+func (l *Link) Sever() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for p := range l.pairs {
+		reset(p.caller)
+		reset(p.callee)
+	}
+}
+
+// reset closes a connection so that the other end sees it broken, not ended.
+func reset(c net.Conn) {
+	if t, ok := c.(*net.TCPConn); ok {
+		t.SetLinger(0) //nolint:errcheck // it is closed in any case
+	}
+	c.Close()
+}

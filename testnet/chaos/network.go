@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"casper-cosigner/cluster"
+	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/chaos/link"
+)
+
+// network is all links between the members of a cluster: one for each member and each port of another that it calls.
+// Operators have none; they reach the cosigners as they are.
+type network struct {
+	links   []*link.Link
+	running sync.WaitGroup
+	cancel  context.CancelFunc
+}
+
+// newNetwork puts links between the members. Each member gets a cluster file of its own, in which the others are where its
+// links listen; what it listens on itself stays. The files differ in nothing else.
+func newNetwork(ctx context.Context, c *testnet.Cluster) (*network, error) {
+	n := &network{}
+	ctx, n.cancel = context.WithCancel(ctx)
+	for _, role := range [][]*testnet.Process{c.Cosigners, c.Agents} {
+		for _, p := range role {
+			if err := n.rewire(filepath.Join(c.Dir, p.Name, "cluster.toml"), p.Name); err != nil {
+				n.close()
+				return nil, err
+			}
+		}
+	}
+	for _, l := range n.links {
+		n.running.Go(func() { l.Run(ctx) })
+	}
+	return n, nil
+}
+
+// rewire writes the cluster file of one member anew.
+func (n *network) rewire(path, self string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("rewiring %s: %w", self, err)
+	}
+	f, err := cluster.Parse(text)
+	if err != nil {
+		return fmt.Errorf("rewiring %s: %w", self, err)
+	}
+	_, cosigns := f.Cosigner(self)
+	for i := range f.Cosigners {
+		to := &f.Cosigners[i]
+		if to.Name == self {
+			continue
+		}
+		if err := n.link(self, to.Name, &to.Address); err != nil {
+			return err
+		}
+		if !cosigns {
+			continue
+		}
+		if err := n.link(self, to.Name, &to.RaftAddress); err != nil {
+			return err
+		}
+	}
+	for i := range f.Nodes {
+		to := &f.Nodes[i]
+		if cosigns || to.Name == self {
+			continue
+		}
+		if err := n.link(self, to.Name, &to.Address); err != nil {
+			return err
+		}
+	}
+	if text, err = f.Encode(); err != nil {
+		return fmt.Errorf("rewiring %s: %w", self, err)
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return fmt.Errorf("rewiring %s: %w", self, err)
+	}
+	return nil
+}
+
+// link puts a link in front of an address.
+func (n *network) link(from, to string, address *string) error {
+	listener, err := net.Listen("tcp", testnet.Loopback(0))
+	if err != nil {
+		return fmt.Errorf("linking %s to %s: %w", from, to, err)
+	}
+	target := *address
+	n.links = append(n.links, &link.Link{From: from, To: to, Listener: listener, Dial: func(ctx context.Context) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", target)
+	}})
+	*address = listener.Addr().String()
+	return nil
+}
+
+// of returns the links that a fault hits: of one member all that begin or end at it; of two those between them, or with
+// oneWay those by which the first calls the second.
+func (n *network) of(members []string, oneWay bool) (hit []*link.Link) {
+	for _, l := range n.links {
+		switch {
+		case len(members) == 1 && (l.From == members[0] || l.To == members[0]),
+			len(members) == 2 && l.From == members[0] && l.To == members[1],
+			len(members) == 2 && !oneWay && l.From == members[1] && l.To == members[0]:
+			hit = append(hit, l)
+		}
+	}
+	return hit
+}
+
+// close ends all links.
+func (n *network) close() {
+	n.cancel()
+	for _, l := range n.links {
+		l.Listener.Close() //nolint:errcheck // those that run have closed it
+	}
+	n.running.Wait()
+}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"testing"
+
+	"casper-cosigner/testnet/chaos/link"
+)
+
+// A cut link between two members holds up the calls of one of them only; those of the other have a link of their own.
+func TestOneWay(t *testing.T) {
+	there, back := &link.Link{From: "c1", To: "c2"}, &link.Link{From: "c2", To: "c1"}
+	other := &link.Link{From: "node-a", To: "c1"}
+	n := &network{links: []*link.Link{there, back, other}}
+	for _, test := range []struct {
+		members []string
+		oneWay  bool
+		want    []*link.Link
+	}{
+		{[]string{"c1", "c2"}, true, []*link.Link{there}},
+		{[]string{"c1", "c2"}, false, []*link.Link{there, back}},
+		{[]string{"c1"}, false, []*link.Link{there, back, other}},
+		{[]string{"node-b"}, false, nil},
+	} {
+		got := n.of(test.members, test.oneWay)
+		if len(got) != len(test.want) {
+			t.Fatalf("%v, one way %v: %d links, want %d", test.members, test.oneWay, len(got), len(test.want))
+		}
+		for i := range got {
+			if got[i] != test.want[i] {
+				t.Errorf("%v, one way %v: link %d is from %s to %s", test.members, test.oneWay, i, got[i].From, got[i].To)
+			}
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/history"
+)
+
+// The settings that are not as shipped: everything is quicker, so that much happens in two minutes.
+const (
+	chain         = "casper-chaos"
+	pace          = 100 * time.Millisecond // between two rounds, and two blocks
+	eras          = 10                     // in which the rounds of a run lie; the rule keeps 12 whole
+	leastEra      = time.Second
+	pingInterval  = 200 * time.Millisecond
+	failoverAfter = time.Second
+	failbackAfter = 2 * time.Second
+
+	readyWithin = 40 * time.Second // after all was mended
+	silentPart  = 4                // of the time with faults, one part is for leaders hit as they are asked
+)
+
+// run is one run.
+type run struct {
+	options
+	dir   string
+	out   io.Writer
+	start time.Time // the instant from which the history counts
+
+	cluster *testnet.Cluster
+	network *network
+	nodes   map[string]*testnet.Node
+	file    *os.File
+	history *history.Recorder
+	log     *os.File // of the faults
+}
+
+func (r *run) historyFile() string { return filepath.Join(r.dir, "history.jsonl") }
+
+// play does everything up to the judgement.
+func (r *run) play(ctx context.Context) error {
+	fmt.Fprintf(r.out, "chaos: -seed %d -for %v\n", r.seed, r.length)
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	silence := r.length / silentPart
+	if err := r.silence(ctx, silence); err != nil {
+		return err
+	}
+	if err := r.storm(ctx, r.length-silence); err != nil {
+		return err
+	}
+	if err := r.last(ctx); err != nil {
+		return err
+	}
+	return r.readLogs()
+}
+
+// prepare makes the cluster and starts it.
+func (r *run) prepare(ctx context.Context) (err error) {
+	validator, err := publicKey(r.pem)
+	if err != nil {
+		return err
+	}
+	r.cluster, err = testnet.Setup(ctx, testnet.Settings{Binary: r.binary, Dir: filepath.Join(r.dir, "cluster"), PEM: r.pem,
+		Chain: chain, MinEra: leastEra, MinBlock: pace, Init: []string{"--ping-interval", pingInterval.String(),
+			"--ping-timeout", pingInterval.String(), "--failover-after", failoverAfter.String(), "--failback-after", failbackAfter.String()}})
+	if err != nil {
+		return err
+	}
+	if r.network, err = newNetwork(ctx, r.cluster); err != nil {
+		return err
+	}
+	if r.log, err = os.Create(filepath.Join(r.dir, "faults.log")); err != nil {
+		return fmt.Errorf("making the faults' log: %w", err)
+	}
+	if r.file, err = os.Create(r.historyFile()); err != nil {
+		return fmt.Errorf("making the history: %w", err)
+	}
+	r.history = history.NewRecorder(r.file, history.Header{Validator: validator, Seed: r.seed, For: r.length.String()})
+	r.nodes = map[string]*testnet.Node{}
+	for _, name := range []string{testnet.Main, testnet.Standby} {
+		if r.nodes[name], err = r.cluster.Node(name); err != nil {
+			return err
+		}
+	}
+	if err := r.cluster.Start(ctx); err != nil {
+		return err
+	}
+	r.start = time.Now()
+	return r.ready(ctx)
+}
+
+func publicKey(path string) (key casper.PublicKey, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return key, fmt.Errorf("reading the key: %w", err)
+	}
+	secret, err := casper.ParseSecretKeyPEM(text)
+	if err != nil {
+		return key, fmt.Errorf("reading the key: %w", err)
+	}
+	defer clear(secret[:])
+	copy(key[:], ed25519.NewKeyFromSeed(secret[:]).Public().(ed25519.PublicKey))
+	return key, nil
+}
+
+// ready waits until every cosigner is ready and one leads.
+func (r *run) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	_, err := r.cluster.Ready(ctx)
+	return err
+}
+
+// call asks once and writes it down.
+func (r *run) call(ctx context.Context, c history.Call) testnet.Answer {
+	c.Begin = time.Since(r.start)
+	c.Answer = r.nodes[c.Node()].Sign(ctx, c.Asked)
+	c.End = time.Since(r.start)
+	r.history.Note(c)
+	return c.Answer
+}
+
+// operate runs a command of the operator's.
+func (r *run) operate(ctx context.Context, args ...string) error {
+	return r.cluster.Command(ctx, append(args, "--config", filepath.Join(r.cluster.Dir, "operator", "operator.toml"))...)
+}
+
+// close ends all processes and finishes the history.
+func (r *run) close() (err error) {
+	for _, n := range r.nodes {
+		err = errors.Join(err, n.Close())
+	}
+	if r.cluster != nil {
+		err = errors.Join(err, r.cluster.Close())
+	}
+	if r.network != nil {
+		r.network.close()
+	}
+	if r.history != nil {
+		err = errors.Join(err, r.history.Close())
+	}
+	for _, f := range []*os.File{r.file, r.log} {
+		if f != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}
+	return err
+}

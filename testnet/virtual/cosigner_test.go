@@ -1,0 +1,216 @@
+package virtual
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"casper-cosigner/cosigner"
+	"casper-cosigner/raftstore"
+	"casper-cosigner/signer"
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/machine"
+	"casper-cosigner/signer/watermark"
+	"casper-cosigner/statedir"
+	"casper-cosigner/testnet"
+)
+
+const (
+	threshold   = 2
+	shareTakes  = 5 * time.Millisecond // at most, on the way to a cosigner and back
+	standBack   = 5 * time.Second
+	stateFolder = "state"
+)
+
+// process is one run of a cosigner, from its start to its end.
+type process struct {
+	*world
+	name    string
+	life    context.Context // ends when it is killed; a process that has ended answers nothing, and gives no share
+	end     context.CancelFunc
+	dir     *statedir.Dir
+	ledger  *cosigner.Ledger
+	store   *raftstore.Store
+	signer  *signer.Signer
+	stopped chan struct{} // closed when the store's Run has returned
+	fatal   atomic.Pointer[error]
+}
+
+func (w *world) statePath(name string) string { return filepath.Join(w.folder, name, stateFolder) }
+
+// create makes a cosigner's state directory.
+func (w *world) create(name string) error {
+	if err := statedir.Init(w.statePath(name), statedir.Identity{Cluster: w.id, Name: name}); err != nil {
+		return err
+	}
+	dir, err := statedir.Open(w.statePath(name))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return cosigner.CreateLedger(dir.Path("ledger"), dir.ID(), watermark.Mark{})
+}
+
+// start runs a cosigner.
+func (w *world) start(name string) (err error) {
+	p := &process{world: w, name: name, stopped: make(chan struct{})}
+	p.life, p.end = context.WithCancel(context.Background())
+	if p.dir, err = statedir.Open(w.statePath(name)); err != nil {
+		return err
+	}
+	p.ledger, err = cosigner.OpenLedger(cosigner.LedgerConfig{Path: p.dir.Path("ledger"), Directory: p.dir.ID(), Fatal: p.die})
+	if err != nil {
+		return err
+	}
+	if p.store, err = raftstore.Open(p.raftConfig()); err != nil {
+		return err
+	}
+	p.signer = signer.New(signer.Config{
+		Cluster: w.cluster.File, Log: replicatedLog{p.store}, Quorum: quorum{p}, Spread: p.spread, HandOver: p.handOver,
+		Observe: func(signer.Event) {}, Phase: func(string, time.Duration) {}, Steady: func() bool { return true },
+		Now: time.Now, Logger: zerolog.Nop(),
+	})
+	go func() {
+		defer close(p.stopped)
+		p.store.Run(p.life) //nolint:errcheck // what is fatal it tells Fatal
+	}()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.running[name] = p
+	return nil
+}
+
+func (p *process) raftConfig() raftstore.Config {
+	timing, err := raftstore.Profile("lan")
+	if err != nil {
+		p.die(err)
+	}
+	var members []raftstore.Member
+	for _, name := range p.names {
+		members = append(members, raftstore.Member{Name: name, Address: name})
+	}
+	return raftstore.Config{
+		Name: p.name, Members: members, Path: p.dir.Path("raft"), FirstRun: p.dir.FirstRun(), EndFirstRun: p.dir.EndFirstRun,
+		Genesis: func(context.Context) (machine.Genesis, error) {
+			return machine.Genesis{Active: testnet.Main, At: time.Now().UnixMilli()}, nil
+		},
+		Fatal: p.die,
+		Network: raftstore.Network{
+			Listener:  p.wire.listen(p.name),
+			Dial:      func(ctx context.Context, to string) (net.Conn, error) { return p.wire.dial(ctx, p.name, to) },
+			PeerName:  func(c net.Conn) (string, error) { return c.(named).peer, nil },
+			Presences: p.dir,
+		},
+		Timing: timing, Log: zerolog.Nop(), Now: time.Now,
+	}
+}
+
+// die notes what nothing here may bring about.
+func (p *process) die(err error) { p.fatal.Store(&err) }
+
+// kill ends a cosigner as near to kill -9 as a process can do to itself: from now on nothing that it says is heard.
+func (w *world) kill(name string) error {
+	w.mu.Lock()
+	p := w.running[name]
+	delete(w.running, name)
+	w.mu.Unlock()
+	links := append(w.wire.of(name, ""), w.wire.of("", name)...)
+	w.wire.cut(links)
+	for _, l := range links {
+		l.Sever()
+	}
+	p.end()
+	err := p.store.Close()
+	<-p.stopped
+	err = errors.Join(err, p.ledger.Close(), p.dir.Close())
+	w.wire.mend(links)
+	if fatal := p.fatal.Load(); fatal != nil {
+		err = errors.Join(err, *fatal)
+	}
+	if err != nil {
+		return fmt.Errorf("ending %s: %w", name, err)
+	}
+	return nil
+}
+
+// process returns the run of a cosigner that is on, or nil.
+func (w *world) process(name string) *process {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.running[name]
+}
+
+// sign passes a request to a cosigner's signer, for as long as that lives.
+func (p *process) sign(ctx context.Context, c watermark.Claim) (signer.Answer, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(p.life, cancel)()
+	answer, err := p.signer.Sign(ctx, c)
+	if p.life.Err() != nil {
+		return signer.Answer{}, fmt.Errorf("%s was killed: %w", p.name, signer.ErrUnavailable)
+	}
+	return answer, err
+}
+
+func (p *process) handOver() {
+	p.store.StandBack(standBack)
+	p.work.Go(func() { p.store.HandOver() }) //nolint:errcheck // then it leads on
+}
+
+// spread hands a signature to those that it reaches.
+func (p *process) spread(digest casper.Hash, s casper.Signature) {
+	for _, name := range p.names {
+		if to := p.process(name); to != nil && to != p && p.wire.passes(p.name, name) {
+			to.signer.Keep(digest, s)
+		}
+	}
+}
+
+// replicatedLog is the store as signer knows it.
+type replicatedLog struct{ *raftstore.Store }
+
+// Leader returns who leads.
+func (l replicatedLog) Leader() signer.Leadership { return signer.Leadership(l.Store.Leader()) }
+
+// quorum is what stands for the shares: ledgers of as many cosigners as it takes must hold the claim, then one key signs.
+type quorum struct{ *process }
+
+// Ready asks nobody: whoever is not there gives no share.
+func (q quorum) Ready() error { return nil }
+
+// Sign has ledgers take the claim, this cosigner's first.
+func (q quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (signature casper.Signature, err error) {
+	slot, _ := casper.SlotOf(c.Message)
+	shares := 0
+	for _, name := range q.inOrder(q.name) {
+		if err := testnet.Pause(ctx, q.upTo(shareTakes)); err != nil {
+			return signature, err
+		}
+		if q.life.Err() != nil {
+			return signature, errors.New("this process has ended")
+		}
+		p := q.process.process(name)
+		if p == nil || name != q.name && !q.wire.passes(q.name, name) || p.store.Leader().Term > term {
+			continue
+		}
+		var conflict *cosigner.ConflictError
+		if err := p.ledger.Claim(slot, casper.Digest(c.Message)); errors.As(err, &conflict) {
+			q.die(err)
+			return signature, fmt.Errorf("%w: %w", err, signer.ErrDisputed)
+		} else if err != nil {
+			continue
+		}
+		if shares++; shares == threshold {
+			copy(signature[:], ed25519.Sign(q.key, c.Message.SignBytes()))
+			return signature, nil
+		}
+	}
+	return signature, errors.New("too few cosigners")
+}
