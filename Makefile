@@ -102,7 +102,16 @@ mutants:
 demo: build
 	$(STATIC) -o bin/demo ./testnet/demo
 	$(STATIC) -o bin/judge ./testnet/judge
+	$(STATIC) -o bin/simcasper ./testnet/simcasper
 	bin/demo
+
+# More flags for chaos, for example -seed 7, -for 30s or -keep.
+CHAOSFLAGS ?=
+
+.PHONY: chaos
+chaos: build
+	$(STATIC) -o bin/chaos ./testnet/chaos
+	bin/chaos $(CHAOSFLAGS)
 
 .PHONY: casper-node
 casper-node:
@@ -134,10 +143,15 @@ casper-test: casper-programs
 casper-results-check:
 	@./tools/casper-results-check.sh $(CASPER_RESULTS)
 
+# More flags for bench, for example "-part failover".
+BENCHFLAGS ?=
+
 .PHONY: bench
 bench: build
 	$(STATIC) -o bin/bench ./testnet/bench
-	bin/bench
+	$(STATIC) -o bin/judge ./testnet/judge
+	$(STATIC) -o bin/simcasper ./testnet/simcasper
+	bin/bench $(BENCHFLAGS)
 
 bin/hadolint/bin/hadolint: tools/hadolint/requirements.txt
 	PIP_ROOT_USER_ACTION=ignore $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \

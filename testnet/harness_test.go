@@ -90,13 +90,13 @@ func TestTranscript(t *testing.T) {
 		if err := json.Unmarshal(text, &line); err != nil {
 			t.Fatal(err)
 		}
-		got, err := line.Asked.message()
+		got, err := line.Asked.Message()
 		if err != nil || got != asked[n] {
 			t.Fatalf("line %d asks for %v, want %v (%v)", n+1, got, asked[n], err)
 		}
 		of := got
 		if line.Held != nil {
-			if of, err = line.Held.message(); err != nil || of != held[n] {
+			if of, err = line.Held.Message(); err != nil || of != held[n] {
 				t.Fatalf("line %d holds %v, want %v (%v)", n+1, of, held[n], err)
 			}
 		}

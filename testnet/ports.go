@@ -51,6 +51,36 @@ func portsFree(base int) error {
 	return err
 }
 
+// Where QuietPorts looks: below those which systems give to outgoing connections by themselves, one of which could otherwise
+// sit on a process's port while that is down.
+const (
+	lowestQuiet  = 12000
+	highestQuiet = 20000
+)
+
+// QuietPorts returns n different ports that are free on the loopback address now, for processes that may be down for a while.
+func QuietPorts(n int) ([]int, error) {
+	var ports []int
+	var busy error
+	first := lowestQuiet + rand.IntN(highestQuiet-lowestQuiet)
+	for i := range highestQuiet - lowestQuiet {
+		if len(ports) == n {
+			return ports, nil
+		}
+		port := lowestQuiet + (first-lowestQuiet+i)%(highestQuiet-lowestQuiet)
+		l, err := net.Listen("tcp", Loopback(port))
+		if err != nil {
+			busy = err
+			continue
+		}
+		if err := l.Close(); err != nil {
+			return nil, fmt.Errorf("trying port %d: %w", port, err)
+		}
+		ports = append(ports, port)
+	}
+	return nil, fmt.Errorf("finding %d free ports: %w", n, errors.Join(errors.New("too few"), busy))
+}
+
 // Loopback is the TCP address of a port on this machine.
 func Loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 

@@ -33,7 +33,7 @@ func ReadRecording(r io.Reader) (*Recording, error) {
 		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
 			return nil, fmt.Errorf("reading line %d of the recording: %w", n, err)
 		}
-		m, err := l.message()
+		m, err := l.Message()
 		if err != nil {
 			return nil, fmt.Errorf("reading line %d of the recording: %w", n, err)
 		}
@@ -79,8 +79,8 @@ type recordedLine struct {
 	Signature casper.Signature `json:"signature"`
 }
 
-// fieldsOf is the inverse of message.
-func fieldsOf(m casper.Message) Fields {
+// FieldsOf returns the fields of a message; Message undoes it.
+func FieldsOf(m casper.Message) Fields {
 	zug := func(r casper.Round) Fields {
 		return Fields{Kind: "zug", ChainspecHash: &r.Chainspec, EraID: &r.Era, KeyBlockHash: &r.KeyBlock,
 			RoundID: &r.ID, ValidatorIndex: &r.Validator}
@@ -103,7 +103,8 @@ func fieldsOf(m casper.Message) Fields {
 	return Fields{}
 }
 
-func (f Fields) message() (casper.Message, error) {
+// Message returns the message that the fields are of.
+func (f Fields) Message() (casper.Message, error) {
 	switch f.Kind {
 	case "zug":
 		return f.zug()

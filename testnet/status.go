@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
-const askEvery = 25 * time.Millisecond
+// askEvery is rare enough that asking, a process each time, does not take the machine's time.
+const askEvery = 100 * time.Millisecond
 
 // Status is what `status -o json` says, as far as it is needed here.
 type Status struct {
@@ -25,21 +27,31 @@ type Status struct {
 }
 
 // Status asks the program for the cluster's status, as an operator does.
-func (c *Cluster) Status(ctx context.Context) (Status, error) {
-	cmd := exec.CommandContext(ctx, c.Binary, "status", "-o", "json", "--config", filepath.Join(c.Dir, operator, "operator.toml"))
+func (c *Cluster) Status(ctx context.Context) (s Status, err error) {
+	err = c.Ask(ctx, &s, "status")
+	return s, err
+}
+
+// Ask runs an operator's command and reads its JSON. The exit code says how well the cluster is; so does the
+// output.
+func (c *Cluster) Ask(ctx context.Context, into any, args ...string) error {
+	cmd := exec.CommandContext(ctx, c.Binary, c.operating(append(args, "-o", "json")...)...)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		return Status{}, fmt.Errorf("asking for the status: %w", err)
+		return fmt.Errorf("asking for %s: %w", strings.Join(args, " "), err)
 	}
-	// The exit code says how well the cluster is; so does the output.
-	var s Status
-	if err := json.Unmarshal(out.Bytes(), &s); err != nil {
-		return s, fmt.Errorf("reading the status: %w\n%s", err, errOut.Bytes())
+	if err := json.Unmarshal(out.Bytes(), into); err != nil {
+		return fmt.Errorf("reading %s: %w\n%s", strings.Join(args, " "), err, errOut.Bytes())
 	}
-	return s, nil
+	return nil
+}
+
+// operating are the arguments of an operator's command.
+func (c *Cluster) operating(args ...string) []string {
+	return append(args, "--config", filepath.Join(c.Dir, operator, "operator.toml"))
 }
 
 // Ready waits until every cosigner is ready and one leads, or ctx ends. How the nodes are does not matter.
@@ -56,15 +68,11 @@ func (c *Cluster) Ready(ctx context.Context) (Status, error) {
 
 // Await asks for the status until it is as wished, or ctx ends.
 func (c *Cluster) Await(ctx context.Context, wished func(Status) bool) (Status, error) {
-	for {
-		s, err := c.Status(ctx)
-		if err == nil && wished(s) {
-			return s, nil
-		}
-		if waitErr := Pause(ctx, askEvery); waitErr != nil {
-			return s, fmt.Errorf("waiting for the cluster, which is %q (logs in %s): %w", s.State, c.Dir, errors.Join(waitErr, err))
-		}
+	s, err := await(ctx, c.Status, wished)
+	if err != nil {
+		return s, fmt.Errorf("waiting for the cluster, which is %q (logs in %s): %w", s.State, c.Dir, err)
 	}
+	return s, nil
 }
 
 // Pause waits between two questions; it fails when ctx ends.

@@ -35,9 +35,9 @@ func NewTranscript(w io.Writer) *Transcript { return &Transcript{out: bufio.NewW
 
 // Note writes down one request and its answer. Close reports what could not be written.
 func (t *Transcript) Note(line TranscriptLine, asked casper.Message, a Answer) {
-	line.Asked, line.Answer, line.Reason = fieldsOf(asked), a.Kind, a.Reason
+	line.Asked, line.Answer, line.Reason = FieldsOf(asked), a.Kind, a.Reason
 	if a.Kind == Bound {
-		held := fieldsOf(a.Held)
+		held := FieldsOf(a.Held)
 		line.Held = &held
 	}
 	if a.Kind == Signed || a.Kind == Bound {

@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"os/exec"
 	"time"
 
 	"casper-cosigner/testnet"
@@ -20,47 +17,11 @@ const (
 	lostToDetect  = 3                      // rounds of a fenced failover: 6 s of 4 s, begun and ended in the middle
 )
 
-// change is one entry of `failover history -o json`.
-type change struct {
-	Epoch   uint64    `json:"epoch"`
-	At      time.Time `json:"at"`
-	What    string    `json:"what"`
-	Subject string    `json:"subject"`
-	Cause   string    `json:"cause"`
-	Reason  string    `json:"reason"`
-}
-
-// history is what the cosigners' log says of the roles.
-func (s *show) history(ctx context.Context) ([]change, error) {
-	out, err := exec.CommandContext(ctx, s.binary, "failover", "history", "-o", "json", "--config", s.operatorFile()).Output()
-	if err != nil {
-		return nil, fmt.Errorf("asking for the history: %w", err)
-	}
-	var h struct {
-		Changes []change `json:"changes"`
-	}
-	if err := json.Unmarshal(out, &h); err != nil {
-		return nil, fmt.Errorf("reading the history: %w", err)
-	}
-	return h.Changes, nil
-}
-
 // activated waits until the log makes the node active, later than the given time.
-func (s *show) activated(ctx context.Context, node string, after time.Time, within time.Duration) (found change, err error) {
-	err = s.await(ctx, within, node+" to be made active", func() (bool, error) {
-		changes, err := s.history(ctx)
-		if err != nil {
-			return false, nil //nolint:nilerr // no cosigner leads just now; the wait is bounded
-		}
-		for _, c := range changes {
-			if c.What == "activate" && c.Subject == node && c.At.After(after) {
-				found = c
-				return true, nil
-			}
-		}
-		return false, nil
-	})
-	return found, err
+func (s *show) activated(ctx context.Context, node string, after time.Time, within time.Duration) (testnet.Change, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return s.pair.cluster.AwaitActive(ctx, node, after)
 }
 
 // claimFailover tells that the standby was made active in time, and why.

@@ -2,11 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"os/exec"
-	"path/filepath"
 	"strings"
 
 	"casper-cosigner/testnet"
@@ -42,13 +37,9 @@ func (s *show) handOver(ctx context.Context) error {
 	return s.someRounds(ctx, roundsAfter)
 }
 
-func (s *show) operatorFile() string {
-	return filepath.Join(s.pair.cluster.Dir, "operator", "operator.toml")
-}
-
 // failover runs a command of the operator's.
 func (s *show) failover(ctx context.Context, command, argument string) error {
-	err := s.pair.cluster.Command(ctx, "failover", command, argument, "--reason", "casper demo", "--config", s.operatorFile())
+	err := s.pair.cluster.Failover(ctx, command, argument, "--reason", "casper demo")
 	if err == nil {
 		s.sayf("casper-cosigner failover %s %s", command, argument)
 	}
@@ -64,7 +55,7 @@ func (s *show) served(ctx context.Context, active, passive *nodeLog) error {
 	if err := s.someRounds(ctx, roundsEach); err != nil {
 		return err
 	}
-	mode, name, err := s.roles(ctx)
+	r, err := s.pair.cluster.Roles(ctx)
 	if err != nil {
 		return err
 	}
@@ -81,28 +72,11 @@ func (s *show) served(ctx context.Context, active, passive *nodeLog) error {
 	}
 	s.count("votes_of_active_"+active.node.Name, votes)
 	s.count("refused_to_passive_"+passive.node.Name, turned)
-	s.claimf(mode == "fenced" && name == active.node.Name && votes >= roundsEach-1,
+	s.claimf(r.Mode == "fenced" && r.Active == active.node.Name && votes >= roundsEach-1,
 		"the cosigners say: %s, %s active; it had its Vote signed %d times in %d rounds; %s was refused %d times before it",
-		mode, name, votes, roundsEach, passive.node.Name, turned)
+		r.Mode, r.Active, votes, roundsEach, passive.node.Name, turned)
 	return nil
 }
 
 // notActive is how our client tells of the refusal.
 const notActive = "NotActive"
-
-// roles are the mode and the active node, as an operator is told.
-func (s *show) roles(ctx context.Context) (mode, active string, err error) {
-	out, err := exec.CommandContext(ctx, s.binary, "status", "-o", "json", "--config", s.operatorFile()).Output()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		return "", "", fmt.Errorf("asking for the status: %w", err)
-	}
-	var status struct {
-		Mode   string `json:"mode"`
-		Active string `json:"active"`
-	}
-	if err := json.Unmarshal(out, &status); err != nil {
-		return "", "", fmt.Errorf("reading the status: %w", err)
-	}
-	return status.Mode, status.Active, nil
-}

@@ -22,6 +22,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"casper-cosigner/testnet"
 )
 
 // limit is when the demo gives up.
@@ -67,7 +69,7 @@ func main() {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, o.limit())
 	defer cancel()
-	held, err := run(ctx, o, os.Stdout)
+	held, err := testnet.InFolder(o.keep, os.Stdout, func(dir string) (bool, error) { return run(ctx, o, dir, os.Stdout) })
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "casperdemo:", err)
 	}
@@ -76,19 +78,8 @@ func main() {
 	}
 }
 
-// run shows everything in a folder of its own and reports whether every line held. The folder stays when one did not.
-func run(ctx context.Context, o options, out io.Writer) (held bool, err error) {
-	dir, err := os.MkdirTemp("", "casper-demo-")
-	if err != nil {
-		return false, fmt.Errorf("making the demo's folder: %w", err)
-	}
-	defer func() {
-		if held && err == nil && !o.keep {
-			err = os.RemoveAll(dir)
-			return
-		}
-		fmt.Fprintf(out, "\nSettings, state and logs are in %s\n", dir)
-	}()
+// run shows everything in a folder and reports whether every line held.
+func run(ctx context.Context, o options, dir string, out io.Writer) (held bool, err error) {
 	s, err := newShow(ctx, o, dir, out)
 	if err != nil {
 		return false, err

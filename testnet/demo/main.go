@@ -1,6 +1,9 @@
 // Demo shows the main job on real input: everything that one validator of a real casper-node 2.0.3 network signed is
 // asked for again, of a key that is split over three cosigner processes. Then it kills them.
 //
+// Then it shows the failover: a main and a standby, simulated casper-nodes, in a network with three other validators, and
+// what becomes of the validator's rounds when the main is killed, hangs, is cut off, hands over, or is upgraded.
+//
 // It makes a folder by the program's own commands, starts the processes, asks through the agents' unix sockets as
 // casper-node does, and says for each promise whether it held. At the end another program, the judge, which shares no code
 // with the product, reads the transcript. The demo exits with 0 only if every line holds.
@@ -12,11 +15,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"casper-cosigner/testnet"
 )
 
 // The one setting that is not as shipped: the recorded network's eras lasted seconds, so the least times that the
@@ -28,28 +34,34 @@ const (
 )
 
 // limit is when the demo gives up.
-const limit = 3 * time.Minute
+const limit = 5 * time.Minute
 
 // options are the command line.
 type options struct {
-	binary, judge, recording, pem string
-	keep                          bool
+	binary, judge, simcasper, recording, pem string
+	seed                                     uint64
+	keep                                     bool
 }
 
 func main() {
 	var o options
 	flag.StringVar(&o.binary, "binary", "bin/casper-cosigner", "the program")
 	flag.StringVar(&o.judge, "judge", "bin/judge", "the judge")
+	flag.StringVar(&o.simcasper, "simcasper", "bin/simcasper", "the simulated casper-nodes")
+	flag.Uint64Var(&o.seed, "seed", 0, "of the instants at which things fail, and of who leads which round; 0: drawn")
 	flag.StringVar(&o.recording, "recording", "testdata/node-1.jsonl", "what a real node signed")
 	flag.StringVar(&o.pem, "pem", "testdata/node-1.secret_key.pem", "that node's key")
 	flag.BoolVar(&o.keep, "keep", false, "keep the folder: settings, state, logs and transcript")
 	flag.Parse()
+	if o.seed == 0 {
+		o.seed = rand.Uint64N(1 << 20)
+	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	held, err := run(ctx, o, os.Stdout)
+	held, err := testnet.InFolder(o.keep, os.Stdout, func(dir string) (bool, error) { return run(ctx, o, dir, os.Stdout) })
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 	}
@@ -58,19 +70,8 @@ func main() {
 	}
 }
 
-// run shows everything in a folder of its own and reports whether every line held. The folder stays when one did not.
-func run(ctx context.Context, o options, out io.Writer) (held bool, err error) {
-	dir, err := os.MkdirTemp("", "casper-demo-")
-	if err != nil {
-		return false, fmt.Errorf("making the demo's folder: %w", err)
-	}
-	defer func() {
-		if held && err == nil && !o.keep {
-			err = os.RemoveAll(dir)
-			return
-		}
-		fmt.Fprintf(out, "\nSettings, state, logs and transcript are in %s\n", dir)
-	}()
+// run shows everything in a folder and reports whether every line held.
+func run(ctx context.Context, o options, dir string, out io.Writer) (held bool, err error) {
 	s, err := newShow(o, dir, out)
 	if err != nil {
 		return false, err
@@ -78,9 +79,14 @@ func run(ctx context.Context, o options, out io.Writer) (held bool, err error) {
 	if err := errors.Join(s.play(ctx), s.close()); err != nil {
 		return false, err
 	}
+	s.claimEnds()
 	s.printLatencies()
-	if err := s.judge(ctx, o.judge, filepath.Join(dir, transcriptFile)); err != nil {
+	if err := s.judge(ctx, o.judge, "the transcript of all requests", filepath.Join(dir, transcriptFile)); err != nil {
 		return false, err
 	}
+	if err := s.judge(ctx, o.judge, "what the other validators received", s.network.Transcript()); err != nil {
+		return false, err
+	}
+	s.printTable()
 	return s.printVerdict(), nil
 }

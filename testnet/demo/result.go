@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os/exec"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -32,14 +33,35 @@ func (s *show) printLatencies() {
 	w.Flush()
 	fmt.Fprintf(s.out, "A node waits %v for an echo or a vote; %d requests got no answer in time and were asked again.\n",
 		testnet.ZugPatience, s.retries)
-	for _, why := range s.cluster.Restarts() {
-		fmt.Fprintf(s.out, "Not part of the show, a process ended by itself and was started again: %s\n", why)
+}
+
+// diskHangs is the last that a cosigner says when it ends itself.
+const diskHangs = "the disk hangs"
+
+// ended lists the processes that ended by themselves and were started again: since their disk hung, and for other reasons.
+func (s *show) ended() (hung, others []string) {
+	for _, why := range slices.Concat(s.restarts, s.network.Cluster.Restarts()) {
+		if strings.Contains(why, diskHangs) {
+			hung = append(hung, why)
+		} else {
+			others = append(others, why)
+		}
+	}
+	return hung, others
+}
+
+// claimEnds tells of them. Only a hanging disk excuses an end.
+func (s *show) claimEnds() {
+	hung, others := s.ended()
+	s.claimf(len(others) == 0, "no process ended by itself, but for %d whose disk hung for over a second", len(hung))
+	for _, why := range others {
+		s.sayf("%s", why)
 	}
 }
 
 // judge runs the program that trusts nobody.
-func (s *show) judge(ctx context.Context, judge, transcript string) error {
-	s.begin("judge", "The judge, a program that shares no code with the product, reads the transcript")
+func (s *show) judge(ctx context.Context, judge, what, transcript string) error {
+	s.begin("judge", "The judge, a program that shares no code with the product, reads %s", what)
 	cmd := exec.CommandContext(ctx, judge, "-key", s.recording.Validator.String(), transcript)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
@@ -58,7 +80,7 @@ func (s *show) printVerdict() bool {
 	failed := slices.DeleteFunc(slices.Clone(s.claims), func(c claim) bool { return c.holds })
 	fmt.Fprintf(s.out, "\n%d of %d lines hold, in %.0f s\n", len(s.claims)-len(failed), len(s.claims), time.Since(s.start).Seconds())
 	for _, c := range failed {
-		fmt.Fprintf(s.out, "  FAIL  %s\n", c.text)
+		fmt.Fprintf(s.out, "  FAIL  %s: %s\n", c.act, c.text)
 	}
 	return len(failed) == 0
 }

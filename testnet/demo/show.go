@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"time"
 
 	"casper-cosigner/signer/casper"
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/simnet"
 )
 
 const (
@@ -41,8 +43,15 @@ type show struct {
 	act       string // that is on
 	claims    []claim
 	latencies map[series]testnet.Latencies
-	waits     int // requests that came too early for the token bucket
-	retries   int // requests that were asked again for want of an answer
+	waits     int      // requests that came too early for the token bucket
+	retries   int      // requests that were asked again for want of an answer
+	restarts  []string // of processes of the cluster before this one
+
+	network  *simnet.Network
+	random   *rand.Rand
+	returns  int   // of main by itself, each of which doubles what it must be ready for
+	upgrades int   // so far
+	rows     []row // of the table
 }
 
 // series is what a latency is of: the kind of message, and how it was asked for.
@@ -54,6 +63,7 @@ type series struct {
 // claim is one line of the result.
 type claim struct {
 	holds bool
+	act   string
 	text  string
 }
 
@@ -74,6 +84,7 @@ func newShow(o options, dir string, out io.Writer) (*show, error) {
 	s := &show{options: o, dir: dir, out: out, start: time.Now(), recording: recording, file: file,
 		transcript: testnet.NewTranscript(file), latencies: map[series]testnet.Latencies{}}
 	s.progress = newProgress(out)
+	s.random = rand.New(rand.NewPCG(o.seed, 1))
 	s.free.Round = lastRound(recording)
 	s.free.Round.ID++
 	return s, nil
@@ -113,6 +124,9 @@ func eraOf(m casper.Message) (uint64, bool) {
 func (s *show) close() error {
 	s.progress.clear()
 	var err error
+	if s.network != nil {
+		err = s.network.Close()
+	}
 	for _, n := range []*testnet.Node{s.a, s.b} {
 		if n != nil {
 			err = errors.Join(err, n.Close())
@@ -163,7 +177,7 @@ func (s *show) valid(a testnet.Answer, m casper.Message) bool {
 
 // claimf adds a line to the result and prints it.
 func (s *show) claimf(holds bool, format string, args ...any) {
-	c := claim{holds, fmt.Sprintf(format, args...)}
+	c := claim{holds, s.act, fmt.Sprintf(format, args...)}
 	s.claims = append(s.claims, c)
 	s.progress.clear()
 	fmt.Fprintf(s.out, "  %s  %s\n", word(c.holds), c.text)

@@ -102,11 +102,12 @@ func TestVerdict(t *testing.T) {
 	if !s.printVerdict() {
 		t.Error("one line that holds is not enough")
 	}
+	s.act = "second act"
 	s.claimf(false, "this does not")
 	if s.printVerdict() {
 		t.Error("a line that does not hold went unnoticed")
 	}
-	if out := s.out.(*bytes.Buffer).String(); !strings.Contains(out, "FAIL  this does not") || !strings.Contains(out, "1 of 2 lines hold") {
+	if out := s.out.(*bytes.Buffer).String(); !strings.Contains(out, "FAIL  second act: this does not") || !strings.Contains(out, "1 of 2 lines hold") {
 		t.Errorf("printed %q", out)
 	}
 }

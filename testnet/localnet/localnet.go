@@ -211,7 +211,7 @@ func (c Config) publicKey(validator int) casper.PublicKey {
 // nodes gives every node its folder and its ports.
 func (c Config) nodes() ([]*Node, error) {
 	const each = 4
-	ports, err := freePorts(each * len(c.Nodes))
+	ports, err := testnet.QuietPorts(each * len(c.Nodes))
 	if err != nil {
 		return nil, err
 	}

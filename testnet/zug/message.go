@@ -51,6 +51,7 @@ type SyncRequest struct{ Round casper.Round }
 type SyncResponse struct {
 	Proposal *Proposal // nil if it has none
 	Signed   []Signed
+	Held     bool // it holds the consensus of the round's era, though perhaps nothing of the round
 	Era      uint64
 	Current  uint32
 }

@@ -36,10 +36,15 @@ func (n *Node) soon() {
 func (n *Node) heard(era uint64) {
 	switch {
 	case era > n.cur.name.Era+1:
-		n.reactor, n.ready, n.behind, n.syncAt = CatchUp, n.now, true, n.now
+		n.catchUp()
 	case era > n.cur.name.Era:
 		n.soon()
 	}
+}
+
+// catchUp has the node ask for blocks.
+func (n *Node) catchUp() {
+	n.reactor, n.ready, n.behind, n.syncAt = CatchUp, n.now, true, n.now
 }
 
 // tell answers a question for a round.
@@ -49,6 +54,7 @@ func (n *Node) tell(to int, name casper.Round) {
 	}
 	answer := SyncResponse{Era: n.cur.name.Era, Current: n.cur.current}
 	if in := n.instance(name); in != nil {
+		answer.Held = true
 		if in == n.prev {
 			answer.Current = name.ID
 		}
@@ -79,6 +85,8 @@ func (n *Node) learn(m SyncResponse) {
 	}
 	n.update()
 	switch {
+	case m.Era > n.cur.name.Era && !m.Held: // the era that the node is in is over, and nobody keeps it
+		n.catchUp()
 	case m.Era > n.cur.name.Era:
 		n.heard(m.Era)
 	case m.Era == n.cur.name.Era:

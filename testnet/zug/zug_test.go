@@ -240,3 +240,14 @@ func TestDiesWithSignature(t *testing.T) {
 		}
 	})
 }
+
+// TestForgottenEra: once nobody holds the consensus of its era, as after an upgrade, a node can only ask for blocks.
+func TestForgottenEra(t *testing.T) {
+	for held, want := range map[bool]Reactor{true: Validate, false: CatchUp} {
+		n := newNetwork(t, 1).nodes[0]
+		n.Receive(2, SyncResponse{Held: held, Era: FirstEra + 1}, start)
+		if got := n.Status().Reactor; got != want {
+			t.Errorf("held %v: %v, want %v", held, got, want)
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/simcasper/hub"
+)
+
+// rehearsal is what `failover drill -o json` says, as far as it is needed here.
+type rehearsal struct {
+	Standby     string   `json:"standby"`
+	KeptSeconds float64  `json:"kept_seconds"`
+	Ended       string   `json:"ended"`
+	Active      string   `json:"active"`
+	Epoch       uint64   `json:"epoch"`
+	First       place    `json:"first"`
+	Last        place    `json:"last"`
+	Rounds      int      `json:"rounds"`
+	Heights     int      `json:"heights"`
+	LostRounds  []place  `json:"lost_rounds"`
+	LostHeights []uint64 `json:"lost_heights"`
+	Nodes       []struct {
+		Name  string `json:"name"`
+		Votes int    `json:"votes"`
+	} `json:"nodes"`
+}
+
+type place struct {
+	Era   uint64 `json:"era"`
+	Round uint32 `json:"round"`
+}
+
+func (p place) isBefore(q place) bool { return p.Era < q.Era || p.Era == q.Era && p.Round < q.Round }
+
+// handOver rehearses a planned handover between two nodes that are ready, and holds what the rehearsal says against what the
+// other validators have seen.
+func (s *show) handOver(mode string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		s.begin("drill, "+mode, "In %s mode: failover drill hands over to %s and back, both ready", mode, testnet.Standby)
+		return s.rehearse(ctx, mode)
+	}
+}
+
+func (s *show) rehearse(ctx context.Context, mode string) error {
+	if _, err := s.awaitInstant(ctx, mode, false); err != nil {
+		return err
+	}
+	if _, err := s.allReady(ctx); err != nil {
+		return err
+	}
+	began := time.Now()
+	var r rehearsal
+	if err := s.network.Cluster.Ask(ctx, &r, "failover", "drill", "--yes", reason); err != nil {
+		return err
+	}
+	votes := 0
+	for _, n := range r.Nodes {
+		if n.Name == r.Standby {
+			votes = n.Votes
+		}
+	}
+	s.claimf(r.Ended == "" && r.Active == testnet.Main && votes > 0, "%s was active for %.1f s and bound %d votes, %s is active again, epoch %d",
+		r.Standby, r.KeptSeconds, votes, r.Active, r.Epoch)
+	s.claimf(r.Rounds > 0 && r.Heights > 0 && len(r.LostRounds)+len(r.LostHeights) == 0, "it says: of %d rounds and %d heights, %d and %d are lost",
+		r.Rounds, r.Heights, len(r.LostRounds), len(r.LostHeights))
+	if err := s.someRounds(ctx, 2); err != nil {
+		return err
+	}
+	seen, err := s.network.Report(ctx)
+	if err != nil {
+		return err
+	}
+	rounds, unvoted := r.against(seen)
+	s.claimf(rounds == r.Rounds && unvoted == len(r.LostRounds), "the other validators saw the same: of these %d rounds, %d are without our vote", rounds, unvoted)
+	l, err := s.network.Losses(ctx, began)
+	if err != nil {
+		return err
+	}
+	s.claimLosses(l, hot, began)
+	s.rows = append(s.rows, row{"planned handover", mode, "operator", "at once", "-", "-", l})
+	return nil
+}
+
+// against counts the rehearsal's rounds in what the other validators have seen, and those without our vote.
+func (r rehearsal) against(seen hub.Report) (rounds, unvoted int) {
+	for _, o := range seen.Rounds {
+		p := place{o.Era, o.Round}
+		if p.isBefore(r.First) || !p.isBefore(r.Last) {
+			continue
+		}
+		rounds++
+		if o.Vote == 0 {
+			unvoted++
+		}
+	}
+	return rounds, unvoted
+}

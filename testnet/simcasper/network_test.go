@@ -1,0 +1,329 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"google.golang.org/grpc"
+
+	"casper-cosigner/agent/health"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/wire"
+	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/simcasper/hub"
+	"casper-cosigner/testnet/simcasper/node"
+	"casper-cosigner/testnet/zug"
+)
+
+// signer is both agents and all cosigners: a key and a table of slots.
+type signer struct {
+	cosignerv1.UnimplementedSignerServiceServer
+	key ed25519.PrivateKey
+
+	mu    sync.Mutex
+	slots map[casper.Slot]casper.Message
+}
+
+func (s *signer) public() casper.PublicKey {
+	return casper.PublicKey(s.key.Public().(ed25519.PublicKey))
+}
+
+func (s *signer) Sign(_ context.Context, r *cosignerv1.SignRequest) (*cosignerv1.SignResponse, error) {
+	m, err := wire.Message(r)
+	if err != nil {
+		return nil, err
+	}
+	held := m
+	if slot, ok := casper.SlotOf(m); ok {
+		s.mu.Lock()
+		if s.slots[slot] == nil {
+			s.slots[slot] = m
+		}
+		held = s.slots[slot]
+		s.mu.Unlock()
+	}
+	signature := casper.Signature(ed25519.Sign(s.key, held.SignBytes()))
+	if held != m {
+		return &cosignerv1.SignResponse{Answer: &cosignerv1.SignResponse_Bound{Bound: wire.Bound(held, signature)}}, nil
+	}
+	return &cosignerv1.SignResponse{Answer: &cosignerv1.SignResponse_Signed{Signed: &cosignerv1.Signed{Signature: signature[:]}}}, nil
+}
+
+func (s *signer) RegisterTLSPoint(context.Context, *cosignerv1.RegisterTLSPointRequest) (*cosignerv1.RegisterTLSPointResponse, error) {
+	return &cosignerv1.RegisterTLSPointResponse{}, nil
+}
+
+// rig is a hub, two nodes and what signs for them.
+type rig struct {
+	*testing.T
+	ctx        context.Context
+	signer     *signer
+	dir        string
+	transcript bytes.Buffer
+	at         map[string]string // addresses
+	ends       [hub.OurNodes]context.CancelFunc
+	ended      [hub.OurNodes]chan error
+}
+
+func newRig(t *testing.T) *rig {
+	ctx, cancel := context.WithCancel(context.Background())
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{T: t, ctx: ctx, dir: t.TempDir(), at: map[string]string{}, signer: &signer{key: key, slots: map[casper.Slot]casper.Message{}}}
+	for _, name := range names() {
+		if err := os.Mkdir(filepath.Join(r.dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("unix", filepath.Join(r.dir, name, "signer.sock"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := grpc.NewServer()
+		cosignerv1.RegisterSignerServiceServer(server, r.signer)
+		go server.Serve(l) //nolint:errcheck // ended by Stop
+		t.Cleanup(server.Stop)
+		r.at[name+" rest"], r.at[name+" events"] = free(t), free(t)
+	}
+	nodes, control := listen(t), listen(t)
+	r.at["nodes"], r.at["control"] = nodes.Addr().String(), control.Addr().String()
+	h := hub.New(hub.Config{Version: "2.0.3", Validator: r.signer.public(), Names: names(), Downtime: 2 * time.Second,
+		Transcript: &r.transcript, Logger: zerolog.Nop(), Chain: zug.Chain{Name: "test", Seed: leading(), Block: 250 * time.Millisecond,
+			Timeout: 500 * time.Millisecond, EraBlocks: 32}}, time.Now())
+	ran := make(chan error, 1)
+	go func() { ran <- h.Run(ctx, nodes, control) }()
+	t.Cleanup(func() {
+		for id := range hub.OurNodes {
+			r.end(id)
+		}
+		cancel()
+		if err := <-ran; err != nil {
+			t.Error(err)
+		}
+		r.judge()
+	})
+	return r
+}
+
+// leading returns a seed by which our validator leads several of the first rounds.
+func leading() (seed uint64) {
+	for ; ; seed++ {
+		c, led := zug.Chain{Weights: []uint64{1, 1, 1, 1}, Seed: seed}, 0
+		for round := range uint32(8) {
+			if c.Leader(zug.FirstEra, round) == 0 {
+				led++
+			}
+		}
+		if led >= 4 {
+			return seed
+		}
+	}
+}
+
+func listen(t *testing.T) net.Listener {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func free(t *testing.T) string {
+	l := listen(t)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func (r *rig) start(id int) {
+	ctx, cancel := context.WithCancel(r.ctx)
+	r.ends[id], r.ended[id] = cancel, make(chan error, 1)
+	n := node.New(node.Config{ID: id, Name: names()[id], Hub: r.at["nodes"], REST: r.at[names()[id]+" rest"], Events: r.at[names()[id]+" events"],
+		Cluster: r.dir, Dir: filepath.Join(r.dir, names()[id]), Validator: r.signer.public(), Logger: zerolog.Nop()})
+	go func() { r.ended[id] <- n.Run(ctx) }()
+}
+
+// end ends a node, if it runs, and waits.
+func (r *rig) end(id int) {
+	if r.ends[id] == nil {
+		return
+	}
+	r.ends[id]()
+	if err := <-r.ended[id]; err != nil {
+		r.Errorf("%s: %v", names()[id], err)
+	}
+	r.ends[id] = nil
+}
+
+func (r *rig) command(path string) {
+	r.Helper()
+	response, err := http.Post("http://"+r.at["control"]+path, "", nil)
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer response.Body.Close()
+	if text, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusOK {
+		r.Fatalf("%s: %s", path, text)
+	}
+}
+
+// await waits until the report is as wished.
+func (r *rig) await(what string, wished func(hub.Report) bool) (report hub.Report) {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(r.ctx, 15*time.Second)
+	defer cancel()
+	for {
+		response, err := http.Get("http://" + r.at["control"] + "/report")
+		if err != nil {
+			r.Fatal(err)
+		}
+		err = json.NewDecoder(response.Body).Decode(&report)
+		response.Body.Close()
+		if err != nil {
+			r.Fatal(err)
+		}
+		if wished(report) {
+			return report
+		}
+		if testnet.Pause(ctx, 20*time.Millisecond) != nil {
+			r.Fatalf("waiting for %s: era %d, round %d", what, report.Era, report.Round)
+		}
+	}
+}
+
+// later waits for so many more blocks, the newest of which have our votes and finality signatures.
+func (r *rig) later(blocks int) {
+	r.Helper()
+	first := r.await("the height", func(hub.Report) bool { return true }).Height
+	r.await("votes", func(p hub.Report) bool {
+		if p.Height < first+uint64(blocks) || len(p.Rounds) < blocks || len(p.Blocks) < blocks {
+			return false
+		}
+		for _, round := range p.Rounds[len(p.Rounds)-2:] {
+			if !round.Skipped && round.Vote == 0 {
+				return false
+			}
+		}
+		return p.Blocks[len(p.Blocks)-2].Finality != 0
+	})
+}
+
+func (r *rig) status(id int) health.Status {
+	r.Helper()
+	response, err := http.Get("http://" + r.at[names()[id]+" rest"] + "/status")
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, _ := io.ReadAll(response.Body)
+	s, err := health.ParseStatus(text)
+	if err != nil {
+		r.Fatalf("%v: %s", err, text)
+	}
+	return s
+}
+
+func (r *rig) count(id int, match func(node.Entry) bool) (n int) {
+	r.Helper()
+	all, err := node.ReadJournal(filepath.Join(r.dir, names()[id], node.JournalFile))
+	if err != nil {
+		r.Fatal(err)
+	}
+	for _, e := range all {
+		if match(e) {
+			n++
+		}
+	}
+	return n
+}
+
+func reproposed(e node.Entry) bool { return e.Kind == "echo" && e.Answer == testnet.Bound }
+
+// judge reads the transcript: valid signatures, one value for each slot, and handshakes.
+func (r *rig) judge() {
+	kinds := map[string]int{}
+	for lines := bufio.NewScanner(&r.transcript); lines.Scan(); {
+		var l testnet.TranscriptLine
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
+			r.Fatal(err)
+		}
+		kinds[l.Asked.Kind]++
+	}
+	if kinds["zug"] < 10 || kinds["finality_v2"] < 10 || kinds["consensus_certificate"] < 3 {
+		r.Errorf("the transcript has %v", kinds)
+	}
+}
+
+// TestNetwork: rounds with our votes; a node that is cut off; one that comes back without its log, and proposes anew in
+// the rounds that it led; an upgrade.
+func TestNetwork(t *testing.T) {
+	r := newRig(t)
+	r.start(0)
+	r.start(1)
+	r.later(6)
+	if s := r.status(0); s.State != "Validate" || s.RoundLength == nil || *s.RoundLength != 250*time.Millisecond || s.Key != r.signer.public().String() || s.Peers < 3 {
+		t.Errorf("the status of a node that votes: %+v", s)
+	}
+
+	r.command("/cut?node=1")
+	r.end(0)
+	before := r.await("rounds without us", func(p hub.Report) bool {
+		return len(p.Rounds) > 3 && p.Rounds[len(p.Rounds)-1].Vote == 0
+	})
+	r.command("/mend?node=1")
+	r.later(1)
+	if before.Era == 1 {
+		asked := r.count(0, reproposed)
+		if err := os.Remove(filepath.Join(r.dir, names()[0], node.LogFile)); err != nil {
+			t.Fatal(err)
+		}
+		r.start(0)
+		r.await("new proposals in old rounds", func(hub.Report) bool { return r.count(0, reproposed) >= asked+2 })
+	} else {
+		t.Error("the era was too short for this test")
+	}
+
+	era := r.await("an open era", func(p hub.Report) bool { return p.Era > 0 }).Era
+	r.command(fmt.Sprintf("/upgrade?era=%d&version=2.0.4", era+1))
+	r.later(1)
+	if s := r.status(0); s.UpgradeEra == nil || *s.UpgradeEra != era+1 {
+		t.Errorf("the upgrade is not staged: %+v", s)
+	}
+	for id := range hub.OurNodes {
+		if err := <-r.ended[id]; err != nil {
+			t.Errorf("%s: %v", names()[id], err)
+		}
+		r.start(id)
+	}
+	r.await("the next version", func(p hub.Report) bool { return p.Version == "2.0.4" && p.Era > era })
+	r.later(3)
+	if s := r.status(1); s.Version != "2.0.4" {
+		t.Errorf("the version after the upgrade: %+v", s)
+	}
+	if p := r.await("the end", func(hub.Report) bool { return true }); len(p.Faults) > 0 {
+		t.Errorf("faults: %v", p.Faults)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for _, args := range [][]string{{}, {"x"}, {"hub", "--key", "02"}, {"node", "--key", "02"}} {
+		if err := run(t.Context(), args); err == nil || !strings.Contains(err.Error(), "want") && !strings.Contains(err.Error(), "key") {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+}

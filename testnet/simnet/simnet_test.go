@@ -1,0 +1,99 @@
+package simnet
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/simcasper/hub"
+	"casper-cosigner/testnet/simcasper/node"
+)
+
+// TestProxy: bytes pass until it is cut, and again once it is mended.
+func TestProxy(t *testing.T) {
+	l, err := net.Listen("tcp", testnet.Loopback(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go io.Copy(c, c) //nolint:errcheck // it echoes
+		}
+	}()
+	p, err := openProxy(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	echo := func(c net.Conn) error {
+		c.SetDeadline(time.Now().Add(5 * time.Second))
+		b := make([]byte, 2)
+		_, err := c.Write([]byte("hi"))
+		_, readErr := io.ReadFull(c, b)
+		return errors.Join(err, readErr)
+	}
+	dial := func() net.Conn {
+		c, err := net.Dial("tcp", p.address())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	open := dial()
+	if err := echo(open); err != nil {
+		t.Fatal(err)
+	}
+	p.setCut(true)
+	if echo(open) == nil || echo(dial()) == nil {
+		t.Error("bytes passed a proxy that is cut")
+	}
+	p.setCut(false)
+	if err := echo(dial()); err != nil {
+		t.Error(err)
+	}
+	if err := p.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestJournalSince: what a node asked for before is left out.
+func TestJournalSince(t *testing.T) {
+	dir := t.TempDir()
+	text := "{\"at\":10,\"kind\":\"vote\"}\n{\"at\":20,\"kind\":\"echo\"}\n"
+	if err := os.WriteFile(filepath.Join(dir, node.JournalFile), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := &Node{dir: dir}
+	if all, err := c.Journal(time.UnixMilli(11)); err != nil || len(all) != 1 || all[0].Kind != "echo" {
+		t.Errorf("got %+v, %v", all, err)
+	}
+	if err := c.Forget(); err == nil {
+		t.Error("there was no log to forget")
+	}
+}
+
+// TestLosses: what is lost, and what is too old or too new to say.
+func TestLosses(t *testing.T) {
+	const block = time.Second
+	r := hub.Report{Now: 20_000, Rounds: []hub.Round{
+		{Ended: 4_999},
+		{Ended: 5_000},
+		{Ended: 6_000, Vote: 6_100},
+		{Ended: 7_000, Ours: true, Skipped: true},
+		{Ended: 19_001},
+	}, Blocks: []hub.Block{{Height: 1, Added: 4_999}, {Height: 2, Added: 5_000}, {Height: 3, Added: 6_000, Finality: 6_100}, {Height: 4, Added: 19_001}}}
+	l := lossesOf(r, block, time.UnixMilli(5_000))
+	if l.Of != 3 || l.Led != 1 || len(l.Rounds) != 1 || l.Rounds[0] != r.Rounds[1] || len(l.Finality) != 1 || l.Finality[0].Height != 2 {
+		t.Errorf("got %+v", l)
+	}
+}
