@@ -1,9 +1,11 @@
 // Bench measures the program as a validator would meet it: 2 of 3 cosigners on this machine, each a process with its own
 // state on disk, asked through an agent. It prints figures beside what they are measured against, and beside the floor
-// of the same run: what the disk, the network stack and the arithmetic alone take.
+// of the same run: what the disk, the network stack and the arithmetic alone take. Its last part has the main of two
+// simulated casper-nodes fail again and again, and counts what that costs.
 //
-// It promises figures, not a verdict: it fails only when it cannot measure. On a machine that does other things at the
-// same time they say little.
+// It promises figures, not a verdict: a goal that is missed is printed as such, and the bench fails only when it cannot
+// measure, or when an invalid signature or two values of one slot show up. On a machine that does other things at the same
+// time the figures say little.
 package main
 
 import (
@@ -12,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -32,26 +35,41 @@ const (
 )
 
 // limit is when the bench gives up.
-const limit = 20 * time.Minute
+const limit = 35 * time.Minute
 
 // options are the command line.
 type options struct {
 	binary, pem, parts   string
+	simcasper, judge     string
+	seed                 uint64
 	runs, perRun, trials int
 	flood, total         int
+	hot, fenced          int
+	handovers            int
+	keep                 bool
 }
 
 func main() {
 	var o options
 	flag.StringVar(&o.binary, "binary", "bin/casper-cosigner", "the program")
 	flag.StringVar(&o.pem, "pem", "testdata/node-1.secret_key.pem", "a validator's key")
+	flag.StringVar(&o.simcasper, "simcasper", "bin/simcasper", "the simulated casper-nodes")
+	flag.StringVar(&o.judge, "judge", "bin/judge", "the judge")
+	flag.Uint64Var(&o.seed, "seed", 0, "of the instants at which main fails, and of who leads which round; 0: drawn")
 	flag.StringVar(&o.parts, "part", "", "parts to run, with commas between: "+strings.Join(names(), ", ")+" (default all)")
 	flag.IntVar(&o.runs, "runs", 5, "runs of the closed loop")
 	flag.IntVar(&o.perRun, "per-run", 2000, "signatures in each")
 	flag.IntVar(&o.trials, "trials", 12, "leaders to kill, and as many to stop")
 	flag.IntVar(&o.flood, "flood", 20000, "signatures for the throughput")
 	flag.IntVar(&o.total, "total", 100000, "signatures after which memory and disk are looked at")
+	flag.IntVar(&o.hot, "hot", 50, "failures of main in hot mode")
+	flag.IntVar(&o.fenced, "fenced", 20, "failures of main in fenced mode")
+	flag.IntVar(&o.handovers, "handovers", 10, "handovers there and back, in each mode")
+	flag.BoolVar(&o.keep, "keep", false, "keep the folder: settings, state and logs")
 	flag.Parse()
+	if o.seed == 0 {
+		o.seed = rand.Uint64N(1 << 20)
+	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -81,6 +99,7 @@ func parts() []part {
 		{"kill", true, (*bench).kill},
 		{"term", true, (*bench).term},
 		{"hang", false, (*bench).hang},
+		{"failover", false, (*bench).failover},
 	}
 }
 
@@ -122,7 +141,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	defer func() {
 		err = errors.Join(err, b.close())
-		if err != nil {
+		if err != nil || b.keep {
 			fmt.Fprintf(out, "settings, state and logs are in %s\n", b.dir)
 			return
 		}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/simcasper/hub"
+	"casper-cosigner/testnet/simnet"
+)
+
+const (
+	slack       = 500 * time.Millisecond // beyond failover_after
+	comesWithin = 30 * time.Second       // whatever is waited for
+
+	agentsFor   = 30 * time.Second
+	agentLooks  = 6
+	agentMemory = 30 * megabyte
+	agentCPU    = 0.01 // of a core
+)
+
+// rehearsal is a main and a standby in a simulated network, in which main fails again and again.
+type rehearsal struct {
+	*bench
+	net    *simnet.Network
+	ear    *ear
+	random *rand.Rand
+	spans  spans
+	idle   []int // spans in which nothing was done
+}
+
+// failover measures what failures of main cost: real processes, a simulated Casper network.
+func (b *bench) failover(ctx context.Context) (err error) {
+	if err := b.close(); err != nil {
+		return err
+	}
+	r, err := b.rehearse(ctx)
+	if err != nil {
+		return err
+	}
+	closed := false
+	defer func() {
+		if !closed {
+			err = errors.Join(err, r.close())
+		}
+	}()
+	b.printf("failover: main and standby, simulated, and 3 other validators; rounds of %v, eras of %d blocks, %v until a round is voted down;",
+		r.net.Block, r.net.EraBlocks, r.net.VotedDown)
+	b.printf("ping_interval %v, ping_timeout %v, failover_after %v; main is made active again by failover promote; -seed %d; load %s",
+		r.net.PingInterval, r.net.PingTimeout, r.net.FailoverAfter, b.seed, loadAverage())
+	for _, section := range []func(context.Context) error{r.agents, r.inHot, r.inFenced, r.handOver, r.between} {
+		if err := section(ctx); err != nil {
+			return err
+		}
+	}
+	closed = true
+	if err := r.close(); err != nil {
+		return err
+	}
+	return r.verdict(ctx)
+}
+
+// rehearse sets the network up and waits until main is active and both nodes are ready.
+func (b *bench) rehearse(ctx context.Context) (_ *rehearsal, err error) {
+	s := simnet.Defaults()
+	s.Binary, s.Simcasper, s.PEM, s.Dir = b.binary, b.simcasper, b.pem, filepath.Join(b.dir, "failover")
+	s.Seed, s.FailbackAfter = b.seed, time.Hour // main returns when it is told to
+	if err := os.Mkdir(s.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the network's folder: %w", err)
+	}
+	text, err := os.ReadFile(b.pem)
+	if err != nil {
+		return nil, fmt.Errorf("reading the key: %w", err)
+	}
+	if b.key, err = publicKey(text); err != nil {
+		return nil, err
+	}
+	r := &rehearsal{bench: b, random: rand.New(rand.NewPCG(b.seed, 1))}
+	if r.net, err = simnet.Setup(ctx, s); err != nil {
+		return nil, err
+	}
+	if r.ear, err = openEar(); err != nil {
+		return nil, err
+	}
+	for _, c := range r.net.Cluster.Cosigners {
+		err = errors.Join(err, r.ear.hook(r.net.Cluster, c.Name))
+	}
+	if err = errors.Join(err, r.net.Start(ctx)); err == nil {
+		err = r.settled(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	return r, nil
+}
+
+func (r *rehearsal) close() error {
+	r.restarts = append(r.restarts, r.net.Cluster.Restarts()...)
+	err := r.net.Close()
+	r.ear.close()
+	return err
+}
+
+// rest lets time pass in which nothing is done, until all signatures of before have come, and returns what the network saw.
+func (r *rehearsal) rest(ctx context.Context) (hub.Report, error) {
+	r.idle = append(r.idle, r.spans.begin(time.Now()))
+	if err := testnet.Pause(ctx, settling(r.net.Block)+r.net.Block); err != nil {
+		return hub.Report{}, err
+	}
+	return r.net.Report(ctx)
+}
+
+func (r *rehearsal) lossOf(p hub.Report, span int) loss {
+	if span < 0 {
+		return loss{}
+	}
+	return r.spans.loss(p, r.net.Block, span)
+}
+
+// agents measures what an agent uses beside a node that takes part in consensus.
+func (r *rehearsal) agents(ctx context.Context) error {
+	r.idle = append(r.idle, r.spans.begin(time.Now()))
+	agents := r.net.Cluster.Agents
+	before := make([]time.Duration, len(agents))
+	most := make([]testnet.Usage, len(agents))
+	for look := range agentLooks + 1 {
+		if look > 0 {
+			if err := testnet.Pause(ctx, agentsFor/agentLooks); err != nil {
+				return err
+			}
+		}
+		for i, p := range agents {
+			used, err := testnet.UsageOf(p.PID())
+			if err != nil {
+				return err
+			}
+			if look == 0 {
+				before[i] = used.CPU
+			}
+			used.Resident, used.Own = max(used.Resident, most[i].Resident), max(used.Own, most[i].Own)
+			most[i] = used
+		}
+	}
+	for i, p := range agents {
+		used := most[i]
+		share := (used.CPU - before[i]).Seconds() / agentsFor.Seconds()
+		r.goal("agent of "+p.Name+", memory", fmt.Sprintf("%.1f MB, %.1f without files", float64(used.Resident)/megabyte, float64(used.Own)/megabyte),
+			"under 30 MB", used.Resident < agentMemory)
+		r.goal("  CPU in "+agentsFor.String(), fmt.Sprintf("%.2f %% of a core", 100*share), "under 1 %", share < agentCPU)
+	}
+	return nil
+}
+
+// between tells of the time in which main did not fail.
+func (r *rehearsal) between(ctx context.Context) error {
+	p, err := r.rest(ctx)
+	if err != nil {
+		return err
+	}
+	var l loss
+	for _, span := range r.idle {
+		l.add(r.lossOf(p, span))
+	}
+	r.figure("lost while nothing was done", fmt.Sprintf("%d of %d rounds, %d finality", len(l.rounds), l.of, len(l.finality)), "")
+	r.tell("", l)
+	elected, err := r.elected()
+	if err != nil {
+		return err
+	}
+	r.figure("elections among the cosigners", fmt.Sprintf("%d; load now %s", elected-1, loadAverage()), "none: else this machine was too busy")
+	if len(p.Faults) > 0 {
+		return fmt.Errorf("the other validators saw our validator contradict itself: %s", strings.Join(p.Faults, "; "))
+	}
+	return nil
+}
+
+// elected counts in the cosigners' logs how often one of them began to lead.
+func (r *rehearsal) elected() (n int, err error) {
+	for _, c := range r.net.Cluster.Cosigners {
+		text, err := os.ReadFile(c.Log)
+		if err != nil {
+			return 0, fmt.Errorf("counting elections: %w", err)
+		}
+		n += bytes.Count(text, []byte(`"message":"leading"`))
+	}
+	return n, nil
+}
+
+// verdict has the program that trusts nobody read what the others received.
+func (r *rehearsal) verdict(ctx context.Context) error {
+	out, err := exec.CommandContext(ctx, r.judge, "-key", r.key.String(), r.net.Transcript()).CombinedOutput()
+	r.printf("%s", out)
+	if err != nil {
+		return fmt.Errorf("the judge finds an invalid signature, or two values of one slot: %w", err)
+	}
+	return nil
+}
+
+// goal prints a figure beside a goal, and whether it is met.
+func (b *bench) goal(name, value, goal string, met bool) {
+	word := "met"
+	if !met {
+		word = "MISSED"
+	}
+	b.figure(name, value, goal+": "+word)
+}
+
+// loadAverage is how many processes wanted to run, over the last one, five and fifteen minutes.
+func loadAverage() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	fields := strings.Fields(string(text))
+	if err != nil || len(fields) < 3 {
+		return "unknown"
+	}
+	return strings.Join(fields[:3], " ")
+}

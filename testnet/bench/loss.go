@@ -1,0 +1,127 @@
+package main
+
+import (
+	"slices"
+	"time"
+
+	"casper-cosigner/testnet/simcasper/hub"
+	"casper-cosigner/testnet/simcasper/node"
+)
+
+// loss is what our validator missed of the rounds that ended in a span of time, and of the blocks that came in it.
+type loss struct {
+	of       int         // rounds that ended
+	rounds   []hub.Round // a block came of them and our vote did not, in time; or they were ours to lead, and no block came
+	died     []hub.Round // ours to lead and open when the span began, and no block came: the proposal may have died with its node
+	finality []hub.Block // without our finality signature in time
+	foreign  int         // rounds that others led, and no block came
+}
+
+// add adds another span's.
+func (l *loss) add(o loss) {
+	l.of += o.of
+	l.rounds = append(l.rounds, o.rounds...)
+	l.died = append(l.died, o.died...)
+	l.finality = append(l.finality, o.finality...)
+	l.foreign += o.foreign
+}
+
+// unexcused counts what may have died with a node as lost: for when none did.
+func (l loss) unexcused() loss {
+	l.rounds, l.died = slices.Concat(l.rounds, l.died), nil
+	return l
+}
+
+// spans are when things began, in order. Each lasts until the next begins, so that nothing is lost between them.
+type spans []time.Time
+
+// begin begins a span and returns its number.
+func (s *spans) begin(at time.Time) int {
+	*s = append(*s, at)
+	return len(*s) - 1
+}
+
+// loss is that of one span, as far as the report goes: what ended so late that our signature may still come is left out.
+func (s spans) loss(r hub.Report, block time.Duration, span int) (l loss) {
+	from, to := s[span].UnixMilli(), r.Now-settling(block).Milliseconds()
+	if span+1 < len(s) {
+		to = min(to, s[span+1].UnixMilli())
+	}
+	for _, o := range r.Rounds {
+		counts := o.Ended
+		if o.Lost(block) { // it was not lost before its vote was due
+			counts += block.Milliseconds()
+		}
+		if counts < from || counts >= to {
+			continue
+		}
+		l.of++
+		switch {
+		case o.Ours && o.Skipped && o.Began != 0 && o.Began <= from:
+			l.died = append(l.died, o)
+		case o.Ours && o.Skipped || o.Lost(block):
+			l.rounds = append(l.rounds, o)
+		case o.Skipped:
+			l.foreign++
+		}
+	}
+	for _, b := range r.Blocks {
+		if b.Added >= from && b.Added < to && b.Lost(block) {
+			l.finality = append(l.finality, b)
+		}
+	}
+	return l
+}
+
+// settling is how long a finality signature may take (hub.Block.Lost), and a block's time to hear of it.
+func settling(block time.Duration) time.Duration { return 7 * block }
+
+// since are the lost rounds that began after a time.
+func since(rounds []hub.Round, at time.Time) (later []hub.Round) {
+	for _, o := range rounds {
+		if o.Began == 0 || o.Began > at.UnixMilli() {
+			later = append(later, o)
+		}
+	}
+	return later
+}
+
+// votesSoon reports whether a node's vote in the round that was open at a time, or in the next, came in time. The journal
+// is the node's from that time on.
+func votesSoon(r hub.Report, block time.Duration, journal []node.Entry, at time.Time) bool {
+	open := -1
+	for i, o := range r.Rounds {
+		if o.Began != 0 && o.Began <= at.UnixMilli() {
+			open = i
+		}
+	}
+	if open < 0 {
+		return false
+	}
+	return slices.ContainsFunc(r.Rounds[open:min(open+2, len(r.Rounds))], func(o hub.Round) bool {
+		asked := slices.ContainsFunc(journal, func(e node.Entry) bool {
+			return e.Kind == "vote" && e.Given() && e.At >= at.UnixMilli() && e.Era == o.Era && e.Round == o.Round
+		})
+		return asked && o.Vote != 0 && o.Vote <= o.Ended+block.Milliseconds()
+	})
+}
+
+// asksNow reports whether the node, whose journal it is, asked for an echo or a vote of the open round or the one before.
+// What it was answered does not matter: in fenced mode it may be refused.
+func asksNow(r hub.Report, journal []node.Entry) bool {
+	return slices.ContainsFunc(journal, func(e node.Entry) bool {
+		return isZug(e) && e.Era == r.Era && e.Round+1 >= r.Round
+	})
+}
+
+func isZug(e node.Entry) bool { return e.Kind == "echo" || e.Kind == "vote" }
+
+// firstSignature is how long after a command the node was given its first echo or vote as the active one; 0 if it was not.
+func firstSignature(journal []node.Entry, command, active time.Time) time.Duration {
+	for _, e := range journal {
+		if e.Given() && isZug(e) && e.At >= active.UnixMilli() {
+			return time.UnixMilli(e.At).Sub(command)
+		}
+	}
+	return 0
+}
