@@ -3,14 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/testnet"
-	"casper-cosigner/testnet/chaos/link"
+	"casper-cosigner/testnet/link"
 )
 
 // network is all links between the members of a cluster: one for each member and each port of another that it calls.
@@ -86,16 +85,12 @@ func (n *network) rewire(path, self string) error {
 
 // link puts a link in front of an address.
 func (n *network) link(from, to string, address *string) error {
-	listener, err := net.Listen("tcp", testnet.Loopback(0))
+	l, err := link.OnTCP(from, to, *address)
 	if err != nil {
-		return fmt.Errorf("linking %s to %s: %w", from, to, err)
+		return err
 	}
-	target := *address
-	n.links = append(n.links, &link.Link{From: from, To: to, Listener: listener, Dial: func(ctx context.Context) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "tcp", target)
-	}})
-	*address = listener.Addr().String()
+	n.links = append(n.links, l)
+	*address = l.Address()
 	return nil
 }
 

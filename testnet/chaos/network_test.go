@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"casper-cosigner/testnet/chaos/link"
+	"casper-cosigner/testnet/link"
 )
 
 // A cut link between two members holds up the calls of one of them only; those of the other have a link of their own.

@@ -7,9 +7,10 @@ import (
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/link"
 )
 
-// interpose puts a proxy between main's agent and each cosigner, in that agent's copy of the cluster file.
+// interpose puts a link between main's agent and each cosigner, in that agent's copy of the cluster file.
 func (n *Network) interpose() error {
 	path := filepath.Join(n.Cluster.Dir, testnet.Main, "cluster.toml")
 	text, err := os.ReadFile(path)
@@ -21,13 +22,13 @@ func (n *Network) interpose() error {
 		return fmt.Errorf("interposing: %w", err)
 	}
 	for i := range file.Cosigners {
-		at := &file.Cosigners[i].Address
-		p, err := openProxy(*at)
+		to := &file.Cosigners[i]
+		l, err := link.OnTCP(testnet.Main, to.Name, to.Address)
 		if err != nil {
 			return err
 		}
-		n.proxies = append(n.proxies, p)
-		*at = p.address()
+		n.links = append(n.links, l)
+		to.Address = l.Address()
 	}
 	if text, err = file.Encode(); err != nil {
 		return fmt.Errorf("interposing: %w", err)
@@ -37,7 +38,12 @@ func (n *Network) interpose() error {
 
 // Partition cuts main's agent off from the cosigners, or mends that. The standby's agent still reaches it.
 func (n *Network) Partition(cut bool) {
-	for _, p := range n.proxies {
-		p.setCut(cut)
+	for _, l := range n.links {
+		if cut {
+			l.Cut()
+			l.Sever()
+		} else {
+			l.Mend()
+		}
 	}
 }

@@ -12,10 +12,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"casper-cosigner/signer/casper"
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/link"
 	"casper-cosigner/testnet/simcasper/node"
 )
 
@@ -52,8 +54,10 @@ type Network struct {
 
 	nodes   map[string]*Node // of ours
 	hub     *testnet.Process
-	control string   // where the hub takes commands
-	proxies []*proxy // between main's agent and the cosigners
+	control string       // where the hub takes commands
+	links   []*link.Link // between main's agent and the cosigners
+	linking sync.WaitGroup
+	unlink  context.CancelFunc
 }
 
 // Node is a simulated casper-node of ours. It is killed, halted and started as any process.
@@ -70,7 +74,7 @@ func Setup(ctx context.Context, s Settings) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Network{Settings: s, nodes: map[string]*Node{}}
+	n := &Network{Settings: s, nodes: map[string]*Node{}, unlink: func() {}}
 	n.Cluster, err = testnet.Setup(ctx, testnet.Settings{Binary: s.Binary, Dir: filepath.Join(s.Dir, "cluster"), PEM: s.PEM,
 		Chain: s.Chain, MinEra: time.Duration(s.EraBlocks) * s.Block / 2, MinBlock: s.Block, Init: []string{
 			"--ping-interval", s.PingInterval.String(), "--ping-timeout", s.PingTimeout.String(),
@@ -126,6 +130,11 @@ func (n *Network) Transcript() string { return filepath.Join(n.Dir, "network.jso
 
 // Start starts all processes, the casper-nodes once the cosigners are ready.
 func (n *Network) Start(ctx context.Context) error {
+	linked, unlink := context.WithCancel(context.WithoutCancel(ctx))
+	n.unlink = unlink
+	for _, l := range n.links {
+		n.linking.Go(func() { l.Run(linked) })
+	}
 	if err := n.Cluster.Start(ctx); err != nil {
 		return err
 	}
@@ -152,9 +161,8 @@ func (n *Network) Close() (err error) {
 	if err = errors.Join(err, n.hub.Term()); n.hub.Wait(ctx) != nil {
 		err = errors.Join(err, n.hub.Kill())
 	}
-	for _, p := range n.proxies {
-		err = errors.Join(err, p.close())
-	}
+	n.unlink()
+	n.linking.Wait()
 	return errors.Join(err, n.Cluster.Close())
 }
 

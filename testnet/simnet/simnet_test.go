@@ -1,70 +1,14 @@
 package simnet
 
 import (
-	"errors"
-	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/simcasper/hub"
 	"casper-cosigner/testnet/simcasper/node"
 )
-
-// TestProxy: bytes pass until it is cut, and again once it is mended.
-func TestProxy(t *testing.T) {
-	l, err := net.Listen("tcp", testnet.Loopback(0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go io.Copy(c, c) //nolint:errcheck // it echoes
-		}
-	}()
-	p, err := openProxy(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	echo := func(c net.Conn) error {
-		c.SetDeadline(time.Now().Add(5 * time.Second))
-		b := make([]byte, 2)
-		_, err := c.Write([]byte("hi"))
-		_, readErr := io.ReadFull(c, b)
-		return errors.Join(err, readErr)
-	}
-	dial := func() net.Conn {
-		c, err := net.Dial("tcp", p.address())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		return c
-	}
-	open := dial()
-	if err := echo(open); err != nil {
-		t.Fatal(err)
-	}
-	p.setCut(true)
-	if echo(open) == nil || echo(dial()) == nil {
-		t.Error("bytes passed a proxy that is cut")
-	}
-	p.setCut(false)
-	if err := echo(dial()); err != nil {
-		t.Error(err)
-	}
-	if err := p.close(); err != nil {
-		t.Error(err)
-	}
-}
 
 // TestJournalSince: what a node asked for before is left out.
 func TestJournalSince(t *testing.T) {

@@ -1,3 +1,5 @@
+//go:build !race
+
 package virtual
 
 import (
@@ -10,8 +12,8 @@ import (
 	"casper-cosigner/signer/failover"
 	"casper-cosigner/signer/machine"
 	"casper-cosigner/testnet"
-	"casper-cosigner/testnet/chaos/link"
 	"casper-cosigner/testnet/history"
+	"casper-cosigner/testnet/link"
 )
 
 // storm has clients ask while there are faults, and returns how many of each kind there were, once everything is mended.
@@ -148,10 +150,10 @@ func (w *world) last() error {
 		for n := range nodes {
 			asker := nodes[(i+n)%len(nodes)] + "/last"
 			a := testnet.Answer{Kind: testnet.Unknown}
-			for a.Kind == testnet.Unknown && testnet.Pause(ctx, lookAgain) == nil {
+			for a.Kind != testnet.Signed && a.Kind != testnet.Bound && testnet.Pause(ctx, lookAgain) == nil { // it may not be its turn yet
 				a = w.call(history.Call{Asker: asker, Asked: testnet.Other(m), Last: true})
 			}
-			if held := a.Message(testnet.Other(m)); a.Kind == testnet.Signed || a.Kind == testnet.Bound {
+			if held := a.Message(testnet.Other(m)); held != nil {
 				m = held
 			}
 		}

@@ -1,3 +1,5 @@
+//go:build !race
+
 package virtual
 
 import (
@@ -6,7 +8,7 @@ import (
 	"net"
 	"sync"
 
-	"casper-cosigner/testnet/chaos/link"
+	"casper-cosigner/testnet/link"
 )
 
 // wire joins members in memory, by a link for each and each other one that it calls.

@@ -7,6 +7,7 @@ package link
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -37,6 +38,21 @@ type Link struct {
 
 // pair is a connection of a caller and the one that it is carried on to.
 type pair struct{ caller, callee net.Conn }
+
+// OnTCP returns a Link that listens at a free port, for calls to the target, HOST:PORT.
+func OnTCP(from, to, target string) (*Link, error) {
+	listener, err := net.Listen("tcp", testnet.Loopback(0))
+	if err != nil {
+		return nil, fmt.Errorf("linking %s to %s: %w", from, to, err)
+	}
+	return &Link{From: from, To: to, Listener: listener, Dial: func(ctx context.Context) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", target)
+	}}, nil
+}
+
+// Address is where it listens.
+func (l *Link) Address() string { return l.Listener.Addr().String() }
 
 // Run carries until ctx ends.
 func (l *Link) Run(ctx context.Context) {
