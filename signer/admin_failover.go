@@ -75,7 +75,7 @@ func (a *Admin) mayFence() error {
 		return nil
 	}
 	switch c := judgement.Conditions[active]; c.Code {
-	case failover.Silent, failover.CutOff, failover.NodeDown:
+	case failover.Silent, failover.CutOff, failover.NodeDown, failover.Suspended:
 		return status.Errorf(codes.FailedPrecondition, "the active node is gone (%s: %s), and in fenced mode nobody else gets rounds; "+
 			"promote a node that is ready first", c.Code, c.Why)
 	}

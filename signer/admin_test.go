@@ -163,6 +163,7 @@ func TestFenceToNobody(t *testing.T) {
 		{"silent", fenced, true, "node-a", failover.Silent, codes.FailedPrecondition},
 		{"cut off", fenced, true, "node-a", failover.CutOff, codes.FailedPrecondition},
 		{"down", fenced, true, "node-a", failover.NodeDown, codes.FailedPrecondition},
+		{"suspended", fenced, true, "node-a", failover.Suspended, codes.FailedPrecondition},
 		{"behind", fenced, true, "node-a", failover.Behind, codes.OK},
 		{"well", fenced, true, "node-a", "", codes.OK},
 		{"another node is silent", fenced, true, "node-b", failover.Silent, codes.OK},

@@ -352,6 +352,8 @@ func TestKept(t *testing.T) {
 func TestWalk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
+		r.mustSign("node-b", echo(10, 0, 1))
+		time.Sleep(time.Minute) // until the active node is taken for gone
 		start, era := time.Now(), uint64(10)
 		for time.Since(start) < 6*time.Hour {
 			if _, err := r.ask(t.Context(), "node-b", echo(era+1, 0, 1)); err == nil {

@@ -111,7 +111,7 @@ func (l *look) ahead(name string) (round, height string) {
 	p := l.nodes[name].Place
 	for _, other := range l.Nodes {
 		o := l.nodes[other].Place
-		if other == name || l.state.IsSuspended(other) {
+		if other == name || l.state.IsSuspended(other) || !l.plausible(o) {
 			continue
 		}
 		if p.trails(o, 1) && (round == "" || o.further(l.nodes[round].Place)) {

@@ -100,7 +100,7 @@ func (l *look) decide() Judgement {
 func (l *look) fault() string {
 	for _, name := range l.Nodes {
 		n := l.nodes[name]
-		if n.Fault.IsZero() || l.seen.Wall.Add(n.Fault.Sub(l.now)).UnixMilli() <= l.state.Since {
+		if l.state.IsSuspended(name) || n.Fault.IsZero() || l.seen.Wall.Add(n.Fault.Sub(l.now)).UnixMilli() <= l.state.Since {
 			continue
 		}
 		why := fmt.Sprintf("the network has evidence that our validator equivocated in era %d; find out who else holds its key", n.FaultEra)
@@ -163,7 +163,7 @@ func (l *look) replace(t trouble) Judgement {
 	case l.Failover == Manual:
 		d.Node, d.Due = "", time.Time{}
 		d.Why += "; failover is manual"
-	case due && l.Failover == Confirm:
+	case due && (l.Failover == Confirm || t.code == NotConnected): // the latter is the other node's word alone
 		d.Confirm = true
 	case due:
 		d.Act = Activate

@@ -47,6 +47,12 @@ func (s *scene) node(name string, edit func(*failover.Node)) {
 	s.seen.Nodes[name] = n
 }
 
+// aheadOfBound makes the standby ask further than main, for what nothing is bound of: two rounds' time, so that it may.
+func (s *scene) aheadOfBound(round uint32, height uint64) {
+	s.seen.BoundAt = s.ago(17)
+	s.node("standby", func(n *failover.Node) { n.Place.Round, n.Place.Height = round, height })
+}
+
 // gone makes the node's agent and node dead for so many seconds.
 func (s *scene) gone(name string, seconds float64) {
 	s.node(name, func(n *failover.Node) {
@@ -197,6 +203,7 @@ func faultRules() []rule {
 	fault := func(s *scene) { s.node("spare", func(n *failover.Node) { n.Fault, n.FaultEra = s.ago(60), 7 }) }
 	return []rule{
 		{"a fault", fault, 0, hold, 0},
+		{"a fault, by a suspended node's word", func(s *scene) { fault(s); s.state.Suspended = []string{"spare"} }, 0, told(failover.Well), 0},
 		{"a fault while held for a time", func(s *scene) { fault(s); s.state.HoldUntil = s.now.UnixMilli() + 1 }, 0, hold, 0},
 		{"a fault without a quorum", func(s *scene) { fault(s); s.seen.Reporting = 0 }, 0, hold, 0},
 		{"a fault before the last change", func(s *scene) { fault(s); s.state.Since = s.ago(59).UnixMilli() }, 0, told(failover.Well), 0},
@@ -288,19 +295,24 @@ func downRules() []rule {
 			s.node("main", func(n *failover.Node) { n.Status.At, n.Rounds.Asked, n.Heights.Asked = s.ago(12), s.ago(10), s.ago(11) })
 			s.node("main", func(n *failover.Node) { n.Shutdown, n.Status.UpgradeEra = s.ago(10), 9 })
 		}, 0, activate(failover.NodeDown, "standby"), 0},
-		{"two rounds behind", func(s *scene) { behind(s); s.node("standby", func(n *failover.Node) { n.Place.Round = 42 }) },
+		{"two rounds behind", func(s *scene) { behind(s); s.aheadOfBound(42, 1000) },
 			0, activate(failover.Behind, "standby"), 0},
 		{"two rounds behind, over an era's end", func(s *scene) {
 			behind(s)
-			s.node("standby", func(n *failover.Node) { n.Place.Era, n.Place.Round = 8, 2 })
+			s.aheadOfBound(2, 1000)
+			s.node("standby", func(n *failover.Node) { n.Place.Era = 8 })
 		}, 0, activate(failover.Behind, "standby"), 0},
+		{"two rounds behind, of which the chain cannot have been", func(s *scene) {
+			behind(s)
+			s.aheadOfBound(44, 1000)
+		}, 0, told(failover.Well), 0},
 		{"two heights behind", func(s *scene) {
 			s.node("main", func(n *failover.Node) { n.Heights.Advanced = s.ago(17) })
 			s.node("standby", func(n *failover.Node) { n.Place.Height = 1002 })
 		}, 0, activate(failover.Behind, "standby"), 0},
 		{"two rounds behind, not for long", func(s *scene) {
 			s.node("main", func(n *failover.Node) { n.Rounds.Advanced = s.ago(14) })
-			s.node("standby", func(n *failover.Node) { n.Place.Round = 42 })
+			s.aheadOfBound(42, 1000)
 		}, 0, coming(failover.Behind, "standby"), 3},
 		{"two heights behind, not for long, in a long round", func(s *scene) {
 			s.node("main", func(n *failover.Node) { n.Rounds.Advanced, n.Heights.Advanced = s.ago(30), s.ago(14) })
@@ -308,9 +320,9 @@ func downRules() []rule {
 		}, 0, coming(failover.Behind, "standby"), 3},
 		{"two rounds behind for a while, and two heights for longer", func(s *scene) {
 			s.node("main", func(n *failover.Node) { n.Rounds.Advanced, n.Heights.Advanced = s.ago(14), s.ago(18) })
-			s.node("standby", func(n *failover.Node) { n.Place.Round, n.Place.Height = 42, 1002 })
+			s.aheadOfBound(42, 1002)
 		}, 0, activate(failover.Behind, "standby"), 0},
-		{"leads in vain, three of three", ledInVain(func(*scene, *failover.Node) {}), time.Minute, activate(failover.NotConnected, "standby"), -40},
+		{"leads in vain, three of three", ledInVain(func(*scene, *failover.Node) {}), time.Minute, failover.Judgement{Code: failover.NotConnected, Node: "standby", Confirm: true}, -40},
 		{"leads in vain, in three rounds that are soon over", ledInVain(func(s *scene, n *failover.Node) {
 			n.LostLeads = [failover.Leads]time.Time{s.ago(2), s.ago(5), s.ago(8)}
 		}), time.Minute, coming(failover.NotConnected, "standby"), 2},

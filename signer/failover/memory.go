@@ -20,6 +20,7 @@ type kept struct {
 type window struct {
 	from time.Time // zero: none yet
 	era  uint64    // zero: not known
+	told time.Time // when a node told of it last
 }
 
 // maxUpgrade bounds an upgrade: if it takes longer, something is wrong with the node.
@@ -48,7 +49,7 @@ func (j *Judge) look(s State, o Observation, now time.Time) *look {
 	for _, name := range l.Nodes {
 		n := j.remember(name, o.Nodes[name], now)
 		l.nodes[name] = n
-		if !s.IsSuspended(name) && n.Place.further(l.newest) {
+		if !s.IsSuspended(name) && n.Place.further(l.newest) && l.plausible(n.Place) {
 			l.newest = n.Place
 		}
 	}
@@ -120,12 +121,26 @@ func (j *Judge) remember(name string, n Node, now time.Time) Node {
 	return n
 }
 
+// plausible reports whether the chain can be that far by now. A node may tell what it likes.
+func (l *look) plausible(p Place) bool {
+	since := l.now.Sub(l.seen.BoundAt)
+	return !l.seen.Bound.trails(p, 1+uint32(min(since/max(l.Round, time.Millisecond), maxRounds)))
+}
+
+// maxRounds bounds for how many rounds nothing may have been bound.
+const maxRounds = 1 << 20
+
 // follow opens the window when an upgrade is announced. It opens once for each: a node that comes through it long after
-// the active one says so too, but no longer knows for which era.
+// the active one says so too, but no longer knows for which era. What was announced long before, as by a node that was
+// started again with the next version staged, does not count.
 func (w *window) follow(era uint64, announced bool, now time.Time) {
+	stale := w.era != 0 && era == w.era && now.Sub(w.told) >= maxUpgrade
+	if announced {
+		w.told = now
+	}
 	switch {
-	case announced && (w.from.IsZero() || era > w.era):
-		*w = window{from: now, era: era}
+	case announced && (w.from.IsZero() || era > w.era || stale):
+		*w = window{from: now, era: era, told: now}
 	case !announced && w.era == 0:
 		*w = window{}
 	}
@@ -138,12 +153,12 @@ func (w *window) open(reached uint64, now time.Time) bool {
 }
 
 // announced reports whether a node tells of an upgrade now, and the era that it is for, 0 if no node says. One that the
-// active node is through with is none, and neither is one of a later era than the next.
+// active node is through with is none, and neither is one of a later era than the one after that in which slots are bound.
 func (l *look) announced(reached uint64) (era uint64, ok bool) {
 	for name, n := range l.nodes {
 		e := n.Status.UpgradeEra
 		tells := n.Status.Reactor == "ShutdownForUpgrade" || n.Status.Reactor == "Upgrading" || !n.Shutdown.IsZero() && e != 0
-		now := e == 0 || e > reached && e <= l.newest.Era+1
+		now := e == 0 || e > reached && e <= max(reached, l.newest.Era)+1
 		if tells && now && !l.state.IsSuspended(name) {
 			era, ok = max(era, e), true
 		}

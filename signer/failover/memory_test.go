@@ -39,7 +39,7 @@ func TestBehindTakesPings(t *testing.T) {
 		s := shown(begin.Add(time.Duration(i) * time.Second))
 		s.node("main", func(n *failover.Node) { n.Rounds.Advanced = begin.Add(-time.Minute) })
 		if i > 0 {
-			s.node("standby", func(n *failover.Node) { n.Place.Round = 42 })
+			s.aheadOfBound(42, 1000)
 		}
 		if got := j.Judge(s.state, s.seen, s.now); got.Code != want.Code || got.Act != want.Act || got.Node != want.Node {
 			t.Errorf("second %d: judged %s (%s), act %d, node %q", i, got.Code, got.Why, got.Act, got.Node)
@@ -57,7 +57,7 @@ func TestBlockedNoMore(t *testing.T) {
 				n.Blocked = begin.Add(-time.Minute)
 			}
 		})
-		s.node("standby", func(n *failover.Node) { n.Place.Round = 42 })
+		s.aheadOfBound(42, 1000)
 		got := j.Judge(s.state, s.seen, s.now)
 		if got.Code != want.Code || got.Act != want.Act || got.Node != want.Node || i == 1 && got.Due.Sub(begin) != 16*time.Second {
 			t.Errorf("judgement %d: %s (%s), act %d, node %q at %v", i, got.Code, got.Why, got.Act, got.Node, got.Due.Sub(begin))

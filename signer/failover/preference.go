@@ -44,6 +44,8 @@ type Preference struct {
 	Grace time.Duration // how long a standby's claim of a round waits for the active's
 
 	since time.Time // when this cosigner began to lead
+	from  Place     // how far slots were bound at the first decision after that
+	begun bool      // there was one
 	nodes map[string]*seen
 	first map[request]time.Time
 	order []request // keys of first, oldest first
@@ -72,7 +74,7 @@ type request struct {
 
 // Lead notes that this cosigner began to lead. It may not have heard of the active node before, which is taken to be well
 // at first: else every change of leader would open the way for a hostile standby.
-func (p *Preference) Lead(now time.Time) { p.since = now }
+func (p *Preference) Lead(now time.Time) { p.since, p.begun = now, false }
 
 // Asked notes a node's request for a slot.
 func (p *Preference) Asked(node string, slot casper.Slot, now time.Time) {
@@ -131,6 +133,9 @@ func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Place,
 	if node == s.Active || s.IsSuspended(s.Active) {
 		return Decision{Verdict: Serve}
 	}
+	if !p.begun {
+		p.from, p.begun = bound, true
+	}
 	place, advanced, well := p.active(s.Active, slot, bound, now)
 	switch {
 	case !well:
@@ -160,7 +165,9 @@ func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Place,
 // active tells how far the active node has come and since when, and whether it deserves preference for the slot: it asks
 // for such slots, it makes progress, and what is bound is at most the next one for it. A main that catches up after a
 // restart asks a lot, but is far behind. For heights it must vote as well: one that follows the chain without its votes
-// may be as slow as it likes, and what is bound cannot outrun it while nobody else is served.
+// may be as slow as it likes, and what is bound cannot outrun it while nobody else is served. Before it asks this leader for
+// anything it is taken to be where slots were bound when that began to lead, and a round further with each round's time:
+// what others bind meanwhile does not count.
 func (p *Preference) active(name string, slot casper.Slot, bound Place, now time.Time) (Place, time.Time, bool) {
 	n := p.nodes[name]
 	well := p.wellIn(n, slot.Kind, bound, now)
@@ -168,7 +175,8 @@ func (p *Preference) active(name string, slot casper.Slot, bound Place, now time
 		well = well && p.wellIn(n, casper.KindVote, bound, now)
 	}
 	if n == nil || n.of(slot).Asked.Before(p.since) {
-		return bound, time.Time{}, well
+		passed := uint32(min(now.Sub(p.since), silentAfter*p.Round) / max(p.Round, 1))
+		return Place{Era: p.from.Era, Round: p.from.Round + passed, Height: p.from.Height + uint64(passed)}, time.Time{}, well
 	}
 	return n.Place, n.of(slot).Advanced, well
 }

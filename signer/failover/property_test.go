@@ -105,18 +105,13 @@ func checkNamed(t *rapid.T, s *scene, d failover.Judgement) {
 
 // checkNobodyElse: no node is activated while there is a hold, or something beyond the nodes that explains all.
 func checkNobodyElse(t *rapid.T, s *scene, d failover.Judgement) {
-	upgrade, fault, newest := false, false, s.seen.Bound.Era
-	for name, n := range s.seen.Nodes {
-		if !s.state.IsSuspended(name) {
-			newest = max(newest, n.Place.Era)
-		}
-	}
+	upgrade, fault, newest := false, false, max(s.seen.Bound.Era, s.seen.Nodes[s.state.Active].Place.Era)
 	for name, n := range s.seen.Nodes {
 		said := n.Status.Reactor == "ShutdownForUpgrade" || n.Status.Reactor == "Upgrading"
 		era := n.Status.UpgradeEra
 		now := era == 0 || s.seen.Nodes[s.state.Active].Place.Era < era && era <= newest+1
 		upgrade = upgrade || said && now && !s.state.IsSuspended(name)
-		fault = fault || !n.Fault.IsZero() && n.Fault.UnixMilli() > s.state.Since
+		fault = fault || !s.state.IsSuspended(name) && !n.Fault.IsZero() && n.Fault.UnixMilli() > s.state.Since
 	}
 	switch {
 	case d.Node == "" || d.Confirm:
