@@ -8,9 +8,10 @@ import (
 
 // The preference's fixed settings. The grace for rounds comes from the cluster file.
 const (
-	heightGrace  = 2 * time.Second // a finality signature has 6 blocks' time to be of use, so waiting costs nothing
-	silentAfter  = 2               // round lengths without a request, or without progress, that end the preference
-	keptRequests = 4096            // first requests remembered, so that a flood cannot fill memory
+	heightGrace   = 2 * time.Second // how long a claim of a height that the active node passed over waits for it
+	heightsBehind = 3               // heights that it may be behind what is bound and still be waited for
+	silentAfter   = 2               // round lengths without a request, or without progress, that end the preference
+	keptRequests  = 4096            // first requests remembered, so that a flood cannot fill memory
 )
 
 // Verdict is what to do with a node's claim of a free slot.
@@ -126,8 +127,8 @@ func (p *Preference) Node(node string) (Place, time.Time, bool) {
 
 // Decide says what to do with the node's claim of a free slot. bound is how far slots are bound.
 func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Place, now time.Time) Decision {
-	finality := slot.Kind == casper.KindFinality
-	if s.Mode == Fenced && node != s.Active && !finality {
+	height := slot.Kind == casper.KindFinality
+	if s.Mode == Fenced && node != s.Active && !height {
 		return Decision{Verdict: NotActive}
 	}
 	if node == s.Active || s.IsSuspended(s.Active) {
@@ -136,79 +137,86 @@ func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Place,
 	if !p.begun {
 		p.from, p.begun = bound, true
 	}
-	place, advanced, well := p.active(s.Active, slot, bound, now)
+	if height {
+		return p.height(s.Active, request{node, slot}, bound.Height, now)
+	}
+	place, advanced, well := p.active(s.Active, bound, now)
 	switch {
 	case !well:
 		return Decision{Verdict: Serve}
 	case place.beyondNext(slot):
 		return Decision{Verdict: NotPreferred}
 	}
-	grace := p.Grace
-	if finality {
-		grace = heightGrace
-	}
-	until := p.firstRequest(request{node, slot}, now).Add(grace)
+	until := p.firstRequest(request{node, slot}, now).Add(p.Grace)
 	// Who asked ahead of the active node waits for it all the same once it is there: its vote comes a moment after its echo.
-	if at := advanced.Add(grace); place.at(slot) && at.After(until) {
+	if at := advanced.Add(p.Grace); place.at(slot) && at.After(until) {
 		until = at
 	}
 	// The active node's turn for its next round comes a block's time after its last one, however early others ask.
-	if turn := advanced.Add(p.Round + grace); place.before(slot) && !advanced.IsZero() && turn.After(until) {
+	if turn := advanced.Add(p.Round + p.Grace); place.before(slot) && !advanced.IsZero() && turn.After(until) {
 		until = turn
 	}
+	return waitFor(until, now)
+}
+
+func waitFor(until, now time.Time) Decision {
 	if !now.Before(until) {
 		return Decision{Verdict: Serve}
 	}
 	return Decision{Verdict: Wait, Until: until}
 }
 
-// active tells how far the active node has come and since when, and whether it deserves preference for the slot: it asks
-// for such slots, it makes progress, and what is bound is at most the next one for it. A main that catches up after a
-// restart asks a lot, but is far behind. For heights it must vote as well: one that follows the chain without its votes
-// may be as slow as it likes, and what is bound cannot outrun it while nobody else is served. Before it asks this leader for
-// anything it is taken to be where slots were bound when that began to lead, and a round further with each round's time:
-// what others bind meanwhile does not count.
-func (p *Preference) active(name string, slot casper.Slot, bound Place, now time.Time) (Place, time.Time, bool) {
-	n := p.nodes[name]
-	well := p.wellIn(n, slot.Kind, bound, now)
-	if slot.Kind == casper.KindFinality {
-		well = well && p.wellIn(n, casper.KindVote, bound, now)
+// active tells in which round the active node is and since when, and whether it deserves preference: it asks for rounds, it
+// makes progress, and what is bound is at most the next one for it. A main that catches up after a restart asks a lot, but
+// is far behind. Before it asks this leader for anything it is taken to be where slots were bound when that began to lead,
+// and a round further with each round's time: what others bind meanwhile does not count.
+func (p *Preference) active(name string, bound Place, now time.Time) (Place, time.Time, bool) {
+	n, limit := p.nodes[name], silentAfter*p.Round
+	if n == nil || n.rounds.Asked.Before(p.since) {
+		passed := uint32(min(now.Sub(p.since), limit) / max(p.Round, 1))
+		return Place{Era: p.from.Era, Round: p.from.Round + passed}, time.Time{}, now.Sub(p.since) <= limit
 	}
-	if n == nil || n.of(slot).Asked.Before(p.since) {
-		passed := uint32(min(now.Sub(p.since), silentAfter*p.Round) / max(p.Round, 1))
-		return Place{Era: p.from.Era, Round: p.from.Round + passed, Height: p.from.Height + uint64(passed)}, time.Time{}, well
-	}
-	return n.Place, n.of(slot).Advanced, well
+	did, last := n.rounds, casper.Slot{Kind: casper.KindVote, Era: bound.Era, Round: bound.Round}
+	return n.Place, did.Advanced, now.Sub(did.Asked) <= limit && now.Sub(did.Advanced) <= limit && !n.beyondNext(last)
 }
 
-// wellIn reports whether the active node is well in rounds or in heights, whichever the kind is of.
-func (p *Preference) wellIn(n *seen, kind casper.Kind, bound Place, now time.Time) bool {
-	limit := silentAfter * p.Round
-	last := casper.Slot{Kind: kind, Era: bound.Era, Round: bound.Round, Height: bound.Height}
-	if n == nil || n.of(last).Asked.Before(p.since) {
-		return now.Sub(p.since) <= limit
+// height decides about a height. Its signature is of use for six blocks' time, so others wait until the active node must
+// have lost it: the height after its last one waits for two rounds' time since that, the next one for another round's, as
+// fast as a chain can grow. So a round without a block opens no height to a hostile node, and some of them open some. Nobody
+// waits for an active node that is further behind what is bound, since it catches up, or that asks for heights or for rounds
+// only.
+func (p *Preference) height(active string, r request, bound uint64, now time.Time) Decision {
+	n := p.nodes[active]
+	at, last := p.from.Height, p.since
+	switch {
+	case n != nil && !n.rounds.Asked.Before(p.since) && !n.heights.Asked.Before(p.since):
+		if at, last = n.Height, n.heights.Advanced; n.rounds.Advanced.Before(last) {
+			last = n.rounds.Advanced
+		}
+	case now.Sub(p.since) > silentAfter*p.Round:
+		return Decision{Verdict: Serve}
 	}
-	did := n.of(last)
-	return now.Sub(did.Asked) <= limit && now.Sub(did.Advanced) <= limit && !n.beyondNext(last)
+	wanted := r.slot.Height
+	switch rounds := uint64(max(0, now.Sub(last)) / max(p.Round, 1)); {
+	case bound > at+heightsBehind:
+		return Decision{Verdict: Serve}
+	case wanted <= at:
+		return waitFor(p.firstRequest(r, now).Add(heightGrace), now)
+	case wanted-at > max(rounds, 1):
+		return Decision{Verdict: NotPreferred}
+	}
+	return waitFor(last.Add(time.Duration(wanted-at+1)*p.Round), now)
 }
 
 // before reports whether the place is short of the slot.
 func (p Place) before(s casper.Slot) bool { return p.reach(s) }
 
-// at reports whether the place is the slot's.
-func (p Place) at(s casper.Slot) bool {
-	if s.Kind == casper.KindFinality {
-		return s.Height == p.Height
-	}
-	return s.Era == p.Era && s.Round == p.Round
-}
+// at reports whether the place is the slot's round.
+func (p Place) at(s casper.Slot) bool { return s.Era == p.Era && s.Round == p.Round }
 
-// beyondNext reports whether the slot is further than one round, or one height, beyond the place. Rounds 0 and 1 of the
-// next era count as the next round.
+// beyondNext reports whether the slot is further than one round beyond the place. Rounds 0 and 1 of the next era count as
+// the next round.
 func (p Place) beyondNext(s casper.Slot) bool {
-	if s.Kind == casper.KindFinality {
-		return s.Height > p.Height+1
-	}
 	return p.trails(Place{Era: s.Era, Round: s.Round}, 1)
 }
 

@@ -32,6 +32,9 @@ func TestDecide(t *testing.T) {
 	// The active node asked for round 10 and height 100 six seconds ago, and voted late in round 9 since.
 	main10 := []asked{{"main", zug(5, 10), 6 * time.Second}, {"main", zug(5, 9), time.Second}}
 	well := append(slices.Clone(main10), asked{"main", height(100), 6 * time.Second})
+	quiet := func(rounds time.Duration) []asked {
+		return []asked{{"main", zug(5, 10), rounds * round}, {"main", height(100), rounds * round}}
+	}
 	const turn = round - 6*time.Second // until the active node's turn for what comes next
 	bound := Place{Era: 5, Round: 10, Height: 100}
 	for _, c := range []struct {
@@ -54,7 +57,7 @@ func TestDecide(t *testing.T) {
 		{"nor when round 0 is bound already: the era is not to be had ahead", Hot, well, Place{Era: 6, Round: 0, Height: 100},
 			"standby", zug(6, 2), NotPreferred, 0},
 		{"nor is the era after", Hot, well, bound, "standby", zug(7, 0), NotPreferred, 0},
-		{"the next height waits longer", Hot, well, bound, "standby", height(101), Wait, turn + heightGrace},
+		{"the next height waits longer", Hot, well, bound, "standby", height(101), Wait, turn + round},
 		{"two heights ahead", Hot, well, bound, "standby", height(102), NotPreferred, 0},
 		{"the active is silent", Hot, []asked{{"main", zug(5, 10), 17 * time.Second}}, bound, "standby", zug(5, 12), Serve, 0},
 		{"the active asks, but stands still", Hot, []asked{{"main", zug(5, 10), 17 * time.Second}, {"main", zug(5, 10), 0}},
@@ -64,12 +67,25 @@ func TestDecide(t *testing.T) {
 		{"behind in rounds, well in heights: a round", Hot, append(slices.Clone(well), asked{"main", height(139), 0}),
 			Place{Era: 5, Round: 40, Height: 140}, "standby", zug(5, 11), Serve, 0},
 		{"behind in rounds, well in heights: a height", Hot, append(slices.Clone(well), asked{"main", height(139), 0}),
-			Place{Era: 5, Round: 40, Height: 140}, "standby", height(139), Serve, 0},
+			Place{Era: 5, Round: 40, Height: 140}, "standby", height(139), Wait, heightGrace},
 		{"the active votes, but never asks for a height", Hot, main10, bound, "standby", height(101), Serve, 0},
 		{"the active asks for heights, but does not vote", Hot, []asked{{"main", height(100), 0}}, bound, "standby", zug(5, 11), Serve, 0},
 		{"the active follows the chain, does not vote, and is behind: a height that it has not come to", Hot,
 			[]asked{{"main", height(99), 7 * time.Second}, {"main", height(100), 0}}, bound, "standby", height(120), Serve, 0},
+		{"two rounds without a block: the next height", Hot, quiet(2), bound, "standby", height(101), Serve, 0},
+		{"two rounds without a block: the one after", Hot, quiet(2), bound, "standby", height(102), Wait, round},
+		{"two rounds without a block: and one more", Hot, quiet(2), bound, "standby", height(103), NotPreferred, 0},
+		{"three rounds without a block", Hot, quiet(3), bound, "standby", height(102), Serve, 0},
+		{"two rounds without a vote, though blocks come", Hot, append(quiet(2), asked{"main", height(101), 0}),
+			Place{Era: 5, Round: 10, Height: 101}, "standby", height(102), Serve, 0},
+		{"others took three heights meanwhile, and it goes on", Hot, append(quiet(2), asked{"main", zug(5, 11), 0}, asked{"main", height(101), 0}),
+			Place{Era: 5, Round: 10, Height: 104}, "standby", height(105), NotPreferred, 0},
+		{"though they have gone ahead in rounds too", Hot, append(quiet(2), asked{"main", zug(5, 11), 0}, asked{"main", height(101), 0}),
+			Place{Era: 5, Round: 40, Height: 104}, "standby", height(105), NotPreferred, 0},
+		{"four heights behind: it catches up", Hot, append(quiet(2), asked{"main", zug(5, 11), 0}, asked{"main", height(101), 0}),
+			Place{Era: 5, Round: 11, Height: 105}, "standby", height(106), Serve, 0},
 		{"fenced: the standby gets no round", Fenced, nil, bound, "standby", zug(5, 11), NotActive, 0},
+		{"fenced: the next height waits", Fenced, well, bound, "standby", height(101), Wait, turn + round},
 		{"fenced: it does get a height", Fenced, nil, bound, "standby", height(101), Serve, 0},
 		{"fenced: the active is served", Fenced, nil, bound, "main", zug(5, 11), Serve, 0},
 	} {

@@ -21,17 +21,20 @@ func TestClaimLosses(t *testing.T) {
 	for name, c := range map[string]struct {
 		losses simnet.Losses
 		mode   string
+		most   int
 		holds  bool
 	}{
-		"hot, nothing lost":               {simnet.Losses{Of: 3}, hot, true},
-		"hot, one lost":                   {simnet.Losses{Rounds: []hub.Round{{Began: 1}}}, hot, false},
-		"hot, a finality signature lost":  {simnet.Losses{Finality: make([]hub.Block, 1)}, hot, false},
-		"fenced, lost before":             {simnet.Losses{Rounds: []hub.Round{{Began: 4999}}}, fenced, true},
-		"fenced, lost afterwards":         {simnet.Losses{Rounds: []hub.Round{{Began: 4999}, {Began: 5001}}}, fenced, false},
-		"fenced, a finality one lost too": {simnet.Losses{Rounds: []hub.Round{{Began: 4999}}, Finality: make([]hub.Block, 1)}, fenced, false},
+		"hot, nothing lost":               {simnet.Losses{Of: 3}, hot, 0, true},
+		"hot, one lost":                   {simnet.Losses{Rounds: []hub.Round{{Began: 1}}}, hot, 0, false},
+		"hot, one of one":                 {simnet.Losses{Rounds: make([]hub.Round, 1)}, hot, 1, true},
+		"hot, two of one":                 {simnet.Losses{Rounds: make([]hub.Round, 2)}, hot, 1, false},
+		"hot, a finality signature lost":  {simnet.Losses{Finality: make([]hub.Block, 1)}, hot, 0, false},
+		"fenced, lost before":             {simnet.Losses{Rounds: []hub.Round{{Began: 4999}}}, fenced, 0, true},
+		"fenced, lost afterwards":         {simnet.Losses{Rounds: []hub.Round{{Began: 4999}, {Began: 5001}}}, fenced, 0, false},
+		"fenced, a finality one lost too": {simnet.Losses{Rounds: []hub.Round{{Began: 4999}}, Finality: make([]hub.Block, 1)}, fenced, 0, false},
 	} {
 		s := networkShow()
-		s.claimLosses(c.losses, c.mode, active)
+		s.claimLosses(c.losses, c.mode, active, c.most)
 		if s.claims[0].holds != c.holds {
 			t.Errorf("%s: holds is %v", name, s.claims[0].holds)
 		}

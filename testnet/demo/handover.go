@@ -78,7 +78,7 @@ func (s *show) rehearse(ctx context.Context, mode string) error {
 	if err != nil {
 		return err
 	}
-	s.claimLosses(l, hot, began)
+	s.claimLosses(l, hot, began, 0)
 	s.rows = append(s.rows, row{"planned handover", mode, "operator", "at once", "-", "-", l})
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -72,7 +73,7 @@ func (s *show) suffer(ctx context.Context, t trouble) (err error) {
 	if err != nil {
 		return err
 	}
-	s.claimLosses(l, t.mode, c.away.At)
+	s.claimLosses(l, t.mode, c.away.At, t.spoils)
 	s.rows = append(s.rows, row{t.name, t.mode, c.away.Cause, seconds(took), seconds(voted), seconds(c.back.At.Sub(c.mended)), l})
 	return nil
 }
@@ -217,12 +218,15 @@ func refused(all []node.Entry, until time.Time) (n int) {
 	return n
 }
 
-// claimLosses: none in hot mode, in fenced mode those that began before the standby was active.
-func (s *show) claimLosses(l simnet.Losses, mode string, active time.Time) {
-	holds, which := len(l.Rounds) == 0, ""
-	if mode == fenced {
+// claimLosses: in hot mode so many at most; in fenced mode those that began before the standby was active.
+func (s *show) claimLosses(l simnet.Losses, mode string, active time.Time, most int) {
+	holds, which := len(l.Rounds) <= most, ""
+	switch {
+	case mode == fenced:
 		which = ", all begun before " + testnet.Standby + " was active"
 		holds = !slices.ContainsFunc(l.Rounds, func(o hub.Round) bool { return o.Began > active.UnixMilli() })
+	case most > 0:
+		which = fmt.Sprintf(", of at most %d", most)
 	}
 	s.claimf(holds && len(l.Finality) == 0, "of %d rounds %d are lost%s, and %d finality signatures", l.Of, len(l.Rounds), which, len(l.Finality))
 	if l.Led > 0 {

@@ -25,6 +25,7 @@ type trouble struct {
 	// An operator holds the roles meanwhile and makes main active again; else it becomes so by itself, each time later.
 	byHand  bool
 	forgets bool // main comes back without its log of the era
+	spoils  int  // rounds that may be lost in hot mode
 }
 
 // killHost kills main and its agent in hot mode. Main comes back without its log.
@@ -55,13 +56,14 @@ func (s *show) hang(ctx context.Context) error {
 		strike: func(context.Context) error { return main.Stop() }, mend: func(context.Context) error { return main.Cont() }})
 }
 
-// cutOff takes main's peers away. It answers /status, and asks for what is past.
+// cutOff takes main's peers away. It answers /status, and asks for what is past. When it votes, alone, that no block came, the
+// standby's turn for the next round comes a block's time after that.
 func (s *show) cutOff(ctx context.Context) error {
 	s.begin("cut off", "In hot mode: %s is cut off from its peers, and runs on", testnet.Main)
 	cut := func(value bool) func(context.Context) error {
 		return func(ctx context.Context) error { return s.network.Cut(ctx, testnet.Main, value) }
 	}
-	return s.suffer(ctx, trouble{name: "cut off from peers", mode: hot, causes: []string{"behind"}, byHand: true,
+	return s.suffer(ctx, trouble{name: "cut off from peers", mode: hot, causes: []string{"behind"}, byHand: true, spoils: 1,
 		// Until the others are two rounds further, one of them perhaps without a block, and a ping has told of it.
 		more: 2*s.network.Block + s.network.VotedDown + s.network.PingInterval, strike: cut(true), mend: cut(false)})
 }

@@ -42,7 +42,7 @@ func (s *show) upgrade(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.claimLosses(lost, hot, staged)
+	s.claimLosses(lost, hot, staged, 0)
 	seen, err := s.awaitRoles(ctx, func(r testnet.Roles) bool { return r.Judgement.Code == "upgrade" })
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func (s *show) claimUpgraded(ctx context.Context, staged, voting time.Time) erro
 	if err != nil {
 		return err
 	}
-	s.claimLosses(l, hot, voting)
+	s.claimLosses(l, hot, voting, 0)
 	if l, err = s.network.Losses(ctx, staged); err != nil {
 		return err
 	}

@@ -14,7 +14,6 @@ const (
 	sampleEvery  = 200 * time.Millisecond
 	signerSettle = 2 * time.Second         // after an election
 	voteWithin   = 1500 * time.Millisecond // and a block's time, after the round's end
-	heightGrace  = 2 * time.Second         // the product's, for a standby's claim of a height
 )
 
 // nodeSettle is how long a node, its agent and its links must have been well before it can be relied on: then the

@@ -172,7 +172,7 @@ func (r *referee) mains(m casper.Message) bool {
 	case r.fine.IsZero() || now.Sub(a.advanced) >= 2*plan.Block:
 		return false
 	case m.Kind() == casper.KindFinality:
-		return now.Sub(a.height) < plan.Block+heightGrace
+		return now.Sub(a.height) < 2*plan.Block
 	case begun:
 		return now.Sub(a.advanced) < plan.Grace
 	}
