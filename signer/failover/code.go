@@ -17,9 +17,9 @@ const (
 	Behind         = "behind"          // the node does not advance, while another has asked further than its next
 	NotConnected   = "not_connected"   // the node hears its peers, and they do not hear it: of the rounds that it led none had its block
 	NobodyReady    = "nobody_ready"    // the active node should be replaced, and no other could take over
-	Return         = "return"          // main is ready again and takes over, now or once it has been for long enough
 	ByHand         = "by_hand"         // main is ready, but an operator chose the active node, and that stays
 	FailbackManual = "failback_manual" // main is ready, and an operator is to make it active
+	Return         = "return"          // main is ready again and takes over, now or once it has been for long enough
 	Stall          = "stall"           // no node advances: the network stands still, and no change of roles would help
 	Well           = "well"            // the active node does what it should
 )
