@@ -67,6 +67,36 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestFailoverFaults: each setting of failover is held against what makes sense, and the others are taken.
+func TestFailoverFaults(t *testing.T) {
+	c := clustertest.New(t, casper.PublicKey{1}, nil)
+	const ms, s = cluster.Duration(time.Millisecond), cluster.Duration(time.Second)
+	for name, edit := range map[string]func(*cluster.Failover){
+		"failover.failover:":       func(f *cluster.Failover) { f.Policy = "perhaps" },
+		"failover.failback:":       func(f *cluster.Failover) { f.Return = "confirm" },
+		"failover.ping_interval:":  func(f *cluster.Failover) { f.PingInterval, f.PingTimeout = 9*ms, 9*ms },
+		"failover.ping_timeout:":   func(f *cluster.Failover) { f.PingTimeout = f.PingInterval + 1 },
+		"failover.failover_after:": func(f *cluster.Failover) { f.After = 3*f.PingInterval - 1 },
+		"failover.failback_after:": func(f *cluster.Failover) { f.FailbackAfter = f.After - 1 },
+	} {
+		f := *c.File
+		edit(&f.Failover)
+		if err := f.Validate(); err == nil || !strings.HasPrefix(err.Error(), name) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("got %v, want one fault, %q", err, name)
+		}
+	}
+	for _, good := range []cluster.Failover{
+		{Policy: "confirm", Return: "manual", PingInterval: 10 * ms, PingTimeout: 10 * ms, After: 30 * ms, FailbackAfter: 30 * ms},
+		{Policy: "manual", Return: "auto", PingInterval: 60 * s, PingTimeout: 1, After: 180 * s, FailbackAfter: 180 * s},
+	} {
+		f := *c.File
+		f.Failover = good
+		if err := f.Validate(); err != nil {
+			t.Errorf("%+v: %v", good, err)
+		}
+	}
+}
+
 func TestRequestSignatures(t *testing.T) {
 	c := clustertest.New(t, casper.PublicKey{1}, nil)
 	other := clustertest.New(t, casper.PublicKey{1}, func(f *cluster.File) { f.ID[0] = 2 })

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -312,14 +313,30 @@ func (l *local) mustBind(node cosignerv1.SignerServiceClient, other, held casper
 	}
 }
 
+// Where freeAddress looks: below the ports which systems give to outgoing connections by themselves, one of which could
+// otherwise sit on a process's port while that is down; and apart from those of testnet, whose tests run at the same time.
+const (
+	lowestPort = 10000
+	ports      = 2000
+)
+
+// portsTaken counts the ports that freeAddress tried, from a random one on: no two clusters of a run get the same.
+var portsTaken atomic.Uint32
+
+// firstPort is where this run begins, so that two runs at once seldom meet.
+var firstPort = mathrand.Uint32N(ports)
+
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range ports {
+		address := fmt.Sprintf("127.0.0.1:%d", lowestPort+(firstPort+portsTaken.Add(1))%ports)
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
 
 func echo(era uint64, round uint32, value byte) casper.Echo {

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/signer/casper"
 )
@@ -40,6 +41,21 @@ func TestPreferenceWaits(t *testing.T) {
 			t.Errorf("waited %v for a silent node", waited)
 		}
 	})
+}
+
+// TestGrace: how long a standby waits beyond the active node's turn is the cluster file's setting.
+func TestGrace(t *testing.T) {
+	for _, grace := range []time.Duration{0, 30 * time.Millisecond, 125 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, func(f *cluster.File) { f.Grace = cluster.Duration(grace) })
+			r.mustSign("node-a", echo(10, 0, 1))
+			start := time.Now()
+			r.mustSign("node-b", echo(10, 1, 2))
+			if waited := time.Since(start); waited != 8*time.Second+grace {
+				t.Errorf("waited %v for the active node, want its turn, a block's time later, and %v", waited, grace)
+			}
+		})
+	}
 }
 
 // TestTurnTooLate: a claim whose turn comes after its asker's deadline is refused before that, and is the claim that it was

@@ -87,7 +87,11 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{T: t, ctx: ctx, dir: t.TempDir(), at: map[string]string{}, signer: &signer{key: key, slots: map[casper.Slot]casper.Message{}}}
-	for _, name := range names() {
+	ports, err := testnet.QuietPorts(2 * hub.OurNodes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range names() {
 		if err := os.Mkdir(filepath.Join(r.dir, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +103,7 @@ func newRig(t *testing.T) *rig {
 		cosignerv1.RegisterSignerServiceServer(server, r.signer)
 		go server.Serve(l) //nolint:errcheck // ended by Stop
 		t.Cleanup(server.Stop)
-		r.at[name+" rest"], r.at[name+" events"] = free(t), free(t)
+		r.at[name+" rest"], r.at[name+" events"] = testnet.Loopback(ports[2*i]), testnet.Loopback(ports[2*i+1])
 	}
 	nodes, control := listen(t), listen(t)
 	r.at["nodes"], r.at["control"] = nodes.Addr().String(), control.Addr().String()
@@ -142,12 +146,6 @@ func listen(t *testing.T) net.Listener {
 		t.Fatal(err)
 	}
 	return l
-}
-
-func free(t *testing.T) string {
-	l := listen(t)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func (r *rig) start(id int) {

@@ -1,0 +1,127 @@
+package daemon
+
+import (
+	"context"
+	"crypto/ed25519"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"casper-cosigner/agent/health"
+	"casper-cosigner/cluster"
+	"casper-cosigner/cluster/clustertest"
+	"casper-cosigner/pulse"
+	"casper-cosigner/signer/casper"
+	"casper-cosigner/signer/failover"
+)
+
+// unusual is a cluster file in which no setting of failover has its default.
+func unusual(t *testing.T) *clustertest.Cluster {
+	t.Helper()
+	return clustertest.New(t, casper.PublicKey{7}, func(f *cluster.File) {
+		f.MinBlockTime, f.Main, f.Threshold = cluster.Duration(3*time.Second), "node-b", 3
+		f.Failover = cluster.Failover{Policy: "confirm", Return: "manual",
+			PingInterval: cluster.Duration(700 * time.Millisecond), PingTimeout: cluster.Duration(300 * time.Millisecond),
+			After: cluster.Duration(4 * time.Second), FailbackAfter: cluster.Duration(time.Minute)}
+	})
+}
+
+// TestFailoverSettings: each setting of the cluster file is the one that the judge goes by.
+func TestFailoverSettings(t *testing.T) {
+	c := unusual(t)
+	if c.File.Failover == cluster.DefaultFailover() {
+		t.Fatal("these are the defaults")
+	}
+	want := failover.Settings{Main: "node-b", Validator: casper.PublicKey{7}.String(), Nodes: []string{"node-a", "node-b"}, Threshold: 3,
+		Round: 3 * time.Second, PingInterval: 700 * time.Millisecond, After: 4 * time.Second, FailbackAfter: time.Minute,
+		Failover: failover.Confirm, Failback: failover.Manual}
+	if got := failoverSettings(c.File); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	h := &host{member: Member{Cluster: c.File, Name: "cosigner-1"}}
+	if m := h.newMonitor(); m.Timeout != 300*time.Millisecond || !reflect.DeepEqual(m.Settings, want) {
+		t.Errorf("the monitor waits %v for an answer, and goes by %+v", m.Timeout, m.Settings)
+	}
+}
+
+// TestAgentSettings: each setting of the cluster file and of agent.toml is the one that the agent goes by.
+func TestAgentSettings(t *testing.T) {
+	c := unusual(t)
+	f := &AgentFile{Name: "node-a", REST: "http://127.0.0.1:1/", Events: "http://127.0.0.1:2", KeyFiles: []string{"keys/*.pem", "/etc/x.pem"},
+		dir: "/host"}
+	h := &agentHost{member: Member{Cluster: c.File, Name: "node-a", Certificate: c.Certificates["node-a"]}, pulse: pulse.New(),
+		options: Options{Now: time.Now, Logger: zerolog.Nop()}}
+	if err := h.assemble(f); err != nil {
+		t.Fatal(err)
+	}
+	defer h.peers.close() //nolint:errcheck // nothing was sent
+	if p := h.pinger; p.Interval != 700*time.Millisecond || p.Timeout != 300*time.Millisecond {
+		t.Errorf("it pings each %v and waits %v", p.Interval, p.Timeout)
+	}
+	var pinged []string
+	for _, p := range h.pinger.Peers {
+		pinged = append(pinged, p.Name)
+	}
+	if want := []string{"cosigner-1", "cosigner-2", "cosigner-3", "node-b"}; !reflect.DeepEqual(pinged, want) {
+		t.Errorf("it pings %v, want %v", pinged, want)
+	}
+	w := h.watcher.Config
+	want := health.Config{REST: "http://127.0.0.1:1", Events: "http://127.0.0.1:2", Validator: casper.PublicKey{7},
+		KeyFiles: []string{"/host/keys/*.pem", "/etc/x.pem"}}
+	w.Now, w.Logger = nil, want.Logger
+	if !reflect.DeepEqual(w, want) {
+		t.Errorf("it watches %+v, want %+v", w, want)
+	}
+}
+
+// TestAgentWatches: what /status, /events and a leftover key say of a node arrives in the agent's account of it.
+func TestAgentWatches(t *testing.T) {
+	pem, err := os.ReadFile("../testdata/node-1.secret_key.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, err := casper.ParseSecretKeyPEM(pem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	validator := casper.PublicKey(ed25519.NewKeyFromSeed(seed[:]).Public().(ed25519.PublicKey))
+	status, err := os.ReadFile("../agent/health/testdata/status.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/status" {
+			w.Write(status) //nolint:errcheck // the agent says so
+			return
+		}
+		w.Write([]byte(`data:{"ApiVersion":"2.0.0"}` + "\n\n" + //nolint:errcheck // likewise
+			`data:{"Fault":{"era_id":3,"public_key":"` + validator.String() + `","timestamp":"2026-01-01T00:00:00.000Z"}}` + "\nid:1\n\n"))
+	}))
+	defer node.Close()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "old.pem"), pem, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := clustertest.New(t, validator, nil)
+	f := &AgentFile{Name: "node-a", REST: node.URL, Events: node.URL, KeyFiles: []string{"*.pem"}, dir: dir}
+	w := health.New(f.health(c.File, zerolog.Nop()))
+	ctx, cancel := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- w.Run(ctx) }()
+	defer func() { cancel(); <-ran }()
+	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(10 * time.Millisecond) {
+		h := w.Health(time.Now())
+		if h.GetReactorState() != "" && h.FaultAgoMs != nil && h.GetLeftoverKey() == filepath.Join(dir, "old.pem") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not all is seen: %v", h)
+		}
+	}
+}
