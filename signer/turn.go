@@ -28,6 +28,11 @@ func (s *Signer) mayClaim(ctx context.Context, slot casper.Slot, request waterma
 		switch look.would.Outcome {
 		case machine.Done:
 		case machine.Held:
+			if held := look.would.Held; held.Node != request.Node && held.Message == request.Message {
+				s.mu.Lock()
+				s.preference.Follows(request.Node, slot)
+				s.mu.Unlock()
+			}
 			return look.would.Held, 0, nil
 		case machine.NotStarted:
 			return watermark.Claim{}, 0, fmt.Errorf("the cluster has not started: all cosigners must meet once: %w", ErrUnavailable)
@@ -46,10 +51,11 @@ func (s *Signer) mayClaim(ctx context.Context, slot casper.Slot, request waterma
 			return watermark.Claim{}, left, nil
 		case failover.Wait:
 			wait := decision.Until.Sub(now)
-			if deadline, ok := ctx.Deadline(); ok && time.Until(deadline)-answerBefore < wait {
-				if wait = time.Until(deadline) - answerBefore; wait <= 0 {
-					return watermark.Claim{}, 0, refuseVerdict(failover.NotPreferred)
-				}
+			if deadline, ok := ctx.Deadline(); ok {
+				wait = min(wait, time.Until(deadline)-answerBefore)
+			}
+			if wait <= 0 {
+				return watermark.Claim{}, 0, refuseVerdict(failover.NotPreferred)
 			}
 			turn := time.NewTimer(wait)
 			select {

@@ -43,6 +43,44 @@ func TestPreferenceWaits(t *testing.T) {
 	})
 }
 
+// TestFollows: nobody waits for an active node that only follows another's heights; for one whose heights others took with
+// other blocks, or that has its own, they do.
+func TestFollows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		for height := range uint64(6) {
+			r.mustSign("node-b", block(1000+height, 1)) // the active node is not there
+			time.Sleep(9 * time.Second)
+		}
+		r.mustSign("node-a", echo(10, 0, 1))
+		atOnce := func(height uint64) bool {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := r.ask(ctx, "node-b", block(height, 1))
+			return err == nil
+		}
+		r.mustSign("node-a", block(1000, 1))
+		if !atOnce(1006) {
+			t.Error("a standby waits for an active node that catches up")
+		}
+		if _, err := r.ask(t.Context(), "node-a", block(1001, 2)); err != nil {
+			t.Fatal(err)
+		}
+		if atOnce(1007) {
+			t.Error("a standby whose blocks are of a fork does not wait for the active node")
+		}
+		r.mustSign("node-a", block(1002, 1))
+		r.mustSign("node-a", block(1002, 1)) // a retry
+		if !atOnce(1007) {
+			t.Error("a standby waits for an active node that catches up again")
+		}
+		r.mustSign("node-a", block(1008, 1))
+		if atOnce(1009) {
+			t.Error("a standby does not wait for an active node that follows nobody any more")
+		}
+	})
+}
+
 // TestGrace: how long a standby waits beyond the active node's turn is the cluster file's setting.
 func TestGrace(t *testing.T) {
 	for _, grace := range []time.Duration{0, 30 * time.Millisecond, 125 * time.Millisecond} {

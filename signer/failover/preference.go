@@ -9,7 +9,7 @@ import (
 // The preference's fixed settings. The grace for rounds comes from the cluster file.
 const (
 	heightGrace   = 2 * time.Second // how long a claim of a height that the active node passed over waits for it
-	heightsBehind = 3               // heights that it may be behind what is bound and still be waited for
+	heightsBehind = 3               // heights that it may follow others by and still be waited for
 	silentAfter   = 2               // round lengths without a request, or without progress, that end the preference
 	keptRequests  = 4096            // first requests remembered, so that a flood cannot fill memory
 )
@@ -58,6 +58,7 @@ type seen struct {
 	Place
 	rounds  Progress
 	heights Progress
+	follows bool // what it asked for at its newest height was another node's already
 }
 
 // of returns the node's progress in what the slot is of.
@@ -90,8 +91,17 @@ func (p *Preference) Asked(node string, slot casper.Slot, now time.Time) {
 	did := n.of(slot)
 	if n.reach(slot) || did.Asked.IsZero() {
 		did.Advanced = now
+		n.follows = n.follows && slot.Kind != casper.KindFinality
 	}
 	did.Asked = now
+}
+
+// Follows notes that what the node asked for was another node's already, the same value. That alone shows that a node
+// catches up: what others bound ahead of it may be of a chain that does not exist.
+func (p *Preference) Follows(node string, slot casper.Slot) {
+	if n := p.nodes[node]; n != nil && slot.Kind == casper.KindFinality && slot.Height == n.Height {
+		n.follows = true
+	}
 }
 
 // reach moves the place up to the slot and reports whether it had to.
@@ -118,11 +128,7 @@ func (p *Preference) Node(node string) (Place, time.Time, bool) {
 	if n == nil {
 		return Place{}, time.Time{}, false
 	}
-	asked := n.rounds.Asked
-	if n.heights.Asked.After(asked) {
-		asked = n.heights.Asked
-	}
-	return n.Place, asked, true
+	return n.Place, latest(n.rounds.Asked, n.heights.Asked), true
 }
 
 // Decide says what to do with the node's claim of a free slot. bound is how far slots are bound.
@@ -182,28 +188,32 @@ func (p *Preference) active(name string, bound Place, now time.Time) (Place, tim
 
 // height decides about a height. Its signature is of use for six blocks' time, so others wait until the active node must
 // have lost it: the height after its last one waits for two rounds' time since that, the next one for another round's, as
-// fast as a chain can grow. So a round without a block opens no height to a hostile node, and some of them open some. Nobody
-// waits for an active node that is further behind what is bound, since it catches up, or that asks for heights or for rounds
-// only.
+// fast as a chain can grow. So a round without a block opens no height to a hostile node, some of them open some, and once
+// the chain grows again what others took ahead opens no more. Nobody waits for an active node that follows others, since it
+// catches up, nor, as far as the chain can be by now, for one that is silent.
 func (p *Preference) height(active string, r request, bound uint64, now time.Time) Decision {
-	n := p.nodes[active]
-	at, last := p.from.Height, p.since
-	switch {
-	case n != nil && !n.rounds.Asked.Before(p.since) && !n.heights.Asked.Before(p.since):
-		if at, last = n.Height, n.heights.Advanced; n.rounds.Advanced.Before(last) {
+	n, limit := p.nodes[active], silentAfter*p.Round
+	at, last, follows, silent := p.from.Height, p.since, false, false
+	switch votes := n != nil && !n.rounds.Asked.Before(p.since); {
+	case votes && !n.heights.Asked.Before(p.since):
+		at, last, follows = n.Height, n.heights.Advanced, n.follows
+		if n.rounds.Advanced.Before(last) {
 			last = n.rounds.Advanced
 		}
-	case now.Sub(p.since) > silentAfter*p.Round:
+		silent = now.Sub(latest(n.rounds.Asked, n.heights.Asked)) > limit
+	case !votes && now.Sub(p.since) > limit:
 		return Decision{Verdict: Serve}
 	}
 	wanted := r.slot.Height
 	switch rounds := uint64(max(0, now.Sub(last)) / max(p.Round, 1)); {
-	case bound > at+heightsBehind:
+	case follows && bound > at+heightsBehind:
 		return Decision{Verdict: Serve}
 	case wanted <= at:
 		return waitFor(p.firstRequest(r, now).Add(heightGrace), now)
-	case wanted-at > max(rounds, 1):
+	case wanted-at > rounds+1:
 		return Decision{Verdict: NotPreferred}
+	case silent:
+		return Decision{Verdict: Serve}
 	}
 	return waitFor(last.Add(time.Duration(wanted-at+1)*p.Round), now)
 }

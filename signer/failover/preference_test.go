@@ -74,7 +74,8 @@ func TestDecide(t *testing.T) {
 			[]asked{{"main", height(99), 7 * time.Second}, {"main", height(100), 0}}, bound, "standby", height(120), Serve, 0},
 		{"two rounds without a block: the next height", Hot, quiet(2), bound, "standby", height(101), Serve, 0},
 		{"two rounds without a block: the one after", Hot, quiet(2), bound, "standby", height(102), Wait, round},
-		{"two rounds without a block: and one more", Hot, quiet(2), bound, "standby", height(103), NotPreferred, 0},
+		{"two rounds without a block: and one more", Hot, quiet(2), bound, "standby", height(103), Wait, 2 * round},
+		{"two rounds without a block: further than the chain can be", Hot, quiet(2), bound, "standby", height(104), NotPreferred, 0},
 		{"three rounds without a block", Hot, quiet(3), bound, "standby", height(102), Serve, 0},
 		{"two rounds without a vote, though blocks come", Hot, append(quiet(2), asked{"main", height(101), 0}),
 			Place{Era: 5, Round: 10, Height: 101}, "standby", height(102), Serve, 0},
@@ -82,8 +83,10 @@ func TestDecide(t *testing.T) {
 			Place{Era: 5, Round: 10, Height: 104}, "standby", height(105), NotPreferred, 0},
 		{"though they have gone ahead in rounds too", Hot, append(quiet(2), asked{"main", zug(5, 11), 0}, asked{"main", height(101), 0}),
 			Place{Era: 5, Round: 40, Height: 104}, "standby", height(105), NotPreferred, 0},
-		{"four heights behind: it catches up", Hot, append(quiet(2), asked{"main", zug(5, 11), 0}, asked{"main", height(101), 0}),
-			Place{Era: 5, Round: 11, Height: 105}, "standby", height(106), Serve, 0},
+		{"they took more, and it follows nobody", Hot, append(quiet(2), asked{"main", zug(5, 11), 0}, asked{"main", height(101), 0}),
+			Place{Era: 5, Round: 11, Height: 105}, "standby", height(106), NotPreferred, 0},
+		{"silent, and the chain can be there", Hot, quiet(20), Place{Era: 5, Round: 10, Height: 120}, "standby", height(121), Serve, 0},
+		{"silent, and the chain cannot be there", Hot, quiet(20), Place{Era: 5, Round: 10, Height: 121}, "standby", height(122), NotPreferred, 0},
 		{"fenced: the standby gets no round", Fenced, nil, bound, "standby", zug(5, 11), NotActive, 0},
 		{"fenced: the next height waits", Fenced, well, bound, "standby", height(101), Wait, turn + round},
 		{"fenced: it does get a height", Fenced, nil, bound, "standby", height(101), Serve, 0},
@@ -118,6 +121,80 @@ func TestNewLeader(t *testing.T) {
 	}
 	if got := p.Decide(state, "standby", zug(5, 90), place, start.Add(2*round+1)); got.Verdict != Serve {
 		t.Errorf("after two rounds without a word of the active node: got verdict %d", got.Verdict)
+	}
+}
+
+// TestFollows: an active node that finds its newest heights signed by another catches up, and nobody waits for it; one that
+// finds them free or bound to another block does not.
+func TestFollows(t *testing.T) {
+	state, place := State{Mode: Hot, Active: "main"}, Place{Era: 5, Round: 10, Height: 104}
+	for _, c := range []struct {
+		name    string
+		follows []uint64 // of the heights 99 and 100, those that were the standby's
+		wanted  uint64
+		bound   uint64
+		want    Verdict
+	}{
+		{"four behind what it follows", []uint64{99, 100}, 105, 104, Serve},
+		{"three", []uint64{99, 100}, 104, 103, NotPreferred},
+		{"no more: its newest height was free", []uint64{99}, 105, 104, NotPreferred},
+		{"never", nil, 105, 104, NotPreferred},
+	} {
+		p := &Preference{Round: round, Grace: grace}
+		p.Asked("main", zug(5, 10), start)
+		for h := uint64(99); h <= 100; h++ {
+			p.Asked("main", height(h), start)
+			if slices.Contains(c.follows, h) {
+				p.Follows("main", height(h))
+			}
+		}
+		p.Follows("main", height(98)) // a retry
+		p.Asked("main", zug(5, 11), start)
+		place.Height = c.bound
+		if got := p.Decide(state, "standby", height(c.wanted), place, start); got.Verdict != c.want {
+			t.Errorf("%s: got verdict %d, want %d", c.name, got.Verdict, c.want)
+		}
+	}
+}
+
+// TestHeightsAfterGap: a hostile standby gets a height for each block's time without a block, in either mode, also from a new
+// leader that has not heard of a height yet; when the chain grows again it gets no more.
+func TestHeightsAfterGap(t *testing.T) {
+	for _, mode := range []Mode{Hot, Fenced} {
+		for _, gap := range []uint64{1, 2, 6, 10, 100} {
+			p := &Preference{Round: round, Grace: grace}
+			p.Lead(start)
+			state, bound := State{Mode: mode, Active: "main"}, Place{Era: 5, Round: 10, Height: 100}
+			taken := map[uint64]bool{}
+			for r := range gap + 50 {
+				for step := range uint64(8) {
+					now := start.Add(time.Duration(8*r+step) * round / 8)
+					if step == 0 {
+						p.Asked("main", zug(5, uint32(10+r)), now)
+					}
+					if step == 1 && r > gap {
+						p.Asked("main", height(100+r-gap), now)
+						bound.Height = max(bound.Height, 100+r-gap)
+					}
+					for h := bound.Height + 1; h < 1000; h++ {
+						p.Asked("standby", height(h), now)
+						if p.Decide(state, "standby", height(h), bound, now).Verdict != Serve {
+							break
+						}
+						taken[h], bound.Height = true, h
+					}
+				}
+			}
+			late := 0
+			for h := range taken {
+				if h > 100+gap+2 {
+					late++
+				}
+			}
+			if n := uint64(len(taken)); n > gap+1 || late > 0 {
+				t.Errorf("mode %v, %d block times without a block: the standby took %d heights, %d of them later", mode, gap, n, late)
+			}
+		}
 	}
 }
 

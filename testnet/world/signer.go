@@ -69,6 +69,9 @@ func (c *cosigner) decide(r *request) {
 	switch would := c.w.rules.Check(c.state, r.claim); would.Outcome {
 	case machine.Done:
 	case machine.Held:
+		if would.Held.Node != r.claim.Node && would.Held.Message == r.claim.Message {
+			c.prefers.Follows(r.claim.Node, r.slot)
+		}
 		c.finish(r, would.Held)
 		return
 	case machine.NotActive, machine.Suspended, machine.NotStarted:
