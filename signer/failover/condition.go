@@ -28,7 +28,7 @@ const (
 type trouble struct {
 	code string
 	why  string
-	sign time.Time
+	sign time.Time // zero: a change of roles would not help
 }
 
 func (l *look) lasts(t trouble) bool { return !l.now.Before(t.sign.Add(l.After)) }
@@ -50,7 +50,11 @@ func (l *look) trouble(name string) trouble {
 		return t
 	}
 	if l.unanswered(n) {
-		return trouble{code: Blocked, why: "the cosigners have left all that " + name + " asks unanswered for " + l.ago(n.Blocked)}
+		t := trouble{code: Blocked, why: "the cosigners have left all that " + name + " asks unanswered for " + l.ago(n.Blocked)}
+		if other := l.answered(name); other != "" && l.overdue(n.Blocked) {
+			t.sign, t.why = n.Blocked, t.why+", and answer "+other
+		}
+		return t
 	}
 	if lived := l.sign(name, n.Status.At, n.asked()); l.overdue(lived) {
 		return trouble{code: NodeDown, sign: lived,
@@ -130,6 +134,18 @@ func (l *look) unanswered(n Node) bool {
 	return !n.Blocked.IsZero() && l.now.Sub(n.asked()) <= max(l.After, l.recent())
 }
 
+// answered returns another node that asks and is answered, empty if none: then it is not the cosigners that are at a loss,
+// but the way between them and the node.
+func (l *look) answered(name string) string {
+	for _, other := range l.Nodes {
+		n := l.nodes[other]
+		if other != name && !l.state.IsSuspended(other) && n.Blocked.IsZero() && l.now.Sub(n.asked()) <= l.recent() {
+			return other
+		}
+	}
+	return ""
+}
+
 // sign returns the last of the node's signs. One of which no sign was ever seen gets its time from when it was first
 // heard of; and nothing counts of the time in which it was not listened to, or not answered.
 func (l *look) sign(name string, signs ...time.Time) time.Time {
@@ -144,7 +160,7 @@ func (l *look) sign(name string, signs ...time.Time) time.Time {
 // condition judges the node for itself: whether it is ready, and else why not.
 func (l *look) condition(name string) Condition {
 	t := l.trouble(name)
-	wrong := t.code != "" && l.lasts(t)
+	wrong := t.code == Blocked || t.code != "" && l.lasts(t)
 	if wrong && t.code != Behind {
 		return Condition{Code: t.code, Why: t.why}
 	}

@@ -76,7 +76,7 @@ func (l *look) decide() Judgement {
 		return Judgement{Code: Upgrade, Why: l.upgrade}
 	}
 	switch t := l.trouble(active); {
-	case t.code == Blocked:
+	case t.code == Blocked && t.sign.IsZero():
 		return Judgement{Code: Blocked, Why: t.why}
 	case t.code != "":
 		return l.replace(t)

@@ -67,6 +67,13 @@ func (s *scene) did(what, cause string, ago time.Duration) {
 	s.state.History = append(s.state.History, failover.Event{What: what, Subject: "standby", Cause: cause, At: s.now.Add(-ago).UnixMilli()})
 }
 
+// unanswered has the cosigners leave what these nodes ask unanswered, for half a minute now.
+func (s *scene) unanswered(names ...string) {
+	for _, name := range names {
+		s.node(name, func(n *failover.Node) { n.Blocked = s.ago(30) })
+	}
+}
+
 type rule struct {
 	name  string
 	edit  func(*scene)
@@ -133,10 +140,17 @@ func nobodyRules() []rule {
 			s.gone("main", 30)
 			s.node("main", func(n *failover.Node) { n.Shutdown, n.Status.UpgradeEra = s.ago(31), 8 })
 		}, 0, told(failover.Upgrade), 0},
-		{"unanswered", func(s *scene) {
-			s.node("main", func(n *failover.Node) {
-				n.Blocked, n.Status.At, n.Rounds.Asked, n.Heights.Asked = s.ago(30), s.ago(30), s.ago(30), s.ago(17)
-			})
+		{"unanswered, like all others", func(s *scene) {
+			s.unanswered("main", "standby", "spare")
+			s.node("main", func(n *failover.Node) { n.Status.At, n.Rounds.Asked, n.Heights.Asked = s.ago(30), s.ago(30), s.ago(17) })
+		}, 0, told(failover.Blocked), 0},
+		{"unanswered, and so are those that still ask", func(s *scene) {
+			s.unanswered("main", "standby")
+			s.node("spare", func(n *failover.Node) { n.Rounds.Asked, n.Heights.Asked = s.ago(17.1), s.ago(17.1) })
+		}, 0, told(failover.Blocked), 0},
+		{"unanswered, and a suspended node is answered", func(s *scene) {
+			s.unanswered("main", "standby")
+			s.state.Suspended = []string{"spare"}
 		}, 0, told(failover.Blocked), 0},
 	}
 }
@@ -241,6 +255,18 @@ func failoverRules() []rule {
 			s.seen.Signing, s.seen.Listening = s.ago(10), s.ago(10)
 		}, 0, activate(failover.Silent, "standby"), 0},
 		{"silent, the standby is not ready", func(s *scene) { s.gone("main", 10); s.gone("standby", 3.1) }, 0, activate(failover.Silent, "spare"), 0},
+		{"silent, and one tells of a round to which no other has come", func(s *scene) {
+			s.gone("main", 10)
+			s.seen.BoundAt = s.ago(17)
+			s.node("spare", func(n *failover.Node) { n.Place.Era, n.Place.Round = 8, 3 })
+		}, 0, activate(failover.Silent, "standby"), 0},
+		{"silent, and two tell of a round to which the standby has not come", func(s *scene) {
+			s.gone("main", 10)
+			s.seen.BoundAt = s.ago(30)
+			for _, name := range []string{"main", "spare"} {
+				s.node(name, func(n *failover.Node) { n.Place.Round = 43 })
+			}
+		}, 0, activate(failover.Silent, "spare"), 0},
 		{"silent, the standby is suspended", func(s *scene) { s.gone("main", 10); s.state.Suspended = []string{"standby"} },
 			0, activate(failover.Silent, "spare"), 0},
 		{"the spare is silent: main comes before those that the file names first", func(s *scene) {
@@ -295,6 +321,13 @@ func downRules() []rule {
 			s.node("main", func(n *failover.Node) { n.Status.At, n.Rounds.Asked, n.Heights.Asked = s.ago(12), s.ago(10), s.ago(11) })
 			s.node("main", func(n *failover.Node) { n.Shutdown, n.Status.UpgradeEra = s.ago(10), 9 })
 		}, 0, activate(failover.NodeDown, "standby"), 0},
+		{"unanswered, and another is answered", func(s *scene) { s.unanswered("main") }, 0, activate(failover.Blocked, "standby"), 0},
+		{"unanswered for less, and another is answered", func(s *scene) {
+			s.node("main", func(n *failover.Node) { n.Blocked = s.ago(7) })
+		}, 0, coming(failover.Blocked, "standby"), 3},
+		{"unanswered for less than half of that", func(s *scene) {
+			s.node("main", func(n *failover.Node) { n.Blocked = s.ago(4.9) })
+		}, 0, told(failover.Blocked), 0},
 		{"two rounds behind", func(s *scene) { behind(s); s.aheadOfBound(42, 1000) },
 			0, activate(failover.Behind, "standby"), 0},
 		{"two rounds behind, over an era's end", func(s *scene) {
@@ -339,6 +372,9 @@ func downRules() []rule {
 		}, time.Minute, told(failover.Well), 0},
 		{"leads in vain, by the account of a suspended one", ledInVain(func(s *scene, _ *failover.Node) { s.state.Suspended = []string{"standby"} }),
 			time.Minute, told(failover.Well), 0},
+		{"suspended, after it had rounds bound to which no other has come", func(s *scene) {
+			s.state.Suspended, s.state.Since, s.seen.Bound = []string{"main"}, s.now.UnixMilli(), failover.Place{Era: 8, Round: 3}
+		}, 0, activate(failover.Suspended, "standby"), 0},
 		{"suspended", func(s *scene) { s.state.Suspended, s.state.Since = []string{"main"}, s.now.UnixMilli() },
 			0, activate(failover.Suspended, "standby"), 0},
 	}

@@ -37,7 +37,7 @@ type look struct {
 	upgrade    string    // what is going on, empty if no upgrade is
 	memory     map[string]kept
 	nodes      map[string]Node
-	newest     Place // round that any node not suspended has asked for, or that is bound
+	newest     Place // round that two nodes not suspended have asked for, or that is bound
 	conditions map[string]Condition
 }
 
@@ -45,14 +45,11 @@ type look struct {
 func (j *Judge) look(s State, o Observation, now time.Time) *look {
 	j.follow(s, o, now)
 	l := &look{Settings: j.settings, state: s, seen: o, now: now, changed: j.changed, memory: j.nodes, nodes: map[string]Node{},
-		newest: o.Bound, conditions: map[string]Condition{}}
+		conditions: map[string]Condition{}}
 	for _, name := range l.Nodes {
-		n := j.remember(name, o.Nodes[name], now)
-		l.nodes[name] = n
-		if !s.IsSuspended(name) && n.Place.further(l.newest) && l.plausible(n.Place) {
-			l.newest = n.Place
-		}
+		l.nodes[name] = j.remember(name, o.Nodes[name], now)
 	}
+	l.newest = l.furthest()
 	reached := l.nodes[s.Active].Place.Era
 	era, announced := l.announced(reached)
 	j.upgrade.follow(era, announced, now)
@@ -78,6 +75,29 @@ func (j *Judge) look(s State, o Observation, now time.Time) *look {
 		l.conditions[name], j.nodes[name] = c, k
 	}
 	return l
+}
+
+// furthest returns the newest round that others are held to. One node may tell what it likes, so it is one that two have
+// asked for, or that is bound; and while a node is suspended what is bound does not count, since it may have been for that.
+func (l *look) furthest() (newest Place) {
+	if len(l.state.Suspended) == 0 {
+		newest = l.seen.Bound
+	}
+	var first, second Place
+	for _, name := range l.Nodes {
+		p := l.nodes[name].Place
+		switch {
+		case l.state.IsSuspended(name) || !l.plausible(p):
+		case p.further(first):
+			first, second = p, first
+		case p.further(second):
+			second = p
+		}
+	}
+	if second.further(newest) {
+		return second
+	}
+	return newest
 }
 
 // follow notes since when the state is what it is. The state dates its changes by the clock of whoever led then, so that
@@ -139,6 +159,8 @@ func (w *window) follow(era uint64, announced bool, now time.Time) {
 		w.told = now
 	}
 	switch {
+	case announced && w.era == 0 && !w.from.IsZero(): // it is the same one, whose era is known now, or not yet
+		w.era = era
 	case announced && (w.from.IsZero() || era > w.era || stale):
 		*w = window{from: now, era: era, told: now}
 	case !announced && w.era == 0:
@@ -158,7 +180,7 @@ func (l *look) announced(reached uint64) (era uint64, ok bool) {
 	for name, n := range l.nodes {
 		e := n.Status.UpgradeEra
 		tells := n.Status.Reactor == "ShutdownForUpgrade" || n.Status.Reactor == "Upgrading" || !n.Shutdown.IsZero() && e != 0
-		now := e == 0 || e > reached && e <= max(reached, l.newest.Era)+1
+		now := e == 0 || e > reached && e <= max(reached, l.newest.Era, l.seen.Bound.Era)+1
 		if tells && now && !l.state.IsSuspended(name) {
 			era, ok = max(era, e), true
 		}

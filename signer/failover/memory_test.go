@@ -53,14 +53,36 @@ func TestBlockedNoMore(t *testing.T) {
 	for i, want := range []failover.Judgement{told(failover.Blocked), coming(failover.Behind, "standby")} {
 		s := shown(begin.Add(time.Duration(12*i) * time.Second))
 		s.node("main", func(n *failover.Node) {
-			if n.Rounds.Advanced = begin.Add(-time.Minute); i == 0 {
-				n.Blocked = begin.Add(-time.Minute)
-			}
+			n.Rounds.Advanced = begin.Add(-time.Minute)
 		})
+		if i == 0 {
+			s.unanswered("main", "standby", "spare")
+		}
 		s.aheadOfBound(42, 1000)
 		got := j.Judge(s.state, s.seen, s.now)
 		if got.Code != want.Code || got.Act != want.Act || got.Node != want.Node || i == 1 && got.Due.Sub(begin) != 16*time.Second {
 			t.Errorf("judgement %d: %s (%s), act %d, node %q at %v", i, got.Code, got.Why, got.Act, got.Node, got.Due.Sub(begin))
 		}
+	}
+}
+
+// TestUpgradeOnce: an upgrade whose era is told late is still the same, and holds a failover up for ten minutes in all.
+func TestUpgradeOnce(t *testing.T) {
+	j, acted := failover.NewJudge(settings("main", "standby", "spare")), time.Duration(0)
+	for at := time.Duration(0); at < time.Hour && acted == 0; at += time.Second {
+		s := shown(begin.Add(at))
+		s.state.Since = begin.Add(-time.Hour).UnixMilli()
+		s.gone("main", 30+at.Seconds())
+		s.node("spare", func(n *failover.Node) {
+			if n.Status.Reactor = "Upgrading"; at >= 599*time.Second {
+				n.Status.UpgradeEra = 8
+			}
+		})
+		if j.Judge(s.state, s.seen, s.now).Act == failover.Activate {
+			acted = at
+		}
+	}
+	if acted != 10*time.Minute {
+		t.Errorf("the standby became active after %v", acted)
 	}
 }
