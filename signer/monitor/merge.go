@@ -18,31 +18,55 @@ type told struct {
 	report *cosignerv1.GatherResponse
 }
 
-// heard is the newest that any cosigner heard from one node's agent.
+// heard is what counts of what the cosigners heard from one node's agent.
 type heard struct {
 	at     time.Time // when its ping came
 	report *cosignerv1.NodeReport
 }
 
-// newest returns, of what all have told of the named nodes, the newest of each. A node of which nobody heard is absent.
-func newest(all []told, names []string) map[string]heard {
+// freshPings is for how many ping intervals what this cosigner heard itself counts alone.
+const freshPings = 3
+
+// hear returns what counts of what all have told of the nodes; the first of them is this cosigner. It believes its own ears
+// while a node pings it; of one that does not, what the threshold of the others have heard, at the least: any fewer of them
+// may be compromised, and could make a dead node look alive. A node of which nothing counts is absent.
+func hear(all []told, s failover.Settings) map[string]heard {
 	best := map[string]heard{}
-	for _, t := range all {
-		for _, r := range t.report.GetNodes() {
-			if r.HeardAgoMs == nil || !slices.Contains(names, r.GetName()) {
-				continue
+	for _, name := range s.Nodes {
+		own := all[0].of(name)
+		if !own.at.IsZero() && all[0].at.Sub(own.at) <= freshPings*s.PingInterval {
+			best[name] = own
+			continue
+		}
+		var others []heard
+		for _, t := range all[1:] {
+			if h := t.of(name); !h.at.IsZero() {
+				others = append(others, h)
 			}
-			h := heard{at: t.at.Add(-age(r.GetHeardAgoMs())), report: r}
-			if b, ok := best[r.GetName()]; !ok || h.at.After(b.at) {
-				best[r.GetName()] = h
-			}
+		}
+		slices.SortStableFunc(others, func(a, b heard) int { return b.at.Compare(a.at) })
+		if n := max(s.Threshold, 1); n <= len(others) && others[n-1].at.After(own.at) {
+			own = others[n-1]
+		}
+		if !own.at.IsZero() {
+			best[name] = own
 		}
 	}
 	return best
 }
 
+// of returns what one cosigner heard of the named node, zero if nothing.
+func (t told) of(name string) heard {
+	for _, r := range t.report.GetNodes() {
+		if r.HeardAgoMs != nil && r.GetName() == name {
+			return heard{at: t.at.Add(-age(r.GetHeardAgoMs())), report: r}
+		}
+	}
+	return heard{}
+}
+
 // merge returns what the cosigners know together: how many have told, since when the threshold of them that have
-// listened longest all do, and each node as it was heard last.
+// listened longest all do, and each node as it was heard.
 func merge(all []told, best map[string]heard, s failover.Settings) failover.Observation {
 	o := failover.Observation{Reporting: len(all), Listening: listening(all, s.Threshold), Nodes: map[string]failover.Node{}}
 	for name, h := range best {
@@ -70,9 +94,6 @@ func listening(all []told, threshold int) time.Time {
 	starts := make([]time.Time, 0, len(all))
 	for _, t := range all {
 		starts = append(starts, t.at.Add(-age(t.report.GetListeningMs())))
-	}
-	if len(starts) == 0 {
-		return time.Time{}
 	}
 	slices.SortFunc(starts, time.Time.Compare)
 	return starts[min(max(threshold, 1), len(starts))-1]

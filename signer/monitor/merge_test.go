@@ -28,28 +28,34 @@ func tells(at time.Time, listening uint64, nodes ...*cosignerv1.NodeReport) told
 
 func before(n uint64) time.Time { return noon.Add(-time.Duration(n) * time.Millisecond) }
 
-var twoOfThree = failover.Settings{Main: "a", Nodes: []string{"a", "b"}, Threshold: 2}
+var twoOfThree = failover.Settings{Main: "a", Nodes: []string{"a", "b"}, Threshold: 2, PingInterval: time.Second}
 
-func mergeAll(all ...told) failover.Observation {
-	return merge(all, newest(all, twoOfThree.Nodes), twoOfThree)
-}
+func mergeAll(all ...told) failover.Observation { return merge(all, hear(all, twoOfThree), twoOfThree) }
 
-// TestNewestWins: of what several cosigners heard of a node, the newest counts, however late its teller answered.
-func TestNewestWins(t *testing.T) {
+// TestHear: a cosigner believes its own ears while a node pings it, and else what two others have heard at the least,
+// however late they answered.
+func TestHear(t *testing.T) {
+	nothing := tells(noon, 0)
+	heard := func(ago, height uint64) told { return tells(noon, 0, report("a", ms(ago), height)) }
 	for _, c := range []struct {
 		name   string
-		all    []told
+		all    []told // the first is the cosigner that hears
 		height uint64 // of node a; 0: nobody heard it
 		heard  time.Time
 	}{
-		{"nobody tells", nil, 0, time.Time{}},
-		{"one heard it", []told{tells(noon, 0, report("a", ms(300), 7)), tells(noon, 0)}, 7, before(300)},
-		{"the second heard it later", []told{tells(noon, 0, report("a", ms(300), 7)), tells(noon, 0, report("a", ms(200), 8))}, 8, before(200)},
-		{"the first heard it later", []told{tells(noon, 0, report("a", ms(100), 9)), tells(noon, 0, report("a", ms(200), 8))}, 9, before(100)},
-		{"a less age in an older answer", []told{tells(before(500), 0, report("a", ms(0), 7)), tells(noon, 0, report("a", ms(300), 8))}, 8, before(300)},
-		{"one that never heard it lists it", []told{tells(noon, 0, report("a", nil, 9)), tells(noon, 0, report("a", ms(300), 7))}, 7, before(300)},
+		{"nobody heard it", []told{nothing, nothing, nothing}, 0, time.Time{}},
+		{"it alone tells", []told{heard(300, 7)}, 7, before(300)},
+		{"others heard it later", []told{heard(300, 7), heard(200, 8), heard(100, 9)}, 7, before(300)},
+		{"others heard it later, and it did long ago", []told{heard(3001, 7), heard(200, 8), heard(100, 9)}, 8, before(200)},
+		{"the others the other way round", []told{heard(3001, 7), heard(100, 9), heard(200, 8)}, 8, before(200)},
+		{"one other heard it later", []told{heard(3001, 7), heard(0, 9), heard(5000, 8)}, 7, before(3001)},
+		{"one other tells", []told{heard(3001, 7), heard(0, 9)}, 7, before(3001)},
+		{"it heard nothing, and one other tells", []told{nothing, heard(0, 9), nothing}, 0, time.Time{}},
+		{"it heard nothing, and both others tell", []told{nothing, heard(0, 9), heard(50, 8)}, 8, before(50)},
+		{"a less age in an older answer", []told{nothing, tells(before(500), 0, report("a", ms(0), 7)), heard(300, 8)}, 7, before(500)},
+		{"one that never heard it lists it", []told{tells(noon, 0, report("a", nil, 9)), heard(0, 9), heard(300, 7)}, 7, before(300)},
 		{"only an unknown node was heard", []told{tells(noon, 0, report("c", ms(0), 9))}, 0, time.Time{}},
-		{"an age without end", []told{tells(noon, 0, report("a", ms(math.MaxUint64), 9))}, 9, noon.Add(-maxAge)},
+		{"an age without end", []told{heard(math.MaxUint64, 9)}, 9, noon.Add(-maxAge)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := mergeAll(c.all...)
@@ -72,7 +78,6 @@ func TestListening(t *testing.T) {
 		all  []told
 		want time.Time
 	}{
-		{"nobody", nil, time.Time{}},
 		{"one of the two that are needed", []told{tells(noon, 5000)}, before(5000)},
 		{"two", []told{tells(noon, 5000), tells(noon, 3000)}, before(3000)},
 		{"the third has just started", []told{tells(noon, 0), tells(noon, 5000), tells(noon, 3000)}, before(3000)},
@@ -94,7 +99,7 @@ func TestReach(t *testing.T) {
 		{Name: "cosigner-1", AnsweredAgoMs: ms(0)}, // no node
 		{Name: "c"}, // never answered
 	}
-	o := mergeAll(tells(noon, 0, report("a", ms(9000), 1), b), tells(noon, 0, report("b", ms(4000), 1)))
+	o := mergeAll(tells(noon, 0, report("a", ms(9000), 1), b), tells(noon, 0, report("b", ms(0), 1)))
 	if a := o.Nodes["a"]; !a.HeardByAgent.Equal(before(500)) || !a.Heard.Equal(before(9000)) {
 		t.Errorf("node a: got %+v", a)
 	}

@@ -145,7 +145,7 @@ func (m *Monitor) Judgement() (failover.Judgement, failover.Observation) {
 	return m.judgement, m.observed
 }
 
-// Report returns the newest that any cosigner heard from the node's agent, nil if nothing. Callers only read it.
+// Report returns what counts of what the cosigners heard from the node's agent, nil if nothing. Callers only read it.
 func (m *Monitor) Report(node string) *cosignerv1.NodeReport {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -200,7 +200,7 @@ func (m *Monitor) look(ctx context.Context, asking *sync.WaitGroup) (due time.Ti
 	if ctx.Err() != nil {
 		return time.Time{}
 	}
-	now, best := m.Now(), newest(all, m.Settings.Nodes)
+	now, best := m.Now(), hear(all, m.Settings)
 	observed := merge(all, best, m.Settings)
 	var roles failover.State
 	var bound failover.Place

@@ -145,6 +145,37 @@ func TestHungCosigner(t *testing.T) {
 	})
 }
 
+// TestLyingFollower: a cosigner that does not lead makes no dead node look alive, and no live one dead.
+func TestLyingFollower(t *testing.T) {
+	dead := &cosignerv1.NodeHealth{StatusAgoMs: ms(3600000), Rounds: &cosignerv1.Asked{AgoMs: ms(3600000), AdvancedAgoMs: 3600000, Era: 10}}
+	for name, lie := range map[string]func(w *world) *cosignerv1.NodeHealth{
+		"the dead look alive": (*world).health,
+		"the live look dead":  func(*world) *cosignerv1.NodeHealth { return dead },
+	} {
+		t.Run(name, func(t *testing.T) {
+			story(t, func(t *testing.T, w *world) {
+				w.set(func() { w.lies["cosigner-3"] = lie })
+				w.wantNothing(10 * after)
+				w.wantActivation("cosigner-1", w.kill())
+			})
+		})
+	}
+}
+
+// TestCutFromLeader: a node that the leader does not hear and both others do is not silent; one that only one of them
+// hears is.
+func TestCutFromLeader(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.set(func() { w.deaf["cosigner-1"] = true })
+		w.wantNothing(10 * after)
+		w.set(func() { w.deaf["cosigner-2"] = true })
+		time.Sleep(after + 5*interval)
+		if got := w.changes(); len(got) != 1 {
+			t.Errorf("got %+v, want b active", got)
+		}
+	})
+}
+
 // TestPaused: cosigners that stood still for a while, as on a machine that was suspended, call nobody silent before they
 // have listened for as long as it takes.
 func TestPaused(t *testing.T) {

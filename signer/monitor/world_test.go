@@ -40,10 +40,12 @@ type world struct {
 	mu      sync.Mutex // guards all below
 	state   *machine.State
 	leader  string
-	cut     map[string]bool          // cosigners that nobody reaches and that reach nobody
-	hung    map[string]bool          // cosigners that take calls and answer none
-	skipped map[string]time.Duration // by how much a cosigner's clock went on while it stood still
-	silent  map[string]bool          // nodes whose agent is dead
+	cut     map[string]bool                                // cosigners that nobody reaches and that reach nobody
+	hung    map[string]bool                                // cosigners that take calls and answer none
+	skipped map[string]time.Duration                       // by how much a cosigner's clock went on while it stood still
+	silent  map[string]bool                                // nodes whose agent is dead
+	deaf    map[string]bool                                // cosigners that node a does not reach
+	lies    map[string]func(*world) *cosignerv1.NodeHealth // what a cosigner tells others of node a, as of now
 	edit    map[string]func(*cosignerv1.NodeHealth)
 	pinged  map[string]time.Time // last ping of each node
 	before  func() error         // called by each Apply, before it does anything
@@ -65,7 +67,8 @@ var cosigners = []string{"cosigner-1", "cosigner-2", "cosigner-3"}
 func newWorld(t *testing.T, edit func(*failover.Settings)) *world {
 	w := &world{t: t, start: time.Now(), state: machine.New(), leader: "cosigner-1", monitors: map[string]*Monitor{},
 		cut: map[string]bool{}, hung: map[string]bool{}, skipped: map[string]time.Duration{}, silent: map[string]bool{},
-		edit: map[string]func(*cosignerv1.NodeHealth){}, pinged: map[string]time.Time{},
+		edit: map[string]func(*cosignerv1.NodeHealth){}, pinged: map[string]time.Time{}, deaf: map[string]bool{},
+		lies: map[string]func(*world) *cosignerv1.NodeHealth{},
 		settings: failover.Settings{Main: "a", Nodes: []string{"a", "b"}, Threshold: 2, Round: round, PingInterval: interval,
 			After: after, FailbackAfter: 5 * time.Minute, Failover: failover.Auto, Failback: failover.Auto}}
 	if edit != nil {
@@ -131,7 +134,14 @@ func (w *world) gather(ctx context.Context, from, to string) (*cosignerv1.Gather
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	return w.monitors[to].Reports(), nil
+	r := w.monitors[to].Reports()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if lie := w.lies[to]; lie != nil {
+		r.Nodes = slices.DeleteFunc(r.Nodes, func(n *cosignerv1.NodeReport) bool { return n.GetName() == "a" })
+		r.Nodes = append(r.Nodes, &cosignerv1.NodeReport{Name: "a", HeardAgoMs: ms(0), Health: lie(w)})
+	}
+	return r, nil
 }
 
 // copyOf is a cosigner's copy of the log.
@@ -196,6 +206,9 @@ func (w *world) agent(name string, begins time.Duration) {
 	for w.sleep(begins); w.ctx.Err() == nil; w.sleep(interval) {
 		w.mu.Lock()
 		silent, cut := w.silent[name], maps.Clone(w.cut)
+		if name == "a" {
+			maps.Copy(cut, w.deaf)
+		}
 		r := &cosignerv1.PingRequest{Health: w.health()}
 		if edit := w.edit[name]; edit != nil {
 			edit(r.Health)
