@@ -20,8 +20,13 @@ const (
 )
 
 // certify signs a handshake certificate for a node that registered the TLS point at its own end, which admit has seen to.
-// It has no slot, since it cannot equivocate.
+// It has no slot, since it cannot equivocate. Who sends one request again and again, as a cosigner that it passed through
+// can, uses up nothing of the node's.
 func (s *Signer) certify(ctx context.Context, term uint64, request watermark.Claim) (Answer, error) {
+	digest := casper.Digest(request.Message)
+	if signature, ok := s.kept.get(digest, request.Message, s.Cluster.Validator); ok {
+		return Answer{Message: request.Message, Signature: signature}, nil
+	}
 	if !s.limiter(request.Node).AllowN(s.Now(), 1) {
 		return Answer{}, refuse(cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY, "more than %d handshakes a second", handshakesPerSecond)
 	}
@@ -29,6 +34,7 @@ func (s *Signer) certify(ctx context.Context, term uint64, request watermark.Cla
 	if err != nil {
 		return Answer{}, fmt.Errorf("signing a handshake: %w: %w", err, ErrUnavailable)
 	}
+	s.kept.put(digest, signature)
 	return Answer{Message: request.Message, Signature: signature}, nil
 }
 
@@ -61,7 +67,8 @@ func (s *Signer) Register(ctx context.Context, node string, point casper.TLSPoin
 		return nil
 	}
 	c := machine.Register{Node: node, Point: point, At: s.Now().UnixMilli()}
-	result := s.would(c)
+	var result machine.Result
+	s.Log.View(func(m *machine.State) { result = m.CheckRegistration(c) })
 	if result.Outcome == machine.Done { // what the log would refuse is not worth an entry
 		var err error
 		if result, err = s.Log.Apply(ctx, c); err != nil {
@@ -72,10 +79,4 @@ func (s *Signer) Register(ctx context.Context, node string, point casper.TLSPoin
 		return refuseOutcome(result.Outcome)
 	}
 	return nil
-}
-
-// would is what the log's state would answer to the command now.
-func (s *Signer) would(c machine.Command) (r machine.Result) {
-	s.Log.View(func(m *machine.State) { r = m.Clone().Apply(c) })
-	return r
 }

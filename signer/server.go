@@ -97,6 +97,10 @@ func (s *Server) RegisterTLSPoint(ctx context.Context, r *cosignerv1.RegisterTLS
 	if err := s.authorize(ctx, r.GetNode(), r.GetForwarded()); err != nil {
 		return nil, err
 	}
+	if err := s.enter(r.GetNode()); err != nil {
+		return registered(err)
+	}
+	defer s.leave(r.GetNode())
 	if leader, ok, err := s.elsewhere(r.GetForwarded()); err != nil {
 		return nil, err
 	} else if ok {
@@ -112,6 +116,11 @@ func (s *Server) RegisterTLSPoint(ctx context.Context, r *cosignerv1.RegisterTLS
 	} else {
 		err = s.Signer.Register(ctx, r.GetNode(), point, signature)
 	}
+	return registered(err)
+}
+
+// registered answers a registration: with the refusal, or with a status when the error is none.
+func registered(err error) (*cosignerv1.RegisterTLSPointResponse, error) {
 	response := &cosignerv1.RegisterTLSPointResponse{}
 	var refusal *Refusal
 	if errors.As(err, &refusal) {

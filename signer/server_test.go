@@ -168,6 +168,12 @@ func TestFloodOfOneNode(t *testing.T) {
 		}
 	}
 	wantReason(t, s.enter("node-b"), cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY)
+	s.caller.Name = "node-b"
+	registration, err := s.RegisterTLSPoint(t.Context(), &cosignerv1.RegisterTLSPointRequest{Node: "node-b"})
+	if err != nil || registration.GetRefused().GetReason() != cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY {
+		t.Errorf("a registration: got %v, %v", registration, err)
+	}
+	s.caller.Name = "node-a"
 	if r, err := s.Sign(t.Context(), s.request(vote(10, 0, true))); err != nil || r.GetSigned() == nil {
 		t.Errorf("node-a: got %v, %v", r, err)
 	}

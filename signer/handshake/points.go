@@ -46,14 +46,23 @@ type Points struct {
 // Register makes the point the node's newest one; at is Unix milliseconds. Registering a point that the node has already
 // changes nothing.
 func (p *Points) Register(node string, point casper.TLSPoint, at int64) Outcome {
-	for owner, has := range p.nodes {
-		if !slices.ContainsFunc(has, func(r Registration) bool { return r.Point == point }) {
-			continue
-		}
-		if owner == node {
+	outcome := p.Check(node, point, at)
+	if outcome == Registered && !p.Has(node, point) {
+		p.put(node, Registration{Point: point, At: at})
+	}
+	return outcome
+}
+
+// Check returns what Register would, and changes nothing.
+func (p *Points) Check(node string, point casper.TLSPoint, at int64) Outcome {
+	for owner := range p.nodes {
+		switch {
+		case !p.Has(owner, point):
+		case owner == node:
 			return Registered
+		default:
+			return Taken
 		}
-		return Taken
 	}
 	has := p.nodes[node]
 	if len(has) == kept {
@@ -62,7 +71,6 @@ func (p *Points) Register(node string, point casper.TLSPoint, at int64) Outcome 
 			return TooSoon
 		}
 	}
-	p.put(node, Registration{Point: point, At: at})
 	return Registered
 }
 

@@ -163,6 +163,14 @@ func (s *State) Check(c watermark.Claim) Result {
 	return Result{Outcome: claimOutcome(outcome), Held: held}
 }
 
+// CheckRegistration returns what applying the registration now would, and changes nothing.
+func (s *State) CheckRegistration(r Register) Result {
+	if !s.Started() {
+		return Result{Outcome: NotStarted}
+	}
+	return Result{Outcome: pointOutcome(s.points.Check(r.Node, r.Point, r.At))}
+}
+
 func (s *State) changed(ok bool) Result {
 	if !ok {
 		return Result{Outcome: EpochMoved, Epoch: s.roles.Epoch}
