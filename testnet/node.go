@@ -88,8 +88,11 @@ func Patience(m casper.Message) time.Duration {
 }
 
 // Sign asks once, with the node's own deadline.
-func (n *Node) Sign(ctx context.Context, m casper.Message) Answer {
-	ctx, cancel := context.WithTimeout(ctx, Patience(m))
+func (n *Node) Sign(ctx context.Context, m casper.Message) Answer { return n.Ask(ctx, m, Patience(m)) }
+
+// Ask asks once and waits for so long.
+func (n *Node) Ask(ctx context.Context, m casper.Message, patience time.Duration) Answer {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	start := time.Now()
 	response, err := n.client.Sign(ctx, wire.Request(m))
