@@ -176,7 +176,24 @@ func settings(role string, v any) newFile {
 	if err := toml.NewEncoder(&b).Encode(v); err != nil {
 		panic(fmt.Sprintf("encoding %s settings: %v", role, err))
 	}
+	b.WriteString(leftOut[role])
 	return newFile{path: role + ".toml", data: b.Bytes(), mode: publicMode}
+}
+
+// leftOut are a role's settings that most hosts do without.
+var leftOut = map[string]string{
+	"cosigner": `
+# told of each change of roles, in JSON: a command and its arguments, or one http(s) URL
+# hook = ['/usr/local/bin/on-failover']
+# addresses to bind instead of the cluster file's
+# listen = '0.0.0.0:7400'
+# listen_raft = '0.0.0.0:7401'
+# listen_admin = '0.0.0.0:7402'
+`,
+	"agent": `
+# address to bind for the other agents' pings instead of the cluster file's
+# listen = '0.0.0.0:7500'
+`,
 }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

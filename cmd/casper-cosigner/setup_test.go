@@ -6,6 +6,9 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,6 +78,30 @@ func TestExamplesParse(t *testing.T) {
 	}
 	if _, err := daemon.ReadOperatorFile(filepath.Join(examples, "operator.toml")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestExamplesLeftOut: what the examples show as a comment is a setting too, of the right type.
+func TestExamplesLeftOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		into any
+		want []string
+	}{
+		"cosigner.toml": {&daemon.CosignerFile{}, []string{"hook", "listen", "listen_raft", "listen_admin"}},
+		"agent.toml":    {&daemon.AgentFile{}, []string{"listen"}},
+	} {
+		text, err := os.ReadFile(filepath.Join(examples, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var shown []string
+		all := regexp.MustCompile(`(?m)^# ([a-z_]+) = `).ReplaceAllStringFunc(string(text), func(line string) string {
+			shown = append(shown, strings.Fields(line)[1])
+			return strings.TrimPrefix(line, "# ")
+		})
+		if err := cluster.DecodeTOML([]byte(all), c.into); err != nil || !slices.Equal(shown, c.want) {
+			t.Errorf("%s shows %v, want %v; %v", name, shown, c.want, err)
+		}
 	}
 }
 
