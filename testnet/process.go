@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -16,8 +17,14 @@ import (
 // restartAfter is how long a process that ended by itself stays away, as under systemd with its defaults.
 const restartAfter = 100 * time.Millisecond
 
+// saysWithin is how long after the end of a process one that it started may hold its log open.
+const saysWithin = time.Second
+
 // Process is one run of the program after another, under one name and with one log. A process that ends without having
 // been told to is started again, as a host's service manager does: a cosigner whose disk hangs ends itself.
+//
+// The log is written by this program, from a pipe: what limits the files of the process does not keep it from saying why it
+// ends.
 type Process struct {
 	Name string
 	Path string
@@ -26,6 +33,7 @@ type Process struct {
 
 	mu       sync.Mutex
 	cmd      *exec.Cmd
+	log      *os.File      // of cmd; whoever has waited for that closes it
 	done     chan struct{} // closed when the process has ended and will not be started again
 	ending   bool          // it was told to end
 	restarts []string      // why each happened, as far as its log says
@@ -53,17 +61,18 @@ func (p *Process) launch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("starting %s: %w", p.Name, err)
 	}
-	defer log.Close()
 	cmd := exec.CommandContext(ctx, p.Path, p.Args...)
-	cmd.Stdout, cmd.Stderr = log, log
+	piped := struct{ io.Writer }{log} // the file itself would be handed to the process
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = piped, piped, saysWithin
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setpgid:   true, // an interrupt from the terminal is for this program, which then ends the others in order
 		Pdeathsig: syscall.SIGKILL,
 	}
 	if err := cmd.Start(); err != nil {
+		log.Close()
 		return fmt.Errorf("starting %s: %w", p.Name, err)
 	}
-	p.cmd = cmd
+	p.cmd, p.log = cmd, log
 	return nil
 }
 
@@ -72,9 +81,10 @@ func (p *Process) keep(ctx context.Context, done chan struct{}) {
 	defer close(done)
 	for {
 		p.mu.Lock()
-		cmd := p.cmd
+		cmd, log := p.cmd, p.log
 		p.mu.Unlock()
 		cmd.Wait() //nolint:errcheck // how it ended is in its log, and most are killed on purpose
+		log.Close()
 		if p.isEnding() || Pause(ctx, restartAfter) != nil || !p.relaunch(ctx) {
 			return
 		}

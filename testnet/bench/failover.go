@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"casper-cosigner/cluster"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/simcasper/hub"
 	"casper-cosigner/testnet/simnet"
@@ -22,6 +23,8 @@ const (
 	comesWithin = 30 * time.Second       // whatever is waited for
 
 	agentsFor   = 30 * time.Second
+	shippedFor  = time.Minute
+	casperBlock = 8 * time.Second // of the main network, and min_block_time by default
 	agentLooks  = 6
 	agentMemory = 30 * megabyte
 	agentCPU    = 0.01 // of a core
@@ -42,7 +45,9 @@ func (b *bench) failover(ctx context.Context) (err error) {
 	if err := b.close(); err != nil {
 		return err
 	}
-	r, err := b.rehearse(ctx)
+	s := simnet.Defaults()
+	s.Dir, s.FailbackAfter = filepath.Join(b.dir, "failover"), time.Hour // main returns when it is told to
+	r, err := b.rehearse(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -52,11 +57,10 @@ func (b *bench) failover(ctx context.Context) (err error) {
 			err = errors.Join(err, r.close())
 		}
 	}()
-	b.printf("failover: main and standby, simulated, and 3 other validators; rounds of %v, eras of %d blocks, %v until a round is voted down;",
-		r.net.Block, r.net.EraBlocks, r.net.VotedDown)
-	b.printf("ping_interval %v, ping_timeout %v, failover_after %v; main is made active again by failover promote; -seed %d; load %s",
-		r.net.PingInterval, r.net.PingTimeout, r.net.FailoverAfter, b.seed, loadAverage())
-	for _, section := range []func(context.Context) error{r.agents, r.inHot, r.inFenced, r.handOver, r.between} {
+	r.settings("failover")
+	b.printf("main is made active again by failover promote; -seed %d; load %s", b.seed, loadAverage())
+	agents := func(ctx context.Context) error { return r.agents(ctx, agentsFor) }
+	for _, section := range []func(context.Context) error{agents, r.inHot, r.inFenced, r.handOver, r.between} {
 		if err := section(ctx); err != nil {
 			return err
 		}
@@ -68,19 +72,38 @@ func (b *bench) failover(ctx context.Context) (err error) {
 	return r.verdict(ctx)
 }
 
+// shipped measures what an agent uses with the failover settings that a cluster file has by default, at Casper's pace.
+func (b *bench) shipped(ctx context.Context) (err error) {
+	if err := b.close(); err != nil {
+		return err
+	}
+	s, f := simnet.Defaults(), cluster.DefaultFailover()
+	s.Dir, s.Block, s.VotedDown = filepath.Join(b.dir, "shipped"), casperBlock, 2*casperBlock
+	s.PingInterval, s.PingTimeout = time.Duration(f.PingInterval), time.Duration(f.PingTimeout)
+	s.FailoverAfter, s.FailbackAfter = time.Duration(f.After), time.Duration(f.FailbackAfter)
+	r, err := b.rehearse(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	r.settings("agents as shipped")
+	return r.agents(ctx, shippedFor)
+}
+
+// settings says how the network is made.
+func (r *rehearsal) settings(part string) {
+	r.printf("%s: main and standby, simulated, and 3 other validators; rounds of %v, eras of %d blocks, %v until a round is voted down;",
+		part, r.net.Block, r.net.EraBlocks, r.net.VotedDown)
+	r.printf("ping_interval %v, ping_timeout %v, failover_after %v", r.net.PingInterval, r.net.PingTimeout, r.net.FailoverAfter)
+}
+
 // rehearse sets the network up and waits until main is active and both nodes are ready.
-func (b *bench) rehearse(ctx context.Context) (_ *rehearsal, err error) {
-	s := simnet.Defaults()
-	s.Binary, s.Simcasper, s.PEM, s.Dir = b.binary, b.simcasper, b.pem, filepath.Join(b.dir, "failover")
-	s.Seed, s.FailbackAfter = b.seed, time.Hour // main returns when it is told to
+func (b *bench) rehearse(ctx context.Context, s simnet.Settings) (_ *rehearsal, err error) {
+	s.Binary, s.Simcasper, s.PEM, s.Seed = b.binary, b.simcasper, b.pem, b.seed
 	if err := os.Mkdir(s.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the network's folder: %w", err)
 	}
-	text, err := os.ReadFile(b.pem)
-	if err != nil {
-		return nil, fmt.Errorf("reading the key: %w", err)
-	}
-	if b.key, err = publicKey(text); err != nil {
+	if b.key, err = testnet.PublicKey(b.pem); err != nil {
 		return nil, err
 	}
 	r := &rehearsal{bench: b, random: rand.New(rand.NewPCG(b.seed, 1))}
@@ -125,15 +148,15 @@ func (r *rehearsal) lossOf(p hub.Report, span int) loss {
 	return r.spans.loss(p, r.net.Block, span)
 }
 
-// agents measures what an agent uses beside a node that takes part in consensus.
-func (r *rehearsal) agents(ctx context.Context) error {
+// agents measures for some time what an agent uses beside a node that takes part in consensus.
+func (r *rehearsal) agents(ctx context.Context, long time.Duration) error {
 	r.idle = append(r.idle, r.spans.begin(time.Now()))
 	agents := r.net.Cluster.Agents
 	before := make([]time.Duration, len(agents))
 	most := make([]testnet.Usage, len(agents))
 	for look := range agentLooks + 1 {
 		if look > 0 {
-			if err := testnet.Pause(ctx, agentsFor/agentLooks); err != nil {
+			if err := testnet.Pause(ctx, long/agentLooks); err != nil {
 				return err
 			}
 		}
@@ -151,10 +174,10 @@ func (r *rehearsal) agents(ctx context.Context) error {
 	}
 	for i, p := range agents {
 		used := most[i]
-		share := (used.CPU - before[i]).Seconds() / agentsFor.Seconds()
+		share := (used.CPU - before[i]).Seconds() / long.Seconds()
 		r.goal("agent of "+p.Name+", memory", fmt.Sprintf("%.1f MB, %.1f without files", float64(used.Resident)/megabyte, float64(used.Own)/megabyte),
 			"under 30 MB", used.Resident < agentMemory)
-		r.goal("  CPU in "+agentsFor.String(), fmt.Sprintf("%.2f %% of a core", 100*share), "under 1 %", share < agentCPU)
+		r.goal("  CPU in "+long.String(), fmt.Sprintf("%.2f %% of a core", 100*share), "under 1 %", share < agentCPU)
 	}
 	return nil
 }

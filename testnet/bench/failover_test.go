@@ -10,6 +10,7 @@ import (
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/simcasper/hub"
 	"casper-cosigner/testnet/simcasper/node"
+	"casper-cosigner/testnet/simnet"
 )
 
 const block = time.Second
@@ -48,7 +49,7 @@ func TestSpans(t *testing.T) {
 	if len(lost) != 4 || lost[0] != 9 || lost[1] != 5 || lost[2] != 6 || lost[3] != 7 {
 		t.Errorf("lost in the second: %v", lost)
 	}
-	if later := since(second.rounds, at(5001)); len(later) != 2 {
+	if later := simnet.Since(second.rounds, at(5001)); len(later) != 2 {
 		t.Errorf("lost after 5001: %v", later)
 	}
 }

@@ -76,16 +76,6 @@ func (s spans) loss(r hub.Report, block time.Duration, span int) (l loss) {
 // settling is how long a finality signature may take (hub.Block.Lost), and a block's time to hear of it.
 func settling(block time.Duration) time.Duration { return 7 * block }
 
-// since are the lost rounds that began after a time.
-func since(rounds []hub.Round, at time.Time) (later []hub.Round) {
-	for _, o := range rounds {
-		if o.Began == 0 || o.Began > at.UnixMilli() {
-			later = append(later, o)
-		}
-	}
-	return later
-}
-
 // votesSoon reports whether a node's vote in the round that was open at a time, or in the next, came in time. The journal
 // is the node's from that time on.
 func votesSoon(r hub.Report, block time.Duration, journal []node.Entry, at time.Time) bool {

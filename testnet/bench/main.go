@@ -99,6 +99,7 @@ func parts() []part {
 		{"kill", true, (*bench).kill},
 		{"term", true, (*bench).term},
 		{"hang", false, (*bench).hang},
+		{"shipped", false, (*bench).shipped},
 		{"failover", false, (*bench).failover},
 	}
 }
@@ -183,11 +184,7 @@ func (b *bench) open(ctx context.Context) error {
 }
 
 func (b *bench) setup(ctx context.Context, dir string, states map[string]string) (err error) {
-	text, err := os.ReadFile(b.pem)
-	if err != nil {
-		return fmt.Errorf("reading the key: %w", err)
-	}
-	if b.key, err = publicKey(text); err != nil {
+	if b.key, err = testnet.PublicKey(b.pem); err != nil {
 		return err
 	}
 	b.cluster, err = testnet.Setup(ctx, testnet.Settings{Binary: b.binary, Dir: dir, PEM: b.pem, Chain: chain,

@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
 	"fmt"
 	"os"
 	"runtime"
 	"strings"
 	"time"
 
-	"casper-cosigner/signer/casper"
 	"casper-cosigner/testnet"
 )
 
@@ -35,16 +33,6 @@ func machine() string {
 		}
 	}
 	return fmt.Sprintf("%d cores of %s", runtime.NumCPU(), model)
-}
-
-func publicKey(pem []byte) (key casper.PublicKey, err error) {
-	seed, err := casper.ParseSecretKeyPEM(pem)
-	if err != nil {
-		return key, fmt.Errorf("reading the key: %w", err)
-	}
-	defer clear(seed[:])
-	copy(key[:], ed25519.NewKeyFromSeed(seed[:]).Public().(ed25519.PublicKey))
-	return key, nil
 }
 
 func (b *bench) size(context.Context) error {

@@ -9,6 +9,7 @@ import (
 
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/simcasper/hub"
+	"casper-cosigner/testnet/simnet"
 )
 
 // way is one way in which main fails.
@@ -108,7 +109,7 @@ func (r *rehearsal) takesPart(ctx context.Context, after time.Time) error {
 
 // settled waits until both nodes are ready, and makes main active if it is not.
 func (r *rehearsal) settled(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, comesWithin)
+	ctx, cancel := context.WithTimeout(ctx, comesWithin+readyRounds*r.net.Block)
 	defer cancel()
 	if err := r.bothReady(ctx); err != nil {
 		return err
@@ -144,6 +145,7 @@ func (r *rehearsal) command(ctx context.Context, args ...string) error {
 const (
 	readyMetric = "casper_cosigner_node_ready"
 	looksEvery  = 100 * time.Millisecond
+	readyRounds = 10 // that a node may need to be ready, beyond what takes no rounds
 )
 
 // bothReady waits until all cosigners take both nodes for ready.
@@ -165,18 +167,27 @@ func (r *rehearsal) instant(ctx context.Context) error {
 	return testnet.Pause(ctx, 2*r.net.PingInterval+time.Duration(r.random.Int64N(int64(r.net.Block))))
 }
 
+// fails has main fail so many times, lets what came of it settle, and returns each trial with its loss, and what the network saw.
+func (r *rehearsal) fails(ctx context.Context, count int, ways ...way) (all []trial, p hub.Report, err error) {
+	if all, err = r.trials(ctx, count, ways...); err != nil {
+		return nil, p, err
+	}
+	if p, err = r.rest(ctx); err != nil {
+		return nil, p, err
+	}
+	for i := range all {
+		all[i].loss = r.lossOf(p, all[i].span)
+	}
+	return all, p, nil
+}
+
 // inHot has main fail in hot mode, where the standby is served all the time.
 func (r *rehearsal) inHot(ctx context.Context) error {
 	ways := r.ways()
-	all, err := r.trials(ctx, r.hot, ways...)
+	all, _, err := r.fails(ctx, r.hot, ways...)
 	if err != nil {
 		return err
 	}
-	p, err := r.rest(ctx)
-	if err != nil {
-		return err
-	}
-	r.measure(all, p)
 	r.printf("hot mode: main fails %d times at random instants, in %d ways in turn", len(all), len(ways))
 	for _, w := range ways {
 		some := ofWay(all, w.name)
@@ -202,15 +213,10 @@ func (r *rehearsal) inFenced(ctx context.Context) error {
 	if err := r.mode(ctx, "fenced"); err != nil {
 		return err
 	}
-	all, err := r.trials(ctx, r.fenced, r.killed())
+	all, p, err := r.fails(ctx, r.fenced, r.killed())
 	if err != nil {
 		return err
 	}
-	p, err := r.rest(ctx)
-	if err != nil {
-		return err
-	}
-	r.measure(all, p)
 	journal, err := r.net.Node(testnet.Standby).Journal(time.Time{})
 	if err != nil {
 		return err
@@ -229,7 +235,7 @@ func (r *rehearsal) inFenced(ctx context.Context) error {
 	r.moved(s)
 	r.tellLate(all)
 	for i, t := range all {
-		r.tell(fmt.Sprintf("trial %d, active %s: ", i+1, clock(t.active.At.UnixMilli())), loss{rounds: since(t.loss.rounds, t.active.At)})
+		r.tell(fmt.Sprintf("trial %d, active %s: ", i+1, clock(t.active.At.UnixMilli())), loss{rounds: simnet.Since(t.loss.rounds, t.active.At)})
 	}
 	return nil
 }
@@ -244,13 +250,6 @@ func (r *rehearsal) mode(ctx context.Context, mode string) error {
 
 // limit is when the standby must be active.
 func (r *rehearsal) limit() time.Duration { return r.net.FailoverAfter + slack }
-
-// measure gives each trial its loss.
-func (r *rehearsal) measure(all []trial, p hub.Report) {
-	for i := range all {
-		all[i].loss = r.lossOf(p, all[i].span)
-	}
-}
 
 // moved prints how long it took until the standby was active.
 func (r *rehearsal) moved(s sum) {

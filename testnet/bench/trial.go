@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/simnet"
 )
 
 // trial is one time that main fails.
@@ -38,7 +39,7 @@ func sumOf(all []trial, limit time.Duration) (s sum) {
 		}
 		if !t.active.heard.IsZero() {
 			s.moved = append(s.moved, t.took)
-			s.after += len(since(t.loss.rounds, t.active.At))
+			s.after += len(simnet.Since(t.loss.rounds, t.active.At))
 			if t.took > limit {
 				s.late++
 			}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 
@@ -27,7 +25,8 @@ func newNetwork(ctx context.Context, c *testnet.Cluster) (*network, error) {
 	ctx, n.cancel = context.WithCancel(ctx)
 	for _, role := range [][]*testnet.Process{c.Cosigners, c.Agents} {
 		for _, p := range role {
-			if err := n.rewire(filepath.Join(c.Dir, p.Name, "cluster.toml"), p.Name); err != nil {
+			path := filepath.Join(c.Dir, p.Name, "cluster.toml")
+			if err := link.Rewire(path, func(f *cluster.File) error { return n.rewire(f, p.Name) }); err != nil {
 				n.close()
 				return nil, err
 			}
@@ -39,16 +38,8 @@ func newNetwork(ctx context.Context, c *testnet.Cluster) (*network, error) {
 	return n, nil
 }
 
-// rewire writes the cluster file of one member anew.
-func (n *network) rewire(path, self string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("rewiring %s: %w", self, err)
-	}
-	f, err := cluster.Parse(text)
-	if err != nil {
-		return fmt.Errorf("rewiring %s: %w", self, err)
-	}
+// rewire puts links in front of all that one member calls.
+func (n *network) rewire(f *cluster.File, self string) error {
 	_, cosigns := f.Cosigner(self)
 	for i := range f.Cosigners {
 		to := &f.Cosigners[i]
@@ -73,12 +64,6 @@ func (n *network) rewire(path, self string) error {
 		if err := n.link(self, to.Name, &to.Address); err != nil {
 			return err
 		}
-	}
-	if text, err = f.Encode(); err != nil {
-		return fmt.Errorf("rewiring %s: %w", self, err)
-	}
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		return fmt.Errorf("rewiring %s: %w", self, err)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"casper-cosigner/signer/casper"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/history"
 )
@@ -67,7 +65,7 @@ func (r *run) play(ctx context.Context) error {
 
 // prepare makes the cluster and starts it.
 func (r *run) prepare(ctx context.Context) (err error) {
-	validator, err := publicKey(r.pem)
+	validator, err := testnet.PublicKey(r.pem)
 	if err != nil {
 		return err
 	}
@@ -98,20 +96,6 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	}
 	r.start = time.Now()
 	return r.ready(ctx)
-}
-
-func publicKey(path string) (key casper.PublicKey, err error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return key, fmt.Errorf("reading the key: %w", err)
-	}
-	secret, err := casper.ParseSecretKeyPEM(text)
-	if err != nil {
-		return key, fmt.Errorf("reading the key: %w", err)
-	}
-	defer clear(secret[:])
-	copy(key[:], ed25519.NewKeyFromSeed(secret[:]).Public().(ed25519.PublicKey))
-	return key, nil
 }
 
 // ready waits until every cosigner is ready and one leads.

@@ -25,8 +25,8 @@ const (
 // the other values: whatever the leader did or began, each slot ends with one value.
 func (r *run) silence(ctx context.Context, length time.Duration) error {
 	random, free := draw{rand.New(rand.NewPCG(r.seed, 1))}, testnet.MadeUp{Round: round(0)}
-	begin, hits, outcomes := time.Now(), 0, map[string]int{}
-	for ; time.Since(begin) < length; hits++ {
+	begin, tries, hits, outcomes := time.Now(), 0, 0, map[string]int{}
+	for ; time.Since(begin) < length; tries++ {
 		if err := r.ready(ctx); err != nil {
 			return err
 		}
@@ -38,12 +38,17 @@ func (r *run) silence(ctx context.Context, length time.Duration) error {
 		for range together {
 			h.asked, h.after = append(h.asked, free.Next()), append(h.after, random.between(0, within))
 		}
-		if err := r.hit(ctx, h, outcomes); err != nil {
+		struck, err := r.hit(ctx, h, outcomes)
+		if err != nil {
 			return err
+		}
+		if struck {
+			hits++
 		}
 	}
 	fmt.Fprintf(r.out, "  %d leaders killed, halted or cut off within %v of being asked, and only the other node asks then: %s\n", hits, within, history.Counts(outcomes))
-	return nil
+	const what = "a leader hit as it was asked"
+	return history.TooRare(map[string]int{what: tries}, map[string]int{what: hits})
 }
 
 // hit is one time that a leader is hit.
@@ -55,13 +60,15 @@ type hit struct {
 	after        []time.Duration // since the beginning, when each is asked for; the hit is at the end of within
 }
 
-func (r *run) hit(ctx context.Context, h hit, outcomes map[string]int) error {
+// hit reports whether there was a leader to be hit.
+func (r *run) hit(ctx context.Context, h hit, outcomes map[string]int) (struck bool, err error) {
 	status, err := r.cluster.Status(ctx)
 	leader := r.cluster.Cosigner(status.Leader)
 	if leader == nil {
-		return err // nobody leads just now: an election by chance; the next one will
+		return false, err // nobody leads just now: an election by chance; the next one will
 	}
 	var asking sync.WaitGroup
+	defer asking.Wait() // what is asked after the history's end would not be in it
 	first, second := make([]testnet.Answer, len(h.asked)), make([]testnet.Answer, len(h.asked))
 	for i, m := range h.asked {
 		asking.Go(func() {
@@ -72,7 +79,7 @@ func (r *run) hit(ctx context.Context, h hit, outcomes map[string]int) error {
 	testnet.Pause(ctx, within) //nolint:errcheck // as above
 	undo, err := r.strike(ctx, h.kind, leader)
 	if err != nil {
-		return err
+		return false, err
 	}
 	undone := make(chan error, 1)
 	go func() {
@@ -88,7 +95,7 @@ func (r *run) hit(ctx context.Context, h hit, outcomes map[string]int) error {
 	for i := range h.asked {
 		outcomes[outcome(first[i], second[i])]++
 	}
-	return <-undone
+	return true, <-undone
 }
 
 // strike hits the leader and returns how that is undone.

@@ -40,11 +40,16 @@ func (r *run) storm(ctx context.Context, length time.Duration) error {
 	var loading sync.WaitGroup
 	loading.Go(func() { r.load(calm, length) })
 	s := &storm{run: r, begin: time.Now(), busy: map[string]bool{}, done: map[string]int{}}
-	err := s.rage(ctx, plan(r.seed, length))
+	faults := plan(r.seed, length)
+	err := s.rage(ctx, faults)
 	cancel()
 	loading.Wait()
 	fmt.Fprintf(r.out, "  faults: %s\n", history.Counts(s.done))
-	return err
+	planned := map[string]int{}
+	for _, f := range faults {
+		planned[f.kind]++
+	}
+	return errors.Join(err, history.TooRare(planned, s.done))
 }
 
 // rage carries out all faults and returns when each is undone. When ctx ends it undoes them at once.
@@ -59,29 +64,32 @@ func (s *storm) rage(ctx context.Context, faults []fault) error {
 	raging.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.err
+	return errors.Join(ctx.Err(), s.err)
 }
 
 func (s *storm) strike(ctx context.Context, f fault) {
 	f.who = s.resolve(ctx, f.who)
-	happened := false
+	happened, why := false, error(nil)
 	switch f.kind {
 	case kill, many, term, halt, full:
 		happened = s.strikeProcesses(ctx, f)
 	case cut, oneWay, delay, sever:
 		happened = s.strikeLinks(ctx, f)
 	case mode:
-		happened = s.operator(ctx, "mode", f.who[0])
+		why = s.operator(ctx, "mode", f.who[0])
+		happened = why == nil
 	case chosen:
-		happened = s.operator(ctx, "promote", f.who[0], "--force")
-	}
-	if !happened {
-		return
+		why = s.operator(ctx, "promote", f.who[0], "--force")
+		happened = why == nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.done[f.kind]++
-	fmt.Fprintf(s.log, "%6.1f s  %v\n", s.begin.Add(f.at).Sub(s.start).Seconds(), f)
+	if happened {
+		s.done[f.kind]++
+		fmt.Fprintf(s.log, "%6.1f s  %v\n", s.begin.Add(f.at).Sub(s.start).Seconds(), f)
+	} else {
+		fmt.Fprintf(s.log, "%6.1f s  did not come about: %v %v\n", s.begin.Add(f.at).Sub(s.start).Seconds(), f, why)
+	}
 }
 
 // resolve puts a name in for whoever leads. If nobody does, the first cosigner stands for it.
@@ -162,11 +170,18 @@ func (s *storm) strikeLinks(ctx context.Context, f fault) bool {
 	return len(hit) > 0
 }
 
-// operator makes a change of roles. While nobody leads there is none to be made, which is no fault.
-func (s *storm) operator(ctx context.Context, args ...string) bool {
+// operator makes a change of roles, again and again while nobody leads. It may come to nothing all the same; storm demands
+// that enough do not.
+func (s *storm) operator(ctx context.Context, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, operateIn)
 	defer cancel()
-	return s.operate(ctx, append(append([]string{"failover"}, args...), "--reason", "chaos")...) == nil
+	command := append(append([]string{"failover"}, args...), "--reason", "chaos")
+	for {
+		err := s.operate(ctx, command...)
+		if err == nil || testnet.Pause(ctx, lookWithin) != nil {
+			return err
+		}
+	}
 }
 
 // take returns the processes of these names that no other fault has in its hands.

@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"casper-cosigner/signer/casper"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/simcasper/hub"
 	"casper-cosigner/testnet/simcasper/node"
@@ -24,14 +27,15 @@ func TestClaimLosses(t *testing.T) {
 		most   int
 		holds  bool
 	}{
-		"hot, nothing lost":               {simnet.Losses{Of: 3}, hot, 0, true},
-		"hot, one lost":                   {simnet.Losses{Rounds: []hub.Round{{Began: 1}}}, hot, 0, false},
-		"hot, one of one":                 {simnet.Losses{Rounds: make([]hub.Round, 1)}, hot, 1, true},
-		"hot, two of one":                 {simnet.Losses{Rounds: make([]hub.Round, 2)}, hot, 1, false},
-		"hot, a finality signature lost":  {simnet.Losses{Finality: make([]hub.Block, 1)}, hot, 0, false},
-		"fenced, lost before":             {simnet.Losses{Rounds: []hub.Round{{Began: 4999}}}, fenced, 0, true},
-		"fenced, lost afterwards":         {simnet.Losses{Rounds: []hub.Round{{Began: 4999}, {Began: 5001}}}, fenced, 0, false},
-		"fenced, a finality one lost too": {simnet.Losses{Rounds: []hub.Round{{Began: 4999}}, Finality: make([]hub.Block, 1)}, fenced, 0, false},
+		"hot, nothing lost":                     {simnet.Losses{Of: 3}, hot, 0, true},
+		"hot, one lost":                         {simnet.Losses{Rounds: []hub.Round{{Began: 1}}}, hot, 0, false},
+		"hot, one of one":                       {simnet.Losses{Rounds: make([]hub.Round, 1)}, hot, 1, true},
+		"hot, two of one":                       {simnet.Losses{Rounds: make([]hub.Round, 2)}, hot, 1, false},
+		"hot, a finality signature lost":        {simnet.Losses{Finality: make([]hub.Block, 1)}, hot, 0, false},
+		"fenced, lost, begun nobody knows when": {simnet.Losses{Rounds: []hub.Round{{}}}, fenced, 0, false},
+		"fenced, lost before":                   {simnet.Losses{Rounds: []hub.Round{{Began: 4999}}}, fenced, 0, true},
+		"fenced, lost afterwards":               {simnet.Losses{Rounds: []hub.Round{{Began: 4999}, {Began: 5001}}}, fenced, 0, false},
+		"fenced, a finality one lost too":       {simnet.Losses{Rounds: []hub.Round{{Began: 4999}}, Finality: make([]hub.Block, 1)}, fenced, 0, false},
 	} {
 		s := networkShow()
 		s.claimLosses(c.losses, c.mode, active, c.most)
@@ -71,6 +75,32 @@ func TestAgain(t *testing.T) {
 		})(t.Context())
 		if plays != c.plays || len(s.claims) != 1 || s.claims[0].holds != c.holds || len(s.rows) != 1 {
 			t.Errorf("%s: played %d times, %+v", name, plays, s.claims)
+		}
+	}
+}
+
+// TestClaimHandshakes: one node that came in without the validator's key is noticed.
+func TestClaimHandshakes(t *testing.T) {
+	for standbys, holds := range map[int]bool{1: false, 2: true} {
+		s := networkShow()
+		s.upgrades, s.network.Dir = 1, t.TempDir()
+		f, err := os.Create(s.network.Transcript())
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := testnet.NewTranscript(f)
+		out.Note(testnet.TranscriptLine{Node: testnet.Standby}, casper.Vote{}, testnet.Answer{Kind: testnet.Signed})
+		for range 2 {
+			out.Note(testnet.TranscriptLine{Node: testnet.Main}, casper.Handshake{}, testnet.Answer{Kind: testnet.Signed})
+		}
+		for range standbys {
+			out.Note(testnet.TranscriptLine{Node: testnet.Standby}, casper.Handshake{}, testnet.Answer{Kind: testnet.Signed})
+		}
+		if err := errors.Join(out.Close(), f.Close(), s.claimHandshakes()); err != nil {
+			t.Fatal(err)
+		}
+		if s.claims[0].holds != holds {
+			t.Errorf("%d of the standby: holds is %v", standbys, s.claims[0].holds)
 		}
 	}
 }
@@ -151,6 +181,30 @@ func TestRehearsal(t *testing.T) {
 	seen := hub.Report{Rounds: []hub.Round{{Era: 1, Round: 8}, {Era: 1, Round: 9, Vote: 1}, {Era: 2, Round: 0}, {Era: 2, Round: 1, Vote: 1}, {Era: 2, Round: 2}}}
 	if rounds, unvoted := r.against(seen); rounds != 3 || unvoted != 1 {
 		t.Errorf("%d rounds, %d without a vote", rounds, unvoted)
+	}
+}
+
+// TestClaimLastEra: the era's last round and its switch block count, and what comes after the upgrade does not.
+func TestClaimLastEra(t *testing.T) {
+	const up = 9000
+	voted := hub.Round{Era: 1, Round: 19, Ended: 4000, Vote: 4000}
+	final := hub.Block{Height: 20, Added: 4000, Finality: 4100}
+	for name, c := range map[string]struct {
+		round hub.Round
+		block hub.Block
+		holds bool
+	}{
+		"all came":                      {voted, final, true},
+		"the last round is lost":        {hub.Round{Era: 1, Round: 19, Ended: 4000}, final, false},
+		"the switch block's is lost":    {voted, hub.Block{Height: 20, Added: 4000}, false},
+		"the switch block is not there": {voted, hub.Block{Height: 19, Added: 4000, Finality: 4100}, false},
+	} {
+		s := networkShow()
+		r := hub.Report{Now: up, Rounds: []hub.Round{c.round, {Era: 2, Ended: 7000}}, Blocks: []hub.Block{c.block, {Height: 21, Added: 7000}}}
+		s.claimLastEra(before(r, 2, 4500), 1, time.UnixMilli(1000))
+		if s.claims[0].holds != c.holds {
+			t.Errorf("%s: holds is %v", name, s.claims[0].holds)
+		}
 	}
 }
 

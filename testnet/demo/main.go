@@ -84,6 +84,9 @@ func run(ctx context.Context, o options, dir string, out io.Writer) (held bool, 
 	if err := s.judge(ctx, o.judge, "the transcript of all requests", filepath.Join(dir, transcriptFile)); err != nil {
 		return false, err
 	}
+	if err := s.claimHandshakes(); err != nil {
+		return false, err
+	}
 	if err := s.judge(ctx, o.judge, "what the other validators received", s.network.Transcript()); err != nil {
 		return false, err
 	}

@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -72,6 +74,29 @@ func (s *show) judge(ctx context.Context, judge, what, transcript string) error 
 		s.sayf("%s", bytes.TrimRight(line, "\n"))
 	}
 	s.claimf(err == nil, "every signature is valid, and no slot has two values")
+	return nil
+}
+
+// claimHandshakes tells that both nodes came into the network with the validator's key, and again after each upgrade.
+func (s *show) claimHandshakes() error {
+	s.begin("handshakes", "The handshakes of both nodes with the other validators")
+	text, err := os.ReadFile(s.network.Transcript())
+	if err != nil {
+		return fmt.Errorf("reading what the other validators received: %w", err)
+	}
+	by := map[string]int{}
+	for line := range bytes.Lines(text) {
+		var l testnet.TranscriptLine
+		if err := json.Unmarshal(line, &l); err != nil {
+			return fmt.Errorf("reading what the other validators received: %w", err)
+		}
+		if l.Asked.Kind == testnet.FieldsOf(casper.Handshake{}).Kind {
+			by[l.Node]++
+		}
+	}
+	least := 1 + s.upgrades
+	s.claimf(by[testnet.Main] >= least && by[testnet.Standby] >= least, "certified with our validator's key: %d of %s, %d of %s; at least %d each",
+		by[testnet.Main], testnet.Main, by[testnet.Standby], testnet.Standby, least)
 	return nil
 }
 

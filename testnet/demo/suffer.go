@@ -224,7 +224,7 @@ func (s *show) claimLosses(l simnet.Losses, mode string, active time.Time, most 
 	switch {
 	case mode == fenced:
 		which = ", all begun before " + testnet.Standby + " was active"
-		holds = !slices.ContainsFunc(l.Rounds, func(o hub.Round) bool { return o.Began > active.UnixMilli() })
+		holds = len(simnet.Since(l.Rounds, active)) == 0
 	case most > 0:
 		which = fmt.Sprintf(", of at most %d", most)
 	}

@@ -9,6 +9,7 @@ import (
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/simcasper/hub"
 	"casper-cosigner/testnet/simcasper/node"
+	"casper-cosigner/testnet/simnet"
 )
 
 // leastNotice is how many blocks before its end an era is not too far gone for an upgrade.
@@ -27,7 +28,7 @@ func (s *show) upgrade(ctx context.Context) error {
 	s.upgrades++
 	version := fmt.Sprintf("2.1.%d", s.upgrades)
 	s.begin("upgrade", "Version %s is staged for era %d; all nodes shut down at the end of era %d", version, era, era-1)
-	before, err := s.network.Cluster.Roles(ctx)
+	roles, err := s.network.Cluster.Roles(ctx)
 	if err != nil {
 		return err
 	}
@@ -35,34 +36,52 @@ func (s *show) upgrade(ctx context.Context) error {
 	if err := s.network.Stage(ctx, era, version); err != nil {
 		return err
 	}
-	if _, err := s.awaitReport(ctx, func(r hub.Report) bool { return r.Down }); err != nil {
-		return err
-	}
-	lost, err := s.network.Losses(ctx, staged)
+	down, err := s.awaitReport(ctx, func(r hub.Report) bool { return r.Down })
 	if err != nil {
 		return err
 	}
-	s.claimLosses(lost, hot, staged, 0)
 	seen, err := s.awaitRoles(ctx, func(r testnet.Roles) bool { return r.Judgement.Code == "upgrade" })
 	if err != nil {
 		return err
 	}
 	s.sayf("the cosigners: %s, %s", seen.Judgement.Code, seen.Judgement.Why)
-	_, err = s.awaitReport(ctx, func(r hub.Report) bool {
+	up, err := s.awaitReport(ctx, func(r hub.Report) bool {
 		return r.Version == version && slices.ContainsFunc(r.Rounds, func(o hub.Round) bool { return o.Era >= era && o.Vote != 0 })
 	})
 	if err != nil {
 		return err
 	}
 	voting := time.Now()
+	s.claimLastEra(before(up, era, down.Now), era-1, staged)
 	after, err := s.allReady(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.claimRoles(ctx, before, after, staged); err != nil {
+	if err := s.claimRoles(ctx, roles, after, staged); err != nil {
 		return err
 	}
 	return s.claimUpgraded(ctx, staged, voting)
+}
+
+// before leaves in a report what was before the network went down at the end of an era, and what came of that until now.
+func before(r hub.Report, era uint64, down int64) hub.Report {
+	r.Rounds = slices.DeleteFunc(r.Rounds, func(o hub.Round) bool { return o.Era >= era })
+	r.Blocks = slices.DeleteFunc(r.Blocks, func(b hub.Block) bool { return b.Added > down })
+	return r
+}
+
+// claimLastEra tells of the rounds and blocks since the version was staged, up to the era's last. The others are there for
+// half a block's time after that block; what of ours has not reached them by then has not come.
+func (s *show) claimLastEra(r hub.Report, era uint64, staged time.Time) {
+	last := era * s.network.EraBlocks // height of the switch block
+	l := simnet.LossesOf(r, s.network.Block, staged)
+	whole := len(r.Blocks) > 0 && r.Blocks[len(r.Blocks)-1].Height == last
+	s.claimf(whole && l.Of > 0 && len(l.Rounds)+len(l.Finality) == 0,
+		"to the end of era %d: of %d rounds %d are lost, and of the heights up to %d, the switch block's, %d finality signatures",
+		era, l.Of, len(l.Rounds), last, len(l.Finality))
+	for _, b := range l.Finality {
+		s.sayf("lost: the finality signature of height %d", b.Height)
+	}
 }
 
 // claimRoles tells that the roles are what they were, though main was away for longer than failoverAfter.

@@ -220,3 +220,15 @@ func TestSlots(t *testing.T) {
 		}
 	}
 }
+
+// TestTooRare: half of what was planned is enough, rounded down, and of two one.
+func TestTooRare(t *testing.T) {
+	for _, c := range []struct {
+		planned, done int
+		rare          bool
+	}{{0, 0, false}, {1, 0, false}, {2, 0, true}, {2, 1, false}, {7, 2, true}, {7, 3, false}, {7, 7, false}} {
+		if err := TooRare(map[string]int{"cut": c.planned}, map[string]int{"cut": c.done, "slow": 1}); (err != nil) != c.rare {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}

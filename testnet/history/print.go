@@ -1,6 +1,7 @@
 package history
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -40,4 +41,15 @@ func Counts(of map[string]int) string {
 		all = append(all, fmt.Sprintf("%s %d", strings.TrimSpace(what), of[what]))
 	}
 	return strings.Join(all, ", ")
+}
+
+// TooRare returns an error if faults of a kind came about less than half as often as they were planned, which the other
+// faults excuse. What a run proves of faults that did not come about is nothing.
+func TooRare(planned, done map[string]int) (err error) {
+	for _, kind := range slices.Sorted(maps.Keys(planned)) {
+		if done[kind] < planned[kind]/2 {
+			err = errors.Join(err, fmt.Errorf("%s was planned %d times, and came about %d times", strings.TrimSpace(kind), planned[kind], done[kind]))
+		}
+	}
+	return err
 }

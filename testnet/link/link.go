@@ -130,7 +130,7 @@ func read(ctx context.Context, src net.Conn, into chan<- piece) {
 		buffer := make([]byte, chunk)
 		n, err := src.Read(buffer)
 		select {
-		case into <- piece{buffer[:n], time.Now()}:
+		case into <- piece{buffer[:n], time.Now()}: // at the sender's end of no bytes, so that the end too is held up
 		case <-ctx.Done():
 			return
 		}
@@ -146,6 +146,9 @@ func (l *Link) write(ctx context.Context, dst net.Conn, pieces <-chan piece) {
 	for p := range pieces {
 		if testnet.Pause(ctx, time.Until(p.sent.Add(l.late()))) != nil || l.pass(ctx) != nil {
 			return
+		}
+		if len(p.bytes) == 0 { // to write nothing waits for a reader, where the connection is in memory
+			continue
 		}
 		if _, err := dst.Write(p.bytes); err != nil {
 			return
@@ -193,6 +196,13 @@ func (l *Link) Mend() {
 	if l.cuts--; l.cuts == 0 {
 		close(l.clear)
 	}
+}
+
+// IsCut reports whether something cuts it now.
+func (l *Link) IsCut() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cuts > 0
 }
 
 // Slow makes every byte later by d, or with a negative d undoes that.

@@ -6,10 +6,14 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
 
+	"casper-cosigner/cluster"
+	"casper-cosigner/cluster/clustertest"
+	"casper-cosigner/signer/casper"
 	"casper-cosigner/testnet"
 )
 
@@ -33,14 +37,10 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	ours, err := net.Listen("tcp", testnet.Loopback(0))
+	l, err := OnTCP("caller", "callee", listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &Link{Listener: ours, Dial: func(ctx context.Context) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "tcp", listener.Addr().String())
-	}}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -55,7 +55,7 @@ func newRig(t *testing.T) *rig {
 
 func (r *rig) dial() net.Conn {
 	r.t.Helper()
-	c, err := net.Dial("tcp", r.Listener.Addr().String())
+	c, err := net.Dial("tcp", r.Address())
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -129,10 +129,43 @@ func TestACutHoldsBytesUntilItIsMended(t *testing.T) {
 	r.send(again, "a new call")
 	r.Mend()
 	r.wantNothing(r.callee) // one of two cuts is left
+	if !r.IsCut() {
+		t.Error("it says that nothing cuts it")
+	}
 	r.Mend()
+	if r.IsCut() {
+		t.Error("it says that something cuts it")
+	}
 	r.wantReceived(r.callee, "late")
 	r.wantReceived(r.caller, "late too")
 	r.wantReceived(r.accept(), "a new call")
+}
+
+// In memory too: there a write waits for its reader, and at the other end nobody may read any more.
+func TestAnEndPassesInMemory(t *testing.T) {
+	var l Link
+	caller, atCaller := net.Pipe()
+	callee, atCallee := net.Pipe()
+	defer caller.Close()
+	defer callee.Close()
+	carried := make(chan struct{})
+	go func() {
+		defer close(carried)
+		l.carry(t.Context(), &pair{atCaller, atCallee})
+	}()
+	l.Cut()
+	caller.Close()
+	select {
+	case <-carried:
+		t.Error("the end came through a cut")
+	case <-time.After(quiet):
+	}
+	l.Mend()
+	select {
+	case <-carried:
+	case <-time.After(soon):
+		t.Fatal("the caller has closed, and the callee's end stays open")
+	}
 }
 
 func TestASlowLinkIsLate(t *testing.T) {
@@ -169,10 +202,47 @@ func TestSeverBreaksBothEnds(t *testing.T) {
 	r.wantReceived(r.accept(), "anew")
 }
 
+// TestRewire: the change is in the file, and one that fails leaves it as it was.
+func TestRewire(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cluster.toml")
+	if err := Rewire(path, func(*cluster.File) error { return nil }); err == nil {
+		t.Error("there was no file")
+	}
+	if err := os.WriteFile(path, clustertest.New(t, casper.PublicKey{1}, nil).Text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const elsewhere = "127.0.0.1:7"
+	failed := errors.New("no")
+	for _, want := range []error{nil, failed} {
+		err := Rewire(path, func(f *cluster.File) error {
+			f.Cosigners[0].Address = elsewhere
+			if want != nil {
+				f.Cosigners[0].Address = "127.0.0.1:8"
+			}
+			return want
+		})
+		if !errors.Is(err, want) {
+			t.Errorf("got %v, want %v", err, want)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f, err := cluster.Parse(text); err != nil || f.Cosigners[0].Address != elsewhere {
+			t.Errorf("after %v: %v, %v", want, f, err)
+		}
+	}
+}
+
 func TestNobodyListensIsSeenAtOnce(t *testing.T) {
 	r := newRig(t)
 	r.target.Close()
-	if _, err := r.receive(r.dial(), 1, soon); !errors.Is(err, syscall.ECONNRESET) {
+	c, err := net.Dial("tcp", r.Address())
+	if err == nil { // else it was broken before this call saw that it was taken
+		defer c.Close()
+		_, err = r.receive(c, 1, soon)
+	}
+	if !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("a call to nobody: %v", err)
 	}
 }

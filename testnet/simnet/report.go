@@ -92,14 +92,26 @@ type Losses struct {
 	Led      int         // rounds that we led and of which no block came
 }
 
+// Since are the rounds that began after a time. One of which the others learned only when it was over counts as such: nobody
+// knows when it began.
+func Since(rounds []hub.Round, at time.Time) (later []hub.Round) {
+	for _, o := range rounds {
+		if o.Began == 0 || o.Began > at.UnixMilli() {
+			later = append(later, o)
+		}
+	}
+	return later
+}
+
 // Losses returns what was lost of the rounds that ended, and the blocks that came, since a time; but not of those to which
 // a vote may still come.
 func (n *Network) Losses(ctx context.Context, since time.Time) (Losses, error) {
 	r, err := n.Report(ctx)
-	return lossesOf(r, n.Block, since), err
+	return LossesOf(r, n.Block, since), err
 }
 
-func lossesOf(r hub.Report, block time.Duration, since time.Time) (l Losses) {
+// LossesOf returns the same of a report.
+func LossesOf(r hub.Report, block time.Duration, since time.Time) (l Losses) {
 	counts := func(at int64) bool { return at >= since.UnixMilli() && at <= r.Now-block.Milliseconds() }
 	for _, o := range r.Rounds {
 		if !counts(o.Ended) {

@@ -7,7 +7,6 @@ package simnet
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"os"
@@ -15,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"casper-cosigner/signer/casper"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/link"
 	"casper-cosigner/testnet/simcasper/node"
@@ -70,7 +68,7 @@ type Node struct {
 
 // Setup makes the files of a network. It starts nothing.
 func Setup(ctx context.Context, s Settings) (*Network, error) {
-	validator, err := publicKey(s.PEM)
+	validator, err := testnet.PublicKey(s.PEM)
 	if err != nil {
 		return nil, err
 	}
@@ -107,18 +105,6 @@ func Setup(ctx context.Context, s Settings) (*Network, error) {
 		}
 	}
 	return n, n.interpose()
-}
-
-func publicKey(pem string) (casper.PublicKey, error) {
-	text, err := os.ReadFile(pem)
-	if err != nil {
-		return casper.PublicKey{}, fmt.Errorf("reading the key: %w", err)
-	}
-	seed, err := casper.ParseSecretKeyPEM(text)
-	if err != nil {
-		return casper.PublicKey{}, fmt.Errorf("reading the key: %w", err)
-	}
-	return casper.PublicKey(ed25519.NewKeyFromSeed(seed[:]).Public().(ed25519.PublicKey)), nil
 }
 
 func (n *Network) process(name string, args ...string) *testnet.Process {

@@ -36,7 +36,7 @@ func TestLosses(t *testing.T) {
 		{Ended: 7_000, Ours: true, Skipped: true},
 		{Ended: 19_001},
 	}, Blocks: []hub.Block{{Height: 1, Added: 4_999}, {Height: 2, Added: 5_000}, {Height: 3, Added: 6_000, Finality: 6_100}, {Height: 4, Added: 19_001}}}
-	l := lossesOf(r, block, time.UnixMilli(5_000))
+	l := LossesOf(r, block, time.UnixMilli(5_000))
 	if l.Of != 3 || l.Led != 1 || len(l.Rounds) != 1 || l.Rounds[0] != r.Rounds[1] || len(l.Finality) != 1 || l.Finality[0].Height != 2 {
 		t.Errorf("got %+v", l)
 	}

@@ -77,7 +77,7 @@ func (w *world) start(name string) (err error) {
 	p.signer = signer.New(signer.Config{
 		Cluster: w.cluster.File, Log: replicatedLog{p.store}, Quorum: quorum{p}, Spread: p.spread, HandOver: p.handOver,
 		Observe: func(signer.Event) {}, Phase: func(string, time.Duration) {}, Steady: func() bool { return true },
-		Now: time.Now, Logger: zerolog.Nop(),
+		Now: p.now, Logger: zerolog.Nop(),
 	})
 	go func() {
 		defer close(p.stopped)
@@ -110,9 +110,13 @@ func (p *process) raftConfig() raftstore.Config {
 			PeerName:  func(c net.Conn) (string, error) { return c.(named).peer, nil },
 			Presences: p.dir,
 		},
-		Timing: timing, Log: zerolog.Nop(), Now: time.Now,
+		Timing: timing, Log: zerolog.Nop(), Now: p.now,
 	}
 }
+
+// now is what the host's clock shows. When it jumps, so does what is measured by it: worse than in a real process, whose
+// durations do not.
+func (p *process) now() time.Time { return time.Now().Add(time.Duration(p.clocks[p.name].Load())) }
 
 // die notes what nothing here may bring about.
 func (p *process) die(err error) { p.fatal.Store(&err) }
@@ -124,7 +128,7 @@ func (w *world) kill(name string) error {
 	delete(w.running, name)
 	w.mu.Unlock()
 	links := append(w.wire.of(name, ""), w.wire.of("", name)...)
-	w.wire.cut(links)
+	cutAll(links)
 	for _, l := range links {
 		l.Sever()
 	}
@@ -132,7 +136,7 @@ func (w *world) kill(name string) error {
 	err := p.store.Close()
 	<-p.stopped
 	err = errors.Join(err, p.ledger.Close(), p.dir.Close())
-	w.wire.mend(links)
+	mendAll(links)
 	if fatal := p.fatal.Load(); fatal != nil {
 		err = errors.Join(err, *fatal)
 	}

@@ -27,15 +27,25 @@ func (w *world) storm(faults []fault) (done map[string]int, err error) {
 		}
 	}
 	done = map[string]int{}
+	var counting sync.Mutex
+	count := func(kind string) {
+		counting.Lock()
+		defer counting.Unlock()
+		done[kind]++
+	}
 	for _, f := range faults {
 		testnet.Pause(ctx, f.after) //nolint:errcheck // it ends with this function
-		done[f.kind]++
 		name := w.victim(f)
 		if f.kind != killed {
-			raging.Go(func() { w.strike(f, name) })
+			raging.Go(func() {
+				if w.strike(f, name) {
+					count(f.kind)
+				}
+			})
 			continue
 		}
 		err = errors.Join(err, w.kill(name))
+		count(f.kind)
 		testnet.Pause(ctx, f.away) //nolint:errcheck // as above
 		err = errors.Join(err, w.start(name))
 	}
@@ -66,18 +76,19 @@ func (w *world) leading() *process {
 	return nil
 }
 
-// strike does what can be done to links and roles, and undoes it.
-func (w *world) strike(f fault, name string) {
+// strike does what can be done to links, clocks and roles, and undoes it, but for clocks and roles. It reports whether it
+// came about.
+func (w *world) strike(f fault, name string) bool {
 	ctx := context.Background()
 	links := w.hit(f, name)
 	switch f.kind {
 	case cut, oneWay:
-		w.wire.cut(links)
+		cutAll(links)
 		testnet.Pause(ctx, f.away) //nolint:errcheck // it never ends
 		if f.broken {
 			sever(links)
 		}
-		w.wire.mend(links)
+		mendAll(links)
 	case slow:
 		for _, l := range links {
 			l.Slow(f.late)
@@ -88,9 +99,12 @@ func (w *world) strike(f fault, name string) {
 		}
 	case severed:
 		sever(links)
+	case clock:
+		w.clocks[name].Add(int64(f.jump))
 	case roles:
-		w.change(ctx, f)
+		return w.change(ctx, f)
 	}
+	return true
 }
 
 // hit returns the links that a fault is about.
@@ -112,11 +126,11 @@ func sever(links []*link.Link) {
 	}
 }
 
-// change does what an operator may, if anybody leads.
-func (w *world) change(ctx context.Context, f fault) {
+// change does what an operator may, if anybody leads, and reports whether the log holds it.
+func (w *world) change(ctx context.Context, f fault) bool {
 	p := w.leading()
 	if p == nil {
-		return
+		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, awayFor)
 	defer cancel()
@@ -130,7 +144,8 @@ func (w *world) change(ctx context.Context, f fault) {
 	if f.active != "" {
 		command = machine.Activate{Node: f.active, Epoch: now.Epoch, Cause: failover.Operator, At: at}
 	}
-	p.store.Apply(ctx, command) //nolint:errcheck // whether it was made does not matter
+	result, err := p.store.Apply(ctx, command)
+	return err == nil && result.Outcome == machine.Done
 }
 
 // last has both nodes ask for every slot once more, for another value, until each has a signature.
@@ -146,16 +161,19 @@ func (w *world) last() error {
 		}
 	}
 	for i, m := range w.history.Slots() {
-		nodes := []string{testnet.Main, testnet.Standby}
-		for n := range nodes {
-			asker := nodes[(i+n)%len(nodes)] + "/last"
-			a := testnet.Answer{Kind: testnet.Unknown}
-			for a.Kind != testnet.Signed && a.Kind != testnet.Bound && testnet.Pause(ctx, lookAgain) == nil { // it may not be its turn yet
-				a = w.call(history.Call{Asker: asker, Asked: testnet.Other(m), Last: true})
-			}
-			if held := a.Message(testnet.Other(m)); held != nil {
-				m = held
-			}
+		left := []string{testnet.Main, testnet.Standby}
+		if i%2 == 1 {
+			slices.Reverse(left)
+		}
+		for len(left) > 0 && testnet.Pause(ctx, lookAgain) == nil { // by turns: it may be the other one's first
+			left = slices.DeleteFunc(left, func(node string) bool {
+				c := history.Call{Asker: node + "/last", Asked: testnet.Other(m), Last: true}
+				c.Answer = w.call(c)
+				if c.Signed() {
+					m = c.Answer.Message(c.Asked)
+				}
+				return c.Signed()
+			})
 		}
 	}
 	return nil

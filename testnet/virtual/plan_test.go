@@ -17,10 +17,13 @@ const (
 	slow    = "slowed down"
 	severed = "severed"
 	roles   = "change of roles"
+	clock   = "clock jump"
 )
 
 // deck is how often each kind comes up, among as many faults as there are cards.
-func deck() []string { return []string{killed, killed, killed, cut, cut, oneWay, slow, severed, roles} }
+func deck() []string {
+	return []string{killed, killed, killed, cut, cut, oneWay, slow, severed, roles, clock}
+}
 
 // fault is one thing that goes wrong.
 type fault struct {
@@ -29,6 +32,7 @@ type fault struct {
 	victim int           // a cosigner; less than 0: whoever leads
 	other  int           // how many further on is the one that it is cut off from; 0: from all
 	away   time.Duration // how long
+	jump   time.Duration // of a clock, either way
 	late   time.Duration // every byte
 	broken bool          // connections, when a cut is mended
 	fenced bool          // the mode, after a change of roles
@@ -46,7 +50,7 @@ func plan(seed uint64, nodes []string) (all []fault) {
 			r.Shuffle(len(cards), func(i, j int) { cards[i], cards[j] = cards[j], cards[i] })
 		}
 		f := fault{after: upTo(apart), kind: cards[0], victim: r.IntN(6) - 3, other: r.IntN(cosigners), away: upTo(awayFor),
-			late: upTo(latest), broken: r.IntN(2) == 0, fenced: r.IntN(2) == 0}
+			late: upTo(latest), broken: r.IntN(2) == 0, fenced: r.IntN(2) == 0, jump: upTo(2*farthest) - farthest}
 		if r.IntN(2) == 0 {
 			f.active = nodes[r.IntN(len(nodes))]
 		}

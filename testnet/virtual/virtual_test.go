@@ -30,6 +30,7 @@ const (
 	apart      = time.Second            // two faults, at most
 	awayFor    = 2 * time.Second        // at most
 	latest     = 200 * time.Millisecond // every byte, at most
+	farthest   = time.Hour              // a clock jumps, either way
 	lastWithin = 2 * time.Minute        // for every slot once more
 	lookAgain  = 10 * time.Millisecond
 )
@@ -67,9 +68,13 @@ func record(t *testing.T, seed uint64, key ed25519.PrivateKey, path string) erro
 	}
 	out := history.NewRecorder(f, history.Header{Validator: casper.PublicKey(key.Public().(ed25519.PublicKey)), Seed: seed, For: length.String()})
 	w := newWorld(t, seed, key, out)
-	done, err := w.storm(plan(seed, []string{testnet.Main, testnet.Standby}))
+	faults, planned := plan(seed, []string{testnet.Main, testnet.Standby}), map[string]int{}
+	for _, f := range faults {
+		planned[f.kind]++
+	}
+	done, err := w.storm(faults)
 	t.Logf("seed %d: faults: %s", seed, history.Counts(done))
-	return errors.Join(err, w.last(), w.close(), out.Close(), f.Close())
+	return errors.Join(err, history.TooRare(planned, done), w.last(), w.close(), out.Close(), f.Close())
 }
 
 func judge(t *testing.T, seed uint64, path string) {

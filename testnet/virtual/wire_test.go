@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 
 	"casper-cosigner/testnet/link"
@@ -19,11 +20,10 @@ type wire struct {
 
 	mu        sync.Mutex
 	listeners map[string]*listener // of the members that run
-	cuts      map[*link.Link]int
 }
 
 func newWire(ctx context.Context, names []string) *wire {
-	w := &wire{listeners: map[string]*listener{}, cuts: map[*link.Link]int{}}
+	w := &wire{listeners: map[string]*listener{}}
 	ctx, w.cancel = context.WithCancel(ctx)
 	for _, from := range names {
 		for _, to := range names {
@@ -78,34 +78,21 @@ func (w *wire) of(from, to string) (all []*link.Link) {
 	return all
 }
 
-func (w *wire) cut(links []*link.Link) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, l := range links {
-		l.Cut()
-		w.cuts[l]++
-	}
-}
-
-func (w *wire) mend(links []*link.Link) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, l := range links {
-		l.Mend()
-		w.cuts[l]--
-	}
-}
-
 // passes reports whether a call and its answer would pass now.
 func (w *wire) passes(from, to string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, l := range w.of(from, to) {
-		if w.cuts[l] > 0 {
-			return false
-		}
+	return !slices.ContainsFunc(w.of(from, to), (*link.Link).IsCut)
+}
+
+func cutAll(links []*link.Link) {
+	for _, l := range links {
+		l.Cut()
 	}
-	return true
+}
+
+func mendAll(links []*link.Link) {
+	for _, l := range links {
+		l.Mend()
+	}
 }
 
 // named is a connection that proves who is at its other end, as one with TLS does.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,7 +43,8 @@ type world struct {
 	wire    *wire
 	history *history.Recorder
 	begin   time.Time
-	work    sync.WaitGroup // what goes on beside the clients
+	clocks  map[string]*atomic.Int64 // by how much each host's is off
+	work    sync.WaitGroup           // what goes on beside the clients
 
 	mu      sync.Mutex
 	running map[string]*process
@@ -54,12 +56,13 @@ type world struct {
 func newWorld(t *testing.T, seed uint64, key ed25519.PrivateKey, out *history.Recorder) *world {
 	t.Helper()
 	w := &world{folder: folder(t), id: statedir.NewID(), key: key, history: out, begin: time.Now(),
-		running: map[string]*process{}, random: rand.New(rand.NewPCG(seed, 1))}
+		clocks: map[string]*atomic.Int64{}, running: map[string]*process{}, random: rand.New(rand.NewPCG(seed, 1))}
 	w.cluster = clustertest.New(t, casper.PublicKey(key.Public().(ed25519.PublicKey)), func(f *cluster.File) {
 		f.MinEraTime, f.MinBlockTime = cluster.Duration(time.Second), cluster.Duration(pace)
 	})
 	for _, c := range w.cluster.File.Cosigners {
 		w.names = append(w.names, c.Name)
+		w.clocks[c.Name] = &atomic.Int64{}
 	}
 	w.wire = newWire(context.Background(), w.names)
 	for _, name := range w.names {

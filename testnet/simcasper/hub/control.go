@@ -2,6 +2,7 @@ package hub
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -18,7 +19,10 @@ func (h *Hub) commands() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /report", func(w http.ResponseWriter, _ *http.Request) {
 		var r Report
-		h.loop.Do(func() { r = h.report() })
+		if err := h.do(func() { r = h.report() }); err != nil {
+			refuse(w, err)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(r) //nolint:errcheck // whoever asked is gone
 	})
@@ -28,8 +32,7 @@ func (h *Hub) commands() http.Handler {
 			if err != nil || id < 0 || id >= OurNodes {
 				return fmt.Errorf("node %q: want 0 to %d", r.FormValue("node"), OurNodes-1)
 			}
-			h.loop.Do(func() { h.cut[id] = value })
-			return nil
+			return h.do(func() { h.cut[id] = value })
 		})
 	}
 	mux.HandleFunc("POST /cut", cut(true))
@@ -40,7 +43,9 @@ func (h *Hub) commands() http.Handler {
 		if err != nil || version == "" {
 			return fmt.Errorf("want an era and a version")
 		}
-		h.loop.Do(func() { err = h.stage(link.Upgrade{Era: era, Version: version}) })
+		if over := h.do(func() { err = h.stage(link.Upgrade{Era: era, Version: version}) }); over != nil {
+			return over
+		}
 		return err
 	}))
 	return mux
@@ -49,7 +54,25 @@ func (h *Hub) commands() http.Handler {
 func (h *Hub) command(do func(*http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := do(r); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
+			refuse(w, err)
 		}
 	}
+}
+
+var errOver = errors.New("the network ends")
+
+// do has a step run.
+func (h *Hub) do(step func()) error {
+	if !h.loop.Do(step) {
+		return errOver
+	}
+	return nil
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	code := http.StatusBadRequest
+	if errors.Is(err, errOver) {
+		code = http.StatusServiceUnavailable
+	}
+	http.Error(w, err.Error(), code)
 }

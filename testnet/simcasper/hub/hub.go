@@ -1,10 +1,11 @@
 // Package hub is a simulated Casper network as our validator's nodes meet it: the validators that are not ours, in real
 // time, and the wire between all nodes.
 //
-// It promises: consensus messages reach a node of ours only after its handshake, certified with our validator's key; what
-// is sent takes a few milliseconds, and is lost when a node is cut off or too slow to take it; every message of our
-// validator that one of the others received is in the transcript. It checks no other signature than a certificate's: the
-// transcript's judge does.
+// It promises: what is broadcast reaches a node of ours only after its handshake, certified with our validator's key, while
+// what is addressed to it alone, and what it sends, passes before too, as casper-node has it (components/network.rs,
+// broadcast_message_to_validators); what is sent takes a few milliseconds, and is lost when a node is cut off or too slow to
+// take it; every message of our validator that one of the others received is in the transcript. It checks no other signature
+// than a certificate's: the transcript's judge does.
 package hub
 
 import (

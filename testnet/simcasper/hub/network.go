@@ -48,6 +48,7 @@ func (h *Hub) isCut(id int) bool { return id < OurNodes && h.cut[id] }
 func (h *Hub) deliver(from, to int, e zug.Envelope) {
 	switch {
 	case h.isCut(from) || h.isCut(to):
+	case to >= OurNodes && h.down: // nobody is there
 	case to >= OurNodes:
 		if from < OurNodes {
 			h.hear(from, e.Message)

@@ -2,16 +2,21 @@ package node
 
 import (
 	"context"
+	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"casper-cosigner/agent/health"
 	"casper-cosigner/signer/casper"
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/simcasper/link"
+	"casper-cosigner/testnet/simcasper/live"
 	"casper-cosigner/testnet/zug"
 )
 
@@ -27,6 +32,52 @@ func TestFormatDuration(t *testing.T) {
 		if got, err := health.ParseDuration(text); err != nil || got != d {
 			t.Errorf("%q is read as %v, %v", text, got, err)
 		}
+	}
+}
+
+// keys collects the names in a JSON value, each with those above it.
+func keys(at string, value any, into map[string]bool) {
+	switch value := value.(type) {
+	case map[string]any:
+		for name, below := range value {
+			into[at+"."+name] = true
+			keys(at+"."+name, below, into)
+		}
+	case []any:
+		for _, one := range value {
+			keys(at+"[]", one, into)
+		}
+	}
+}
+
+func keysOf(t *testing.T, text []byte) map[string]bool {
+	t.Helper()
+	var value any
+	if err := json.Unmarshal(text, &value); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]bool{}
+	keys("", value, all)
+	return all
+}
+
+// TestStatusHasTheFieldsOfARealOne, no more and no fewer: else the product would read here what a real node does not say.
+func TestStatusHasTheFieldsOfARealOne(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "agent", "health", "testdata", "status.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	n := New(Config{})
+	n.chain = zug.Chain{Name: "test", Weights: []uint64{1}, Genesis: now, Block: time.Second, EraBlocks: 10}
+	n.player = live.Play(n.loop, zug.New(zug.Config{Chain: &n.chain}, now), func(zug.Output) {})
+	n.staged, n.heard[1] = &link.Upgrade{Era: 2, Version: "2.0.4"}, now
+	ours, err := json.Marshal(n.status(now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := keysOf(t, ours), keysOf(t, text); !maps.Equal(got, want) {
+		t.Errorf("got %v, a real node has %v", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
 	}
 }
 
