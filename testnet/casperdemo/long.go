@@ -31,10 +31,11 @@ func (o options) limit() time.Duration {
 
 // layout is what networks of pairs differ in, beside the block time.
 type layout struct {
-	eraTime  time.Duration
-	bond     uint64                  // of our validator, in motes; 0: as the others'
-	arrange  func(*localnet.Config)  // if set, changes the network's settings before its files are made
-	arranged func(*localnet.Network) // if set, is told of the network before it is started
+	eraTime   time.Duration
+	automatic bool                    // roles change by themselves
+	bond      uint64                  // of our validator, in motes; 0: as the others'
+	arrange   func(*localnet.Config)  // if set, changes the network's settings before its files are made
+	arranged  func(*localnet.Network) // if set, is told of the network before it is started
 
 	// unanswered are the times in which the cosigners were gone, and the reward delay after them: blocks of them may be cited
 	// without us.
@@ -76,6 +77,8 @@ func (s *show) stages() []stage {
 			{name: "cut-standby", title: "The standby is cut off", play: (*show).cutStandby, rounds: true},
 			{name: "cut-main", title: "The main is cut off, in hot mode", play: (*show).cutMain, rounds: true, mayLose: 1},
 		}},
+		{name: "E", title: "roles change by themselves", blockTime: 4 * time.Second, layout: layout{eraTime: eraTime, automatic: true},
+			acts: slices.DeleteFunc(acts(), func(a act) bool { return !slices.Contains([]string{"kill", "hang", "fenced", "failover"}, a.name) })},
 	}
 }
 

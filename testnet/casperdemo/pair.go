@@ -94,10 +94,10 @@ func (s *show) setUpCluster(ctx context.Context) error {
 
 const chain = "casper-demo"
 
-// failoverFlags are init's. The longer acts are about hot mode alone, in which no round depends on who is active; and each
-// return would make the next one wait twice as long.
+// failoverFlags are init's. Most of the longer acts are about hot mode alone, in which no round depends on who is active; and
+// each return would make the next one wait twice as long.
 func (s *show) failoverFlags() []string {
-	if s.long {
+	if !s.automatic {
 		return []string{"--failover", "manual", "--failback", "manual"}
 	}
 	return []string{"--ping-interval", pingInterval.String(), "--failover-after", failoverAfter.String(), "--failback-after", failbackAfter.String()}

@@ -38,6 +38,9 @@ func (r *report) add(st stage, acts []*actResult, err error) {
 	if st.bond != 0 {
 		r.printf("; ours has twice the weight of each other, so that without it there is no quorum")
 	}
+	if st.automatic {
+		r.printf("; ping_interval %v, failover_after %v, failback_after %v", pingInterval, failoverAfter, failbackAfter)
+	}
 	r.printf(".\n")
 	if err != nil {
 		r.printf("\n**It ended early:** %s\n", cell(err.Error()))

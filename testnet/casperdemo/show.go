@@ -42,7 +42,7 @@ func newShow(ctx context.Context, o options, dir string, out io.Writer) (*show, 
 	if err != nil {
 		return nil, err
 	}
-	s := &show{options: o, layout: layout{eraTime: eraTime}, dir: dir, out: out, random: rand.New(rand.NewPCG(o.seed, 0))}
+	s := &show{options: o, layout: layout{eraTime: eraTime, automatic: true}, dir: dir, out: out, random: rand.New(rand.NewPCG(o.seed, 0))}
 	s.result = result{Seed: o.seed, Started: time.Now().UTC(), Versions: versions, BlockTime: o.blockTime.String(), EraTime: eraTime.String()}
 	fmt.Fprintf(out, "casper-node %s, casper-cosigner %s, %s, %d processors; seed %d\n",
 		versions.Node, versions.Cosigner, versions.Go, versions.Processors, o.seed)
