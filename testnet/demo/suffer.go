@@ -48,6 +48,7 @@ func (s *show) suffer(ctx context.Context, t trouble) (err error) {
 	s.claimf(took <= most && slices.Contains(t.causes, c.away.Cause), "%s is active, epoch %d, %s after it, of at most %v (failover_after %v): %s, %s",
 		c.away.Subject, c.away.Epoch, testnet.Millis(took), most, failoverAfter, c.away.Cause, c.away.Reason)
 	if t.byHand {
+		s.sayf("an operator holds the roles, and makes %s active again: each return by itself doubles the wait for the next", testnet.Main)
 		if err := s.network.Cluster.Failover(ctx, "hold", "--for=2m", reason); err != nil {
 			return err
 		}

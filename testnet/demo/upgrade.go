@@ -119,6 +119,7 @@ func (s *show) claimUpgraded(ctx context.Context, staged, voting time.Time) erro
 	if l, err = s.network.Losses(ctx, staged); err != nil {
 		return err
 	}
+	s.sayf("the other validators were up first: %d of the %d rounds since the version was staged ended before our nodes voted again", len(l.Rounds), l.Of)
 	s.rows = append(s.rows, row{"upgrade", hot, "upgrade", "never", "-", "-", l})
 	return nil
 }
