@@ -22,7 +22,8 @@ type agent struct {
 	unanswered      time.Time // since when the cosigners answer nothing; zero: they do
 	statusAt        time.Time
 	status          zug.Status
-	fault           time.Time
+	fault           time.Time // when it heard of an equivocation in faultEra; zero: of none
+	faultEra        uint64
 	reached         [ours]time.Time // when the other agents answered last
 }
 
@@ -35,6 +36,7 @@ type health struct {
 	rounds, roundsAdvanced   int64
 	heights, heightsAdvanced int64
 	blocked, fault           int64
+	faultEra                 uint64
 	reached                  [ours]int64
 	roundLength              time.Duration
 }
@@ -55,6 +57,9 @@ func (a *agent) ping() {
 	a.after(w.plan.Ping, a.ping)
 	if v := w.nodes[a.id]; v.runs() && !w.plan.hostile(a.id) {
 		a.statusAt, a.status = w.now, v.node.Status()
+		if v.evidence > a.faultEra { // one that listens anew hears of it again
+			a.fault, a.faultEra = w.now, v.evidence
+		}
 	}
 	told := a.health()
 	for _, c := range w.cosigners {
@@ -79,7 +84,7 @@ func (a *agent) health() *health {
 	h := &health{status: a.age(a.statusAt), reactor: a.status.Reactor, height: a.status.Tip.Height, place: a.place,
 		rounds: a.age(a.rounds.Asked), roundsAdvanced: a.age(a.rounds.Advanced),
 		heights: a.age(a.heights.Asked), heightsAdvanced: a.age(a.heights.Advanced),
-		blocked: a.age(a.unanswered), fault: a.age(a.fault)}
+		blocked: a.age(a.unanswered), fault: a.age(a.fault), faultEra: a.faultEra}
 	if a.status.Reactor == zug.Validate {
 		h.roundLength = a.w.plan.Block
 	}
@@ -126,6 +131,8 @@ type errand struct {
 	first    int // cosigner that was asked first
 	tried    int
 	done     bool
+	gaveUp   time.Time // when its patience ended; zero: it was answered, or still may be
+	cancel   func()    // tells the cosigner that was asked last that nobody waits any more
 	reply    func(zug.Answer)
 }
 
@@ -141,6 +148,8 @@ func (a *agent) sign(m casper.Message, reply func(zug.Answer)) {
 	a.after(patience, func() {
 		if !e.done { // a hung cosigner: the next request begins with another one
 			a.leader = (e.first + e.tried + 1) % cosigners
+			e.gaveUp = a.w.now
+			e.cancel()
 			a.conclude(e, zug.Answer{Verdict: zug.Refused}, false)
 		}
 	})
@@ -166,10 +175,9 @@ func (a *agent) try(e *errand) {
 	}
 	c := a.w.cosigners[(e.first+e.tried)%cosigners]
 	attempt := e.tried
-	r := &request{claim: e.claim, deadline: e.deadline}
+	r := &request{claim: e.claim, asker: e, from: &a.process}
 	r.reply = func(o outcome) { a.heard(e, attempt, o) }
-	r.from = &a.process
-	a.w.post(&a.process, &c.process, func() { c.serve(r) }, func() { a.heard(e, attempt, outcome{unavailable: true}) })
+	e.cancel = r.carry(&c.process, e.deadline.Sub(a.w.now), c.serve, func() { a.heard(e, attempt, outcome{unavailable: true}) })
 }
 
 // heard takes a cosigner's answer in.

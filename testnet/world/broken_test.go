@@ -1,10 +1,12 @@
 package world
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"casper-cosigner/signer/casper"
 	"casper-cosigner/signer/failover"
 	"casper-cosigner/signer/machine"
 	"casper-cosigner/signer/watermark"
@@ -45,14 +47,11 @@ func brokenClaims() []brokenRule {
 			mainDies(failover.Manual, Fault{Kind: SlipFence, At: 40 * time.Second, For: time.Minute})},
 		{"a claim of a suspended node binds", boundAfter(machine.Suspended), "is suspended and bound",
 			mainDies(failover.Manual, Fault{Kind: SlipSuspend, At: 40 * time.Second, For: time.Minute})},
-		{"nobody is preferred", Rules{
-			Decide: func(p *failover.Preference, q Question) failover.Decision {
-				if d := p.Decide(q.Roles, q.Node, q.Slot, q.Bound, q.Now); d.Verdict == failover.NotActive {
-					return d
-				}
-				return failover.Decision{Verdict: failover.Serve}
-			},
-		}, "hostile", flooded()},
+		{"nobody is preferred", served(func(Question) bool { return true }), "the hostile standby went ahead of main", flooded()},
+		{"main is not preferred for the newest round", served(func(q Question) bool {
+			return q.Slot.Era == q.Bound.Era && q.Slot.Round <= q.Bound.Round
+		}), "the hostile standby took our slots", flooded()},
+		{"a cosigner that was paused works off what piled up", Rules{Hasty: true}, "an asker that gave up", pauses(PauseLeader)},
 		{"the active is served only", Rules{
 			Decide: func(p *failover.Preference, q Question) failover.Decision {
 				if q.Node != q.Roles.Active {
@@ -61,6 +60,77 @@ func brokenClaims() []brokenRule {
 				return p.Decide(q.Roles, q.Node, q.Slot, q.Bound, q.Now)
 			},
 		}, "no vote of ours", mainDies(failover.Manual)},
+		{"no echo is signed", neverSigned(casper.KindEcho), "was ours to lead, and was skipped", calm()},
+		{"no finality signature is made", neverSigned(casper.KindFinality), "has no finality signature of ours", calm()},
+	}
+}
+
+// pauses is a plan in which a cosigner stands still for less than an election takes, whenever a round begins.
+func pauses(k Kind) *Plan {
+	var faults []Fault
+	for at := 40900 * time.Millisecond; at < 80*time.Second; at += 4 * time.Second {
+		faults = append(faults, Fault{Kind: k, At: at, For: 700 * time.Millisecond})
+	}
+	return calm(faults...)
+}
+
+// served are rules by which whoever comes first is served, where that holds.
+func served(first func(Question) bool) Rules {
+	return Rules{Decide: func(p *failover.Preference, q Question) failover.Decision {
+		if d := p.Decide(q.Roles, q.Node, q.Slot, q.Bound, q.Now); d.Verdict == failover.NotActive || !first(q) {
+			return d
+		}
+		return failover.Decision{Verdict: failover.Serve}
+	}}
+}
+
+// neverSigned are rules by which one kind of message is refused.
+func neverSigned(k casper.Kind) Rules {
+	return Rules{Decide: func(p *failover.Preference, q Question) failover.Decision {
+		if q.Slot.Kind == k {
+			return failover.Decision{Verdict: failover.NotPreferred}
+		}
+		return p.Decide(q.Roles, q.Node, q.Slot, q.Bound, q.Now)
+	}}
+}
+
+// brokenCopies are broken rules of what the log holds and its copies come to.
+func brokenCopies() []brokenRule {
+	calls := int64(0)
+	other := func(c machine.Claim, rounds uint32) watermark.Claim { // the vote so many rounds on
+		if v, ok := c.Message.(casper.Vote); ok {
+			v.ID += rounds
+			c.Message = v
+		}
+		return c.Claim
+	}
+	both := func(rounds uint32) func(s *machine.State, c machine.Command) machine.Result {
+		return func(s *machine.State, c machine.Command) machine.Result {
+			r := s.Apply(c)
+			if claim, ok := c.(machine.Claim); ok && r.Outcome == machine.Done {
+				s.Table().Claim(other(claim, rounds))
+			}
+			return r
+		}
+	}
+	return []brokenRule{
+		{"what a copy comes to depends on more than the log", Rules{Apply: func(s *machine.State, c machine.Command) machine.Result {
+			if claim, ok := c.(machine.Claim); ok {
+				calls++
+				claim.TokensLeft = calls
+				c = claim
+			}
+			return s.Apply(c)
+		}}, "entries and differ", calm()},
+		{"a claim binds the next round's slot too", Rules{Apply: both(1), Check: rebound(false).Check}, "it was never claimed", calm()},
+		{"a claim binds a slot too that nobody asks for", Rules{Apply: both(50)}, "and the log another value", calm()},
+		{"a claim is answered with another slot", Rules{Apply: func(s *machine.State, c machine.Command) machine.Result {
+			r := s.Apply(c)
+			if claim, ok := c.(machine.Claim); ok && r.Outcome == machine.Done {
+				r.Held = other(claim, 1)
+			}
+			return r
+		}}, "was answered with", calm()},
 	}
 }
 
@@ -133,12 +203,74 @@ func brokenRoles() []brokenRule {
 				return s.Apply(c)
 			},
 		}, "were held", mainDies(failover.Auto, Fault{Kind: SlipHold, At: 40 * time.Second, For: time.Minute})},
+		{"main never becomes active again", judged(func(j failover.Judgement) failover.Judgement {
+			if j.Code == failover.Return {
+				return failover.Judgement{Code: failover.Well}
+			}
+			return j
+		}), "at the end main has been well", calm(Fault{Kind: KillNode, At: 41 * time.Second, For: 20 * time.Second})},
+		{"failover is manual, and made", judged(func(j failover.Judgement) failover.Judgement {
+			if j.Code == failover.NodeDown || j.Code == failover.Silent {
+				j.Act, j.Node, j.Due = failover.Activate, names[standbyHost], time.Time{}
+			}
+			return j
+		}), "which is left to operators", mainDies(failover.Manual)},
+		{"who asks furthest is to be active", Rules{
+			Judge: func(j *failover.Judge, s failover.State, o failover.Observation, now time.Time) failover.Judgement {
+				if name := names[standbyHost]; s.Active != name && further(o.Nodes[name].Place, o.Nodes[s.Active].Place) {
+					return failover.Judgement{Code: failover.Behind, Act: failover.Activate, Node: name}
+				}
+				return j.Judge(s, o, now)
+			},
+		}, "the hostile standby is to become active", flooded()},
+	}
+}
+
+// judged are rules by which what is judged becomes something else.
+func judged(change func(failover.Judgement) failover.Judgement) Rules {
+	return Rules{Judge: func(j *failover.Judge, s failover.State, o failover.Observation, now time.Time) failover.Judgement {
+		return change(j.Judge(s, o, now))
+	}}
+}
+
+// brokenEvidence are broken rules of what an equivocation that a node tells of comes to.
+func brokenEvidence() []brokenRule {
+	tells := Fault{Kind: Evidence, Host: 1, At: 20 * time.Second, For: 10 * time.Second}
+	return []brokenRule{
+		{"an equivocation is overlooked", Rules{
+			Judge: func(j *failover.Judge, s failover.State, o failover.Observation, now time.Time) failover.Judgement {
+				for name, n := range o.Nodes {
+					n.Fault = time.Time{}
+					o.Nodes[name] = n
+				}
+				return j.Judge(s, o, now)
+			},
+		}, "nobody held the roles", calm(tells)},
+		{"an equivocation that is told again counts again", Rules{
+			Judge: func(j *failover.Judge, s failover.State, o failover.Observation, now time.Time) failover.Judgement {
+				s.History = nil
+				return j.Judge(s, o, now)
+			},
+		}, "roles are held again", calm(tells, Fault{Kind: KillAgent, Host: 1, At: 40 * time.Second, For: time.Second})},
+	}
+}
+
+// noRest are plans of which something does not end, and so nothing that a product could keep up with.
+func noRest() []brokenRule {
+	long := time.Hour
+	return []brokenRule{
+		{"two cosigners never come back", Rules{}, "at the end the cosigners cannot sign", calm(
+			Fault{Kind: KillCosigner, Host: 1, At: 41 * time.Second, For: long}, Fault{Kind: KillCosigner, Host: 2, At: 41 * time.Second, For: long})},
+		{"the standby never comes back", Rules{}, "at the end standby takes no part", calm(
+			Fault{Kind: KillNode, Host: standbyHost, At: 41 * time.Second, For: long})},
+		{"a foreign validator never comes back", Rules{}, "stands still", calm(
+			Fault{Kind: KillNode, Host: firstForeign, At: 41 * time.Second, For: long})},
 	}
 }
 
 // TestBrokenRules: the referee sees each rule that is broken.
 func TestBrokenRules(t *testing.T) {
-	for _, c := range append(brokenClaims(), brokenRoles()...) {
+	for _, c := range slices.Concat(brokenClaims(), brokenCopies(), brokenRoles(), brokenEvidence(), noRest()) {
 		t.Run(c.name, func(t *testing.T) {
 			for seed := range uint64(100) {
 				r := Run(seed, Options{Rules: c.rules, Plan: c.plan})

@@ -102,9 +102,9 @@ func (c *cosigner) crash() {
 		return
 	}
 	c.w.note("%s crashes, %d entries of %d not synced", c.name, len(c.log)-c.synced, len(c.log))
-	c.w.stats.Crashes++
+	c.w.stats[Crashes]++
 	keep := c.synced + c.w.rng.IntN(len(c.log)-c.synced+1)
-	c.w.stats.Untimely += len(c.log) - keep
+	c.w.tails = append(c.w.tails, c.tails(keep)...)
 	c.log, c.synced = slices.Clone(c.log[:keep]), keep
 	for _, key := range sortedKeys(c.writes) {
 		if c.w.rng.IntN(2) == 0 {
@@ -119,6 +119,34 @@ func (c *cosigner) crash() {
 	c.forget()
 }
 
+// tail is a claim that a leader's crash cut off its log. Others may still get it, or have it.
+type tail struct {
+	index int
+	term  uint64
+}
+
+// tails returns the claims that a crash cuts off a leader's log, but for the first entries.
+func (c *cosigner) tails(keep int) (cut []tail) {
+	for i, e := range c.log[keep:] {
+		if _, ok := e.command.(machine.Claim); ok && c.leads {
+			cut = append(cut, tail{index: keep + i + 1, term: e.term})
+		}
+	}
+	return cut
+}
+
+// lostTails counts the claims that were cut off a leader's log, and that no log holds at the end.
+func (w *World) lostTails() (n int) {
+	for _, t := range w.tails {
+		if !slices.ContainsFunc(w.cosigners[:], func(c *cosigner) bool {
+			return t.index <= len(c.log) && c.log[t.index-1].term == t.term
+		}) {
+			n++
+		}
+	}
+	return n
+}
+
 func (c *cosigner) restart() {
 	if c.up {
 		return
@@ -131,13 +159,14 @@ func (c *cosigner) restart() {
 
 // resume continues a stopped process; for a moment it takes up nothing new, since its askers may have given up.
 func (c *cosigner) resume() {
-	if c.paused {
+	if c.paused && !c.w.rules.Hasty {
 		c.steadyAt = c.w.now.Add(unsteadyFor)
 	}
 	c.cont()
 }
 
-const unsteadyFor = 300 * time.Millisecond
+// unsteadyFor is what package pulse has it be.
+const unsteadyFor = 100 * time.Millisecond
 
 // wall is what the cosigner's clock shows.
 func (c *cosigner) wall() time.Time { return c.w.now.Add(c.offset) }

@@ -22,7 +22,8 @@ const (
 	stepSigned    Step = "signed"    // the signature is finished; nobody was answered
 )
 
-var steps = []Step{stepProposed, stepSent, stepCommitted, stepApplied, stepShared, stepSigned}
+// steps are drawn from alike. Only the first can lose a claim, and it does so every other time.
+var steps = []Step{stepProposed, stepProposed, stepProposed, stepProposed, stepProposed, stepSent, stepCommitted, stepApplied, stepShared, stepSigned}
 
 // trap kills a cosigner the next but so many times that it comes to a step.
 type trap struct {
@@ -100,6 +101,7 @@ func (w *World) killAgent(id int, d time.Duration) {
 // strike makes a fault happen, and end.
 func (w *World) strike(f Fault) {
 	w.note("fault: %v", f)
+	w.referee.sample() // who could do his part until now, if only since a moment ago
 	defer w.referee.sample()
 	switch f.Kind {
 	case KillNode:
@@ -138,6 +140,20 @@ func (w *World) strike(f Fault) {
 		w.after(f.For, func() { w.slips = slices.DeleteFunc(w.slips, func(s Fault) bool { return s == f }) })
 	case Elect:
 		w.elections(w.now.Add(f.For))
+	case Evidence:
+		v := w.nodes[f.Host]
+		v.evidence = v.node.Status().Open.Era
+		w.holdUntilResumed(f.For)
+	case SetMode, Promote, Hold, Suspend:
+		w.operate(f)
+	default:
+		w.impair(f)
+	}
+}
+
+// impair makes a disk, a clock or links worse, for a while.
+func (w *World) impair(f Fault) {
+	switch f.Kind {
 	case SlowDisk, HungDisk, DiskError:
 		c := w.cosigners[f.Host]
 		c.disk = f.Kind
@@ -153,8 +169,6 @@ func (w *World) strike(f Fault) {
 		w.after(f.For, func() { w.slow = 1 })
 	case Clock:
 		w.cosigners[f.Host].offset += f.Jump
-	case SetMode, Promote, Hold, Suspend:
-		w.operate(f)
 	default:
 		w.cutLinks(f)
 	}
@@ -252,14 +266,18 @@ func (w *World) operate(f Fault) {
 		until := c.wall().Add(f.For).UnixMilli()
 		if f.Keep {
 			until = math.MaxInt64
-			w.after(f.For, w.resumeRoles)
+			w.holdUntilResumed(f.For)
 		}
 		c.propose(machine.Hold{Until: until, Epoch: epoch, Cause: cause, At: at}, nil)
 	case Suspend:
 		c.propose(machine.Suspend{Node: names[f.Host], Suspended: true, Epoch: epoch, Cause: cause, At: at}, nil)
-		w.after(f.For, func() { w.unsuspend(names[f.Host]) })
+		w.suspends[f.Host]++
+		w.after(f.For, func() {
+			w.suspends[f.Host]--
+			w.unsuspend(f.Host)
+		})
 	}
-	w.stats.Operators++
+	w.stats[Operations]++
 }
 
 // slip lets an operator's command into the log just before one of the leader's own, which was decided without it.
@@ -289,21 +307,52 @@ func (w *World) activeNode() int { return slices.Index(names[:], w.roles.Active)
 // again is how often an operator tries anew.
 const again = 500 * time.Millisecond
 
-// resumeRoles ends a hold. An operator does not give up when nobody leads, nor before the hold has come out of the log.
+// holdUntilResumed notes that there is, or will be, a hold without an end, which an operator ends later.
+func (w *World) holdUntilResumed(d time.Duration) {
+	w.holds++
+	w.after(d, func() {
+		w.holds--
+		w.resumeRoles()
+	})
+}
+
+// resumeRoles ends a hold, unless another one is wanted: whoever made that ends it. An operator does not give up when nobody
+// leads, nor before the hold has come out of the log.
 func (w *World) resumeRoles() {
-	if c := w.leader(); c != nil && c.ready && c.state.Roles().HoldUntil == math.MaxInt64 {
+	if w.holds > 0 {
+		return
+	}
+	if c := w.settled(); c != nil {
+		if c.state.Roles().HoldUntil != math.MaxInt64 {
+			return
+		}
 		c.propose(machine.Hold{Epoch: c.state.Roles().Epoch, Cause: failover.Operator, At: c.wall().UnixMilli()}, nil)
 	}
 	w.after(again, w.resumeRoles)
 }
 
-func (w *World) unsuspend(node string) {
-	if c := w.leader(); c != nil && c.ready {
-		if roles := c.state.Roles(); roles.IsSuspended(node) {
-			c.propose(machine.Suspend{Node: node, Epoch: roles.Epoch, Cause: failover.Operator, At: c.wall().UnixMilli()}, nil)
+// unsuspend ends a suspension in the same way.
+func (w *World) unsuspend(node int) {
+	if w.suspends[node] > 0 {
+		return
+	}
+	if c := w.settled(); c != nil {
+		roles := c.state.Roles()
+		if !roles.IsSuspended(names[node]) {
+			return
 		}
+		c.propose(machine.Suspend{Node: names[node], Epoch: roles.Epoch, Cause: failover.Operator, At: c.wall().UnixMilli()}, nil)
 	}
 	w.after(again, func() { w.unsuspend(node) })
+}
+
+// settled returns the leader once it has applied its whole log, nil before. Then no entry that it has not seen can ever be
+// committed.
+func (w *World) settled() *cosigner {
+	if c := w.leader(); c != nil && c.ready && c.applied == len(c.log) {
+		return c
+	}
+	return nil
 }
 
 func genesis(c *cosigner) machine.Command {

@@ -2,6 +2,7 @@ package world
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"casper-cosigner/signer/failover"
@@ -153,26 +154,23 @@ func (c *cosigner) observe() failover.Observation {
 	}
 	o.Bound, o.BoundAt = c.watch.bound, c.watch.boundAt
 	var starts []time.Time
-	var newest [ours]ping
+	var heard [ours]ping
 	for _, t := range c.watch.told {
-		if t == nil {
-			continue
-		}
-		o.Reporting++
-		starts = append(starts, t.at.Add(-milliseconds(t.listening)))
-		for i := range newest {
-			if at := t.at.Add(-milliseconds(t.heard[i])); t.heard[i] >= 0 && at.After(newest[i].at) {
-				newest[i] = ping{at: at, told: t.told[i]}
-			}
+		if t != nil {
+			o.Reporting++
+			starts = append(starts, t.at.Add(-milliseconds(t.listening)))
 		}
 	}
+	for i := range heard {
+		heard[i] = c.hear(i)
+	}
 	o.Listening = listening(starts)
-	for i, p := range newest {
+	for i, p := range heard {
 		if p.at.IsZero() {
 			continue
 		}
 		n := p.node()
-		for other, q := range newest {
+		for other, q := range heard {
 			if other == i || q.at.IsZero() {
 				continue
 			}
@@ -183,6 +181,37 @@ func (c *cosigner) observe() failover.Observation {
 		o.Nodes[names[i]] = n
 	}
 	return o
+}
+
+// freshPings is for how many ping intervals what a cosigner heard itself counts alone.
+const freshPings = 3
+
+// hear returns what counts of what the cosigners heard from a node's agent: what this one did, while the node pings it, and
+// else what the threshold of the others did.
+func (c *cosigner) hear(node int) ping {
+	own := c.watch.told[c.id].of(node)
+	if !own.at.IsZero() && c.w.now.Sub(own.at) <= freshPings*c.w.plan.Ping {
+		return own
+	}
+	var others []ping
+	for id, t := range c.watch.told {
+		if p := t.of(node); id != c.id && !p.at.IsZero() {
+			others = append(others, p)
+		}
+	}
+	slices.SortStableFunc(others, func(a, b ping) int { return b.at.Compare(a.at) })
+	if threshold <= len(others) && others[threshold-1].at.After(own.at) {
+		return others[threshold-1]
+	}
+	return own
+}
+
+// of returns what a cosigner heard of a node, zero if nothing or if it has not reported.
+func (r *report) of(node int) ping {
+	if r == nil || r.heard[node] < 0 {
+		return ping{}
+	}
+	return ping{at: r.at.Add(-milliseconds(r.heard[node])), told: r.told[node]}
 }
 
 // listening returns since when the threshold of those that have listened longest all do.
@@ -198,7 +227,7 @@ func listening(starts []time.Time) time.Time {
 // node returns the node as its agent told of it.
 func (p ping) node() failover.Node {
 	h := p.told
-	n := failover.Node{Heard: p.at, Place: h.place, Blocked: p.ago(h.blocked), Fault: p.ago(h.fault),
+	n := failover.Node{Heard: p.at, Place: h.place, Blocked: p.ago(h.blocked), Fault: p.ago(h.fault), FaultEra: h.faultEra,
 		Rounds:  failover.Progress{Asked: p.ago(h.rounds), Advanced: p.ago(h.roundsAdvanced)},
 		Heights: failover.Progress{Asked: p.ago(h.heights), Advanced: p.ago(h.heightsAdvanced)},
 		Status:  failover.Status{At: p.ago(h.status), Reactor: string(h.reactor), Height: h.height, Round: h.roundLength}}

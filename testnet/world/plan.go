@@ -68,6 +68,7 @@ const (
 	Promote       Kind = "promote"
 	Hold          Kind = "hold"
 	Suspend       Kind = "suspend"
+	Evidence      Kind = "a node tells of an equivocation, until an operator looked into it"
 	SlipFence     Kind = "fence just before a standby's claim"
 	SlipSuspend   Kind = "suspend just before a standby's claim"
 	SlipHold      Kind = "hold just before an automatic change"
@@ -96,10 +97,10 @@ func (f Fault) String() string {
 
 // kinds are drawn from alike, so that one which stands here twice is twice as likely.
 var kinds = []Kind{KillNode, KillNode, KillNode, KillNode, KillAnswered, KillAnswered, KillAgent, KillHost, KillHost, KillCosigner,
-	KillLeader, Trap, Trap, Trap, Trap,
+	KillLeader, Trap, Trap, Trap, Trap, Trap, Trap,
 	PauseNode, PauseNode, PauseAgent, PauseHost, PauseCosigner, PauseLeader, Elect, SlowDisk, HungDisk, DiskError, CutPeers, CutPeers, CutCosigners,
 	CutHost, CutOneWay, CutAgents, Lossy, Twice, Slow, Clock, SetMode, SetMode, SetMode, Promote, Promote, Hold, Suspend,
-	SlipFence, SlipSuspend, SlipHold}
+	Evidence, Evidence, SlipFence, SlipSuspend, SlipHold}
 
 // drawPlan draws a plan. Faults end in time for the world to come to rest.
 func drawPlan(r *rand.Rand) Plan {

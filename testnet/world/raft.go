@@ -273,7 +273,7 @@ func (w *World) win(c *cosigner) bool {
 		v.follow(term + 1)
 		v.leader, v.leaderAt = c.id, w.now
 	}
-	w.stats.Elections++
+	w.stats[Elections]++
 	w.note("%s leads in term %d, log of %d", c.name, c.term, len(c.log))
 	c.leads, c.ready, c.match = true, false, [cosigners]int{}
 	for peer := range cosigners {

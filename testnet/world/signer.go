@@ -15,12 +15,36 @@ import (
 type request struct {
 	claim    watermark.Claim
 	slot     casper.Slot
-	deadline time.Time
+	deadline time.Time // counted from when it was read, as in gRPC
+	gone     bool      // whoever waits for it gave up, and said so
+	pass     func()    // says so to the leader that it was passed on to; may be nil
+	asker    *errand
 	from     *process // that waits for the answer
 	hop      bool     // forwarded by a follower
+	stale    bool     // which was paused a moment ago, and asks nobody whether it was
 	reply    func(outcome)
 	waits    bool
 }
+
+// carry brings a request to a cosigner's process, and returns what says later that its asker gave up. How long the asker
+// waits is told as a length of time, so that one which was under way for long looks fresh.
+func (r *request) carry(to *process, patience time.Duration, serve func(*request), down func()) (cancel func()) {
+	w := r.from.w
+	w.post(r.from, to, func() {
+		r.deadline = w.now.Add(patience)
+		serve(r)
+	}, down)
+	return func() { w.post(r.from, to, r.cancel, nil) }
+}
+
+func (r *request) cancel() {
+	if r.gone = true; r.pass != nil {
+		r.pass()
+	}
+}
+
+// live reports whether the asker waits, as far as can be known.
+func (r *request) live(now time.Time) bool { return !r.gone && now.Before(r.deadline) }
 
 // outcome is the answer.
 type outcome struct {
@@ -50,8 +74,8 @@ func (c *cosigner) serve(r *request) {
 	}
 	to := c.w.cosigners[c.leader]
 	back := func(o outcome) { c.w.post(&c.process, r.from, func() { r.reply(o) }, nil) }
-	passed := &request{claim: r.claim, deadline: r.deadline, hop: true, from: &c.process, reply: back}
-	c.w.post(&c.process, &to.process, func() { to.serve(passed) }, func() { back(outcome{unavailable: true, by: c.id}) })
+	passed := &request{claim: r.claim, asker: r.asker, hop: true, stale: c.w.now.Before(c.steadyAt), from: &c.process, reply: back}
+	r.pass = passed.carry(&to.process, r.deadline.Sub(c.w.now), to.serve, func() { back(outcome{unavailable: true, by: c.id}) })
 }
 
 func (c *cosigner) slotOf(r *request) casper.Slot {
@@ -117,7 +141,7 @@ func (c *cosigner) again(r *request) {
 	}
 	c.waiting = slices.Delete(c.waiting, i, i+1)
 	r.waits = false
-	if c.w.now.Before(r.deadline) {
+	if r.live(c.w.now) {
 		c.decide(r)
 	}
 }
@@ -159,9 +183,14 @@ func (c *cosigner) claim(r *request, left int64) {
 		c.answer(r, outcome{unavailable: true})
 		return
 	}
-	if !c.w.now.Before(r.deadline) || c.w.now.Before(c.steadyAt) {
+	if !r.live(c.w.now) {
 		return
 	}
+	if c.w.now.Before(c.steadyAt) { // it may have given up while this process stood still
+		c.answer(r, outcome{unavailable: true})
+		return
+	}
+	c.w.referee.binds(c, r)
 	if roles := c.state.Roles(); r.claim.Node != roles.Active && r.slot.Kind != casper.KindFinality {
 		if c.w.slip(c, SlipFence, SlipSuspend); !c.leads {
 			return

@@ -23,7 +23,8 @@ type validator struct {
 	node *zug.Node
 	wake time.Time // that is scheduled; zero: none
 
-	doomed *Fault // it dies with its next signature in hand
+	doomed   *Fault // it dies with its next signature in hand
+	evidence uint64 // era in which it saw our validator equivocate, and it says so for ever; 0: in none
 }
 
 func newValidator(w *World, id int, seed uint64) *validator {
@@ -100,9 +101,9 @@ func (v *validator) ask(r zug.Request) {
 	reply := func(answer zug.Answer) {
 		answer.ID = r.ID
 		if answer.Verdict == zug.Granted && answer.Message != r.Message {
-			v.w.stats.Bound++
+			v.w.stats[Adopted]++
 			if r.Message.Kind() == casper.KindEcho {
-				v.w.stats.Reproposed++
+				v.w.stats[Reproposed]++
 			}
 		}
 		v.do(life, func() { v.answered(answer) })
@@ -136,7 +137,7 @@ func (v *validator) restart(keepLog bool) {
 	v.node.Restart(keepLog, v.w.now)
 	v.wake = time.Time{}
 	if v.id < ours {
-		v.w.stats.Restarts++
+		v.w.stats[Restarts]++
 	}
 	v.schedule()
 }

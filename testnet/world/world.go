@@ -8,8 +8,13 @@
 // A referee watches. It promises to notice: two values signed for one slot, or released by one cosigner; a slot that
 // changes; copies of the log that disagree; a round, a block or a leader's round without our signature that should have
 // had it; a slot or the active role that a hostile standby took from a main that is well; a change of roles while they are
-// held, to a node that is not ready, or that does not come; a claim of the passive node in fenced mode. It builds the
-// signed bytes itself.
+// held, to a node that is not ready, or that does not come; a hold that does not come when a node tells of an equivocation,
+// or comes again after an operator ended it; a claim of the passive node in fenced mode, or of an asker that gave up. It
+// builds the signed bytes itself.
+//
+// Left out are upgrades and what agents tell of them, a node whose peers do not hear it (failover's NotConnected), a key file
+// left behind, the nodes' TLS points, floors, members that meet for the first time, a leader that hands over, a state
+// directory that is restored or copied, and frost's arithmetic.
 package world
 
 import (
@@ -49,6 +54,7 @@ type Rules struct {
 	Decide func(*failover.Preference, Question) failover.Decision
 	Judge  func(*failover.Judge, failover.State, failover.Observation, time.Time) failover.Judgement
 
+	Hasty   bool // broken: a cosigner that was paused binds at once what piled up meanwhile
 	Ledger  bool // broken: cosigners do not look into their ledgers
 	Early   bool // broken: a leader has a message signed before its claim is committed
 	Forgets bool // broken: a cosigner that crashed comes back with an empty disk, as if nothing had been
@@ -78,26 +84,6 @@ type Result struct {
 	Stats    Stats
 }
 
-// Stats count what happened in a run.
-type Stats struct {
-	Events     uint64 // of the queue
-	Rounds     int    // ended, as the others saw them
-	Demanded   int    // rounds of which our vote was demanded
-	Late       int    // blocks of which our finality signature was demanded
-	Leaders    int    // rounds of ours that had to end with a block
-	Claims     int    // slots bound
-	Bound      int    // requests answered with another value
-	Shares     int
-	Restarts   int // of nodes that were ours
-	Activates  int // automatic changes of the active node
-	Operators  int // an operator's changes of roles
-	Elections  int
-	Crashes    int // of cosigners
-	Untimely   int // claims that were lost with their leader's tail
-	Reproposed int // echoes of ours that were answered with another block
-	Promotable int // times at which a failover was demanded
-}
-
 // World is one run.
 type World struct {
 	rules Rules
@@ -121,6 +107,9 @@ type World struct {
 	elect    election
 	traps    []trap
 	slips    []Fault
+	tails    []tail
+	holds    int            // that an operator wants, and has not ended
+	suspends [ours]int      // the same of each node
 	roles    failover.State // of the copy of the log that is furthest
 	rolesAt  int            // its index
 	referee  *referee
@@ -218,12 +207,13 @@ func (w *World) play() {
 			break
 		}
 		w.now = at
-		w.stats.Events++
+		w.stats[Events]++
 		w.hash.mix(uint64(at.UnixNano()))
 		do()
 	}
 	if len(w.failures) == 0 {
 		w.now = end
+		w.stats[LostClaims] = w.lostTails()
 		w.referee.end()
 	}
 }
