@@ -145,7 +145,8 @@ func (s *Server) authorize(ctx context.Context, node string, forwarded bool) err
 	return status.Errorf(codes.PermissionDenied, "%s %q may not ask for node %q", caller.Role, caller.Name, node)
 }
 
-// elsewhere returns a client of the leader if that is another cosigner.
+// elsewhere returns a client of the leader if that is another cosigner. After a pause what piled up is not passed on: its
+// askers may have given up, and to the leader it would look fresh.
 func (s *Server) elsewhere(forwarded bool) (cosignerv1.SignerServiceClient, bool, error) {
 	lead := s.Signer.Log.Leader()
 	if lead.Self {
@@ -153,6 +154,9 @@ func (s *Server) elsewhere(forwarded bool) (cosignerv1.SignerServiceClient, bool
 	}
 	if forwarded {
 		return nil, false, status.Errorf(codes.Unavailable, "cosigner %q does not lead", s.Name)
+	}
+	if !s.Signer.Steady() {
+		return nil, false, status.Errorf(codes.Unavailable, "cosigner %q was paused, its askers may have given up", s.Name)
 	}
 	client, ok := s.Peer(lead.Name)
 	if !ok || lead.Name == s.Name {

@@ -134,6 +134,11 @@ func TestOneHop(t *testing.T) {
 	if s.leader.forwarded != 2 {
 		t.Errorf("%d requests were marked as passed on, want 2", s.leader.forwarded)
 	}
+	s.rig.steady = false // what it finds after a pause may be nobody's any more
+	if _, err := s.Sign(t.Context(), s.request(vote(10, 0, true))); status.Code(err) != codes.Unavailable || s.leader.forwarded != 2 {
+		t.Errorf("after a pause: got %v, and %d were passed on", err, s.leader.forwarded)
+	}
+	s.rig.steady = true
 	s.caller = cluster.Member{Name: "cosigner-3", Role: cluster.Cosigner}
 	r := s.request(vote(10, 0, true))
 	r.Forwarded = true

@@ -94,18 +94,19 @@ func (l *look) decide() Judgement {
 	return Judgement{Code: Well, Why: why}
 }
 
-// fault returns why automatic changes must stop for good, if a node reported an equivocation since the last change. The
-// same one is not reason enough twice, though clocks may differ and other nodes report it later: an operator who resumed
-// knows of it.
+// fault returns why automatic changes must stop for good, if a node reported an equivocation. The same one is not reason
+// enough twice, though clocks may differ and other nodes report it later: an operator who resumed knows of it. Neither is one
+// of before all changes that are remembered.
 func (l *look) fault() string {
+	h := l.state.History
 	for _, name := range l.Nodes {
 		n := l.nodes[name]
-		if l.state.IsSuspended(name) || n.Fault.IsZero() || l.seen.Wall.Add(n.Fault.Sub(l.now)).UnixMilli() <= l.state.Since {
+		if l.state.IsSuspended(name) || n.Fault.IsZero() {
 			continue
 		}
 		why := fmt.Sprintf("the network has evidence that our validator equivocated in era %d; find out who else holds its key", n.FaultEra)
-		known := false
-		for _, e := range l.state.History {
+		known := len(h) >= KeptEvents && l.seen.Wall.Add(n.Fault.Sub(l.now)).UnixMilli() < h[0].At
+		for _, e := range h {
 			known = known || e.What == EventHold && e.Cause == Fault && strings.Contains(e.Reason, why)
 		}
 		if !known {

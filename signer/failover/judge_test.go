@@ -220,7 +220,15 @@ func faultRules() []rule {
 		{"a fault, by a suspended node's word", func(s *scene) { fault(s); s.state.Suspended = []string{"spare"} }, 0, told(failover.Well), 0},
 		{"a fault while held for a time", func(s *scene) { fault(s); s.state.HoldUntil = s.now.UnixMilli() + 1 }, 0, hold, 0},
 		{"a fault without a quorum", func(s *scene) { fault(s); s.seen.Reporting = 0 }, 0, hold, 0},
-		{"a fault before the last change", func(s *scene) { fault(s); s.state.Since = s.ago(59).UnixMilli() }, 0, told(failover.Well), 0},
+		{"a fault before the last change", func(s *scene) { fault(s); s.state.Since = s.ago(59).UnixMilli() }, 0, hold, 0},
+		{"a fault before all changes that are remembered", func(s *scene) {
+			fault(s)
+			s.state.History = slices.Repeat([]failover.Event{{What: "mode", At: s.ago(59).UnixMilli()}}, failover.KeptEvents)
+		}, 0, told(failover.Well), 0},
+		{"a fault before some of the changes that are remembered", func(s *scene) {
+			fault(s)
+			s.state.History = slices.Repeat([]failover.Event{{What: "mode", At: s.ago(61).UnixMilli()}}, failover.KeptEvents)
+		}, 0, hold, 0},
 		{"a fault that was held for already", func(s *scene) {
 			fault(s)
 			why := failover.NewJudge(s.settings).Judge(s.state, s.seen, s.now).Why

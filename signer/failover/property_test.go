@@ -111,7 +111,7 @@ func checkNobodyElse(t *rapid.T, s *scene, d failover.Judgement) {
 		era := n.Status.UpgradeEra
 		now := era == 0 || s.seen.Nodes[s.state.Active].Place.Era < era && era <= newest+1
 		upgrade = upgrade || said && now && !s.state.IsSuspended(name)
-		fault = fault || !s.state.IsSuspended(name) && !n.Fault.IsZero() && n.Fault.UnixMilli() > s.state.Since
+		fault = fault || !s.state.IsSuspended(name) && !n.Fault.IsZero()
 	}
 	switch {
 	case d.Node == "" || d.Confirm:

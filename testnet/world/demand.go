@@ -163,8 +163,7 @@ func (d *demand) awaitFailover() {
 	}
 }
 
-// awaitHold demands that automatic changes stop when a node tells of an equivocation, unless roles changed since: the rule
-// takes any change for an answer to it.
+// awaitHold demands that automatic changes stop when a node tells of an equivocation.
 func (d *demand) awaitHold() {
 	w := d.w
 	called := false
@@ -176,7 +175,7 @@ func (d *demand) awaitHold() {
 			d.evidence[a.faultEra] = a.fault
 		}
 		told := a.runs() && d.by != nil && w.linked(i, d.by.host) && !w.roles.IsSuspended(names[i])
-		called = called || told && a.fault.UnixMilli() > w.roles.Since && !w.heldSince(d.evidence[a.faultEra])
+		called = called || told && !w.heldSince(d.evidence[a.faultEra])
 	}
 	called = called && d.lasts(d.signer, signerSettle) && !w.plan.has(Clock)
 	if called && d.holding.IsZero() {

@@ -86,11 +86,11 @@ func (r *referee) appliedClaim(c *cosigner, claim watermark.Claim, before failov
 const cancelled = 100 * time.Millisecond
 
 // binds sees a leader about to propose a claim: not for an asker that gave up. Its cancellation has had its time then, if no
-// link was cut and nothing lost. What a follower passes on after a pause is not the leader's to know.
+// link was cut and nothing lost.
 func (r *referee) binds(c *cosigner, q *request) {
 	at := q.asker.gaveUp
 	late := r.w.now.Sub(at)
-	if !at.IsZero() && late > cancelled && !q.stale && !r.w.plan.has(Lossy, CutCosigners, CutHost, CutOneWay) {
+	if !at.IsZero() && late > cancelled && !r.w.plan.has(Lossy, CutCosigners, CutHost, CutOneWay) {
 		r.w.fail("%s binds %s for an asker that gave up %v ago", c.name, describe(q.claim.Message), late)
 	}
 }

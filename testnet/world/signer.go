@@ -21,7 +21,6 @@ type request struct {
 	asker    *errand
 	from     *process // that waits for the answer
 	hop      bool     // forwarded by a follower
-	stale    bool     // which was paused a moment ago, and asks nobody whether it was
 	reply    func(outcome)
 	waits    bool
 }
@@ -68,13 +67,13 @@ func (c *cosigner) serve(r *request) {
 		c.decide(r)
 		return
 	}
-	if c.leads || r.hop || c.leader < 0 || c.leader == c.id {
+	if c.leads || r.hop || c.leader < 0 || c.leader == c.id || c.w.now.Before(c.steadyAt) {
 		c.answer(r, outcome{unavailable: true})
 		return
 	}
 	to := c.w.cosigners[c.leader]
 	back := func(o outcome) { c.w.post(&c.process, r.from, func() { r.reply(o) }, nil) }
-	passed := &request{claim: r.claim, asker: r.asker, hop: true, stale: c.w.now.Before(c.steadyAt), from: &c.process, reply: back}
+	passed := &request{claim: r.claim, asker: r.asker, hop: true, from: &c.process, reply: back}
 	r.pass = passed.carry(&to.process, r.deadline.Sub(c.w.now), to.serve, func() { back(outcome{unavailable: true, by: c.id}) })
 }
 
