@@ -24,18 +24,24 @@ const (
 // can, uses up nothing of the node's.
 func (s *Signer) certify(ctx context.Context, term uint64, request watermark.Claim) (Answer, error) {
 	digest := casper.Digest(request.Message)
-	if signature, ok := s.kept.get(digest, request.Message, s.Cluster.Validator); ok {
-		return Answer{Message: request.Message, Signature: signature}, nil
-	}
-	if !s.limiter(request.Node).AllowN(s.Now(), 1) {
-		return Answer{}, refuse(cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY, "more than %d handshakes a second", handshakesPerSecond)
-	}
-	signature, err := s.Quorum.Sign(ctx, term, request)
+	signature, err, _ := s.flight.Do(string(digest[:]), func() (any, error) {
+		if signature, ok := s.kept.get(digest, request.Message, s.Cluster.Validator); ok {
+			return signature, nil
+		}
+		if !s.limiter(request.Node).AllowN(s.Now(), 1) {
+			return nil, refuse(cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY, "more than %d handshakes a second", handshakesPerSecond)
+		}
+		signature, err := s.Quorum.Sign(ctx, term, request)
+		if err != nil {
+			return nil, fmt.Errorf("signing a handshake: %w: %w", err, ErrUnavailable)
+		}
+		s.kept.put(digest, signature)
+		return signature, nil
+	})
 	if err != nil {
-		return Answer{}, fmt.Errorf("signing a handshake: %w: %w", err, ErrUnavailable)
+		return Answer{}, err
 	}
-	s.kept.put(digest, signature)
-	return Answer{Message: request.Message, Signature: signature}, nil
+	return Answer{Message: request.Message, Signature: signature.(casper.Signature)}, nil
 }
 
 func (s *Signer) limiter(node string) *rate.Limiter {

@@ -316,6 +316,19 @@ func TestHandshake(t *testing.T) {
 		for range 2 * handshakeBurst { // a cosigner that it passed through may have kept it
 			r.mustSign("node-a", h)
 		}
+		h.Random[3] = 1
+		var all sync.WaitGroup
+		r.quorum.blocked = make(chan struct{})
+		for range 2 * handshakeBurst { // and may send it all at once
+			all.Go(func() {
+				if _, err := r.ask(t.Context(), "node-a", h); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		close(r.quorum.blocked)
+		all.Wait()
 		for i := range 2 * handshakeBurst {
 			h.Random[1], h.Random[2] = byte(i), byte(i>>8)
 			if _, err = r.ask(t.Context(), "node-a", h); err != nil {

@@ -44,7 +44,7 @@ func (s *Signer) mayClaim(ctx context.Context, slot casper.Slot, request waterma
 			return watermark.Claim{}, 0, err
 		}
 		s.mu.Lock()
-		decision := s.preference.Decide(look.roles, request.Node, slot, look.place, now)
+		decision := s.preference.Decide(look.roles, request.Node, slot, look.bound, now)
 		s.mu.Unlock()
 		switch decision.Verdict {
 		case failover.Serve:
@@ -78,8 +78,9 @@ type glance struct {
 	would       machine.Result // of applying the claim now
 	roles       failover.State
 	newest      watermark.Mark
-	place       failover.Place
+	bound       failover.Bound
 	era, height machine.Advance
+	eraAt       time.Time
 }
 
 func (s *Signer) look(request watermark.Claim) (g glance) {
@@ -89,19 +90,19 @@ func (s *Signer) look(request watermark.Claim) (g glance) {
 		}
 		g.roles, g.newest = m.Roles(), m.Table().Newest()
 		round, _ := m.Table().NewestRound()
-		g.place = failover.Place{Era: g.newest.Era, Round: round, Height: g.newest.Height}
+		g.bound.Place = failover.Place{Era: g.newest.Era, Round: round, Height: g.newest.Height}
 		g.era, g.height = m.Advances()
 	})
+	g.eraAt, g.bound.HeightAt = s.Log.AdvancedAt()
 	return g
 }
 
 // spend returns what the token bucket of the slot's mark would hold after a claim of it.
 func (s *Signer) spend(g glance, slot casper.Slot, now time.Time) (int64, error) {
-	eraAt, heightAt := s.Log.AdvancedAt()
-	bucket, last, at := watermark.EraBucket(time.Duration(s.Cluster.MinEraTime)), g.era, eraAt
+	bucket, last, at := watermark.EraBucket(time.Duration(s.Cluster.MinEraTime)), g.era, g.eraAt
 	wanted, newest := slot.Era, g.newest.Era
 	if slot.Kind == casper.KindFinality {
-		bucket, last, at = watermark.HeightBucket(time.Duration(s.Cluster.MinBlockTime)), g.height, heightAt
+		bucket, last, at = watermark.HeightBucket(time.Duration(s.Cluster.MinBlockTime)), g.height, g.bound.HeightAt
 		wanted, newest = slot.Height, g.newest.Height
 	}
 	if wanted <= newest {

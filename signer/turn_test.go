@@ -48,36 +48,41 @@ func TestPreferenceWaits(t *testing.T) {
 func TestFollows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
-		for height := range uint64(6) {
-			r.mustSign("node-b", block(1000+height, 1)) // the active node is not there
+		next := uint64(1000)
+		for ; next < 1012; next++ {
+			r.mustSign("node-b", block(next, 1)) // the active node is not there
 			time.Sleep(9 * time.Second)
 		}
 		r.mustSign("node-a", echo(10, 0, 1))
-		atOnce := func(height uint64) bool {
+		wantServed := func(want bool, why string) {
+			t.Helper()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			_, err := r.ask(ctx, "node-b", block(height, 1))
-			return err == nil
+			if _, err := r.ask(ctx, "node-b", block(next, 1)); (err == nil) != want {
+				t.Errorf("%s: got %v", why, err)
+			}
+			next++
+			time.Sleep(9 * time.Second)
 		}
-		r.mustSign("node-a", block(1000, 1))
-		if !atOnce(1006) {
-			t.Error("a standby waits for an active node that catches up")
+		follow := func(from, to uint64) {
+			for height := from; height <= to; height++ {
+				r.mustSign("node-a", block(height, 1))
+				r.mustSign("node-a", block(height, 1)) // a retry
+			}
+			r.mustSign("node-a", echo(10, uint32(next-1000), 1))
 		}
-		if _, err := r.ask(t.Context(), "node-a", block(1001, 2)); err != nil {
+		follow(1000, 1003)
+		wantServed(true, "it follows")
+		if _, err := r.ask(t.Context(), "node-a", block(1004, 2)); err != nil {
 			t.Fatal(err)
 		}
-		if atOnce(1007) {
-			t.Error("a standby whose blocks are of a fork does not wait for the active node")
-		}
-		r.mustSign("node-a", block(1002, 1))
-		r.mustSign("node-a", block(1002, 1)) // a retry
-		if !atOnce(1007) {
-			t.Error("a standby waits for an active node that catches up again")
-		}
-		r.mustSign("node-a", block(1008, 1))
-		if atOnce(1009) {
-			t.Error("a standby does not wait for an active node that follows nobody any more")
-		}
+		wantServed(false, "it has another block")
+		next--
+		follow(1005, 1008)
+		wantServed(true, "it follows again")
+		r.mustSign("node-a", block(next, 1))
+		next++
+		wantServed(false, "it has its own")
 	})
 }
 

@@ -181,15 +181,13 @@ func (l *look) condition(name string) Condition {
 // lost 4 to 8 rounds.
 func (l *look) unready(name string) (code, why string) {
 	n := l.nodes[name]
-	// What it asked for since its last ping is not known yet.
-	slack := uint32(1 + l.PingInterval/max(l.Round, time.Millisecond))
 	asks := !n.Rounds.Asked.IsZero() && l.now.Sub(n.Rounds.Asked) <= l.recent()
 	switch {
 	case n.Heard.IsZero():
 		return Silent, name + " has not pinged any cosigner yet"
 	case l.now.Sub(n.Heard) > lostPings*l.PingInterval:
 		return Silent, name + " has not pinged any cosigner for " + l.ago(n.Heard)
-	case asks && n.Place.trails(l.newest, slack):
+	case asks && n.Place.trails(l.newest, l.slack()):
 		return CatchingUp, fmt.Sprintf("%s asks for round %d of era %d, and the newest is round %d of era %d",
 			name, n.Place.Round, n.Place.Era, l.newest.Round, l.newest.Era)
 	case asks:
@@ -198,6 +196,9 @@ func (l *look) unready(name string) (code, why string) {
 	code, why = l.explain(n.Status)
 	return code, name + " asks for no round: " + why
 }
+
+// slack is how many rounds a node may be short of the newest: what it asked for since its last ping is not known yet.
+func (l *look) slack() uint32 { return uint32(1 + l.PingInterval/max(l.Round, time.Millisecond)) }
 
 // explain returns why a node asks for no signatures, as far as /status knows.
 func (l *look) explain(s Status) (code, why string) {

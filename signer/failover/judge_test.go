@@ -383,6 +383,10 @@ func downRules() []rule {
 		{"suspended, after it had rounds bound to which no other has come", func(s *scene) {
 			s.state.Suspended, s.state.Since, s.seen.Bound = []string{"main"}, s.now.UnixMilli(), failover.Place{Era: 8, Round: 3}
 		}, 0, activate(failover.Suspended, "standby"), 0},
+		{"suspended, and the standby is far behind one that is where slots are bound", func(s *scene) {
+			s.state.Suspended, s.state.Since = []string{"main"}, s.now.UnixMilli()
+			s.node("standby", func(n *failover.Node) { n.Place.Round = 5 })
+		}, 0, activate(failover.Suspended, "spare"), 0},
 		{"suspended", func(s *scene) { s.state.Suspended, s.state.Since = []string{"main"}, s.now.UnixMilli() },
 			0, activate(failover.Suspended, "standby"), 0},
 	}

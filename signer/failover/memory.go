@@ -2,6 +2,7 @@ package failover
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -69,7 +70,7 @@ func (j *Judge) look(s State, o Observation, now time.Time) *look {
 		switch t := l.trouble(name); {
 		case c.Ready:
 			k.still = now
-		case t.code != "" && t.code != Blocked && l.lasts(t): // it costs it the role, and may be over before a break of After is
+		case t.code != "" && !(t.code == Blocked && t.sign.IsZero()) && l.lasts(t): // it costs it the role, and may be over before a break of After is
 			k.still = time.Time{}
 		}
 		l.conditions[name], j.nodes[name] = c, k
@@ -78,9 +79,13 @@ func (j *Judge) look(s State, o Observation, now time.Time) *look {
 }
 
 // furthest returns the newest round that others are held to. One node may tell what it likes, so it is one that two have
-// asked for, or that is bound; and while a node is suspended what is bound does not count, since it may have been for that.
+// asked for, or that is bound; while a node is suspended what is bound counts only if another has come there too, since it may
+// have been for the one that is suspended.
 func (l *look) furthest() (newest Place) {
-	if len(l.state.Suspended) == 0 {
+	been := func(name string) bool {
+		return !l.state.IsSuspended(name) && !l.nodes[name].Place.trails(l.seen.Bound, l.slack())
+	}
+	if len(l.state.Suspended) == 0 || slices.ContainsFunc(l.Nodes, been) {
 		newest = l.seen.Bound
 	}
 	var first, second Place
@@ -159,7 +164,7 @@ func (w *window) follow(era uint64, announced bool, now time.Time) {
 		w.told = now
 	}
 	switch {
-	case announced && w.era == 0 && !w.from.IsZero(): // it is the same one, whose era is known now, or not yet
+	case announced && w.era == 0 && !w.from.IsZero() && now.Sub(w.from) < maxUpgrade: // it is the same one, whose era is known now, or not yet
 		w.era = era
 	case announced && (w.from.IsZero() || era > w.era || stale):
 		*w = window{from: now, era: era, told: now}

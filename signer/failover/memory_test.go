@@ -86,3 +86,51 @@ func TestUpgradeOnce(t *testing.T) {
 		t.Errorf("the standby became active after %v", acted)
 	}
 }
+
+// TestNextUpgrade: what a node has told of an upgrade for long does not use up the time of the one that comes.
+func TestNextUpgrade(t *testing.T) {
+	j := failover.NewJudge(settings("main", "standby", "spare"))
+	const comes = 25 * time.Minute
+	for at := time.Duration(0); at < comes+9*time.Minute; at += time.Second {
+		s := shown(begin.Add(at))
+		s.node("spare", func(n *failover.Node) { n.Status.Reactor = "Upgrading" })
+		if at >= comes {
+			s.gone("main", (at - comes).Seconds())
+			s.node("main", func(n *failover.Node) { n.Status.Reactor, n.Status.UpgradeEra = "ShutdownForUpgrade", 8 })
+		}
+		if d := j.Judge(s.state, s.seen, s.now); d.Act != failover.Nothing || at >= comes && d.Code != failover.Upgrade {
+			t.Fatalf("after %v: judged %s, act %d, node %q", at, d.Code, d.Act, d.Node)
+		}
+	}
+}
+
+// TestBlockedIsNotReady: a main that lost the role since it alone was left unanswered must be ready anew for long, also when
+// the judge could not see all of that time: else roles would come and go without the wait that doubles.
+func TestBlockedIsNotReady(t *testing.T) {
+	w := newWorld(settings("main", "standby"))
+	pass := func(until func() bool) {
+		for end := w.t + time.Hour; !until() && w.t < end; {
+			w.pass()
+		}
+	}
+	after := func(d time.Duration) func() bool { end := w.t + d; return func() bool { return w.t >= end } }
+	acted := func() func() bool { n := len(w.acts); return func() bool { return len(w.acts) > n } }
+	pass(after(time.Hour))
+	main, wait := w.hosts["main"], w.settings.FailbackAfter
+	for range 3 {
+		main.unanswered, main.cosigners = true, false // the first pings of that time are lost too
+		pass(after(2500 * time.Millisecond))
+		main.cosigners = true
+		pass(acted())
+		if w.state.Active != "standby" || w.state.Cause != failover.Blocked {
+			t.Fatalf("%s is active: %s", w.state.Active, w.state.Cause)
+		}
+		main.unanswered = false
+		answered := w.t
+		if pass(acted()); w.state.Active != "main" || w.t-answered < wait {
+			t.Errorf("%s is active %v after main was answered again, want at least %v", w.state.Active, w.t-answered, wait)
+		}
+		pass(after(2 * time.Second))
+		wait *= 2
+	}
+}

@@ -38,6 +38,12 @@ type Place struct {
 	Height uint64
 }
 
+// Bound is how far slots are bound.
+type Bound struct {
+	Place
+	HeightAt time.Time // when Height was bound
+}
+
 // Preference holds what the leader has seen of the nodes' requests, and decides whose claim is served. It is not safe for
 // concurrent use.
 type Preference struct {
@@ -45,7 +51,7 @@ type Preference struct {
 	Grace time.Duration // how long a standby's claim of a round waits for the active's
 
 	since time.Time // when this cosigner began to lead
-	from  Place     // how far slots were bound at the first decision after that
+	from  Bound     // how far slots were bound at the first decision after that
 	begun bool      // there was one
 	nodes map[string]*seen
 	first map[request]time.Time
@@ -132,7 +138,7 @@ func (p *Preference) Node(node string) (Place, time.Time, bool) {
 }
 
 // Decide says what to do with the node's claim of a free slot. bound is how far slots are bound.
-func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Place, now time.Time) Decision {
+func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Bound, now time.Time) Decision {
 	height := slot.Kind == casper.KindFinality
 	if s.Mode == Fenced && node != s.Active && !height {
 		return Decision{Verdict: NotActive}
@@ -144,9 +150,9 @@ func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Place,
 		p.from, p.begun = bound, true
 	}
 	if height {
-		return p.height(s.Active, request{node, slot}, bound.Height, now)
+		return p.height(s.Active, request{node, slot}, bound, now)
 	}
-	place, advanced, well := p.active(s.Active, bound, now)
+	place, advanced, well := p.active(s.Active, bound.Place, now)
 	switch {
 	case !well:
 		return Decision{Verdict: Serve}
@@ -189,33 +195,39 @@ func (p *Preference) active(name string, bound Place, now time.Time) (Place, tim
 // height decides about a height. Its signature is of use for six blocks' time, so others wait until the active node must
 // have lost it: the height after its last one waits for two rounds' time since that, the next one for another round's, as
 // fast as a chain can grow. So a round without a block opens no height to a hostile node, some of them open some, and once
-// the chain grows again what others took ahead opens no more. Nobody waits for an active node that follows others, since it
-// catches up, nor, as far as the chain can be by now, for one that is silent.
-func (p *Preference) height(active string, r request, bound uint64, now time.Time) Decision {
+// the chain grows again what others took ahead opens no more. Nobody waits for an active node that catches up, or that is
+// silent; but then too nobody gets further than the chain can be.
+func (p *Preference) height(active string, r request, bound Bound, now time.Time) Decision {
 	n, limit := p.nodes[active], silentAfter*p.Round
-	at, last, follows, silent := p.from.Height, p.since, false, false
-	switch votes := n != nil && !n.rounds.Asked.Before(p.since); {
-	case votes && !n.heights.Asked.Before(p.since):
-		at, last, follows = n.Height, n.heights.Advanced, n.follows
+	votes := n != nil && !n.rounds.Asked.Before(p.since)
+	known, alone := votes && !n.heights.Asked.Before(p.since), !votes && now.Sub(p.since) > limit
+	at, last := p.from.Height, p.from.HeightAt
+	if known {
+		at, last = n.Height, n.heights.Advanced
 		if n.rounds.Advanced.Before(last) {
 			last = n.rounds.Advanced
 		}
-		silent = now.Sub(latest(n.rounds.Asked, n.heights.Asked)) > limit
-	case !votes && now.Sub(p.since) > limit:
-		return Decision{Verdict: Serve}
+		alone = n.follows && bound.Height > at+heightsBehind || now.Sub(latest(n.rounds.Asked, n.heights.Asked)) > limit
 	}
 	wanted := r.slot.Height
-	switch rounds := uint64(max(0, now.Sub(last)) / max(p.Round, 1)); {
-	case follows && bound > at+heightsBehind:
+	reach := at + p.rounds(last, now) + 1
+	if alone { // then what is bound may tell more of the chain than it does
+		reach = max(reach, bound.Height+p.rounds(bound.HeightAt, now))
+	}
+	switch {
+	case wanted > reach:
+		return Decision{Verdict: NotPreferred}
+	case alone:
 		return Decision{Verdict: Serve}
 	case wanted <= at:
 		return waitFor(p.firstRequest(r, now).Add(heightGrace), now)
-	case wanted-at > rounds+1:
-		return Decision{Verdict: NotPreferred}
-	case silent:
-		return Decision{Verdict: Serve}
 	}
 	return waitFor(last.Add(time.Duration(wanted-at+1)*p.Round), now)
+}
+
+// rounds is how many blocks a chain can have got since then.
+func (p *Preference) rounds(since, now time.Time) uint64 {
+	return uint64(max(0, now.Sub(since)) / max(p.Round, 1))
 }
 
 // before reports whether the place is short of the slot.

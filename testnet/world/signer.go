@@ -109,7 +109,7 @@ func (c *cosigner) decide(r *request) {
 		c.refuse(r, zug.Refused)
 		return
 	}
-	d := c.w.rules.Decide(&c.prefers, Question{Roles: c.state.Roles(), Node: r.claim.Node, Slot: r.slot, Bound: c.bound(), Now: now})
+	d := c.w.rules.Decide(&c.prefers, Question{Roles: c.state.Roles(), Node: r.claim.Node, Slot: r.slot, Bound: failover.Bound{Place: c.bound(), HeightAt: c.heightAt}, Now: now})
 	switch d.Verdict {
 	case failover.Serve:
 		c.claim(r, left)

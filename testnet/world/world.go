@@ -65,7 +65,7 @@ type Question struct {
 	Roles failover.State
 	Node  string
 	Slot  casper.Slot
-	Bound failover.Place
+	Bound failover.Bound
 	Now   time.Time
 }
 
