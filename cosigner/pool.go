@@ -17,6 +17,9 @@ const (
 	// commitmentLife is how long a commitment is used; its nonce lives a minute
 	// longer on the other side.
 	commitmentLife = 4 * time.Minute
+	// staleAfter is when a commitment no longer counts for the target: those of
+	// one refill end together, and others must be in hand by then.
+	staleAfter = 3 * time.Minute
 	// A pool is refilled to its target, from targetMin to targetMax
 	// commitments, when it falls below half of it. More than maxOutstanding
 	// would make the other side drop the oldest.
@@ -233,7 +236,11 @@ func (m *member) wants(now time.Time, filling bool) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.discardOld(now)
-	if missing := m.target - len(m.stock); missing >= refillBatch && (filling || missing >= m.target/2) {
+	stale := 0
+	for stale < len(m.stock) && now.Sub(m.stock[stale].since) > staleAfter {
+		stale++
+	}
+	if missing := m.target - len(m.stock) + stale; missing >= refillBatch && (filling || missing >= m.target/2) {
 		return refillBatch
 	}
 	if m.failures > 0 {
