@@ -68,6 +68,7 @@ func (m *agentMetrics) watch(node string, health func(time.Time) *cosignerv1.Nod
 		reactor: describe("node_reactor_state", "1 for the state that /status tells.", "state"),
 		height:  describe("node_height", "Height of the node's last block, as /status tells it."),
 		request: describe("last_signing_request_timestamp_seconds", "When the node last asked for a signature of a round or block."),
+		events:  describe("node_events", "1 if the node's events are heard, 0 if no fault of our validator would be noticed."),
 		key:     describe("leftover_key", "1 if a secret key of the validator lies on the node's host."),
 	})
 }
@@ -77,12 +78,12 @@ type nodeCollector struct {
 	health func(time.Time) *cosignerv1.NodeHealth
 	now    func() time.Time
 
-	up, reactor, height, request, key *prometheus.Desc
+	up, reactor, height, request, events, key *prometheus.Desc
 }
 
 // Describe sends every description.
 func (c nodeCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.up, c.reactor, c.height, c.request, c.key} {
+	for _, d := range []*prometheus.Desc{c.up, c.reactor, c.height, c.request, c.events, c.key} {
 		out <- d
 	}
 }
@@ -112,6 +113,7 @@ func (c nodeCollector) Collect(out chan<- prometheus.Metric) {
 	if ago, asked := lastAsked(h); asked {
 		gauge(c.request, float64(c.now().Add(-ago).UnixMilli())/1000)
 	}
+	truth(c.events, h.GetEventsError() == "")
 	truth(c.key, h.GetLeftoverKey() != "")
 }
 

@@ -29,6 +29,7 @@ type Report struct {
 	Shutdown    time.Time // when it said that it shuts down; zero again once it has started anew
 	Fault       time.Time // when it first reported an equivocation of our validator in FaultEra
 	FaultEra    uint64
+	EventsError string // why its events are not heard, empty if they are
 	LeftoverKey string // path of a secret key of the validator on this host
 	// LostLeads are the ends of the last rounds that our validator led in vain, newest first: another of its nodes had
 	// proposed, and no block came of it. It is zero again from the first round on of which one came.
@@ -120,7 +121,7 @@ func (r Report) Health(now time.Time) *cosignerv1.NodeHealth {
 		UpgradeEra: r.Status.UpgradeEra, Version: r.Status.Build,
 		Rounds: r.Rounds.health(now), Heights: r.Heights.health(now), BlockedMs: ago(r.Blocked, now),
 		ShutdownAgoMs: ago(r.Shutdown, now), FaultAgoMs: ago(r.Fault, now), FaultEra: r.FaultEra,
-		LeftoverKey: r.LeftoverKey,
+		EventsError: r.EventsError, LeftoverKey: r.LeftoverKey,
 	}
 	for _, at := range r.LostLeads {
 		if !at.IsZero() {

@@ -203,7 +203,7 @@ func TestHealth(t *testing.T) {
 	r := Report{
 		Status: validating(), StatusAt: at(1), StatusError: "no",
 		Rounds: Asked{At: at(5), Advanced: at(4), Era: 17, Round: 31}, Heights: Asked{At: at(6), Advanced: at(3), Height: 1205},
-		Blocked: at(7), Shutdown: at(8), Fault: at(9), FaultEra: 16, LeftoverKey: "/key.pem",
+		Blocked: at(7), Shutdown: at(8), Fault: at(9), FaultEra: 16, EventsError: "404", LeftoverKey: "/key.pem",
 		LostLeads: [3]time.Time{at(10), at(9.5)},
 	}
 	want := &cosignerv1.NodeHealth{
@@ -213,7 +213,7 @@ func TestHealth(t *testing.T) {
 		Rounds:    &cosignerv1.Asked{AgoMs: proto.Uint64(5500), AdvancedAgoMs: 6500, Era: 17, Round: 31},
 		Heights:   &cosignerv1.Asked{AgoMs: proto.Uint64(4500), AdvancedAgoMs: 7500, Height: 1205},
 		BlockedMs: proto.Uint64(3500), ShutdownAgoMs: proto.Uint64(2500), FaultAgoMs: proto.Uint64(1500), FaultEra: 16,
-		LeftoverKey: "/key.pem", LostLeadsAgoMs: []uint64{500, 1000},
+		EventsError: "404", LeftoverKey: "/key.pem", LostLeadsAgoMs: []uint64{500, 1000},
 	}
 	if got := r.Health(at(10.5)); !proto.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)

@@ -83,7 +83,11 @@ func New(c Config) *Watcher {
 	transport := &http.Transport{DialContext: (&net.Dialer{Timeout: statusIn}).DialContext, MaxIdleConns: 2,
 		IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10}
 	follow := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Watcher{Config: c, client: &http.Client{Transport: transport, CheckRedirect: follow}}
+	w := &Watcher{Config: c, client: &http.Client{Transport: transport, CheckRedirect: follow}}
+	if c.Events == "" {
+		w.report.EventsError = "they are not watched: no event server is set"
+	}
+	return w
 }
 
 // Run watches until ctx ends, which is no error. It fails at once on a configuration that Validate refuses.
@@ -212,8 +216,9 @@ func (w *Watcher) watchEvents(ctx context.Context) {
 		if w.Now().Sub(begun) > retryMost {
 			wait = retryFirst
 		}
+		w.noteEvents(err)
 		if heard || !told {
-			w.Logger.Warn().Err(err).Msg("the node's events are not to be had; asking again")
+			w.Logger.Warn().Err(err).Msg("the node's events are not heard, so no fault of our validator would be noticed; asking again")
 			told = true
 		}
 		timer := time.NewTimer(wait)
@@ -244,6 +249,7 @@ func (w *Watcher) followEvents(ctx context.Context) (heard bool, err error) {
 		}
 		if e.version != "" {
 			heard = true
+			w.noteEvents(nil)
 			w.Logger.Info().Str("protocol", e.version).Msg("following the node's events")
 		}
 		w.noteEvent(e)
@@ -253,6 +259,15 @@ func (w *Watcher) followEvents(ctx context.Context) (heard bool, err error) {
 		err = errors.New("the stream has ended")
 	}
 	return heard, err
+}
+
+// noteEvents notes why the events are not heard, nil if they are.
+func (w *Watcher) noteEvents(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.report.EventsError = ""; err != nil {
+		w.report.EventsError = printable(err.Error(), errorSize)
+	}
 }
 
 func (w *Watcher) noteEvent(e event) {

@@ -254,7 +254,7 @@ func TestEventsComeBack(t *testing.T) {
 		if h := r.Health(time.Now()); h.FaultAgoMs == nil {
 			t.Error("the fault was missed")
 		}
-		if told := r.told("not to be had"); told != len(want) { // each of the others was a stream
+		if told := r.told("are not heard"); told != len(want) { // each of the others was a stream
 			t.Errorf("told %d times:\n%s", told, r.log)
 		}
 	})
@@ -266,8 +266,11 @@ func TestEventsRefused(t *testing.T) {
 		n := &node{events: func(context.Context) (io.ReadCloser, error) { return nil, errRefused }}
 		r := watch(t, Config{Events: "http://node:9999"}, n)
 		after(time.Hour)
-		if c := n.asked(); r.told("not to be had") != 1 || c.streams < 400 {
+		if c := n.asked(); r.told("are not heard") != 1 || c.streams < 400 {
 			t.Errorf("asked %+v, log:\n%s", c, r.log)
+		}
+		if got := r.Report().EventsError; !strings.Contains(got, "refused") {
+			t.Errorf("the report tells %q", got)
 		}
 	})
 }

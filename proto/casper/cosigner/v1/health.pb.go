@@ -63,8 +63,10 @@ type NodeHealth struct {
 	// Since each of the last rounds that our validator led ended without a block, though another of its nodes had proposed one;
 	// those in a row, newest first, three at most, milliseconds.
 	LostLeadsAgoMs []uint64 `protobuf:"varint,18,rep,packed,name=lost_leads_ago_ms,json=lostLeadsAgoMs,proto3" json:"lost_leads_ago_ms,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Why the node's events are not heard, so that no fault would be noticed; empty while they are, and before the first attempt.
+	EventsError   string `protobuf:"bytes,19,opt,name=events_error,json=eventsError,proto3" json:"events_error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NodeHealth) Reset() {
@@ -221,6 +223,13 @@ func (x *NodeHealth) GetLostLeadsAgoMs() []uint64 {
 		return x.LostLeadsAgoMs
 	}
 	return nil
+}
+
+func (x *NodeHealth) GetEventsError() string {
+	if x != nil {
+		return x.EventsError
+	}
+	return ""
 }
 
 // Asked is how far a node has asked for signatures of one kind.
@@ -446,7 +455,7 @@ var File_casper_cosigner_v1_health_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"\n" +
-	"\x1fcasper/cosigner/v1/health.proto\x12\x12casper.cosigner.v1\"\x91\x06\n" +
+	"\x1fcasper/cosigner/v1/health.proto\x12\x12casper.cosigner.v1\"\xb4\x06\n" +
 	"\n" +
 	"NodeHealth\x12'\n" +
 	"\rstatus_ago_ms\x18\x01 \x01(\x04H\x00R\vstatusAgoMs\x88\x01\x01\x12!\n" +
@@ -471,7 +480,8 @@ const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"faultAgoMs\x88\x01\x01\x12\x1b\n" +
 	"\tfault_era\x18\x10 \x01(\x04R\bfaultEra\x12!\n" +
 	"\fleftover_key\x18\x11 \x01(\tR\vleftoverKey\x12)\n" +
-	"\x11lost_leads_ago_ms\x18\x12 \x03(\x04R\x0elostLeadsAgoMsB\x10\n" +
+	"\x11lost_leads_ago_ms\x18\x12 \x03(\x04R\x0elostLeadsAgoMs\x12!\n" +
+	"\fevents_error\x18\x13 \x01(\tR\veventsErrorB\x10\n" +
 	"\x0e_status_ago_msB\x0e\n" +
 	"\f_upgrade_eraB\r\n" +
 	"\v_blocked_msB\x12\n" +
