@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -107,7 +108,11 @@ func (a *Admin) known(node string) error {
 	if _, ok := a.Signer.Cluster.Node(node); ok {
 		return nil
 	}
-	return status.Errorf(codes.NotFound, "no node %q in the cluster file", node)
+	var names []string
+	for _, n := range a.Signer.Cluster.Nodes {
+		names = append(names, n.Name)
+	}
+	return status.Errorf(codes.NotFound, "no node %q in the cluster file: it has %s", node, strings.Join(names, ", "))
 }
 
 func (a *Admin) now() int64 { return a.Signer.Now().UnixMilli() }

@@ -15,9 +15,13 @@ import (
 // longestHold is the longest time to hold for; whoever wants more says so and resumes by hand.
 const longestHold = 30 * 24 * time.Hour
 
-// Activate makes a node the active one. One that is not ready is refused unless the request forces it.
+// Activate makes a node the active one. One that is suspended is refused, since it would be given nothing; one that is not
+// ready is refused unless the request forces it.
 func (a *Admin) Activate(ctx context.Context, r *cosignerv1.ActivateRequest) (*cosignerv1.ActivateResponse, error) {
 	if err := a.known(r.GetNode()); err != nil {
+		return nil, err
+	}
+	if err := a.unsuspended(r.GetNode()); err != nil {
 		return nil, err
 	}
 	if !r.GetForce() {
@@ -30,18 +34,30 @@ func (a *Admin) Activate(ctx context.Context, r *cosignerv1.ActivateRequest) (*c
 	return &cosignerv1.ActivateResponse{Epoch: epoch}, err
 }
 
-// mayActivate refuses a node that is known not to be ready. Before the first judgement nothing is known.
-func (a *Admin) mayActivate(node string) error {
+// unsuspended refuses a node that is suspended. Only the leader is sure to know.
+func (a *Admin) unsuspended(node string) error {
 	if err := a.leads(); err != nil {
 		return err
 	}
+	suspended := false
+	a.Signer.Log.View(func(m *machine.State) {
+		roles := m.Roles()
+		suspended = roles.IsSuspended(node)
+	})
+	if suspended {
+		return status.Errorf(codes.FailedPrecondition, "%s is suspended: end that first (failover suspend %s --end)", node, node)
+	}
+	return nil
+}
+
+// mayActivate refuses a node that is known not to be ready. Before the first judgement nothing is known.
+func (a *Admin) mayActivate(node string) error {
 	judgement, _ := a.Judgement()
 	if judgement.Code == "" {
 		return nil
 	}
 	if c := judgement.Conditions[node]; !c.Ready {
-		return status.Errorf(codes.FailedPrecondition, "node %q is not ready (%s: %s); while it is not, it signs nothing as the active one, "+
-			"and in fenced mode nobody does. Wait until `status` shows it ready, or force it", node, c.Code, c.Why)
+		return status.Errorf(codes.FailedPrecondition, "%s is not ready (%s: %s)", node, c.Code, c.Why)
 	}
 	return nil
 }

@@ -139,7 +139,11 @@ func TestActivateNotReady(t *testing.T) {
 		t.Errorf("got %v, want why it is not ready", err)
 	}
 	wantCode(t, "by force", activate("node-a", true), codes.OK)
-	wantCode(t, "no such node", activate("node-c", true), codes.NotFound)
+	err = activate("node-c", true)
+	wantCode(t, "no such node", err, codes.NotFound)
+	if !strings.HasSuffix(err.Error(), `no node "node-c" in the cluster file: it has node-a, node-b`) {
+		t.Errorf("got %v, want which there are", err)
+	}
 	a.judge("node-b", failover.Condition{Ready: true})
 	wantCode(t, "ready", activate("node-b", false), codes.OK)
 	a.rig.log.follower = true
@@ -147,6 +151,32 @@ func TestActivateNotReady(t *testing.T) {
 	if err := activate("node-a", false); !strings.Contains(err.Error(), "cosigner-1") {
 		t.Errorf("got %v, want who leads", err)
 	}
+}
+
+// TestActivateSuspended: a suspended node is not made active, not even by force, whatever is known of it.
+func TestActivateSuspended(t *testing.T) {
+	a := newAdministered(t)
+	a.listened()
+	suspend := func(suspended bool) {
+		t.Helper()
+		_, err := a.Suspend(t.Context(), &cosignerv1.SuspendRequest{Node: "node-b", Suspended: suspended, Epoch: uint64(len(a.rig.log.applied))})
+		wantCode(t, "suspend", err, codes.OK)
+	}
+	activate := func(force bool) error {
+		_, err := a.Activate(t.Context(), &cosignerv1.ActivateRequest{Node: "node-b", Epoch: uint64(len(a.rig.log.applied)), Force: force})
+		return err
+	}
+	suspend(true)
+	a.judge("node-b", failover.Condition{Ready: true})
+	for _, force := range []bool{false, true} {
+		err := activate(force)
+		wantCode(t, "suspended", err, codes.FailedPrecondition)
+		if want := "node-b is suspended: end that first (failover suspend node-b --end)"; status.Convert(err).Message() != want {
+			t.Errorf("force %v: got %v, want %q", force, err, want)
+		}
+	}
+	suspend(false)
+	wantCode(t, "no longer suspended", activate(false), codes.OK)
 }
 
 // TestFenceToNobody: fenced mode is refused while the active node is gone: then nobody would get a round.

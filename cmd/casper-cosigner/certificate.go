@@ -22,7 +22,7 @@ func issueCommand() *cobra.Command {
 		Long: `issue makes a certificate over the public key that stands under NAME in the cluster
 file. It needs the authority's folder, and the member's secret key is not needed.`,
 		Example: "  casper-cosigner certificate issue node-c --ca new/ca --cluster cluster.toml --out tls.crt",
-		Args:    cobra.ExactArgs(1),
+		Args:    one("a NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return issue(c, args[0], [3]string{ca, clusterPath, out})
 		},

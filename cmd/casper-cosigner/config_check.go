@@ -19,7 +19,7 @@ func configCheckCommand() *cobra.Command {
 		Long: `check tells by its keys what kind of file it is, and checks what it leads to as
 well: cluster file, certificate, key and share.`,
 		Example: "  casper-cosigner config check /etc/casper-cosigner/cosigner.toml",
-		Args:    cobra.ExactArgs(1),
+		Args:    one("a FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			kind, err := checkConfig(args[0])
 			if err != nil {

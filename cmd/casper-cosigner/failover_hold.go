@@ -20,27 +20,29 @@ still served when the active one is silent; in fenced mode nobody is.`,
 		Example: `  casper-cosigner failover hold --for 2h --reason "work on the standby's network"`,
 		Args:    cobra.NoArgs,
 	}
-	span := c.Flags().Duration("for", 0, "for how long (default until failover resume)")
+	var span holdTime
+	c.Flags().Var(&span, "for", "for how long (default until failover resume)")
 	why := reasonFlag(c)
 	f.add(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if c.Flags().Changed("for") && *span < time.Second {
-			return usageFault(errorf("--for %v: want a second or more; without --for it holds until failover resume", *span))
+		if c.Flags().Changed("for") && span.Duration < time.Second {
+			return usageFault(errorf("--for %v: want a second or more; without --for it holds until failover resume", span.Duration))
 		}
-		what := "holding the roles until failover resume"
-		if *span > 0 {
-			what = "holding the roles for " + span.String()
+		end := "until failover resume"
+		if span.Duration > 0 {
+			end = "for " + span.Duration.String()
 		}
 		return f.change(c, change{
-			what: what,
+			what: "holding the roles " + end,
+			done: func(*cosignerv1.StatusResponse) string { return "the roles are held " + end },
 			check: func(seen *cosignerv1.StatusResponse) (string, error) {
 				held := holdOf(seen.GetHoldUntil())
 				switch {
 				case held == nil:
 					return "", nil
-				case held.Until == nil && *span == 0:
+				case held.Until == nil && span.Duration == 0:
 					return "the roles are held until failover resume already", nil
-				case *span > 0 && (held.Until == nil || held.Until.After(time.Now().Add(*span))):
+				case span.Duration > 0 && (held.Until == nil || held.Until.After(time.Now().Add(span.Duration))):
 					// The longer one may be there for a fault.
 					return "", &fault{code: exitRefused, err: errorf("the roles are held for longer already"),
 						hints: []string{"`casper-cosigner failover status` shows since when and why; failover resume ends it"}}
@@ -56,6 +58,28 @@ still served when the active one is silent; in fenced mode nobody is.`,
 	return c
 }
 
+// holdTime is the flag of how long to hold for.
+type holdTime struct{ time.Duration }
+
+// Set reads the flag's text. Go's units end with hours, so the error says what to write for days.
+func (h *holdTime) Set(text string) (err error) {
+	if h.Duration, err = time.ParseDuration(text); err != nil {
+		return errorf("want hours and minutes, such as 48h or 90m, at most 720h")
+	}
+	return nil
+}
+
+// Type names the flag's kind in --help.
+func (h *holdTime) Type() string { return "duration" }
+
+// String is empty when nothing is given, so that --help shows no default of its own.
+func (h *holdTime) String() string {
+	if h.Duration == 0 {
+		return ""
+	}
+	return h.Duration.String()
+}
+
 func resumeCommand() *cobra.Command {
 	var f operatorFlags
 	c := &cobra.Command{
@@ -68,6 +92,7 @@ func resumeCommand() *cobra.Command {
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		return f.change(c, change{
 			what: "allowing automatic changes of roles",
+			done: func(*cosignerv1.StatusResponse) string { return "the roles may change by themselves again" },
 			check: func(seen *cosignerv1.StatusResponse) (string, error) {
 				if seen.GetHoldUntil() == nil {
 					return "the roles are not held", nil

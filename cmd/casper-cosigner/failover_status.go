@@ -94,7 +94,7 @@ func (v failoverJSON) line() string {
 	if v.Hold != nil {
 		parts = append(parts, "held "+v.Hold.text(v.At))
 	}
-	return strings.Join(append(parts, v.next()), "; ")
+	return strings.Join(append(parts, "next "+v.next()), "; ")
 }
 
 // next says what is about to change.

@@ -59,12 +59,12 @@ func TestNext(t *testing.T) {
 		set  func(*failoverJSON)
 		want string
 	}{
-		{"due", func(*failoverJSON) {}, "node-b becomes active in 4s: node-a is silent"},
-		{"due now", func(v *failoverJSON) { v.Judgement.Due = &noon }, "node-b becomes active now: node-a is silent"},
+		{"due", func(*failoverJSON) {}, "node-b becomes active in 4s (silent): node-a is silent"},
+		{"due now", func(v *failoverJSON) { v.Judgement.Due = &noon }, "node-b becomes active now (silent): node-a is silent"},
 		{"an operator is asked", func(v *failoverJSON) { v.Judgement.Confirm = true },
-			"waiting for an operator to make node-b active: node-a is silent"},
-		{"nothing", func(v *failoverJSON) { *v.Judgement = judgementJSON{Code: "well", Why: "all is well"} }, "nothing: all is well"},
-		{"nothing, for no given reason", func(v *failoverJSON) { *v.Judgement = judgementJSON{Code: "well"} }, "nothing: well"},
+			"waiting for an operator to make node-b active (silent): node-a is silent"},
+		{"nothing", func(v *failoverJSON) { *v.Judgement = judgementJSON{Code: "well", Why: "all is well"} }, "nothing (well): all is well"},
+		{"nothing, for no given reason", func(v *failoverJSON) { *v.Judgement = judgementJSON{Code: "well"} }, "nothing (well)"},
 		{"not judged", func(v *failoverJSON) { v.Judgement = nil }, "not known"},
 		{"nobody leads", func(v *failoverJSON) { v.Leader = "" }, "nothing: no cosigner leads"},
 	} {
@@ -73,7 +73,7 @@ func TestNext(t *testing.T) {
 		if have := v.next(); have != test.want {
 			t.Errorf("%s: %q, want %q", test.name, have, test.want)
 		}
-		if line := v.line(); !strings.HasPrefix(line, "2026-11-20T12:00:00Z active node-a, epoch 2, mode hot; ") || !strings.HasSuffix(line, test.want) ||
+		if line := v.line(); !strings.HasPrefix(line, "2026-11-20T12:00:00Z active node-a, epoch 2, mode hot; ") || !strings.HasSuffix(line, "; next "+test.want) ||
 			strings.Contains(line, "\n") {
 			t.Errorf("%s: line %q", test.name, line)
 		}

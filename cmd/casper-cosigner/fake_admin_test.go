@@ -59,12 +59,20 @@ func (a *fakeAdmin) Activate(_ context.Context, r *cosignerv1.ActivateRequest) (
 	switch {
 	case n == nil:
 		return nil, status.Errorf(codes.NotFound, "no node %q in the cluster file", r.GetNode())
+	case a.suspended(n.Name):
+		return nil, status.Errorf(codes.FailedPrecondition, "%s is suspended: end that first (failover suspend %s --end)", n.Name, n.Name)
 	case !n.Ready && !r.GetForce():
 		return nil, status.Errorf(codes.FailedPrecondition, "%s is not ready: %s", n.Name, n.Why)
 	}
 	epoch, err := a.change(r.GetEpoch(), &cosignerv1.RoleChange{What: "activate", Subject: r.GetNode(), Reason: r.GetReason()},
 		func(v *cosignerv1.StatusResponse) { v.Active = r.GetNode() })
 	return &cosignerv1.ActivateResponse{Epoch: epoch}, err
+}
+
+func (a *fakeAdmin) suspended(node string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Contains(a.view.Suspended, node)
 }
 
 func (a *fakeAdmin) node(name string) *cosignerv1.NodeStatus {

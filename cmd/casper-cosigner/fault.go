@@ -12,7 +12,7 @@ const (
 	exitOK          = 0
 	exitFailed      = 1
 	exitUsage       = 2
-	exitDegraded    = 3 // signing goes on, but something is missing
+	exitDegraded    = 3 // the cosigners can sign, but something is missing or wrong
 	exitNoQuorum    = 4 // nothing is signed
 	exitRefused     = 5 // a definite no
 	exitUnavailable = 6 // nothing is known
@@ -30,9 +30,8 @@ func (f *fault) Unwrap() error { return f.err }
 
 func errorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
-func usageFault(err error) error {
-	return &fault{code: exitUsage, err: err, hints: []string{"--help after a command lists its flags"}}
-}
+// usageFault is a mistake in the command line. What to try, the command's --help, is added where the command is known.
+func usageFault(err error) error { return &fault{code: exitUsage, err: err} }
 
 // withHint adds what to try. The exit code stays what it was, or is 1.
 func withHint(err error, hints ...string) error {

@@ -55,8 +55,8 @@ is not used; "keygen split" comes next.`,
 	flags.StringVar(&s.chain, "chain", "", "chain name, as in the chainspec")
 	flags.StringVar(&f.validator, "validator", "", "the validator's public key, 01 and 64 hex digits")
 	flags.StringVar(&f.validatorPEM, "validator-pem", "", "or its secret_key.pem, of which only the public key is used")
-	flags.StringSliceVar(&f.cosigners, "cosigner", nil, "cosigner as NAME=HOST, three times or more")
-	flags.StringSliceVar(&f.nodes, "node", nil, "node as NAME=HOST, once or more; the other nodes' agents ping it there")
+	flags.StringSliceVar(&f.cosigners, "cosigner", nil, "cosigner as NAME=HOST, three times or more; with --local NAME")
+	flags.StringSliceVar(&f.nodes, "node", nil, "node as NAME=HOST, once or more; the other nodes' agents ping it there; with --local NAME")
 	flags.StringSliceVar(&s.operators, "operator", []string{"operator"}, "operator")
 	flags.StringVar(&s.main, "main", "", "node that is active first (default the first node)")
 	flags.IntVar(&s.threshold, "threshold", 0, "cosigners needed for a signature (default more than half)")
@@ -71,7 +71,7 @@ is not used; "keygen split" comes next.`,
 	flags.DurationVar((*time.Duration)(&s.failover.PingTimeout), "ping-timeout", time.Duration(s.failover.PingTimeout), "how long a ping's answer may take")
 	flags.DurationVar((*time.Duration)(&s.failover.After), "failover-after", time.Duration(s.failover.After), "how long the active node must be unresponsive before another takes over")
 	flags.DurationVar((*time.Duration)(&s.failover.FailbackAfter), "failback-after", time.Duration(s.failover.FailbackAfter), "how long main must be ready again before it takes over")
-	flags.BoolVar(&s.singleHost, "local", false, "everything on this machine, for tests only")
+	flags.BoolVar(&s.singleHost, "local", false, "everything on this machine, for tests only: members are given without a host")
 	required(c, "dir", "chain", "cosigner", "node")
 	c.MarkFlagsMutuallyExclusive("validator", "validator-pem")
 	c.MarkFlagsOneRequired("validator", "validator-pem")
@@ -104,12 +104,15 @@ func (f *initFlags) parse() (setup, error) {
 	return s, err
 }
 
-// places reads members that are given as NAME=HOST. On a single host the host may be left out.
+// places reads members that are given as NAME=HOST, or on a single host as NAME.
 func (s setup) places(flag string, texts []string) (places []place, err error) {
 	for _, text := range texts {
-		name, host, _ := strings.Cut(text, "=")
+		name, host, hosted := strings.Cut(text, "=")
 		if s.singleHost {
-			host = cmp.Or(host, localHost)
+			if hosted {
+				return nil, usageFault(errorf("%s %q: with --local everything is on this machine; give the name only, %s %s", flag, text, flag, name))
+			}
+			host = localHost
 		}
 		if host == "" {
 			return nil, usageFault(errorf("%s %q: want NAME=HOST", flag, text))
@@ -202,7 +205,11 @@ func printCluster(c *cobra.Command, dir string, s setup, m material) {
 	fmt.Fprintf(out, "Authority %x. %d of %d cosigners sign: %s may be lost, %s may be in an attacker's hands.\n\n",
 		hash[:8], t, n, orNone(n-t), orNone(2*t-n-1))
 	fmt.Fprintf(out, "Next: casper-cosigner keygen split --pem secret_key.pem --into %s\n", dir)
-	fmt.Fprintf(out, "Then carry each folder to its host over a channel that you trust, to %s, and remove it here:\n\n", configFolder)
+	if s.singleHost {
+		fmt.Fprintf(out, "Then, all on this machine:\n\n")
+	} else {
+		fmt.Fprintf(out, "Then carry each folder to its host over a channel that you trust, to %s, and remove it here:\n\n", configFolder)
+	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, p := range s.cosigners {
 		fmt.Fprintf(w, "  %s\t%s\tcosigner init, cosigner run\n", folder(dir, p.name), p.host)
@@ -215,7 +222,7 @@ func printCluster(c *cobra.Command, dir string, s setup, m material) {
 	}
 	_ = w.Flush() // as with Fprintf: nobody is left to tell
 	fmt.Fprintf(out, "\nKeep offline: %s. Whoever has ca.key and may change cluster.toml can add members.\n", filepath.Join(dir, caFolder))
-	fmt.Fprintf(out, "cluster.toml is the same everywhere; change it on all hosts or on none.\n")
+	fmt.Fprintf(out, "cluster.toml is the same everywhere; change every copy or none.\n")
 }
 
 func orNone(n int) string {

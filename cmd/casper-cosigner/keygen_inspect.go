@@ -12,7 +12,7 @@ func inspectCommand() *cobra.Command {
 		Use:     "inspect FILE",
 		Short:   "show what a share file says, without the secret",
 		Example: "  casper-cosigner keygen inspect share.age --identity share.identity",
-		Args:    cobra.ExactArgs(1),
+		Args:    one("a FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			ids, err := keys.read()
 			if err != nil {

@@ -27,11 +27,15 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	root.SetOut(out)
 	root.SetErr(errOut)
 	started := false
+	root.SetFlagErrorFunc(flagFault)
 	markStart(root, &started)
-	err := root.Execute()
+	c, err := root.ExecuteC()
 	var f *fault
 	if err != nil && !started && !errors.As(err, &f) {
 		err = usageFault(err) // cobra's own: unknown commands, flags and arguments
+	}
+	if errors.As(err, &f) && f.code == exitUsage {
+		err = &fault{code: exitUsage, err: err, hints: append(f.hints, c.CommandPath()+" --help")}
 	}
 	return report(errOut, err)
 }
@@ -82,6 +86,27 @@ func group(name, short string, commands ...*cobra.Command) *cobra.Command {
 	}
 	c.AddCommand(commands...)
 	return c
+}
+
+// flagFault is a mistake among a command's flags. After the name of a command that there is not, that is the mistake.
+func flagFault(c *cobra.Command, err error) error {
+	if c.HasSubCommands() && c.Flags().NArg() > 0 {
+		return errorf("unknown command %q for %q", c.Flags().Arg(0), c.CommandPath())
+	}
+	return err
+}
+
+// one demands one argument, and names it when it is missing.
+func one(what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		switch len(args) {
+		case 0:
+			return errorf("%s wants %s: %s", c.Name(), what, c.UseLine())
+		case 1:
+			return nil
+		}
+		return errorf("%s wants %s, and got %d arguments: %s", c.Name(), what, len(args), c.UseLine())
+	}
 }
 
 // required marks flags that must be given.

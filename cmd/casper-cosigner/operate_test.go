@@ -26,27 +26,29 @@ func TestOperate(t *testing.T) {
 		want string // part of the output, or of the error
 	}{
 		{"status", 0, "a, mode hot, epoch 5"},
-		{"failover promote b --reason maintenance", 0, "epoch 6, was 5 (a active, hot)"},
+		{"failover promote b --reason maintenance", 0, "Done: b is active, hot, epoch 6. Before: a active, hot, epoch 5."},
 		{"status", 0, "b, mode hot, epoch 6"},
-		{"failover mode fenced --reason doubt", 0, "Epoch 7, was 6 (b active, hot)"},
-		{"failover suspend a --reason doubt", 0, "Done: suspending a"},
+		{"failover mode fenced --reason doubt", 0, "Done: b is active, fenced, epoch 7. Before: b active, hot, epoch 6."},
+		{"failover suspend a --reason doubt", 0, "Done: a is suspended, epoch 8. Before: b active, fenced, epoch 7."},
+		{"failover suspend b --reason doubt", 5, "suspending b: nobody would sign; --force if that is what you want"},
+		{"failover promote a --force --reason x", 5, "making a active: a is suspended: end that first (failover suspend a --end)\n"},
 		{"status", 0, "suspended  a"},
 		{"status -o json", 0, `"mode":"fenced"`},
-		{"failover suspend a --end --reason cleared", 0, "Done: ending the suspension of a"},
+		{"failover suspend a --end --reason cleared", 0, "Done: a is no longer suspended, epoch 9. "},
 		{"failover suspend a --end --reason again", 0, "Nothing was changed: a is not suspended"},
 		{"failover promote nobody --reason typo", 5, `making nobody active: no node "nobody" in the cluster file`},
 		{"failover promote b --reason again", 0, "Nothing was changed: b is active already. Epoch 9 "},
 		{"failover mode fenced --reason again", 0, "Nothing was changed: the mode is fenced already. Epoch 9 "},
 		{"failover resume --reason again", 0, "Nothing was changed: the roles are not held. Epoch 9 "},
-		{"failover hold --for 2h --reason network", 0, "Done: holding the roles for 2h0m0s. Epoch 10, was 9"},
+		{"failover hold --for 2h --reason network", 0, "Done: the roles are held for 2h0m0s, epoch 10. Before: b active, fenced, epoch 9."},
 		{"failover status", 0, "in 2h0m0s"},
 		{"failover hold --for 1h --reason less", 5, "held for longer already"},
-		{"failover hold --reason network", 0, "Epoch 11, was 10"},
+		{"failover hold --reason network", 0, "Done: the roles are held until failover resume, epoch 11. "},
 		{"failover hold --reason again", 0, "Nothing was changed: the roles are held until failover resume already"},
 		{"failover hold --for 1h --reason less", 5, "held for longer already"},
 		{"failover status -o json", 0, `"hold":{}`},
 		{"status", 0, "until failover resume"},
-		{"failover resume --reason over", 0, "Epoch 12, was 11"},
+		{"failover resume --reason over", 0, "Done: the roles may change by themselves again, epoch 12. "},
 		{"failover history", 0, "12     2026-11-20T12:00:00Z  resume       operator  over"},
 		{"failover history -o json", 0, `{"epoch":6,"at":"2026-11-20T12:00:00Z","what":"activate","subject":"b","cause":"operator","reason":"maintenance"}`},
 		{"watermark floor --era 12 --reason split", 0, "floor era 12 height 0, was era 0 height 0"},
@@ -74,10 +76,10 @@ func TestPromoteNotReady(t *testing.T) {
 	f := startFakes(t)
 	f.view.Nodes[1] = &cosignerv1.NodeStatus{Name: "b", Condition: "catching_up", Why: "40 rounds behind"}
 	code, _, errOut := f.operate("failover", "promote", "b", "--reason", "x")
-	if code != exitRefused || !strings.Contains(errOut, "b is not ready") || !strings.Contains(errOut, "try: --force") || f.view.Epoch != 5 {
+	if code != exitRefused || !strings.Contains(errOut, "b is not ready") || strings.Count(errOut, "--force") != 1 || strings.Count(errOut, "try: ") != 1 || f.view.Epoch != 5 {
 		t.Errorf("code %d, epoch %d, error %s", code, f.view.Epoch, errOut)
 	}
-	if code, out, errOut := f.operate("failover", "promote", "b", "--force", "--reason", "x"); code != 0 || !strings.Contains(out, "Epoch 6") {
+	if code, out, errOut := f.operate("failover", "promote", "b", "--force", "--reason", "x"); code != 0 || !strings.Contains(out, "epoch 6") {
 		t.Errorf("forced: code %d, output %s%s", code, out, errOut)
 	}
 	// A refusal that has nothing to do with it does not suggest force.
@@ -85,6 +87,19 @@ func TestPromoteNotReady(t *testing.T) {
 	f.fail = func(string) error { return status.Error(codes.FailedPrecondition, "this cosigner does not lead") }
 	if code, _, errOut := f.operate("failover", "promote", "a", "--reason", "x"); code != exitRefused || strings.Contains(errOut, "--force") {
 		t.Errorf("other refusal: code %d, error %s", code, errOut)
+	}
+}
+
+// TestSuspendLast: the last node that is not suspended is suspended by force only, and then is not promoted.
+func TestSuspendLast(t *testing.T) {
+	f := startFakes(t)
+	f.view.Suspended = []string{"b"}
+	if code, out, _ := f.operate("failover", "suspend", "a", "--reason", "x", "--force"); code != 0 || !strings.Contains(out, "Done: a is suspended") {
+		t.Errorf("forced: code %d, output %s", code, out)
+	}
+	code, _, errOut := f.operate("failover", "promote", "a", "--reason", "x")
+	if code != exitRefused || !strings.Contains(errOut, "a is suspended: end that first") || strings.Contains(errOut, "--force") {
+		t.Errorf("promoting the active and suspended: code %d, error %s", code, errOut)
 	}
 }
 
@@ -107,7 +122,7 @@ func TestFailoverWatch(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	for _, line := range lines {
-		if len(lines) != 2 || !strings.HasSuffix(line, "Z active a, epoch 5, mode hot; a ready; b ready; nothing: all is well") {
+		if len(lines) != 2 || !strings.HasSuffix(line, "Z active a, epoch 5, mode hot; a ready; b ready; next nothing (well): all is well") {
 			t.Fatalf("printed %q", out.String())
 		}
 	}

@@ -68,19 +68,27 @@ func (h *holdJSON) text(at time.Time) string {
 	return fmt.Sprintf("until %s, %s", h.Until.UTC().Format(time.RFC3339), in(at, *h.Until))
 }
 
-// text says what comes next, and why.
+// text says what comes next, the rule's code, and why.
 func (j *judgementJSON) text(at time.Time) string {
 	switch {
 	case j == nil:
 		return "not known"
 	case j.Node == "":
-		return "nothing: " + cmp.Or(j.Why, j.Code)
+		return "nothing" + j.because()
 	case j.Confirm:
-		return fmt.Sprintf("waiting for an operator to make %s active: %s", j.Node, j.Why)
+		return fmt.Sprintf("waiting for an operator to make %s active%s", j.Node, j.because())
 	case j.Due == nil:
-		return fmt.Sprintf("%s becomes active: %s", j.Node, j.Why)
+		return fmt.Sprintf("%s becomes active%s", j.Node, j.because())
 	}
-	return fmt.Sprintf("%s becomes active %s: %s", j.Node, in(at, *j.Due), j.Why)
+	return fmt.Sprintf("%s becomes active %s%s", j.Node, in(at, *j.Due), j.because())
+}
+
+// because writes the code and the reason after what comes of them.
+func (j *judgementJSON) because() string {
+	if j.Why == "" {
+		return " (" + j.Code + ")"
+	}
+	return " (" + j.Code + "): " + j.Why
 }
 
 // in writes a time to come as how long after at it is, in whole seconds and never less than is left.

@@ -73,6 +73,7 @@ type healthJSON struct {
 	ShutdownAt   *time.Time `json:"shutdown_at,omitempty"`
 	FaultAt      *time.Time `json:"fault_at,omitempty"`
 	FaultEra     uint64     `json:"fault_era,omitempty"`
+	EventsError  string     `json:"events_error,omitempty"` // why its events are not heard
 	LeftoverKey  string     `json:"leftover_key,omitempty"`
 }
 
@@ -131,7 +132,7 @@ func newHealth(h *cosignerv1.NodeHealth, told time.Time) *healthJSON {
 		Era: h.GetBlock().GetEra(), Height: h.GetBlock().GetHeight(), LowestHeight: h.GetLowestHeight(),
 		RoundSeconds: millis(h.GetRoundLengthMs()).Seconds(), PublicKey: h.GetPublicKey(), Peers: h.GetPeers(),
 		Version: h.GetVersion(), UpgradeEra: h.UpgradeEra, ShutdownAt: before(told, h.ShutdownAgoMs),
-		FaultAt: before(told, h.FaultAgoMs), FaultEra: h.GetFaultEra(), LeftoverKey: h.GetLeftoverKey()}
+		FaultAt: before(told, h.FaultAgoMs), FaultEra: h.GetFaultEra(), EventsError: h.GetEventsError(), LeftoverKey: h.GetLeftoverKey()}
 	if h.BlockedMs != nil {
 		blocked := millis(h.GetBlockedMs()).Seconds()
 		v.BlockedFor = &blocked
@@ -174,6 +175,9 @@ func (v *rolesJSON) problems(problem func(format string, args ...any)) {
 		}
 		if n.Health == nil {
 			continue
+		}
+		if n.Health.EventsError != "" {
+			problem("node %s: its events are not heard, so no fault of the validator would be noticed: %s", n.Name, n.Health.EventsError)
 		}
 		if n.Health.LeftoverKey != "" {
 			problem("node %s: a secret key of the validator lies on its host, %s; what it signs is in nobody's record", n.Name, n.Health.LeftoverKey)

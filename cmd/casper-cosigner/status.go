@@ -16,7 +16,7 @@ func statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "show who leads, who is active and what is wrong",
 		Long: `status asks every cosigner. It exits with 0 when all is well, 3 when something is
-missing but signing goes on, 4 when nothing is signed.`,
+missing or wrong though the cosigners can sign, 4 when they cannot.`,
 		Args: cobra.NoArgs,
 	}
 	f.add(c)

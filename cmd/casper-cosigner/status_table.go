@@ -24,7 +24,7 @@ func (s statusJSON) printTable(w io.Writer) error {
 		if s.Hold != nil {
 			fmt.Fprintf(t, "hold\t%s\n", s.Hold.text(s.At))
 		}
-		if s.Judgement != nil && s.Judgement.Node != "" {
+		if s.Judgement != nil {
 			fmt.Fprintf(t, "next\t%s\n", s.Judgement.text(s.At))
 		}
 		fmt.Fprintf(t, "suspended\t%s\n", cmp.Or(strings.Join(s.Suspended, ", "), "none"))

@@ -107,7 +107,8 @@ func (s *statusJSON) fill(f *cluster.File, r *cosignerv1.StatusResponse) {
 	s.rolesJSON, s.Started = newRoles(f, r, s.At), r.GetNewest() != nil
 	s.Pruned, s.Floor, s.Newest = markOf(r.GetPruned()), markOf(r.GetFloor()), newestOf(r)
 	for _, x := range r.GetRefusals() {
-		s.Refusals = append(s.Refusals, refusalRow{At: timeOf(x.GetAt()), Node: x.GetNode(), Slot: x.GetSlot(), Reason: x.GetReason()})
+		s.Refusals = append(s.Refusals, refusalRow{At: timeOf(x.GetAt()), Node: x.GetNode(), Slot: x.GetSlot(),
+			Reason: strings.ReplaceAll(x.GetReason(), "REFUSAL_REASON_", "")}) // as sign and the documentation have them
 	}
 }
 

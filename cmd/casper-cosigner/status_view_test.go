@@ -87,6 +87,9 @@ func TestStatusState(t *testing.T) {
 		{"leftover key", func(r []reply) {
 			r[1].status.Nodes[1].Health = &cosignerv1.NodeHealth{LeftoverKey: "/etc/casper/validator_keys/secret_key.pem"}
 		}, stateDegraded, "node node-b: a secret key of the validator lies on its host, /etc/casper/validator_keys/secret_key.pem"},
+		{"events not heard", func(r []reply) {
+			r[1].status.Nodes[1].Health = &cosignerv1.NodeHealth{EventsError: "404 Not Found"}
+		}, stateDegraded, "node node-b: its events are not heard, so no fault of the validator would be noticed: 404 Not Found"},
 		{"fault", func(r []reply) {
 			ago := uint64(1000)
 			r[1].status.Nodes[0].Health = &cosignerv1.NodeHealth{FaultAgoMs: &ago, FaultEra: 22}
@@ -150,7 +153,8 @@ func TestStatusTable(t *testing.T) {
 	f, replies := healthy(t)
 	away(&replies[2])
 	replies[1].status.Refusals = []*cosignerv1.RecentRefusal{
-		{At: timestamppb.New(noon.Add(-time.Minute)), Node: "node-b", Slot: "vote era 23 round 9", Reason: "refused"}}
+		{At: timestamppb.New(noon.Add(-time.Minute)), Node: "node-b", Slot: "vote era 23 round 9",
+			Reason: "refused, REFUSAL_REASON_NOT_ACTIVE: fenced mode"}}
 	var b bytes.Buffer
 	if err := newStatus(f, replies, noon).printTable(&b); err != nil {
 		t.Fatal(err)

@@ -207,11 +207,11 @@ func (l *look) explain(s Status) (code, why string) {
 	case s.Error != "":
 		return NoRequests, "/status fails, " + s.Error
 	case s.At.IsZero() || s.Reactor == "":
-		return NoRequests, "and its /status is not known"
+		return NoRequests, "its /status is not known; is rest set in agent.toml?"
 	case s.Reactor != validating:
 		return NotValidating, "/status says " + s.Reactor
 	case l.Validator != "" && !strings.EqualFold(s.Key, l.Validator):
-		return OtherKey, fmt.Sprintf("/status says that its key is %q", s.Key)
+		return OtherKey, fmt.Sprintf("/status says that its key is %q, not %s: set public_key in its config.toml", s.Key, l.Validator)
 	case s.Round == 0:
 		return EraClosed, "/status gives no round length, so no era is open to it"
 	case s.Lowest > 0 && s.Height < s.Lowest+blocks:

@@ -1,6 +1,7 @@
 package failover_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -77,5 +78,41 @@ func TestConditions(t *testing.T) {
 				t.Errorf("%+v, want %q", got, c.code)
 			}
 		})
+	}
+}
+
+// TestWhy is what an operator reads of a node that asks for nothing.
+func TestWhy(t *testing.T) {
+	for want, status := range map[string]failover.Status{
+		"standby asks for no round: its /status is not known; is rest set in agent.toml?": {},
+		`standby asks for no round: /status says that its key is "01bb", not ` + validator + ": set public_key in its config.toml": {
+			At: begin, Reactor: "Validate", Key: "01bb"},
+		`its key is "", not ` + validator: {At: begin, Reactor: "Validate"},
+	} {
+		s := shown(begin)
+		s.node("standby", func(n *failover.Node) { n.Rounds.Asked, n.Status = s.ago(17.1), status })
+		if got := failover.NewJudge(s.settings).Judge(s.state, s.seen, s.now).Conditions["standby"]; !strings.Contains(got.Why, want) {
+			t.Errorf("got %q, want %q", got.Why, want)
+		}
+	}
+}
+
+// TestStallWhy: before any node has asked, it is not the network that stands still.
+func TestStallWhy(t *testing.T) {
+	for want, asked := range map[string]bool{"no node has asked for anything yet": false, "the network stands still": true} {
+		s := shown(begin)
+		s.seen.BoundAt = s.ago(18)
+		for name := range s.seen.Nodes {
+			s.node(name, func(n *failover.Node) {
+				n.Rounds.Advanced, n.Heights.Advanced = s.ago(18), s.ago(18)
+				if !asked {
+					n.Rounds, n.Heights, n.Place = failover.Progress{}, failover.Progress{}, failover.Place{}
+				}
+			})
+		}
+		got := failover.NewJudge(s.settings).Judge(s.state, s.seen, s.now)
+		if got.Code != failover.Stall || !strings.Contains(got.Why, want) {
+			t.Errorf("got %s, %q, want %q", got.Code, got.Why, want)
+		}
 	}
 }

@@ -85,7 +85,11 @@ func (l *look) decide() Judgement {
 		return l.giveBack()
 	}
 	if last := l.advanced(); l.now.Sub(last) > l.recent() {
-		return Judgement{Code: Stall, Why: "no node asks for anything new: the network stands still"}
+		why := "no node asks for anything new: the network stands still"
+		if l.asked().IsZero() {
+			why = "no node has asked for anything yet"
+		}
+		return Judgement{Code: Stall, Why: why}
 	}
 	why := active + " is active and well"
 	if active != l.Main {
@@ -169,7 +173,7 @@ func (l *look) replace(t trouble) Judgement {
 	case due:
 		d.Act = Activate
 	case l.lasts(t):
-		d.Why += "; the last change of roles is too recent for another"
+		d.Why += "; the last change is too recent for another"
 	}
 	return d
 }
@@ -222,6 +226,14 @@ func (l *look) advanced() time.Time {
 	last := l.seen.BoundAt
 	for _, n := range l.nodes {
 		last = latest(last, n.Rounds.Advanced, n.Heights.Advanced)
+	}
+	return last
+}
+
+// asked returns when any node asked for anything last.
+func (l *look) asked() (last time.Time) {
+	for _, n := range l.nodes {
+		last = latest(last, n.asked())
 	}
 	return last
 }

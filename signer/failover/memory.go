@@ -55,7 +55,7 @@ func (j *Judge) look(s State, o Observation, now time.Time) *look {
 	era, announced := l.announced(reached)
 	j.upgrade.follow(era, announced, now)
 	if j.upgrade.open(reached, now) {
-		l.upgrade = fmt.Sprintf("the network changes its version, for %s now", l.ago(j.upgrade.from))
+		l.upgrade = fmt.Sprintf("the network changes its version; that began %s ago", l.ago(j.upgrade.from))
 	}
 	for _, name := range l.Nodes {
 		k := j.nodes[name]
@@ -70,7 +70,7 @@ func (j *Judge) look(s State, o Observation, now time.Time) *look {
 		switch t := l.trouble(name); {
 		case c.Ready:
 			k.still = now
-		case t.code != "" && !(t.code == Blocked && t.sign.IsZero()) && l.lasts(t): // it costs it the role, and may be over before a break of After is
+		case t.code != "" && (t.code != Blocked || !t.sign.IsZero()) && l.lasts(t): // it costs it the role, and may be over before a break of After is
 			k.still = time.Time{}
 		}
 		l.conditions[name], j.nodes[name] = c, k

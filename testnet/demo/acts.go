@@ -153,7 +153,10 @@ func (s *show) registerPoint(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.claimf(refusal == "", "registered for %s %s", s.a.Name, refusal)
+	if refusal != "" {
+		refusal = ": refused, " + refusal
+	}
+	s.claimf(refusal == "", "registered for %s%s", s.a.Name, refusal)
 	if refusal, err = s.b.Register(ctx, point); err != nil {
 		return err
 	}

@@ -113,6 +113,25 @@ func TestClaimEnds(t *testing.T) {
 			t.Errorf("%s: holds is %v", why, s.claims[0].holds)
 		}
 	}
+	s := networkShow()
+	if s.claimEnds(); s.claims[0].text != "no process ended by itself" {
+		t.Errorf("none ended: %q", s.claims[0].text)
+	}
+}
+
+// TestLegend: below the table it says from when its times count.
+func TestLegend(t *testing.T) {
+	s, out := networkShow(), &bytes.Buffer{}
+	s.out, s.rows = out, []row{{"host killed", hot, "silent", "1.70 s", "0.40 s", "5.00 s", simnet.Losses{Of: 3, Led: 1}}}
+	s.printTable()
+	for _, want := range []string{"blocks of ours lost", "0 of 3", "from the failure on", "from when main came back", "votes before it is active"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if one, two := plural(1, "request"), plural(2, "request"); one != "1 request" || two != "2 requests" {
+		t.Errorf("got %q and %q", one, two)
+	}
 }
 
 // TestLeaders: whatever the seed, there are old leader slots to come back to.

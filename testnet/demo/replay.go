@@ -121,7 +121,7 @@ func (s *show) playRecording(ctx context.Context) error {
 	s.claimf(other.bound == slots && other.signed == 0, "another value for each slot: %d of %d bound, with the held value and its signature, %d signed",
 		other.bound, slots, other.signed)
 	s.sayWrong(&first, &again, &other)
-	s.claimf(s.waits > 0, "the token bucket paced it: %d requests came too early and were asked again", s.waits)
+	s.claimf(s.waits > 0, "the token bucket paced it: asked again since it came too early, %s", plural(s.waits, "request"))
 	return s.playHandshakes(ctx, handshakes)
 }
 

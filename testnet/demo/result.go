@@ -33,8 +33,8 @@ func (s *show) printLatencies() {
 		}
 	}
 	w.Flush()
-	fmt.Fprintf(s.out, "A node waits %v for an echo or a vote; %d requests got no answer in time and were asked again.\n",
-		testnet.ZugPatience, s.retries)
+	fmt.Fprintf(s.out, "A node waits %v for an echo or a vote; asked again for want of an answer in time: %s.\n",
+		testnet.ZugPatience, plural(s.retries, "request"))
 }
 
 // diskHangs is the last that a cosigner says when it ends itself.
@@ -55,7 +55,11 @@ func (s *show) ended() (hung, others []string) {
 // claimEnds tells of them. Only a hanging disk excuses an end.
 func (s *show) claimEnds() {
 	hung, others := s.ended()
-	s.claimf(len(others) == 0, "no process ended by itself, but for %d whose disk hung for over a second", len(hung))
+	but := ""
+	if len(hung) > 0 {
+		but = fmt.Sprintf(", but for %d whose disk hung for over a second", len(hung))
+	}
+	s.claimf(len(others) == 0, "no process ended by itself%s", but)
 	for _, why := range others {
 		s.sayf("%s", why)
 	}

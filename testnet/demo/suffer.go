@@ -187,8 +187,8 @@ func (s *show) claimServed(c *course) error {
 	}
 	standby, err := s.network.Node(testnet.Standby).Journal(c.struck)
 	before, after := refused(standby, c.away.At), refused(main, c.back.At)
-	s.claimf(before > 0 && after > 0, "only the active node votes: until it was active, %s was refused %d times, and %s %d times until it was again",
-		testnet.Standby, before, testnet.Main, after)
+	s.claimf(before > 0 && after > 0, "only the active node votes: until it was active, %s was refused %s, and %s %s until it was again",
+		testnet.Standby, plural(before, "time"), testnet.Main, plural(after, "time"))
 	return err
 }
 
