@@ -79,8 +79,8 @@ func (j *Judge) look(s State, o Observation, now time.Time) *look {
 }
 
 // furthest returns the newest round that others are held to. One node may tell what it likes, so it is one that two have
-// asked for, or that is bound; while a node is suspended what is bound counts only if another has come there too, since it may
-// have been for the one that is suspended.
+// asked for, or the active one, or that is bound; while a node is suspended what is bound counts only if another has come there
+// too, since it may have been for the one that is suspended.
 func (l *look) furthest() (newest Place) {
 	been := func(name string) bool {
 		return !l.state.IsSuspended(name) && !l.nodes[name].Place.trails(l.seen.Bound, l.slack())
@@ -93,6 +93,8 @@ func (l *look) furthest() (newest Place) {
 		p := l.nodes[name].Place
 		switch {
 		case l.state.IsSuspended(name) || !l.plausible(p):
+		case name == l.state.Active && p.further(newest):
+			newest = p
 		case p.further(first):
 			first, second = p, first
 		case p.further(second):

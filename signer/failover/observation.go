@@ -33,7 +33,7 @@ type Observation struct {
 	Listening time.Time       // since when those have listened without a break; nobody was silent before
 	Signing   time.Time       // since when signatures could be made without a break; zero: now they cannot
 	Bound     Place           // how far slots are bound
-	BoundAt   time.Time       // when that was so first
+	BoundAt   time.Time       // when its round was so first
 	Wall      time.Time       // wall clock, for what the log dates
 	Nodes     map[string]Node // by name; one that was never heard of is absent
 }

@@ -69,7 +69,7 @@ type Monitor struct {
 	others  []*other
 	signing time.Time         // since when signatures could be made without a break
 	bound   failover.Place    // how far slots are bound
-	boundAt time.Time         // since when
+	boundAt time.Time         // since when that is the round
 	said    saying            // of the judgement that was logged last
 	alarms  map[string]string // alarm that was logged last, by node
 
@@ -211,9 +211,10 @@ func (m *Monitor) look(ctx context.Context, asking *sync.WaitGroup) (due time.Ti
 			bound.Round, _ = s.Table().NewestRound()
 		}
 	})
-	if bound != m.bound || m.boundAt.IsZero() {
-		m.bound, m.boundAt = bound, now
+	if bound.Era != m.bound.Era || bound.Round != m.bound.Round || m.boundAt.IsZero() {
+		m.boundAt = now
 	}
+	m.bound = bound
 	observed.Bound, observed.BoundAt, observed.Signing, observed.Wall = m.bound, m.boundAt, m.signs(now), now
 	judgement := m.judge.Judge(roles, observed, now)
 

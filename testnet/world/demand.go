@@ -50,9 +50,11 @@ func (d *demand) grew(v *validator, b zug.Block) {
 	}
 }
 
-// demanded reports whether our validator could do its part all the time since then, and the observing node could see it.
+// demanded reports whether our validator could do its part all the time since then, and the observing node could see it. One
+// that started a few rounds before takes one for younger than it is.
 func (d *demand) demanded(v *validator, life int, from time.Time) bool {
-	return !d.fine.IsZero() && !d.fine.After(from) && v.runs() && v.life == life
+	return !d.fine.IsZero() && !d.fine.After(from) && v.runs() && v.life == life &&
+		(v.upAt.IsZero() || from.Sub(v.upAt) > 4*d.w.plan.Block)
 }
 
 // demandVote demands our vote in a round that has ended, soon. In one that was skipped it is demanded only that it was not

@@ -149,9 +149,11 @@ func (c *cosigner) judge() {
 func (c *cosigner) observe() failover.Observation {
 	now := c.w.now
 	o := failover.Observation{Wall: c.wall(), Signing: c.signs(), Nodes: map[string]failover.Node{}}
-	if bound := c.bound(); bound != c.watch.bound || c.watch.boundAt.IsZero() {
-		c.watch.bound, c.watch.boundAt = bound, now
+	bound, was := c.bound(), c.watch.bound
+	if bound.Era != was.Era || bound.Round != was.Round || c.watch.boundAt.IsZero() {
+		c.watch.boundAt = now
 	}
+	c.watch.bound = bound
 	o.Bound, o.BoundAt = c.watch.bound, c.watch.boundAt
 	var starts []time.Time
 	var heard [ours]ping

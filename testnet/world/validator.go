@@ -22,6 +22,7 @@ type validator struct {
 	id   int
 	node *zug.Node
 	wake time.Time // that is scheduled; zero: none
+	upAt time.Time // when it was started last; zero: it has run from the beginning
 
 	doomed   *Fault // it dies with its next signature in hand
 	evidence uint64 // era in which it saw our validator equivocate, and it says so for ever; 0: in none
@@ -130,6 +131,7 @@ func (v *validator) crash() {
 
 // restart starts the node again.
 func (v *validator) restart(keepLog bool) {
+	v.upAt = v.w.now
 	if v.up {
 		return
 	}
