@@ -6,6 +6,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -93,6 +95,30 @@ func TestFailoverFaults(t *testing.T) {
 		f.Failover = good
 		if err := f.Validate(); err != nil {
 			t.Errorf("%+v: %v", good, err)
+		}
+	}
+}
+
+// TestGraceFitsNode: the longest grace is half of what casper-node waits for an echo or a vote.
+func TestGraceFitsNode(t *testing.T) {
+	const source = "../node/casper-node-2.0.3/files/src/components/consensus/protocols/zug/remote.rs"
+	text, err := os.ReadFile(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`const DEADLINE: .* = .*::from_millis\((\d+)\);`).FindSubmatch(text)
+	if m == nil {
+		t.Fatalf("%s has no DEADLINE in milliseconds", source)
+	}
+	deadline, err := time.ParseDuration(string(m[1]) + "ms")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := *clustertest.New(t, casper.PublicKey{1}, nil).File
+	for grace, good := range map[time.Duration]bool{deadline / 2: true, deadline/2 + 1: false} {
+		f.Grace = cluster.Duration(grace)
+		if err := f.Validate(); (err == nil) != good {
+			t.Errorf("grace %v of a deadline of %v: %v", grace, deadline, err)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 // TestEveryStep kills the leader, or all cosigners, at each step of a claim, and with it the node that asked: only the other
 // one is left to ask, with what it holds for right. In some worlds that is another value, as when ours leads.
 func TestEveryStep(t *testing.T) {
-	const seeds = 12
+	const seeds = 6
 	for _, step := range slices.Compact(slices.Clone(steps)) { // some are drawn more often
 		for _, all := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, all %v", step, all), func(t *testing.T) {

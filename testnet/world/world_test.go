@@ -201,6 +201,7 @@ func TestPlans(t *testing.T) {
 		{"leadership changes all the time, and main dies meanwhile", calm(fenced, Fault{Kind: Elect, At: 41 * time.Second, For: 30 * time.Second},
 			Fault{Kind: KillNode, At: 50 * time.Second, For: 40 * time.Second}), 2, 15},
 		{"the standby is killed in fenced mode", calm(fenced, Fault{Kind: KillNode, Host: 1, At: 41 * time.Second, For: 20 * time.Second}), 0, 30},
+		{"a planned handover in hot mode", calm(Fault{Kind: Promote, Host: 1, At: 41 * time.Second}), 0, 30},
 		{"a planned handover in fenced mode", calm(fenced, Fault{Kind: Promote, Host: 1, At: 41 * time.Second}), 0, 30},
 		{"a foreign validator is dead, so that ours is needed, and main is killed", calm(
 			Fault{Kind: KillNode, Host: firstForeign, At: 20 * time.Second, For: time.Minute},
