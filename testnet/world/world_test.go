@@ -64,11 +64,19 @@ func explain(seed uint64, r Result) string {
 }
 
 // playAll plays the first seeds on all processors.
-func playAll(t *testing.T, seeds int) Stats {
+func playAll(t *testing.T, seeds int) (sum Stats) {
+	each(t, seeds, func(seed uint64, r Result) {
+		tell(t, seed, r)
+		sum.add(r.Stats)
+	})
+	return sum
+}
+
+// each plays the first seeds on all processors until the test has failed, and hands over what came of one at a time.
+func each(t *testing.T, seeds int, take func(seed uint64, r Result)) {
 	defer debug.SetGCPercent(debug.SetGCPercent(1000)) // worlds are short-lived garbage
 	var next atomic.Int64
 	var mu sync.Mutex
-	var sum Stats
 	var all sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		all.Go(func() {
@@ -80,14 +88,35 @@ func playAll(t *testing.T, seeds int) Stats {
 				seed := uint64(*firstFlag + n)
 				r := Run(seed, Options{})
 				mu.Lock()
-				tell(t, seed, r)
-				sum.add(r.Stats)
+				take(seed, r)
 				mu.Unlock()
 			}
 		})
 	}
 	all.Wait()
-	return sum
+}
+
+// TestHashes prints each world's history as one number, which a change of shape alone leaves as it is:
+//
+//	go test ./testnet/world -run TestHashes -v -args -seeds 1000 >FILE
+//
+// before the change and after it, and compare the lines that begin with "seed" (without -v, go test keeps them to itself).
+func TestHashes(t *testing.T) {
+	seeds := 4
+	if *seedsFlag > 0 {
+		seeds = *seedsFlag
+	}
+	hashes := make([]uint64, seeds)
+	each(t, seeds, func(seed uint64, r Result) {
+		tell(t, seed, r)
+		hashes[seed-uint64(*firstFlag)] = r.Hash
+	})
+	if *seedsFlag == 0 {
+		return
+	}
+	for n, hash := range hashes {
+		fmt.Printf("seed %d %016x\n", *firstFlag+n, hash)
+	}
 }
 
 // TestReplay: a seed fixes everything.
