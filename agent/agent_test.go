@@ -14,8 +14,8 @@ import (
 	"casper-cosigner/agent"
 	"casper-cosigner/cluster/clustertest"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/wire"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/wire"
 )
 
 // fake is a cosigner that answers as told.

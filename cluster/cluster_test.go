@@ -20,7 +20,7 @@ import (
 	"casper-cosigner/cluster"
 	"casper-cosigner/cluster/clustertest"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 func TestEncodeParse(t *testing.T) {

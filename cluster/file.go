@@ -23,7 +23,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 	"golang.org/x/crypto/blake2b"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // Role is what a member is.

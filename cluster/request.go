@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // ErrRequestSignature says that a request is not signed by the node that it names.

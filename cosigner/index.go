@@ -5,8 +5,8 @@ import (
 	"iter"
 	"slices"
 
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/watermark"
 )
 
 // voice is what all slots of one validator index in one Zug instance share.

@@ -8,8 +8,8 @@ import (
 	"os"
 	"sync"
 
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/statedir"
 )
 

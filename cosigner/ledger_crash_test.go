@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/watermark"
 )
 
 // history is a ledger whose batches were, in order, of the given sizes; claim i

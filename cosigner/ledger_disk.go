@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/statedir"
 )
 

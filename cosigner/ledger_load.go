@@ -8,7 +8,7 @@ import (
 	"io/fs"
 	"slices"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // DamagedError is returned by OpenLedger for a file that lost what was once

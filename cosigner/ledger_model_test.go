@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/watermark"
 )
 
 // released is the model: which digests Claim ever let through, per slot. There

@@ -15,8 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/statedir"
 )
 

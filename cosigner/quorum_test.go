@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/statedir"
 )
 

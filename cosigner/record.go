@@ -5,8 +5,8 @@ import (
 	"errors"
 	"hash/crc32"
 
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/statedir"
 )
 

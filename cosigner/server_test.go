@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/statedir"
 )
 

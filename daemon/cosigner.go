@@ -14,13 +14,13 @@ import (
 	"casper-cosigner/cluster"
 	"casper-cosigner/cosigner"
 	"casper-cosigner/cosigner/frost"
+	"casper-cosigner/monitor"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/pulse"
 	"casper-cosigner/raftstore"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/signer"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/monitor"
-	"casper-cosigner/signer/watermark"
 	"casper-cosigner/statedir"
 )
 

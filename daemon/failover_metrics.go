@@ -5,7 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"casper-cosigner/signer/failover"
+	"casper-cosigner/rule/failover"
 )
 
 // failoverMetrics are the figures of roles and nodes, read when they are asked for. Each has the node as its first label,

@@ -19,7 +19,7 @@ import (
 	"casper-cosigner/cluster"
 	"casper-cosigner/daemon"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/wire"
+	"casper-cosigner/rule/wire"
 )
 
 // quickFailover has a node failed over within two seconds. Rounds and pings are slow enough for a busy machine.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"casper-cosigner/signer/failover"
-	"casper-cosigner/signer/machine"
+	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/machine"
 )
 
 const (

@@ -13,8 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
 
+	"casper-cosigner/rule/failover"
 	"casper-cosigner/signer"
-	"casper-cosigner/signer/failover"
 )
 
 const namespace = "casper_cosigner"

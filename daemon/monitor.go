@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"casper-cosigner/cluster"
+	"casper-cosigner/monitor"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/failover"
-	"casper-cosigner/signer/monitor"
+	"casper-cosigner/rule/failover"
 	"casper-cosigner/statedir"
 )
 

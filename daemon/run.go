@@ -10,12 +10,12 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"casper-cosigner/monitor"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/signer"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/machine"
-	"casper-cosigner/signer/monitor"
-	"casper-cosigner/signer/watermark"
 	"casper-cosigner/statedir"
 )
 

@@ -17,8 +17,8 @@ import (
 	"casper-cosigner/cluster"
 	"casper-cosigner/cluster/clustertest"
 	"casper-cosigner/pulse"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/failover"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
 )
 
 // unusual is a cluster file in which no setting of failover has its default.

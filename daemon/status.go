@@ -4,9 +4,9 @@ import (
 	"errors"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/machine"
 	"casper-cosigner/signer"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/machine"
 )
 
 // status fills in what the signer does not know.

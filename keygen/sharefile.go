@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 
 	"casper-cosigner/cosigner/frost"
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // maxCluster is the longest cluster id in bytes.

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"casper-cosigner/cosigner/frost"
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // The validator key of the recorded network, and its public half.

@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"casper-cosigner/cosigner/frost"
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // maxTrials is how many quorums Verify has sign at most.

@@ -14,9 +14,9 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/machine"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/statedir"
 )
 

@@ -9,7 +9,7 @@
 //   - whatever leaves it unsure what its log holds (an entry that cannot be decoded, a failed write) is given to
 //     Config.Fatal, and nothing is applied or reported as done afterwards.
 //
-// It leaves to others: what a command means (signer/machine), whether it should be proposed (signer), proving who a peer
+// It leaves to others: what a command means (rule/machine), whether it should be proposed (signer), proving who a peer
 // is (TLS, in Network), remembering what a peer has shown (statedir), and ending the process.
 package raftstore
 
@@ -23,7 +23,7 @@ import (
 	"github.com/hashicorp/raft"
 	"github.com/rs/zerolog"
 
-	"casper-cosigner/signer/machine"
+	"casper-cosigner/rule/machine"
 	"casper-cosigner/statedir"
 )
 

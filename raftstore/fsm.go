@@ -12,7 +12,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
-	"casper-cosigner/signer/machine"
+	"casper-cosigner/rule/machine"
 )
 
 // fsm lets the Raft library drive a machine.State. It decides nothing; it adds the index of the last entry it saw and

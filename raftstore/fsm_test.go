@@ -10,10 +10,10 @@ import (
 
 	"github.com/hashicorp/raft"
 
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/failover"
-	"casper-cosigner/signer/machine"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
 )
 
 // sink keeps a snapshot in memory.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
-	"casper-cosigner/signer/machine"
+	"casper-cosigner/rule/machine"
 )
 
 // ErrNotLeader is returned where only a leader can serve: this member does not lead, or not yet, or hands over or stops.

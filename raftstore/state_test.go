@@ -16,7 +16,7 @@ import (
 	"github.com/hashicorp/raft"
 	"github.com/rs/zerolog"
 
-	"casper-cosigner/signer/machine"
+	"casper-cosigner/rule/machine"
 )
 
 // smallLog makes members take snapshots all the time and keep few entries.

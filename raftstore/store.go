@@ -11,7 +11,7 @@ import (
 	"github.com/hashicorp/raft"
 	"github.com/rs/zerolog"
 
-	"casper-cosigner/signer/machine"
+	"casper-cosigner/rule/machine"
 )
 
 // cachedEntries is how many of the last log entries are kept in memory for the followers.

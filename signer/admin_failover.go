@@ -8,8 +8,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/failover"
-	"casper-cosigner/signer/machine"
+	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/machine"
 )
 
 // longestHold is the longest time to hold for; whoever wants more says so and resumes by hand.

@@ -8,9 +8,9 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/failover"
-	"casper-cosigner/signer/machine"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
 )
 
 // endOfTime is the last second that a protobuf Timestamp can tell, in Unix milliseconds: that of a hold without an end.

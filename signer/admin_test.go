@@ -12,7 +12,7 @@ import (
 
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/failover"
+	"casper-cosigner/rule/failover"
 )
 
 // administered is an Admin on fakes. Its judgement is the test's.

@@ -11,9 +11,9 @@ import (
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/cluster/clustertest"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/machine"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
 )
 
 // fakeLog is a log of one copy. It can lose its leadership, and fail after it has stored.

@@ -7,9 +7,9 @@ import (
 	"golang.org/x/time/rate"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/machine"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
 )
 
 // A node makes two handshakes a peer when it starts, and few later. The bound keeps a hostile one from grinding: a

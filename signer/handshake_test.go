@@ -7,7 +7,7 @@ import (
 	"time"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // TestHandshake: certificates are signed for a registered TLS point only, and at a bounded rate.

@@ -3,7 +3,7 @@ package signer
 import (
 	"sync"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // keptSignatures is how many signatures are kept: more than two eras of eight-second rounds. A forgotten one costs its

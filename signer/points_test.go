@@ -7,7 +7,7 @@ import (
 	"os"
 	"testing"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // testPoints returns both TLS points of a handshake in the recording.

@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/failover"
-	"casper-cosigner/signer/machine"
+	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/machine"
 )
 
 // ErrUnavailable says that nothing is known: no leader, no quorum, or an outcome that did not come in time. What was

@@ -11,9 +11,9 @@ import (
 
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/watermark"
-	"casper-cosigner/signer/wire"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/wire"
 )
 
 // Server serves SignerService. A cosigner that does not lead passes requests on to the one that does, one hop.

@@ -10,8 +10,8 @@ import (
 
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/wire"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/wire"
 )
 
 // leaderClient is another cosigner to which requests are passed on.

@@ -6,10 +6,10 @@ import (
 	"time"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/failover"
-	"casper-cosigner/signer/machine"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
 )
 
 // answerBefore is how long before its asker's deadline a claim is refused whose turn does not come in time: silence would

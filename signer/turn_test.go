@@ -9,7 +9,7 @@ import (
 
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // TestPreferenceWaits: while the active node is well, a standby's claim of a free slot waits for it.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/watermark"
 )
 
 // shown returns a presence of a peer's directory.

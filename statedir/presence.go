@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/watermark"
 )
 
 // ID is a random 16-byte name of a cluster, a state directory or a process.

@@ -11,7 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/watermark"
 )
 
 // recordVersion is the version of the files of this package.

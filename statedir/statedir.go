@@ -24,7 +24,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/watermark"
 )
 
 // Names of the files of this package within the directory.

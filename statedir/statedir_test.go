@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/watermark"
 )
 
 var testCluster = ID{1, 2, 3}

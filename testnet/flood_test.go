@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // TestHandshakesWhileVoting asks for 1,000 handshake certificates at once, more than a node that starts in a large network,

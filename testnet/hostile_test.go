@@ -17,9 +17,9 @@ import (
 
 	"casper-cosigner/daemon"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/watermark"
-	"casper-cosigner/signer/wire"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/wire"
 )
 
 const (

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // PublicKey reads the public key of a secret_key.pem. The secret is not kept.

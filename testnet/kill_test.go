@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // TestKillLeaderAtAnyStep kills the leader at a random moment of a signature. Then only the other node asks, and for the

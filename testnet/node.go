@@ -13,8 +13,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/wire"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/wire"
 )
 
 // How long a casper-node waits. For a Zug message it is its own deadline; what is not tied to a round may take longer.

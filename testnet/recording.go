@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // Recorded is one message that a real casper-node signed, and its signature.

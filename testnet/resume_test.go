@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // resumePatience is of a node whose request is on its way while its agent stands still.

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 const (

@@ -7,7 +7,7 @@ import (
 	"io"
 	"sync"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // TranscriptLine is one request and what came of it.

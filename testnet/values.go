@@ -3,7 +3,7 @@ package testnet
 import (
 	"fmt"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // Other returns another value for the message's slot: what an equivocation would need. It is nil for a handshake, which

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"syscall"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // keySize is more than a key file can have, in bytes.

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // secret returns a secret key's file as casper-node writes it (RFC 8410, section 7), and its public key.

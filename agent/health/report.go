@@ -4,8 +4,8 @@ import (
 	"time"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/failover"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
 )
 
 // What a report tells of errors and paths is cut to these sizes, in bytes: it travels in every ping.

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 var epoch = time.Unix(1_900_000_000, 0)

@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // nameSize is the most that a state, a version or a key may be, in bytes. They are told in every ping.

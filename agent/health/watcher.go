@@ -5,7 +5,7 @@
 // malformed, takes more than about a megabyte or ends the watch; a fault of our validator, once told, is told until the
 // process ends; ages are measured by the monotonic clock. What it has not heard it does not guess.
 //
-// It leaves to others: what all of it means (signer/failover judges), and to carry it there (the agent's pings).
+// It leaves to others: what all of it means (rule/failover judges), and to carry it there (the agent's pings).
 package health
 
 import (
@@ -23,7 +23,7 @@ import (
 	"github.com/rs/zerolog"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // How a node is watched.

@@ -17,7 +17,7 @@ import (
 	"github.com/rs/zerolog"
 	"google.golang.org/protobuf/proto"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // TestStatus: the node is asked once a second, and what it said last stays known while it fails.

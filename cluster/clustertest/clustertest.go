@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"casper-cosigner/cluster"
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // Cluster is a cluster file and what its members hold.

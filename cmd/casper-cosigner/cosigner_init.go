@@ -8,7 +8,7 @@ import (
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/daemon"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/statedir"
 )
 

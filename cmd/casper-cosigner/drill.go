@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/failover"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
 )
 
 // How long a rehearsal goes on, in round lengths.

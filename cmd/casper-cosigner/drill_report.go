@@ -7,8 +7,8 @@ import (
 	"time"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/failover"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
 )
 
 // drillJSON is what failover drill prints as JSON.

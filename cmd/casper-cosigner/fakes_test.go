@@ -18,8 +18,8 @@ import (
 
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/wire"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/wire"
 )
 
 const testPEM = "../../testdata/node-1.secret_key.pem"

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/crypto/blake2b"
 
 	"casper-cosigner/cluster"
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 const localHost = "127.0.0.1"

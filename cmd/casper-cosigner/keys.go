@@ -11,7 +11,7 @@ import (
 	"filippo.io/age"
 
 	"casper-cosigner/cluster"
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // newKey draws a member's key.

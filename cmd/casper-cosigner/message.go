@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // The kinds of message in JSON.

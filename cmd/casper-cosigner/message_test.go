@@ -7,7 +7,7 @@ import (
 	"os"
 	"testing"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // TestVectorsAreRequests reads every recorded line as a request, demands the bytes that casper-node signed, and that

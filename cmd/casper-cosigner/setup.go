@@ -13,7 +13,7 @@ import (
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/daemon"
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // Ports of one cosigner, counted from the base port. Several on one host follow each other.

@@ -14,8 +14,8 @@ import (
 	"casper-cosigner/cluster"
 	"casper-cosigner/daemon"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/wire"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/wire"
 )
 
 // maxRequest is the longest request in bytes that sign reads from standard input; a line of the vectors has under 2 KiB.

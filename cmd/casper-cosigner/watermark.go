@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // watermarkJSON is what watermark show prints as JSON.

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 )
 

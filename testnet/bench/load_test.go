@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // Every message must be for a free slot, and the marks must rise as the bench says that they do.

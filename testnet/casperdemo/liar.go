@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/wire"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/wire"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/localnet"
 )

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/wire"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/wire"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/localnet"
 )

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/localnet"
 )

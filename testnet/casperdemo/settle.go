@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // settle closes the act's window at the start of a round and says what was lost in it.

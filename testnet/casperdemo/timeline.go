@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // roundID names a Zug round of a chain.

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/simcasper/hub"
 	"casper-cosigner/testnet/simcasper/node"

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 )
 

@@ -13,7 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 )
 

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/simnet"
 )

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 )
 

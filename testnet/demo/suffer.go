@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/simcasper/hub"
 	"casper-cosigner/testnet/simcasper/node"

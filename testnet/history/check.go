@@ -10,7 +10,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 )
 

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 )
 

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 )
 

@@ -7,7 +7,7 @@ import (
 	"io"
 	"sync"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // Recorder writes a history while it happens. It is safe for concurrent use.

@@ -13,7 +13,7 @@ import (
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/cluster/clustertest"
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 )
 

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // Event is what a node tells at /events (casper-node event_stream_server/sse_server.rs): Block, FinalitySignature, Fault,

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 func testKeys(n int) []casper.PublicKey {

@@ -7,7 +7,7 @@ import (
 	"encoding/pem"
 	"fmt"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // Key is an Ed25519 key of a test network. It is made from the network's seed, so it guards nothing.

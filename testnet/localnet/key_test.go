@@ -4,7 +4,7 @@ import (
 	"crypto/ed25519"
 	"testing"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 func TestKeyPEM(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // fakeDefaults writes a program that prints a document of the same form as localnet-defaults prints, with the keys that

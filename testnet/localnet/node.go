@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // killedIn is how long the system may take to end a process that got SIGKILL.

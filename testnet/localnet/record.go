@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // Record gathers what one node shows: blocks, whose finality signatures it received, whose were cited for a reward, and

@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // chain is four heights of a chain of validators v, where the set changes with block 2.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"casper-cosigner/agent/health"
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // How nodes are asked over REST.

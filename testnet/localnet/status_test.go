@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // fakeREST is a node that answers with these bodies, by path.

@@ -8,7 +8,7 @@ import (
 	"net"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // The binary port's protocol (casper-node BINARY_PORT_PROTOCOL.md, casper-binary-port command.rs).

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/crypto/blake2b"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 var aTransfer = Transfer{From: FaucetKey(1), To: ValidatorKey(1, 100).Public(), Amount: 2_500_000_000, ID: 7,

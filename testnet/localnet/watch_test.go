@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // A node whose event stream breaks off is asked again, from the beginning of what it holds.

@@ -26,7 +26,7 @@ type Mutant struct {
 
 // Test names tests of one package as go test does.
 type Test struct {
-	// Package is a path from the module's root, such as ./signer/watermark.
+	// Package is a path from the module's root, such as ./rule/watermark.
 	Package string
 	// Run is the regular expression for -run.
 	Run string
@@ -43,7 +43,7 @@ type Edit struct {
 // Parse reads a .mutant file: lines of "key: value" for name, why, file and test, empty lines and lines that start with
 // # between them, then one or more edits:
 //
-//	test: ./signer/watermark -run ^TestFloor$
+//	test: ./rule/watermark -run ^TestFloor$
 //	--- old
 //	lines that the file holds exactly once
 //	--- new

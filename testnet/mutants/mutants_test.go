@@ -15,8 +15,8 @@ const sample = `# a comment
 name: ignore the floor
 why: An old era could be signed twice.
 
-file: signer/watermark/rule.go
-test: ./signer/watermark -run ^TestFloor$
+file: rule/watermark/rule.go
+test: ./rule/watermark -run ^TestFloor$
 --- old
 	if height < floor {
 --- new
@@ -34,10 +34,10 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Name != "ignore the floor" || m.Why != "An old era could be signed twice." || m.File != "signer/watermark/rule.go" {
+	if m.Name != "ignore the floor" || m.Why != "An old era could be signed twice." || m.File != "rule/watermark/rule.go" {
 		t.Errorf("header: %+v", m)
 	}
-	if want := (Test{Package: "./signer/watermark", Run: "^TestFloor$"}); m.Test != want {
+	if want := (Test{Package: "./rule/watermark", Run: "^TestFloor$"}); m.Test != want {
 		t.Errorf("test: have %v, want %v", m.Test, want)
 	}
 	want := []Edit{
@@ -53,8 +53,8 @@ func TestParseRefuses(t *testing.T) {
 	for name, change := range map[string][2]string{
 		"missing: name":    {"name: ignore the floor\n", ""},
 		"missing: why":     {"why: An old era could be signed twice.\n", ""},
-		"missing: file":    {"file: signer/watermark/rule.go\n", ""},
-		"missing: test":    {"test: ./signer/watermark -run ^TestFloor$\n", ""},
+		"missing: file":    {"file: rule/watermark/rule.go\n", ""},
+		"missing: test":    {"test: ./rule/watermark -run ^TestFloor$\n", ""},
 		"missing: --- old": {sample[strings.Index(sample, "--- old"):], ""},
 		"unknown key":      {"why:", "because:"},
 		"is there twice":   {"why:", "name:"},

@@ -20,7 +20,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/simcasper/hub"
 	"casper-cosigner/testnet/simcasper/node"

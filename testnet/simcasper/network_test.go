@@ -22,8 +22,8 @@ import (
 
 	"casper-cosigner/agent/health"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/wire"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/wire"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/simcasper/hub"
 	"casper-cosigner/testnet/simcasper/node"

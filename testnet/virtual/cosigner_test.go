@@ -16,10 +16,10 @@ import (
 
 	"casper-cosigner/cosigner"
 	"casper-cosigner/raftstore"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/signer"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/machine"
-	"casper-cosigner/signer/watermark"
 	"casper-cosigner/statedir"
 	"casper-cosigner/testnet"
 )

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"casper-cosigner/signer/failover"
-	"casper-cosigner/signer/machine"
+	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/machine"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/history"
 	"casper-cosigner/testnet/link"

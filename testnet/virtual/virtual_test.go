@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/history"
 )

@@ -17,9 +17,9 @@ import (
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/cluster/clustertest"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/signer"
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/watermark"
 	"casper-cosigner/statedir"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/history"

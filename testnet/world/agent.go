@@ -3,9 +3,9 @@ package world
 import (
 	"time"
 
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/failover"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/testnet/zug"
 )
 

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/failover"
-	"casper-cosigner/signer/machine"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
 )
 
 // brokenRule is a rule of the product, broken, part of what the referee says of it, and the plan in which it does.

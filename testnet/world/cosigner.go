@@ -5,9 +5,9 @@ import (
 	"slices"
 	"time"
 
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/failover"
-	"casper-cosigner/signer/machine"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/machine"
 )
 
 // cosigner is one cosigner's process and its disk.

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"casper-cosigner/signer/failover"
-	"casper-cosigner/signer/machine"
+	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/machine"
 )
 
 // Step is a place in the course of a claim where its leader may die.

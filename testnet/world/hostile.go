@@ -5,7 +5,7 @@ import (
 
 	"golang.org/x/crypto/blake2b"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet/zug"
 )
 

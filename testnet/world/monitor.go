@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"casper-cosigner/signer/failover"
-	"casper-cosigner/signer/machine"
+	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/machine"
 )
 
 // monitor is what a cosigner knows of the nodes.

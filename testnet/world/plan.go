@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"casper-cosigner/signer/failover"
+	"casper-cosigner/rule/failover"
 )
 
 // Plan is how a world is set and what goes wrong in it.

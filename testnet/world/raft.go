@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"casper-cosigner/signer/machine"
+	"casper-cosigner/rule/machine"
 )
 
 // The log's timing.

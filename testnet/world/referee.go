@@ -3,9 +3,9 @@ package world
 import (
 	"time"
 
-	"casper-cosigner/signer/failover"
-	"casper-cosigner/signer/machine"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/testnet/zug"
 )
 

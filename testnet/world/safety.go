@@ -3,10 +3,10 @@ package world
 import (
 	"bytes"
 
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/failover"
-	"casper-cosigner/signer/machine"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
 )
 
 // safety watches for what may never be, whatever the faults: it has no clock and knows no plan.

@@ -3,9 +3,9 @@ package world
 import (
 	"time"
 
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/failover"
-	"casper-cosigner/signer/watermark"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/watermark"
 )
 
 // thief is what a hostile standby may take: whatever main leaves, and nothing while main is well, preferred and moves on. A

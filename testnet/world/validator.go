@@ -3,7 +3,7 @@ package world
 import (
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet/zug"
 )
 

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"casper-cosigner/signer/casper"
-	"casper-cosigner/signer/failover"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
 	"casper-cosigner/testnet/zug"
 )
 

@@ -3,7 +3,7 @@ package zug
 import (
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // instance is one era's consensus state.

@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/crypto/blake2b"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // Message is what one node sends to another: Signed, Proposed, SyncRequest, SyncResponse, BlockRequest or BlockResponse.

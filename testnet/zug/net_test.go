@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 var start = time.UnixMilli(1_800_000_000_000)

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // Config is what a Node is made of.

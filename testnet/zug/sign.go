@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // How a node asks again, as the edited casper-node does (zug/remote.rs and remote_signing/finality.rs).

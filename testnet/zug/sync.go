@@ -1,6 +1,6 @@
 package zug
 
-import "casper-cosigner/signer/casper"
+import "casper-cosigner/rule/casper"
 
 // sync asks a peer, drawn at random, for what may be missing: for a block while the node catches up, else for a round
 // that is not finalized (zug.rs, handle_sync_peer_timer).

@@ -5,7 +5,7 @@ import (
 
 	"golang.org/x/crypto/blake2b"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 )
 
 // maxAhead is how far ahead of the open round messages are taken in (zug.rs, MAX_FUTURE_ROUNDS).

@@ -23,7 +23,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/blake2b"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/simcasper/link"
 	"casper-cosigner/testnet/simcasper/live"

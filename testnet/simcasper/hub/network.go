@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/simcasper/link"
 	"casper-cosigner/testnet/zug"

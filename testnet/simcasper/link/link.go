@@ -13,7 +13,7 @@ import (
 	"fmt"
 	"net"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet/zug"
 )
 

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet/zug"
 )
 

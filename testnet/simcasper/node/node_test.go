@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"casper-cosigner/agent/health"
-	"casper-cosigner/signer/casper"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/simcasper/link"
 	"casper-cosigner/testnet/simcasper/live"

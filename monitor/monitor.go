@@ -1,0 +1,311 @@
+// Package monitor watches the nodes and moves the active role: it gathers what the agents told all cosigners, has the
+// failover rule judge it and, on the leader, proposes the change that the rule wants.
+//
+// Every cosigner gathers and judges, so that one that begins to lead knows already since when a node is silent, and since
+// when another is ready. It promises that only the leader proposes, that each proposal holds only on top of the roles
+// that the judgement saw, that one cosigner which hangs delays nobody, and that a cosigner which was paused, or reaches
+// too few others, blames no node. When a role is to change is failover's to say. Safety never rests on any of it.
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"google.golang.org/protobuf/proto"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/machine"
+)
+
+const (
+	// maxPing bounds a ping in bytes: the most that members, paths and error texts come to, several times over.
+	maxPing = 16 << 10
+	// soonest is the least time between two looks, however soon a change is due.
+	soonest = 5 * time.Millisecond
+	// actWithin bounds how long a proposal may keep the next look waiting.
+	actWithin = time.Second
+	// settle is how long pings are not noted after a pause: what piled up tells of then as if it were now.
+	settle = 100 * time.Millisecond
+)
+
+// Log is the replicated log.
+type Log interface {
+	// View calls f with the applied state, which f must not keep or change.
+	View(f func(*machine.State))
+	// Apply must return nil only once the command is committed and applied here. Whatever else it returns, the command
+	// may still be applied later.
+	Apply(ctx context.Context, c machine.Command) (machine.Result, error)
+}
+
+// Config is what a Monitor is made of.
+type Config struct {
+	Name     string // this cosigner
+	Settings failover.Settings
+	Timeout  time.Duration // how long another cosigner's answer may take
+	Others   []Other
+	Log      Log
+	// Leader must return who leads, empty if nobody is known to, and whether this cosigner does and is fit to.
+	Leader func() (name string, self bool)
+	// Ready must return nil only if a signature could be made now.
+	Ready  func() error
+	Now    func() time.Time // of one host, monotonic
+	Logger zerolog.Logger
+}
+
+// Monitor hears the agents and judges the nodes. New makes one, Run runs it; its other methods may be called at any time.
+type Monitor struct {
+	Config
+
+	// The next ones are used by Run alone.
+	judge   *failover.Judge
+	others  []*other
+	signing time.Time         // since when signatures could be made without a break
+	bound   failover.Place    // how far slots are bound
+	boundAt time.Time         // since when that is the round
+	said    saying            // of the judgement that was logged last
+	alarms  map[string]string // alarm that was logged last, by node
+
+	mu        sync.Mutex // guards all below
+	pings     map[string]ping
+	awakeAt   time.Time // when this process was last known to run
+	pausedAt  time.Time // when it went on after a pause; zero: it never was paused
+	began     time.Time // since when it has listened without a break
+	best      map[string]heard
+	judgement failover.Judgement
+	observed  failover.Observation
+}
+
+// saying is what makes a judgement worth a line in the log.
+type saying struct {
+	code    string
+	confirm bool
+}
+
+// ping is what an agent told this cosigner last.
+type ping struct {
+	at      time.Time
+	request *cosignerv1.PingRequest
+}
+
+// New returns a Monitor that listens from when it is run.
+func New(c Config) *Monitor {
+	m := &Monitor{Config: c, judge: failover.NewJudge(c.Settings), alarms: map[string]string{},
+		pings: map[string]ping{}, best: map[string]heard{}}
+	for _, o := range c.Others {
+		m.others = append(m.others, &other{Other: o, answers: make(chan told, 1)})
+	}
+	return m
+}
+
+// Ping notes what the named node's agent told. Its error says that the node is not in the cluster file, or that it told
+// more than there is to tell.
+func (m *Monitor) Ping(name string, r *cosignerv1.PingRequest) error {
+	if !slices.Contains(m.Settings.Nodes, name) {
+		return fmt.Errorf("no node %q in the cluster file", name)
+	}
+	if size := proto.Size(r); size > maxPing {
+		return fmt.Errorf("a ping of %d bytes, at most %d are taken", size, maxPing)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.Now()
+	if m.awake(now); now.Sub(m.pausedAt) >= settle {
+		m.pings[name] = ping{at: now, request: r}
+	}
+	return nil
+}
+
+// Reports returns what the agents told this cosigner, for the others to gather. It lacks the presence.
+func (m *Monitor) Reports() *cosignerv1.GatherResponse {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.Now()
+	m.awake(now)
+	r := &cosignerv1.GatherResponse{ListeningMs: sinceMs(m.began, now)}
+	for _, name := range slices.Sorted(maps.Keys(m.pings)) {
+		p := m.pings[name]
+		r.Nodes = append(r.Nodes, &cosignerv1.NodeReport{Name: name, HeardAgoMs: proto.Uint64(sinceMs(p.at, now)),
+			Health: p.request.GetHealth(), Reach: p.request.GetReach()})
+	}
+	return r
+}
+
+// Judgement returns the last judgement, and what it was made of. Both are zero before the first.
+func (m *Monitor) Judgement() (failover.Judgement, failover.Observation) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.judgement, m.observed
+}
+
+// Report returns what counts of what the cosigners heard from the node's agent, nil if nothing. Callers only read it.
+func (m *Monitor) Report(node string) *cosignerv1.NodeReport {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.best[node].report
+}
+
+// beat notes that the process runs.
+func (m *Monitor) beat() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.awake(m.Now())
+}
+
+// awake notes that the process runs, and begins to listen anew if it did not for so long that a node may look silent
+// only because its pings have not been read: each node pings at least three times within Settings.After.
+func (m *Monitor) awake(now time.Time) {
+	switch {
+	case m.awakeAt.IsZero():
+		m.began = now
+	case now.Sub(m.awakeAt) > m.Settings.After/2:
+		m.began, m.pausedAt = now, now
+	}
+	m.awakeAt = now
+}
+
+// Run looks at the nodes each ping interval, and when a change is due, until ctx ends.
+func (m *Monitor) Run(ctx context.Context) error {
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	tick := time.NewTicker(m.Settings.PingInterval)
+	defer tick.Stop()
+	for {
+		m.beat()
+		due := m.look(ctx, &asking)
+		m.beat()
+		var alarm <-chan time.Time
+		if wait := due.Sub(m.Now()); !due.IsZero() && wait > 0 {
+			alarm = time.After(max(wait, soonest))
+		}
+		select {
+		case <-tick.C:
+		case <-alarm:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// look gathers, judges and, if this cosigner leads, acts. It returns when the next change is due.
+func (m *Monitor) look(ctx context.Context, asking *sync.WaitGroup) (due time.Time) {
+	all := m.gather(ctx, asking)
+	if ctx.Err() != nil {
+		return time.Time{}
+	}
+	now, best := m.Now(), hear(all, m.Settings)
+	observed := merge(all, best, m.Settings)
+	var roles failover.State
+	var bound failover.Place
+	m.Log.View(func(s *machine.State) {
+		if roles = s.Roles(); s.Started() {
+			newest := s.Table().Newest()
+			bound.Era, bound.Height = newest.Era, newest.Height
+			bound.Round, _ = s.Table().NewestRound()
+		}
+	})
+	if bound.Era != m.bound.Era || bound.Round != m.bound.Round || m.boundAt.IsZero() {
+		m.boundAt = now
+	}
+	m.bound = bound
+	observed.Bound, observed.BoundAt, observed.Signing, observed.Wall = m.bound, m.boundAt, m.signs(now), now
+	judgement := m.judge.Judge(roles, observed, now)
+
+	m.mu.Lock()
+	m.best, m.judgement, m.observed = best, judgement, observed
+	m.mu.Unlock()
+	m.tell(judgement, observed)
+	if _, leads := m.Leader(); leads {
+		m.act(ctx, judgement, roles.Epoch)
+	}
+	return judgement.Due
+}
+
+// signs returns since when signatures could be made without a break, zero if they cannot. A leader that is being
+// unseated, or is not fit to lead yet, makes none.
+func (m *Monitor) signs(now time.Time) time.Time {
+	leader, self := m.Leader()
+	switch {
+	case leader == "", leader == m.Name && !self, m.Ready() != nil:
+		m.signing = time.Time{}
+	case m.signing.IsZero():
+		m.signing = now
+	}
+	return m.signing
+}
+
+// act proposes what the judgement wants done now. What comes of it shows at the next look: another change may have come
+// first, or leadership may have been lost before the answer.
+func (m *Monitor) act(ctx context.Context, j failover.Judgement, epoch uint64) {
+	var c machine.Command
+	now := m.Now()
+	switch j.Act {
+	case failover.Nothing:
+		return
+	case failover.Activate:
+		c = machine.Activate{Node: j.Node, Epoch: epoch, Cause: j.Code, Reason: j.Why, At: now.UnixMilli()}
+	case failover.Hold:
+		c = machine.Hold{Until: failover.ForGood, Epoch: epoch, Cause: j.Code, Reason: j.Why, At: now.UnixMilli()}
+	}
+	ctx, cancel := context.WithTimeout(ctx, min(actWithin, m.Settings.After/3))
+	defer cancel()
+	result, err := m.Log.Apply(ctx, c)
+	if err == nil && result.Outcome != machine.Done && result.Outcome != machine.EpochMoved {
+		err = errors.New(result.Outcome.String())
+	}
+	if err != nil {
+		m.Logger.Warn().Err(err).Str("code", j.Code).Str("node", j.Node).Uint64("epoch", epoch).
+			Msg("could not change the roles now; trying again if it is still called for")
+	}
+}
+
+// tell logs a judgement once, and once for each node what no change of roles mends.
+func (m *Monitor) tell(j failover.Judgement, o failover.Observation) {
+	if says := (saying{j.Code, j.Confirm}); says != m.said {
+		m.said = says
+		log := m.Logger.WithLevel(level(j))
+		if j.Code == failover.Fault {
+			log = log.Bool("alarm", true)
+		}
+		log.Str("code", j.Code).Str("node", j.Node).Bool("confirm", j.Confirm).Msg("judgement of the nodes: " + j.Why)
+	}
+	for name, n := range o.Nodes {
+		if alarm := alarmOf(n); alarm != m.alarms[name] {
+			m.alarms[name] = alarm
+			if alarm != "" {
+				m.Logger.Error().Bool("alarm", true).Str("node", name).Msg("ALARM: " + alarm)
+			}
+		}
+	}
+}
+
+// level is how much a judgement asks for an operator's eyes.
+func level(j failover.Judgement) zerolog.Level {
+	switch j.Code {
+	case failover.Fault:
+		return zerolog.ErrorLevel
+	case failover.NotStarted, failover.Held, failover.Paused, failover.Upgrade, failover.Return, failover.Well:
+		return zerolog.InfoLevel
+	}
+	return zerolog.WarnLevel
+}
+
+// alarmOf returns what an operator must look at, empty if nothing.
+func alarmOf(n failover.Node) string {
+	var all []string
+	if !n.Fault.IsZero() {
+		all = append(all, fmt.Sprintf("the node says that our validator equivocated in era %d; find out who else holds its key", n.FaultEra))
+	}
+	if n.LeftoverKey != "" {
+		all = append(all, "a secret key of the validator lies on the node's host, "+n.LeftoverKey+
+			"; whoever holds it can sign without the cosigners")
+	}
+	return strings.Join(all, "; ")
+}

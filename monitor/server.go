@@ -1,0 +1,38 @@
+package monitor
+
+import (
+	"context"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"casper-cosigner/cluster"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/machine"
+)
+
+// Server serves PingService to the agents. It answers what this cosigner's copy of the log says of the roles.
+type Server struct {
+	cosignerv1.UnimplementedPingServiceServer
+	Monitor *Monitor
+	// Caller returns the member at the other end of a call.
+	Caller func(context.Context) (cluster.Member, bool)
+}
+
+// Ping notes the caller's account of its node. Who pings is settled by its certificate alone: an agent speaks for no other
+// node than its own.
+func (s *Server) Ping(ctx context.Context, r *cosignerv1.PingRequest) (*cosignerv1.PingResponse, error) {
+	caller, ok := s.Caller(ctx)
+	if !ok || caller.Role != cluster.Node {
+		return nil, status.Error(codes.PermissionDenied, "only agents ping a cosigner")
+	}
+	if err := s.Monitor.Ping(caller.Name, r); err != nil {
+		return nil, status.Error(codes.InvalidArgument, err.Error())
+	}
+	out := &cosignerv1.PingResponse{Roles: &cosignerv1.Roles{}}
+	s.Monitor.Log.View(func(m *machine.State) {
+		roles := m.Roles()
+		out.Roles.Mode, out.Roles.Active, out.Roles.Epoch = cosignerv1.Mode(roles.Mode), roles.Active, roles.Epoch
+	})
+	return out, nil
+}

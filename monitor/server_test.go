@@ -1,0 +1,53 @@
+package monitor
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"casper-cosigner/cluster"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
+)
+
+// TestServer: an agent pings for its own node, nobody else pings, and the answer is what the log says of the roles.
+func TestServer(t *testing.T) {
+	w := &world{t: t, state: machine.New()}
+	w.state.Apply(machine.Genesis{First: watermark.Mark{Era: 10}, Active: "a"})
+	w.state.Apply(machine.SetMode{Mode: failover.Fenced})
+	m := New(Config{Settings: failover.Settings{Nodes: []string{"a", "b"}}, Log: copyOf{w, "cosigner-1"}, Now: time.Now})
+	caller := cluster.Member{}
+	s := &Server{Monitor: m, Caller: func(context.Context) (cluster.Member, bool) { return caller, caller.Name != "" }}
+	for name, c := range map[string]struct {
+		caller  cluster.Member
+		request *cosignerv1.PingRequest
+		want    codes.Code
+	}{
+		"an agent":            {cluster.Member{Name: "b", Role: cluster.Node}, &cosignerv1.PingRequest{}, codes.OK},
+		"a cosigner":          {cluster.Member{Name: "b", Role: cluster.Cosigner}, &cosignerv1.PingRequest{}, codes.PermissionDenied},
+		"an operator":         {cluster.Member{Name: "ops", Role: cluster.Operator}, &cosignerv1.PingRequest{}, codes.PermissionDenied},
+		"a stranger":          {cluster.Member{}, &cosignerv1.PingRequest{}, codes.PermissionDenied},
+		"an agent of no node": {cluster.Member{Name: "c", Role: cluster.Node}, &cosignerv1.PingRequest{}, codes.InvalidArgument},
+		"an agent that says all": {cluster.Member{Name: "a", Role: cluster.Node}, &cosignerv1.PingRequest{
+			Reach: []*cosignerv1.Reach{{Name: strings.Repeat("x", maxPing)}}}, codes.InvalidArgument},
+	} {
+		caller = c.caller
+		r, err := s.Ping(t.Context(), c.request)
+		if status.Code(err) != c.want {
+			t.Errorf("%s: got %v, want %v", name, err, c.want)
+		}
+		if roles := r.GetRoles(); c.want == codes.OK &&
+			(roles.GetActive() != "a" || roles.GetMode() != cosignerv1.Mode_MODE_FENCED || roles.GetEpoch() != 1) {
+			t.Errorf("%s: got %v", name, roles)
+		}
+	}
+	if got := m.Reports().GetNodes(); len(got) != 1 || got[0].GetName() != "b" {
+		t.Errorf("got %v, want b's ping and no other", got)
+	}
+}

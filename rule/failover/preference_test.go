@@ -1,0 +1,380 @@
+package failover
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"casper-cosigner/rule/casper"
+)
+
+const (
+	round = 8 * time.Second
+	grace = 100 * time.Millisecond
+)
+
+var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func zug(era uint64, id uint32) casper.Slot {
+	return casper.Slot{Kind: casper.KindEcho, Era: era, Round: id}
+}
+
+func height(h uint64) casper.Slot { return casper.Slot{Kind: casper.KindFinality, Height: h} }
+
+// asked is one request that was seen before the decision.
+type asked struct {
+	node string
+	slot casper.Slot
+	ago  time.Duration
+}
+
+func TestDecide(t *testing.T) {
+	// The active node asked for round 10 and height 100 six seconds ago, and voted late in round 9 since.
+	main10 := []asked{{"main", zug(5, 10), 6 * time.Second}, {"main", zug(5, 9), time.Second}}
+	well := append(slices.Clone(main10), asked{"main", height(100), 6 * time.Second})
+	quiet := func(rounds time.Duration) []asked {
+		return []asked{{"main", zug(5, 10), rounds * round}, {"main", height(100), rounds * round}}
+	}
+	const turn = round - 6*time.Second // until the active node's turn for what comes next
+	bound := Place{Era: 5, Round: 10, Height: 100}
+	for _, c := range []struct {
+		name  string
+		mode  Mode
+		seen  []asked
+		bound Place
+		node  string
+		slot  casper.Slot
+		want  Verdict
+		wait  time.Duration
+	}{
+		{"the active node is served", Hot, nil, bound, "main", zug(5, 11), Serve, 0},
+		{"nobody was ever seen: the standby is served", Hot, nil, bound, "standby", zug(5, 11), Serve, 0},
+		{"the active is well: the standby waits", Hot, well, bound, "standby", zug(5, 11), Wait, turn + grace},
+		{"so it does for a late vote", Hot, well, bound, "standby", zug(5, 3), Wait, grace},
+		{"two rounds ahead", Hot, well, bound, "standby", zug(5, 12), NotPreferred, 0},
+		{"round 1 of the next era is next", Hot, well, bound, "standby", zug(6, 1), Wait, turn + grace},
+		{"round 2 of the next era is not", Hot, well, bound, "standby", zug(6, 2), NotPreferred, 0},
+		{"nor when round 0 is bound already: the era is not to be had ahead", Hot, well, Place{Era: 6, Round: 0, Height: 100},
+			"standby", zug(6, 2), NotPreferred, 0},
+		{"nor is the era after", Hot, well, bound, "standby", zug(7, 0), NotPreferred, 0},
+		{"the next height waits longer", Hot, well, bound, "standby", height(101), Wait, turn + round},
+		{"two heights ahead", Hot, well, bound, "standby", height(102), NotPreferred, 0},
+		{"the active is silent", Hot, []asked{{"main", zug(5, 10), 17 * time.Second}}, bound, "standby", zug(5, 12), Serve, 0},
+		{"the active asks, but stands still", Hot, []asked{{"main", zug(5, 10), 17 * time.Second}, {"main", zug(5, 10), 0}},
+			Place{Era: 5, Round: 11, Height: 100}, "standby", zug(5, 12), Serve, 0},
+		{"the active catches up, far behind what is bound", Hot, []asked{{"main", zug(5, 3), time.Second}, {"main", zug(5, 4), 0}},
+			Place{Era: 5, Round: 40, Height: 140}, "standby", zug(5, 41), Serve, 0},
+		{"behind in rounds, well in heights: a round", Hot, append(slices.Clone(well), asked{"main", height(139), 0}),
+			Place{Era: 5, Round: 40, Height: 140}, "standby", zug(5, 11), Serve, 0},
+		{"behind in rounds, well in heights: a height", Hot, append(slices.Clone(well), asked{"main", height(139), 0}),
+			Place{Era: 5, Round: 40, Height: 140}, "standby", height(139), Wait, heightGrace},
+		{"the active votes, but never asks for a height", Hot, main10, bound, "standby", height(101), Serve, 0},
+		{"the active asks for heights, but does not vote", Hot, []asked{{"main", height(100), 0}}, bound, "standby", zug(5, 11), Serve, 0},
+		{"the active follows the chain, does not vote, and is behind: a height that it has not come to", Hot,
+			[]asked{{"main", height(99), 7 * time.Second}, {"main", height(100), 0}}, bound, "standby", height(120), Serve, 0},
+		{"two rounds without a block: the next height", Hot, quiet(2), bound, "standby", height(101), Serve, 0},
+		{"two rounds without a block: the one after", Hot, quiet(2), bound, "standby", height(102), Wait, round},
+		{"two rounds without a block: and one more", Hot, quiet(2), bound, "standby", height(103), Wait, 2 * round},
+		{"two rounds without a block: further than the chain can be", Hot, quiet(2), bound, "standby", height(104), NotPreferred, 0},
+		{"three rounds without a block", Hot, quiet(3), bound, "standby", height(102), Serve, 0},
+		{"two rounds without a vote, though blocks come", Hot, append(quiet(2), asked{"main", height(101), 0}),
+			Place{Era: 5, Round: 10, Height: 101}, "standby", height(102), Serve, 0},
+		{"others took three heights meanwhile, and it goes on", Hot, append(quiet(2), asked{"main", zug(5, 11), 0}, asked{"main", height(101), 0}),
+			Place{Era: 5, Round: 10, Height: 104}, "standby", height(105), NotPreferred, 0},
+		{"though they have gone ahead in rounds too", Hot, append(quiet(2), asked{"main", zug(5, 11), 0}, asked{"main", height(101), 0}),
+			Place{Era: 5, Round: 40, Height: 104}, "standby", height(105), NotPreferred, 0},
+		{"they took more, and it follows nobody", Hot, append(quiet(2), asked{"main", zug(5, 11), 0}, asked{"main", height(101), 0}),
+			Place{Era: 5, Round: 11, Height: 105}, "standby", height(106), NotPreferred, 0},
+		{"silent, and the chain can be there", Hot, quiet(20), Place{Era: 5, Round: 10, Height: 120}, "standby", height(121), Serve, 0},
+		{"silent, and the chain cannot be there", Hot, quiet(20), Place{Era: 5, Round: 10, Height: 121}, "standby", height(122), NotPreferred, 0},
+		{"fenced: the standby gets no round", Fenced, nil, bound, "standby", zug(5, 11), NotActive, 0},
+		{"fenced: the next height waits", Fenced, well, bound, "standby", height(101), Wait, turn + round},
+		{"fenced: it does get a height", Fenced, nil, bound, "standby", height(101), Serve, 0},
+		{"fenced: the active is served", Fenced, nil, bound, "main", zug(5, 11), Serve, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := &Preference{Round: round, Grace: grace}
+			for _, a := range c.seen {
+				p.Asked(a.node, a.slot, start.Add(-a.ago))
+			}
+			got := p.Decide(State{Mode: c.mode, Active: "main"}, c.node, c.slot, Bound{Place: c.bound, HeightAt: start.Add(-6 * time.Second)}, start)
+			if got.Verdict != c.want || c.want == Wait && got.Until != start.Add(c.wait) {
+				t.Errorf("got verdict %d until %v, want %d after %v", got.Verdict, got.Until.Sub(start), c.want, c.wait)
+			}
+		})
+	}
+}
+
+// TestNewLeader: a new leader has not heard of the active node; at first it takes it to be where slots are bound.
+func TestNewLeader(t *testing.T) {
+	p := &Preference{Round: round, Grace: grace}
+	p.Asked("main", zug(5, 90), start.Add(-time.Hour)) // when it led before
+	p.Lead(start)
+	state, place := State{Mode: Hot, Active: "main"}, Bound{Place{Era: 5, Round: 10, Height: 100}, start}
+	for slot, want := range map[casper.Slot]Verdict{zug(5, 11): Wait, zug(5, 12): NotPreferred, height(101): Wait, height(103): NotPreferred} {
+		if got := p.Decide(state, "standby", slot, place, start); got.Verdict != want {
+			t.Errorf("%v: got verdict %d, want %d", slot, got.Verdict, want)
+		}
+	}
+	if got := p.Decide(state, "standby", zug(5, 11), place, start.Add(grace)); got.Verdict != Serve {
+		t.Errorf("after the grace: got verdict %d", got.Verdict)
+	}
+	if got := p.Decide(state, "standby", zug(5, 90), place, start.Add(2*round+1)); got.Verdict != Serve {
+		t.Errorf("after two rounds without a word of the active node: got verdict %d", got.Verdict)
+	}
+}
+
+// TestFollows: an active node that finds its newest height signed by another catches up, and nobody waits for it; one that
+// finds it free or bound to another block does not.
+func TestFollows(t *testing.T) {
+	state := State{Mode: Hot, Active: "main"}
+	for _, c := range []struct {
+		name    string
+		follows []uint64 // of the heights 99 and 100, those that were the standby's
+		wanted  uint64
+		bound   uint64
+		want    Verdict
+	}{
+		{"four behind what it follows", []uint64{100}, 105, 104, Serve},
+		{"and further than the chain can be", []uint64{99, 100}, 106, 104, NotPreferred},
+		{"three", []uint64{99, 100}, 104, 103, NotPreferred},
+		{"no more: its newest height was free", []uint64{99}, 105, 104, NotPreferred},
+		{"never", nil, 105, 104, NotPreferred},
+	} {
+		p := &Preference{Round: round, Grace: grace}
+		p.Asked("main", zug(5, 10), start)
+		for h := uint64(99); h <= 100; h++ {
+			p.Asked("main", height(h), start)
+			if slices.Contains(c.follows, h) {
+				p.Follows("main", height(h))
+			}
+			p.Follows("main", height(h-1)) // a retry
+		}
+		p.Asked("main", zug(5, 11), start)
+		bound := Bound{Place{Era: 5, Round: 10, Height: c.bound}, start.Add(-round)}
+		if got := p.Decide(state, "standby", height(c.wanted), bound, start); got.Verdict != c.want {
+			t.Errorf("%s: got verdict %d, want %d", c.name, got.Verdict, c.want)
+		}
+	}
+}
+
+// chain is a chain whose heights two nodes ask for, one of them the active one. Time goes by in eighths of a round.
+type chain struct {
+	p      *Preference
+	state  State
+	bound  Bound
+	holder map[uint64]string // of each height
+	fake   map[uint64]bool   // of another block than the chain's
+	now    time.Time
+}
+
+func newChain(mode Mode) *chain {
+	c := &chain{p: &Preference{Round: round, Grace: grace}, state: State{Mode: mode, Active: "main"}, now: start,
+		bound: Bound{Place{Era: 5, Round: 10, Height: 100}, start}, holder: map[uint64]string{}, fake: map[uint64]bool{}}
+	c.p.Lead(start)
+	return c
+}
+
+// ask has a node ask for a height, and reports whether it is bound now.
+func (c *chain) ask(node string, h uint64, fake bool) bool {
+	c.p.Asked(node, height(h), c.now)
+	if holder, held := c.holder[h]; held || h <= 100 {
+		if holder != node && !fake && !c.fake[h] {
+			c.p.Follows(node, height(h))
+		}
+		return true
+	}
+	if c.p.Decide(c.state, node, height(h), c.bound, c.now).Verdict != Serve {
+		return false
+	}
+	c.holder[h], c.fake[h] = node, fake
+	if h > c.bound.Height {
+		c.bound.Height, c.bound.HeightAt = h, c.now
+	}
+	return true
+}
+
+// TestHeightsAfterGap: a hostile standby gets a height for each block's time without a block, in either mode, also from a new
+// leader that has not heard of a height yet, and however it goes about it; when the chain grows again it gets no more.
+func TestHeightsAfterGap(t *testing.T) {
+	for _, gap := range []uint64{1, 2, 6, 10, 100} {
+		for _, mode := range []Mode{Hot, Fenced} {
+			for _, every := range []uint64{1, 2, 3} {
+				for _, quick := range []bool{false, true} { // it asks for the true block a moment before main does
+					c := newChain(mode)
+					for r := range gap + 300 {
+						tip := 100 + r - min(r, gap)
+						for range 8 {
+							if c.now.Equal(start.Add(time.Duration(r) * round)) {
+								c.p.Asked("main", zug(5, uint32(10+r)), c.now)
+								if quick && r > gap {
+									c.ask("standby", tip, false)
+								}
+								if r > gap {
+									c.ask("main", tip, false)
+								}
+							}
+							for h := tip + 1; h < tip+gap+70; h++ {
+								if h%every == 0 {
+									c.ask("standby", h, true)
+								}
+							}
+							c.now = c.now.Add(round / 8)
+						}
+					}
+					if n := stolen(c, 400); n > gap+2 {
+						t.Errorf("mode %v, %d block times without a block, each %d., quick %v: the standby took %d heights", mode, gap, every, quick, n)
+					}
+				}
+			}
+		}
+	}
+}
+
+// stolen counts the heights up to one for which another block is signed.
+func stolen(c *chain, tip uint64) (n uint64) {
+	for h := range c.fake {
+		if c.fake[h] && h <= tip {
+			n++
+		}
+	}
+	return n
+}
+
+// TestHeightsInTime: whatever the active node does or does not, an honest standby has each block signed within four more: a
+// signature is of use for six.
+func TestHeightsInTime(t *testing.T) {
+	const blocks = 400
+	for name, main := range map[string]func(c *chain, r, tip uint64){
+		"is dead":               func(*chain, uint64, uint64) {},
+		"dies":                  func(c *chain, r, tip uint64) { c.both(r, r, tip, r < 50) },
+		"votes only":            func(c *chain, r, _ uint64) { c.p.Asked("main", zug(5, uint32(10+r)), c.now) },
+		"follows only":          func(c *chain, r, tip uint64) { c.ask("main", tip, false) },
+		"asks once, for old":    func(c *chain, r, _ uint64) { c.both(0, 0, 100, r == 0) },
+		"catches up, and stops": func(c *chain, r, tip uint64) { c.both(r, r, min(100+2*r, tip), r > 50 && r < 90) },
+		"is late":               func(c *chain, r, tip uint64) { c.both(r, r-min(r, 9), tip-min(r, 9), r > 50) },
+		"is down now and then":  func(c *chain, r, tip uint64) { c.both(r, r, tip, r%20 < 10) },
+	} {
+		for _, outage := range []uint64{0, 75} { // blocks while no cosigner was there; then one leads that was started just now
+			c, late := newChain(Hot), 0
+			c.now = start.Add(time.Duration(outage) * round)
+			c.p.Lead(c.now)
+			for r := range uint64(blocks) {
+				tip := 101 + outage + r
+				main(c, r, tip)
+				for range 8 {
+					for h := tip - min(r, 5); h <= tip; h++ {
+						c.ask("standby", h, false)
+					}
+					c.now = c.now.Add(round / 8)
+				}
+				if _, signed := c.holder[tip-4]; r > 4 && !signed {
+					late++
+				}
+			}
+			if late > 0 {
+				t.Errorf("main %s, after %d blocks without cosigners: %d of %d heights were signed late", name, outage, late, blocks)
+			}
+		}
+	}
+}
+
+// both has main ask for a round and a height, if it is there.
+func (c *chain) both(_, round, height uint64, there bool) {
+	if there {
+		c.p.Asked("main", zug(5, uint32(10+round)), c.now)
+		c.ask("main", height, false)
+	}
+}
+
+// TestWaitsAddUp: the grace counts from a node's first request for the slot, so that its retries are not starved.
+func TestWaitsAddUp(t *testing.T) {
+	p := &Preference{Round: round, Grace: grace}
+	p.Asked("main", zug(5, 10), start.Add(-round))
+	state, place := State{Mode: Hot, Active: "main"}, Bound{Place: Place{Era: 5, Round: 10}}
+	if got := p.Decide(state, "standby", zug(5, 11), place, start); got.Verdict != Wait {
+		t.Fatalf("got verdict %d, want a wait", got.Verdict)
+	}
+	if got := p.Decide(state, "standby", zug(5, 11), place, start.Add(60*time.Millisecond)); got.Until != start.Add(grace) {
+		t.Errorf("the retry waits until %v, want %v", got.Until, start.Add(grace))
+	}
+	if got := p.Decide(state, "standby", zug(5, 11), place, start.Add(grace)); got.Verdict != Serve {
+		t.Errorf("got verdict %d after the grace, want it served", got.Verdict)
+	}
+}
+
+// TestAskedAhead: who asks early does not get the vote that the active node is to ask for a moment after its echo.
+func TestAskedAhead(t *testing.T) {
+	p := &Preference{Round: round, Grace: grace}
+	p.Asked("main", zug(5, 10), start)
+	state, place, vote := State{Mode: Hot, Active: "main"}, Bound{Place: Place{Era: 5, Round: 10}}, zug(5, 11)
+	vote.Kind = casper.KindVote
+	if got := p.Decide(state, "standby", vote, place, start); got.Verdict != Wait {
+		t.Fatalf("got verdict %d, want a wait", got.Verdict)
+	}
+	echoed := start.Add(round)
+	p.Asked("main", zug(5, 11), echoed)
+	if got := p.Decide(state, "standby", vote, place, echoed); got.Verdict != Wait || got.Until != echoed.Add(grace) {
+		t.Errorf("got verdict %d until %v, want a wait of %v", got.Verdict, got.Until.Sub(echoed), grace)
+	}
+}
+
+// TestMissedSlot: what the active node has passed over is not kept from others because it moves on.
+func TestMissedSlot(t *testing.T) {
+	p := &Preference{Round: round, Grace: grace}
+	state, missed := State{Mode: Hot, Active: "main"}, casper.Slot{Kind: casper.KindFinality, Height: 99}
+	p.Asked("main", zug(5, 10), start)
+	for height := uint64(100); height < 103; height++ {
+		now := start.Add(time.Duration(height-100) * time.Second)
+		p.Asked("main", casper.Slot{Kind: casper.KindFinality, Height: height}, now)
+		p.Asked("main", zug(5, uint32(height-89)), now)
+		want := Wait
+		if height == 102 {
+			want = Serve
+		}
+		if got := p.Decide(state, "standby", missed, Bound{Place{Era: 5, Round: 10, Height: height}, now}, now); got.Verdict != want {
+			t.Errorf("main is at %d: got verdict %d, want %d", height, got.Verdict, want)
+		}
+	}
+}
+
+// TestSuspendedActive: a suspended node is not waited for.
+func TestSuspendedActive(t *testing.T) {
+	p := &Preference{Round: round, Grace: grace}
+	p.Asked("main", zug(5, 10), start)
+	s := State{Mode: Hot, Active: "main", Suspended: []string{"main"}}
+	if got := p.Decide(s, "standby", zug(5, 11), Bound{Place: Place{Era: 5, Round: 10}}, start); got.Verdict != Serve {
+		t.Errorf("got verdict %d, want it served", got.Verdict)
+	}
+}
+
+// TestFirstRequestsAreBounded: a flood of slots cannot fill memory.
+func TestFirstRequestsAreBounded(t *testing.T) {
+	p := &Preference{Round: round, Grace: grace}
+	p.Asked("main", zug(5, 1), start)
+	for i := range uint32(3 * keptRequests) {
+		p.firstRequest(request{"standby", zug(4, i)}, start)
+	}
+	if len(p.first) > keptRequests || len(p.order) > keptRequests {
+		t.Errorf("%d first requests are kept, want at most %d", len(p.first), keptRequests)
+	}
+}
+
+func TestChanges(t *testing.T) {
+	s := State{Mode: Hot, Active: "main"}
+	if !s.Activate("standby", Change{Epoch: 0, Reason: "drill", At: 7}) || s.Active != "standby" || s.Epoch != 1 || s.Since != 7 {
+		t.Errorf("got %+v after a promotion", s)
+	}
+	if s.SetMode(Fenced, Change{Epoch: 0}) || s.Mode != Hot {
+		t.Errorf("a change against an old epoch went through: %+v", s)
+	}
+	for i, node := range []string{"b", "a", "c", "b"} {
+		s.Suspend(node, true, Change{Epoch: uint64(1 + i)})
+	}
+	if !slices.Equal(s.Suspended, []string{"a", "b", "c"}) || !s.IsSuspended("b") {
+		t.Errorf("suspended: %v", s.Suspended)
+	}
+	if s.Suspend("b", false, Change{Epoch: 5}); s.IsSuspended("b") {
+		t.Errorf("suspended: %v", s.Suspended)
+	}
+}

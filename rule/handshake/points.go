@@ -1,0 +1,113 @@
+// Package handshake keeps the TLS points under which nodes may have handshake certificates signed.
+//
+// A certificate is an Ed25519 signature of 32 bytes that are an XOR of hashes; with a point of its own choosing at both
+// ends a node could steer them towards something else (casper-signing: order of 2^85 work with two free points, 2^128
+// with one pinned). So each node's own end is pinned here when it starts. The package promises that a point belongs to
+// one node; who asks, and that the point is on the curve, its callers see to.
+package handshake
+
+import (
+	"iter"
+	"maps"
+	"slices"
+	"time"
+
+	"casper-cosigner/rule/casper"
+)
+
+// The limits. They belong to the version of the state machine.
+const (
+	kept     = 4           // points a node may have: the running process's, and of those before
+	interval = time.Minute // within which it may change that often: a supervisor may start a node a few times in a row
+)
+
+// Outcome is what became of a registration.
+type Outcome uint8
+
+// The outcomes.
+const (
+	Registered Outcome = iota + 1 // the point is the node's
+	Taken                         // the point is another node's
+	TooSoon                       // the node changed its points too often within a minute
+)
+
+// Registration is a node's point and when it was registered.
+type Registration struct {
+	Point casper.TLSPoint
+	At    int64 // Unix milliseconds
+}
+
+// Points is the state: at most four points a node, newest last. Its zero value is empty. It is not safe for concurrent
+// use.
+type Points struct {
+	nodes map[string][]Registration
+}
+
+// Register makes the point the node's newest one; at is Unix milliseconds. Registering a point that the node has already
+// changes nothing.
+func (p *Points) Register(node string, point casper.TLSPoint, at int64) Outcome {
+	outcome := p.Check(node, point, at)
+	if outcome == Registered && !p.Has(node, point) {
+		p.put(node, Registration{Point: point, At: at})
+	}
+	return outcome
+}
+
+// Check returns what Register would, and changes nothing.
+func (p *Points) Check(node string, point casper.TLSPoint, at int64) Outcome {
+	for owner := range p.nodes {
+		switch {
+		case !p.Has(owner, point):
+		case owner == node:
+			return Registered
+		default:
+			return Taken
+		}
+	}
+	has := p.nodes[node]
+	if len(has) == kept {
+		// A clock that was set back must not lock a node out, hence the lower bound.
+		if since := at - has[0].At; since >= 0 && since < interval.Milliseconds() {
+			return TooSoon
+		}
+	}
+	return Registered
+}
+
+// Restore puts back a registration that All yielded.
+func (p *Points) Restore(node string, r Registration) { p.put(node, r) }
+
+func (p *Points) put(node string, r Registration) {
+	if p.nodes == nil {
+		p.nodes = map[string][]Registration{}
+	}
+	has := append(p.nodes[node], r)
+	p.nodes[node] = has[max(0, len(has)-kept):]
+}
+
+// Has reports whether the point is one of the node's.
+func (p *Points) Has(node string, point casper.TLSPoint) bool {
+	return slices.ContainsFunc(p.nodes[node], func(r Registration) bool { return r.Point == point })
+}
+
+// Clone returns a copy.
+func (p *Points) Clone() Points {
+	c := Points{nodes: maps.Clone(p.nodes)}
+	for node, has := range c.nodes {
+		c.nodes[node] = slices.Clone(has)
+	}
+	return c
+}
+
+// All yields every registration, by node name and then by age, oldest first.
+func (p *Points) All() iter.Seq2[string, Registration] {
+	return func(yield func(string, Registration) bool) {
+		for _, node := range slices.Sorted(maps.Keys(p.nodes)) {
+			for _, r := range p.nodes[node] {
+				if !yield(node, r) {
+					return
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package wire
+
+import (
+	"strings"
+	"testing"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/casper"
+)
+
+var messages = []casper.Message{
+	casper.Echo{Round: casper.Round{Chainspec: casper.Hash{1}, Era: 2, KeyBlock: casper.Hash{3}, ID: 4, Validator: 5}, Proposal: casper.Hash{6}},
+	casper.Vote{Round: casper.Round{Chainspec: casper.Hash{1}, Era: 2, KeyBlock: casper.Hash{3}, ID: 4, Validator: 5}, Value: true},
+	casper.Finality{Block: casper.Hash{1}, Height: 2, Era: 3, ChainName: casper.Hash{4}},
+	casper.Handshake{Random: [12]byte{1}, Our: casper.TLSPoint{2}, Their: casper.TLSPoint{3}},
+}
+
+// TestRoundTrip: every field travels, both ways.
+func TestRoundTrip(t *testing.T) {
+	for _, m := range messages {
+		got, err := Message(Request(m))
+		if err != nil || got != m {
+			t.Errorf("request of %v: got %v, %v", m, got, err)
+		}
+		if m.Kind() == casper.KindHandshake {
+			continue
+		}
+		held, err := Held(Bound(m, casper.Signature{7}))
+		if err != nil || held != m {
+			t.Errorf("bound %v: got %v, %v", m, held, err)
+		}
+	}
+}
+
+// TestLengths: each byte field must have exactly its length; the error names it.
+func TestLengths(t *testing.T) {
+	for name, spoil := range map[string]func(b []byte) []byte{
+		"short": func(b []byte) []byte { return b[1:] }, "long": func(b []byte) []byte { return append(b, 0) },
+		"missing": func([]byte) []byte { return nil },
+	} {
+		for field, r := range map[string]*cosignerv1.SignRequest{
+			"chainspec_hash": Request(messages[0]), "key_block_hash": Request(messages[1]), "proposal_hash": Request(messages[0]),
+			"block_hash": Request(messages[2]), "chain_name_hash": Request(messages[2]),
+			"combined_random": Request(messages[3]), "our_tls_point": Request(messages[3]), "their_tls_point": Request(messages[3]),
+		} {
+			echo, vote, block, certificate := r.GetZugEcho(), r.GetZugVote(), r.GetFinalitySignature(), r.GetConsensusCertificate()
+			switch field {
+			case "chainspec_hash":
+				echo.Round.ChainspecHash = spoil(echo.Round.ChainspecHash)
+			case "key_block_hash":
+				vote.Round.KeyBlockHash = spoil(vote.Round.KeyBlockHash)
+			case "proposal_hash":
+				echo.ProposalHash = spoil(echo.ProposalHash)
+			case "block_hash":
+				block.BlockHash = spoil(block.BlockHash)
+			case "chain_name_hash":
+				block.ChainNameHash = spoil(block.ChainNameHash)
+			case "combined_random":
+				certificate.CombinedRandom = spoil(certificate.CombinedRandom)
+			case "our_tls_point":
+				certificate.OurTlsPoint = spoil(certificate.OurTlsPoint)
+			case "their_tls_point":
+				certificate.TheirTlsPoint = spoil(certificate.TheirTlsPoint)
+			}
+			if m, err := Message(r); err == nil || !strings.Contains(err.Error(), field) {
+				t.Errorf("%s %s: got %v, %v", name, field, m, err)
+			}
+		}
+	}
+	for _, r := range []*cosignerv1.SignRequest{nil, {}, {Message: &cosignerv1.SignRequest_ZugEcho{}},
+		{Message: &cosignerv1.SignRequest_ZugVote{ZugVote: &cosignerv1.ZugVote{}}}} {
+		if m, err := Message(r); err == nil {
+			t.Errorf("%v: got %v", r, m)
+		}
+	}
+	if m, err := Held(nil); err == nil {
+		t.Errorf("no bound message: got %v", m)
+	}
+}
