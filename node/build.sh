@@ -25,11 +25,18 @@ fetch() {
 	printf '[package]\nname = "fetch"\nversion = "0.0.0"\nedition = "2021"\n[lib]\npath = "lib.rs"\n[dependencies]\ncasper-node = "=%s"\n' "$version" >"$manifest"
 	: >"$cache/fetch/lib.rs"
 	cargo fetch --quiet --manifest-path "$manifest"
-	find "${CARGO_HOME:-$HOME/.cargo}/registry/cache" -name "casper-node-$version.crate" | head -n 1
 }
 
-crate=$(find "${CARGO_HOME:-$HOME/.cargo}/registry/cache" -name "casper-node-$version.crate" 2>/dev/null | head -n 1)
-if [ -z "$crate" ]; then crate=$(fetch); fi
+# fetched prints where cargo keeps the crate. On a new machine cargo has no folder for it yet.
+fetched() {
+	find "${CARGO_HOME:-$HOME/.cargo}/registry/cache" -name "casper-node-$version.crate" 2>/dev/null | head -n 1 || true
+}
+
+crate=$(fetched)
+if [ -z "$crate" ]; then
+	fetch
+	crate=$(fetched)
+fi
 go run ./node/graft apply --table "node/casper-node-$version/edits.toml" --crate "$crate" --into "$tree"
 
 # release builds programs, and shows casper-node's own warnings only if that fails.
