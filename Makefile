@@ -132,7 +132,7 @@ casper-programs: build casper-node
 casper-demo: casper-programs
 	bin/casperdemo -node $(CASPER_NODE)/casper-node -defaults $(CASPER_NODE)/localnet-defaults $(CASPERFLAGS)
 
-CASPER_RESULTS := docs/casper-results.md
+CASPER_RESULTS := testnet/casper-results.md
 
 # More than the happy path, half an hour. It writes its results even if a claim fails. Root can also cut nodes off.
 .PHONY: casper-test
