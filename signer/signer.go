@@ -184,7 +184,7 @@ func (s *Signer) lead(term uint64) {
 
 // admit refuses what is not a registered node's own request for a message of this chain.
 func (s *Signer) admit(request watermark.Claim) error {
-	if h, ok := request.Message.(casper.Handshake); ok && !s.registered(request.Node, h.Our) { // before costlier checks
+	if own, ok := casper.OwnPoint(request.Message); ok && !s.registered(request.Node, own) { // before costlier checks
 		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_TLS_POINT,
 			"our_tls_point is not registered for node %q; its agent registers it when casper-node starts", request.Node)
 	}
@@ -194,7 +194,7 @@ func (s *Signer) admit(request watermark.Claim) error {
 	if err := s.Cluster.VerifyRequest(request.Node, request.Message, request.Signature); err != nil {
 		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE, "%v", err)
 	}
-	if f, ok := request.Message.(casper.Finality); ok && f.ChainName != s.chain {
+	if casper.NamesOtherChain(request.Message, s.chain) {
 		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_UNSUPPORTED,
 			"the block is of another chain than %s", s.Cluster.Chain)
 	}

@@ -101,7 +101,7 @@ func (s *Signer) look(request watermark.Claim) (g glance) {
 func (s *Signer) spend(g glance, slot casper.Slot, now time.Time) (int64, error) {
 	bucket, last, at := watermark.EraBucket(time.Duration(s.Cluster.MinEraTime)), g.era, g.eraAt
 	wanted, newest := slot.Era, g.newest.Era
-	if slot.Kind == casper.KindFinality {
+	if slot.OfHeight() {
 		bucket, last, at = watermark.HeightBucket(time.Duration(s.Cluster.MinBlockTime)), g.height, g.bound.HeightAt
 		wanted, newest = slot.Height, g.newest.Height
 	}

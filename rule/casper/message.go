@@ -74,6 +74,20 @@ func (p TLSPoint) Valid() bool {
 // (casper-node tls.rs).
 func (p TLSPoint) NodeID() [64]byte { return sha512.Sum512(p[:]) }
 
+// NamesOtherChain reports whether m says of which chain it is, as a Finality
+// does, and that is another than the one whose name has this hash.
+func NamesOtherChain(m Message, chain Hash) bool {
+	f, ok := m.(Finality)
+	return ok && f.ChainName != chain
+}
+
+// OwnPoint returns the TLS point at our own end of the connection that m is a
+// certificate for; false if m is not one.
+func OwnPoint(m Message) (TLSPoint, bool) {
+	h, ok := m.(Handshake)
+	return h.Our, ok
+}
+
 // Kind returns KindEcho.
 func (Echo) Kind() Kind { return KindEcho }
 

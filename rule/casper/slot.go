@@ -26,6 +26,9 @@ type Slot struct {
 // contradict nothing. It panics if m is nil, since "no slot" would let it pass.
 func SlotOf(m Message) (Slot, bool) { return m.slot() }
 
+// OfHeight reports whether s is the slot of a height. If not it is of a round.
+func (s Slot) OfHeight() bool { return s.Kind.OfHeight() }
+
 // Digest returns BLAKE2b-256 of m's sign bytes. Two messages of one slot agree
 // if and only if their digests are equal.
 func Digest(m Message) Hash { return blake2b.Sum256(m.SignBytes()) }

@@ -54,6 +54,32 @@ func TestSlots(t *testing.T) {
 	}
 }
 
+// TestOfHeight: a finality signature's slot is a height's, all others are a round's, and a handshake has none.
+func TestOfHeight(t *testing.T) {
+	for m, want := range map[Message]bool{Echo{}: false, Vote{}: false, Finality{}: true, Handshake{}: false} {
+		slot, _ := SlotOf(m)
+		if slot.OfHeight() != want || m.Kind().OfHeight() != want {
+			t.Errorf("%v: %v and %v, want %v", m.Kind(), slot.OfHeight(), m.Kind().OfHeight(), want)
+		}
+	}
+}
+
+// TestNames: only a finality signature says of which chain it is, and only a handshake has a TLS point of ours.
+func TestNames(t *testing.T) {
+	for m, other := range map[Message]bool{Echo{}: false, Vote{}: false, Handshake{}: false,
+		Finality{ChainName: Hash{1}}: false, Finality{ChainName: Hash{2}}: true} {
+		if NamesOtherChain(m, Hash{1}) != other {
+			t.Errorf("%v: names another chain is %v, want %v", m, !other, other)
+		}
+	}
+	if own, ok := OwnPoint(Handshake{Our: TLSPoint{2}, Their: TLSPoint{3}}); !ok || own != (TLSPoint{2}) {
+		t.Errorf("got %v, %v", own, ok)
+	}
+	if _, ok := OwnPoint(Echo{}); ok {
+		t.Error("an echo has a TLS point")
+	}
+}
+
 func TestSlotFields(t *testing.T) {
 	r := Round{Chainspec: Hash{1}, Era: 12, KeyBlock: Hash{2}, ID: 3, Validator: 4}
 	tests := []struct {

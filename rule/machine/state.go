@@ -156,7 +156,7 @@ func (s *State) Check(c watermark.Claim) Result {
 		if s.roles.IsSuspended(c.Node) {
 			return Result{Outcome: Suspended}
 		}
-		if c.Message.Kind() != casper.KindFinality && s.roles.Mode == failover.Fenced && s.roles.Active != c.Node {
+		if !c.Message.Kind().OfHeight() && s.roles.Mode == failover.Fenced && s.roles.Active != c.Node {
 			return Result{Outcome: NotActive}
 		}
 	}

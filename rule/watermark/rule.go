@@ -77,7 +77,7 @@ func (t *Table) Check(c Claim) (Claim, Outcome) {
 	if !t.floor.Covers(slot) {
 		return Claim{}, BelowFloor
 	}
-	if slot.Kind != casper.KindFinality {
+	if !slot.OfHeight() {
 		if slot.Round >= MaxRounds {
 			return Claim{}, RoundTooHigh
 		}
@@ -99,38 +99,10 @@ func (t *Table) mayUse(node string, s casper.Slot) bool {
 	return !ok || int(i) == e.voice(s.Instance, s.Validator)
 }
 
-func (t *Table) bind(s casper.Slot, c Claim) {
-	switch m := c.Message.(type) {
-	case casper.Echo:
-		t.cast(s, m.Round, vote{value: m.Proposal, node: c.Node, signature: c.Signature})
-	case casper.Vote:
-		v := vote{node: c.Node, signature: c.Signature}
-		if m.Value {
-			v.value[0] = 1
-		}
-		t.cast(s, m.Round, v)
-	case casper.Finality:
-		t.heights[s.Height] = finality{Finality: m, node: c.Node, signature: c.Signature}
-	}
-}
-
-func (t *Table) cast(s casper.Slot, round casper.Round, v vote) {
-	e := t.own(s.Era)
-	i := e.voice(s.Instance, s.Validator)
-	if i < 0 {
-		i = len(e.voices)
-		round.ID = 0
-		e.voices = append(e.voices, voice{Round: round, instance: s.Instance})
-	}
-	e.uses[v.node] = uint16(i)
-	e.newest = max(e.newest, uint16(s.Round))
-	e.slots[ballot{voice: uint16(i), round: uint16(s.Round), kind: s.Kind}] = v
-}
-
 // advance moves the newest mark and forgets what falls out of the kept window. Eras go whole; a slot is never forgotten
 // alone, since the mark below which it is refused could not name it.
 func (t *Table) advance(s casper.Slot) {
-	if s.Kind == casper.KindFinality {
+	if s.OfHeight() {
 		t.newest.Height = max(t.newest.Height, s.Height)
 	} else {
 		t.newest.Era = max(t.newest.Era, s.Era)
@@ -199,7 +171,7 @@ func (t *Table) Put(c Claim) error {
 	slot, ok := casper.SlotOf(c.Message)
 	_, held := t.Lookup(slot)
 	if !ok || held || !t.pruned.Covers(slot) || slot.Era > t.newest.Era || slot.Height > t.newest.Height ||
-		slot.Round >= MaxRounds || slot.Kind != casper.KindFinality && !t.mayUse(c.Node, slot) {
+		slot.Round >= MaxRounds || !slot.OfHeight() && !t.mayUse(c.Node, slot) {
 		return fmt.Errorf("restoring %v: no sound table holds it", slot)
 	}
 	t.bind(slot, c)
