@@ -6,9 +6,9 @@ import (
 
 	"golang.org/x/time/rate"
 
-	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -29,7 +29,7 @@ func (s *Signer) certify(ctx context.Context, term uint64, request watermark.Cla
 			return signature, nil
 		}
 		if !s.limiter(request.Node).AllowN(s.Now(), 1) {
-			return nil, refuse(cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY, "more than %d handshakes a second", handshakesPerSecond)
+			return nil, refuse(refusal.TooMany, "more than %d handshakes a second", handshakesPerSecond)
 		}
 		signature, err := s.Quorum.Sign(ctx, term, request)
 		if err != nil {
@@ -61,13 +61,13 @@ func (s *Signer) Register(ctx context.Context, node string, point casper.TLSPoin
 		return fmt.Errorf("this cosigner does not lead: %w", ErrUnavailable)
 	}
 	if !point.Valid() {
-		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED, "tls_point is not a compressed P-521 point")
+		return refuse(refusal.Malformed, "tls_point is not a compressed P-521 point")
 	}
 	if err := s.Cluster.VerifyRegistration(node, point, signature); err != nil {
-		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE, "%v", err)
+		return refuse(refusal.BadSignature, "%v", err)
 	}
 	if s.suspended(node) {
-		return refuseOutcome(machine.Suspended)
+		return unserved(refusal.Suspended)
 	}
 	if s.registered(node, point) {
 		return nil

@@ -18,10 +18,10 @@ import (
 	"golang.org/x/time/rate"
 
 	"casper-cosigner/cluster"
-	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -185,21 +185,20 @@ func (s *Signer) lead(term uint64) {
 // admit refuses what is not a registered node's own request for a message of this chain.
 func (s *Signer) admit(request watermark.Claim) error {
 	if own, ok := casper.OwnPoint(request.Message); ok && !s.registered(request.Node, own) { // before costlier checks
-		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_TLS_POINT,
-			"our_tls_point is not registered for node %q; its agent registers it when casper-node starts", request.Node)
+		return unserved(refusal.PointUnknown)
 	}
 	if err := casper.Validate(request.Message); err != nil {
-		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED, "%v", err)
+		return refuse(refusal.Malformed, "%v", err)
 	}
 	if err := s.Cluster.VerifyRequest(request.Node, request.Message, request.Signature); err != nil {
-		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE, "%v", err)
+		return refuse(refusal.BadSignature, "%v", err)
 	}
 	if casper.NamesOtherChain(request.Message, s.chain) {
-		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_UNSUPPORTED,
+		return refuse(refusal.OtherChain,
 			"the block is of another chain than %s", s.Cluster.Chain)
 	}
 	if s.suspended(request.Node) {
-		return refuseOutcome(machine.Suspended)
+		return unserved(refusal.Suspended)
 	}
 	return nil
 }

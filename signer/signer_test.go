@@ -13,13 +13,15 @@ import (
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/wire"
 )
 
 func wantReason(t *testing.T, err error, want cosignerv1.RefusalReason) {
 	t.Helper()
 	var r *Refusal
-	if !errors.As(err, &r) || r.Reason != want {
+	if !errors.As(err, &r) || wire.Reason(r.Reason) != want {
 		t.Errorf("got %v, want refusal %v", err, want)
 	}
 }
@@ -333,7 +335,7 @@ func TestWalk(t *testing.T) {
 }
 
 func ExampleRefusal() {
-	fmt.Println(refuseOutcome(machine.TooSoon))
+	fmt.Println(unserved(refusal.PointsTooOften))
 	// Output: refused, REFUSAL_REASON_TOO_MANY: this node has registered other TLS keys within the last minute, too many; wait and try again
 }
 

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -110,7 +110,7 @@ func (s *Signer) spend(g glance, slot casper.Slot, now time.Time) (int64, error)
 	}
 	left, ok := bucket.Spend(last.Left, now.Sub(at), wanted-newest)
 	if !ok {
-		return 0, refuse(cosignerv1.RefusalReason_REFUSAL_REASON_TOO_FAR_AHEAD,
+		return 0, refuse(refusal.TooFarAhead,
 			"%v is %d ahead of %d; the chain cannot be there yet (min_era_time, min_block_time in the cluster file)",
 			slot, wanted-newest, newest)
 	}
