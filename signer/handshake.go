@@ -13,7 +13,7 @@ import (
 )
 
 // A node makes two handshakes a peer when it starts, and few later. The bound keeps a hostile one from grinding: a
-// certificate is a signature of 32 bytes without domain separation (package handshake).
+// certificate is a signature of 32 bytes without domain separation (package tlspoint).
 const (
 	handshakesPerSecond = 50
 	handshakeBurst      = 1000

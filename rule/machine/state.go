@@ -5,7 +5,7 @@ import (
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
-	"casper-cosigner/rule/handshake"
+	"casper-cosigner/rule/tlspoint"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -55,7 +55,7 @@ type Advance struct {
 type State struct {
 	table   *watermark.Table // nil until Genesis
 	roles   failover.State
-	points  handshake.Points
+	points  tlspoint.Registry
 	eras    Advance
 	heights Advance
 }
@@ -192,11 +192,11 @@ func claimOutcome(o watermark.Outcome) Outcome {
 	return BelowFloor
 }
 
-func pointOutcome(o handshake.Outcome) Outcome {
+func pointOutcome(o tlspoint.Outcome) Outcome {
 	switch o {
-	case handshake.Registered:
+	case tlspoint.Registered:
 		return Done
-	case handshake.TooSoon:
+	case tlspoint.TooSoon:
 		return TooSoon
 	}
 	return PointTaken
