@@ -23,6 +23,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
 )
 
 const (
@@ -257,8 +258,8 @@ func (m *Monitor) act(ctx context.Context, j failover.Judgement, epoch uint64) {
 	ctx, cancel := context.WithTimeout(ctx, min(actWithin, m.Settings.After/3))
 	defer cancel()
 	result, err := m.Log.Apply(ctx, c)
-	if err == nil && result.Outcome != machine.Done && result.Outcome != machine.EpochMoved {
-		err = errors.New(result.Outcome.String())
+	if err == nil && result.Outcome != machine.Done && result.Why != refusal.EpochMoved {
+		err = errors.New(result.Why.String())
 	}
 	if err != nil {
 		m.Logger.Warn().Err(err).Str("code", j.Code).Str("node", j.Node).Uint64("epoch", epoch).

@@ -10,6 +10,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
 )
 
 // story runs a test in a world of its own.
@@ -77,7 +78,7 @@ func TestEpochMoved(t *testing.T) {
 			}
 		})
 		time.Sleep(time.Until(due) + 20*time.Millisecond)
-		if got := w.changes(); len(got) != 1 || got[0].result.Outcome != machine.EpochMoved {
+		if got := w.changes(); len(got) != 1 || got[0].result.Why != refusal.EpochMoved {
 			t.Fatalf("got %+v, want one proposal that came too late", got)
 		}
 		if n := w.logged("could not change the roles"); n != 0 {

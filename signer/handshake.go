@@ -82,7 +82,7 @@ func (s *Signer) Register(ctx context.Context, node string, point casper.TLSPoin
 		}
 	}
 	if result.Outcome != machine.Done {
-		return refuseOutcome(result.Outcome)
+		return unserved(result.Why)
 	}
 	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"casper-cosigner/rule/failover"
-	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/wire"
 )
@@ -42,35 +40,4 @@ func unserved(why refusal.Reason) error {
 		return &Refusal{Reason: why, Detail: why.String()}
 	}
 	return fmt.Errorf("%v: %w", why, ErrUnavailable)
-}
-
-// refuseOutcome is the table from what the state machine said to what the asker is told.
-func refuseOutcome(o machine.Outcome) error {
-	switch o {
-	case machine.BelowFloor:
-		return unserved(refusal.BelowFloor)
-	case machine.RoundTooHigh:
-		return unserved(refusal.RoundTooHigh)
-	case machine.OtherInstance:
-		return unserved(refusal.OtherInstance)
-	case machine.NotActive:
-		return unserved(refusal.NotActive)
-	case machine.Suspended:
-		return unserved(refusal.Suspended)
-	case machine.PointTaken:
-		return unserved(refusal.PointTaken)
-	case machine.TooSoon:
-		return unserved(refusal.PointsTooOften)
-	case machine.NotStarted:
-		return unserved(refusal.NotStarted)
-	}
-	return fmt.Errorf("the log answered %v: %w", o, ErrUnavailable)
-}
-
-// refuseVerdict is the same table for what the preference said.
-func refuseVerdict(v failover.Verdict) error {
-	if v == failover.NotActive {
-		return unserved(refusal.NotActive)
-	}
-	return unserved(refusal.NotPreferred)
 }

@@ -249,7 +249,7 @@ func (s *Signer) claim(ctx context.Context, request watermark.Claim, left int64)
 	s.Phase("claim", s.Now().Sub(start))
 	s.wake()
 	if result.Outcome != machine.Done && result.Outcome != machine.Held {
-		return watermark.Claim{}, refuseOutcome(result.Outcome)
+		return watermark.Claim{}, unserved(result.Why)
 	}
 	return result.Held, nil
 }

@@ -34,10 +34,8 @@ func (s *Signer) mayClaim(ctx context.Context, slot casper.Slot, request waterma
 				s.mu.Unlock()
 			}
 			return look.would.Held, 0, nil
-		case machine.NotStarted:
-			return watermark.Claim{}, 0, fmt.Errorf("the cluster has not started: all cosigners must meet once: %w", ErrUnavailable)
 		default: // what the log would refuse is not worth an entry
-			return watermark.Claim{}, 0, refuseOutcome(look.would.Outcome)
+			return watermark.Claim{}, 0, unserved(look.would.Why)
 		}
 		left, err := s.spend(look, slot, now)
 		if err != nil {
@@ -55,7 +53,7 @@ func (s *Signer) mayClaim(ctx context.Context, slot casper.Slot, request waterma
 				wait = min(wait, time.Until(deadline)-answerBefore)
 			}
 			if wait <= 0 {
-				return watermark.Claim{}, 0, refuseVerdict(failover.NotPreferred)
+				return watermark.Claim{}, 0, unserved(refusal.NotPreferred)
 			}
 			turn := time.NewTimer(wait)
 			select {
@@ -68,7 +66,7 @@ func (s *Signer) mayClaim(ctx context.Context, slot casper.Slot, request waterma
 				return watermark.Claim{}, 0, fmt.Errorf("waiting for the active node: %w: %w", err, ErrUnavailable)
 			}
 		default:
-			return watermark.Claim{}, 0, refuseVerdict(decision.Verdict)
+			return watermark.Claim{}, 0, unserved(decision.Why)
 		}
 	}
 }

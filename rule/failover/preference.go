@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/refusal"
 )
 
 // The preference's fixed settings. The grace for rounds comes from the cluster file.
@@ -19,17 +20,19 @@ type Verdict uint8
 
 // The verdicts.
 const (
-	Serve        Verdict = iota + 1 // propose it now
-	Wait                            // propose it at Decision.Until, unless the slot is bound by then
-	NotPreferred                    // refuse: further ahead than the preferred node has asked
-	NotActive                       // refuse: fenced mode, and another node is active
+	Serve  Verdict = iota + 1 // propose it now
+	Wait                      // propose it at Decision.Until, unless the slot is bound by then
+	Refuse                    // for Decision.Why
 )
 
-// Decision is a verdict, and for Wait the time when it ends.
+// Decision is a verdict, for Wait the time when that ends, and for Refuse the reason.
 type Decision struct {
 	Verdict Verdict
 	Until   time.Time
+	Why     refusal.Reason
 }
+
+func refuse(why refusal.Reason) Decision { return Decision{Verdict: Refuse, Why: why} }
 
 // Place is an era with a round, and a height: how far a node has asked, or how far slots are bound.
 type Place struct {
@@ -141,7 +144,7 @@ func (p *Preference) Node(node string) (Place, time.Time, bool) {
 func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Bound, now time.Time) Decision {
 	height := slot.OfHeight()
 	if s.Mode == Fenced && node != s.Active && !height {
-		return Decision{Verdict: NotActive}
+		return refuse(refusal.NotActive)
 	}
 	if node == s.Active || s.IsSuspended(s.Active) {
 		return Decision{Verdict: Serve}
@@ -157,7 +160,7 @@ func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Bound,
 	case !well:
 		return Decision{Verdict: Serve}
 	case place.beyondNext(slot):
-		return Decision{Verdict: NotPreferred}
+		return refuse(refusal.NotPreferred)
 	}
 	until := p.firstRequest(request{node, slot}, now).Add(p.Grace)
 	// Who asked ahead of the active node waits for it all the same once it is there: its vote comes a moment after its echo.
@@ -216,7 +219,7 @@ func (p *Preference) height(active string, r request, bound Bound, now time.Time
 	}
 	switch {
 	case wanted > reach:
-		return Decision{Verdict: NotPreferred}
+		return refuse(refusal.NotPreferred)
 	case alone:
 		return Decision{Verdict: Serve}
 	case wanted <= at:

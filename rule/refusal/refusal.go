@@ -6,8 +6,11 @@
 // elsewhere.
 package refusal
 
-// Reason is why. Its zero value is none.
+// Reason is why.
 type Reason uint8
+
+// None is that of what is not refused.
+const None Reason = 0
 
 // The reasons that are a definite no to a node.
 const (
@@ -59,7 +62,7 @@ type row struct {
 // row looks up the one table.
 func (r Reason) row() row {
 	table := [...]row{
-		0:              {"", "no reason"},
+		None:           {"", "no reason"},
 		NotActive:      {"not_active", "fenced mode, and another node is active; `failover promote` makes this one active"},
 		BelowFloor:     {"below_floor", "the era or height is below the floor, so it may have been signed already; nothing to do"},
 		TooFarAhead:    {"too_far_ahead", "the chain cannot be there yet (min_era_time, min_block_time in the cluster file)"},

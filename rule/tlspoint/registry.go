@@ -13,22 +13,13 @@ import (
 	"time"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/refusal"
 )
 
 // The limits. They belong to the version of the state machine.
 const (
 	kept     = 4           // points a node may have: the running process's, and of those before
 	interval = time.Minute // within which it may change that often: a supervisor may start a node a few times in a row
-)
-
-// Outcome is what became of a registration.
-type Outcome uint8
-
-// The outcomes.
-const (
-	Registered Outcome = iota + 1 // the point is the node's
-	Taken                         // the point is another node's
-	TooSoon                       // the node changed its points too often within a minute
 )
 
 // Registration is a node's point and when it was registered.
@@ -44,34 +35,34 @@ type Registry struct {
 }
 
 // Register makes the point the node's newest one; at is Unix milliseconds. Registering a point that the node has already
-// changes nothing.
-func (p *Registry) Register(node string, point casper.TLSPoint, at int64) Outcome {
-	outcome := p.Check(node, point, at)
-	if outcome == Registered && !p.Has(node, point) {
+// changes nothing. It returns why a point is refused, or None.
+func (p *Registry) Register(node string, point casper.TLSPoint, at int64) refusal.Reason {
+	why := p.Check(node, point, at)
+	if why == refusal.None && !p.Has(node, point) {
 		p.put(node, Registration{Point: point, At: at})
 	}
-	return outcome
+	return why
 }
 
 // Check returns what Register would, and changes nothing.
-func (p *Registry) Check(node string, point casper.TLSPoint, at int64) Outcome {
+func (p *Registry) Check(node string, point casper.TLSPoint, at int64) refusal.Reason {
 	for owner := range p.nodes {
 		switch {
 		case !p.Has(owner, point):
 		case owner == node:
-			return Registered
+			return refusal.None
 		default:
-			return Taken
+			return refusal.PointTaken
 		}
 	}
 	has := p.nodes[node]
 	if len(has) == kept {
 		// A clock that was set back must not lock a node out, hence the lower bound.
 		if since := at - has[0].At; since >= 0 && since < interval.Milliseconds() {
-			return TooSoon
+			return refusal.PointsTooOften
 		}
 	}
-	return Registered
+	return refusal.None
 }
 
 // Restore puts back a registration that All yielded.

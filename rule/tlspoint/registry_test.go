@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/tlspoint"
 )
 
@@ -28,7 +29,7 @@ type step struct {
 	node  string
 	point byte
 	at    int64
-	want  tlspoint.Outcome
+	want  refusal.Reason
 }
 
 func at(node string, n byte, at int64) registered {
@@ -44,55 +45,55 @@ type story struct {
 
 func stories() []story {
 	return []story{
-		{"first at time 0", []step{{"a", 1, 0, tlspoint.Registered}}, []registered{{"a", tlspoint.Registration{Point: point(1)}}}},
+		{"first at time 0", []step{{"a", 1, 0, refusal.None}}, []registered{{"a", tlspoint.Registration{Point: point(1)}}}},
 		{"four in a minute", []step{
-			{"a", 1, 1000, tlspoint.Registered},
-			{"a", 2, 1000, tlspoint.Registered},
-			{"a", 3, 2000, tlspoint.Registered},
-			{"a", 4, 60999, tlspoint.Registered},
-			{"a", 5, 60999, tlspoint.TooSoon},
-			{"a", 5, 61000, tlspoint.Registered}, // drops 1
-			{"a", 6, 61000, tlspoint.Registered},
-			{"a", 7, 61000, tlspoint.TooSoon},
+			{"a", 1, 1000, refusal.None},
+			{"a", 2, 1000, refusal.None},
+			{"a", 3, 2000, refusal.None},
+			{"a", 4, 60999, refusal.None},
+			{"a", 5, 60999, refusal.PointsTooOften},
+			{"a", 5, 61000, refusal.None}, // drops 1
+			{"a", 6, 61000, refusal.None},
+			{"a", 7, 61000, refusal.PointsTooOften},
 		}, []registered{at("a", 3, 2000), at("a", 4, 60999), at("a", 5, 61000), at("a", 6, 61000)}},
 		{"the fifth drops the first", []step{
-			{"a", 1, 1000, tlspoint.Registered},
-			{"a", 2, 101000, tlspoint.Registered},
-			{"a", 3, 201000, tlspoint.Registered},
-			{"a", 4, 301000, tlspoint.Registered},
-			{"b", 1, 301000, tlspoint.Taken},
-			{"a", 5, 401000, tlspoint.Registered},
-			{"b", 1, 401000, tlspoint.Registered}, // free again
-			{"a", 1, 501000, tlspoint.Taken},
+			{"a", 1, 1000, refusal.None},
+			{"a", 2, 101000, refusal.None},
+			{"a", 3, 201000, refusal.None},
+			{"a", 4, 301000, refusal.None},
+			{"b", 1, 301000, refusal.PointTaken},
+			{"a", 5, 401000, refusal.None},
+			{"b", 1, 401000, refusal.None}, // free again
+			{"a", 1, 501000, refusal.PointTaken},
 		}, []registered{at("a", 2, 101000), at("a", 3, 201000), at("a", 4, 301000), at("a", 5, 401000), at("b", 1, 401000)}},
 		{"once more changes nothing", []step{
-			{"a", 1, 1000, tlspoint.Registered},
-			{"a", 2, 1000, tlspoint.Registered},
-			{"a", 1, 500000, tlspoint.Registered},
-			{"a", 3, 600000, tlspoint.Registered},
-			{"a", 4, 600000, tlspoint.Registered},
-			{"a", 1, 600000, tlspoint.Registered}, // too soon for another
-			{"a", 5, 700000, tlspoint.Registered}, // drops 1, which is the oldest still
+			{"a", 1, 1000, refusal.None},
+			{"a", 2, 1000, refusal.None},
+			{"a", 1, 500000, refusal.None},
+			{"a", 3, 600000, refusal.None},
+			{"a", 4, 600000, refusal.None},
+			{"a", 1, 600000, refusal.None}, // too soon for another
+			{"a", 5, 700000, refusal.None}, // drops 1, which is the oldest still
 		}, []registered{at("a", 2, 1000), at("a", 3, 600000), at("a", 4, 600000), at("a", 5, 700000)}},
 		{"another node's point", []step{
-			{"a", 1, 1000, tlspoint.Registered},
-			{"b", 1, 1000, tlspoint.Taken},
-			{"b", 1, 1 << 62, tlspoint.Taken},
-			{"b", 2, 1000, tlspoint.Registered}, // a refused one starts no minute
-			{"a", 2, 500000, tlspoint.Taken},
+			{"a", 1, 1000, refusal.None},
+			{"b", 1, 1000, refusal.PointTaken},
+			{"b", 1, 1 << 62, refusal.PointTaken},
+			{"b", 2, 1000, refusal.None}, // a refused one starts no minute
+			{"a", 2, 500000, refusal.PointTaken},
 		}, []registered{{"a", tlspoint.Registration{Point: point(1), At: 1000}}, {"b", tlspoint.Registration{Point: point(2), At: 1000}}}},
 		{"another node's older point", []step{
-			{"a", 1, 0, tlspoint.Registered},
-			{"a", 2, 100000, tlspoint.Registered},
-			{"b", 1, 200000, tlspoint.Taken},
+			{"a", 1, 0, refusal.None},
+			{"a", 2, 100000, refusal.None},
+			{"b", 1, 200000, refusal.PointTaken},
 		}, []registered{{"a", tlspoint.Registration{Point: point(1)}}, {"a", tlspoint.Registration{Point: point(2), At: 100000}}}},
 		{"clock set back", []step{
-			{"a", 1, 5000000, tlspoint.Registered},
-			{"a", 2, 5000000, tlspoint.Registered},
-			{"a", 3, 5000000, tlspoint.Registered},
-			{"a", 4, 1400000, tlspoint.Registered}, // an hour back
-			{"a", 5, 1400000, tlspoint.Registered}, // locks nobody out
-			{"a", 6, 5000001, tlspoint.TooSoon},
+			{"a", 1, 5000000, refusal.None},
+			{"a", 2, 5000000, refusal.None},
+			{"a", 3, 5000000, refusal.None},
+			{"a", 4, 1400000, refusal.None}, // an hour back
+			{"a", 5, 1400000, refusal.None}, // locks nobody out
+			{"a", 6, 5000001, refusal.PointsTooOften},
 		}, []registered{at("a", 2, 5000000), at("a", 3, 5000000), at("a", 4, 1400000), at("a", 5, 1400000)}},
 	}
 }
@@ -105,7 +106,7 @@ func TestRegister(t *testing.T) {
 				if got := p.Register(s.node, point(s.point), s.at); got != s.want {
 					t.Errorf("step %d, %+v: outcome %d", i, s, got)
 				}
-				if has := p.Has(s.node, point(s.point)); has != (s.want == tlspoint.Registered) {
+				if has := p.Has(s.node, point(s.point)); has != (s.want == refusal.None) {
 					t.Errorf("step %d, %+v: has it: %v", i, s, has)
 				}
 			}
@@ -140,7 +141,7 @@ func TestCloneStands(t *testing.T) {
 	p.Register("a", point(1), 0)
 	for n := range byte(6) {
 		was, c := all(&p), p.Clone()
-		if r := p.Register("a", point(10+n), int64(n+1)*100000); r != tlspoint.Registered {
+		if r := p.Register("a", point(10+n), int64(n+1)*100000); r != refusal.None {
 			t.Fatal(r)
 		}
 		p.Register(string('b'+n), point(20+n), 0)

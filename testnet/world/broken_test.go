@@ -9,6 +9,7 @@ import (
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -43,9 +44,9 @@ func brokenClaims() []brokenRule {
 		{"the same, and no cosigner looks into its ledger", rebound(true), "two values were signed", nil},
 		{"a leader answers before the commit", Rules{Early: true}, "which the log does not hold", nil},
 		{"a cosigner forgets on restart", Rules{Forgets: true}, "a slot changed", powerCuts()},
-		{"a claim of the passive node binds in fenced mode", boundAfter(machine.NotActive), "fenced:",
+		{"a claim of the passive node binds in fenced mode", boundAfter(refusal.NotActive), "fenced:",
 			mainDies(failover.Manual, Fault{Kind: SlipFence, At: 40 * time.Second, For: time.Minute})},
-		{"a claim of a suspended node binds", boundAfter(machine.Suspended), "is suspended and bound",
+		{"a claim of a suspended node binds", boundAfter(refusal.Suspended), "is suspended and bound",
 			mainDies(failover.Manual, Fault{Kind: SlipSuspend, At: 40 * time.Second, For: time.Minute})},
 		{"nobody is preferred", served(func(Question) bool { return true }), "the hostile standby went ahead of main", flooded()},
 		{"main is not preferred for the newest round", served(func(q Question) bool {
@@ -55,7 +56,7 @@ func brokenClaims() []brokenRule {
 		{"the active is served only", Rules{
 			Decide: func(p *failover.Preference, q Question) failover.Decision {
 				if q.Node != q.Roles.Active {
-					return failover.Decision{Verdict: failover.NotPreferred}
+					return failover.Decision{Verdict: failover.Refuse, Why: refusal.NotPreferred}
 				}
 				return p.Decide(q.Roles, q.Node, q.Slot, q.Bound, q.Now)
 			},
@@ -77,7 +78,7 @@ func pauses(k Kind) *Plan {
 // served are rules by which whoever comes first is served, where that holds.
 func served(first func(Question) bool) Rules {
 	return Rules{Decide: func(p *failover.Preference, q Question) failover.Decision {
-		if d := p.Decide(q.Roles, q.Node, q.Slot, q.Bound, q.Now); d.Verdict == failover.NotActive || !first(q) {
+		if d := p.Decide(q.Roles, q.Node, q.Slot, q.Bound, q.Now); d.Why == refusal.NotActive || !first(q) {
 			return d
 		}
 		return failover.Decision{Verdict: failover.Serve}
@@ -88,7 +89,7 @@ func served(first func(Question) bool) Rules {
 func neverSigned(k casper.Kind) Rules {
 	return Rules{Decide: func(p *failover.Preference, q Question) failover.Decision {
 		if q.Slot.Kind == k {
-			return failover.Decision{Verdict: failover.NotPreferred}
+			return failover.Decision{Verdict: failover.Refuse, Why: refusal.NotPreferred}
 		}
 		return p.Decide(q.Roles, q.Node, q.Slot, q.Bound, q.Now)
 	}}
@@ -156,10 +157,10 @@ func rebound(noLedger bool) Rules {
 
 // boundAfter are rules by which the log binds what it should refuse. Its leader does not propose such a claim, so only one
 // that a change of roles overtakes shows it.
-func boundAfter(refused machine.Outcome) Rules {
+func boundAfter(why refusal.Reason) Rules {
 	return Rules{Apply: func(s *machine.State, c machine.Command) machine.Result {
 		r := s.Apply(c)
-		if claim, ok := c.(machine.Claim); ok && r.Outcome == refused {
+		if claim, ok := c.(machine.Claim); ok && r.Why == why {
 			s.Table().Claim(claim.Claim)
 			return machine.Result{Outcome: machine.Done, Held: claim.Claim}
 		}

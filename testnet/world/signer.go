@@ -7,6 +7,7 @@ import (
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/testnet/zug"
 )
@@ -97,11 +98,8 @@ func (c *cosigner) decide(r *request) {
 		}
 		c.finish(r, would.Held)
 		return
-	case machine.NotActive, machine.Suspended, machine.NotStarted:
-		c.refuse(r, zug.Refused)
-		return
 	default:
-		c.refuse(r, zug.Forbidden)
+		c.refuse(r, refused(would.Why))
 		return
 	}
 	left, ok := c.spend(r.slot)
@@ -127,6 +125,15 @@ func (c *cosigner) decide(r *request) {
 	default:
 		c.refuse(r, zug.Refused)
 	}
+}
+
+// refused is how a node takes a refusal: it asks no more for what the log will never bind.
+func refused(why refusal.Reason) zug.Verdict {
+	switch why {
+	case refusal.BelowFloor, refusal.RoundTooHigh, refusal.OtherInstance:
+		return zug.Forbidden
+	}
+	return zug.Refused
 }
 
 // answerBefore is how long before its deadline a request is refused whose turn does not come in time.
