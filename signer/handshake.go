@@ -58,7 +58,7 @@ func (s *Signer) limiter(node string) *rate.Limiter {
 // Register takes the TLS point with which a node has just started. The error is a *Refusal or wraps ErrUnavailable.
 func (s *Signer) Register(ctx context.Context, node string, point casper.TLSPoint, signature [64]byte) error {
 	if !s.Log.Leader().Self {
-		return fmt.Errorf("this cosigner does not lead: %w", ErrUnavailable)
+		return unserved(refusal.NotLeading)
 	}
 	if !point.Valid() {
 		return refuse(refusal.Malformed, "tls_point is not a compressed P-521 point")

@@ -13,6 +13,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/refusal"
+	"casper-cosigner/rule/turn"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/rule/wire"
 )
@@ -146,22 +147,16 @@ func (s *Server) authorize(ctx context.Context, node string, forwarded bool) err
 	return status.Errorf(codes.PermissionDenied, "%s %q may not ask for node %q", caller.Role, caller.Name, node)
 }
 
-// elsewhere returns a client of the leader if that is another cosigner. After a pause what piled up is not passed on: its
-// askers may have given up, and to the leader it would look fresh.
+// elsewhere returns a client of the leader if that is another cosigner.
 func (s *Server) elsewhere(forwarded bool) (cosignerv1.SignerServiceClient, bool, error) {
 	lead := s.Signer.Log.Leader()
 	if lead.Self {
 		return nil, false, nil
 	}
-	if forwarded {
-		return nil, false, status.Errorf(codes.Unavailable, "cosigner %q does not lead", s.Name)
-	}
-	if !s.Signer.Steady() {
-		return nil, false, status.Errorf(codes.Unavailable, "cosigner %q was paused, its askers may have given up", s.Name)
-	}
-	client, ok := s.Peer(lead.Name)
-	if !ok || lead.Name == s.Name {
-		return nil, false, status.Errorf(codes.Unavailable, "cosigner %q knows of no leader", s.Name)
+	client, known := s.Peer(lead.Name)
+	follower := turn.Follower{Forwarded: forwarded, Steady: s.Signer.Steady(), Leader: known && lead.Name != s.Name}
+	if why := follower.Against(); why != refusal.None {
+		return nil, false, status.Errorf(codes.Unavailable, "cosigner %q: %v", s.Name, why)
 	}
 	return client, true, nil
 }

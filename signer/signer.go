@@ -2,7 +2,7 @@
 //
 // It promises that a signature leaves only for a message that the log holds for its slot, that a slot which holds a
 // message is finished with that message whoever asks, and that a request whose asker has given up binds nothing. What a
-// slot may hold is watermark's to say, who is preferred failover's, how shares are made cosigner's, and how the log is
+// slot may hold is watermark's to say, what becomes of a request turn's, how shares are made cosigner's, and how the log is
 // replicated raftstore's; signer knows the last two as ports only.
 package signer
 
@@ -19,9 +19,9 @@ import (
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/rule/casper"
-	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/refusal"
+	"casper-cosigner/rule/turn"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -99,8 +99,8 @@ type Signer struct {
 	flight singleflight.Group
 
 	mu         sync.Mutex
-	preference failover.Preference
-	term       uint64        // that the preference began in
+	desk       turn.Desk
+	term       uint64        // that the desk was opened in
 	changed    chan struct{} // closed and replaced when a slot was bound
 	failing    time.Time     // since when nothing could be signed; zero when the last claim was
 	failed     time.Time     // the last failure
@@ -113,8 +113,8 @@ func New(c Config) *Signer {
 		Config: c,
 		chain:  casper.ChainNameHash(c.Cluster.Chain),
 		kept:   newKept(),
-		preference: failover.Preference{
-			Round: time.Duration(c.Cluster.MinBlockTime), Grace: time.Duration(c.Cluster.Grace)},
+		desk: turn.NewDesk(
+			time.Duration(c.Cluster.MinEraTime), time.Duration(c.Cluster.MinBlockTime), time.Duration(c.Cluster.Grace)),
 		changed:    make(chan struct{}),
 		handshakes: map[string]*rate.Limiter{},
 	}
@@ -133,7 +133,7 @@ func (s *Signer) Sign(ctx context.Context, request watermark.Claim) (Answer, err
 func (s *Signer) sign(ctx context.Context, request watermark.Claim) (Answer, error) {
 	lead := s.Log.Leader()
 	if !lead.Self {
-		return Answer{}, fmt.Errorf("this cosigner does not lead: %w", ErrUnavailable)
+		return Answer{}, unserved(refusal.NotLeading)
 	}
 	s.lead(lead.Term)
 	if err := s.admit(request); err != nil {
@@ -143,28 +143,19 @@ func (s *Signer) sign(ctx context.Context, request watermark.Claim) (Answer, err
 	if !ok {
 		return s.certify(ctx, lead.Term, request)
 	}
-	held, left, err := s.mayClaim(ctx, slot, request)
+	d, err := s.await(ctx, turn.Request{Claim: request, Slot: slot})
 	switch {
 	case err != nil:
 		return Answer{}, err
-	case held.Message != nil:
-		return s.settle(ctx, held.Message, func(ctx context.Context) (Answer, error) { return s.finish(ctx, lead.Term, held) })
+	case d.Do == turn.Finish:
+		return s.settle(ctx, d.Held.Message, func(ctx context.Context) (Answer, error) { return s.finish(ctx, lead.Term, d.Held) })
 	}
-	if err := s.Quorum.Ready(); err != nil {
-		err = fmt.Errorf("no quorum to sign with: %w: %w", err, ErrUnavailable)
-		s.judge(s.Now(), err)
+	if err := s.mayClaim(ctx); err != nil {
 		return Answer{}, err
 	}
-	// Last of all: a signer that was paused must not work off its backlog and bind slots to messages that nobody waits
-	// for any more. From here on the claim may be in the log, whatever becomes of us or of the asker.
-	if err := ctx.Err(); err != nil {
-		return Answer{}, fmt.Errorf("the asker gave up: %w: %w", err, ErrUnavailable)
-	}
-	if !s.Steady() {
-		return Answer{}, fmt.Errorf("this cosigner was paused, its askers may have given up: %w", ErrUnavailable)
-	}
+	// From here on the claim may be in the log, whatever becomes of us or of the asker.
 	return s.settle(ctx, request.Message, func(ctx context.Context) (Answer, error) {
-		held, err := s.claim(ctx, request, left)
+		held, err := s.claim(ctx, request, d.Left)
 		if err != nil {
 			return Answer{}, err
 		}
@@ -172,13 +163,13 @@ func (s *Signer) sign(ctx context.Context, request watermark.Claim) (Answer, err
 	})
 }
 
-// lead tells the preference when a term of ours begins.
+// lead tells the desk when a term of ours begins.
 func (s *Signer) lead(term uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.term != term {
 		s.term = term
-		s.preference.Lead(s.Now())
+		s.desk.Preference.Lead(s.Now())
 	}
 }
 

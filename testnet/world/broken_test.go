@@ -10,6 +10,7 @@ import (
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/refusal"
+	"casper-cosigner/rule/turn"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -48,17 +49,17 @@ func brokenClaims() []brokenRule {
 			mainDies(failover.Manual, Fault{Kind: SlipFence, At: 40 * time.Second, For: time.Minute})},
 		{"a claim of a suspended node binds", boundAfter(refusal.Suspended), "is suspended and bound",
 			mainDies(failover.Manual, Fault{Kind: SlipSuspend, At: 40 * time.Second, For: time.Minute})},
-		{"nobody is preferred", served(func(Question) bool { return true }), "the hostile standby went ahead of main", flooded()},
-		{"main is not preferred for the newest round", served(func(q Question) bool {
-			return q.Slot.Era == q.Bound.Era && q.Slot.Round <= q.Bound.Round
+		{"nobody is preferred", served(func(turn.Facts, casper.Slot) bool { return true }), "the hostile standby went ahead of main", flooded()},
+		{"main is not preferred for the newest round", served(func(f turn.Facts, s casper.Slot) bool {
+			return s.Era == f.Bound.Era && s.Round <= f.Bound.Round
 		}), "the hostile standby took our slots", flooded()},
 		{"a cosigner that was paused works off what piled up", Rules{Hasty: true}, "an asker that gave up", pauses(PauseLeader)},
 		{"the active is served only", Rules{
-			Decide: func(p *failover.Preference, q Question) failover.Decision {
-				if q.Node != q.Roles.Active {
-					return failover.Decision{Verdict: failover.Refuse, Why: refusal.NotPreferred}
+			Decide: func(d *turn.Desk, f turn.Facts, r turn.Request, now time.Time) turn.Decision {
+				if f.Would.Outcome == machine.Done && r.Node != f.Roles.Active {
+					return turn.Decision{Do: turn.Refuse, Why: refusal.NotPreferred}
 				}
-				return p.Decide(q.Roles, q.Node, q.Slot, q.Bound, q.Now)
+				return d.Decide(f, r, now)
 			},
 		}, "no vote of ours", mainDies(failover.Manual)},
 		{"no echo is signed", neverSigned(casper.KindEcho), "was ours to lead, and was skipped", calm()},
@@ -75,23 +76,24 @@ func pauses(k Kind) *Plan {
 	return calm(faults...)
 }
 
-// served are rules by which whoever comes first is served, where that holds.
-func served(first func(Question) bool) Rules {
-	return Rules{Decide: func(p *failover.Preference, q Question) failover.Decision {
-		if d := p.Decide(q.Roles, q.Node, q.Slot, q.Bound, q.Now); d.Why == refusal.NotActive || !first(q) {
-			return d
+// served are rules by which whoever comes first is served, where that holds, of those who would have to wait for another.
+func served(first func(turn.Facts, casper.Slot) bool) Rules {
+	return Rules{Decide: func(d *turn.Desk, f turn.Facts, r turn.Request, now time.Time) turn.Decision {
+		decision := d.Decide(f, r, now)
+		if later := decision.Do == turn.Wait || decision.Why == refusal.NotPreferred; later && first(f, r.Slot) {
+			return turn.Decision{Do: turn.Claim, Left: decision.Left}
 		}
-		return failover.Decision{Verdict: failover.Serve}
+		return decision
 	}}
 }
 
 // neverSigned are rules by which one kind of message is refused.
 func neverSigned(k casper.Kind) Rules {
-	return Rules{Decide: func(p *failover.Preference, q Question) failover.Decision {
-		if q.Slot.Kind == k {
-			return failover.Decision{Verdict: failover.Refuse, Why: refusal.NotPreferred}
+	return Rules{Decide: func(d *turn.Desk, f turn.Facts, r turn.Request, now time.Time) turn.Decision {
+		if f.Would.Outcome == machine.Done && r.Slot.Kind == k {
+			return turn.Decision{Do: turn.Refuse, Why: refusal.NotPreferred}
 		}
-		return p.Decide(q.Roles, q.Node, q.Slot, q.Bound, q.Now)
+		return d.Decide(f, r, now)
 	}}
 }
 
