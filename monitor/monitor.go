@@ -246,14 +246,14 @@ func (m *Monitor) signs(now time.Time) time.Time {
 // first, or leadership may have been lost before the answer.
 func (m *Monitor) act(ctx context.Context, j failover.Judgement, epoch uint64) {
 	var c machine.Command
-	now := m.Now()
+	change := failover.Change{Epoch: epoch, Cause: j.Code, Reason: j.Why, At: m.Now().UnixMilli()}
 	switch j.Act {
 	case failover.Nothing:
 		return
 	case failover.Activate:
-		c = machine.Activate{Node: j.Node, Epoch: epoch, Cause: j.Code, Reason: j.Why, At: now.UnixMilli()}
+		c = machine.Activate{Node: j.Node, Change: change}
 	case failover.Hold:
-		c = machine.Hold{Until: failover.ForGood, Epoch: epoch, Cause: j.Code, Reason: j.Why, At: now.UnixMilli()}
+		c = machine.Hold{Until: failover.ForGood, Change: change}
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(actWithin, m.Settings.After/3))
 	defer cancel()

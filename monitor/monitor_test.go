@@ -73,7 +73,7 @@ func TestEpochMoved(t *testing.T) {
 		w.set(func() {
 			w.before = func() error {
 				w.before = nil
-				w.state.Apply(machine.SetMode{Mode: failover.Fenced, Epoch: 0, At: time.Now().UnixMilli()})
+				w.state.Apply(machine.SetMode{Mode: failover.Fenced, Change: failover.Change{Epoch: 0, At: time.Now().UnixMilli()}})
 				return nil
 			}
 		})

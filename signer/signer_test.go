@@ -86,8 +86,8 @@ func TestHeldComesBeforePolicy(t *testing.T) {
 			t.Fatal(res, err)
 		}
 	}
-	apply(machine.SetMode{Mode: failover.Fenced, Epoch: 0})
-	apply(machine.Suspend{Node: "node-a", Suspended: true, Epoch: 1})
+	apply(machine.SetMode{Mode: failover.Fenced, Change: failover.Change{Epoch: 0}})
+	apply(machine.Suspend{Node: "node-a", Suspended: true, Change: failover.Change{Epoch: 1}})
 	a, err := r.ask(t.Context(), "node-b", echo(10, 0, 2))
 	if err != nil || a.Message != casper.Message(echo(10, 0, 1)) {
 		t.Fatalf("got %v, %v; want the held echo", a, err)

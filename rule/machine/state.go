@@ -109,13 +109,13 @@ func (s *State) Apply(c Command) Result {
 	case Claim:
 		return s.claim(c)
 	case Activate:
-		return s.changed(s.roles.Activate(c.Node, failover.Change{Epoch: c.Epoch, Cause: c.Cause, Reason: c.Reason, At: c.At}))
+		return s.changed(s.roles.Activate(c.Node, c.Change))
 	case SetMode:
-		return s.changed(s.roles.SetMode(c.Mode, failover.Change{Epoch: c.Epoch, Cause: c.Cause, Reason: c.Reason, At: c.At}))
+		return s.changed(s.roles.SetMode(c.Mode, c.Change))
 	case Suspend:
-		return s.changed(s.roles.Suspend(c.Node, c.Suspended, failover.Change{Epoch: c.Epoch, Cause: c.Cause, Reason: c.Reason, At: c.At}))
+		return s.changed(s.roles.Suspend(c.Node, c.Suspended, c.Change))
 	case Hold:
-		return s.changed(s.roles.Hold(c.Until, failover.Change{Epoch: c.Epoch, Cause: c.Cause, Reason: c.Reason, At: c.At}))
+		return s.changed(s.roles.Hold(c.Until, c.Change))
 	case Register:
 		return registered(s.points.Register(c.Node, c.Point, c.At))
 	case SetFloor:

@@ -115,10 +115,10 @@ func TestClaimOutcomes(t *testing.T) {
 func TestRolesAreCompareAndSet(t *testing.T) {
 	s := started()
 	for i, c := range []machine.Command{
-		machine.Activate{Node: "b", Cause: failover.Silent, Reason: "first", At: 1},
-		machine.SetMode{Mode: failover.Fenced, Epoch: 1, Cause: failover.Operator, Reason: "second", At: 2},
-		machine.Suspend{Node: "c", Suspended: true, Epoch: 2, Cause: "third cause", Reason: "third", At: 3},
-		machine.Hold{Until: 99, Epoch: 3, Cause: failover.Fault, Reason: "fourth", At: 4},
+		machine.Activate{Node: "b", Change: failover.Change{Cause: failover.Silent, Reason: "first", At: 1}},
+		machine.SetMode{Mode: failover.Fenced, Change: failover.Change{Epoch: 1, Cause: failover.Operator, Reason: "second", At: 2}},
+		machine.Suspend{Node: "c", Suspended: true, Change: failover.Change{Epoch: 2, Cause: "third cause", Reason: "third", At: 3}},
+		machine.Hold{Until: 99, Change: failover.Change{Epoch: 3, Cause: failover.Fault, Reason: "fourth", At: 4}},
 	} {
 		done := machine.Result{Outcome: machine.Done, Epoch: uint64(i) + 1}
 		if r := s.Apply(c); r != done {
@@ -147,7 +147,7 @@ func TestRolesAreCompareAndSet(t *testing.T) {
 func TestLongHistory(t *testing.T) {
 	s := started()
 	for i := range uint64(200) {
-		s.Apply(machine.Hold{Until: int64(i % 2), Epoch: i, At: int64(i)})
+		s.Apply(machine.Hold{Until: int64(i % 2), Change: failover.Change{Epoch: i, At: int64(i)}})
 		if got := restored(t, snapshot(t, s)).Roles(); !reflect.DeepEqual(got, s.Roles()) {
 			t.Fatalf("after %d changes: %+v, want %+v", i+1, got, s.Roles())
 		}
@@ -251,13 +251,13 @@ func TestCloneStands(t *testing.T) {
 		t.Error("Genesis of the clone started the original")
 	}
 	run(s, everyCommand())
-	s.Apply(machine.Suspend{Node: "x", Suspended: true, Epoch: s.Roles().Epoch})
-	s.Apply(machine.Suspend{Node: "m", Suspended: true, Epoch: s.Roles().Epoch})
+	s.Apply(machine.Suspend{Node: "x", Suspended: true, Change: failover.Change{Epoch: s.Roles().Epoch}})
+	s.Apply(machine.Suspend{Node: "m", Suspended: true, Change: failover.Change{Epoch: s.Roles().Epoch}})
 	was, copied, roles := snapshot(t, s), s.Clone(), s.Roles()
 	for _, c := range []machine.Command{
 		vote("a", 14, true), final("b", 1<<63-1, 7), machine.SetFloor{Floor: watermark.Mark{Era: 99, Height: math.MaxUint64}},
-		machine.Suspend{Node: "x", Epoch: roles.Epoch}, machine.Suspend{Node: "n", Suspended: true, Epoch: roles.Epoch + 1},
-		machine.Hold{Until: 1, Epoch: roles.Epoch + 2}, machine.Register{Node: "b", Point: casper.TLSPoint{3, 3}, At: 1e9},
+		machine.Suspend{Node: "x", Change: failover.Change{Epoch: roles.Epoch}}, machine.Suspend{Node: "n", Suspended: true, Change: failover.Change{Epoch: roles.Epoch + 1}},
+		machine.Hold{Until: 1, Change: failover.Change{Epoch: roles.Epoch + 2}}, machine.Register{Node: "b", Point: casper.TLSPoint{3, 3}, At: 1e9},
 	} {
 		before := snapshot(t, s)
 		s.Apply(c)

@@ -1,6 +1,8 @@
 package world
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"casper-cosigner/rule/failover"
@@ -57,7 +59,8 @@ func (r *referee) applied(c *cosigner, command machine.Command, before failover.
 	if !newest {
 		return
 	}
-	w.note("%s applies %T %+v: %v", c.name, command, command, became(result))
+	flat := strings.NewReplacer("Change:{", "", "}}", "}") // a change's fields beside the command's others
+	w.note("%s applies %T %s: %v", c.name, command, flat.Replace(fmt.Sprintf("%+v", command)), became(result))
 	if result.Outcome != machine.Done {
 		return
 	}
