@@ -25,7 +25,7 @@ const (
 func (s *Signer) certify(ctx context.Context, term uint64, request watermark.Claim) (Answer, error) {
 	digest := casper.Digest(request.Message)
 	signature, err, _ := s.flight.Do(string(digest[:]), func() (any, error) {
-		if signature, ok := s.kept.get(digest, request.Message, s.Cluster.Validator); ok {
+		if signature, ok := s.signatures.get(digest, request.Message, s.Cluster.Validator); ok {
 			return signature, nil
 		}
 		if !s.limiter(request.Node).AllowN(s.Now(), 1) {
@@ -35,7 +35,7 @@ func (s *Signer) certify(ctx context.Context, term uint64, request watermark.Cla
 		if err != nil {
 			return nil, fmt.Errorf("signing a handshake: %w: %w", err, ErrUnavailable)
 		}
-		s.kept.put(digest, signature)
+		s.signatures.put(digest, signature)
 		return signature, nil
 	})
 	if err != nil {

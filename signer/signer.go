@@ -94,9 +94,9 @@ type Answer struct {
 // Signer answers requests. New makes one.
 type Signer struct {
 	Config
-	chain  casper.Hash
-	kept   *kept
-	flight singleflight.Group
+	chain      casper.Hash
+	signatures *signatures
+	flight     singleflight.Group
 
 	mu         sync.Mutex
 	desk       turn.Desk
@@ -110,9 +110,9 @@ type Signer struct {
 // New returns a Signer.
 func New(c Config) *Signer {
 	return &Signer{
-		Config: c,
-		chain:  casper.ChainNameHash(c.Cluster.Chain),
-		kept:   newKept(),
+		Config:     c,
+		chain:      casper.ChainNameHash(c.Cluster.Chain),
+		signatures: newSignatures(),
 		desk: turn.NewDesk(
 			time.Duration(c.Cluster.MinEraTime), time.Duration(c.Cluster.MinBlockTime), time.Duration(c.Cluster.Grace)),
 		changed:    make(chan struct{}),
@@ -248,7 +248,7 @@ func (s *Signer) claim(ctx context.Context, request watermark.Claim, left int64)
 // finish signs what a slot holds. Those who ask for the same slot at the same time share one round.
 func (s *Signer) finish(ctx context.Context, term uint64, held watermark.Claim) (Answer, error) {
 	digest := casper.Digest(held.Message)
-	if signature, ok := s.kept.get(digest, held.Message, s.Cluster.Validator); ok {
+	if signature, ok := s.signatures.get(digest, held.Message, s.Cluster.Validator); ok {
 		return Answer{Message: held.Message, Signature: signature}, nil
 	}
 	signature, err, _ := s.flight.Do(string(digest[:]), func() (any, error) {
@@ -258,7 +258,7 @@ func (s *Signer) finish(ctx context.Context, term uint64, held watermark.Claim) 
 			return nil, err
 		}
 		s.Phase("shares", s.Now().Sub(start))
-		s.kept.put(digest, signature)
+		s.signatures.put(digest, signature)
 		s.Spread(digest, signature)
 		return signature, nil
 	})
@@ -270,7 +270,7 @@ func (s *Signer) finish(ctx context.Context, term uint64, held watermark.Claim) 
 
 // Keep takes a signature that another cosigner finished. It is checked when it is used.
 func (s *Signer) Keep(digest casper.Hash, signature casper.Signature) {
-	s.kept.offer(digest, signature)
+	s.signatures.offer(digest, signature)
 }
 
 func (s *Signer) bound() <-chan struct{} {

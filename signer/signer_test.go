@@ -79,7 +79,7 @@ func TestOtherNodeFinishes(t *testing.T) {
 func TestHeldComesBeforePolicy(t *testing.T) {
 	r := newRig(t, nil)
 	r.mustSign("node-a", echo(10, 0, 1))
-	r.quorum.rounds, r.kept = 0, newKept()
+	r.quorum.rounds, r.signatures = 0, newSignatures()
 	apply := func(c machine.Command) {
 		t.Helper()
 		if res, err := r.log.Apply(t.Context(), c); err != nil || res.Outcome != machine.Done {
@@ -258,7 +258,7 @@ func TestGivingUpUnseatsNobody(t *testing.T) {
 			}
 			cancel()
 		}
-		r.kept = newKept()
+		r.signatures = newSignatures()
 		r.quorum.disputed = true
 		for range 100 {
 			if _, err := r.ask(t.Context(), "node-b", echo(10, 0, 2)); !errors.Is(err, ErrDisputed) {
@@ -302,13 +302,13 @@ func TestKept(t *testing.T) {
 	r := newRig(t, nil)
 	r.mustSign("node-a", echo(10, 0, 1))
 	digest := casper.Digest(echo(10, 0, 1))
-	r.kept = newKept()
+	r.signatures = newSignatures()
 	r.Keep(digest, casper.Signature{1})
 	r.mustSign("node-b", echo(10, 0, 1))
 	for i := range keptSignatures + 10 {
-		r.kept.put(casper.Hash{1, byte(i), byte(i >> 8), byte(i >> 16)}, casper.Signature{})
+		r.signatures.put(casper.Hash{1, byte(i), byte(i >> 8), byte(i >> 16)}, casper.Signature{})
 	}
-	if n := len(r.kept.byDigest); n != keptSignatures {
+	if n := len(r.signatures.byDigest); n != keptSignatures {
 		t.Errorf("%d signatures are kept, want %d", n, keptSignatures)
 	}
 }
