@@ -219,7 +219,7 @@ func (s *Signer) settle(ctx context.Context, m casper.Message, do func(context.C
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
 		defer cancel()
 		answer, err := do(ctx)
-		s.judge(start, err)
+		s.handOverIfStuck(start, err)
 		done <- outcome{answer, err}
 	}()
 	select {
@@ -286,9 +286,9 @@ func (s *Signer) wake() {
 	s.changed = make(chan struct{})
 }
 
-// judge hands over when this leader, though asked, could sign nothing for stuckAfter. start is when what failed began.
+// handOverIfStuck hands over when this leader, though asked, could sign nothing for stuckAfter. start is when what failed began.
 // Only what came of a claim counts, not that askers gave up: else a node could unseat a sound leader by doing so.
-func (s *Signer) judge(start time.Time, err error) {
+func (s *Signer) handOverIfStuck(start time.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.Now()

@@ -66,7 +66,7 @@ func (s *Signer) mayClaim(ctx context.Context) error {
 		return nil
 	case refusal.NoQuorum:
 		err := fmt.Errorf("%v: %w: %w", why, quorum, ErrUnavailable)
-		s.judge(s.Now(), err)
+		s.handOverIfStuck(s.Now(), err)
 		return err
 	case refusal.AskerGone:
 		return fmt.Errorf("%v: %w: %w", why, gone, ErrUnavailable)
