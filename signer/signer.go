@@ -184,7 +184,7 @@ func (s *Signer) admit(request watermark.Claim) error {
 	if err := s.Cluster.VerifyRequest(request.Node, request.Message, request.Signature); err != nil {
 		return refuse(refusal.BadSignature, "%v", err)
 	}
-	if casper.NamesOtherChain(request.Message, s.chain) {
+	if chain, ok := casper.ChainOf(request.Message); ok && chain != s.chain {
 		return refuse(refusal.OtherChain,
 			"the block is of another chain than %s", s.Cluster.Chain)
 	}

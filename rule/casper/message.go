@@ -74,11 +74,11 @@ func (p TLSPoint) Valid() bool {
 // (casper-node tls.rs).
 func (p TLSPoint) NodeID() [64]byte { return sha512.Sum512(p[:]) }
 
-// NamesOtherChain reports whether m says of which chain it is, as a Finality
-// does, and that is another than the one whose name has this hash.
-func NamesOtherChain(m Message, chain Hash) bool {
+// ChainOf returns the hash of the name of the chain that m is of; false if m
+// does not name one, as only a Finality does.
+func ChainOf(m Message) (Hash, bool) {
 	f, ok := m.(Finality)
-	return ok && f.ChainName != chain
+	return f.ChainName, ok
 }
 
 // OwnPoint returns the TLS point at our own end of the connection that m is a

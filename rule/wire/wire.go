@@ -26,6 +26,9 @@ func Message(r *cosignerv1.SignRequest) (casper.Message, error) {
 	return nil, errors.New("the request holds no message")
 }
 
+// IsHandshake reports whether the request asks to have a handshake certificate signed.
+func IsHandshake(r *cosignerv1.SignRequest) bool { return r.GetConsensusCertificate() != nil }
+
 // Held returns what an answer says that the slot holds.
 func Held(b *cosignerv1.Bound) (casper.Message, error) {
 	switch m := b.GetMessage().(type) {
