@@ -77,7 +77,7 @@ func New(c Config) *Agent {
 
 // Sign signs the node's request with the failover key and passes it on.
 func (a *Agent) Sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosignerv1.SignResponse, error) {
-	if r.GetConsensusCertificate() == nil {
+	if !wire.IsHandshake(r) {
 		return a.sign(ctx, r)
 	}
 	select {
