@@ -2,6 +2,7 @@ package machine
 
 import (
 	"slices"
+	"time"
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
@@ -47,6 +48,16 @@ func refused(why refusal.Reason) Result { return Result{Outcome: Refused, Why: w
 type Advance struct {
 	At   int64 // leader's wall clock, Unix milliseconds
 	Left int64 // what its token bucket held afterwards, thousandths
+}
+
+// SeenAt tells when the advance happened, on the clock of now, where wall is what this host's wall clock shows then. One that
+// is applied as it comes happens now. Of one that was only read back, nothing but its leader's clock is known; were that in
+// the future, the token bucket would stand still until then.
+func (a Advance) SeenAt(now, wall time.Time, readBack bool) time.Time {
+	if age := wall.Sub(time.UnixMilli(a.At)); readBack && age > 0 {
+		return now.Add(-age)
+	}
+	return now
 }
 
 // State is what the log amounts to so far. New makes one. It is not safe for concurrent use; raftstore guards it.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"reflect"
 	"testing"
+	"time"
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
@@ -215,6 +216,26 @@ func TestAdvances(t *testing.T) {
 		}
 		if e, h := s.Advances(); e != era || h != height {
 			t.Errorf("%s: %+v, %+v; want %+v, %+v", step.name, e, h, era, height)
+		}
+	}
+}
+
+// TestSeenAt: what was read back happened when its leader says, on a clock that may be off, but never later than now.
+func TestSeenAt(t *testing.T) {
+	now, wall := time.UnixMilli(5_000_000), time.UnixMilli(1_000_000)
+	for _, c := range []struct {
+		at       int64
+		readBack bool
+		want     time.Time
+	}{
+		{990_000, true, now.Add(-10 * time.Second)},
+		{1_000_000, true, now},
+		{2_000_000, true, now},
+		{990_000, false, now},
+		{2_000_000, false, now},
+	} {
+		if got := (machine.Advance{At: c.at}).SeenAt(now, wall, c.readBack); !got.Equal(c.want) {
+			t.Errorf("%+v: got %v", c, got)
 		}
 	}
 }

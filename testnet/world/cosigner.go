@@ -220,17 +220,12 @@ func (c *cosigner) execute(command machine.Command) machine.Result {
 	era, height := c.state.Advances()
 	result := c.w.rules.Apply(c.state, command)
 	newEra, newHeight := c.state.Advances()
-	at := func(stamp int64) time.Time {
-		if c.filled || c.leads {
-			return c.w.now
-		}
-		return c.w.now.Add(-max(0, c.wall().Sub(time.UnixMilli(stamp))))
-	}
+	readBack := !c.filled && !c.leads
 	if newEra != era {
-		c.moved.Era = at(newEra.At)
+		c.moved.Era = newEra.SeenAt(c.w.now, c.wall(), readBack)
 	}
 	if newHeight != height {
-		c.moved.Height = at(newHeight.At)
+		c.moved.Height = newHeight.SeenAt(c.w.now, c.wall(), readBack)
 	}
 	return result
 }
