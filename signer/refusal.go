@@ -8,11 +8,12 @@ import (
 	"casper-cosigner/rule/wire"
 )
 
-// ErrUnavailable says that nothing is known: no leader, no quorum, or an outcome that did not come in time. What was
-// asked for may or may not be bound; asking again finds out.
+// ErrUnavailable says that nothing is known: no leader, no quorum, or an outcome that did not come
+// in time. What was asked for may or may not be bound; asking again finds out.
 var ErrUnavailable = errors.New("unavailable")
 
-// ErrDisputed says that other cosigners refuse a claim that the log holds. Somebody must look; see their logs.
+// ErrDisputed says that other cosigners refuse a claim that the log holds. Somebody must look; see
+// their logs.
 var ErrDisputed = errors.New("other cosigners refuse to sign what the log holds")
 
 // Refusal is a definite no. It never leaves a signature of the refused message behind.
@@ -34,7 +35,8 @@ func refuse(why refusal.Reason, format string, args ...any) error {
 	return &Refusal{Reason: why, Detail: fmt.Sprintf(format, args...)}
 }
 
-// unserved tells an asker why it gets nothing: a Refusal if that is definite, else an error that wraps ErrUnavailable.
+// unserved tells an asker why it gets nothing: a Refusal if that is definite, else an error that
+// wraps ErrUnavailable.
 func unserved(why refusal.Reason) error {
 	if why.Definite() {
 		return &Refusal{Reason: why, Detail: why.String()}

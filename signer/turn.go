@@ -10,8 +10,8 @@ import (
 	"casper-cosigner/rule/turn"
 )
 
-// await waits for the request's turn, and returns the decision to finish what its slot holds or to claim it. The error is why
-// it may do neither.
+// await waits for the request's turn, and returns the decision to finish what its slot holds or to
+// claim it. The error is why it may do neither.
 func (s *Signer) await(ctx context.Context, r turn.Request) (turn.Decision, error) {
 	s.mu.Lock()
 	s.desk.Preference.Asked(r.Node, r.Slot, s.Now())

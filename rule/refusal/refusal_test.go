@@ -7,7 +7,8 @@ import (
 	"casper-cosigner/rule/refusal"
 )
 
-// TestTable: every reason has words of its own, and those that are a definite no, and only those, have a label.
+// TestTable: every reason has words of its own, and those that are a definite no, and only those,
+// have a label.
 func TestTable(t *testing.T) {
 	label := regexp.MustCompile(`^[a-z_]+$`)
 	said := map[string]refusal.Reason{}

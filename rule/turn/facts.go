@@ -34,11 +34,12 @@ type Facts struct {
 	Moved         Moved
 }
 
-// Moved is when the marks moved last, on the clock by which is decided. It is no part of the state, which holds the clocks of
-// those that led then.
+// Moved is when the marks moved last, on the clock by which is decided. It is no part of the state,
+// which holds the clocks of those that led then.
 type Moved struct{ Era, Height time.Time }
 
-// Look reads the facts; would is what the state's Check says of the claim. When the marks moved is for the caller to add.
+// Look reads the facts; would is what the state's Check says of the claim. When the marks moved is
+// for the caller to add.
 func Look(m *machine.State, would machine.Result) Facts {
 	f := Facts{Would: would, Roles: m.Roles(), Bound: m.Bound()}
 	f.Eras, f.Heights = m.Advances()

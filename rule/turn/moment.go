@@ -9,8 +9,9 @@ type Follower struct {
 	Leader    bool // it knows of another cosigner that leads, and reaches it
 }
 
-// Against returns what stands against passing the request on to the leader; None if nothing does. After a pause what piled
-// up is not passed on: its askers may have given up, and to the leader it would look fresh.
+// Against returns what stands against passing the request on to the leader; None if nothing does.
+// After a pause what piled up is not passed on: its askers may have given up, and to the leader it
+// would look fresh.
 func (f Follower) Against() refusal.Reason {
 	switch {
 	case f.Forwarded: // one hop, or requests would go round while nobody leads
@@ -30,9 +31,9 @@ type Moment struct {
 	Steady bool // this process was not just paused
 }
 
-// Against returns what stands against the claim; None if nothing does. It is asked last of all: a signer that was paused must
-// not work off its backlog and bind slots to messages that nobody waits for any more. From then on the claim may be in the
-// log, whatever becomes of us or of the asker.
+// Against returns what stands against the claim; None if nothing does. It is asked last of all: a
+// signer that was paused must not work off its backlog and bind slots to messages that nobody waits
+// for any more. From then on the claim may be in the log, whatever becomes of us or of the asker.
 func (m Moment) Against() refusal.Reason {
 	switch {
 	case !m.Quorum:

@@ -7,7 +7,8 @@ import (
 	"casper-cosigner/rule/turn"
 )
 
-// TestFollower: a request is passed on once, by a process that was not paused, to a leader that is known.
+// TestFollower: a request is passed on once, by a process that was not paused, to a leader that is
+// known.
 func TestFollower(t *testing.T) {
 	for f, want := range map[turn.Follower]refusal.Reason{
 		{Forwarded: false, Steady: true, Leader: true}:   refusal.None,
@@ -25,7 +26,8 @@ func TestFollower(t *testing.T) {
 	}
 }
 
-// TestMoment: a claim needs a quorum, an asker that waits and a process that was not paused; none of them is a definite no.
+// TestMoment: a claim needs a quorum, an asker that waits and a process that was not paused; none
+// of them is a definite no.
 func TestMoment(t *testing.T) {
 	for m, want := range map[turn.Moment]refusal.Reason{
 		{Quorum: true, Asker: true, Steady: true}:    refusal.None,

@@ -1,11 +1,13 @@
-// Package turn decides what becomes of a request for a slot: whether it is passed on, finished, claimed now, waits or is
-// refused.
+// Package turn decides what becomes of a request for a slot: whether it is passed on, finished,
+// claimed now, waits or is refused.
 //
-// It promises that a slot which holds a message is finished with it, whoever asks; that what the log would refuse, and what
-// the chain cannot have come to, is proposed to no log; that whoever has to wait is answered before its asker's patience
-// ends; and that nothing is claimed by a process that stood still, or for an asker that gave up. What a slot may hold is
-// watermark's and machine's, and whom to prefer is failover's; this package puts their answers in order. It is a function of the
-// log's state, of what this leader was asked for and of the time: to read them, to wait and to propose is its callers'.
+// It promises that a slot which holds a message is finished with it, whoever asks; that what the
+// log would refuse, and what the chain cannot have come to, is proposed to no log; that whoever has
+// to wait is answered before its asker's patience ends; and that nothing is claimed by a process
+// that stood still, or for an asker that gave up. What a slot may hold is watermark's and
+// machine's, and whom to prefer is failover's; this package puts their answers in order. It is a
+// function of the log's state, of what this leader was asked for and of the time: to read them, to
+// wait and to propose is its callers'.
 //
 // The decision is Desk.Decide. Follower is what comes before it, Moment what comes after.
 package turn
@@ -20,8 +22,9 @@ import (
 	"casper-cosigner/rule/watermark"
 )
 
-// AnswerBefore is how long before its asker's deadline a claim is refused whose turn does not come in time: silence would
-// be taken for a signer that hangs, and not be asked again for a while. No less is left for the answer's way.
+// AnswerBefore is how long before its asker's deadline a claim is refused whose turn does not come
+// in time: silence would be taken for a signer that hangs, and not be asked again for a while. No
+// less is left for the answer's way.
 const AnswerBefore = 100 * time.Millisecond
 
 // Do is what is to be done with a request.
@@ -40,7 +43,7 @@ type Decision struct {
 	Do    Do
 	Held  watermark.Claim // of Finish
 	Until time.Time       // of Wait
-	Why   refusal.Reason  // of Refuse: what the log would say, TooFarAhead by the token bucket, else what the preference says
+	Why   refusal.Reason  // of Refuse: by the log's rule, the token bucket or the preference
 	Ahead Ahead           // of TooFarAhead
 	Left  int64           // in the token bucket if it is claimed now, thousandths; zero if log or bucket refuse
 }
@@ -51,15 +54,16 @@ type Ahead struct {
 	By     uint64
 }
 
-// Desk decides about the requests that come to one leader. NewDesk makes one. It is not safe for concurrent use.
+// Desk decides about the requests that come to one leader. NewDesk makes one. It is not safe for
+// concurrent use.
 type Desk struct {
 	Preference failover.Preference // is told of every request, before it is decided about, and when leadership begins
 	eras       watermark.Bucket
 	heights    watermark.Bucket
 }
 
-// NewDesk returns the desk for a chain whose eras and blocks take at least that long; grace is how long a standby's claim
-// of a round waits for the active node's.
+// NewDesk returns the desk for a chain whose eras and blocks take at least that long; grace is how
+// long a standby's claim of a round waits for the active node's.
 func NewDesk(era, block, grace time.Duration) Desk {
 	return Desk{
 		Preference: failover.Preference{Round: block, Grace: grace},
@@ -68,7 +72,8 @@ func NewDesk(era, block, grace time.Duration) Desk {
 	}
 }
 
-// Decide says what becomes of the request now. Whoever is told to wait asks again, with the facts of then.
+// Decide says what becomes of the request now. Whoever is told to wait asks again, with the facts
+// of then.
 func (d *Desk) Decide(f Facts, r Request, now time.Time) Decision {
 	switch f.Would.Outcome {
 	case machine.Done:
@@ -99,7 +104,8 @@ func (d *Desk) Decide(f Facts, r Request, now time.Time) Decision {
 	}
 }
 
-// spend returns what the token bucket of the slot's mark would hold after a claim of it, or how far ahead that is.
+// spend returns what the token bucket of the slot's mark would hold after a claim of it, or how far
+// ahead that is.
 func (d *Desk) spend(f Facts, slot casper.Slot, now time.Time) (int64, Ahead) {
 	bucket, last, at := d.eras, f.Eras, f.Moved.Era
 	wanted, newest := slot.Era, f.Bound.Era

@@ -19,7 +19,8 @@ const (
 	grace = 100 * time.Millisecond
 )
 
-// now is when is decided. Ten seconds before, the marks moved and main, which is active, asked for what is newest.
+// now is when is decided. Ten seconds before, the marks moved and main, which is active, asked for
+// what is newest.
 var now = time.UnixMilli(1_800_000_000_000)
 
 func echo(node string, era uint64, round uint32) watermark.Claim {
@@ -35,7 +36,8 @@ func request(c watermark.Claim) turn.Request {
 	return turn.Request{Claim: c, Slot: slot}
 }
 
-// started is a log that begins with era 10 and height 1000, where main has the echo of round 5 and the block at 1000.
+// started is a log that begins with era 10 and height 1000, where main has the echo of round 5 and
+// the block at 1000.
 func started() *machine.State {
 	m := machine.New()
 	m.Apply(machine.Genesis{First: watermark.Mark{Era: 10, Height: 1000}, Active: "main"})
@@ -59,8 +61,8 @@ func look(m *machine.State, c watermark.Claim) turn.Facts {
 	return f
 }
 
-// TestDecide: what a slot holds is finished; what is free is asked of the log, the token bucket and the preference, in this
-// order.
+// TestDecide: what a slot holds is finished; what is free is asked of the log, the token bucket and
+// the preference, in this order.
 func TestDecide(t *testing.T) {
 	suspend := machine.Suspend{Node: "standby", Suspended: true}
 	fence := machine.SetMode{Mode: failover.Fenced}
@@ -68,7 +70,8 @@ func TestDecide(t *testing.T) {
 	ahead := func(newest, by uint64) turn.Decision {
 		return turn.Decision{Do: turn.Refuse, Why: refusal.TooFarAhead, Ahead: turn.Ahead{Newest: newest, By: by}}
 	}
-	// The tokens after Genesis are 2 eras and 64 heights. Ten seconds are worth 5 blocks, and a hundredth of an era.
+	// The tokens after Genesis are 2 eras and 64 heights. Ten seconds are worth 5 blocks, and a
+	// hundredth of an era.
 	const eras, heights = 2000 + 5, 64000 + 5000
 	for _, c := range []struct {
 		name   string
@@ -79,7 +82,8 @@ func TestDecide(t *testing.T) {
 		{"its own message", nil, echo("main", 10, 5), turn.Decision{Do: turn.Finish, Held: echo("main", 10, 5)}},
 		{"another's", nil, echo("standby", 10, 5), turn.Decision{Do: turn.Finish, Held: echo("main", 10, 5)}},
 		{"another value", nil, final("standby", 1000, 2), turn.Decision{Do: turn.Finish, Held: final("main", 1000, 1)}},
-		{"a held slot of a suspended node", suspend, echo("standby", 10, 5), turn.Decision{Do: turn.Finish, Held: echo("main", 10, 5)}},
+		{"a held slot of a suspended node", suspend, echo("standby", 10, 5),
+			turn.Decision{Do: turn.Finish, Held: echo("main", 10, 5)}},
 		{"below the floor", nil, echo("main", 9, 0), refused(refusal.BelowFloor)},
 		{"suspended", suspend, echo("standby", 10, 6), refused(refusal.Suspended)},
 		{"the log speaks before the bucket", suspend, echo("standby", 99, 0), refused(refusal.Suspended)},
@@ -89,12 +93,14 @@ func TestDecide(t *testing.T) {
 		{"seventy heights ahead", nil, final("main", 1070, 1), ahead(1000, 70)},
 		{"the active node, a free round", nil, echo("main", 10, 4), turn.Decision{Do: turn.Claim, Left: 2000}},
 		{"the active node, two eras ahead", nil, echo("main", 12, 0), turn.Decision{Do: turn.Claim, Left: eras - 2000}},
-		{"the active node, sixty-nine heights ahead", nil, final("main", 1069, 1), turn.Decision{Do: turn.Claim, Left: heights - 69000}},
+		{"the active node, sixty-nine heights ahead", nil, final("main", 1069, 1),
+			turn.Decision{Do: turn.Claim, Left: heights - 69000}},
 		{"the standby, a late round", nil, echo("standby", 10, 4),
 			turn.Decision{Do: turn.Wait, Until: now.Add(grace), Left: 2000}},
 		{"the standby, the next height", nil, final("standby", 1001, 1),
 			turn.Decision{Do: turn.Wait, Until: now.Add(-10*time.Second + 2*block), Left: heights - 1000}},
-		{"the standby, further than the active node", nil, echo("standby", 10, 7), turn.Decision{Do: turn.Refuse, Why: refusal.NotPreferred, Left: 2000}},
+		{"the standby, further than the active node", nil, echo("standby", 10, 7),
+			turn.Decision{Do: turn.Refuse, Why: refusal.NotPreferred, Left: 2000}},
 		{"the standby, fenced", fence, echo("standby", 10, 6), refused(refusal.NotActive)},
 		{"the standby, fenced, a height", fence, final("standby", 1001, 1),
 			turn.Decision{Do: turn.Wait, Until: now.Add(-10*time.Second + 2*block), Left: heights - 1000}},
@@ -120,12 +126,13 @@ func TestNotStarted(t *testing.T) {
 	}
 }
 
-// TestDeadline: whoever waits is answered a moment before its asker gives up, and at once if that moment is past.
+// TestDeadline: whoever waits is answered a moment before its asker gives up, and at once if that
+// moment is past.
 func TestDeadline(t *testing.T) {
 	c := final("standby", 1001, 1)
 	itsTurn := now.Add(-10*time.Second + 2*block)
-	for _, patience := range []time.Duration{time.Hour, 6*time.Second + turn.AnswerBefore, 3 * time.Second, turn.AnswerBefore + 1,
-		turn.AnswerBefore, time.Millisecond, -time.Second} {
+	for _, patience := range []time.Duration{time.Hour, 6*time.Second + turn.AnswerBefore, 3 * time.Second,
+		turn.AnswerBefore + 1, turn.AnswerBefore, time.Millisecond, -time.Second} {
 		d, r := desk(), request(c)
 		r.Deadline = now.Add(patience)
 		want := turn.Decision{Do: turn.Wait, Until: now.Add(min(itsTurn.Sub(now), patience-turn.AnswerBefore)), Left: 68000}
@@ -143,7 +150,8 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// TestFollows: that a node asks for what another has bound already is noted only if it is the same value.
+// TestFollows: that a node asks for what another has bound already is noted only if it is the same
+// value.
 func TestFollows(t *testing.T) {
 	for _, same := range []bool{true, false} {
 		m, d := started(), desk()
