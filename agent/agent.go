@@ -25,6 +25,7 @@ import (
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/wire"
 )
 
@@ -77,14 +78,14 @@ func New(c Config) *Agent {
 
 // Sign signs the node's request with the failover key and passes it on.
 func (a *Agent) Sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosignerv1.SignResponse, error) {
-	if r.GetConsensusCertificate() == nil {
+	if !wire.IsHandshake(r) {
 		return a.sign(ctx, r)
 	}
 	select {
 	case a.waiting <- struct{}{}:
 		defer func() { <-a.waiting }()
 	default:
-		return refused(cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY, "handshakes are waiting; ask again"), nil
+		return refused(refusal.TooMany, "handshakes are waiting; ask again"), nil
 	}
 	select {
 	case a.turns <- struct{}{}:
@@ -101,7 +102,7 @@ func (a *Agent) sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosignerv
 		err = casper.Validate(message)
 	}
 	if err != nil {
-		return refused(cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED, err.Error()), nil
+		return refused(refusal.Malformed, err.Error()), nil
 	}
 	signature, err := a.Cluster.SignRequest(a.Key, a.Name, message)
 	if err != nil {
@@ -137,8 +138,7 @@ func withdrawn(ctx context.Context) bool {
 func (a *Agent) RegisterTLSPoint(ctx context.Context, r *cosignerv1.RegisterTLSPointRequest) (*cosignerv1.RegisterTLSPointResponse, error) {
 	var point casper.TLSPoint
 	if err := wire.Copy(point[:], r.GetTlsPoint(), "tls_point"); err != nil {
-		return &cosignerv1.RegisterTLSPointResponse{Refused: &cosignerv1.Refused{
-			Reason: cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED, Detail: err.Error()}}, nil
+		return &cosignerv1.RegisterTLSPointResponse{Refused: wire.Refused(refusal.Malformed, err.Error())}, nil
 	}
 	signature := a.Cluster.SignRegistration(a.Key, a.Name, point)
 	request := &cosignerv1.RegisterTLSPointRequest{TlsPoint: point[:], Node: a.Name, RequestSignature: signature[:]}
@@ -192,7 +192,6 @@ func (a *Agent) follow(name string) {
 	}
 }
 
-func refused(reason cosignerv1.RefusalReason, detail string) *cosignerv1.SignResponse {
-	return &cosignerv1.SignResponse{Answer: &cosignerv1.SignResponse_Refused{
-		Refused: &cosignerv1.Refused{Reason: reason, Detail: detail}}}
+func refused(why refusal.Reason, detail string) *cosignerv1.SignResponse {
+	return &cosignerv1.SignResponse{Answer: &cosignerv1.SignResponse_Refused{Refused: wire.Refused(why, detail)}}
 }

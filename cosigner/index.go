@@ -35,28 +35,20 @@ type index struct {
 func newIndex() *index { return &index{voices: map[voice][]entry{}} }
 
 // split takes a slot apart: a finality slot's key is its height, a Zug slot's
-// its round and, in the last bit, whether it is a vote.
+// its round and, in the last byte, its kind.
 func split(s casper.Slot) (voice, uint64) {
-	if s.Kind == casper.KindFinality {
+	if s.OfHeight() {
 		return voice{finality: true}, s.Height
 	}
-	key := uint64(s.Round) << 1
-	if s.Kind == casper.KindVote {
-		key |= 1
-	}
-	return voice{era: s.Era, instance: s.Instance, validator: s.Validator}, key
+	return voice{era: s.Era, instance: s.Instance, validator: s.Validator}, uint64(s.Round)<<8 | uint64(s.Kind)
 }
 
 // slot is the inverse of split.
 func (v voice) slot(key uint64) casper.Slot {
 	if v.finality {
-		return casper.Slot{Kind: casper.KindFinality, Height: key}
+		return casper.SlotOfHeight(key)
 	}
-	kind := casper.KindEcho
-	if key&1 == 1 {
-		kind = casper.KindVote
-	}
-	return casper.Slot{Kind: kind, Era: v.era, Instance: v.instance, Validator: v.validator, Round: uint32(key >> 1)}
+	return casper.Slot{Kind: casper.Kind(key), Era: v.era, Instance: v.instance, Validator: v.validator, Round: uint32(key >> 8)}
 }
 
 // find returns where key is or belongs in entries.

@@ -148,7 +148,7 @@ func (l *Ledger) Floor() watermark.Mark {
 // a *ConflictError if the slot holds another digest, ErrBelowFloor and
 // ErrDiffers. Any other error means that the digest may or may not be stored.
 func (l *Ledger) Claim(slot casper.Slot, digest casper.Hash) error {
-	if !soundSlot(slot) {
+	if !slot.Valid() {
 		return fmt.Errorf("claiming %v: not a slot", slot)
 	}
 	l.mu.Lock()
@@ -322,7 +322,7 @@ func (l *Ledger) joinMissing(part []record) (b *batch, mine bool, differing int,
 	}
 	for i := range part {
 		slot, digest := part[i].slot, part[i].digest
-		if !soundSlot(slot) || !l.floor.Covers(slot) {
+		if !slot.Valid() || !l.floor.Covers(slot) {
 			continue
 		}
 		held, _, ok := l.held(slot)

@@ -65,7 +65,7 @@ func (r *record) put(b []byte) {
 	le.PutUint64(b[8:], r.seq)
 	le.PutUint64(b[16:], r.first)
 	le.PutUint64(b[24:], r.slot.Era)
-	if r.slot.Kind == casper.KindFinality {
+	if r.slot.OfHeight() {
 		le.PutUint64(b[24:], r.slot.Height)
 	}
 	copy(b[32:], r.slot.Instance[:])
@@ -90,7 +90,7 @@ func parseRecord(b []byte) (record, error) {
 		floor:  watermark.Mark{Era: le.Uint64(b[104:]), Height: le.Uint64(b[112:])},
 	}
 	r.slot.Instance = casper.Hash(b[32:64])
-	if r.slot.Kind == casper.KindFinality {
+	if r.slot.OfHeight() {
 		r.slot.Height = le.Uint64(b[24:])
 	} else {
 		r.slot.Era = le.Uint64(b[24:])
@@ -106,20 +106,9 @@ func parseRecord(b []byte) (record, error) {
 func (r *record) sound() bool {
 	switch r.kind {
 	case recordClaim, recordDiffers:
-		return soundSlot(r.slot) && r.floor == watermark.Mark{}
+		return r.slot.Valid() && r.floor == watermark.Mark{}
 	case recordFloor:
 		return r.slot == casper.Slot{} && r.digest == casper.Hash{}
-	}
-	return false
-}
-
-// soundSlot reports whether s is a slot as casper.SlotOf makes them.
-func soundSlot(s casper.Slot) bool {
-	switch s.Kind {
-	case casper.KindEcho, casper.KindVote:
-		return s.Height == 0
-	case casper.KindFinality:
-		return s == casper.Slot{Kind: s.Kind, Height: s.Height}
 	}
 	return false
 }

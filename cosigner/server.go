@@ -206,8 +206,8 @@ func (s *Server) authorize(r *cosignerv1.ShareRequest) (casper.Message, error) {
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
-	if f, ok := message.(casper.Finality); ok && f.ChainName != s.config.Chain {
-		return nil, status.Errorf(codes.InvalidArgument, "finality signature for chain name hash %v, ours is %v", f.ChainName, s.config.Chain)
+	if chain, ok := casper.ChainOf(message); ok && chain != s.config.Chain {
+		return nil, status.Errorf(codes.InvalidArgument, "finality signature for chain name hash %v, ours is %v", chain, s.config.Chain)
 	}
 	if len(r.GetRequestSignature()) != 64 {
 		return nil, status.Errorf(codes.InvalidArgument, "request signature of %d bytes, want 64", len(r.GetRequestSignature()))

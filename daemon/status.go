@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/signer"
 )
@@ -35,7 +34,7 @@ func (h *host) observe(e signer.Event) {
 			h.recent.Add(e, h.options.Now())
 		}
 	}
-	if e.Err == nil && e.Bound && e.Kind == casper.KindFinality {
+	if e.Err == nil && e.Bound && e.Kind.OfHeight() {
 		log = h.options.Logger.Error().Bool("alarm", true) // two nodes disagree about a block
 	}
 	log.Str("node", e.Node).Str("slot", e.Slot).Dur("took", e.Elapsed).Msg(result(e))

@@ -23,6 +23,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
 )
 
 const (
@@ -245,20 +246,20 @@ func (m *Monitor) signs(now time.Time) time.Time {
 // first, or leadership may have been lost before the answer.
 func (m *Monitor) act(ctx context.Context, j failover.Judgement, epoch uint64) {
 	var c machine.Command
-	now := m.Now()
+	change := failover.Change{Epoch: epoch, Cause: j.Code, Reason: j.Why, At: m.Now().UnixMilli()}
 	switch j.Act {
 	case failover.Nothing:
 		return
 	case failover.Activate:
-		c = machine.Activate{Node: j.Node, Epoch: epoch, Cause: j.Code, Reason: j.Why, At: now.UnixMilli()}
+		c = machine.Activate{Node: j.Node, Change: change}
 	case failover.Hold:
-		c = machine.Hold{Until: failover.ForGood, Epoch: epoch, Cause: j.Code, Reason: j.Why, At: now.UnixMilli()}
+		c = machine.Hold{Until: failover.ForGood, Change: change}
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(actWithin, m.Settings.After/3))
 	defer cancel()
 	result, err := m.Log.Apply(ctx, c)
-	if err == nil && result.Outcome != machine.Done && result.Outcome != machine.EpochMoved {
-		err = errors.New(result.Outcome.String())
+	if err == nil && result.Outcome != machine.Done && result.Why != refusal.EpochMoved {
+		err = errors.New(result.Why.String())
 	}
 	if err != nil {
 		m.Logger.Warn().Err(err).Str("code", j.Code).Str("node", j.Node).Uint64("epoch", epoch).

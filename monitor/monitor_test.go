@@ -10,6 +10,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
 )
 
 // story runs a test in a world of its own.
@@ -72,12 +73,12 @@ func TestEpochMoved(t *testing.T) {
 		w.set(func() {
 			w.before = func() error {
 				w.before = nil
-				w.state.Apply(machine.SetMode{Mode: failover.Fenced, Epoch: 0, At: time.Now().UnixMilli()})
+				w.state.Apply(machine.SetMode{Mode: failover.Fenced, Change: failover.Change{Epoch: 0, At: time.Now().UnixMilli()}})
 				return nil
 			}
 		})
 		time.Sleep(time.Until(due) + 20*time.Millisecond)
-		if got := w.changes(); len(got) != 1 || got[0].result.Outcome != machine.EpochMoved {
+		if got := w.changes(); len(got) != 1 || got[0].result.Why != refusal.EpochMoved {
 			t.Fatalf("got %+v, want one proposal that came too late", got)
 		}
 		if n := w.logged("could not change the roles"); n != 0 {

@@ -84,22 +84,18 @@ func (f *fsm) step(index uint64, c machine.Command) machine.Result {
 	result := f.state.Apply(c)
 	newEra, newHeight := f.state.Advances()
 	if newEra != era {
-		f.era = f.stamp(index, newEra.At)
+		f.era = f.stamp(index, newEra)
 	}
 	if newHeight != height {
-		f.height = f.stamp(index, newHeight.At)
+		f.height = f.stamp(index, newHeight)
 	}
 	return result
 }
 
-// stamp tells when an advance happened by the local clock. Of one that was only read back from disk nothing but its
-// leader's clock is known; were that in the future, the bucket would stand still until then.
-func (f *fsm) stamp(index uint64, at int64) time.Time {
+// stamp tells when an advance happened by the local clock.
+func (f *fsm) stamp(index uint64, a machine.Advance) time.Time {
 	now := f.now()
-	if stamped := time.UnixMilli(at); index <= f.onDisk && stamped.Before(now) {
-		return stamped
-	}
-	return now
+	return a.SeenAt(now, now, index <= f.onDisk)
 }
 
 // wake releases those who wait for an index that has been reached.
@@ -192,7 +188,7 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 	if state.Started() {
 		era, height := state.Advances()
 		f.onDisk = max(f.onDisk, index)
-		f.era, f.height = f.stamp(index, era.At), f.stamp(index, height.At)
+		f.era, f.height = f.stamp(index, era), f.stamp(index, height)
 	}
 	return nil
 }

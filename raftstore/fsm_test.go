@@ -87,9 +87,9 @@ func mixedLog(t *testing.T) []*raft.Log {
 			}
 		}
 	}
-	add(machine.SetMode{Mode: failover.Fenced, Reason: "test", At: 4000})
-	add(machine.Activate{Node: "b", Epoch: 1, Reason: "test", At: 4001})
-	add(machine.Suspend{Node: "a", Suspended: true, Epoch: 2, At: 4002})
+	add(machine.SetMode{Mode: failover.Fenced, Change: failover.Change{Reason: "test", At: 4000}})
+	add(machine.Activate{Node: "b", Change: failover.Change{Epoch: 1, Reason: "test", At: 4001}})
+	add(machine.Suspend{Node: "a", Suspended: true, Change: failover.Change{Epoch: 2, At: 4002}})
 	add(claim(50, 50))
 	add(machine.SetFloor{Floor: watermark.Mark{Era: 4, Height: 6}, At: 5000})
 	return logs

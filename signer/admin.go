@@ -17,6 +17,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -78,16 +79,16 @@ func (a *Admin) change(ctx context.Context, c machine.Command) (uint64, error) {
 	if err != nil {
 		return 0, status.Errorf(codes.Unavailable, "whether the change was made is not known, see `status`: %v", err)
 	}
-	switch result.Outcome {
-	case machine.Done:
+	switch {
+	case result.Outcome == machine.Done:
 		a.Signer.Logger.Info().Interface("change", c).Uint64("epoch", result.Epoch).Msg("changed by an operator")
 		return result.Epoch, nil
-	case machine.EpochMoved:
+	case result.Why == refusal.EpochMoved:
 		return 0, status.Errorf(codes.Aborted, "another change came first, the epoch is %d now; look at `status` and ask again", result.Epoch)
-	case machine.BelowFloor:
-		return 0, status.Error(codes.InvalidArgument, "the floor cannot go below what is pruned; `status` shows it")
+	case result.Why == refusal.BelowPruned:
+		return 0, status.Error(codes.InvalidArgument, result.Why.String())
 	}
-	return 0, status.Errorf(codes.FailedPrecondition, "nothing was changed: %v", result.Outcome)
+	return 0, status.Errorf(codes.FailedPrecondition, "nothing was changed: %v", result.Why)
 }
 
 // leads refuses what only the leader can do.

@@ -29,8 +29,7 @@ func (a *Admin) Activate(ctx context.Context, r *cosignerv1.ActivateRequest) (*c
 			return nil, err
 		}
 	}
-	epoch, err := a.change(ctx, machine.Activate{Node: r.GetNode(), Epoch: r.GetEpoch(), Cause: failover.Operator,
-		Reason: a.reason(ctx, r.GetReason()), At: a.now()})
+	epoch, err := a.change(ctx, machine.Activate{Node: r.GetNode(), Change: a.by(ctx, r)})
 	return &cosignerv1.ActivateResponse{Epoch: epoch}, err
 }
 
@@ -73,8 +72,7 @@ func (a *Admin) SetMode(ctx context.Context, r *cosignerv1.SetModeRequest) (*cos
 			return nil, err
 		}
 	}
-	epoch, err := a.change(ctx, machine.SetMode{Mode: mode, Epoch: r.GetEpoch(), Cause: failover.Operator,
-		Reason: a.reason(ctx, r.GetReason()), At: a.now()})
+	epoch, err := a.change(ctx, machine.SetMode{Mode: mode, Change: a.by(ctx, r)})
 	return &cosignerv1.SetModeResponse{Epoch: epoch}, err
 }
 
@@ -103,8 +101,7 @@ func (a *Admin) Suspend(ctx context.Context, r *cosignerv1.SuspendRequest) (*cos
 	if err := a.known(r.GetNode()); err != nil {
 		return nil, err
 	}
-	epoch, err := a.change(ctx, machine.Suspend{Node: r.GetNode(), Suspended: r.GetSuspended(), Epoch: r.GetEpoch(),
-		Cause: failover.Operator, Reason: a.reason(ctx, r.GetReason()), At: a.now()})
+	epoch, err := a.change(ctx, machine.Suspend{Node: r.GetNode(), Suspended: r.GetSuspended(), Change: a.by(ctx, r)})
 	return &cosignerv1.SuspendResponse{Epoch: epoch}, err
 }
 
@@ -117,19 +114,22 @@ func (a *Admin) Hold(ctx context.Context, r *cosignerv1.HoldRequest) (*cosignerv
 	} else if ms > 0 {
 		until = a.now() + int64(ms)
 	}
-	epoch, err := a.hold(ctx, machine.Hold{Until: until, Epoch: r.GetEpoch()}, r.GetReason())
+	epoch, err := a.change(ctx, machine.Hold{Until: until, Change: a.by(ctx, r)})
 	return &cosignerv1.HoldResponse{Epoch: epoch}, err
 }
 
 // Resume allows automatic changes of roles again.
 func (a *Admin) Resume(ctx context.Context, r *cosignerv1.ResumeRequest) (*cosignerv1.ResumeResponse, error) {
-	epoch, err := a.hold(ctx, machine.Hold{Epoch: r.GetEpoch()}, r.GetReason())
+	epoch, err := a.change(ctx, machine.Hold{Change: a.by(ctx, r)})
 	return &cosignerv1.ResumeResponse{Epoch: epoch}, err
 }
 
-func (a *Admin) hold(ctx context.Context, c machine.Hold, reason string) (uint64, error) {
-	c.Cause, c.Reason, c.At = failover.Operator, a.reason(ctx, reason), a.now()
-	return a.change(ctx, c)
+// by is what the requests for a change of roles have in common: the epoch that the operator saw, and why.
+func (a *Admin) by(ctx context.Context, r interface {
+	GetEpoch() uint64
+	GetReason() string
+}) failover.Change {
+	return failover.Change{Epoch: r.GetEpoch(), Cause: failover.Operator, Reason: a.reason(ctx, r.GetReason()), At: a.now()}
 }
 
 // History tells the last changes of mode and roles, as this cosigner has applied them.

@@ -54,7 +54,7 @@ func (a *Admin) node(name string, c failover.Condition, seen failover.Node) *cos
 	n := &cosignerv1.NodeStatus{Name: name, LastPing: timestamp(seen.Heard), Ready: c.Ready, Condition: c.Code, Why: c.Why,
 		Health: report.GetHealth(), Reach: report.GetReach()}
 	a.Signer.mu.Lock()
-	place, asked, ok := a.Signer.preference.Node(name)
+	place, asked, ok := a.Signer.desk.Preference.Node(name)
 	a.Signer.mu.Unlock()
 	told := seen.Rounds.Asked
 	if seen.Heights.Asked.After(told) {

@@ -6,14 +6,14 @@ import (
 
 	"golang.org/x/time/rate"
 
-	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
 )
 
 // A node makes two handshakes a peer when it starts, and few later. The bound keeps a hostile one from grinding: a
-// certificate is a signature of 32 bytes without domain separation (package handshake).
+// certificate is a signature of 32 bytes without domain separation (package tlspoint).
 const (
 	handshakesPerSecond = 50
 	handshakeBurst      = 1000
@@ -25,17 +25,17 @@ const (
 func (s *Signer) certify(ctx context.Context, term uint64, request watermark.Claim) (Answer, error) {
 	digest := casper.Digest(request.Message)
 	signature, err, _ := s.flight.Do(string(digest[:]), func() (any, error) {
-		if signature, ok := s.kept.get(digest, request.Message, s.Cluster.Validator); ok {
+		if signature, ok := s.signatures.get(digest, request.Message, s.Cluster.Validator); ok {
 			return signature, nil
 		}
 		if !s.limiter(request.Node).AllowN(s.Now(), 1) {
-			return nil, refuse(cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY, "more than %d handshakes a second", handshakesPerSecond)
+			return nil, refuse(refusal.TooMany, "more than %d handshakes a second", handshakesPerSecond)
 		}
 		signature, err := s.Quorum.Sign(ctx, term, request)
 		if err != nil {
 			return nil, fmt.Errorf("signing a handshake: %w: %w", err, ErrUnavailable)
 		}
-		s.kept.put(digest, signature)
+		s.signatures.put(digest, signature)
 		return signature, nil
 	})
 	if err != nil {
@@ -58,16 +58,16 @@ func (s *Signer) limiter(node string) *rate.Limiter {
 // Register takes the TLS point with which a node has just started. The error is a *Refusal or wraps ErrUnavailable.
 func (s *Signer) Register(ctx context.Context, node string, point casper.TLSPoint, signature [64]byte) error {
 	if !s.Log.Leader().Self {
-		return fmt.Errorf("this cosigner does not lead: %w", ErrUnavailable)
+		return unserved(refusal.NotLeading)
 	}
 	if !point.Valid() {
-		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED, "tls_point is not a compressed P-521 point")
+		return refuse(refusal.Malformed, "tls_point is not a compressed P-521 point")
 	}
 	if err := s.Cluster.VerifyRegistration(node, point, signature); err != nil {
-		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE, "%v", err)
+		return refuse(refusal.BadSignature, "%v", err)
 	}
 	if s.suspended(node) {
-		return refuseOutcome(machine.Suspended)
+		return unserved(refusal.Suspended)
 	}
 	if s.registered(node, point) {
 		return nil
@@ -82,7 +82,7 @@ func (s *Signer) Register(ctx context.Context, node string, point casper.TLSPoin
 		}
 	}
 	if result.Outcome != machine.Done {
-		return refuseOutcome(result.Outcome)
+		return unserved(result.Why)
 	}
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/refusal"
+	"casper-cosigner/rule/turn"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/rule/wire"
 )
@@ -39,7 +41,7 @@ func (s *Server) enter(node string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.pending[node] >= maxPending {
-		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY, "%d requests of this node are waiting; ask again", maxPending)
+		return refuse(refusal.TooMany, "%d requests of this node are waiting; ask again", maxPending)
 	}
 	if s.pending == nil {
 		s.pending = map[string]int{}
@@ -72,13 +74,13 @@ func (s *Server) Sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosigner
 	}
 	message, err := wire.Message(r)
 	if err != nil {
-		err = refuse(cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED, "%v", err)
+		err = refuse(refusal.Malformed, "%v", err)
 		s.Signer.Observe(Event{Node: r.GetNode(), Slot: "unreadable", Err: err})
 		return refused(response, err)
 	}
 	request := watermark.Claim{Message: message, Node: r.GetNode()}
 	if err := wire.Copy(request.Signature[:], r.GetRequestSignature(), "request_signature"); err != nil {
-		return refused(response, refuse(cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE, "%v", err))
+		return refused(response, refuse(refusal.BadSignature, "%v", err))
 	}
 	answer, err := s.Signer.Sign(ctx, request)
 	if err != nil {
@@ -112,7 +114,7 @@ func (s *Server) RegisterTLSPoint(ctx context.Context, r *cosignerv1.RegisterTLS
 	err := errors.Join(wire.Copy(point[:], r.GetTlsPoint(), "tls_point"),
 		wire.Copy(signature[:], r.GetRequestSignature(), "request_signature"))
 	if err != nil {
-		err = refuse(cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED, "%v", err)
+		err = refuse(refusal.Malformed, "%v", err)
 	} else {
 		err = s.Signer.Register(ctx, r.GetNode(), point, signature)
 	}
@@ -122,9 +124,9 @@ func (s *Server) RegisterTLSPoint(ctx context.Context, r *cosignerv1.RegisterTLS
 // registered answers a registration: with the refusal, or with a status when the error is none.
 func registered(err error) (*cosignerv1.RegisterTLSPointResponse, error) {
 	response := &cosignerv1.RegisterTLSPointResponse{}
-	var refusal *Refusal
-	if errors.As(err, &refusal) {
-		response.Refused = refusal.toProto()
+	var no *Refusal
+	if errors.As(err, &no) {
+		response.Refused = wire.Refused(no.Reason, no.Detail)
 		return response, nil
 	}
 	return response, toStatus(err)
@@ -145,38 +147,28 @@ func (s *Server) authorize(ctx context.Context, node string, forwarded bool) err
 	return status.Errorf(codes.PermissionDenied, "%s %q may not ask for node %q", caller.Role, caller.Name, node)
 }
 
-// elsewhere returns a client of the leader if that is another cosigner. After a pause what piled up is not passed on: its
-// askers may have given up, and to the leader it would look fresh.
+// elsewhere returns a client of the leader if that is another cosigner.
 func (s *Server) elsewhere(forwarded bool) (cosignerv1.SignerServiceClient, bool, error) {
 	lead := s.Signer.Log.Leader()
 	if lead.Self {
 		return nil, false, nil
 	}
-	if forwarded {
-		return nil, false, status.Errorf(codes.Unavailable, "cosigner %q does not lead", s.Name)
-	}
-	if !s.Signer.Steady() {
-		return nil, false, status.Errorf(codes.Unavailable, "cosigner %q was paused, its askers may have given up", s.Name)
-	}
-	client, ok := s.Peer(lead.Name)
-	if !ok || lead.Name == s.Name {
-		return nil, false, status.Errorf(codes.Unavailable, "cosigner %q knows of no leader", s.Name)
+	client, known := s.Peer(lead.Name)
+	follower := turn.Follower{Forwarded: forwarded, Steady: s.Signer.Steady(), Leader: known && lead.Name != s.Name}
+	if why := follower.Against(); why != refusal.None {
+		return nil, false, status.Errorf(codes.Unavailable, "cosigner %q: %v", s.Name, why)
 	}
 	return client, true, nil
 }
 
 // refused answers with the refusal, or with a status when the error is none.
 func refused(response *cosignerv1.SignResponse, err error) (*cosignerv1.SignResponse, error) {
-	var refusal *Refusal
-	if errors.As(err, &refusal) {
-		response.Answer = &cosignerv1.SignResponse_Refused{Refused: refusal.toProto()}
+	var no *Refusal
+	if errors.As(err, &no) {
+		response.Answer = &cosignerv1.SignResponse_Refused{Refused: wire.Refused(no.Reason, no.Detail)}
 		return response, nil
 	}
 	return nil, toStatus(err)
-}
-
-func (r *Refusal) toProto() *cosignerv1.Refused {
-	return &cosignerv1.Refused{Reason: r.Reason, Detail: r.Detail}
 }
 
 // toStatus maps what is not a refusal. Only an asker that ran out of time is told so; all else is "ask again".

@@ -2,7 +2,7 @@
 //
 // It promises that a signature leaves only for a message that the log holds for its slot, that a slot which holds a
 // message is finished with that message whoever asks, and that a request whose asker has given up binds nothing. What a
-// slot may hold is watermark's to say, who is preferred failover's, how shares are made cosigner's, and how the log is
+// slot may hold is watermark's to say, what becomes of a request turn's, how shares are made cosigner's, and how the log is
 // replicated raftstore's; signer knows the last two as ports only.
 package signer
 
@@ -18,10 +18,10 @@ import (
 	"golang.org/x/time/rate"
 
 	"casper-cosigner/cluster"
-	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
-	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
+	"casper-cosigner/rule/turn"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -94,13 +94,13 @@ type Answer struct {
 // Signer answers requests. New makes one.
 type Signer struct {
 	Config
-	chain  casper.Hash
-	kept   *kept
-	flight singleflight.Group
+	chain      casper.Hash
+	signatures *signatures
+	flight     singleflight.Group
 
 	mu         sync.Mutex
-	preference failover.Preference
-	term       uint64        // that the preference began in
+	desk       turn.Desk
+	term       uint64        // that the desk was opened in
 	changed    chan struct{} // closed and replaced when a slot was bound
 	failing    time.Time     // since when nothing could be signed; zero when the last claim was
 	failed     time.Time     // the last failure
@@ -110,11 +110,11 @@ type Signer struct {
 // New returns a Signer.
 func New(c Config) *Signer {
 	return &Signer{
-		Config: c,
-		chain:  casper.ChainNameHash(c.Cluster.Chain),
-		kept:   newKept(),
-		preference: failover.Preference{
-			Round: time.Duration(c.Cluster.MinBlockTime), Grace: time.Duration(c.Cluster.Grace)},
+		Config:     c,
+		chain:      casper.ChainNameHash(c.Cluster.Chain),
+		signatures: newSignatures(),
+		desk: turn.NewDesk(
+			time.Duration(c.Cluster.MinEraTime), time.Duration(c.Cluster.MinBlockTime), time.Duration(c.Cluster.Grace)),
 		changed:    make(chan struct{}),
 		handshakes: map[string]*rate.Limiter{},
 	}
@@ -133,7 +133,7 @@ func (s *Signer) Sign(ctx context.Context, request watermark.Claim) (Answer, err
 func (s *Signer) sign(ctx context.Context, request watermark.Claim) (Answer, error) {
 	lead := s.Log.Leader()
 	if !lead.Self {
-		return Answer{}, fmt.Errorf("this cosigner does not lead: %w", ErrUnavailable)
+		return Answer{}, unserved(refusal.NotLeading)
 	}
 	s.lead(lead.Term)
 	if err := s.admit(request); err != nil {
@@ -143,28 +143,19 @@ func (s *Signer) sign(ctx context.Context, request watermark.Claim) (Answer, err
 	if !ok {
 		return s.certify(ctx, lead.Term, request)
 	}
-	held, left, err := s.mayClaim(ctx, slot, request)
+	d, err := s.await(ctx, turn.Request{Claim: request, Slot: slot})
 	switch {
 	case err != nil:
 		return Answer{}, err
-	case held.Message != nil:
-		return s.settle(ctx, held.Message, func(ctx context.Context) (Answer, error) { return s.finish(ctx, lead.Term, held) })
+	case d.Do == turn.Finish:
+		return s.settle(ctx, d.Held.Message, func(ctx context.Context) (Answer, error) { return s.finish(ctx, lead.Term, d.Held) })
 	}
-	if err := s.Quorum.Ready(); err != nil {
-		err = fmt.Errorf("no quorum to sign with: %w: %w", err, ErrUnavailable)
-		s.judge(s.Now(), err)
+	if err := s.mayClaim(ctx); err != nil {
 		return Answer{}, err
 	}
-	// Last of all: a signer that was paused must not work off its backlog and bind slots to messages that nobody waits
-	// for any more. From here on the claim may be in the log, whatever becomes of us or of the asker.
-	if err := ctx.Err(); err != nil {
-		return Answer{}, fmt.Errorf("the asker gave up: %w: %w", err, ErrUnavailable)
-	}
-	if !s.Steady() {
-		return Answer{}, fmt.Errorf("this cosigner was paused, its askers may have given up: %w", ErrUnavailable)
-	}
+	// From here on the claim may be in the log, whatever becomes of us or of the asker.
 	return s.settle(ctx, request.Message, func(ctx context.Context) (Answer, error) {
-		held, err := s.claim(ctx, request, left)
+		held, err := s.claim(ctx, request, d.Left)
 		if err != nil {
 			return Answer{}, err
 		}
@@ -172,34 +163,33 @@ func (s *Signer) sign(ctx context.Context, request watermark.Claim) (Answer, err
 	})
 }
 
-// lead tells the preference when a term of ours begins.
+// lead tells the desk when a term of ours begins.
 func (s *Signer) lead(term uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.term != term {
 		s.term = term
-		s.preference.Lead(s.Now())
+		s.desk.Preference.Lead(s.Now())
 	}
 }
 
 // admit refuses what is not a registered node's own request for a message of this chain.
 func (s *Signer) admit(request watermark.Claim) error {
-	if h, ok := request.Message.(casper.Handshake); ok && !s.registered(request.Node, h.Our) { // before costlier checks
-		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_TLS_POINT,
-			"our_tls_point is not registered for node %q; its agent registers it when casper-node starts", request.Node)
+	if own, ok := casper.OwnPoint(request.Message); ok && !s.registered(request.Node, own) { // before costlier checks
+		return unserved(refusal.PointUnknown)
 	}
 	if err := casper.Validate(request.Message); err != nil {
-		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED, "%v", err)
+		return refuse(refusal.Malformed, "%v", err)
 	}
 	if err := s.Cluster.VerifyRequest(request.Node, request.Message, request.Signature); err != nil {
-		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE, "%v", err)
+		return refuse(refusal.BadSignature, "%v", err)
 	}
-	if f, ok := request.Message.(casper.Finality); ok && f.ChainName != s.chain {
-		return refuse(cosignerv1.RefusalReason_REFUSAL_REASON_UNSUPPORTED,
+	if chain, ok := casper.ChainOf(request.Message); ok && chain != s.chain {
+		return refuse(refusal.OtherChain,
 			"the block is of another chain than %s", s.Cluster.Chain)
 	}
 	if s.suspended(request.Node) {
-		return refuseOutcome(machine.Suspended)
+		return unserved(refusal.Suspended)
 	}
 	return nil
 }
@@ -229,7 +219,7 @@ func (s *Signer) settle(ctx context.Context, m casper.Message, do func(context.C
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
 		defer cancel()
 		answer, err := do(ctx)
-		s.judge(start, err)
+		s.handOverIfStuck(start, err)
 		done <- outcome{answer, err}
 	}()
 	select {
@@ -250,7 +240,7 @@ func (s *Signer) claim(ctx context.Context, request watermark.Claim, left int64)
 	s.Phase("claim", s.Now().Sub(start))
 	s.wake()
 	if result.Outcome != machine.Done && result.Outcome != machine.Held {
-		return watermark.Claim{}, refuseOutcome(result.Outcome)
+		return watermark.Claim{}, unserved(result.Why)
 	}
 	return result.Held, nil
 }
@@ -258,7 +248,7 @@ func (s *Signer) claim(ctx context.Context, request watermark.Claim, left int64)
 // finish signs what a slot holds. Those who ask for the same slot at the same time share one round.
 func (s *Signer) finish(ctx context.Context, term uint64, held watermark.Claim) (Answer, error) {
 	digest := casper.Digest(held.Message)
-	if signature, ok := s.kept.get(digest, held.Message, s.Cluster.Validator); ok {
+	if signature, ok := s.signatures.get(digest, held.Message, s.Cluster.Validator); ok {
 		return Answer{Message: held.Message, Signature: signature}, nil
 	}
 	signature, err, _ := s.flight.Do(string(digest[:]), func() (any, error) {
@@ -268,7 +258,7 @@ func (s *Signer) finish(ctx context.Context, term uint64, held watermark.Claim) 
 			return nil, err
 		}
 		s.Phase("shares", s.Now().Sub(start))
-		s.kept.put(digest, signature)
+		s.signatures.put(digest, signature)
 		s.Spread(digest, signature)
 		return signature, nil
 	})
@@ -280,7 +270,7 @@ func (s *Signer) finish(ctx context.Context, term uint64, held watermark.Claim) 
 
 // Keep takes a signature that another cosigner finished. It is checked when it is used.
 func (s *Signer) Keep(digest casper.Hash, signature casper.Signature) {
-	s.kept.offer(digest, signature)
+	s.signatures.offer(digest, signature)
 }
 
 func (s *Signer) bound() <-chan struct{} {
@@ -296,9 +286,9 @@ func (s *Signer) wake() {
 	s.changed = make(chan struct{})
 }
 
-// judge hands over when this leader, though asked, could sign nothing for stuckAfter. start is when what failed began.
+// handOverIfStuck hands over when this leader, though asked, could sign nothing for stuckAfter. start is when what failed began.
 // Only what came of a claim counts, not that askers gave up: else a node could unseat a sound leader by doing so.
-func (s *Signer) judge(start time.Time, err error) {
+func (s *Signer) handOverIfStuck(start time.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.Now()

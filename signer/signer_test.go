@@ -13,13 +13,15 @@ import (
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/wire"
 )
 
 func wantReason(t *testing.T, err error, want cosignerv1.RefusalReason) {
 	t.Helper()
 	var r *Refusal
-	if !errors.As(err, &r) || r.Reason != want {
+	if !errors.As(err, &r) || wire.Reason(r.Reason) != want {
 		t.Errorf("got %v, want refusal %v", err, want)
 	}
 }
@@ -77,15 +79,15 @@ func TestOtherNodeFinishes(t *testing.T) {
 func TestHeldComesBeforePolicy(t *testing.T) {
 	r := newRig(t, nil)
 	r.mustSign("node-a", echo(10, 0, 1))
-	r.quorum.rounds, r.kept = 0, newKept()
+	r.quorum.rounds, r.signatures = 0, newSignatures()
 	apply := func(c machine.Command) {
 		t.Helper()
 		if res, err := r.log.Apply(t.Context(), c); err != nil || res.Outcome != machine.Done {
 			t.Fatal(res, err)
 		}
 	}
-	apply(machine.SetMode{Mode: failover.Fenced, Epoch: 0})
-	apply(machine.Suspend{Node: "node-a", Suspended: true, Epoch: 1})
+	apply(machine.SetMode{Mode: failover.Fenced, Change: failover.Change{Epoch: 0}})
+	apply(machine.Suspend{Node: "node-a", Suspended: true, Change: failover.Change{Epoch: 1}})
 	a, err := r.ask(t.Context(), "node-b", echo(10, 0, 2))
 	if err != nil || a.Message != casper.Message(echo(10, 0, 1)) {
 		t.Fatalf("got %v, %v; want the held echo", a, err)
@@ -256,7 +258,7 @@ func TestGivingUpUnseatsNobody(t *testing.T) {
 			}
 			cancel()
 		}
-		r.kept = newKept()
+		r.signatures = newSignatures()
 		r.quorum.disputed = true
 		for range 100 {
 			if _, err := r.ask(t.Context(), "node-b", echo(10, 0, 2)); !errors.Is(err, ErrDisputed) {
@@ -300,13 +302,13 @@ func TestKept(t *testing.T) {
 	r := newRig(t, nil)
 	r.mustSign("node-a", echo(10, 0, 1))
 	digest := casper.Digest(echo(10, 0, 1))
-	r.kept = newKept()
+	r.signatures = newSignatures()
 	r.Keep(digest, casper.Signature{1})
 	r.mustSign("node-b", echo(10, 0, 1))
 	for i := range keptSignatures + 10 {
-		r.kept.put(casper.Hash{1, byte(i), byte(i >> 8), byte(i >> 16)}, casper.Signature{})
+		r.signatures.put(casper.Hash{1, byte(i), byte(i >> 8), byte(i >> 16)}, casper.Signature{})
 	}
-	if n := len(r.kept.byDigest); n != keptSignatures {
+	if n := len(r.signatures.byDigest); n != keptSignatures {
 		t.Errorf("%d signatures are kept, want %d", n, keptSignatures)
 	}
 }
@@ -333,7 +335,7 @@ func TestWalk(t *testing.T) {
 }
 
 func ExampleRefusal() {
-	fmt.Println(refuseOutcome(machine.TooSoon))
+	fmt.Println(unserved(refusal.PointsTooOften))
 	// Output: refused, REFUSAL_REASON_TOO_MANY: this node has registered other TLS keys within the last minute, too many; wait and try again
 }
 

@@ -10,6 +10,7 @@ import (
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/turn"
 )
 
 // TestPreferenceWaits: while the active node is well, a standby's claim of a free slot waits for it.
@@ -116,12 +117,12 @@ func TestTurnTooLate(t *testing.T) {
 			return err
 		}
 		wantReason(t, ask(3*time.Second), cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED)
-		if waited := time.Since(start); waited != 3*time.Second-answerBefore {
+		if waited := time.Since(start); waited != 3*time.Second-turn.AnswerBefore {
 			t.Errorf("answered after %v", waited)
 		}
-		wantReason(t, ask(answerBefore), cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED)
+		wantReason(t, ask(turn.AnswerBefore), cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED)
 		time.Sleep(10 * time.Second)
-		if err := ask(3*time.Second + 2*answerBefore); err != nil || time.Since(start) != 16*time.Second {
+		if err := ask(3*time.Second + 2*turn.AnswerBefore); err != nil || time.Since(start) != 16*time.Second {
 			t.Errorf("%v after %v; want its turn two blocks' time later", err, time.Since(start))
 		}
 	})

@@ -59,7 +59,7 @@ func (a *Asked) note(s casper.Slot, now time.Time) {
 
 // asked notes a request of the node, and the answer of the cosigners, nil for none.
 func (r *Report) asked(m casper.Message, answer *cosignerv1.SignResponse, now time.Time) {
-	if s, ok := casper.SlotOf(m); ok && s.Kind == casper.KindFinality {
+	if s, ok := casper.SlotOf(m); ok && s.OfHeight() {
 		r.Heights.note(s, now)
 	} else if ok {
 		r.Rounds.note(s, now)

@@ -48,6 +48,10 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
 
+// OfHeight reports whether messages of this kind fill the slot of a height, as
+// finality signatures do, rather than one of a round.
+func (k Kind) OfHeight() bool { return k == KindFinality }
+
 // Message is one thing that a validator may sign. It is sealed: the only
 // messages are the value types Echo, Vote, Finality and Handshake. All four
 // are comparable with ==.

@@ -74,6 +74,20 @@ func (p TLSPoint) Valid() bool {
 // (casper-node tls.rs).
 func (p TLSPoint) NodeID() [64]byte { return sha512.Sum512(p[:]) }
 
+// ChainOf returns the hash of the name of the chain that m is of; false if m
+// does not name one, as only a Finality does.
+func ChainOf(m Message) (Hash, bool) {
+	f, ok := m.(Finality)
+	return f.ChainName, ok
+}
+
+// OwnPoint returns the TLS point at our own end of the connection that m is a
+// certificate for; false if m is not one.
+func OwnPoint(m Message) (TLSPoint, bool) {
+	h, ok := m.(Handshake)
+	return h.Our, ok
+}
+
 // Kind returns KindEcho.
 func (Echo) Kind() Kind { return KindEcho }
 

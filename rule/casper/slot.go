@@ -26,6 +26,24 @@ type Slot struct {
 // contradict nothing. It panics if m is nil, since "no slot" would let it pass.
 func SlotOf(m Message) (Slot, bool) { return m.slot() }
 
+// SlotOfHeight returns the slot of a height.
+func SlotOfHeight(height uint64) Slot { return Slot{Kind: KindFinality, Height: height} }
+
+// Valid reports whether s is a slot that some message fills: its kind fills
+// one, and the fields that such a slot has not are zero.
+func (s Slot) Valid() bool {
+	switch s.Kind {
+	case KindEcho, KindVote:
+		return s.Height == 0
+	case KindFinality:
+		return s == SlotOfHeight(s.Height)
+	}
+	return false
+}
+
+// OfHeight reports whether s is the slot of a height. If not it is of a round.
+func (s Slot) OfHeight() bool { return s.Kind.OfHeight() }
+
 // Digest returns BLAKE2b-256 of m's sign bytes. Two messages of one slot agree
 // if and only if their digests are equal.
 func Digest(m Message) Hash { return blake2b.Sum256(m.SignBytes()) }
@@ -48,7 +66,7 @@ func (e Echo) slot() (Slot, bool) { return e.slotOf(KindEcho), true }
 func (v Vote) slot() (Slot, bool) { return v.slotOf(KindVote), true }
 
 func (f Finality) slot() (Slot, bool) {
-	return Slot{Kind: KindFinality, Height: f.Height}, true
+	return SlotOfHeight(f.Height), true
 }
 
 func (Handshake) slot() (Slot, bool) { return Slot{}, false }

@@ -54,6 +54,54 @@ func TestSlots(t *testing.T) {
 	}
 }
 
+// TestOfHeight: a finality signature's slot is a height's, all others are a round's, and a handshake has none.
+func TestOfHeight(t *testing.T) {
+	for m, want := range map[Message]bool{Echo{}: false, Vote{}: false, Finality{}: true, Handshake{}: false} {
+		slot, _ := SlotOf(m)
+		if slot.OfHeight() != want || m.Kind().OfHeight() != want {
+			t.Errorf("%v: %v and %v, want %v", m.Kind(), slot.OfHeight(), m.Kind().OfHeight(), want)
+		}
+	}
+}
+
+// TestNames: only a finality signature says of which chain it is, and only a handshake has a TLS point of ours.
+func TestNames(t *testing.T) {
+	for _, m := range []Message{Echo{}, Vote{}, Handshake{}} {
+		if chain, ok := ChainOf(m); ok {
+			t.Errorf("%v names chain %v", m, chain)
+		}
+	}
+	if chain, ok := ChainOf(Finality{ChainName: Hash{1}}); !ok || chain != (Hash{1}) {
+		t.Errorf("got %v, %v", chain, ok)
+	}
+	if own, ok := OwnPoint(Handshake{Our: TLSPoint{2}, Their: TLSPoint{3}}); !ok || own != (TLSPoint{2}) {
+		t.Errorf("got %v, %v", own, ok)
+	}
+	if _, ok := OwnPoint(Echo{}); ok {
+		t.Error("an echo has a TLS point")
+	}
+}
+
+// TestValidSlot: the slots of messages are valid, and those that no message has are not.
+func TestValidSlot(t *testing.T) {
+	for _, m := range []Message{Echo{}, Vote{Round: Round{Era: 1, ID: 2, Validator: 3}}, Finality{Height: 4}} {
+		slot, _ := SlotOf(m)
+		if !slot.Valid() {
+			t.Errorf("%v is not valid", slot)
+		}
+	}
+	if SlotOfHeight(4) != (Slot{Kind: KindFinality, Height: 4}) {
+		t.Errorf("got %v", SlotOfHeight(4))
+	}
+	for _, s := range []Slot{{}, {Kind: KindHandshake}, {Kind: 5}, {Kind: KindEcho, Height: 1}, {Kind: KindVote, Height: 1},
+		{Kind: KindFinality, Era: 1}, {Kind: KindFinality, Round: 1}, {Kind: KindFinality, Validator: 1},
+		{Kind: KindFinality, Instance: Hash{1}}} {
+		if s.Valid() {
+			t.Errorf("%+v is valid", s)
+		}
+	}
+}
+
 func TestSlotFields(t *testing.T) {
 	r := Round{Chainspec: Hash{1}, Era: 12, KeyBlock: Hash{2}, ID: 3, Validator: 4}
 	tests := []struct {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/refusal"
 )
 
 // The preference's fixed settings. The grace for rounds comes from the cluster file.
@@ -19,17 +20,19 @@ type Verdict uint8
 
 // The verdicts.
 const (
-	Serve        Verdict = iota + 1 // propose it now
-	Wait                            // propose it at Decision.Until, unless the slot is bound by then
-	NotPreferred                    // refuse: further ahead than the preferred node has asked
-	NotActive                       // refuse: fenced mode, and another node is active
+	Serve  Verdict = iota + 1 // propose it now
+	Wait                      // propose it at Decision.Until, unless the slot is bound by then
+	Refuse                    // for Decision.Why
 )
 
-// Decision is a verdict, and for Wait the time when it ends.
+// Decision is a verdict, for Wait the time when that ends, and for Refuse the reason.
 type Decision struct {
 	Verdict Verdict
 	Until   time.Time
+	Why     refusal.Reason
 }
+
+func refuse(why refusal.Reason) Decision { return Decision{Verdict: Refuse, Why: why} }
 
 // Place is an era with a round, and a height: how far a node has asked, or how far slots are bound.
 type Place struct {
@@ -69,7 +72,7 @@ type seen struct {
 
 // of returns the node's progress in what the slot is of.
 func (n *seen) of(s casper.Slot) *Progress {
-	if s.Kind == casper.KindFinality {
+	if s.OfHeight() {
 		return &n.heights
 	}
 	return &n.rounds
@@ -97,7 +100,7 @@ func (p *Preference) Asked(node string, slot casper.Slot, now time.Time) {
 	did := n.of(slot)
 	if n.reach(slot) || did.Asked.IsZero() {
 		did.Advanced = now
-		n.follows = n.follows && slot.Kind != casper.KindFinality
+		n.follows = n.follows && !slot.OfHeight()
 	}
 	did.Asked = now
 }
@@ -105,7 +108,7 @@ func (p *Preference) Asked(node string, slot casper.Slot, now time.Time) {
 // Follows notes that what the node asked for was another node's already, the same value. That alone shows that a node
 // catches up: what others bound ahead of it may be of a chain that does not exist.
 func (p *Preference) Follows(node string, slot casper.Slot) {
-	if n := p.nodes[node]; n != nil && slot.Kind == casper.KindFinality && slot.Height == n.Height {
+	if n := p.nodes[node]; n != nil && slot.OfHeight() && slot.Height == n.Height {
 		n.follows = true
 	}
 }
@@ -113,7 +116,7 @@ func (p *Preference) Follows(node string, slot casper.Slot) {
 // reach moves the place up to the slot and reports whether it had to.
 func (p *Place) reach(s casper.Slot) bool {
 	switch {
-	case s.Kind == casper.KindFinality:
+	case s.OfHeight():
 		if s.Height <= p.Height {
 			return false
 		}
@@ -139,9 +142,9 @@ func (p *Preference) Node(node string) (Place, time.Time, bool) {
 
 // Decide says what to do with the node's claim of a free slot. bound is how far slots are bound.
 func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Bound, now time.Time) Decision {
-	height := slot.Kind == casper.KindFinality
+	height := slot.OfHeight()
 	if s.Mode == Fenced && node != s.Active && !height {
-		return Decision{Verdict: NotActive}
+		return refuse(refusal.NotActive)
 	}
 	if node == s.Active || s.IsSuspended(s.Active) {
 		return Decision{Verdict: Serve}
@@ -157,7 +160,7 @@ func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Bound,
 	case !well:
 		return Decision{Verdict: Serve}
 	case place.beyondNext(slot):
-		return Decision{Verdict: NotPreferred}
+		return refuse(refusal.NotPreferred)
 	}
 	until := p.firstRequest(request{node, slot}, now).Add(p.Grace)
 	// Who asked ahead of the active node waits for it all the same once it is there: its vote comes a moment after its echo.
@@ -188,8 +191,8 @@ func (p *Preference) active(name string, bound Place, now time.Time) (Place, tim
 		passed := uint32(min(now.Sub(p.since), limit) / max(p.Round, 1))
 		return Place{Era: p.from.Era, Round: p.from.Round + passed}, time.Time{}, now.Sub(p.since) <= limit
 	}
-	did, last := n.rounds, casper.Slot{Kind: casper.KindVote, Era: bound.Era, Round: bound.Round}
-	return n.Place, did.Advanced, now.Sub(did.Asked) <= limit && now.Sub(did.Advanced) <= limit && !n.beyondNext(last)
+	did := n.rounds
+	return n.Place, did.Advanced, now.Sub(did.Asked) <= limit && now.Sub(did.Advanced) <= limit && !n.trails(bound, 1)
 }
 
 // height decides about a height. Its signature is of use for six blocks' time, so others wait until the active node must
@@ -216,7 +219,7 @@ func (p *Preference) height(active string, r request, bound Bound, now time.Time
 	}
 	switch {
 	case wanted > reach:
-		return Decision{Verdict: NotPreferred}
+		return refuse(refusal.NotPreferred)
 	case alone:
 		return Decision{Verdict: Serve}
 	case wanted <= at:

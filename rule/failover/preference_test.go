@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/refusal"
 )
 
 const (
@@ -51,14 +52,14 @@ func TestDecide(t *testing.T) {
 		{"nobody was ever seen: the standby is served", Hot, nil, bound, "standby", zug(5, 11), Serve, 0},
 		{"the active is well: the standby waits", Hot, well, bound, "standby", zug(5, 11), Wait, turn + grace},
 		{"so it does for a late vote", Hot, well, bound, "standby", zug(5, 3), Wait, grace},
-		{"two rounds ahead", Hot, well, bound, "standby", zug(5, 12), NotPreferred, 0},
+		{"two rounds ahead", Hot, well, bound, "standby", zug(5, 12), Refuse, 0},
 		{"round 1 of the next era is next", Hot, well, bound, "standby", zug(6, 1), Wait, turn + grace},
-		{"round 2 of the next era is not", Hot, well, bound, "standby", zug(6, 2), NotPreferred, 0},
+		{"round 2 of the next era is not", Hot, well, bound, "standby", zug(6, 2), Refuse, 0},
 		{"nor when round 0 is bound already: the era is not to be had ahead", Hot, well, Place{Era: 6, Round: 0, Height: 100},
-			"standby", zug(6, 2), NotPreferred, 0},
-		{"nor is the era after", Hot, well, bound, "standby", zug(7, 0), NotPreferred, 0},
+			"standby", zug(6, 2), Refuse, 0},
+		{"nor is the era after", Hot, well, bound, "standby", zug(7, 0), Refuse, 0},
 		{"the next height waits longer", Hot, well, bound, "standby", height(101), Wait, turn + round},
-		{"two heights ahead", Hot, well, bound, "standby", height(102), NotPreferred, 0},
+		{"two heights ahead", Hot, well, bound, "standby", height(102), Refuse, 0},
 		{"the active is silent", Hot, []asked{{"main", zug(5, 10), 17 * time.Second}}, bound, "standby", zug(5, 12), Serve, 0},
 		{"the active asks, but stands still", Hot, []asked{{"main", zug(5, 10), 17 * time.Second}, {"main", zug(5, 10), 0}},
 			Place{Era: 5, Round: 11, Height: 100}, "standby", zug(5, 12), Serve, 0},
@@ -75,19 +76,19 @@ func TestDecide(t *testing.T) {
 		{"two rounds without a block: the next height", Hot, quiet(2), bound, "standby", height(101), Serve, 0},
 		{"two rounds without a block: the one after", Hot, quiet(2), bound, "standby", height(102), Wait, round},
 		{"two rounds without a block: and one more", Hot, quiet(2), bound, "standby", height(103), Wait, 2 * round},
-		{"two rounds without a block: further than the chain can be", Hot, quiet(2), bound, "standby", height(104), NotPreferred, 0},
+		{"two rounds without a block: further than the chain can be", Hot, quiet(2), bound, "standby", height(104), Refuse, 0},
 		{"three rounds without a block", Hot, quiet(3), bound, "standby", height(102), Serve, 0},
 		{"two rounds without a vote, though blocks come", Hot, append(quiet(2), asked{"main", height(101), 0}),
 			Place{Era: 5, Round: 10, Height: 101}, "standby", height(102), Serve, 0},
 		{"others took three heights meanwhile, and it goes on", Hot, append(quiet(2), asked{"main", zug(5, 11), 0}, asked{"main", height(101), 0}),
-			Place{Era: 5, Round: 10, Height: 104}, "standby", height(105), NotPreferred, 0},
+			Place{Era: 5, Round: 10, Height: 104}, "standby", height(105), Refuse, 0},
 		{"though they have gone ahead in rounds too", Hot, append(quiet(2), asked{"main", zug(5, 11), 0}, asked{"main", height(101), 0}),
-			Place{Era: 5, Round: 40, Height: 104}, "standby", height(105), NotPreferred, 0},
+			Place{Era: 5, Round: 40, Height: 104}, "standby", height(105), Refuse, 0},
 		{"they took more, and it follows nobody", Hot, append(quiet(2), asked{"main", zug(5, 11), 0}, asked{"main", height(101), 0}),
-			Place{Era: 5, Round: 11, Height: 105}, "standby", height(106), NotPreferred, 0},
+			Place{Era: 5, Round: 11, Height: 105}, "standby", height(106), Refuse, 0},
 		{"silent, and the chain can be there", Hot, quiet(20), Place{Era: 5, Round: 10, Height: 120}, "standby", height(121), Serve, 0},
-		{"silent, and the chain cannot be there", Hot, quiet(20), Place{Era: 5, Round: 10, Height: 121}, "standby", height(122), NotPreferred, 0},
-		{"fenced: the standby gets no round", Fenced, nil, bound, "standby", zug(5, 11), NotActive, 0},
+		{"silent, and the chain cannot be there", Hot, quiet(20), Place{Era: 5, Round: 10, Height: 121}, "standby", height(122), Refuse, 0},
+		{"fenced: the standby gets no round", Fenced, nil, bound, "standby", zug(5, 11), Refuse, 0},
 		{"fenced: the next height waits", Fenced, well, bound, "standby", height(101), Wait, turn + round},
 		{"fenced: it does get a height", Fenced, nil, bound, "standby", height(101), Serve, 0},
 		{"fenced: the active is served", Fenced, nil, bound, "main", zug(5, 11), Serve, 0},
@@ -101,6 +102,16 @@ func TestDecide(t *testing.T) {
 			if got.Verdict != c.want || c.want == Wait && got.Until != start.Add(c.wait) {
 				t.Errorf("got verdict %d until %v, want %d after %v", got.Verdict, got.Until.Sub(start), c.want, c.wait)
 			}
+			why := refusal.NotPreferred
+			if c.mode == Fenced {
+				why = refusal.NotActive
+			}
+			if c.want != Refuse {
+				why = refusal.None
+			}
+			if got.Why != why {
+				t.Errorf("got %v, want %v", got.Why, why)
+			}
 		})
 	}
 }
@@ -111,8 +122,8 @@ func TestNewLeader(t *testing.T) {
 	p.Asked("main", zug(5, 90), start.Add(-time.Hour)) // when it led before
 	p.Lead(start)
 	state, place := State{Mode: Hot, Active: "main"}, Bound{Place{Era: 5, Round: 10, Height: 100}, start}
-	for slot, want := range map[casper.Slot]Verdict{zug(5, 11): Wait, zug(5, 12): NotPreferred, height(101): Wait, height(103): NotPreferred} {
-		if got := p.Decide(state, "standby", slot, place, start); got.Verdict != want {
+	for slot, want := range map[casper.Slot]Verdict{zug(5, 11): Wait, zug(5, 12): Refuse, height(101): Wait, height(103): Refuse} {
+		if got := p.Decide(state, "standby", slot, place, start); got.Verdict != want || (got.Why == refusal.NotPreferred) != (want == Refuse) {
 			t.Errorf("%v: got verdict %d, want %d", slot, got.Verdict, want)
 		}
 	}
@@ -136,10 +147,10 @@ func TestFollows(t *testing.T) {
 		want    Verdict
 	}{
 		{"four behind what it follows", []uint64{100}, 105, 104, Serve},
-		{"and further than the chain can be", []uint64{99, 100}, 106, 104, NotPreferred},
-		{"three", []uint64{99, 100}, 104, 103, NotPreferred},
-		{"no more: its newest height was free", []uint64{99}, 105, 104, NotPreferred},
-		{"never", nil, 105, 104, NotPreferred},
+		{"and further than the chain can be", []uint64{99, 100}, 106, 104, Refuse},
+		{"three", []uint64{99, 100}, 104, 103, Refuse},
+		{"no more: its newest height was free", []uint64{99}, 105, 104, Refuse},
+		{"never", nil, 105, 104, Refuse},
 	} {
 		p := &Preference{Round: round, Grace: grace}
 		p.Asked("main", zug(5, 10), start)

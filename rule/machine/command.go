@@ -23,7 +23,8 @@ import (
 const Version = 2
 
 // Command is one entry of the log: Genesis, Claim, Activate, SetMode, Suspend, Hold, Register or SetFloor. At, in each, is
-// the wall clock of the leader that proposed it in Unix milliseconds; Cause is failover.Operator or the code of a rule.
+// the wall clock of the leader that proposed it in Unix milliseconds. A change of roles or of the mode holds a
+// failover.Change: against which epoch, and why.
 type Command interface {
 	fill(c *cosignerv1.Command) error
 }
@@ -44,39 +45,27 @@ type Claim struct {
 
 // Activate makes a node the active one.
 type Activate struct {
-	Node   string
-	Epoch  uint64 // that it replaces
-	Cause  string
-	Reason string
-	At     int64
+	Node string
+	failover.Change
 }
 
 // SetMode switches the mode.
 type SetMode struct {
-	Mode   failover.Mode
-	Epoch  uint64 // that it replaces
-	Cause  string
-	Reason string
-	At     int64
+	Mode failover.Mode
+	failover.Change
 }
 
 // Suspend takes a node's rights away, or gives them back.
 type Suspend struct {
 	Node      string
 	Suspended bool
-	Epoch     uint64 // that it replaces
-	Cause     string
-	Reason    string
-	At        int64
+	failover.Change
 }
 
 // Hold stops automatic changes of roles until a time, or allows them again.
 type Hold struct {
-	Until  int64  // Unix milliseconds, or failover.ForGood; 0 allows them again
-	Epoch  uint64 // that it replaces
-	Cause  string
-	Reason string
-	At     int64
+	Until int64 // Unix milliseconds, or failover.ForGood; 0 allows them again
+	failover.Change
 }
 
 // Register registers a node's TLS point.
@@ -191,24 +180,22 @@ func decodeChange(m *cosignerv1.Command) (Command, error) {
 	case *cosignerv1.Command_Claim:
 		return decodeClaim(c.Claim, m.At)
 	case *cosignerv1.Command_Activate:
-		a := c.Activate
-		return Activate{Node: a.Node, Epoch: a.Epoch, Cause: a.Cause, Reason: a.Reason, At: m.At}, nil
+		return Activate{Node: c.Activate.Node, Change: changeFromProto(c.Activate, m.At)}, nil
 	case *cosignerv1.Command_SetMode:
-		s := c.SetMode
-		mode, err := modeFromProto(s.Mode)
+		mode, err := modeFromProto(c.SetMode.Mode)
 		if err != nil {
 			return nil, err
 		}
-		return SetMode{Mode: mode, Epoch: s.Epoch, Cause: s.Cause, Reason: s.Reason, At: m.At}, nil
+		return SetMode{Mode: mode, Change: changeFromProto(c.SetMode, m.At)}, nil
 	case *cosignerv1.Command_Suspend:
 		s := c.Suspend
-		return Suspend{Node: s.Node, Suspended: s.Suspended, Epoch: s.Epoch, Cause: s.Cause, Reason: s.Reason, At: m.At}, nil
+		return Suspend{Node: s.Node, Suspended: s.Suspended, Change: changeFromProto(s, m.At)}, nil
 	case *cosignerv1.Command_Hold:
 		h := c.Hold
 		if h.Until < 0 {
 			return nil, fmt.Errorf("hold until %d", h.Until)
 		}
-		return Hold{Until: h.Until, Epoch: h.Epoch, Cause: h.Cause, Reason: h.Reason, At: m.At}, nil
+		return Hold{Until: h.Until, Change: changeFromProto(h, m.At)}, nil
 	case *cosignerv1.Command_Register:
 		r := Register{Node: c.Register.Node, At: m.At}
 		if copy(r.Point[:], c.Register.TlsPoint) != len(r.Point) || len(c.Register.TlsPoint) != len(r.Point) {
@@ -222,6 +209,15 @@ func decodeChange(m *cosignerv1.Command) (Command, error) {
 		return SetFloor{Floor: markFromProto(c.SetFloor.Floor), Reason: c.SetFloor.Reason, At: m.At}, nil
 	}
 	return nil, errors.New("it says nothing to do")
+}
+
+// changeFromProto reads what the commands that change roles have in common.
+func changeFromProto(c interface {
+	GetEpoch() uint64
+	GetCause() string
+	GetReason() string
+}, at int64) failover.Change {
+	return failover.Change{Epoch: c.GetEpoch(), Cause: c.GetCause(), Reason: c.GetReason(), At: at}
 }
 
 func decodeClaim(c *cosignerv1.ClaimCommand, at int64) (Claim, error) {

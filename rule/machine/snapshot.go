@@ -13,7 +13,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
-	"casper-cosigner/rule/handshake"
+	"casper-cosigner/rule/tlspoint"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -111,7 +111,7 @@ func (s *State) restore(h *cosignerv1.SnapshotHeader, in *bufio.Reader) error {
 		if len(p.TlsPoint) != len(casper.TLSPoint{}) {
 			return fmt.Errorf("TLS point of %d bytes", len(p.TlsPoint))
 		}
-		s.points.Restore(p.Node, handshake.Registration{Point: casper.TLSPoint(p.TlsPoint), At: p.At})
+		s.points.Restore(p.Node, tlspoint.Registration{Point: casper.TLSPoint(p.TlsPoint), At: p.At})
 	}
 	for range h.Claims {
 		m := &cosignerv1.ClaimCommand{}

@@ -68,17 +68,17 @@ func drawCommand(t *rapid.T) machine.Command {
 	case 0:
 		return machine.Genesis{First: mark, Active: node, At: at}
 	case 1:
-		return machine.Activate{Node: node, Epoch: epoch, Cause: cause, Reason: "r", At: at}
+		return machine.Activate{Node: node, Change: failover.Change{Epoch: epoch, Cause: cause, Reason: "r", At: at}}
 	case 2:
-		return machine.SetMode{Mode: failover.Mode(rapid.IntRange(1, 2).Draw(t, "mode")), Epoch: epoch, Cause: cause, At: at}
+		return machine.SetMode{Mode: failover.Mode(rapid.IntRange(1, 2).Draw(t, "mode")), Change: failover.Change{Epoch: epoch, Cause: cause, At: at}}
 	case 3, 4:
-		return machine.Suspend{Node: node, Suspended: rapid.Bool().Draw(t, "suspended"), Epoch: epoch, Cause: cause, At: at}
+		return machine.Suspend{Node: node, Suspended: rapid.Bool().Draw(t, "suspended"), Change: failover.Change{Epoch: epoch, Cause: cause, At: at}}
 	case 5, 6:
 		return machine.Register{Node: node, Point: casper.TLSPoint{2, rapid.Byte().Draw(t, "point")}, At: at}
 	case 7:
 		return machine.SetFloor{Floor: mark, At: at}
 	case 13:
-		return machine.Hold{Until: rapid.SampledFrom([]int64{0, 1, failover.ForGood}).Draw(t, "until"), Epoch: epoch, Cause: cause, At: at}
+		return machine.Hold{Until: rapid.SampledFrom([]int64{0, 1, failover.ForGood}).Draw(t, "until"), Change: failover.Change{Epoch: epoch, Cause: cause, At: at}}
 	case 8, 9:
 		f := final(node, mark.Height, rapid.Byte().Draw(t, "block"))
 		f.At, f.TokensLeft = at, at
@@ -157,9 +157,9 @@ func someState() *machine.State {
 		machine.Register{Node: "a", Point: casper.TLSPoint{2, 1}, At: 2000},
 		machine.Register{Node: "a", Point: casper.TLSPoint{2, 2}, At: 92000},
 		machine.Register{Node: "b", Point: casper.TLSPoint{3, 1}, At: 2000},
-		machine.Suspend{Node: "x", Suspended: true, At: 3000}, machine.Suspend{Node: "c", Suspended: true, Epoch: 1, At: 3000},
-		machine.SetMode{Mode: failover.Fenced, Epoch: 2, Cause: failover.Operator, Reason: "maintenance", At: 4000},
-		machine.Hold{Until: 9000, Epoch: 3, Cause: failover.Operator, Reason: "network", At: 5000},
+		machine.Suspend{Node: "x", Suspended: true, Change: failover.Change{At: 3000}}, machine.Suspend{Node: "c", Suspended: true, Change: failover.Change{Epoch: 1, At: 3000}},
+		machine.SetMode{Mode: failover.Fenced, Change: failover.Change{Epoch: 2, Cause: failover.Operator, Reason: "maintenance", At: 4000}},
+		machine.Hold{Until: 9000, Change: failover.Change{Epoch: 3, Cause: failover.Operator, Reason: "network", At: 5000}},
 		machine.SetFloor{Floor: watermark.Mark{Era: 4, Height: 31}},
 	})
 	return s

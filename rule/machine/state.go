@@ -2,10 +2,12 @@ package machine
 
 import (
 	"slices"
+	"time"
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
-	"casper-cosigner/rule/handshake"
+	"casper-cosigner/rule/refusal"
+	"casper-cosigner/rule/tlspoint"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -14,36 +16,33 @@ type Outcome uint8
 
 // The outcomes.
 const (
-	Done          Outcome = iota + 1 // carried out; for a claim: the slot was free and is bound now
-	Held                             // claim: the slot holds a message already, be it another or the same
-	BelowFloor                       // claim: below the floor; floor: below what is pruned
-	RoundTooHigh                     // claim: see watermark.MaxRounds
-	OtherInstance                    // claim: the node speaks for another instance or index in this era
-	NotActive                        // claim: fenced mode, and another node is active
-	Suspended                        // claim: the node is suspended
-	EpochMoved                       // role change: another one came first
-	PointTaken                       // registration: another node has the point
-	TooSoon                          // registration: the node changed its points less than a minute ago
-	NotStarted                       // anything before Genesis, or a second Genesis
+	Done    Outcome = iota + 1 // carried out; for a claim: the slot was free and is bound now
+	Held                       // claim: the slot holds a message already, be it another or the same
+	Refused                    // nothing was changed, and Result.Why says why
 )
 
-// String returns the outcome in words.
+// String returns the outcome in a word.
 func (o Outcome) String() string {
-	names := [...]string{"", "done", "held", "below the floor", "round too high", "other instance in use", "not active",
-		"suspended", "epoch moved", "TLS point taken", "too soon", "not started"}
-	if int(o) < len(names) && o > 0 {
-		return names[o]
+	switch o {
+	case Done:
+		return "done"
+	case Held:
+		return "held"
+	case Refused:
+		return "refused"
 	}
 	return "unknown outcome"
 }
 
-// Result is what a command did. Held is the claim that the slot holds after Done or Held; Epoch is the one that holds
-// after a role change.
+// Result is what a command did.
 type Result struct {
 	Outcome Outcome
-	Held    watermark.Claim
-	Epoch   uint64
+	Why     refusal.Reason  // of Refused
+	Held    watermark.Claim // what the slot holds after a claim that is Done or Held
+	Epoch   uint64          // that holds after a change of roles, made or refused
 }
+
+func refused(why refusal.Reason) Result { return Result{Outcome: Refused, Why: why} }
 
 // Advance is the last entry that moved a mark.
 type Advance struct {
@@ -51,11 +50,21 @@ type Advance struct {
 	Left int64 // what its token bucket held afterwards, thousandths
 }
 
+// SeenAt tells when the advance happened, on the clock of now, where wall is what this host's wall clock shows then. One that
+// is applied as it comes happens now. Of one that was only read back, nothing but its leader's clock is known; were that in
+// the future, the token bucket would stand still until then.
+func (a Advance) SeenAt(now, wall time.Time, readBack bool) time.Time {
+	if age := wall.Sub(time.UnixMilli(a.At)); readBack && age > 0 {
+		return now.Add(-age)
+	}
+	return now
+}
+
 // State is what the log amounts to so far. New makes one. It is not safe for concurrent use; raftstore guards it.
 type State struct {
 	table   *watermark.Table // nil until Genesis
 	roles   failover.State
-	points  handshake.Points
+	points  tlspoint.Registry
 	eras    Advance
 	heights Advance
 }
@@ -63,7 +72,7 @@ type State struct {
 // New returns the state of an empty log.
 func New() *State { return &State{} }
 
-// Started reports whether Genesis was applied. Until then every other command is answered NotStarted.
+// Started reports whether Genesis was applied. Until then every other command is refused as NotStarted.
 func (s *State) Started() bool { return s.table != nil }
 
 // Table returns the slot table, nil until Started. Callers only read it.
@@ -77,6 +86,16 @@ func (s *State) HasPoint(node string, point casper.TLSPoint) bool { return s.poi
 
 // Advances returns the last entries that moved the era and the height; Genesis counts as one.
 func (s *State) Advances() (era, height Advance) { return s.eras, s.heights }
+
+// Bound returns how far slots are bound, zero until Started.
+func (s *State) Bound() failover.Place {
+	if !s.Started() {
+		return failover.Place{}
+	}
+	newest := s.table.Newest()
+	round, _ := s.table.NewestRound()
+	return failover.Place{Era: newest.Era, Round: round, Height: newest.Height}
+}
 
 // Clone returns a copy for reading; it is cheap enough to be taken between two commands.
 func (s *State) Clone() *State {
@@ -95,34 +114,34 @@ func (s *State) Apply(c Command) Result {
 		return s.genesis(g)
 	}
 	if !s.Started() {
-		return Result{Outcome: NotStarted}
+		return refused(refusal.NotStarted)
 	}
 	switch c := c.(type) {
 	case Claim:
 		return s.claim(c)
 	case Activate:
-		return s.changed(s.roles.Activate(c.Node, failover.Change{Epoch: c.Epoch, Cause: c.Cause, Reason: c.Reason, At: c.At}))
+		return s.changed(s.roles.Activate(c.Node, c.Change))
 	case SetMode:
-		return s.changed(s.roles.SetMode(c.Mode, failover.Change{Epoch: c.Epoch, Cause: c.Cause, Reason: c.Reason, At: c.At}))
+		return s.changed(s.roles.SetMode(c.Mode, c.Change))
 	case Suspend:
-		return s.changed(s.roles.Suspend(c.Node, c.Suspended, failover.Change{Epoch: c.Epoch, Cause: c.Cause, Reason: c.Reason, At: c.At}))
+		return s.changed(s.roles.Suspend(c.Node, c.Suspended, c.Change))
 	case Hold:
-		return s.changed(s.roles.Hold(c.Until, failover.Change{Epoch: c.Epoch, Cause: c.Cause, Reason: c.Reason, At: c.At}))
+		return s.changed(s.roles.Hold(c.Until, c.Change))
 	case Register:
-		return Result{Outcome: pointOutcome(s.points.Register(c.Node, c.Point, c.At))}
+		return registered(s.points.Register(c.Node, c.Point, c.At))
 	case SetFloor:
 		if !s.table.SetFloor(c.Floor) {
-			return Result{Outcome: BelowFloor}
+			return refused(refusal.BelowPruned)
 		}
 		return Result{Outcome: Done}
 	}
-	return Result{Outcome: NotStarted} // unreachable: Command is sealed
+	return refused(refusal.UnknownCommand) // Command is sealed, so there is none
 }
 
 // genesis starts the table at First: what is below was, or may have been, signed by a process that held the whole key.
 func (s *State) genesis(g Genesis) Result {
 	if s.Started() {
-		return Result{Outcome: NotStarted}
+		return refused(refusal.AlreadyStarted)
 	}
 	s.table = watermark.New(g.First)
 	s.roles = failover.State{Mode: failover.Hot, Active: g.Active, Since: g.At, Reason: "genesis"}
@@ -136,68 +155,63 @@ func (s *State) claim(c Claim) Result {
 		return r
 	}
 	before := s.table.Newest()
-	held, outcome := s.table.Claim(c.Claim)
+	held, outcome, why := s.table.Claim(c.Claim)
 	if now := s.table.Newest(); now.Era > before.Era {
 		s.eras = Advance{At: c.At, Left: c.TokensLeft}
 	} else if now.Height > before.Height {
 		s.heights = Advance{At: c.At, Left: c.TokensLeft}
 	}
-	return Result{Outcome: claimOutcome(outcome), Held: held}
+	return claimed(held, outcome, why)
 }
 
 // Check returns what applying the claim now would, and changes nothing.
 func (s *State) Check(c watermark.Claim) Result {
 	if !s.Started() {
-		return Result{Outcome: NotStarted}
+		return refused(refusal.NotStarted)
 	}
-	held, outcome := s.table.Check(c)
+	held, outcome, why := s.table.Check(c)
 	// What is held comes before every question of rights: it is to be finished whoever asks.
 	if outcome != watermark.Held {
 		if s.roles.IsSuspended(c.Node) {
-			return Result{Outcome: Suspended}
+			return refused(refusal.Suspended)
 		}
-		if c.Message.Kind() != casper.KindFinality && s.roles.Mode == failover.Fenced && s.roles.Active != c.Node {
-			return Result{Outcome: NotActive}
+		if !c.Message.Kind().OfHeight() && s.roles.Mode == failover.Fenced && s.roles.Active != c.Node {
+			return refused(refusal.NotActive)
 		}
 	}
-	return Result{Outcome: claimOutcome(outcome), Held: held}
+	return claimed(held, outcome, why)
 }
 
 // CheckRegistration returns what applying the registration now would, and changes nothing.
 func (s *State) CheckRegistration(r Register) Result {
 	if !s.Started() {
-		return Result{Outcome: NotStarted}
+		return refused(refusal.NotStarted)
 	}
-	return Result{Outcome: pointOutcome(s.points.Check(r.Node, r.Point, r.At))}
+	return registered(s.points.Check(r.Node, r.Point, r.At))
 }
 
 func (s *State) changed(ok bool) Result {
 	if !ok {
-		return Result{Outcome: EpochMoved, Epoch: s.roles.Epoch}
+		return Result{Outcome: Refused, Why: refusal.EpochMoved, Epoch: s.roles.Epoch}
 	}
 	return Result{Outcome: Done, Epoch: s.roles.Epoch}
 }
 
-func claimOutcome(o watermark.Outcome) Outcome {
-	switch o {
+// claimed is the result of what the table said to a claim.
+func claimed(held watermark.Claim, outcome watermark.Outcome, why refusal.Reason) Result {
+	switch outcome {
 	case watermark.Claimed:
-		return Done
+		return Result{Outcome: Done, Held: held}
 	case watermark.Held:
-		return Held
-	case watermark.RoundTooHigh:
-		return RoundTooHigh
-	case watermark.OtherInstance:
-		return OtherInstance
+		return Result{Outcome: Held, Held: held}
 	}
-	return BelowFloor
+	return refused(why)
 }
 
-func pointOutcome(o handshake.Outcome) Outcome {
-	switch o {
-	case handshake.Registered:
-		return Done
-	case handshake.TooSoon:
-		return TooSoon
+// registered is the result of what the registry said to a TLS point.
+func registered(why refusal.Reason) Result {
+	if why != refusal.None {
+		return refused(why)
 	}
-	return PointTaken
+	return Result{Outcome: Done}
 }

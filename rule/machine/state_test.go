@@ -4,10 +4,12 @@ import (
 	"math"
 	"reflect"
 	"testing"
+	"time"
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -18,13 +20,17 @@ func started() *machine.State {
 	return s
 }
 
+func refused(why refusal.Reason) machine.Result {
+	return machine.Result{Outcome: machine.Refused, Why: why}
+}
+
 func TestGenesisComesFirstAndOnce(t *testing.T) {
 	s := machine.New()
 	for _, c := range everyCommand() {
 		if _, ok := c.(machine.Genesis); ok {
 			continue
 		}
-		if r := s.Apply(c); r != (machine.Result{Outcome: machine.NotStarted}) || s.Started() {
+		if r := s.Apply(c); r != (refused(refusal.NotStarted)) || s.Started() {
 			t.Errorf("%T before Genesis: %+v", c, r)
 		}
 	}
@@ -33,7 +39,7 @@ func TestGenesisComesFirstAndOnce(t *testing.T) {
 		t.Fatalf("Genesis: %+v", r)
 	}
 	want := failover.State{Mode: failover.Hot, Active: "a", Since: 1000, Reason: "genesis"}
-	if r := s.Apply(machine.Genesis{Active: "b", At: 2000}); r.Outcome != machine.NotStarted {
+	if r := s.Apply(machine.Genesis{Active: "b", At: 2000}); r != refused(refusal.AlreadyStarted) {
 		t.Errorf("second Genesis: %+v", r)
 	}
 	if s.Table().Pruned() != first || !reflect.DeepEqual(s.Roles(), want) {
@@ -60,27 +66,27 @@ func TestClaimOutcomes(t *testing.T) {
 		name   string
 		before machine.Command
 		claim  machine.Claim
-		want   machine.Outcome
+		want   any // machine.Done, machine.Held or why it is refused
 	}{
 		{"free vote of the active", nil, vote("a", 8, true), machine.Done},
 		{"free vote of the standby, hot", nil, vote("b", 8, true), machine.Done},
-		{"free vote of the standby, fenced", fenced, vote("b", 8, true), machine.NotActive},
+		{"free vote of the standby, fenced", fenced, vote("b", 8, true), refusal.NotActive},
 		{"free vote of the active, fenced", fenced, vote("a", 8, true), machine.Done},
 		{"free height of the standby, fenced", fenced, final("b", 60, 1), machine.Done},
 		{"held slot, fenced", fenced, vote("b", 7, false), machine.Held},
 		{"held slot, other node, fenced", fenced, vote("c", 7, false), machine.Held},
-		{"free vote of a suspended node", suspended, vote("b", 8, true), machine.Suspended},
-		{"free height of a suspended node", suspended, final("b", 60, 1), machine.Suspended},
+		{"free vote of a suspended node", suspended, vote("b", 8, true), refusal.Suspended},
+		{"free height of a suspended node", suspended, final("b", 60, 1), refusal.Suspended},
 		{"held slot of a suspended node", suspended, vote("b", 7, false), machine.Held},
 		{"free vote beside a suspended node", suspended, vote("a", 8, true), machine.Done},
-		{"suspension is said before the floor", suspended, vote("b", 1, true), machine.Suspended},
-		{"fence is said before the floor", fenced, vote("b", 1, true), machine.NotActive},
-		{"era below the floor", nil, vote("a", 4, true), machine.BelowFloor},
-		{"height below the floor", nil, final("a", 49, 1), machine.BelowFloor},
+		{"suspension is said before the floor", suspended, vote("b", 1, true), refusal.Suspended},
+		{"fence is said before the floor", fenced, vote("b", 1, true), refusal.NotActive},
+		{"era below the floor", nil, vote("a", 4, true), refusal.BelowFloor},
+		{"height below the floor", nil, final("a", 49, 1), refusal.BelowFloor},
 		{"held slot below the floor", machine.SetFloor{Floor: watermark.Mark{Era: 9, Height: 99}}, vote("a", 7, false), machine.Held},
-		{"round too high", nil, ofVote(vote("a", 8, true), func(v *casper.Vote) { v.ID = 7200 }), machine.RoundTooHigh},
-		{"second voice", nil, ofVote(vote("b", 7, true), func(v *casper.Vote) { v.ID, v.Validator = 4, 5 }), machine.OtherInstance},
-		{"no slot", nil, machine.Claim{Claim: watermark.Claim{Message: casper.Handshake{}}}, machine.BelowFloor},
+		{"round too high", nil, ofVote(vote("a", 8, true), func(v *casper.Vote) { v.ID = 7200 }), refusal.RoundTooHigh},
+		{"second voice", nil, ofVote(vote("b", 7, true), func(v *casper.Vote) { v.ID, v.Validator = 4, 5 }), refusal.OtherInstance},
+		{"no slot", nil, machine.Claim{Claim: watermark.Claim{Message: casper.Handshake{}}}, refusal.NoSlot},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -91,12 +97,14 @@ func TestClaimOutcomes(t *testing.T) {
 					t.Fatalf("%+v", r)
 				}
 			}
-			want := machine.Result{Outcome: tt.want}
+			var want machine.Result
 			switch tt.want {
 			case machine.Done:
-				want.Held = tt.claim.Claim
+				want = machine.Result{Outcome: machine.Done, Held: tt.claim.Claim}
 			case machine.Held:
-				want.Held = held.Claim
+				want = machine.Result{Outcome: machine.Held, Held: held.Claim}
+			default:
+				want = refused(tt.want.(refusal.Reason))
 			}
 			if got := s.Apply(tt.claim); got != want {
 				t.Errorf("%+v, want %+v", got, want)
@@ -108,17 +116,18 @@ func TestClaimOutcomes(t *testing.T) {
 func TestRolesAreCompareAndSet(t *testing.T) {
 	s := started()
 	for i, c := range []machine.Command{
-		machine.Activate{Node: "b", Cause: failover.Silent, Reason: "first", At: 1},
-		machine.SetMode{Mode: failover.Fenced, Epoch: 1, Cause: failover.Operator, Reason: "second", At: 2},
-		machine.Suspend{Node: "c", Suspended: true, Epoch: 2, Cause: "third cause", Reason: "third", At: 3},
-		machine.Hold{Until: 99, Epoch: 3, Cause: failover.Fault, Reason: "fourth", At: 4},
+		machine.Activate{Node: "b", Change: failover.Change{Cause: failover.Silent, Reason: "first", At: 1}},
+		machine.SetMode{Mode: failover.Fenced, Change: failover.Change{Epoch: 1, Cause: failover.Operator, Reason: "second", At: 2}},
+		machine.Suspend{Node: "c", Suspended: true, Change: failover.Change{Epoch: 2, Cause: "third cause", Reason: "third", At: 3}},
+		machine.Hold{Until: 99, Change: failover.Change{Epoch: 3, Cause: failover.Fault, Reason: "fourth", At: 4}},
 	} {
 		done := machine.Result{Outcome: machine.Done, Epoch: uint64(i) + 1}
 		if r := s.Apply(c); r != done {
 			t.Errorf("%T: %+v, want %+v", c, r, done)
 		}
 		was := s.Roles()
-		moved := machine.Result{Outcome: machine.EpochMoved, Epoch: uint64(i) + 1}
+		moved := refused(refusal.EpochMoved)
+		moved.Epoch = uint64(i) + 1
 		if r := s.Apply(c); r != moved || !reflect.DeepEqual(s.Roles(), was) {
 			t.Errorf("%T again: %+v, want %+v", c, r, moved)
 		}
@@ -139,7 +148,7 @@ func TestRolesAreCompareAndSet(t *testing.T) {
 func TestLongHistory(t *testing.T) {
 	s := started()
 	for i := range uint64(200) {
-		s.Apply(machine.Hold{Until: int64(i % 2), Epoch: i, At: int64(i)})
+		s.Apply(machine.Hold{Until: int64(i % 2), Change: failover.Change{Epoch: i, At: int64(i)}})
 		if got := restored(t, snapshot(t, s)).Roles(); !reflect.DeepEqual(got, s.Roles()) {
 			t.Fatalf("after %d changes: %+v, want %+v", i+1, got, s.Roles())
 		}
@@ -150,22 +159,22 @@ func TestLongHistory(t *testing.T) {
 }
 
 func TestSetFloor(t *testing.T) {
-	s := started()
+	s, done := started(), machine.Result{Outcome: machine.Done}
 	for _, step := range []struct {
 		floor watermark.Mark
-		want  machine.Outcome
+		want  machine.Result
 	}{
-		{watermark.Mark{Era: 9, Height: 50}, machine.Done},
-		{watermark.Mark{Era: 4, Height: 60}, machine.BelowFloor},
-		{watermark.Mark{Era: 6, Height: 49}, machine.BelowFloor},
-		{watermark.Mark{Era: 5, Height: 50}, machine.Done},
-		{watermark.Mark{Era: math.MaxUint64, Height: math.MaxUint64}, machine.Done},
+		{watermark.Mark{Era: 9, Height: 50}, done},
+		{watermark.Mark{Era: 4, Height: 60}, refused(refusal.BelowPruned)},
+		{watermark.Mark{Era: 6, Height: 49}, refused(refusal.BelowPruned)},
+		{watermark.Mark{Era: 5, Height: 50}, done},
+		{watermark.Mark{Era: math.MaxUint64, Height: math.MaxUint64}, done},
 	} {
 		was := s.Table().Floor()
-		if r := s.Apply(machine.SetFloor{Floor: step.floor}); r.Outcome != step.want {
-			t.Errorf("floor %v: %v, want %v", step.floor, r.Outcome, step.want)
+		if r := s.Apply(machine.SetFloor{Floor: step.floor}); r != step.want {
+			t.Errorf("floor %v: %+v, want %+v", step.floor, r, step.want)
 		}
-		if step.want == machine.Done {
+		if step.want == done {
 			was = step.floor
 		}
 		if s.Table().Floor() != was {
@@ -211,23 +220,43 @@ func TestAdvances(t *testing.T) {
 	}
 }
 
+// TestSeenAt: what was read back happened when its leader says, on a clock that may be off, but never later than now.
+func TestSeenAt(t *testing.T) {
+	now, wall := time.UnixMilli(5_000_000), time.UnixMilli(1_000_000)
+	for _, c := range []struct {
+		at       int64
+		readBack bool
+		want     time.Time
+	}{
+		{990_000, true, now.Add(-10 * time.Second)},
+		{1_000_000, true, now},
+		{2_000_000, true, now},
+		{990_000, false, now},
+		{2_000_000, false, now},
+	} {
+		if got := (machine.Advance{At: c.at}).SeenAt(now, wall, c.readBack); !got.Equal(c.want) {
+			t.Errorf("%+v: got %v", c, got)
+		}
+	}
+}
+
 func TestRegister(t *testing.T) {
-	s := started()
+	s, done := started(), machine.Result{Outcome: machine.Done}
 	point := casper.TLSPoint{2, 1}
 	for _, step := range []struct {
 		command machine.Register
-		want    machine.Outcome
+		want    machine.Result
 	}{
-		{machine.Register{Node: "a", Point: point, At: 1000}, machine.Done},
-		{machine.Register{Node: "b", Point: point, At: 999000}, machine.PointTaken},
-		{machine.Register{Node: "a", Point: casper.TLSPoint{2, 2}, At: 2000}, machine.Done},
-		{machine.Register{Node: "a", Point: casper.TLSPoint{2, 3}, At: 3000}, machine.Done},
-		{machine.Register{Node: "a", Point: casper.TLSPoint{2, 4}, At: 4000}, machine.Done},
-		{machine.Register{Node: "a", Point: casper.TLSPoint{2, 5}, At: 60999}, machine.TooSoon},
-		{machine.Register{Node: "a", Point: point, At: 60999}, machine.Done}, // it has that one
+		{machine.Register{Node: "a", Point: point, At: 1000}, done},
+		{machine.Register{Node: "b", Point: point, At: 999000}, refused(refusal.PointTaken)},
+		{machine.Register{Node: "a", Point: casper.TLSPoint{2, 2}, At: 2000}, done},
+		{machine.Register{Node: "a", Point: casper.TLSPoint{2, 3}, At: 3000}, done},
+		{machine.Register{Node: "a", Point: casper.TLSPoint{2, 4}, At: 4000}, done},
+		{machine.Register{Node: "a", Point: casper.TLSPoint{2, 5}, At: 60999}, refused(refusal.PointsTooOften)},
+		{machine.Register{Node: "a", Point: point, At: 60999}, done}, // it has that one
 	} {
-		if r := s.Apply(step.command); r != (machine.Result{Outcome: step.want}) {
-			t.Errorf("%+v: %+v, want %v", step.command, r, step.want)
+		if r := s.Apply(step.command); r != step.want {
+			t.Errorf("%+v: %+v, want %+v", step.command, r, step.want)
 		}
 	}
 	if !s.HasPoint("a", point) || s.HasPoint("b", point) {
@@ -243,13 +272,13 @@ func TestCloneStands(t *testing.T) {
 		t.Error("Genesis of the clone started the original")
 	}
 	run(s, everyCommand())
-	s.Apply(machine.Suspend{Node: "x", Suspended: true, Epoch: s.Roles().Epoch})
-	s.Apply(machine.Suspend{Node: "m", Suspended: true, Epoch: s.Roles().Epoch})
+	s.Apply(machine.Suspend{Node: "x", Suspended: true, Change: failover.Change{Epoch: s.Roles().Epoch}})
+	s.Apply(machine.Suspend{Node: "m", Suspended: true, Change: failover.Change{Epoch: s.Roles().Epoch}})
 	was, copied, roles := snapshot(t, s), s.Clone(), s.Roles()
 	for _, c := range []machine.Command{
 		vote("a", 14, true), final("b", 1<<63-1, 7), machine.SetFloor{Floor: watermark.Mark{Era: 99, Height: math.MaxUint64}},
-		machine.Suspend{Node: "x", Epoch: roles.Epoch}, machine.Suspend{Node: "n", Suspended: true, Epoch: roles.Epoch + 1},
-		machine.Hold{Until: 1, Epoch: roles.Epoch + 2}, machine.Register{Node: "b", Point: casper.TLSPoint{3, 3}, At: 1e9},
+		machine.Suspend{Node: "x", Change: failover.Change{Epoch: roles.Epoch}}, machine.Suspend{Node: "n", Suspended: true, Change: failover.Change{Epoch: roles.Epoch + 1}},
+		machine.Hold{Until: 1, Change: failover.Change{Epoch: roles.Epoch + 2}}, machine.Register{Node: "b", Point: casper.TLSPoint{3, 3}, At: 1e9},
 	} {
 		before := snapshot(t, s)
 		s.Apply(c)
@@ -270,7 +299,7 @@ func TestCloneStands(t *testing.T) {
 
 func TestOutcomeString(t *testing.T) {
 	seen := map[string]bool{}
-	for o := machine.Outcome(0); o <= machine.NotStarted; o++ {
+	for o := machine.Outcome(0); o <= machine.Refused; o++ {
 		if seen[o.String()] || o.String() == "" {
 			t.Errorf("outcome %d is called %q", o, o)
 		}

@@ -28,8 +28,8 @@ func BenchmarkClaim(b *testing.B) {
 		if i%len(claims) == 0 {
 			table = watermark.New(watermark.Mark{})
 		}
-		if _, outcome := table.Claim(claims[i%len(claims)]); outcome != watermark.Claimed {
-			b.Fatal(outcome)
+		if _, outcome, why := table.Claim(claims[i%len(claims)]); outcome != watermark.Claimed {
+			b.Fatal(outcome, why)
 		}
 	}
 }

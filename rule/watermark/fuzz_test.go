@@ -48,7 +48,7 @@ func FuzzTable(f *testing.F) {
 
 func fuzzClaim(t *testing.T, table *watermark.Table, a asked, released map[casper.Slot]casper.Hash) {
 	slot := slotOf(a)
-	held, outcome := table.Claim(a.claim())
+	held, outcome, _ := table.Claim(a.claim())
 	if outcome != watermark.Claimed && outcome != watermark.Held {
 		return
 	}

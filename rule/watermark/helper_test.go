@@ -2,6 +2,7 @@ package watermark_test
 
 import (
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -103,4 +104,18 @@ func checkSound(t fataler, table *watermark.Table) {
 // fataler is what testing and rapid have in common here.
 type fataler interface {
 	Fatalf(format string, args ...any)
+}
+
+// told is what became of a claim, as the stories and the model have it.
+func told(outcome watermark.Outcome, why refusal.Reason) string {
+	switch {
+	case outcome == watermark.Claimed && why == refusal.None:
+		return "claimed"
+	case outcome == watermark.Held && why == refusal.None:
+		return "held"
+	case outcome == watermark.Refused:
+		return map[refusal.Reason]string{refusal.BelowFloor: "below the floor", refusal.RoundTooHigh: "round too high",
+			refusal.OtherInstance: "other instance in use"}[why]
+	}
+	return "neither"
 }

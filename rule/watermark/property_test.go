@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -24,10 +25,10 @@ type world struct {
 	model *model
 }
 
-func (e entry) apply(t *watermark.Table) (watermark.Claim, watermark.Outcome) {
+func (e entry) apply(t *watermark.Table) (watermark.Claim, watermark.Outcome, refusal.Reason) {
 	if e.floor != nil {
 		t.SetFloor(*e.floor)
-		return watermark.Claim{}, 0
+		return watermark.Claim{}, 0, refusal.None
 	}
 	return t.Claim(e.asked.claim())
 }
@@ -94,7 +95,7 @@ func (w *world) draw(t *rapid.T) asked {
 // commit applies one entry to the table and holds the answer against the model.
 func (w *world) commit(t *rapid.T, e entry) {
 	w.log = append(w.log, e)
-	held, outcome := e.apply(w.table)
+	held, outcome, why := e.apply(w.table)
 	if e.floor != nil {
 		if e.floor.Era >= w.model.pruned(false) && e.floor.Height >= w.model.pruned(true) {
 			w.model.floor[false], w.model.floor[true] = e.floor.Era, e.floor.Height
@@ -102,8 +103,8 @@ func (w *world) commit(t *rapid.T, e entry) {
 		return
 	}
 	want := w.model.claim(e.asked.node, e.asked.place(), string(e.asked.message().SignBytes()))
-	if outcome.String() != want {
-		t.Fatalf("%+v: %v, want %s", e.asked, outcome, want)
+	if got := told(outcome, why); got != want {
+		t.Fatalf("%+v: %s, want %s", e.asked, got, want)
 	}
 	if outcome == watermark.Claimed || outcome == watermark.Held {
 		w.release(t, e.asked.place(), held)
@@ -221,7 +222,7 @@ func TestCloneSharesNoEra(t *testing.T) {
 		instance uint16
 		round    uint32
 	}{{original, 10, 6}, {copied, 11, 7}} {
-		if _, outcome := step.table.Claim(vote("d", step.instance, step.round).claim()); outcome != watermark.Claimed {
+		if _, outcome, _ := step.table.Claim(vote("d", step.instance, step.round).claim()); outcome != watermark.Claimed {
 			t.Errorf("instance %d: %v", step.instance, outcome)
 		}
 		if round, _ := step.table.NewestRound(); round != step.round {
@@ -234,7 +235,7 @@ func TestCloneSharesNoEra(t *testing.T) {
 			t.Errorf("%v, %v of %d slots; want %v", held, ok, table.Len(), want)
 		}
 	}
-	if _, outcome := original.Claim(vote("a", 0, 2).claim()); outcome != watermark.Claimed {
+	if _, outcome, _ := original.Claim(vote("a", 0, 2).claim()); outcome != watermark.Claimed {
 		t.Fatal(outcome)
 	}
 	late := copied.Clone()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/refusal"
 )
 
 // The limits of the rule. They belong to the version of the state machine: every copy must apply the same log alike.
@@ -18,74 +19,53 @@ type Outcome uint8
 
 // The outcomes.
 const (
-	Claimed       Outcome = iota + 1 // the slot was free and now holds the claimed message
-	Held                             // the slot holds a message already, be it another or the same
-	BelowFloor                       // the era or height is below the floor
-	RoundTooHigh                     // the round is MaxRounds or higher
-	OtherInstance                    // the node speaks for another instance or validator index in this era
-	NoSlot                           // the message has no slot
+	Claimed Outcome = iota + 1 // the slot was free and now holds the claimed message
+	Held                       // the slot holds a message already, be it another or the same
+	Refused                    // nothing was bound, and nothing is held that could be signed
 )
 
-// String returns the outcome in words.
-func (o Outcome) String() string {
-	switch o {
-	case Claimed:
-		return "claimed"
-	case Held:
-		return "held"
-	case BelowFloor:
-		return "below the floor"
-	case RoundTooHigh:
-		return "round too high"
-	case OtherInstance:
-		return "other instance in use"
-	case NoSlot:
-		return "no slot"
-	}
-	return "unknown outcome"
-}
-
 // Claim is the double-sign rule. It binds a free slot to the claimed message, or returns what the slot already holds.
-// Only the returned claim may ever be signed, and only with Claimed or Held.
+// Only the returned claim may ever be signed, and only with Claimed or Held. What happened is kept apart from why it was
+// refused, so that no reason can pass for a claim.
 //
 // Slots are exact, not a rising mark: Zug legitimately votes late and out of order (casper-node zug.rs, update_round).
-func (t *Table) Claim(c Claim) (Claim, Outcome) {
-	held, outcome := t.Check(c)
+func (t *Table) Claim(c Claim) (Claim, Outcome, refusal.Reason) {
+	held, outcome, why := t.Check(c)
 	if outcome == Claimed {
 		slot, _ := casper.SlotOf(c.Message)
 		t.bind(slot, c)
 		t.advance(slot)
 	}
-	return held, outcome
+	return held, outcome, why
 }
 
 // Check returns what Claim would, and changes nothing.
-func (t *Table) Check(c Claim) (Claim, Outcome) {
+func (t *Table) Check(c Claim) (Claim, Outcome, refusal.Reason) {
 	// A pointer to a message, say, would name a slot and bind nothing.
 	if casper.Validate(c.Message) != nil {
-		return Claim{}, NoSlot
+		return Claim{}, Refused, refusal.NoSlot
 	}
 	slot, ok := casper.SlotOf(c.Message)
 	if !ok {
-		return Claim{}, NoSlot
+		return Claim{}, Refused, refusal.NoSlot
 	}
 	if held, ok := t.Lookup(slot); ok {
-		return held, Held
+		return held, Held, refusal.None
 	}
 	// The slot is not in the table. That means "free" only above the floor: below, it may have been signed and
 	// forgotten, and "unknown, so allow" is how validators were slashed.
 	if !t.floor.Covers(slot) {
-		return Claim{}, BelowFloor
+		return Claim{}, Refused, refusal.BelowFloor
 	}
-	if slot.Kind != casper.KindFinality {
+	if !slot.OfHeight() {
 		if slot.Round >= MaxRounds {
-			return Claim{}, RoundTooHigh
+			return Claim{}, Refused, refusal.RoundTooHigh
 		}
 		if !t.mayUse(c.Node, slot) {
-			return Claim{}, OtherInstance
+			return Claim{}, Refused, refusal.OtherInstance
 		}
 	}
-	return c, Claimed
+	return c, Claimed, refusal.None
 }
 
 // mayUse reports whether the node still has its one voice of the era, or has this one. It bounds what a hostile node can
@@ -99,38 +79,10 @@ func (t *Table) mayUse(node string, s casper.Slot) bool {
 	return !ok || int(i) == e.voice(s.Instance, s.Validator)
 }
 
-func (t *Table) bind(s casper.Slot, c Claim) {
-	switch m := c.Message.(type) {
-	case casper.Echo:
-		t.cast(s, m.Round, vote{value: m.Proposal, node: c.Node, signature: c.Signature})
-	case casper.Vote:
-		v := vote{node: c.Node, signature: c.Signature}
-		if m.Value {
-			v.value[0] = 1
-		}
-		t.cast(s, m.Round, v)
-	case casper.Finality:
-		t.heights[s.Height] = finality{Finality: m, node: c.Node, signature: c.Signature}
-	}
-}
-
-func (t *Table) cast(s casper.Slot, round casper.Round, v vote) {
-	e := t.own(s.Era)
-	i := e.voice(s.Instance, s.Validator)
-	if i < 0 {
-		i = len(e.voices)
-		round.ID = 0
-		e.voices = append(e.voices, voice{Round: round, instance: s.Instance})
-	}
-	e.uses[v.node] = uint16(i)
-	e.newest = max(e.newest, uint16(s.Round))
-	e.slots[ballot{voice: uint16(i), round: uint16(s.Round), kind: s.Kind}] = v
-}
-
 // advance moves the newest mark and forgets what falls out of the kept window. Eras go whole; a slot is never forgotten
 // alone, since the mark below which it is refused could not name it.
 func (t *Table) advance(s casper.Slot) {
-	if s.Kind == casper.KindFinality {
+	if s.OfHeight() {
 		t.newest.Height = max(t.newest.Height, s.Height)
 	} else {
 		t.newest.Era = max(t.newest.Era, s.Era)
@@ -199,7 +151,7 @@ func (t *Table) Put(c Claim) error {
 	slot, ok := casper.SlotOf(c.Message)
 	_, held := t.Lookup(slot)
 	if !ok || held || !t.pruned.Covers(slot) || slot.Era > t.newest.Era || slot.Height > t.newest.Height ||
-		slot.Round >= MaxRounds || slot.Kind != casper.KindFinality && !t.mayUse(c.Node, slot) {
+		slot.Round >= MaxRounds || !slot.OfHeight() && !t.mayUse(c.Node, slot) {
 		return fmt.Errorf("restoring %v: no sound table holds it", slot)
 	}
 	t.bind(slot, c)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -64,7 +65,7 @@ func TestWhatMakesASlot(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			table := watermark.New(watermark.Mark{})
 			first := watermark.Claim{Message: tt.first, Node: "a", Signature: [64]byte{1}}
-			if got, outcome := table.Claim(first); outcome != watermark.Claimed || got != first {
+			if got, outcome, _ := table.Claim(first); outcome != watermark.Claimed || got != first {
 				t.Fatalf("%v, %v", outcome, got)
 			}
 			second := watermark.Claim{Message: tt.second, Node: "b", Signature: [64]byte{2}}
@@ -72,7 +73,7 @@ func TestWhatMakesASlot(t *testing.T) {
 			if tt.want == watermark.Held {
 				want = first
 			}
-			if got, outcome := table.Claim(second); outcome != tt.want || got != want {
+			if got, outcome, _ := table.Claim(second); outcome != tt.want || got != want {
 				t.Errorf("%v, %v; want %v, %v", outcome, got, tt.want, want)
 			}
 			slot, _ := casper.SlotOf(tt.second)
@@ -98,30 +99,31 @@ func TestClaimRefuses(t *testing.T) {
 	tests := []struct {
 		name  string
 		claim watermark.Claim
-		want  watermark.Outcome
+		want  refusal.Reason
 	}{
-		{"era below the floor", vote("a", 4, 0, 0), watermark.BelowFloor},
-		{"era and round", vote("a", 4, 7200, 0), watermark.BelowFloor},
-		{"height below the floor", asked{node: "a", kind: casper.KindFinality, era: 7, height: 49}.claim(), watermark.BelowFloor},
-		{"round 7200", vote("a", 7, 7200, 0), watermark.RoundTooHigh},
-		{"round that looks like 0 in 16 bits", vote("a", 7, 1<<16, 0), watermark.RoundTooHigh},
-		{"round of 2^32-1", vote("a", 8, math.MaxUint32, 0), watermark.RoundTooHigh},
-		{"other instance", vote("a", 7, 1, 1), watermark.OtherInstance},
-		{"other index", index, watermark.OtherInstance},
-		{"handshake", watermark.Claim{Message: casper.Handshake{}, Node: "a"}, watermark.NoSlot},
-		{"no message", watermark.Claim{Node: "a"}, watermark.NoSlot},
-		{"pointer", pointer, watermark.NoSlot},
-		{"embedded", embedded, watermark.NoSlot},
+		{"era below the floor", vote("a", 4, 0, 0), refusal.BelowFloor},
+		{"era and round", vote("a", 4, 7200, 0), refusal.BelowFloor},
+		{"height below the floor", asked{node: "a", kind: casper.KindFinality, era: 7, height: 49}.claim(), refusal.BelowFloor},
+		{"round 7200", vote("a", 7, 7200, 0), refusal.RoundTooHigh},
+		{"round that looks like 0 in 16 bits", vote("a", 7, 1<<16, 0), refusal.RoundTooHigh},
+		{"round of 2^32-1", vote("a", 8, math.MaxUint32, 0), refusal.RoundTooHigh},
+		{"other instance", vote("a", 7, 1, 1), refusal.OtherInstance},
+		{"other index", index, refusal.OtherInstance},
+		{"handshake", watermark.Claim{Message: casper.Handshake{}, Node: "a"}, refusal.NoSlot},
+		{"no message", watermark.Claim{Node: "a"}, refusal.NoSlot},
+		{"pointer", pointer, refusal.NoSlot},
+		{"embedded", embedded, refusal.NoSlot},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			table := watermark.New(watermark.Mark{Era: 5, Height: 50})
-			if _, outcome := table.Claim(vote("a", 7, 0, 0)); outcome != watermark.Claimed {
+			if _, outcome, _ := table.Claim(vote("a", 7, 0, 0)); outcome != watermark.Claimed {
 				t.Fatal(outcome)
 			}
 			newest := table.Newest()
-			if got, outcome := table.Claim(tt.claim); outcome != tt.want || got != (watermark.Claim{}) {
-				t.Errorf("%v, %v; want %v and no claim", outcome, got, tt.want)
+			got, outcome, why := table.Claim(tt.claim)
+			if outcome != watermark.Refused || why != tt.want || got != (watermark.Claim{}) {
+				t.Errorf("%v, %v, %v; want %v and no claim", outcome, why, got, tt.want)
 			}
 			if table.Len() != 1 || table.Newest() != newest {
 				t.Errorf("a refused claim left %d slots, newest %v", table.Len(), table.Newest())
@@ -230,15 +232,5 @@ func TestPutRefuses(t *testing.T) {
 			}
 			checkSound(t, table)
 		})
-	}
-}
-
-func TestOutcomeString(t *testing.T) {
-	seen := map[string]bool{}
-	for o := watermark.Outcome(0); o <= watermark.NoSlot; o++ {
-		if seen[o.String()] || o.String() == "" {
-			t.Errorf("outcome %d is called %q", o, o)
-		}
-		seen[o.String()] = true
 	}
 }

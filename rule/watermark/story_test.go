@@ -24,7 +24,7 @@ import (
 //	marks -> pruned=E/H floor=E/H newest=E/H
 //	slots -> N
 //
-// An outcome is as Outcome.String has it; for a held slot "held VALUE by NODE", which a new claim must have bound.
+// An outcome is as told has it; for a held slot "held VALUE by NODE", which a new claim must have bound.
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) < 10 {
@@ -110,12 +110,12 @@ func (s *story) claim(t *testing.T, words []string) string {
 	a := asked{node: words[1], kind: kind, era: n["era"], height: n["height"], round: uint32(n["round"]),
 		instance: uint16(n["instance"]), value: uint16(n["value"])}
 	s.log = append(s.log, entry{asked: a})
-	held, outcome := s.table.Claim(a.claim())
+	held, outcome, why := s.table.Claim(a.claim())
 	if outcome != watermark.Held {
 		if outcome == watermark.Claimed && held != a.claim() {
 			return "claimed, but another claim"
 		}
-		return outcome.String()
+		return told(outcome, why)
 	}
 	if heldSlot, _ := casper.SlotOf(held.Message); heldSlot != slotOf(a) || held.Signature != stamp(held) {
 		return fmt.Sprintf("held, but %+v", held)

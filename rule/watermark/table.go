@@ -26,7 +26,7 @@ type Mark struct {
 
 // Covers reports whether the slot is at or above the mark.
 func (m Mark) Covers(s casper.Slot) bool {
-	if s.Kind == casper.KindFinality {
+	if s.OfHeight() {
 		return s.Height >= m.Height
 	}
 	return s.Era >= m.Era
@@ -146,7 +146,7 @@ func (t *Table) own(n uint64) *era {
 
 // Lookup returns what the slot holds.
 func (t *Table) Lookup(s casper.Slot) (Claim, bool) {
-	if s.Kind == casper.KindFinality {
+	if s.OfHeight() {
 		f, ok := t.heights[s.Height]
 		return f.claim(), ok
 	}
@@ -161,6 +161,35 @@ func (t *Table) Lookup(s casper.Slot) (Claim, bool) {
 	b := ballot{voice: uint16(i), round: uint16(s.Round), kind: s.Kind}
 	v, ok := e.slots[b]
 	return e.claim(b, v), ok
+}
+
+// bind has the slot hold the claim, whatever it held. Claim and Put see to it that it held nothing.
+func (t *Table) bind(s casper.Slot, c Claim) {
+	switch m := c.Message.(type) {
+	case casper.Echo:
+		t.cast(s, m.Round, vote{value: m.Proposal, node: c.Node, signature: c.Signature})
+	case casper.Vote:
+		v := vote{node: c.Node, signature: c.Signature}
+		if m.Value {
+			v.value[0] = 1
+		}
+		t.cast(s, m.Round, v)
+	case casper.Finality:
+		t.heights[s.Height] = finality{Finality: m, node: c.Node, signature: c.Signature}
+	}
+}
+
+func (t *Table) cast(s casper.Slot, round casper.Round, v vote) {
+	e := t.own(s.Era)
+	i := e.voice(s.Instance, s.Validator)
+	if i < 0 {
+		i = len(e.voices)
+		round.ID = 0
+		e.voices = append(e.voices, voice{Round: round, instance: s.Instance})
+	}
+	e.uses[v.node] = uint16(i)
+	e.newest = max(e.newest, uint16(s.Round))
+	e.slots[ballot{voice: uint16(i), round: uint16(s.Round), kind: s.Kind}] = v
 }
 
 // All yields every slot held, in an order that depends on the contents alone.

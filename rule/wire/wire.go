@@ -4,9 +4,11 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/refusal"
 )
 
 // Message returns what the request asks to have signed. The error is for the asker: the request is malformed.
@@ -23,6 +25,9 @@ func Message(r *cosignerv1.SignRequest) (casper.Message, error) {
 	}
 	return nil, errors.New("the request holds no message")
 }
+
+// IsHandshake reports whether the request asks to have a handshake certificate signed.
+func IsHandshake(r *cosignerv1.SignRequest) bool { return r.GetConsensusCertificate() != nil }
 
 // Held returns what an answer says that the slot holds.
 func Held(b *cosignerv1.Bound) (casper.Message, error) {
@@ -66,6 +71,16 @@ func Bound(m casper.Message, s casper.Signature) *cosignerv1.Bound {
 		b.Message = &cosignerv1.Bound_FinalitySignature{FinalitySignature: finalityToProto(m)}
 	}
 	return b
+}
+
+// Refused returns the answer that a request is refused. detail says more than the reason alone, or as much.
+func Refused(why refusal.Reason, detail string) *cosignerv1.Refused {
+	return &cosignerv1.Refused{Reason: Reason(why), Detail: detail}
+}
+
+// Reason returns the wire's name of a reason, which is its label; unspecified if it is no definite no.
+func Reason(why refusal.Reason) cosignerv1.RefusalReason {
+	return cosignerv1.RefusalReason(cosignerv1.RefusalReason_value["REFUSAL_REASON_"+strings.ToUpper(why.Label())])
 }
 
 // Copy copies src to dst and fails unless their lengths agree; name is the field's.

@@ -1,11 +1,15 @@
 package wire
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/refusal"
 )
 
 var messages = []casper.Message{
@@ -75,5 +79,24 @@ func TestLengths(t *testing.T) {
 	}
 	if m, err := Held(nil); err == nil {
 		t.Errorf("no bound message: got %v", m)
+	}
+}
+
+// TestReason: each definite reason has a name on the wire, the others have none, and the wire has no name that no reason has.
+func TestReason(t *testing.T) {
+	missing := maps.Clone(cosignerv1.RefusalReason_name)
+	for why := range refusal.UnknownCommand + 1 {
+		got := Reason(why)
+		if (got != cosignerv1.RefusalReason_REFUSAL_REASON_UNSPECIFIED) != why.Definite() {
+			t.Errorf("%v is %v on the wire", why, got)
+		}
+		delete(missing, int32(got))
+	}
+	if len(missing) > 0 {
+		t.Errorf("no reason is %v", missing)
+	}
+	want := &cosignerv1.Refused{Reason: cosignerv1.RefusalReason_REFUSAL_REASON_BELOW_FLOOR, Detail: "era 7"}
+	if got := Refused(refusal.BelowFloor, "era 7"); !proto.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

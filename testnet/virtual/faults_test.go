@@ -136,13 +136,13 @@ func (w *world) change(ctx context.Context, f fault) bool {
 	defer cancel()
 	var now failover.State
 	p.store.View(func(m *machine.State) { now = m.Roles() })
-	at := time.Now().UnixMilli()
-	command := machine.Command(machine.SetMode{Mode: failover.Hot, Epoch: now.Epoch, Cause: failover.Operator, At: at})
+	change := failover.Change{Epoch: now.Epoch, Cause: failover.Operator, At: time.Now().UnixMilli()}
+	command := machine.Command(machine.SetMode{Mode: failover.Hot, Change: change})
 	if f.fenced {
-		command = machine.SetMode{Mode: failover.Fenced, Epoch: now.Epoch, Cause: failover.Operator, At: at}
+		command = machine.SetMode{Mode: failover.Fenced, Change: change}
 	}
 	if f.active != "" {
-		command = machine.Activate{Node: f.active, Epoch: now.Epoch, Cause: failover.Operator, At: at}
+		command = machine.Activate{Node: f.active, Change: change}
 	}
 	result, err := p.store.Apply(ctx, command)
 	return err == nil && result.Outcome == machine.Done

@@ -179,7 +179,7 @@ func (w *world) ask(ctx context.Context, node string, m casper.Message) testnet.
 			return answer
 		}
 		if refusal := (*signer.Refusal)(nil); errors.As(err, &refusal) {
-			return testnet.Answer{Kind: testnet.Refused, Reason: refusal.Reason.String(), DecidedBy: name}
+			return testnet.Answer{Kind: testnet.Refused, Reason: refusal.Reason.Label(), DecidedBy: name}
 		} else if err != nil {
 			continue
 		}

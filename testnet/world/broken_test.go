@@ -9,6 +9,8 @@ import (
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
+	"casper-cosigner/rule/turn"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -43,21 +45,21 @@ func brokenClaims() []brokenRule {
 		{"the same, and no cosigner looks into its ledger", rebound(true), "two values were signed", nil},
 		{"a leader answers before the commit", Rules{Early: true}, "which the log does not hold", nil},
 		{"a cosigner forgets on restart", Rules{Forgets: true}, "a slot changed", powerCuts()},
-		{"a claim of the passive node binds in fenced mode", boundAfter(machine.NotActive), "fenced:",
+		{"a claim of the passive node binds in fenced mode", boundAfter(refusal.NotActive), "fenced:",
 			mainDies(failover.Manual, Fault{Kind: SlipFence, At: 40 * time.Second, For: time.Minute})},
-		{"a claim of a suspended node binds", boundAfter(machine.Suspended), "is suspended and bound",
+		{"a claim of a suspended node binds", boundAfter(refusal.Suspended), "is suspended and bound",
 			mainDies(failover.Manual, Fault{Kind: SlipSuspend, At: 40 * time.Second, For: time.Minute})},
-		{"nobody is preferred", served(func(Question) bool { return true }), "the hostile standby went ahead of main", flooded()},
-		{"main is not preferred for the newest round", served(func(q Question) bool {
-			return q.Slot.Era == q.Bound.Era && q.Slot.Round <= q.Bound.Round
+		{"nobody is preferred", served(func(turn.Facts, casper.Slot) bool { return true }), "the hostile standby went ahead of main", flooded()},
+		{"main is not preferred for the newest round", served(func(f turn.Facts, s casper.Slot) bool {
+			return s.Era == f.Bound.Era && s.Round <= f.Bound.Round
 		}), "the hostile standby took our slots", flooded()},
 		{"a cosigner that was paused works off what piled up", Rules{Hasty: true}, "an asker that gave up", pauses(PauseLeader)},
 		{"the active is served only", Rules{
-			Decide: func(p *failover.Preference, q Question) failover.Decision {
-				if q.Node != q.Roles.Active {
-					return failover.Decision{Verdict: failover.NotPreferred}
+			Decide: func(d *turn.Desk, f turn.Facts, r turn.Request, now time.Time) turn.Decision {
+				if f.Would.Outcome == machine.Done && r.Node != f.Roles.Active {
+					return turn.Decision{Do: turn.Refuse, Why: refusal.NotPreferred}
 				}
-				return p.Decide(q.Roles, q.Node, q.Slot, q.Bound, q.Now)
+				return d.Decide(f, r, now)
 			},
 		}, "no vote of ours", mainDies(failover.Manual)},
 		{"no echo is signed", neverSigned(casper.KindEcho), "was ours to lead, and was skipped", calm()},
@@ -74,23 +76,24 @@ func pauses(k Kind) *Plan {
 	return calm(faults...)
 }
 
-// served are rules by which whoever comes first is served, where that holds.
-func served(first func(Question) bool) Rules {
-	return Rules{Decide: func(p *failover.Preference, q Question) failover.Decision {
-		if d := p.Decide(q.Roles, q.Node, q.Slot, q.Bound, q.Now); d.Verdict == failover.NotActive || !first(q) {
-			return d
+// served are rules by which whoever comes first is served, where that holds, of those who would have to wait for another.
+func served(first func(turn.Facts, casper.Slot) bool) Rules {
+	return Rules{Decide: func(d *turn.Desk, f turn.Facts, r turn.Request, now time.Time) turn.Decision {
+		decision := d.Decide(f, r, now)
+		if later := decision.Do == turn.Wait || decision.Why == refusal.NotPreferred; later && first(f, r.Slot) {
+			return turn.Decision{Do: turn.Claim, Left: decision.Left}
 		}
-		return failover.Decision{Verdict: failover.Serve}
+		return decision
 	}}
 }
 
 // neverSigned are rules by which one kind of message is refused.
 func neverSigned(k casper.Kind) Rules {
-	return Rules{Decide: func(p *failover.Preference, q Question) failover.Decision {
-		if q.Slot.Kind == k {
-			return failover.Decision{Verdict: failover.NotPreferred}
+	return Rules{Decide: func(d *turn.Desk, f turn.Facts, r turn.Request, now time.Time) turn.Decision {
+		if f.Would.Outcome == machine.Done && r.Slot.Kind == k {
+			return turn.Decision{Do: turn.Refuse, Why: refusal.NotPreferred}
 		}
-		return p.Decide(q.Roles, q.Node, q.Slot, q.Bound, q.Now)
+		return d.Decide(f, r, now)
 	}}
 }
 
@@ -156,10 +159,10 @@ func rebound(noLedger bool) Rules {
 
 // boundAfter are rules by which the log binds what it should refuse. Its leader does not propose such a claim, so only one
 // that a change of roles overtakes shows it.
-func boundAfter(refused machine.Outcome) Rules {
+func boundAfter(why refusal.Reason) Rules {
 	return Rules{Apply: func(s *machine.State, c machine.Command) machine.Result {
 		r := s.Apply(c)
-		if claim, ok := c.(machine.Claim); ok && r.Outcome == refused {
+		if claim, ok := c.(machine.Claim); ok && r.Why == why {
 			s.Table().Claim(claim.Claim)
 			return machine.Result{Outcome: machine.Done, Held: claim.Claim}
 		}

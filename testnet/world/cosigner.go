@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"casper-cosigner/rule/casper"
-	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/turn"
 )
 
 // cosigner is one cosigner's process and its disk.
@@ -39,11 +39,10 @@ type cosigner struct {
 	waiting  []*request
 	flights  map[casper.Hash]*flight
 	kept     map[casper.Hash]bool // finished signatures
-	prefers  failover.Preference
+	desk     turn.Desk
 	steadyAt time.Time // since a pause
 	watch    monitor
-	eraAt    time.Time // when the marks moved last
-	heightAt time.Time
+	moved    turn.Moved
 	reread   bool // its state goes through a snapshot once
 	disk     Kind // what is wrong with it: SlowDisk, HungDisk or DiskError; empty: nothing
 }
@@ -73,7 +72,7 @@ func (c *cosigner) forget() {
 	c.leader, c.leads, c.ready = -1, false, false
 	c.heard, c.writes = [cosigners]time.Time{}, map[slotKey]*write{}
 	c.kept = map[casper.Hash]bool{}
-	c.prefers = failover.Preference{Round: c.w.plan.Block, Grace: c.w.plan.Grace}
+	c.desk = turn.NewDesk(c.w.plan.Block*time.Duration(c.w.plan.EraBlocks), c.w.plan.Block, c.w.plan.Grace)
 	c.watch = newMonitor(c.w.settings)
 	c.yield()
 }
@@ -165,6 +164,9 @@ func (c *cosigner) resume() {
 	c.cont()
 }
 
+// steady reports whether the process was not just paused.
+func (c *cosigner) steady() bool { return !c.w.now.Before(c.steadyAt) }
+
 // unsteadyFor is what package pulse has it be.
 const unsteadyFor = 100 * time.Millisecond
 
@@ -218,17 +220,12 @@ func (c *cosigner) execute(command machine.Command) machine.Result {
 	era, height := c.state.Advances()
 	result := c.w.rules.Apply(c.state, command)
 	newEra, newHeight := c.state.Advances()
-	at := func(stamp int64) time.Time {
-		if c.filled || c.leads {
-			return c.w.now
-		}
-		return c.w.now.Add(-max(0, c.wall().Sub(time.UnixMilli(stamp))))
-	}
+	readBack := !c.filled && !c.leads
 	if newEra != era {
-		c.eraAt = at(newEra.At)
+		c.moved.Era = newEra.SeenAt(c.w.now, c.wall(), readBack)
 	}
 	if newHeight != height {
-		c.heightAt = at(newHeight.At)
+		c.moved.Height = newHeight.SeenAt(c.w.now, c.wall(), readBack)
 	}
 	return result
 }

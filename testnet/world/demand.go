@@ -90,7 +90,7 @@ func (d *demand) heldBack(e zug.Ended) time.Duration {
 	if at := d.good[i]; !at.IsZero() && at.Before(e.Began) {
 		return 0
 	}
-	_, asked, _ := d.by.prefers.Node(names[i])
+	_, asked, _ := d.by.desk.Preference.Node(names[i])
 	return max(0, asked.Add(2*d.w.plan.Block+voteWithin).Sub(d.w.now))
 }
 

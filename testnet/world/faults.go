@@ -250,27 +250,32 @@ func (w *World) cutLinks(f Fault) {
 	})
 }
 
+// byOperator is a change of roles that an operator asks the leader for now.
+func (c *cosigner) byOperator() failover.Change {
+	return failover.Change{Epoch: c.state.Roles().Epoch, Cause: failover.Operator, At: c.wall().UnixMilli()}
+}
+
 // operate does what an operator does, through whoever leads.
 func (w *World) operate(f Fault) {
 	c := w.leader()
 	if c == nil || !c.ready {
 		return
 	}
-	at, epoch, cause := c.wall().UnixMilli(), c.state.Roles().Epoch, failover.Operator
+	change := c.byOperator()
 	switch f.Kind {
 	case SetMode:
-		c.propose(machine.SetMode{Mode: f.Mode, Epoch: epoch, Cause: cause, At: at}, nil)
+		c.propose(machine.SetMode{Mode: f.Mode, Change: change}, nil)
 	case Promote:
-		c.propose(machine.Activate{Node: names[f.Host], Epoch: epoch, Cause: cause, At: at}, nil)
+		c.propose(machine.Activate{Node: names[f.Host], Change: change}, nil)
 	case Hold:
 		until := c.wall().Add(f.For).UnixMilli()
 		if f.Keep {
 			until = math.MaxInt64
 			w.holdUntilResumed(f.For)
 		}
-		c.propose(machine.Hold{Until: until, Epoch: epoch, Cause: cause, At: at}, nil)
+		c.propose(machine.Hold{Until: until, Change: change}, nil)
 	case Suspend:
-		c.propose(machine.Suspend{Node: names[f.Host], Suspended: true, Epoch: epoch, Cause: cause, At: at}, nil)
+		c.propose(machine.Suspend{Node: names[f.Host], Suspended: true, Change: change}, nil)
 		w.suspends[f.Host]++
 		w.after(f.For, func() {
 			w.suspends[f.Host]--
@@ -326,7 +331,7 @@ func (w *World) resumeRoles() {
 		if c.state.Roles().HoldUntil != math.MaxInt64 {
 			return
 		}
-		c.propose(machine.Hold{Epoch: c.state.Roles().Epoch, Cause: failover.Operator, At: c.wall().UnixMilli()}, nil)
+		c.propose(machine.Hold{Change: c.byOperator()}, nil)
 	}
 	w.after(again, w.resumeRoles)
 }
@@ -341,7 +346,7 @@ func (w *World) unsuspend(node int) {
 		if !roles.IsSuspended(names[node]) {
 			return
 		}
-		c.propose(machine.Suspend{Node: names[node], Epoch: roles.Epoch, Cause: failover.Operator, At: c.wall().UnixMilli()}, nil)
+		c.propose(machine.Suspend{Node: names[node], Change: c.byOperator()}, nil)
 	}
 	w.after(again, func() { w.unsuspend(node) })
 }

@@ -131,7 +131,7 @@ func (c *cosigner) judge() {
 	if !c.leads || !c.ready || j.Confirm || j.Due.After(now) {
 		return
 	}
-	at := c.wall().UnixMilli()
+	change := failover.Change{Epoch: roles.Epoch, Cause: j.Code, Reason: j.Why, At: c.wall().UnixMilli()}
 	switch j.Act {
 	case failover.Activate:
 		c.w.note("%s proposes %s for %s: %s", c.name, j.Node, j.Code, j.Why)
@@ -139,9 +139,9 @@ func (c *cosigner) judge() {
 		if c.w.slip(c, SlipHold); !c.leads {
 			return
 		}
-		c.propose(machine.Activate{Node: j.Node, Epoch: roles.Epoch, Cause: j.Code, Reason: j.Why, At: at}, nil)
+		c.propose(machine.Activate{Node: j.Node, Change: change}, nil)
 	case failover.Hold:
-		c.propose(machine.Hold{Until: math.MaxInt64, Epoch: roles.Epoch, Cause: j.Code, Reason: j.Why, At: at}, nil)
+		c.propose(machine.Hold{Until: math.MaxInt64, Change: change}, nil)
 	}
 }
 

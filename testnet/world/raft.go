@@ -279,7 +279,7 @@ func (w *World) win(c *cosigner) bool {
 	for peer := range cosigners {
 		c.next[peer], c.heard[peer] = len(c.log)+1, w.now
 	}
-	c.prefers.Lead(w.now)
+	c.desk.Preference.Lead(w.now)
 	if len(c.log) == 0 {
 		c.propose(genesis(c), nil)
 		return true

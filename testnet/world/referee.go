@@ -1,10 +1,13 @@
 package world
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/testnet/zug"
 )
@@ -56,7 +59,8 @@ func (r *referee) applied(c *cosigner, command machine.Command, before failover.
 	if !newest {
 		return
 	}
-	w.note("%s applies %T %+v: %v", c.name, command, command, result.Outcome)
+	flat := strings.NewReplacer("Change:{", "", "}}", "}") // a change's fields beside the command's others
+	w.note("%s applies %T %s: %v", c.name, command, flat.Replace(fmt.Sprintf("%+v", command)), became(result))
 	if result.Outcome != machine.Done {
 		return
 	}
@@ -66,10 +70,27 @@ func (r *referee) applied(c *cosigner, command machine.Command, before failover.
 	}
 }
 
+// became is what became of a command, in the few words that the history has for it.
+func became(r machine.Result) string {
+	switch r.Why {
+	case refusal.None:
+		return r.Outcome.String()
+	case refusal.NotActive:
+		return "not active"
+	case refusal.Suspended:
+		return "suspended"
+	case refusal.OtherInstance:
+		return "other instance in use"
+	case refusal.EpochMoved:
+		return "epoch moved"
+	}
+	return r.Why.String()
+}
+
 // appliedClaim sees a claim applied, by the first cosigner that applies it or by another.
 func (r *referee) appliedClaim(c *cosigner, claim watermark.Claim, before failover.State, result machine.Result, newest bool) {
 	if newest {
-		r.w.note("%s applies %s for %s: %v", c.name, describe(claim.Message), claim.Node, result.Outcome)
+		r.w.note("%s applies %s for %s: %v", c.name, describe(claim.Message), claim.Node, became(result))
 	}
 	if result.Outcome != machine.Done && result.Outcome != machine.Held {
 		return

@@ -7,6 +7,8 @@ import (
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
+	"casper-cosigner/rule/turn"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/testnet/zug"
 )
@@ -63,11 +65,12 @@ func (c *cosigner) refuse(r *request, v zug.Verdict) { c.answer(r, outcome{verdi
 // serve takes a request in. A follower passes it on, one hop.
 func (c *cosigner) serve(r *request) {
 	if c.leads && c.ready {
-		c.prefers.Asked(r.claim.Node, c.slotOf(r), c.w.now)
+		c.desk.Preference.Asked(r.claim.Node, c.slotOf(r), c.w.now)
 		c.decide(r)
 		return
 	}
-	if c.leads || r.hop || c.leader < 0 || c.leader == c.id || c.w.now.Before(c.steadyAt) {
+	follower := turn.Follower{Forwarded: r.hop, Steady: c.steady(), Leader: !c.leads && c.leader >= 0 && c.leader != c.id}
+	if follower.Against() != refusal.None {
 		c.answer(r, outcome{unavailable: true})
 		return
 	}
@@ -82,55 +85,39 @@ func (c *cosigner) slotOf(r *request) casper.Slot {
 	return r.slot
 }
 
-// decide does what signer.Sign does up to the claim, and comes back to it when the request has to wait.
+// decide has the product decide, and comes back to it when the request has to wait.
 func (c *cosigner) decide(r *request) {
 	now := c.w.now
 	if roles := c.state.Roles(); roles.IsSuspended(r.claim.Node) {
 		c.refuse(r, zug.Refused)
 		return
 	}
-	switch would := c.w.rules.Check(c.state, r.claim); would.Outcome {
-	case machine.Done:
-	case machine.Held:
-		if would.Held.Node != r.claim.Node && would.Held.Message == r.claim.Message {
-			c.prefers.Follows(r.claim.Node, r.slot)
-		}
-		c.finish(r, would.Held)
-		return
-	case machine.NotActive, machine.Suspended, machine.NotStarted:
-		c.refuse(r, zug.Refused)
-		return
-	default:
-		c.refuse(r, zug.Forbidden)
-		return
-	}
-	left, ok := c.spend(r.slot)
-	if !ok {
-		c.refuse(r, zug.Refused)
-		return
-	}
-	d := c.w.rules.Decide(&c.prefers, Question{Roles: c.state.Roles(), Node: r.claim.Node, Slot: r.slot, Bound: failover.Bound{Place: c.bound(), HeightAt: c.heightAt}, Now: now})
-	switch d.Verdict {
-	case failover.Serve:
-		c.claim(r, left)
-	case failover.Wait:
-		wait := min(d.Until.Sub(now), r.deadline.Add(-answerBefore).Sub(now))
-		if wait <= 0 {
-			c.refuse(r, zug.Refused)
-			return
-		}
+	facts := turn.Look(c.state, c.w.rules.Check(c.state, r.claim))
+	facts.Moved = c.moved
+	switch d := c.w.rules.Decide(&c.desk, facts, turn.Request{Claim: r.claim, Slot: r.slot, Deadline: r.deadline}, now); d.Do {
+	case turn.Finish:
+		c.finish(r, d.Held)
+	case turn.Claim:
+		c.claim(r, d.Left)
+	case turn.Wait:
 		if !r.waits {
 			r.waits = true
 			c.waiting = append(c.waiting, r)
 		}
-		c.after(wait, func() { c.again(r) })
+		c.after(d.Until.Sub(now), func() { c.again(r) })
 	default:
-		c.refuse(r, zug.Refused)
+		c.refuse(r, refused(d.Why))
 	}
 }
 
-// answerBefore is how long before its deadline a request is refused whose turn does not come in time.
-const answerBefore = 100 * time.Millisecond
+// refused is how a node takes a refusal: it asks no more for what the log will never bind.
+func refused(why refusal.Reason) zug.Verdict {
+	switch why {
+	case refusal.BelowFloor, refusal.RoundTooHigh, refusal.OtherInstance:
+		return zug.Forbidden
+	}
+	return zug.Refused
+}
 
 // again decides once more on a request that waits.
 func (c *cosigner) again(r *request) {
@@ -152,45 +139,21 @@ func (c *cosigner) lookAgain() {
 	}
 }
 
-func (c *cosigner) bound() (p failover.Place) {
-	if !c.state.Started() {
-		return p
-	}
-	newest := c.state.Table().Newest()
-	p.Round, _ = c.state.Table().NewestRound()
-	p.Era, p.Height = newest.Era, newest.Height
-	return p
-}
+func (c *cosigner) bound() failover.Place { return c.state.Bound() }
 
-// spend asks the token bucket.
-func (c *cosigner) spend(slot casper.Slot) (int64, bool) {
-	era, height := c.state.Advances()
-	newest := c.state.Table().Newest()
-	bucket, last, at, wanted, have := watermark.EraBucket(c.w.plan.Block*time.Duration(c.w.plan.EraBlocks)), era, c.eraAt, slot.Era, newest.Era
-	if slot.Kind == casper.KindFinality {
-		bucket, last, at, wanted, have = watermark.HeightBucket(c.w.plan.Block), height, c.heightAt, slot.Height, newest.Height
-	}
-	if wanted <= have {
-		return last.Left, true
-	}
-	return bucket.Spend(last.Left, c.w.now.Sub(at), wanted-have)
-}
-
-// claim binds the slot. Last of all it looks whether the asker still waits.
+// claim binds the slot, unless the product has something against it at last.
 func (c *cosigner) claim(r *request, left int64) {
-	if !c.quorate() {
-		c.answer(r, outcome{unavailable: true})
+	moment := turn.Moment{Quorum: c.quorate(), Asker: r.live(c.w.now), Steady: c.steady()}
+	switch moment.Against() {
+	case refusal.None:
+	case refusal.AskerGone: // nobody hears it
 		return
-	}
-	if !r.live(c.w.now) {
-		return
-	}
-	if c.w.now.Before(c.steadyAt) { // it may have given up while this process stood still
+	default:
 		c.answer(r, outcome{unavailable: true})
 		return
 	}
 	c.w.referee.binds(c, r)
-	if roles := c.state.Roles(); r.claim.Node != roles.Active && r.slot.Kind != casper.KindFinality {
+	if roles := c.state.Roles(); r.claim.Node != roles.Active && !r.slot.OfHeight() {
 		if c.w.slip(c, SlipFence, SlipSuspend); !c.leads {
 			return
 		}

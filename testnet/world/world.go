@@ -1,8 +1,8 @@
 // Package world plays the whole product in virtual time: one validator's two nodes with their agents, three cosigners, a
 // network with other validators, and all that can go wrong with them.
 //
-// The rules are the product's own: casper's messages, the watermark and the roles of machine.State, failover's Preference
-// and Judge. Around them everything is a model: the Raft log, the shares, the disks, the links, the clocks, and zug's
+// The rules are the product's own: casper's messages, the watermark and the roles of machine.State, turn's decisions and
+// failover's Judge. Around them everything is a model: the Raft log, the shares, the disks, the links, the clocks, and zug's
 // consensus. A seed fixes all of it, the faults and when they strike included, so that a run replays exactly.
 //
 // A referee watches. It promises to notice: two values signed for one slot, or released by one cosigner; a slot that
@@ -27,6 +27,7 @@ import (
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/turn"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/testnet/zug"
 )
@@ -51,22 +52,13 @@ var names = [ours]string{"main", "standby"}
 type Rules struct {
 	Check  func(*machine.State, watermark.Claim) machine.Result
 	Apply  func(*machine.State, machine.Command) machine.Result
-	Decide func(*failover.Preference, Question) failover.Decision
+	Decide func(*turn.Desk, turn.Facts, turn.Request, time.Time) turn.Decision
 	Judge  func(*failover.Judge, failover.State, failover.Observation, time.Time) failover.Judgement
 
 	Hasty   bool // broken: a cosigner that was paused binds at once what piled up meanwhile
 	Ledger  bool // broken: cosigners do not look into their ledgers
 	Early   bool // broken: a leader has a message signed before its claim is committed
 	Forgets bool // broken: a cosigner that crashed comes back with an empty disk, as if nothing had been
-}
-
-// Question is what Preference.Decide is asked.
-type Question struct {
-	Roles failover.State
-	Node  string
-	Slot  casper.Slot
-	Bound failover.Bound
-	Now   time.Time
 }
 
 // Options say how a run is played.
@@ -226,9 +218,7 @@ func (w *World) fillRules() {
 		w.rules.Apply = (*machine.State).Apply
 	}
 	if w.rules.Decide == nil {
-		w.rules.Decide = func(p *failover.Preference, q Question) failover.Decision {
-			return p.Decide(q.Roles, q.Node, q.Slot, q.Bound, q.Now)
-		}
+		w.rules.Decide = (*turn.Desk).Decide
 	}
 	if w.rules.Judge == nil {
 		w.rules.Judge = (*failover.Judge).Judge

@@ -1,10 +1,10 @@
-// Package handshake keeps the TLS points under which nodes may have handshake certificates signed.
+// Package tlspoint keeps the TLS points under which nodes may have handshake certificates signed.
 //
 // A certificate is an Ed25519 signature of 32 bytes that are an XOR of hashes; with a point of its own choosing at both
 // ends a node could steer them towards something else (casper-signing: order of 2^85 work with two free points, 2^128
 // with one pinned). So each node's own end is pinned here when it starts. The package promises that a point belongs to
 // one node; who asks, and that the point is on the curve, its callers see to.
-package handshake
+package tlspoint
 
 import (
 	"iter"
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/refusal"
 )
 
 // The limits. They belong to the version of the state machine.
@@ -21,63 +22,53 @@ const (
 	interval = time.Minute // within which it may change that often: a supervisor may start a node a few times in a row
 )
 
-// Outcome is what became of a registration.
-type Outcome uint8
-
-// The outcomes.
-const (
-	Registered Outcome = iota + 1 // the point is the node's
-	Taken                         // the point is another node's
-	TooSoon                       // the node changed its points too often within a minute
-)
-
 // Registration is a node's point and when it was registered.
 type Registration struct {
 	Point casper.TLSPoint
 	At    int64 // Unix milliseconds
 }
 
-// Points is the state: at most four points a node, newest last. Its zero value is empty. It is not safe for concurrent
+// Registry is the state: at most four points a node, newest last. Its zero value is empty. It is not safe for concurrent
 // use.
-type Points struct {
+type Registry struct {
 	nodes map[string][]Registration
 }
 
 // Register makes the point the node's newest one; at is Unix milliseconds. Registering a point that the node has already
-// changes nothing.
-func (p *Points) Register(node string, point casper.TLSPoint, at int64) Outcome {
-	outcome := p.Check(node, point, at)
-	if outcome == Registered && !p.Has(node, point) {
+// changes nothing. It returns why a point is refused, or None.
+func (p *Registry) Register(node string, point casper.TLSPoint, at int64) refusal.Reason {
+	why := p.Check(node, point, at)
+	if why == refusal.None && !p.Has(node, point) {
 		p.put(node, Registration{Point: point, At: at})
 	}
-	return outcome
+	return why
 }
 
 // Check returns what Register would, and changes nothing.
-func (p *Points) Check(node string, point casper.TLSPoint, at int64) Outcome {
+func (p *Registry) Check(node string, point casper.TLSPoint, at int64) refusal.Reason {
 	for owner := range p.nodes {
 		switch {
 		case !p.Has(owner, point):
 		case owner == node:
-			return Registered
+			return refusal.None
 		default:
-			return Taken
+			return refusal.PointTaken
 		}
 	}
 	has := p.nodes[node]
 	if len(has) == kept {
 		// A clock that was set back must not lock a node out, hence the lower bound.
 		if since := at - has[0].At; since >= 0 && since < interval.Milliseconds() {
-			return TooSoon
+			return refusal.PointsTooOften
 		}
 	}
-	return Registered
+	return refusal.None
 }
 
 // Restore puts back a registration that All yielded.
-func (p *Points) Restore(node string, r Registration) { p.put(node, r) }
+func (p *Registry) Restore(node string, r Registration) { p.put(node, r) }
 
-func (p *Points) put(node string, r Registration) {
+func (p *Registry) put(node string, r Registration) {
 	if p.nodes == nil {
 		p.nodes = map[string][]Registration{}
 	}
@@ -86,13 +77,13 @@ func (p *Points) put(node string, r Registration) {
 }
 
 // Has reports whether the point is one of the node's.
-func (p *Points) Has(node string, point casper.TLSPoint) bool {
+func (p *Registry) Has(node string, point casper.TLSPoint) bool {
 	return slices.ContainsFunc(p.nodes[node], func(r Registration) bool { return r.Point == point })
 }
 
 // Clone returns a copy.
-func (p *Points) Clone() Points {
-	c := Points{nodes: maps.Clone(p.nodes)}
+func (p *Registry) Clone() Registry {
+	c := Registry{nodes: maps.Clone(p.nodes)}
 	for node, has := range c.nodes {
 		c.nodes[node] = slices.Clone(has)
 	}
@@ -100,7 +91,7 @@ func (p *Points) Clone() Points {
 }
 
 // All yields every registration, by node name and then by age, oldest first.
-func (p *Points) All() iter.Seq2[string, Registration] {
+func (p *Registry) All() iter.Seq2[string, Registration] {
 	return func(yield func(string, Registration) bool) {
 		for _, node := range slices.Sorted(maps.Keys(p.nodes)) {
 			for _, r := range p.nodes[node] {

@@ -1,22 +1,23 @@
-package handshake_test
+package tlspoint_test
 
 import (
 	"slices"
 	"testing"
 
 	"casper-cosigner/rule/casper"
-	"casper-cosigner/rule/handshake"
+	"casper-cosigner/rule/refusal"
+	"casper-cosigner/rule/tlspoint"
 )
 
 // registered is a registration as All yields it.
 type registered struct {
 	node string
-	handshake.Registration
+	tlspoint.Registration
 }
 
 func point(n byte) casper.TLSPoint { return casper.TLSPoint{2, n} }
 
-func all(p *handshake.Points) []registered {
+func all(p *tlspoint.Registry) []registered {
 	var list []registered
 	for node, r := range p.All() {
 		list = append(list, registered{node, r})
@@ -28,11 +29,11 @@ type step struct {
 	node  string
 	point byte
 	at    int64
-	want  handshake.Outcome
+	want  refusal.Reason
 }
 
 func at(node string, n byte, at int64) registered {
-	return registered{node, handshake.Registration{Point: point(n), At: at}}
+	return registered{node, tlspoint.Registration{Point: point(n), At: at}}
 }
 
 // story is a sequence of registrations and what is left of them.
@@ -44,55 +45,55 @@ type story struct {
 
 func stories() []story {
 	return []story{
-		{"first at time 0", []step{{"a", 1, 0, handshake.Registered}}, []registered{{"a", handshake.Registration{Point: point(1)}}}},
+		{"first at time 0", []step{{"a", 1, 0, refusal.None}}, []registered{{"a", tlspoint.Registration{Point: point(1)}}}},
 		{"four in a minute", []step{
-			{"a", 1, 1000, handshake.Registered},
-			{"a", 2, 1000, handshake.Registered},
-			{"a", 3, 2000, handshake.Registered},
-			{"a", 4, 60999, handshake.Registered},
-			{"a", 5, 60999, handshake.TooSoon},
-			{"a", 5, 61000, handshake.Registered}, // drops 1
-			{"a", 6, 61000, handshake.Registered},
-			{"a", 7, 61000, handshake.TooSoon},
+			{"a", 1, 1000, refusal.None},
+			{"a", 2, 1000, refusal.None},
+			{"a", 3, 2000, refusal.None},
+			{"a", 4, 60999, refusal.None},
+			{"a", 5, 60999, refusal.PointsTooOften},
+			{"a", 5, 61000, refusal.None}, // drops 1
+			{"a", 6, 61000, refusal.None},
+			{"a", 7, 61000, refusal.PointsTooOften},
 		}, []registered{at("a", 3, 2000), at("a", 4, 60999), at("a", 5, 61000), at("a", 6, 61000)}},
 		{"the fifth drops the first", []step{
-			{"a", 1, 1000, handshake.Registered},
-			{"a", 2, 101000, handshake.Registered},
-			{"a", 3, 201000, handshake.Registered},
-			{"a", 4, 301000, handshake.Registered},
-			{"b", 1, 301000, handshake.Taken},
-			{"a", 5, 401000, handshake.Registered},
-			{"b", 1, 401000, handshake.Registered}, // free again
-			{"a", 1, 501000, handshake.Taken},
+			{"a", 1, 1000, refusal.None},
+			{"a", 2, 101000, refusal.None},
+			{"a", 3, 201000, refusal.None},
+			{"a", 4, 301000, refusal.None},
+			{"b", 1, 301000, refusal.PointTaken},
+			{"a", 5, 401000, refusal.None},
+			{"b", 1, 401000, refusal.None}, // free again
+			{"a", 1, 501000, refusal.PointTaken},
 		}, []registered{at("a", 2, 101000), at("a", 3, 201000), at("a", 4, 301000), at("a", 5, 401000), at("b", 1, 401000)}},
 		{"once more changes nothing", []step{
-			{"a", 1, 1000, handshake.Registered},
-			{"a", 2, 1000, handshake.Registered},
-			{"a", 1, 500000, handshake.Registered},
-			{"a", 3, 600000, handshake.Registered},
-			{"a", 4, 600000, handshake.Registered},
-			{"a", 1, 600000, handshake.Registered}, // too soon for another
-			{"a", 5, 700000, handshake.Registered}, // drops 1, which is the oldest still
+			{"a", 1, 1000, refusal.None},
+			{"a", 2, 1000, refusal.None},
+			{"a", 1, 500000, refusal.None},
+			{"a", 3, 600000, refusal.None},
+			{"a", 4, 600000, refusal.None},
+			{"a", 1, 600000, refusal.None}, // too soon for another
+			{"a", 5, 700000, refusal.None}, // drops 1, which is the oldest still
 		}, []registered{at("a", 2, 1000), at("a", 3, 600000), at("a", 4, 600000), at("a", 5, 700000)}},
 		{"another node's point", []step{
-			{"a", 1, 1000, handshake.Registered},
-			{"b", 1, 1000, handshake.Taken},
-			{"b", 1, 1 << 62, handshake.Taken},
-			{"b", 2, 1000, handshake.Registered}, // a refused one starts no minute
-			{"a", 2, 500000, handshake.Taken},
-		}, []registered{{"a", handshake.Registration{Point: point(1), At: 1000}}, {"b", handshake.Registration{Point: point(2), At: 1000}}}},
+			{"a", 1, 1000, refusal.None},
+			{"b", 1, 1000, refusal.PointTaken},
+			{"b", 1, 1 << 62, refusal.PointTaken},
+			{"b", 2, 1000, refusal.None}, // a refused one starts no minute
+			{"a", 2, 500000, refusal.PointTaken},
+		}, []registered{{"a", tlspoint.Registration{Point: point(1), At: 1000}}, {"b", tlspoint.Registration{Point: point(2), At: 1000}}}},
 		{"another node's older point", []step{
-			{"a", 1, 0, handshake.Registered},
-			{"a", 2, 100000, handshake.Registered},
-			{"b", 1, 200000, handshake.Taken},
-		}, []registered{{"a", handshake.Registration{Point: point(1)}}, {"a", handshake.Registration{Point: point(2), At: 100000}}}},
+			{"a", 1, 0, refusal.None},
+			{"a", 2, 100000, refusal.None},
+			{"b", 1, 200000, refusal.PointTaken},
+		}, []registered{{"a", tlspoint.Registration{Point: point(1)}}, {"a", tlspoint.Registration{Point: point(2), At: 100000}}}},
 		{"clock set back", []step{
-			{"a", 1, 5000000, handshake.Registered},
-			{"a", 2, 5000000, handshake.Registered},
-			{"a", 3, 5000000, handshake.Registered},
-			{"a", 4, 1400000, handshake.Registered}, // an hour back
-			{"a", 5, 1400000, handshake.Registered}, // locks nobody out
-			{"a", 6, 5000001, handshake.TooSoon},
+			{"a", 1, 5000000, refusal.None},
+			{"a", 2, 5000000, refusal.None},
+			{"a", 3, 5000000, refusal.None},
+			{"a", 4, 1400000, refusal.None}, // an hour back
+			{"a", 5, 1400000, refusal.None}, // locks nobody out
+			{"a", 6, 5000001, refusal.PointsTooOften},
 		}, []registered{at("a", 2, 5000000), at("a", 3, 5000000), at("a", 4, 1400000), at("a", 5, 1400000)}},
 	}
 }
@@ -100,19 +101,19 @@ func stories() []story {
 func TestRegister(t *testing.T) {
 	for _, tt := range stories() {
 		t.Run(tt.name, func(t *testing.T) {
-			var p handshake.Points
+			var p tlspoint.Registry
 			for i, s := range tt.steps {
 				if got := p.Register(s.node, point(s.point), s.at); got != s.want {
 					t.Errorf("step %d, %+v: outcome %d", i, s, got)
 				}
-				if has := p.Has(s.node, point(s.point)); has != (s.want == handshake.Registered) {
+				if has := p.Has(s.node, point(s.point)); has != (s.want == refusal.None) {
 					t.Errorf("step %d, %+v: has it: %v", i, s, has)
 				}
 			}
 			if got := all(&p); !slices.Equal(got, tt.left) {
 				t.Errorf("left %v, want %v", got, tt.left)
 			}
-			var again handshake.Points
+			var again tlspoint.Registry
 			for node, r := range p.All() {
 				again.Restore(node, r)
 			}
@@ -124,7 +125,7 @@ func TestRegister(t *testing.T) {
 }
 
 func TestEmpty(t *testing.T) {
-	var p handshake.Points
+	var p tlspoint.Registry
 	c := p.Clone()
 	if p.Has("a", point(1)) || c.Has("", casper.TLSPoint{}) || len(all(&p)) > 0 {
 		t.Error("something is registered")
@@ -136,11 +137,11 @@ func TestEmpty(t *testing.T) {
 }
 
 func TestCloneStands(t *testing.T) {
-	var p handshake.Points
+	var p tlspoint.Registry
 	p.Register("a", point(1), 0)
 	for n := range byte(6) {
 		was, c := all(&p), p.Clone()
-		if r := p.Register("a", point(10+n), int64(n+1)*100000); r != handshake.Registered {
+		if r := p.Register("a", point(10+n), int64(n+1)*100000); r != refusal.None {
 			t.Fatal(r)
 		}
 		p.Register(string('b'+n), point(20+n), 0)
@@ -156,7 +157,7 @@ func TestCloneStands(t *testing.T) {
 }
 
 func TestAllStopsWhenTold(t *testing.T) {
-	var p handshake.Points
+	var p tlspoint.Registry
 	p.Register("b", point(2), 0)
 	p.Register("a", point(1), 0)
 	for node := range p.All() {

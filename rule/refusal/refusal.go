@@ -1,0 +1,116 @@
+// Package refusal names why something that was asked of the cosigners is not done.
+//
+// It promises one name for each cause, from the rule that finds it to the wire, and one table of
+// the words in which people are told, with what they can do about it. Some reasons are a definite
+// no: the message that was refused gets no signature. The others only say that the answer is not
+// known now, and asking again finds out. Who refuses, and when, is decided elsewhere.
+package refusal
+
+// Reason is why something is not done.
+type Reason uint8
+
+// None is the reason of what is not refused.
+const None Reason = 0
+
+// The reasons that are a definite no to a node.
+const (
+	NotActive      Reason = iota + 1 // fenced mode, and another node is active
+	BelowFloor                       // era or height are below the floor
+	TooFarAhead                      // era or height are further than the chain can be
+	Malformed                        // the request cannot be read
+	RoundTooHigh                     // see watermark.MaxRounds
+	NoSlot                           // what was claimed fills no slot
+	OtherChain                       // the message is of another chain
+	Suspended                        // an operator suspended the node
+	NotPreferred                     // the active node is well, and has not asked this far
+	OtherInstance                    // the node speaks for another instance or index in this era
+	BadSignature                     // the request is not signed by the node that it names
+	PointUnknown                     // the TLS point at our end is not registered for the node
+	PointTaken                       // the TLS point is another node's
+	PointsTooOften                   // the node changed its TLS points too often within a minute
+	TooMany                          // the node has too many requests in hand
+
+	lastDefinite = TooMany
+)
+
+// The reasons why nothing is known now.
+const (
+	NotStarted Reason = iota + lastDefinite + 1 // anything before Genesis
+	NotLeading                                  // this cosigner does not lead
+	NoLeader                                    // this cosigner knows of none
+	Paused                                      // this process stood still, so whoever asked may have given up
+	NoQuorum                                    // commitments of enough cosigners are not in hand
+	AskerGone                                   // whoever asked gave up
+
+	lastUnknown = AskerGone
+)
+
+// The reasons why the log did not carry out what was no node's request.
+const (
+	EpochMoved     Reason = iota + lastUnknown + 1 // another change of roles came first
+	BelowPruned                                    // the floor was to go below what is pruned
+	AlreadyStarted                                 // a second Genesis
+	UnknownCommand                                 // a command that the state machine has no rule for
+)
+
+// row is what is told of a reason.
+type row struct {
+	label string // for metrics and, in capitals, the wire and the CLI; only of a definite no
+	words string // for people: what happened, and what to do
+}
+
+// row looks up the one table.
+func (r Reason) row() row {
+	table := [...]row{
+		None: {"", "no reason"},
+		NotActive: {"not_active",
+			"fenced mode, and another node is active; `failover promote` makes this one active"},
+		BelowFloor: {"below_floor",
+			"the era or height is below the floor, so it may have been signed already; nothing to do"},
+		TooFarAhead: {"too_far_ahead",
+			"the chain cannot be there yet (min_era_time, min_block_time in the cluster file)"},
+		Malformed:    {"malformed", "the request cannot be read"},
+		RoundTooHigh: {"unsupported", "an era has at most 7200 rounds"},
+		NoSlot:       {"unsupported", "the message fills no slot, so there is nothing to claim"},
+		OtherChain:   {"unsupported", "the block is of another chain"},
+		Suspended: {"suspended",
+			"an operator suspended this node; `failover suspend --end` gives its rights back"},
+		NotPreferred: {"not_preferred", "the active node is well and has not asked this far yet; try again"},
+		OtherInstance: {"other_instance",
+			"this node asked under another instance or validator index in this era; is its chain data sound?"},
+		BadSignature: {"bad_request_signature",
+			"the request is not signed with the failover key of the node that it names"},
+		PointUnknown: {"tls_point",
+			"our_tls_point is not registered for this node; its agent registers it when casper-node starts"},
+		PointTaken: {"tls_point", "another node has this TLS key"},
+		PointsTooOften: {"too_many",
+			"this node has registered other TLS keys within the last minute, too many; wait and try again"},
+		TooMany: {"too_many", "this node has too many requests waiting; ask again"},
+
+		NotStarted: {"", "the cluster has not started: all cosigners must meet once"},
+		NotLeading: {"", "this cosigner does not lead"},
+		NoLeader:   {"", "this cosigner knows of no leader"},
+		Paused:     {"", "this cosigner was paused, its askers may have given up"},
+		NoQuorum:   {"", "no quorum to sign with"},
+		AskerGone:  {"", "the asker gave up"},
+
+		EpochMoved:     {"", "another change came first; look at `status` and ask again"},
+		BelowPruned:    {"", "the floor cannot go below what is pruned; `status` shows it"},
+		AlreadyStarted: {"", "the cluster has started already, which it does once"},
+		UnknownCommand: {"", "this program has no rule for such a command"},
+	}
+	if int(r) < len(table) {
+		return table[r]
+	}
+	return row{words: "unknown reason"}
+}
+
+// Label returns the reason as metrics have it, "below_floor" say; empty unless it is a definite no.
+// Reasons after which a node does the same share one.
+func (r Reason) Label() string { return r.row().label }
+
+// Definite reports whether the reason is a definite no to a node.
+func (r Reason) Definite() bool { return r.Label() != "" }
+
+// String returns the reason in words for people.
+func (r Reason) String() string { return r.row().words }
