@@ -25,7 +25,7 @@ const (
 
 // condition judges the node for itself: whether it is ready, and else why not.
 func (l *look) condition(name string) Condition {
-	t := l.trouble(name)
+	t := l.troubles[name]
 	wrong := t.code == Blocked || t.code != "" && l.lasts(t)
 	if wrong && t.code != Behind {
 		return Condition{Code: t.code, Why: t.why}

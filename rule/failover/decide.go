@@ -25,10 +25,10 @@ func (l *look) decide() Judgement {
 	if listening := l.seen.Listening; listening.IsZero() || l.now.Before(listening.Add(l.After)) {
 		return Judgement{Code: Paused, Why: fmt.Sprintf("the cosigners have not listened without a break for %v yet", l.After)}
 	}
-	if l.upgrade != "" {
-		return Judgement{Code: Upgrade, Why: l.upgrade}
+	if why := l.upgrading(); why != "" {
+		return Judgement{Code: Upgrade, Why: why}
 	}
-	switch t := l.trouble(active); {
+	switch t := l.troubles[active]; {
 	case t.code == Blocked && t.sign.IsZero():
 		return Judgement{Code: Blocked, Why: t.why}
 	case t.code != "":
@@ -56,7 +56,7 @@ func (l *look) decide() Judgement {
 // of before all changes that are remembered.
 func (l *look) fault() string {
 	h := l.state.History
-	for _, name := range l.Nodes {
+	for _, name := range l.names {
 		n := l.nodes[name]
 		if l.state.IsSuspended(name) || n.Fault.IsZero() {
 			continue
@@ -113,7 +113,7 @@ func (l *look) replace(t trouble) Judgement {
 	switch {
 	case due && d.Node == "":
 		d.Code, d.Due = NobodyReady, time.Time{}
-		for _, name := range l.Nodes {
+		for _, name := range l.names {
 			if name != l.state.Active {
 				d.Why += "; " + l.conditions[name].Why
 			}
@@ -131,7 +131,8 @@ func (l *look) replace(t trouble) Judgement {
 	return d
 }
 
-// candidate returns the first ready node besides the active one, main before all others, or none.
+// candidate returns the first ready node besides the active one, main before all others, or none. Here alone the order in
+// which the settings name the nodes counts: if several are ready, it is the operator's preference.
 func (l *look) candidate() string {
 	for _, name := range append([]string{l.Main}, l.Nodes...) {
 		if name != l.state.Active && l.conditions[name].Ready {
@@ -149,7 +150,7 @@ func (l *look) giveBack() Judgement {
 	if l.Failback == Manual {
 		return Judgement{Code: FailbackManual, Why: l.Main + " is ready; failback is manual, so an operator is to make it active"}
 	}
-	ready, stable := l.memory[l.Main].ready, l.stable()
+	ready, stable := l.readySince(l.Main), l.stable()
 	d := Judgement{Code: Return, Node: l.Main, Due: latest(ready.Add(stable), l.changed.Add(l.After)),
 		Why: fmt.Sprintf("%s has been ready for %s, of %v that it must be", l.Main, l.ago(ready), stable)}
 	if !l.now.Before(d.Due) {

@@ -1,6 +1,9 @@
 package failover
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Act is what the leader is to do.
 type Act uint8
@@ -31,20 +34,36 @@ type Judgement struct {
 // what it is, and since when an upgrade is on. A new one may therefore take over at any time.
 type Judge struct {
 	settings Settings
-	last     time.Time // of the judgement before this one
-	epoch    uint64    // of the state that it saw
-	changed  time.Time // since when that has been the epoch
-	upgrade  window
-	nodes    map[string]kept
+	memory   memory
 }
 
 // NewJudge returns a Judge that has seen nothing yet.
-func NewJudge(s Settings) *Judge { return &Judge{settings: s, nodes: map[string]kept{}} }
+func NewJudge(s Settings) *Judge { return &Judge{settings: s} }
 
 // Judge applies the rules of failover to the state and the observation at the time now, which never goes back.
 func (j *Judge) Judge(s State, o Observation, now time.Time) Judgement {
-	l := j.look(s, o, now)
+	l := j.memory.look(j.settings, s, o, now)
+	l.troubles = each(l.concerned(), l.trouble)
+	l.conditions = each(l.names, l.condition)
 	d := l.decide()
 	d.Conditions = l.conditions
+	j.memory = l.remember()
 	return d
+}
+
+// concerned are the nodes whose trouble is looked for. The active one is among them even if the settings no longer name it.
+func (l *look) concerned() []string {
+	if active := l.state.Active; active != "" && !slices.Contains(l.names, active) {
+		return append(slices.Clone(l.names), active)
+	}
+	return l.names
+}
+
+// each returns what is so of each node.
+func each[T any](names []string, of func(name string) T) map[string]T {
+	all := make(map[string]T, len(names))
+	for _, name := range names {
+		all[name] = of(name)
+	}
+	return all
 }

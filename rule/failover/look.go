@@ -1,59 +1,40 @@
 package failover
 
 import (
-	"fmt"
 	"slices"
 	"time"
 )
 
-// look is one judgement in the making. Its nodes are those of the settings, so that what others are told of counts for
-// nothing.
+// look is one judgement in the making: what is remembered with the observation taken in, and then what comes of it, step
+// by step. Its nodes are those of the settings, so that what others are told of counts for nothing.
 type look struct {
 	Settings
+	memory
+	names      []string // of the nodes, in an order that no settings choose: only candidate prefers one to another by that
 	state      State
 	seen       Observation
 	now        time.Time
-	changed    time.Time // since when the state is what it is
-	upgrade    string    // what is going on, empty if no upgrade is
-	memory     map[string]kept
-	nodes      map[string]Node
-	newest     Place // round that two nodes not suspended have asked for, or that is bound
+	newest     Place // round that nodes are held to: the active one has asked for it, or two others have, or it is bound
+	troubles   map[string]trouble
 	conditions map[string]Condition
 }
 
 // look takes in the observation.
-func (j *Judge) look(s State, o Observation, now time.Time) *look {
-	j.follow(s, o, now)
-	l := &look{Settings: j.settings, state: s, seen: o, now: now, changed: j.changed, memory: j.nodes, nodes: map[string]Node{},
-		conditions: map[string]Condition{}}
-	for _, name := range l.Nodes {
-		l.nodes[name] = j.remember(name, o.Nodes[name], now)
-	}
+func (m memory) look(c Settings, s State, o Observation, now time.Time) *look {
+	l := &look{Settings: c, names: slices.Sorted(slices.Values(c.Nodes)), state: s, seen: o, now: now}
+	since := m.since(s, o.Wall.Sub(time.UnixMilli(s.Since)), c.After, now)
+	l.memory = memory{last: now, epoch: s.Epoch, changed: since}
+	l.nodes = each(l.names, func(name string) kept { return m.nodes[name].sees(o.Nodes[name], now) })
 	l.newest = l.furthest()
-	reached := l.nodes[s.Active].Place.Era
-	era, announced := l.announced(reached)
-	j.upgrade.follow(era, announced, now)
-	if j.upgrade.open(reached, now) {
-		l.upgrade = fmt.Sprintf("the network changes its version; that began %s ago", l.ago(j.upgrade.from))
-	}
-	for _, name := range l.Nodes {
-		k := j.nodes[name]
+	era, announced := l.announced()
+	l.upgrade = m.upgrade.follow(era, announced, now)
+	l.nodes = each(l.names, func(name string) kept {
+		k := l.nodes[name]
 		if round, height := l.ahead(name); round == "" && height == "" {
 			k.abreast = now
-			j.nodes[name] = k
 		}
-		c := l.condition(name)
-		if c.Ready && (k.still.IsZero() || now.Sub(k.still) >= l.After) {
-			k.ready = now
-		}
-		switch t := l.trouble(name); {
-		case c.Ready:
-			k.still = now
-		case t.code != "" && (t.code != Blocked || !t.sign.IsZero()) && l.lasts(t): // it costs it the role, and may be over before a break of After is
-			k.still = time.Time{}
-		}
-		l.conditions[name], j.nodes[name] = c, k
-	}
+		return k
+	})
 	return l
 }
 
@@ -64,11 +45,11 @@ func (l *look) furthest() (newest Place) {
 	been := func(name string) bool {
 		return !l.state.IsSuspended(name) && !l.nodes[name].Place.trails(l.seen.Bound, l.slack())
 	}
-	if len(l.state.Suspended) == 0 || slices.ContainsFunc(l.Nodes, been) {
+	if len(l.state.Suspended) == 0 || slices.ContainsFunc(l.names, been) {
 		newest = l.seen.Bound
 	}
 	var first, second Place
-	for _, name := range l.Nodes {
+	for _, name := range l.names {
 		p := l.nodes[name].Place
 		switch {
 		case l.state.IsSuspended(name) || !l.plausible(p):

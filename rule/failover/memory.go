@@ -2,36 +2,43 @@ package failover
 
 import "time"
 
-// kept is what the judge remembers of a node.
-type kept struct {
-	node    Node      // as it was seen last
-	first   time.Time // when it was first heard of
-	blocked time.Time // when it last asked for something that the cosigners left unanswered
-	abreast time.Time // when no other was further than its next
-	ready   time.Time // since when it is ready without a break of After: less would not cost it the role either
-	still   time.Time // when it was ready last
+// memory is what is remembered from one judgement to the next. It is a value: each judgement makes a new one.
+type memory struct {
+	last    time.Time // of the judgement that left it; zero: there was none
+	epoch   uint64    // of the state that it saw
+	changed time.Time // since when that has been the epoch
+	upgrade window
+	nodes   map[string]kept // those of the settings
 }
 
-// follow notes since when the state is what it is. The state dates its changes by the clock of whoever led then, so that
+// kept is a node as it was seen last, and what is remembered of it besides.
+type kept struct {
+	Node
+	first    time.Time // when it was first heard of
+	unserved time.Time // when it last asked for something that the cosigners left unanswered
+	abreast  time.Time // when no other was further than its next
+	ready    time.Time // since when it is ready without a break of After: less would not cost it the role either
+	still    time.Time // when it was ready last
+}
+
+// since returns since when the state is what it is. The state dates its changes by the clock of whoever led then, so that
 // is taken for a hint: a change was made since the judgement before and not after now, and before the first judgement
 // what is more than After ago is all alike.
-func (j *Judge) follow(s State, o Observation, now time.Time) {
-	if j.last.IsZero() || s.Epoch != j.epoch {
-		most := j.settings.After
-		if !j.last.IsZero() {
-			most = min(most, now.Sub(j.last))
-		}
-		ago := o.Wall.Sub(time.UnixMilli(s.Since))
-		j.epoch, j.changed = s.Epoch, now.Add(-min(max(ago, 0), most))
+func (m memory) since(s State, ago, most time.Duration, now time.Time) time.Time {
+	switch {
+	case m.last.IsZero():
+	case s.Epoch == m.epoch:
+		return m.changed
+	default:
+		most = min(most, now.Sub(m.last))
 	}
-	j.last = now
+	return now.Add(-min(max(ago, 0), most))
 }
 
-// remember returns the node with what its agent knew before a restart, and what this cosigner knew before another one
-// that had heard the newest went away.
-func (j *Judge) remember(name string, n Node, now time.Time) Node {
-	k := j.nodes[name]
-	was := k.node
+// sees returns what is known of the node once it is seen like that: with what its agent knew before a restart, and what this
+// cosigner knew before another one that had heard the newest went away.
+func (k kept) sees(n Node, now time.Time) kept {
+	was := k.Node
 	n.Heard, n.HeardByAgent = latest(n.Heard, was.Heard), latest(n.HeardByAgent, was.HeardByAgent)
 	if n.Rounds.Asked.IsZero() {
 		n.Rounds, n.Place.Era, n.Place.Round = was.Rounds, was.Place.Era, was.Place.Round
@@ -46,9 +53,35 @@ func (j *Judge) remember(name string, n Node, now time.Time) Node {
 		k.first = now
 	}
 	if !n.Blocked.IsZero() {
-		k.blocked = n.asked()
+		k.unserved = n.asked()
 	}
-	k.node = n
-	j.nodes[name] = k
-	return n
+	k.Node = n
+	return k
+}
+
+// steady reports whether the node has been ready without a break of After, as far as is known from before.
+func (l *look) steady(k kept) bool { return !k.still.IsZero() && l.now.Sub(k.still) < l.After }
+
+// readySince returns since when the node, which is ready, has been so without a break of After.
+func (l *look) readySince(name string) time.Time {
+	if k := l.nodes[name]; l.steady(k) {
+		return k.ready
+	}
+	return l.now
+}
+
+// remember returns what the next judgement is to know.
+func (l *look) remember() memory {
+	m := l.memory
+	m.nodes = each(l.names, func(name string) kept {
+		k, t := l.nodes[name], l.troubles[name]
+		switch {
+		case l.conditions[name].Ready:
+			k.ready, k.still = l.readySince(name), l.now
+		case t.code != "" && (t.code != Blocked || !t.sign.IsZero()) && l.lasts(t): // it costs it the role, and may be over before a break of After is
+			k.still = time.Time{}
+		}
+		return k
+	})
+	return m
 }

@@ -20,7 +20,7 @@ func (l *look) overdue(sign time.Time) bool { return !l.now.Before(sign.Add(l.Af
 // trouble returns what is wrong with the node. What its agent cannot have told is not held against the node, and neither
 // is what the cosigners owe it.
 func (l *look) trouble(name string) trouble {
-	n := l.nodes[name]
+	n := l.nodes[name].Node
 	if l.state.IsSuspended(name) {
 		return trouble{code: Suspended, why: name + " is suspended"}
 	}
@@ -54,10 +54,10 @@ func (l *look) unheard(name string) trouble {
 	if name != l.state.Active {
 		return trouble{}
 	}
-	for _, other := range l.Nodes {
-		n, ready := l.nodes[other], l.memory[other].ready
+	for _, other := range l.names {
+		n := l.nodes[other]
 		first := n.LostLeads[Leads-1]
-		tells := !ready.IsZero() && first.After(latest(ready, l.changed)) && n.Heights.Advanced.After(n.LostLeads[0])
+		tells := l.steady(n) && first.After(latest(n.ready, l.changed)) && n.Heights.Advanced.After(n.LostLeads[0])
 		if other != name && tells && !l.state.IsSuspended(other) && l.overdue(first) {
 			return trouble{code: NotConnected, sign: first,
 				why: fmt.Sprintf("the last %d rounds that %s led had no block, and others had", Leads, name)}
@@ -69,7 +69,7 @@ func (l *look) unheard(name string) trouble {
 // behind returns the trouble of a node that does not advance though others do. When all stand still, none is behind. When
 // all go on, as after a round without a block, the pings that say so come one after the other, so it takes some of them.
 func (l *look) behind(name string) (t trouble) {
-	n, abreast := l.nodes[name], l.memory[name].abreast
+	n, abreast := l.nodes[name], l.nodes[name].abreast
 	if l.now.Before(abreast.Add((lostPings - 1) * l.PingInterval)) {
 		return trouble{}
 	}
@@ -95,7 +95,7 @@ func (l *look) behind(name string) (t trouble) {
 // if nobody has.
 func (l *look) ahead(name string) (round, height string) {
 	p := l.nodes[name].Place
-	for _, other := range l.Nodes {
+	for _, other := range l.names {
 		o := l.nodes[other].Place
 		if other == name || l.state.IsSuspended(other) || !l.plausible(o) {
 			continue
@@ -119,7 +119,7 @@ func (l *look) unanswered(n Node) bool {
 // answered returns another node that asks and is answered, empty if none: then it is not the cosigners that are at a loss,
 // but the way between them and the node.
 func (l *look) answered(name string) string {
-	for _, other := range l.Nodes {
+	for _, other := range l.names {
 		n := l.nodes[other]
 		if other != name && !l.state.IsSuspended(other) && n.Blocked.IsZero() && l.now.Sub(n.asked()) <= l.recent() {
 			return other
@@ -131,10 +131,10 @@ func (l *look) answered(name string) string {
 // sign returns the last of the node's signs. One of which no sign was ever seen gets its time from when it was first
 // heard of; and nothing counts of the time in which it was not listened to, or not answered.
 func (l *look) sign(name string, signs ...time.Time) time.Time {
-	k := l.memory[name]
+	k := l.nodes[name]
 	last := latest(signs...)
 	if last.IsZero() {
 		last = k.first
 	}
-	return latest(last, k.blocked, l.seen.Listening)
+	return latest(last, k.unserved, l.seen.Listening)
 }
