@@ -6,10 +6,8 @@ import (
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/wire"
 )
-
-// maxAge bounds the ages that others tell: beyond it they mean the same, and no arithmetic on times overflows.
-const maxAge = 365 * 24 * time.Hour
 
 // told is what one cosigner told of the nodes, and when its answer came. How long that was under way is neglected: a
 // round trip is far less than any setting.
@@ -59,7 +57,7 @@ func hear(all []told, s failover.Settings) map[string]heard {
 func (t told) of(name string) heard {
 	for _, r := range t.report.GetNodes() {
 		if r.HeardAgoMs != nil && r.GetName() == name {
-			return heard{at: t.at.Add(-age(r.GetHeardAgoMs())), report: r}
+			return heard{at: wire.Then(r.HeardAgoMs, t.at), report: r}
 		}
 	}
 	return heard{}
@@ -79,7 +77,7 @@ func merge(all []told, best map[string]heard, s failover.Settings) failover.Obse
 				continue
 			}
 			n := o.Nodes[name]
-			if at := h.ago(r.AnsweredAgoMs); at.After(n.HeardByAgent) {
+			if at := wire.Then(r.AnsweredAgoMs, h.at); at.After(n.HeardByAgent) {
 				n.HeardByAgent = at
 				o.Nodes[name] = n
 			}
@@ -93,7 +91,8 @@ func merge(all []told, best map[string]heard, s failover.Settings) failover.Obse
 func listening(all []told, threshold int) time.Time {
 	starts := make([]time.Time, 0, len(all))
 	for _, t := range all {
-		starts = append(starts, t.at.Add(-age(t.report.GetListeningMs())))
+		ms := t.report.GetListeningMs()
+		starts = append(starts, wire.Then(&ms, t.at))
 	}
 	slices.SortFunc(starts, time.Time.Compare)
 	return starts[min(max(threshold, 1), len(starts))-1]
@@ -101,48 +100,10 @@ func listening(all []told, threshold int) time.Time {
 
 // node returns the node as its agent described it in that ping.
 func (h heard) node() failover.Node {
-	n := failover.Node{Heard: h.at}
-	health := h.report.GetHealth()
-	if health == nil {
-		return n
-	}
-	rounds, heights := health.GetRounds(), health.GetHeights()
-	n.Rounds, n.Heights = h.progress(rounds), h.progress(heights)
-	n.Place = failover.Place{Era: rounds.GetEra(), Round: rounds.GetRound(), Height: heights.GetHeight()}
-	n.Status = failover.Status{
-		At: h.ago(health.StatusAgoMs), Error: health.GetStatusError(), Reactor: health.GetReactorState(),
-		Height: health.GetBlock().GetHeight(), Lowest: health.GetLowestHeight(), Round: age(health.GetRoundLengthMs()),
-		Key: health.GetPublicKey(), Peers: health.GetPeers(), Version: health.GetVersion(), UpgradeEra: health.GetUpgradeEra(),
-	}
-	n.Blocked, n.Shutdown, n.Fault = h.ago(health.BlockedMs), h.ago(health.ShutdownAgoMs), h.ago(health.FaultAgoMs)
-	n.FaultEra, n.LeftoverKey = health.GetFaultEra(), health.GetLeftoverKey()
-	for i, ms := range health.GetLostLeadsAgoMs() {
-		if i < len(n.LostLeads) {
-			n.LostLeads[i] = h.ago(&ms)
-		}
-	}
+	n := wire.Node(h.report.GetHealth(), h.at)
+	n.Heard = h.at
 	return n
 }
 
-// progress returns when the node asked; it is zero if it never did.
-func (h heard) progress(a *cosignerv1.Asked) failover.Progress {
-	if a == nil || a.AgoMs == nil {
-		return failover.Progress{}
-	}
-	return failover.Progress{Asked: h.ago(a.AgoMs), Advanced: h.at.Add(-age(a.GetAdvancedAgoMs()))}
-}
-
-// ago returns the time that was so many milliseconds before the ping, zero if none are given.
-func (h heard) ago(ms *uint64) time.Time {
-	if ms == nil {
-		return time.Time{}
-	}
-	return h.at.Add(-age(*ms))
-}
-
-func age(ms uint64) time.Duration {
-	return time.Duration(min(ms, uint64(maxAge.Milliseconds()))) * time.Millisecond
-}
-
-// sinceMs is the inverse of age.
+// sinceMs is an age in milliseconds.
 func sinceMs(at, now time.Time) uint64 { return uint64(max(now.Sub(at), 0).Milliseconds()) }

@@ -187,7 +187,7 @@ func (l *look) advanced() time.Time {
 // asked returns when any node asked for anything last.
 func (l *look) asked() (last time.Time) {
 	for _, n := range l.nodes {
-		last = latest(last, n.asked())
+		last = latest(last, n.Last())
 	}
 	return last
 }

@@ -53,7 +53,7 @@ func (k kept) sees(n Node, now time.Time) kept {
 		k.first = now
 	}
 	if !n.Blocked.IsZero() {
-		k.unserved = n.asked()
+		k.unserved = n.Last()
 	}
 	k.Node = n
 	return k

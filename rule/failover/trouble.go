@@ -38,7 +38,7 @@ func (l *look) trouble(name string) trouble {
 		}
 		return t
 	}
-	if lived := l.sign(name, n.Status.At, n.asked()); l.overdue(lived) {
+	if lived := l.sign(name, n.Status.At, n.Last()); l.overdue(lived) {
 		return trouble{code: NodeDown, sign: lived,
 			why: "the node " + name + " has neither answered /status nor asked for a signature for " + l.ago(lived)}
 	}
@@ -113,7 +113,7 @@ func (l *look) ahead(name string) (round, height string) {
 // unanswered reports whether it is for want of the cosigners' answers that the node does not do more. A node that has
 // ceased to ask has no such excuse.
 func (l *look) unanswered(n Node) bool {
-	return !n.Blocked.IsZero() && l.now.Sub(n.asked()) <= max(l.After, l.recent())
+	return !n.Blocked.IsZero() && l.now.Sub(n.Last()) <= max(l.After, l.recent())
 }
 
 // answered returns another node that asks and is answered, empty if none: then it is not the cosigners that are at a loss,
@@ -121,7 +121,7 @@ func (l *look) unanswered(n Node) bool {
 func (l *look) answered(name string) string {
 	for _, other := range l.names {
 		n := l.nodes[other]
-		if other != name && !l.state.IsSuspended(other) && n.Blocked.IsZero() && l.now.Sub(n.asked()) <= l.recent() {
+		if other != name && !l.state.IsSuspended(other) && n.Blocked.IsZero() && l.now.Sub(n.Last()) <= l.recent() {
 			return other
 		}
 	}

@@ -229,10 +229,11 @@ func listening(starts []time.Time) time.Time {
 // node returns the node as its agent told of it.
 func (p ping) node() failover.Node {
 	h := p.told
-	n := failover.Node{Heard: p.at, Place: h.place, Blocked: p.ago(h.blocked), Fault: p.ago(h.fault), FaultEra: h.faultEra,
-		Rounds:  failover.Progress{Asked: p.ago(h.rounds), Advanced: p.ago(h.roundsAdvanced)},
-		Heights: failover.Progress{Asked: p.ago(h.heights), Advanced: p.ago(h.heightsAdvanced)},
-		Status:  failover.Status{At: p.ago(h.status), Reactor: string(h.reactor), Height: h.height, Round: h.roundLength}}
+	n := failover.Node{Heard: p.at, Blocked: p.ago(h.blocked), Fault: p.ago(h.fault), FaultEra: h.faultEra,
+		Asks: failover.Asks{Place: h.place,
+			Rounds:  failover.Progress{Asked: p.ago(h.rounds), Advanced: p.ago(h.roundsAdvanced)},
+			Heights: failover.Progress{Asked: p.ago(h.heights), Advanced: p.ago(h.heightsAdvanced)}},
+		Status: failover.Status{At: p.ago(h.status), Reactor: string(h.reactor), Height: h.height, Round: h.roundLength}}
 	return n
 }
 
