@@ -21,7 +21,7 @@ var (
 		"filippo.io/edwards25519", "golang.org/x/crypto/blake2b", "google.golang.org/protobuf/encoding/protodelim",
 		"google.golang.org/protobuf/proto", "google.golang.org/protobuf/reflect/protoreflect",
 		"casper-cosigner/proto/casper/cosigner/v1", "casper-cosigner/rule/casper", "casper-cosigner/rule/failover",
-		"casper-cosigner/rule/handshake", "casper-cosigner/rule/watermark",
+		"casper-cosigner/rule/handshake", "casper-cosigner/rule/watermark", "casper-cosigner/rule/wire",
 	}
 	pureTime = []string{"Duration", "Millisecond", "Second", "Minute", "Hour", "UnixMilli", "Time"}
 )
