@@ -168,10 +168,10 @@ func (c *cosigner) observe() failover.Observation {
 	}
 	o.Listening = listening(starts)
 	for i, p := range heard {
-		if p.at.IsZero() {
-			continue
+		n := failover.Node{}
+		if !p.at.IsZero() {
+			n = p.node()
 		}
-		n := p.node()
 		for other, q := range heard {
 			if other == i || q.at.IsZero() {
 				continue
@@ -180,7 +180,9 @@ func (c *cosigner) observe() failover.Observation {
 				n.HeardByAgent = at
 			}
 		}
-		o.Nodes[names[i]] = n
+		if n != (failover.Node{}) { // one that only another agent reaches is known by that
+			o.Nodes[names[i]] = n
+		}
 	}
 	return o
 }
