@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"casper-cosigner/pulse"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
@@ -90,7 +91,7 @@ func (c *cosigner) yield() {
 }
 
 func (c *cosigner) begin() {
-	c.watch.began, c.watch.awake = c.w.now, c.w.now
+	c.watch.ear.Awake(c.w.now)
 	c.after(time.Duration(c.w.rng.Int64N(int64(c.w.plan.Ping))), c.look)
 	c.after(heartbeat, c.beat)
 }
@@ -160,13 +161,10 @@ func (c *cosigner) restart() {
 // resume continues a stopped process; for a moment it takes up nothing new, since its askers may have given up.
 func (c *cosigner) resume() {
 	if c.paused && !c.w.rules.Hasty {
-		c.steadyAt = c.w.now.Add(unsteadyFor)
+		c.steadyAt = c.w.now.Add(pulse.Settle)
 	}
 	c.cont()
 }
-
-// unsteadyFor is what package pulse has it be.
-const unsteadyFor = 100 * time.Millisecond
 
 // wall is what the cosigner's clock shows.
 func (c *cosigner) wall() time.Time { return c.w.now.Add(c.offset) }
