@@ -36,9 +36,9 @@ func sameInAnyOrder(scenes []*scene) error {
 	want := judged(orders()[0], scenes)
 	for _, nodes := range orders()[1:] {
 		for i, got := range judged(nodes, scenes) {
-			chosen, other := got.Node, want[i].Node
-			if chosen != "" && other != "" && chosen != "main" && other != "main" && got.Conditions[chosen].Ready && got.Conditions[other].Ready {
-				got.Node = other
+			free := func(name string) bool { return name != "main" && got.Conditions[name].Ready }
+			if free(got.Node) && free(want[i].Node) {
+				got.Node = want[i].Node
 			}
 			if a, b := fmt.Sprintf("%+v", want[i]), fmt.Sprintf("%+v", got); a != b {
 				return fmt.Errorf("scene %d: judged\n%s with the nodes %v, and\n%s with %v", i, a, orders()[0], b, nodes)
@@ -116,7 +116,8 @@ func drawHistory(t *rapid.T) (scenes []*scene) {
 			}
 		}
 		scenes = append(scenes, s)
-		now = now.Add(rapid.SampledFrom([]time.Duration{time.Second, 5 * time.Second, 9 * time.Second, 12 * time.Second}).Draw(t, "passes"))
+		seconds := rapid.SampledFrom([]time.Duration{1, 5, 9, 12}).Draw(t, "seconds")
+		now = now.Add(seconds * time.Second)
 	}
 	return scenes
 }
