@@ -33,7 +33,8 @@ type Status struct {
 
 // known returns what is kept and told of an answer that came now.
 func (s Status) known(now time.Time) failover.Status {
-	known := failover.Status{At: now, Reactor: s.State, Lowest: s.Lowest, Key: s.Key, Peers: uint32(s.Peers), Version: s.Build}
+	known := failover.Status{At: now, Reactor: s.State, Lowest: s.Lowest, Key: s.Key, Peers: uint32(s.Peers),
+		Version: s.Build}
 	if b := s.LastBlock; b != nil {
 		known.Era, known.Height = b.Era, b.Height
 	}

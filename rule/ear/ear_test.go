@@ -23,7 +23,8 @@ func TestHeard(t *testing.T) {
 	if got := e.Report(now); len(got.GetNodes()) != 0 {
 		t.Errorf("got %v", got)
 	}
-	if err := e.Heard("a", &cosignerv1.PingRequest{Health: &cosignerv1.NodeHealth{Peers: 3}, Reach: []*cosignerv1.Reach{{Name: "b"}}}, now); err != nil {
+	told := &cosignerv1.PingRequest{Health: &cosignerv1.NodeHealth{Peers: 3}, Reach: []*cosignerv1.Reach{{Name: "b"}}}
+	if err := e.Heard("a", told, now); err != nil {
 		t.Fatal(err)
 	}
 	now = now.Add(1500 * time.Millisecond)
@@ -74,8 +75,9 @@ func TestBound(t *testing.T) {
 		bound failover.Place
 		since int
 	}{
-		{failover.Place{}, 0}, {failover.Place{}, 0}, {failover.Place{Era: 1, Round: 1, Height: 9}, 2},
-		{failover.Place{Era: 1, Round: 1, Height: 10}, 2}, {failover.Place{Era: 2, Round: 1, Height: 10}, 4}, {failover.Place{Era: 2, Round: 2, Height: 10}, 5},
+		{failover.Place{}, 0}, {failover.Place{}, 0},
+		{failover.Place{Era: 1, Round: 1, Height: 9}, 2}, {failover.Place{Era: 1, Round: 1, Height: 10}, 2},
+		{failover.Place{Era: 2, Round: 1, Height: 10}, 4}, {failover.Place{Era: 2, Round: 2, Height: 10}, 5},
 	} {
 		now := noon.Add(time.Duration(second) * time.Second)
 		o, _ := e.Observe([]Told{tells(now, 0)}, Here{Now: now, Bound: c.bound})

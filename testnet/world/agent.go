@@ -73,7 +73,9 @@ func (a *agent) saw(s zug.Status) {
 func (a *agent) told() *cosignerv1.PingRequest {
 	r := &cosignerv1.PingRequest{Health: wire.Health(a.node, a.w.now)}
 	for i, at := range a.reached {
-		r.Reach = append(r.Reach, &cosignerv1.Reach{Name: names[i], AnsweredAgoMs: wire.Ago(at, a.w.now)})
+		if i != a.id {
+			r.Reach = append(r.Reach, &cosignerv1.Reach{Name: names[i], AnsweredAgoMs: wire.Ago(at, a.w.now)})
+		}
 	}
 	return r
 }
