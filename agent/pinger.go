@@ -10,6 +10,7 @@ import (
 
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/wire"
 )
 
 const (
@@ -200,11 +201,6 @@ func median(sorted []time.Duration) time.Duration {
 }
 
 func (t *track) reach(name string, now time.Time) *cosignerv1.Reach {
-	r := &cosignerv1.Reach{Name: name, RttUs: uint64(t.median.Microseconds()),
+	return &cosignerv1.Reach{Name: name, AnsweredAgoMs: wire.Ago(t.answered, now), RttUs: uint64(t.median.Microseconds()),
 		Sent: uint32(min(t.pings, remembered)), Lost: uint32(t.losses)}
-	if !t.answered.IsZero() {
-		ago := uint64(max(0, now.Sub(t.answered)).Milliseconds())
-		r.AnsweredAgoMs = &ago
-	}
-	return r
 }

@@ -73,11 +73,7 @@ func (m failoverMetrics) Collect(out chan<- prometheus.Metric) {
 		if condition.Code != "" {
 			gauge(m.condition, 1, name, condition.Code)
 		}
-		asked := n.Rounds.Asked
-		if n.Heights.Asked.After(asked) {
-			asked = n.Heights.Asked
-		}
-		moment(m.lastRequest, asked, name)
+		moment(m.lastRequest, n.Last(), name)
 		moment(m.lastPing, n.Heard, name)
 		gauge(m.height, float64(max(n.Status.Height, n.Place.Height)), name)
 		gauge(m.lag, lagOf(n.Place, seen.Bound), name)

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/ear"
 )
 
 // Other is another cosigner.
@@ -18,14 +19,14 @@ type Other struct {
 // other is another cosigner and how it answers. Only Run's goroutine uses it.
 type other struct {
 	Other
-	answers chan told // one at a time; without a report if none came
-	asked   bool      // an answer is due
-	missed  bool      // the last one did not come: it is asked, but not waited for
+	answers chan ear.Told // one at a time; without a report if none came
+	asked   bool          // an answer is due
+	missed  bool          // the last one did not come: it is asked, but not waited for
 }
 
 // gather asks the other cosigners and returns what each told, this one first. It waits only for those that answered the
 // last time, so one that hangs delays one round and no more.
-func (m *Monitor) gather(ctx context.Context, asking *sync.WaitGroup) []told {
+func (m *Monitor) gather(ctx context.Context, asking *sync.WaitGroup) []ear.Told {
 	for _, o := range m.others {
 		if o.asked {
 			select {
@@ -39,7 +40,7 @@ func (m *Monitor) gather(ctx context.Context, asking *sync.WaitGroup) []told {
 			asking.Go(func() { o.answers <- m.ask(ctx, o.Other) })
 		}
 	}
-	var all []told
+	var all []ear.Told
 	for _, o := range m.others {
 		if o.missed {
 			continue
@@ -48,22 +49,22 @@ func (m *Monitor) gather(ctx context.Context, asking *sync.WaitGroup) []told {
 			all = append(all, t)
 		}
 	}
-	return append([]told{{at: m.Now(), report: m.Reports()}}, all...)
+	return append([]ear.Told{{At: m.Now(), Report: m.Reports()}}, all...)
 }
 
 // take notes an answer, and reports whether it is one.
-func (o *other) take(t told) bool {
-	o.asked, o.missed = false, t.report == nil
+func (o *other) take(t ear.Told) bool {
+	o.asked, o.missed = false, t.Report == nil
 	return !o.missed
 }
 
-func (m *Monitor) ask(ctx context.Context, o Other) told {
+func (m *Monitor) ask(ctx context.Context, o Other) ear.Told {
 	ctx, cancel := context.WithTimeout(ctx, m.Timeout)
 	defer cancel()
 	r, err := o.Ask(ctx)
 	if err != nil {
 		m.Logger.Debug().Err(err).Str("cosigner", o.Name).Msg("asking what the agents told it")
-		return told{}
+		return ear.Told{}
 	}
-	return told{at: m.Now(), report: r}
+	return ear.Told{At: m.Now(), Report: r}
 }

@@ -11,30 +11,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
-	"google.golang.org/protobuf/proto"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/ear"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/refusal"
 )
 
 const (
-	// maxPing bounds a ping in bytes: the most that members, paths and error texts come to, several times over.
-	maxPing = 16 << 10
 	// soonest is the least time between two looks, however soon a change is due.
 	soonest = 5 * time.Millisecond
 	// actWithin bounds how long a proposal may keep the next look waiting.
 	actWithin = time.Second
-	// settle is how long pings are not noted after a pause: what piled up tells of then as if it were now.
-	settle = 100 * time.Millisecond
 )
 
 // Log is the replicated log.
@@ -66,20 +60,14 @@ type Monitor struct {
 	Config
 
 	// The next ones are used by Run alone.
-	judge   *failover.Judge
-	others  []*other
-	signing time.Time         // since when signatures could be made without a break
-	bound   failover.Place    // how far slots are bound
-	boundAt time.Time         // since when that is the round
-	said    saying            // of the judgement that was logged last
-	alarms  map[string]string // alarm that was logged last, by node
+	judge  *failover.Judge
+	others []*other
+	said   saying            // of the judgement that was logged last
+	alarms map[string]string // alarm that was logged last, by node
 
 	mu        sync.Mutex // guards all below
-	pings     map[string]ping
-	awakeAt   time.Time // when this process was last known to run
-	pausedAt  time.Time // when it went on after a pause; zero: it never was paused
-	began     time.Time // since when it has listened without a break
-	best      map[string]heard
+	ear       *ear.Ear
+	reports   map[string]*cosignerv1.NodeReport // what counts of what each node's agent told
 	judgement failover.Judgement
 	observed  failover.Observation
 }
@@ -90,18 +78,11 @@ type saying struct {
 	confirm bool
 }
 
-// ping is what an agent told this cosigner last.
-type ping struct {
-	at      time.Time
-	request *cosignerv1.PingRequest
-}
-
 // New returns a Monitor that listens from when it is run.
 func New(c Config) *Monitor {
-	m := &Monitor{Config: c, judge: failover.NewJudge(c.Settings), alarms: map[string]string{},
-		pings: map[string]ping{}, best: map[string]heard{}}
+	m := &Monitor{Config: c, judge: failover.NewJudge(c.Settings), alarms: map[string]string{}, ear: ear.New(c.Settings)}
 	for _, o := range c.Others {
-		m.others = append(m.others, &other{Other: o, answers: make(chan told, 1)})
+		m.others = append(m.others, &other{Other: o, answers: make(chan ear.Told, 1)})
 	}
 	return m
 }
@@ -109,34 +90,16 @@ func New(c Config) *Monitor {
 // Ping notes what the named node's agent told. Its error says that the node is not in the cluster file, or that it told
 // more than there is to tell.
 func (m *Monitor) Ping(name string, r *cosignerv1.PingRequest) error {
-	if !slices.Contains(m.Settings.Nodes, name) {
-		return fmt.Errorf("no node %q in the cluster file", name)
-	}
-	if size := proto.Size(r); size > maxPing {
-		return fmt.Errorf("a ping of %d bytes, at most %d are taken", size, maxPing)
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := m.Now()
-	if m.awake(now); now.Sub(m.pausedAt) >= settle {
-		m.pings[name] = ping{at: now, request: r}
-	}
-	return nil
+	return m.ear.Heard(name, r, m.Now())
 }
 
 // Reports returns what the agents told this cosigner, for the others to gather. It lacks the presence.
 func (m *Monitor) Reports() *cosignerv1.GatherResponse {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := m.Now()
-	m.awake(now)
-	r := &cosignerv1.GatherResponse{ListeningMs: sinceMs(m.began, now)}
-	for _, name := range slices.Sorted(maps.Keys(m.pings)) {
-		p := m.pings[name]
-		r.Nodes = append(r.Nodes, &cosignerv1.NodeReport{Name: name, HeardAgoMs: proto.Uint64(sinceMs(p.at, now)),
-			Health: p.request.GetHealth(), Reach: p.request.GetReach()})
-	}
-	return r
+	return m.ear.Report(m.Now())
 }
 
 // Judgement returns the last judgement, and what it was made of. Both are zero before the first.
@@ -150,26 +113,14 @@ func (m *Monitor) Judgement() (failover.Judgement, failover.Observation) {
 func (m *Monitor) Report(node string) *cosignerv1.NodeReport {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.best[node].report
+	return m.reports[node]
 }
 
 // beat notes that the process runs.
 func (m *Monitor) beat() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.awake(m.Now())
-}
-
-// awake notes that the process runs, and begins to listen anew if it did not for so long that a node may look silent
-// only because its pings have not been read: each node pings at least three times within Settings.After.
-func (m *Monitor) awake(now time.Time) {
-	switch {
-	case m.awakeAt.IsZero():
-		m.began = now
-	case now.Sub(m.awakeAt) > m.Settings.After/2:
-		m.began, m.pausedAt = now, now
-	}
-	m.awakeAt = now
+	m.ear.Awake(m.Now())
 }
 
 // Run looks at the nodes each ping interval, and when a change is due, until ctx ends.
@@ -201,26 +152,15 @@ func (m *Monitor) look(ctx context.Context, asking *sync.WaitGroup) (due time.Ti
 	if ctx.Err() != nil {
 		return time.Time{}
 	}
-	now, best := m.Now(), hear(all, m.Settings)
-	observed := merge(all, best, m.Settings)
+	here := ear.Here{Now: m.Now(), Signs: m.signs()}
+	here.Wall = here.Now
 	var roles failover.State
-	var bound failover.Place
-	m.Log.View(func(s *machine.State) {
-		if roles = s.Roles(); s.Started() {
-			newest := s.Table().Newest()
-			bound.Era, bound.Height = newest.Era, newest.Height
-			bound.Round, _ = s.Table().NewestRound()
-		}
-	})
-	if bound.Era != m.bound.Era || bound.Round != m.bound.Round || m.boundAt.IsZero() {
-		m.boundAt = now
-	}
-	m.bound = bound
-	observed.Bound, observed.BoundAt, observed.Signing, observed.Wall = m.bound, m.boundAt, m.signs(now), now
-	judgement := m.judge.Judge(roles, observed, now)
+	m.Log.View(func(s *machine.State) { roles, here.Bound = s.Roles(), s.Bound() })
 
 	m.mu.Lock()
-	m.best, m.judgement, m.observed = best, judgement, observed
+	observed, reports := m.ear.Observe(all, here)
+	judgement := m.judge.Judge(roles, observed, here.Now)
+	m.reports, m.judgement, m.observed = reports, judgement, observed
 	m.mu.Unlock()
 	m.tell(judgement, observed)
 	if _, leads := m.Leader(); leads {
@@ -229,17 +169,11 @@ func (m *Monitor) look(ctx context.Context, asking *sync.WaitGroup) (due time.Ti
 	return judgement.Due
 }
 
-// signs returns since when signatures could be made without a break, zero if they cannot. A leader that is being
-// unseated, or is not fit to lead yet, makes none.
-func (m *Monitor) signs(now time.Time) time.Time {
+// signs reports whether a signature could be made now. A leader that is being unseated, or is not fit to lead yet, makes
+// none.
+func (m *Monitor) signs() bool {
 	leader, self := m.Leader()
-	switch {
-	case leader == "", leader == m.Name && !self, m.Ready() != nil:
-		m.signing = time.Time{}
-	case m.signing.IsZero():
-		m.signing = now
-	}
-	return m.signing
+	return leader != "" && (leader != m.Name || self) && m.Ready() == nil
 }
 
 // act proposes what the judgement wants done now. What comes of it shows at the next look: another change may have come

@@ -2,15 +2,17 @@ package monitor
 
 import (
 	"errors"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/refusal"
+	"casper-cosigner/rule/wire"
 )
 
 // story runs a test in a world of its own.
@@ -148,7 +150,7 @@ func TestHungCosigner(t *testing.T) {
 
 // TestLyingFollower: a cosigner that does not lead makes no dead node look alive, and no live one dead.
 func TestLyingFollower(t *testing.T) {
-	dead := &cosignerv1.NodeHealth{StatusAgoMs: ms(3600000), Rounds: &cosignerv1.Asked{AgoMs: ms(3600000), AdvancedAgoMs: 3600000, Era: 10}}
+	dead := &cosignerv1.NodeHealth{StatusAgoMs: proto.Uint64(3600000), Rounds: &cosignerv1.Asked{AgoMs: proto.Uint64(3600000), AdvancedAgoMs: 3600000, Era: 10}}
 	for name, lie := range map[string]func(w *world) *cosignerv1.NodeHealth{
 		"the dead look alive": (*world).health,
 		"the live look dead":  func(*world) *cosignerv1.NodeHealth { return dead },
@@ -225,28 +227,21 @@ func TestNoQuorum(t *testing.T) {
 
 // TestSigning: the leader that is being unseated makes no signatures, though it is still known as the leader.
 func TestSigning(t *testing.T) {
-	now, leader, self, ready := noon, "cosigner-1", true, error(nil)
+	leader, self, ready := "cosigner-1", true, error(nil)
 	m := New(Config{Name: "cosigner-1", Leader: func() (string, bool) { return leader, self }, Ready: func() error { return ready }})
-	if got := m.signs(now); !got.Equal(noon) {
-		t.Errorf("at first: since %v", got)
-	}
-	if got := m.signs(now.Add(time.Second)); !got.Equal(noon) {
-		t.Errorf("a second later: since %v", got)
-	}
-	for name, breaks := range map[string]func(){
+	for name, is := range map[string]func(){
 		"unseated": func() { self = false },
 		"unknown":  func() { leader, self = "", false },
 		"no stock": func() { ready = errors.New("no commitments") },
 	} {
-		breaks()
-		now = now.Add(time.Minute)
-		if got := m.signs(now); !got.IsZero() {
-			t.Errorf("%s: since %v", name, got)
+		if !m.signs() {
+			t.Error("it leads and has all that it takes")
 		}
-		leader, self, ready = "cosigner-2", false, nil // another one leads
-		now = now.Add(time.Minute)
-		if got := m.signs(now); !got.Equal(now) {
-			t.Errorf("after %s: since %v, want %v", name, got, now)
+		if is(); m.signs() {
+			t.Errorf("%s: it signs", name)
+		}
+		if leader, self, ready = "cosigner-2", false, nil; !m.signs() { // another one leads
+			t.Errorf("after %s: it does not sign", name)
 		}
 		leader, self = "cosigner-1", true
 	}
@@ -258,7 +253,7 @@ func TestFault(t *testing.T) {
 		w.set(func() {
 			since := time.Now()
 			w.edit["b"] = func(h *cosignerv1.NodeHealth) {
-				h.FaultAgoMs, h.FaultEra = ms(sinceMs(since, time.Now())), 10
+				h.FaultAgoMs, h.FaultEra = wire.Ago(since, time.Now()), 10
 			}
 		})
 		time.Sleep(3 * interval)
@@ -306,43 +301,4 @@ func TestConfirm(t *testing.T) {
 			t.Errorf("%d lines ask for it, want 1: %s", n, w.logs.text())
 		}
 	})
-}
-
-// TestPing: what is noted, what is refused, and what the others are told of it.
-func TestPing(t *testing.T) {
-	now := noon
-	m := New(Config{Settings: failover.Settings{Nodes: []string{"a", "b"}, After: after}, Now: func() time.Time { return now }})
-	if err := m.Ping("c", &cosignerv1.PingRequest{}); err == nil {
-		t.Error("a node that is not in the cluster file pinged")
-	}
-	flood := &cosignerv1.PingRequest{Health: &cosignerv1.NodeHealth{StatusError: strings.Repeat("x", maxPing)}}
-	if err := m.Ping("a", flood); err == nil {
-		t.Error("a flood was taken")
-	}
-	if got := m.Reports(); len(got.GetNodes()) != 0 {
-		t.Errorf("got %v", got)
-	}
-	if err := m.Ping("a", &cosignerv1.PingRequest{Health: &cosignerv1.NodeHealth{Peers: 3}, Reach: []*cosignerv1.Reach{{Name: "b"}}}); err != nil {
-		t.Fatal(err)
-	}
-	now = now.Add(1500 * time.Millisecond)
-	got := m.Reports()
-	if len(got.GetNodes()) != 1 || got.GetListeningMs() != 1500 {
-		t.Fatalf("got %v", got)
-	}
-	n := got.GetNodes()[0]
-	if n.GetName() != "a" || n.GetHeardAgoMs() != 1500 || n.GetHealth().GetPeers() != 3 || len(n.GetReach()) != 1 {
-		t.Errorf("got %v", n)
-	}
-	now = now.Add(after)
-	if err := m.Ping("b", &cosignerv1.PingRequest{}); err != nil {
-		t.Fatal(err)
-	}
-	if got := m.Reports(); got.GetListeningMs() != 0 || len(got.GetNodes()) != 1 {
-		t.Errorf("after a pause it has listened for %d ms, and heard %v", got.GetListeningMs(), got.GetNodes())
-	}
-	now = now.Add(settle)
-	if err := m.Ping("b", &cosignerv1.PingRequest{}); err != nil || len(m.Reports().GetNodes()) != 2 {
-		t.Errorf("%v, and of b nothing was noted", err)
-	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/ear"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/watermark"
@@ -35,7 +36,7 @@ func TestServer(t *testing.T) {
 		"a stranger":          {cluster.Member{}, &cosignerv1.PingRequest{}, codes.PermissionDenied},
 		"an agent of no node": {cluster.Member{Name: "c", Role: cluster.Node}, &cosignerv1.PingRequest{}, codes.InvalidArgument},
 		"an agent that says all": {cluster.Member{Name: "a", Role: cluster.Node}, &cosignerv1.PingRequest{
-			Reach: []*cosignerv1.Reach{{Name: strings.Repeat("x", maxPing)}}}, codes.InvalidArgument},
+			Reach: []*cosignerv1.Reach{{Name: strings.Repeat("x", ear.MaxPing)}}}, codes.InvalidArgument},
 	} {
 		caller = c.caller
 		r, err := s.Ping(t.Context(), c.request)

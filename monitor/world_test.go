@@ -12,12 +12,14 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"google.golang.org/protobuf/proto"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/wire"
 )
 
 const (
@@ -139,7 +141,7 @@ func (w *world) gather(ctx context.Context, from, to string) (*cosignerv1.Gather
 	defer w.mu.Unlock()
 	if lie := w.lies[to]; lie != nil {
 		r.Nodes = slices.DeleteFunc(r.Nodes, func(n *cosignerv1.NodeReport) bool { return n.GetName() == "a" })
-		r.Nodes = append(r.Nodes, &cosignerv1.NodeReport{Name: "a", HeardAgoMs: ms(0), Health: lie(w)})
+		r.Nodes = append(r.Nodes, &cosignerv1.NodeReport{Name: "a", HeardAgoMs: proto.Uint64(0), Health: lie(w)})
 	}
 	return r, nil
 }
@@ -229,9 +231,9 @@ func (w *world) agent(name string, begins time.Duration) {
 
 // health is that of a node which is well.
 func (w *world) health() *cosignerv1.NodeHealth {
-	ago := sinceMs(w.start.Add(time.Duration(w.round())*round), time.Now())
-	asked := &cosignerv1.Asked{AgoMs: ms(ago), AdvancedAgoMs: ago, Era: 10, Round: w.round(), Height: 100 + uint64(w.round())}
-	return &cosignerv1.NodeHealth{StatusAgoMs: ms(0), ReactorState: "Validate", RoundLengthMs: uint64(round.Milliseconds()), Peers: 9,
+	ago := *wire.Ago(w.start.Add(time.Duration(w.round())*round), time.Now())
+	asked := &cosignerv1.Asked{AgoMs: proto.Uint64(ago), AdvancedAgoMs: ago, Era: 10, Round: w.round(), Height: 100 + uint64(w.round())}
+	return &cosignerv1.NodeHealth{StatusAgoMs: proto.Uint64(0), ReactorState: "Validate", RoundLengthMs: uint64(round.Milliseconds()), Peers: 9,
 		Block: &cosignerv1.Block{Era: 10, Height: asked.Height}, Rounds: asked, Heights: asked}
 }
 

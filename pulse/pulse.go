@@ -11,10 +11,12 @@ import (
 	"time"
 )
 
+// Settle is for how long a Pulse is silent after a pause: to read what piled up.
+const Settle = 100 * time.Millisecond
+
 const (
 	every  = 20 * time.Millisecond  // between looks at the clock
 	missed = 150 * time.Millisecond // a gap of this length is a pause; less than a node's deadline of 250 ms
-	settle = 100 * time.Millisecond // after a pause, to read what piled up
 )
 
 // Pulse is kept by Run and asked by Steady. New makes one.
@@ -46,7 +48,7 @@ func (p *Pulse) Run(ctx context.Context) {
 func (p *Pulse) beat() {
 	now := time.Since(p.start)
 	if now-time.Duration(p.last.Load()) > missed {
-		p.quiet.Store(int64(now + settle))
+		p.quiet.Store(int64(now + Settle))
 	}
 	p.last.Store(int64(now))
 }

@@ -31,11 +31,11 @@ func TestPulse(t *testing.T) {
 		defer cancel()
 		p.beat() // the first beat after the gap
 		go p.Run(ctx)
-		time.Sleep(settle / 2)
+		time.Sleep(Settle / 2)
 		if p.Steady() {
 			t.Error("steady before the cancellations were read")
 		}
-		time.Sleep(settle)
+		time.Sleep(Settle)
 		if !p.Steady() {
 			t.Error("not steady again")
 		}

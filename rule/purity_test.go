@@ -22,7 +22,7 @@ var (
 		"google.golang.org/protobuf/proto", "google.golang.org/protobuf/reflect/protoreflect",
 		"casper-cosigner/proto/casper/cosigner/v1", "casper-cosigner/rule/casper", "casper-cosigner/rule/failover",
 		"casper-cosigner/rule/machine", "casper-cosigner/rule/refusal", "casper-cosigner/rule/tlspoint",
-		"casper-cosigner/rule/watermark",
+		"casper-cosigner/rule/watermark", "casper-cosigner/rule/wire",
 	}
 	pureTime = []string{"Duration", "Millisecond", "Second", "Minute", "Hour", "UnixMilli", "Time"}
 )

@@ -56,12 +56,8 @@ func (a *Admin) node(name string, c failover.Condition, seen failover.Node) *cos
 	a.Signer.mu.Lock()
 	place, asked, ok := a.Signer.desk.Preference.Node(name)
 	a.Signer.mu.Unlock()
-	told := seen.Rounds.Asked
-	if seen.Heights.Asked.After(told) {
-		told = seen.Heights.Asked
-	}
-	if !ok || told.After(asked) {
-		place, asked = seen.Place, told
+	if !ok || seen.Last().After(asked) {
+		place, asked = seen.Place, seen.Last()
 	}
 	n.LastRequest, n.Era, n.Round, n.Height = timestamp(asked), place.Era, place.Round, place.Height
 	return n

@@ -220,8 +220,9 @@ func TestStatusNodes(t *testing.T) {
 	a.judgement.Why, a.judgement.Node, a.judgement.Due = "all is well", "node-b", now.Add(time.Minute)
 	a.judge("node-a", failover.Condition{Ready: true})
 	a.judge("node-b", failover.Condition{Code: failover.Silent, Why: "not heard"})
-	a.seen.Nodes = map[string]failover.Node{"node-a": {Heard: now.Add(-time.Second), Place: failover.Place{Era: 10, Round: 3, Height: 1002},
-		Rounds: failover.Progress{Asked: now.Add(-3 * time.Second)}, Heights: failover.Progress{Asked: now.Add(-2 * time.Second)}}}
+	a.seen.Nodes = map[string]failover.Node{"node-a": {Heard: now.Add(-time.Second),
+		Asks: failover.Asks{Place: failover.Place{Era: 10, Round: 3, Height: 1002},
+			Rounds: failover.Progress{Asked: now.Add(-3 * time.Second)}, Heights: failover.Progress{Asked: now.Add(-2 * time.Second)}}}}
 	a.reports = map[string]*cosignerv1.NodeReport{"node-a": {Name: "node-a", HeardAgoMs: proto.Uint64(0),
 		Health: &cosignerv1.NodeHealth{Peers: 7}, Reach: []*cosignerv1.Reach{{Name: "node-b"}}}}
 	s, err := a.Status(t.Context(), &cosignerv1.StatusRequest{})

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
 )
 
 // nameSize is the most that a state, a version or a key may be, in bytes. They are told in every ping.
@@ -28,6 +29,22 @@ type Status struct {
 	Lowest      uint64         // height of the blocks that it has up to the highest without a gap
 	Highest     uint64
 	Peers       int
+}
+
+// known returns what is kept and told of an answer that came now.
+func (s Status) known(now time.Time) failover.Status {
+	known := failover.Status{At: now, Reactor: s.State, Lowest: s.Lowest, Key: s.Key, Peers: uint32(s.Peers),
+		Version: s.Build}
+	if b := s.LastBlock; b != nil {
+		known.Era, known.Height = b.Era, b.Height
+	}
+	if s.RoundLength != nil {
+		known.Round = *s.RoundLength
+	}
+	if s.UpgradeEra != nil {
+		known.UpgradeEra = *s.UpgradeEra
+	}
+	return known
 }
 
 // Block is a place on the chain.

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
+
+	"casper-cosigner/rule/wire"
 )
 
 // answer returns an answer of /status as casper-node 2.0.3 shapes it, with one field at the top set to JSON, or left out.
@@ -163,9 +165,9 @@ func FuzzParseStatus(f *testing.F) {
 		if s.State == "" || s.Uptime < 0 || s.RoundLength != nil && *s.RoundLength < 0 {
 			t.Errorf("read %+v", s)
 		}
-		var r Report
+		var r account
 		r.answered(s, time.Unix(1e9, 0))
-		told, err := proto.Marshal(r.Health(time.Unix(1e9+1, 0)))
+		told, err := proto.Marshal(wire.Health(r.Node, time.Unix(1e9+1, 0)))
 		if err != nil || len(told) > 1024 {
 			t.Errorf("%d bytes, %v", len(told), err)
 		}

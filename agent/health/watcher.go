@@ -24,6 +24,8 @@ import (
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/wire"
 )
 
 // How a node is watched.
@@ -74,8 +76,8 @@ type Watcher struct {
 	Config
 	client *http.Client
 
-	mu     sync.Mutex // guards what follows
-	report Report
+	mu   sync.Mutex // guards what follows
+	node account
 }
 
 // New returns a Watcher.
@@ -85,7 +87,7 @@ func New(c Config) *Watcher {
 	follow := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	w := &Watcher{Config: c, client: &http.Client{Transport: transport, CheckRedirect: follow}}
 	if c.Events == "" {
-		w.report.EventsError = "they are not watched: no event server is set"
+		w.node.EventsError = "they are not watched: no event server is set"
 	}
 	return w
 }
@@ -116,18 +118,18 @@ func (w *Watcher) Run(ctx context.Context) error {
 func (w *Watcher) Asked(m casper.Message, answer *cosignerv1.SignResponse) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.report.asked(m, answer, w.Now())
+	w.node.asked(m, answer, w.Now())
 }
 
-// Report returns all that is known.
-func (w *Watcher) Report() Report {
+// Node returns all that is known.
+func (w *Watcher) Node() failover.Node {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.report
+	return w.node.Node
 }
 
 // Health returns all that is known, with ages instead of times.
-func (w *Watcher) Health(now time.Time) *cosignerv1.NodeHealth { return w.Report().Health(now) }
+func (w *Watcher) Health(now time.Time) *cosignerv1.NodeHealth { return wire.Health(w.Node(), now) }
 
 func (w *Watcher) watchStatus(ctx context.Context) {
 	tick := time.NewTicker(statusEvery)
@@ -188,15 +190,15 @@ func (w *Watcher) status(ctx context.Context) (Status, error) {
 func (w *Watcher) noteStatus(s Status, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	failed, first := w.report.StatusError != "", w.report.StatusAt.IsZero()
+	failed, first := w.node.Status.Error != "", w.node.Status.At.IsZero()
 	switch {
 	case err != nil:
-		w.report.StatusError = printable(err.Error(), errorSize)
+		w.node.Status.Error = printable(err.Error(), errorSize)
 		if !failed {
 			w.Logger.Warn().Err(err).Msg("the node does not tell its status")
 		}
 	default:
-		w.report.answered(s, w.Now())
+		w.node.answered(s, w.Now())
 		if failed || first {
 			w.Logger.Info().Str("state", s.State).Str("build", s.Build).Msg("the node tells its status")
 		}
@@ -265,8 +267,8 @@ func (w *Watcher) followEvents(ctx context.Context) (heard bool, err error) {
 func (w *Watcher) noteEvents(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.report.EventsError = ""; err != nil {
-		w.report.EventsError = printable(err.Error(), errorSize)
+	if w.node.EventsError = ""; err != nil {
+		w.node.EventsError = printable(err.Error(), errorSize)
 	}
 }
 
@@ -274,11 +276,11 @@ func (w *Watcher) noteEvent(e event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if e.shutdown {
-		w.report.Shutdown = w.Now()
+		w.node.Shutdown = w.Now()
 		w.Logger.Info().Msg("the node shuts down")
 	}
 	ours := e.fault != nil && strings.EqualFold(e.fault.Validator, w.Validator.String())
-	if ours && w.report.fault(e.fault.Era, w.Now()) {
+	if ours && w.node.Accuses(e.fault.Era, w.Now()) {
 		w.Logger.Error().Uint64("era", e.fault.Era).
 			Msg("the node holds a proof that our validator signed two values for one slot: find out who else holds its key")
 	}
@@ -310,14 +312,14 @@ func (w *Watcher) noteKey(path string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
-	case path == w.report.LeftoverKey:
+	case path == w.node.LeftoverKey:
 	case path != "":
 		w.Logger.Error().Str("path", path).
 			Msg("the validator's secret key lies on this host: whatever signs with it signs beside the cosigners; destroy it")
 	default:
-		w.Logger.Info().Str("path", w.report.LeftoverKey).Msg("the secret key no longer lies on this host")
+		w.Logger.Info().Str("path", w.node.LeftoverKey).Msg("the secret key no longer lies on this host")
 	}
-	w.report.LeftoverKey = path
+	w.node.LeftoverKey = path
 }
 
 // get asks for base/path and returns a good answer, whose body the caller closes.

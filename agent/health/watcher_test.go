@@ -269,7 +269,7 @@ func TestEventsRefused(t *testing.T) {
 		if c := n.asked(); r.told("are not heard") != 1 || c.streams < 400 {
 			t.Errorf("asked %+v, log:\n%s", c, r.log)
 		}
-		if got := r.Report().EventsError; !strings.Contains(got, "refused") {
+		if got := r.Node().EventsError; !strings.Contains(got, "refused") {
 			t.Errorf("the report tells %q", got)
 		}
 	})
@@ -334,7 +334,7 @@ func TestKeys(t *testing.T) {
 func TestClock(t *testing.T) {
 	r := New(Config{Now: time.Now})
 	r.Asked(echo(1, 1), nil)
-	if kept := r.Report().Rounds.At.String(); !strings.Contains(kept, " m=") {
+	if kept := r.Node().Rounds.Asked.String(); !strings.Contains(kept, " m=") {
 		t.Errorf("no monotonic reading in %s", kept)
 	}
 }

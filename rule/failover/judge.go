@@ -1,8 +1,7 @@
 package failover
 
 import (
-	"fmt"
-	"strings"
+	"slices"
 	"time"
 )
 
@@ -35,214 +34,36 @@ type Judgement struct {
 // what it is, and since when an upgrade is on. A new one may therefore take over at any time.
 type Judge struct {
 	settings Settings
-	last     time.Time // of the judgement before this one
-	epoch    uint64    // of the state that it saw
-	changed  time.Time // since when that has been the epoch
-	upgrade  window
-	nodes    map[string]kept
+	memory   memory
 }
 
 // NewJudge returns a Judge that has seen nothing yet.
-func NewJudge(s Settings) *Judge { return &Judge{settings: s, nodes: map[string]kept{}} }
+func NewJudge(s Settings) *Judge { return &Judge{settings: s} }
 
 // Judge applies the rules of failover to the state and the observation at the time now, which never goes back.
 func (j *Judge) Judge(s State, o Observation, now time.Time) Judgement {
-	l := j.look(s, o, now)
+	l := j.memory.look(j.settings, s, o, now)
+	l.troubles = each(l.concerned(), l.trouble)
+	l.conditions = each(l.names, l.condition)
 	d := l.decide()
 	d.Conditions = l.conditions
+	j.memory = l.remember()
 	return d
 }
 
-// decide is the rule. What comes first prevails: evidence of a fault before all, then whatever makes the observation
-// one that nobody may be blamed for, then the active node, and main's return last.
-func (l *look) decide() Judgement {
-	active := l.state.Active
-	if active == "" {
-		return Judgement{Code: NotStarted, Why: "the cluster has not started: all cosigners must meet once"}
+// concerned are the nodes whose trouble is looked for. The active one is among them even if the settings no longer name it.
+func (l *look) concerned() []string {
+	if active := l.state.Active; active != "" && !slices.Contains(l.names, active) {
+		return append(slices.Clone(l.names), active)
 	}
-	if why := l.fault(); why != "" {
-		return Judgement{Code: Fault, Why: why, Act: Hold, Due: l.now}
-	}
-	if why := l.held(); why != "" {
-		return Judgement{Code: Held, Why: why}
-	}
-	if why := l.noQuorum(); why != "" {
-		return Judgement{Code: NoQuorum, Why: why}
-	}
-	if listening := l.seen.Listening; listening.IsZero() || l.now.Before(listening.Add(l.After)) {
-		return Judgement{Code: Paused, Why: fmt.Sprintf("the cosigners have not listened without a break for %v yet", l.After)}
-	}
-	if l.upgrade != "" {
-		return Judgement{Code: Upgrade, Why: l.upgrade}
-	}
-	switch t := l.trouble(active); {
-	case t.code == Blocked && t.sign.IsZero():
-		return Judgement{Code: Blocked, Why: t.why}
-	case t.code != "":
-		return l.replace(t)
-	}
-	if active != l.Main && l.conditions[l.Main].Ready {
-		return l.giveBack()
-	}
-	if last := l.advanced(); l.now.Sub(last) > l.recent() {
-		why := "no node asks for anything new: the network stands still"
-		if l.asked().IsZero() {
-			why = "no node has asked for anything yet"
-		}
-		return Judgement{Code: Stall, Why: why}
-	}
-	why := active + " is active and well"
-	if active != l.Main {
-		why += "; " + l.conditions[l.Main].Why
-	}
-	return Judgement{Code: Well, Why: why}
+	return l.names
 }
 
-// fault returns why automatic changes must stop for good, if a node reported an equivocation. The same one is not reason
-// enough twice, though clocks may differ and other nodes report it later: an operator who resumed knows of it. Neither is one
-// of before all changes that are remembered.
-func (l *look) fault() string {
-	h := l.state.History
-	for _, name := range l.Nodes {
-		n := l.nodes[name]
-		if l.state.IsSuspended(name) || n.Fault.IsZero() {
-			continue
-		}
-		why := fmt.Sprintf("the network has evidence that our validator equivocated in era %d; find out who else holds its key", n.FaultEra)
-		known := len(h) >= KeptEvents && l.seen.Wall.Add(n.Fault.Sub(l.now)).UnixMilli() < h[0].At
-		for _, e := range h {
-			known = known || e.What == EventHold && e.Cause == Fault && strings.Contains(e.Reason, why)
-		}
-		if !known {
-			return why
-		}
+// each returns what is so of each node.
+func each[T any](names []string, of func(name string) T) map[string]T {
+	all := make(map[string]T, len(names))
+	for _, name := range names {
+		all[name] = of(name)
 	}
-	return ""
-}
-
-// held tells until when automatic changes are stopped, and why.
-func (l *look) held() string {
-	wall := l.seen.Wall.UnixMilli()
-	if l.state.HoldUntil == 0 || l.state.HoldUntil <= wall {
-		return ""
-	}
-	why := "automatic changes are stopped until an operator resumes them"
-	if l.state.HoldUntil != ForGood {
-		why = fmt.Sprintf("automatic changes are stopped for another %d s", (l.state.HoldUntil-wall)/1000+1)
-	}
-	if e, ok := l.state.last(EventHold); ok && e.Reason != "" {
-		why += ": " + e.Reason
-	}
-	return why
-}
-
-// noQuorum tells that the cosigners cannot do their part, or could not until less than After ago. Then nodes have had no
-// chance: one whose requests are not answered may even cease to answer /status.
-func (l *look) noQuorum() string {
-	switch o := l.seen; {
-	case o.Reporting < l.Threshold:
-		return fmt.Sprintf("%d cosigners report, and %d must", o.Reporting, l.Threshold)
-	case o.Signing.IsZero():
-		return "signatures cannot be made now"
-	case l.now.Before(o.Signing.Add(l.After)):
-		return "signatures can be made again, for " + l.ago(o.Signing)
-	}
-	return ""
-}
-
-// replace is the failover: the active node is in trouble, and has been for After once that is due.
-func (l *look) replace(t trouble) Judgement {
-	d := Judgement{Code: t.code, Why: t.why, Node: l.candidate(), Due: latest(t.sign.Add(l.After), l.changed.Add(l.After))}
-	if t.code == Suspended { // an operator's word needs no confirmation by time
-		d.Due = l.now
-	}
-	due := !l.now.Before(d.Due)
-	switch {
-	case due && d.Node == "":
-		d.Code, d.Due = NobodyReady, time.Time{}
-		for _, name := range l.Nodes {
-			if name != l.state.Active {
-				d.Why += "; " + l.conditions[name].Why
-			}
-		}
-	case l.Failover == Manual:
-		d.Node, d.Due = "", time.Time{}
-		d.Why += "; failover is manual"
-	case due && (l.Failover == Confirm || t.code == NotConnected): // the latter is the other node's word alone
-		d.Confirm = true
-	case due:
-		d.Act = Activate
-	case l.lasts(t):
-		d.Why += "; the last change is too recent for another"
-	}
-	return d
-}
-
-// candidate returns the first ready node besides the active one, main before all others, or none.
-func (l *look) candidate() string {
-	for _, name := range append([]string{l.Main}, l.Nodes...) {
-		if name != l.state.Active && l.conditions[name].Ready {
-			return name
-		}
-	}
-	return ""
-}
-
-// giveBack is the return to main, which is ready.
-func (l *look) giveBack() Judgement {
-	if e, ok := l.state.last(EventActivate); ok && e.Cause == Operator {
-		return Judgement{Code: ByHand, Why: "an operator made " + l.state.Active + " active, and it stays so until an operator changes that"}
-	}
-	if l.Failback == Manual {
-		return Judgement{Code: FailbackManual, Why: l.Main + " is ready; failback is manual, so an operator is to make it active"}
-	}
-	ready, stable := l.memory[l.Main].ready, l.stable()
-	d := Judgement{Code: Return, Node: l.Main, Due: latest(ready.Add(stable), l.changed.Add(l.After)),
-		Why: fmt.Sprintf("%s has been ready for %s, of %v that it must be", l.Main, l.ago(ready), stable)}
-	if !l.now.Before(d.Due) {
-		d.Act = Activate
-	}
-	return d
-}
-
-// backOff is how far returns are looked back for, and the longest that their number alone can put off another one.
-const backOff = time.Hour
-
-// stable returns how long main must be ready: each return of late doubles it, so that a main that fails under load only
-// does not take the role each time that it has a rest.
-func (l *look) stable() time.Duration {
-	d := l.FailbackAfter
-	for _, e := range l.state.History {
-		ago := l.seen.Wall.Sub(time.UnixMilli(e.At))
-		if e.What == EventActivate && e.Cause == Return && ago.Abs() < backOff && d < backOff {
-			d = min(2*d, backOff)
-		}
-	}
-	return d
-}
-
-// advanced returns when any node, or what is bound, moved on last.
-func (l *look) advanced() time.Time {
-	last := l.seen.BoundAt
-	for _, n := range l.nodes {
-		last = latest(last, n.Rounds.Advanced, n.Heights.Advanced)
-	}
-	return last
-}
-
-// asked returns when any node asked for anything last.
-func (l *look) asked() (last time.Time) {
-	for _, n := range l.nodes {
-		last = latest(last, n.asked())
-	}
-	return last
-}
-
-func latest(times ...time.Time) (last time.Time) {
-	for _, t := range times {
-		if t.After(last) {
-			last = t
-		}
-	}
-	return last
+	return all
 }

@@ -29,9 +29,9 @@ func shown(now time.Time) *scene {
 	for _, name := range s.settings.Nodes {
 		s.seen.Nodes[name] = failover.Node{
 			Heard: ago(time.Second / 2), HeardByAgent: ago(time.Second),
-			Rounds:  failover.Progress{Asked: ago(2 * time.Second), Advanced: ago(3 * time.Second)},
-			Heights: failover.Progress{Asked: ago(time.Second), Advanced: ago(time.Second)},
-			Place:   failover.Place{Era: 7, Round: 40, Height: 1000},
+			Asks: failover.Asks{Place: failover.Place{Era: 7, Round: 40, Height: 1000},
+				Rounds:  failover.Progress{Asked: ago(2 * time.Second), Advanced: ago(3 * time.Second)},
+				Heights: failover.Progress{Asked: ago(time.Second), Advanced: ago(time.Second)}},
 			Status: failover.Status{At: ago(time.Second), Reactor: "Validate", Height: 999, Round: 8 * time.Second,
 				Key: validator, Peers: 50, Version: "2.0.3"},
 		}

@@ -10,7 +10,7 @@ import (
 // TestRemembers: what an agent forgot with its restart, or went away with a cosigner, is not held against the node.
 func TestRemembers(t *testing.T) {
 	asked := func(s *scene, n failover.Node) failover.Node {
-		return failover.Node{Heard: s.now, Rounds: n.Rounds, Place: n.Place}
+		return failover.Node{Heard: s.now, Asks: failover.Asks{Place: n.Place, Rounds: n.Rounds}}
 	}
 	for name, forget := range map[string]func(*scene, failover.Node) failover.Node{
 		"the agent was restarted":  func(s *scene, _ failover.Node) failover.Node { return failover.Node{Heard: s.now} },

@@ -61,21 +61,10 @@ type Preference struct {
 	order []request // keys of first, oldest first
 }
 
-// seen is what one node asked for. Rounds and heights are apart: a node that votes but never asks for finality
-// signatures, or the other way round, is preferred only in what it does.
+// seen is what one node asked for.
 type seen struct {
-	Place
-	rounds  Progress
-	heights Progress
+	Asks
 	follows bool // what it asked for at its newest height was another node's already
-}
-
-// of returns the node's progress in what the slot is of.
-func (n *seen) of(s casper.Slot) *Progress {
-	if s.OfHeight() {
-		return &n.heights
-	}
-	return &n.rounds
 }
 
 type request struct {
@@ -97,18 +86,15 @@ func (p *Preference) Asked(node string, slot casper.Slot, now time.Time) {
 		n = &seen{}
 		p.nodes[node] = n
 	}
-	did := n.of(slot)
-	if n.reach(slot) || did.Asked.IsZero() {
-		did.Advanced = now
+	if n.Asked(slot, now) {
 		n.follows = n.follows && !slot.OfHeight()
 	}
-	did.Asked = now
 }
 
 // Follows notes that what the node asked for was another node's already, the same value. That alone shows that a node
 // catches up: what others bound ahead of it may be of a chain that does not exist.
 func (p *Preference) Follows(node string, slot casper.Slot) {
-	if n := p.nodes[node]; n != nil && slot.OfHeight() && slot.Height == n.Height {
+	if n := p.nodes[node]; n != nil && slot.OfHeight() && slot.Height == n.Place.Height {
 		n.follows = true
 	}
 }
@@ -137,7 +123,7 @@ func (p *Preference) Node(node string) (Place, time.Time, bool) {
 	if n == nil {
 		return Place{}, time.Time{}, false
 	}
-	return n.Place, latest(n.rounds.Asked, n.heights.Asked), true
+	return n.Place, n.Last(), true
 }
 
 // Decide says what to do with the node's claim of a free slot. bound is how far slots are bound.
@@ -187,12 +173,12 @@ func waitFor(until, now time.Time) Decision {
 // and a round further with each round's time: what others bind meanwhile does not count.
 func (p *Preference) active(name string, bound Place, now time.Time) (Place, time.Time, bool) {
 	n, limit := p.nodes[name], silentAfter*p.Round
-	if n == nil || n.rounds.Asked.Before(p.since) {
+	if n == nil || n.Rounds.Asked.Before(p.since) {
 		passed := uint32(min(now.Sub(p.since), limit) / max(p.Round, 1))
 		return Place{Era: p.from.Era, Round: p.from.Round + passed}, time.Time{}, now.Sub(p.since) <= limit
 	}
-	did := n.rounds
-	return n.Place, did.Advanced, now.Sub(did.Asked) <= limit && now.Sub(did.Advanced) <= limit && !n.trails(bound, 1)
+	did := n.Rounds
+	return n.Place, did.Advanced, now.Sub(did.Asked) <= limit && now.Sub(did.Advanced) <= limit && !n.Place.trails(bound, 1)
 }
 
 // height decides about a height. Its signature is of use for six blocks' time, so others wait until the active node must
@@ -202,15 +188,15 @@ func (p *Preference) active(name string, bound Place, now time.Time) (Place, tim
 // silent; but then too nobody gets further than the chain can be.
 func (p *Preference) height(active string, r request, bound Bound, now time.Time) Decision {
 	n, limit := p.nodes[active], silentAfter*p.Round
-	votes := n != nil && !n.rounds.Asked.Before(p.since)
-	known, alone := votes && !n.heights.Asked.Before(p.since), !votes && now.Sub(p.since) > limit
+	votes := n != nil && !n.Rounds.Asked.Before(p.since)
+	known, alone := votes && !n.Heights.Asked.Before(p.since), !votes && now.Sub(p.since) > limit
 	at, last := p.from.Height, p.from.HeightAt
 	if known {
-		at, last = n.Height, n.heights.Advanced
-		if n.rounds.Advanced.Before(last) {
-			last = n.rounds.Advanced
+		at, last = n.Place.Height, n.Heights.Advanced
+		if n.Rounds.Advanced.Before(last) {
+			last = n.Rounds.Advanced
 		}
-		alone = n.follows && bound.Height > at+heightsBehind || now.Sub(latest(n.rounds.Asked, n.heights.Asked)) > limit
+		alone = n.follows && bound.Height > at+heightsBehind || now.Sub(n.Last()) > limit
 	}
 	wanted := r.slot.Height
 	reach := at + p.rounds(last, now) + 1

@@ -12,8 +12,8 @@ import (
 )
 
 // drawScene draws an observation of which anything may be true, but most of it well.
-func drawScene(t *rapid.T) *scene {
-	s := shown(begin)
+func drawScene(t *rapid.T, now time.Time) *scene {
+	s := shown(now)
 	ago := func(name string, was time.Time) time.Time {
 		if rapid.IntRange(0, 3).Draw(t, name+"?") > 0 {
 			return was
@@ -39,6 +39,9 @@ func drawScene(t *rapid.T) *scene {
 			n.Status.At = ago("status", n.Status.At)
 			n.Status.Reactor = pick("reactor", "Validate", "Validate", "Validate", "Validate", "CatchUp", "ShutdownForUpgrade", "Upgrading", "")
 			n.Status.UpgradeEra = uint64(rapid.SampledFrom([]int{0, 0, 0, 7, 8, 9}).Draw(t, "upgrade era"))
+			if rapid.IntRange(0, 9).Draw(t, "leads in vain") == 0 {
+				n.LostLeads = [failover.Leads]time.Time{s.ago(2), s.ago(10), s.ago(18)}
+			}
 			if rapid.IntRange(0, 9).Draw(t, "rare") == 0 {
 				n.Blocked, n.Shutdown, n.Fault = ago("blocked", time.Time{}), ago("shutdown", time.Time{}), ago("fault", time.Time{})
 			}
@@ -68,7 +71,7 @@ func TestNeverActs(t *testing.T) {
 	acts := 0
 	for range 30 { // of 100 checks each: few of them come to an act
 		rapid.Check(t, func(t *rapid.T) {
-			s := drawScene(t)
+			s := drawScene(t, begin)
 			d := failover.NewJudge(s.settings).Judge(s.state, s.seen, s.now)
 			if d.Node != "" {
 				checkNamed(t, s, d)

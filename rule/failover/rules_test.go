@@ -198,6 +198,7 @@ func failoverRules() []rule {
 // downRules are for a node whose agent pings.
 func downRules() []rule {
 	return []rule{
+		{"the active node is none of the settings' any more", func(s *scene) { s.state.Active = "sold" }, 0, activate(failover.Silent, "main"), 0},
 		{"node down", func(s *scene) {
 			s.node("main", func(n *failover.Node) { n.Status.At, n.Rounds.Asked, n.Heights.Asked = s.ago(12), s.ago(10), s.ago(11) })
 		}, 0, activate(failover.NodeDown, "standby"), 0},

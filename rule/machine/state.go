@@ -87,14 +87,15 @@ func (s *State) HasPoint(node string, point casper.TLSPoint) bool { return s.poi
 // Advances returns the last entries that moved the era and the height; Genesis counts as one.
 func (s *State) Advances() (era, height Advance) { return s.eras, s.heights }
 
-// Bound returns how far slots are bound, zero until Started.
-func (s *State) Bound() failover.Place {
+// Bound returns how far slots are bound: the newest era with its newest round, and the newest height; zero until Started.
+func (s *State) Bound() (p failover.Place) {
 	if !s.Started() {
-		return failover.Place{}
+		return p
 	}
 	newest := s.table.Newest()
-	round, _ := s.table.NewestRound()
-	return failover.Place{Era: newest.Era, Round: round, Height: newest.Height}
+	p.Round, _ = s.table.NewestRound()
+	p.Era, p.Height = newest.Era, newest.Height
+	return p
 }
 
 // Clone returns a copy for reading; it is cheap enough to be taken between two commands.

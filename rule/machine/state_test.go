@@ -309,3 +309,21 @@ func TestOutcomeString(t *testing.T) {
 		t.Error("an outcome beyond the last has a name")
 	}
 }
+
+// TestBound: the newest era with its newest round, and the newest height, of whatever slots they are.
+func TestBound(t *testing.T) {
+	s := machine.New()
+	if got := s.Bound(); got != (failover.Place{}) {
+		t.Errorf("before Genesis: %+v", got)
+	}
+	s.Apply(machine.Genesis{First: watermark.Mark{Era: 10, Height: 100}, Active: "a"})
+	for _, m := range []casper.Message{casper.Vote{Round: casper.Round{Era: 11, ID: 3}}, casper.Echo{Round: casper.Round{Era: 11, ID: 2}},
+		casper.Vote{Round: casper.Round{Era: 10, ID: 9}}, casper.Finality{Height: 104}, casper.Finality{Height: 102}} {
+		if r := s.Apply(machine.Claim{Claim: watermark.Claim{Node: "a", Message: m}}); r.Outcome != machine.Done {
+			t.Fatalf("%v: %v", m.Kind(), r.Outcome)
+		}
+	}
+	if got := s.Bound(); got != (failover.Place{Era: 11, Round: 3, Height: 104}) {
+		t.Errorf("got %+v", got)
+	}
+}

@@ -1,4 +1,5 @@
-// Package wire turns Casper messages into their gRPC form and back. It is pure and decides nothing but lengths.
+// Package wire turns Casper messages, and what is known of a node, into their gRPC forms and back. It is pure and decides
+// nothing but lengths.
 package wire
 
 import (

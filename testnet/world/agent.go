@@ -3,9 +3,11 @@ package world
 import (
 	"time"
 
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/wire"
 	"casper-cosigner/testnet/zug"
 )
 
@@ -14,31 +16,10 @@ const finalityDeadline = 500 * time.Millisecond
 // agent stands beside one of our nodes: it passes requests on, watches the node and pings the others.
 type agent struct {
 	process
-	id     int
-	leader int // cosigner to ask first
-
-	place           failover.Place
-	rounds, heights failover.Progress
-	unanswered      time.Time // since when the cosigners answer nothing; zero: they do
-	statusAt        time.Time
-	status          zug.Status
-	fault           time.Time // when it heard of an equivocation in faultEra; zero: of none
-	faultEra        uint64
-	reached         [ours]time.Time // when the other agents answered last
-}
-
-// health is what an agent tells of its node: ages in milliseconds, -1 for never.
-type health struct {
-	status                   int64
-	reactor                  zug.Reactor
-	height                   uint64
-	place                    failover.Place
-	rounds, roundsAdvanced   int64
-	heights, heightsAdvanced int64
-	blocked, fault           int64
-	faultEra                 uint64
-	reached                  [ours]int64
-	roundLength              time.Duration
+	id      int
+	leader  int             // cosigner to ask first
+	node    failover.Node   // what is known of it
+	reached [ours]time.Time // when the other agents answered last
 }
 
 func newAgent(w *World, id int) *agent {
@@ -56,12 +37,12 @@ func (a *agent) ping() {
 	w := a.w
 	a.after(w.plan.Ping, a.ping)
 	if v := w.nodes[a.id]; v.runs() && !w.plan.hostile(a.id) {
-		a.statusAt, a.status = w.now, v.node.Status()
-		if v.evidence > a.faultEra { // one that listens anew hears of it again
-			a.fault, a.faultEra = w.now, v.evidence
+		a.saw(v.node.Status())
+		if v.evidence != 0 { // one that listens anew hears of it again
+			a.node.Accuses(v.evidence, w.now)
 		}
 	}
-	told := a.health()
+	told := a.told()
 	for _, c := range w.cosigners {
 		w.post(&a.process, &c.process, func() { c.pinged(a.id, told) }, nil)
 	}
@@ -80,48 +61,31 @@ func (a *agent) ping() {
 	}
 }
 
-func (a *agent) health() *health {
-	h := &health{status: a.age(a.statusAt), reactor: a.status.Reactor, height: a.status.Tip.Height, place: a.place,
-		rounds: a.age(a.rounds.Asked), roundsAdvanced: a.age(a.rounds.Advanced),
-		heights: a.age(a.heights.Asked), heightsAdvanced: a.age(a.heights.Advanced),
-		blocked: a.age(a.unanswered), fault: a.age(a.fault), faultEra: a.faultEra}
-	if a.status.Reactor == zug.Validate {
-		h.roundLength = a.w.plan.Block
+// saw notes what the node says of itself.
+func (a *agent) saw(s zug.Status) {
+	a.node.Status = failover.Status{At: a.w.now, Reactor: string(s.Reactor), Height: s.Tip.Height}
+	if s.Reactor == zug.Validate {
+		a.node.Status.Round = a.w.plan.Block
 	}
-	for i, at := range a.reached {
-		h.reached[i] = a.age(at)
-	}
-	return h
 }
 
-func (a *agent) age(at time.Time) int64 {
-	if at.IsZero() {
-		return -1
+// told is what a ping tells.
+func (a *agent) told() *cosignerv1.PingRequest {
+	r := &cosignerv1.PingRequest{Health: wire.Health(a.node, a.w.now)}
+	for i, at := range a.reached {
+		if i != a.id {
+			r.Reach = append(r.Reach, &cosignerv1.Reach{Name: names[i], AnsweredAgoMs: wire.Ago(at, a.w.now)})
+		}
 	}
-	return a.w.now.Sub(at).Milliseconds()
+	return r
 }
 
 // asked notes how far the node asks.
 func (a *agent) asked(m casper.Message) {
 	a.w.referee.asks(a.id, m)
-	now := a.w.now
-	var name casper.Round
-	switch m := m.(type) {
-	case casper.Finality:
-		if m.Height > a.place.Height || a.heights.Asked.IsZero() {
-			a.place.Height, a.heights.Advanced = max(a.place.Height, m.Height), now
-		}
-		a.heights.Asked = now
-		return
-	case casper.Echo:
-		name = m.Round
-	case casper.Vote:
-		name = m.Round
+	if slot, ok := casper.SlotOf(m); ok {
+		a.node.Asked(slot, a.w.now)
 	}
-	if name.Era > a.place.Era || name.Era == a.place.Era && name.ID > a.place.Round || a.rounds.Asked.IsZero() {
-		a.place.Era, a.place.Round, a.rounds.Advanced = name.Era, name.ID, now
-	}
-	a.rounds.Asked = now
 }
 
 // errand is one request of the node on its way through the cosigners.
@@ -158,12 +122,7 @@ func (a *agent) sign(m casper.Message, reply func(zug.Answer)) {
 
 func (a *agent) conclude(e *errand, answer zug.Answer, answered bool) {
 	e.done = true
-	switch {
-	case answered:
-		a.unanswered = time.Time{}
-	case a.unanswered.IsZero():
-		a.unanswered = a.w.now
-	}
+	a.node.Served(answered, a.w.now)
 	e.reply(answer)
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"casper-cosigner/pulse"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/turn"
@@ -89,7 +90,7 @@ func (c *cosigner) yield() {
 }
 
 func (c *cosigner) begin() {
-	c.watch.began, c.watch.awake = c.w.now, c.w.now
+	c.watch.ear.Awake(c.w.now)
 	c.after(time.Duration(c.w.rng.Int64N(int64(c.w.plan.Ping))), c.look)
 	c.after(heartbeat, c.beat)
 }
@@ -159,16 +160,13 @@ func (c *cosigner) restart() {
 // resume continues a stopped process; for a moment it takes up nothing new, since its askers may have given up.
 func (c *cosigner) resume() {
 	if c.paused && !c.w.rules.Hasty {
-		c.steadyAt = c.w.now.Add(unsteadyFor)
+		c.steadyAt = c.w.now.Add(pulse.Settle)
 	}
 	c.cont()
 }
 
 // steady reports whether the process was not just paused.
 func (c *cosigner) steady() bool { return !c.w.now.Before(c.steadyAt) }
-
-// unsteadyFor is what package pulse has it be.
-const unsteadyFor = 100 * time.Millisecond
 
 // wall is what the cosigner's clock shows.
 func (c *cosigner) wall() time.Time { return c.w.now.Add(c.offset) }

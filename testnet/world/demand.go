@@ -170,14 +170,14 @@ func (d *demand) awaitHold() {
 	w := d.w
 	called := false
 	for i, a := range w.agents {
-		if a.fault.IsZero() {
+		if a.node.Fault.IsZero() {
 			continue
 		}
-		if _, ok := d.evidence[a.faultEra]; !ok {
-			d.evidence[a.faultEra] = a.fault
+		if _, ok := d.evidence[a.node.FaultEra]; !ok {
+			d.evidence[a.node.FaultEra] = a.node.Fault
 		}
 		told := a.runs() && d.by != nil && w.linked(i, d.by.host) && !w.roles.IsSuspended(names[i])
-		called = called || told && !w.heldSince(d.evidence[a.faultEra])
+		called = called || told && !w.heldSince(d.evidence[a.node.FaultEra])
 	}
 	called = called && d.lasts(d.signer, signerSettle) && !w.plan.has(Clock)
 	if called && d.holding.IsZero() {

@@ -25,7 +25,7 @@ func (w *World) flood() {
 		a.sign(w.bogus(status), func(zug.Answer) {})
 	}
 	// Its agent tells of a node in the best of health.
-	a.statusAt, a.status = w.now, status
+	a.saw(status)
 }
 
 // bogus draws a message that harms if it is signed.

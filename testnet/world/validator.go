@@ -10,7 +10,7 @@ import (
 // How the nodes of this world are set.
 const (
 	zugDeadline = 250 * time.Millisecond
-	syncEvery   = 50 * time.Millisecond
+	zugSync     = 50 * time.Millisecond
 	idleSync    = 900 * time.Millisecond
 	blockEvery  = 100 * time.Millisecond
 	startUp     = 4 * time.Second
@@ -31,7 +31,7 @@ type validator struct {
 func newValidator(w *World, id int, seed uint64) *validator {
 	v := &validator{process: process{w: w, name: nodeName(id), host: id, up: true}, id: id}
 	c := zug.Config{Chain: &w.chain, Seed: seed<<8 + uint64(id), Validator: uint32(max(ourValidator, id-1)),
-		Deadline: zugDeadline, Sync: syncEvery, IdleSync: idleSync, CatchUp: blockEvery, StartUp: startUp}
+		Deadline: zugDeadline, Sync: zugSync, IdleSync: idleSync, CatchUp: blockEvery, StartUp: startUp}
 	for peer := range nodeCount {
 		if peer != id {
 			c.Peers = append(c.Peers, peer)

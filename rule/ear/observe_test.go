@@ -1,4 +1,4 @@
-package monitor
+package ear
 
 import (
 	"math"
@@ -22,40 +22,43 @@ func report(name string, heardAgo *uint64, height uint64) *cosignerv1.NodeReport
 		Health: &cosignerv1.NodeHealth{Heights: &cosignerv1.Asked{AgoMs: ms(0), Height: height}}}
 }
 
-func tells(at time.Time, listening uint64, nodes ...*cosignerv1.NodeReport) told {
-	return told{at: at, report: &cosignerv1.GatherResponse{ListeningMs: listening, Nodes: nodes}}
+func tells(at time.Time, listening uint64, nodes ...*cosignerv1.NodeReport) Told {
+	return Told{At: at, Report: &cosignerv1.GatherResponse{ListeningMs: listening, Nodes: nodes}}
 }
 
 func before(n uint64) time.Time { return noon.Add(-time.Duration(n) * time.Millisecond) }
 
 var twoOfThree = failover.Settings{Main: "a", Nodes: []string{"a", "b"}, Threshold: 2, PingInterval: time.Second}
 
-func mergeAll(all ...told) failover.Observation { return merge(all, hear(all, twoOfThree), twoOfThree) }
+func mergeAll(all ...Told) failover.Observation {
+	o, _ := New(twoOfThree).Observe(all, Here{Now: noon})
+	return o
+}
 
 // TestHear: a cosigner believes its own ears while a node pings it, and else what two others have heard at the least,
 // however late they answered.
 func TestHear(t *testing.T) {
 	nothing := tells(noon, 0)
-	heard := func(ago, height uint64) told { return tells(noon, 0, report("a", ms(ago), height)) }
+	heard := func(ago, height uint64) Told { return tells(noon, 0, report("a", ms(ago), height)) }
 	for _, c := range []struct {
 		name   string
-		all    []told // the first is the cosigner that hears
+		all    []Told // the first is the cosigner that hears
 		height uint64 // of node a; 0: nobody heard it
 		heard  time.Time
 	}{
-		{"nobody heard it", []told{nothing, nothing, nothing}, 0, time.Time{}},
-		{"it alone tells", []told{heard(300, 7)}, 7, before(300)},
-		{"others heard it later", []told{heard(300, 7), heard(200, 8), heard(100, 9)}, 7, before(300)},
-		{"others heard it later, and it did long ago", []told{heard(3001, 7), heard(200, 8), heard(100, 9)}, 8, before(200)},
-		{"the others the other way round", []told{heard(3001, 7), heard(100, 9), heard(200, 8)}, 8, before(200)},
-		{"one other heard it later", []told{heard(3001, 7), heard(0, 9), heard(5000, 8)}, 7, before(3001)},
-		{"one other tells", []told{heard(3001, 7), heard(0, 9)}, 7, before(3001)},
-		{"it heard nothing, and one other tells", []told{nothing, heard(0, 9), nothing}, 0, time.Time{}},
-		{"it heard nothing, and both others tell", []told{nothing, heard(0, 9), heard(50, 8)}, 8, before(50)},
-		{"a less age in an older answer", []told{nothing, tells(before(500), 0, report("a", ms(0), 7)), heard(300, 8)}, 7, before(500)},
-		{"one that never heard it lists it", []told{tells(noon, 0, report("a", nil, 9)), heard(0, 9), heard(300, 7)}, 7, before(300)},
-		{"only an unknown node was heard", []told{tells(noon, 0, report("c", ms(0), 9))}, 0, time.Time{}},
-		{"an age without end", []told{heard(math.MaxUint64, 9)}, 9, noon.Add(-maxAge)},
+		{"nobody heard it", []Told{nothing, nothing, nothing}, 0, time.Time{}},
+		{"it alone tells", []Told{heard(300, 7)}, 7, before(300)},
+		{"others heard it later", []Told{heard(300, 7), heard(200, 8), heard(100, 9)}, 7, before(300)},
+		{"others heard it later, and it did long ago", []Told{heard(3001, 7), heard(200, 8), heard(100, 9)}, 8, before(200)},
+		{"the others the other way round", []Told{heard(3001, 7), heard(100, 9), heard(200, 8)}, 8, before(200)},
+		{"one other heard it later", []Told{heard(3001, 7), heard(0, 9), heard(5000, 8)}, 7, before(3001)},
+		{"one other tells", []Told{heard(3001, 7), heard(0, 9)}, 7, before(3001)},
+		{"it heard nothing, and one other tells", []Told{nothing, heard(0, 9), nothing}, 0, time.Time{}},
+		{"it heard nothing, and both others tell", []Told{nothing, heard(0, 9), heard(50, 8)}, 8, before(50)},
+		{"a less age in an older answer", []Told{nothing, tells(before(500), 0, report("a", ms(0), 7)), heard(300, 8)}, 7, before(500)},
+		{"one that never heard it lists it", []Told{tells(noon, 0, report("a", nil, 9)), heard(0, 9), heard(300, 7)}, 7, before(300)},
+		{"only an unknown node was heard", []Told{tells(noon, 0, report("c", ms(0), 9))}, 0, time.Time{}},
+		{"an age without end", []Told{heard(math.MaxUint64, 9)}, 9, noon.Add(-365 * 24 * time.Hour)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := mergeAll(c.all...)
@@ -75,14 +78,14 @@ func TestHear(t *testing.T) {
 func TestListening(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		all  []told
+		all  []Told
 		want time.Time
 	}{
-		{"one of the two that are needed", []told{tells(noon, 5000)}, before(5000)},
-		{"two", []told{tells(noon, 5000), tells(noon, 3000)}, before(3000)},
-		{"the third has just started", []told{tells(noon, 0), tells(noon, 5000), tells(noon, 3000)}, before(3000)},
-		{"two have just started", []told{tells(noon, 10), tells(noon, 5000), tells(noon, 20)}, before(20)},
-		{"an answer that is a while ago", []told{tells(before(1000), 5000), tells(noon, 5500)}, before(5500)},
+		{"one of the two that are needed", []Told{tells(noon, 5000)}, before(5000)},
+		{"two", []Told{tells(noon, 5000), tells(noon, 3000)}, before(3000)},
+		{"the third has just started", []Told{tells(noon, 0), tells(noon, 5000), tells(noon, 3000)}, before(3000)},
+		{"two have just started", []Told{tells(noon, 10), tells(noon, 5000), tells(noon, 20)}, before(20)},
+		{"an answer that is a while ago", []Told{tells(before(1000), 5000), tells(noon, 5500)}, before(5500)},
 	} {
 		if o := mergeAll(c.all...); !o.Listening.Equal(c.want) {
 			t.Errorf("%s: since %v, want %v", c.name, o.Listening, c.want)
@@ -123,9 +126,10 @@ func TestAges(t *testing.T) {
 		LostLeadsAgoMs: []uint64{90, 100, 110, 120},
 	}}
 	want := failover.Node{
-		Heard: before(1000), Rounds: failover.Progress{Asked: before(1020), Advanced: before(1030)},
-		Heights: failover.Progress{Asked: before(1040), Advanced: before(1050)}, Place: failover.Place{Era: 4, Round: 6, Height: 78},
-		Status: failover.Status{At: before(1010), Error: "timeout", Reactor: "Validate", Height: 77, Lowest: 5, Round: 8 * time.Second,
+		Heard: before(1000), Asks: failover.Asks{Place: failover.Place{Era: 4, Round: 6, Height: 78},
+			Rounds:  failover.Progress{Asked: before(1020), Advanced: before(1030)},
+			Heights: failover.Progress{Asked: before(1040), Advanced: before(1050)}},
+		Status: failover.Status{At: before(1010), Error: "timeout", Reactor: "Validate", Era: 3, Height: 77, Lowest: 5, Round: 8 * time.Second,
 			Key: "01ab", Peers: 9, Version: "2.0.3", UpgradeEra: 12},
 		Blocked: before(1060), Shutdown: before(1070), Fault: before(1080), FaultEra: 2, LeftoverKey: "/etc/casper/key.pem",
 		LostLeads: [failover.Leads]time.Time{before(1090), before(1100), before(1110)},

@@ -1,15 +1,13 @@
 package health
 
 import (
-	"reflect"
 	"slices"
 	"testing"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
 )
 
 var epoch = time.Unix(1_900_000_000, 0)
@@ -38,45 +36,41 @@ func finality(height uint64) casper.Message { return casper.Finality{Height: hei
 func TestAsked(t *testing.T) {
 	messages := []casper.Message{echo(3, 7), vote(3, 7), casper.Handshake{}, finality(50), echo(3, 6), finality(50), finality(49),
 		echo(2, 900), vote(3, 8), echo(4, 0), finality(51)}
-	rounds := []Asked{
-		{At: at(0), Advanced: at(0), Era: 3, Round: 7},
-		{At: at(1), Advanced: at(0), Era: 3, Round: 7},
-		{At: at(1), Advanced: at(0), Era: 3, Round: 7},
-		{At: at(1), Advanced: at(0), Era: 3, Round: 7},
-		{At: at(4), Advanced: at(0), Era: 3, Round: 7},
-		{At: at(4), Advanced: at(0), Era: 3, Round: 7},
-		{At: at(4), Advanced: at(0), Era: 3, Round: 7},
-		{At: at(7), Advanced: at(0), Era: 3, Round: 7},
-		{At: at(8), Advanced: at(8), Era: 3, Round: 8},
-		{At: at(9), Advanced: at(9), Era: 4, Round: 0},
-		{At: at(9), Advanced: at(9), Era: 4, Round: 0},
+	// The newest round and height after each, and the seconds at which those were asked for last and first.
+	type place struct {
+		era             uint64
+		round           uint32
+		height          uint64
+		asked, advanced float64
 	}
-	heights := []Asked{
-		{}, {}, {},
-		{At: at(3), Advanced: at(3), Height: 50},
-		{At: at(3), Advanced: at(3), Height: 50},
-		{At: at(5), Advanced: at(3), Height: 50},
-		{At: at(6), Advanced: at(3), Height: 50},
-		{At: at(6), Advanced: at(3), Height: 50},
-		{At: at(6), Advanced: at(3), Height: 50},
-		{At: at(6), Advanced: at(3), Height: 50},
-		{At: at(10), Advanced: at(10), Height: 51},
+	rounds := []place{
+		{3, 7, 0, 0, 0}, {3, 7, 0, 1, 0}, {3, 7, 0, 1, 0}, {3, 7, 0, 1, 0}, {3, 7, 0, 4, 0}, {3, 7, 0, 4, 0}, {3, 7, 0, 4, 0},
+		{3, 7, 0, 7, 0}, {3, 8, 0, 8, 8}, {4, 0, 0, 9, 9}, {4, 0, 0, 9, 9},
 	}
-	var r Report
+	heights := []place{
+		{}, {}, {}, {0, 0, 50, 3, 3}, {0, 0, 50, 3, 3}, {0, 0, 50, 5, 3}, {0, 0, 50, 6, 3}, {0, 0, 50, 6, 3}, {0, 0, 50, 6, 3},
+		{0, 0, 50, 6, 3}, {0, 0, 51, 10, 10},
+	}
+	progress := func(p place) failover.Progress {
+		if p == (place{}) {
+			return failover.Progress{}
+		}
+		return failover.Progress{Asked: at(p.asked), Advanced: at(p.advanced)}
+	}
+	var r account
 	for i, m := range messages {
 		r.asked(m, signedAnswer, at(float64(i)))
-		if r.Rounds != rounds[i] {
-			t.Errorf("after %d, %v: rounds %+v, want %+v", i, m.Kind(), r.Rounds, rounds[i])
-		}
-		if r.Heights != heights[i] {
-			t.Errorf("after %d, %v: heights %+v, want %+v", i, m.Kind(), r.Heights, heights[i])
+		want := failover.Asks{Rounds: progress(rounds[i]), Heights: progress(heights[i]),
+			Place: failover.Place{Era: rounds[i].era, Round: rounds[i].round, Height: heights[i].height}}
+		if r.Asks != want {
+			t.Errorf("after %d, %v: %+v, want %+v", i, m.Kind(), r.Asks, want)
 		}
 	}
 }
 
 // TestAskedForTheFirst: the first round of the first era and the genesis block are places like others.
 func TestAskedForTheFirst(t *testing.T) {
-	var r Report
+	var r account
 	r.asked(echo(0, 0), signedAnswer, at(1))
 	r.asked(finality(0), signedAnswer, at(2))
 	if r.Rounds.Advanced != at(1) || r.Heights.Advanced != at(2) {
@@ -85,7 +79,7 @@ func TestAskedForTheFirst(t *testing.T) {
 }
 
 func TestBlocked(t *testing.T) {
-	var r Report
+	var r account
 	steps := []struct {
 		m      casper.Message
 		answer *cosignerv1.SignResponse
@@ -137,7 +131,7 @@ func TestLostLeads(t *testing.T) {
 		"a vote not answered yet":  {[]step{{echo(1, 4), boundAnswer}, {vote(1, 4), nil}, {yes(1, 4), refusedAnswer}, {vote(1, 4), signedAnswer}}, [3]float64{4}},
 		"an old round":             {slices.Concat(lead(2, 4), lead(1, 9)), [3]float64{2}},
 	} {
-		var r Report
+		var r account
 		for i, s := range c.steps {
 			r.asked(s.m, s.answer, at(float64(i+1)))
 		}
@@ -152,12 +146,14 @@ func TestLostLeads(t *testing.T) {
 
 // TestShutdown: it is forgotten once the node runs again, and not by an answer that the ending process gave.
 func TestShutdown(t *testing.T) {
-	up := func(d time.Duration) func(*Report) { return func(r *Report) { r.answered(Status{Uptime: d}, at(10)) } }
-	asks := func(seconds float64) func(*Report) {
-		return func(r *Report) { r.asked(casper.Handshake{}, refusedAnswer, at(seconds)) }
+	up := func(d time.Duration) func(*account) {
+		return func(r *account) { r.answered(Status{Uptime: d}, at(10)) }
+	}
+	asks := func(seconds float64) func(*account) {
+		return func(r *account) { r.asked(casper.Handshake{}, refusedAnswer, at(seconds)) }
 	}
 	tests := map[string]struct {
-		then  func(*Report)
+		then  func(*account)
 		known bool
 	}{
 		"an answer of before":          {up(time.Hour), true},
@@ -168,7 +164,7 @@ func TestShutdown(t *testing.T) {
 		"it asks again":                {asks(2.001), false},
 	}
 	for name, test := range tests {
-		r := Report{Shutdown: at(0)}
+		r := account{Node: failover.Node{Shutdown: at(0)}}
 		if test.then(&r); r.Shutdown.IsZero() == test.known {
 			t.Errorf("%s: shutdown %v", name, r.Shutdown)
 		}
@@ -176,7 +172,7 @@ func TestShutdown(t *testing.T) {
 }
 
 func TestFault(t *testing.T) {
-	var r Report
+	var r account
 	steps := []struct {
 		era  uint64
 		new  bool
@@ -186,46 +182,27 @@ func TestFault(t *testing.T) {
 		{7, true, at(0), 7}, {7, false, at(0), 7}, {6, false, at(0), 7}, {8, true, at(3), 8},
 	}
 	for i, s := range steps {
-		if got := r.fault(s.era, at(float64(i))); got != s.new || r.Fault != s.at || r.FaultEra != s.last {
+		if got := r.Accuses(s.era, at(float64(i))); got != s.new || r.Fault != s.at || r.FaultEra != s.last {
 			t.Errorf("after %d: new %v, fault %v of era %d", i, got, r.Fault, r.FaultEra)
 		}
 	}
-	r = Report{}
-	if !r.fault(0, at(1)) || r.Fault != at(1) {
+	r = account{}
+	if !r.Accuses(0, at(1)) || r.Fault != at(1) {
 		t.Error("a fault in the first era does not count")
 	}
 }
 
-func TestHealth(t *testing.T) {
-	if got := (Report{}).Health(at(1)); !proto.Equal(got, &cosignerv1.NodeHealth{}) {
-		t.Errorf("of a node that was never heard of: %v", got)
+// TestStatusKnown: of an answer of /status all is kept that is told, but for the error of an attempt before.
+func TestStatusKnown(t *testing.T) {
+	r := account{Node: failover.Node{Status: failover.Status{Error: "no"}}}
+	r.answered(validating(), at(1))
+	want := failover.Status{At: at(1), Reactor: "Validate", Era: 17, Height: 1204, Lowest: 200, Round: 8 * time.Second,
+		Key: validating().Key, Peers: 3, Version: "2.0.3-0123abcde-cosigner1", UpgradeEra: 18}
+	if r.Status != want {
+		t.Errorf("got  %+v\nwant %+v", r.Status, want)
 	}
-	r := Report{
-		Status: validating(), StatusAt: at(1), StatusError: "no",
-		Rounds: Asked{At: at(5), Advanced: at(4), Era: 17, Round: 31}, Heights: Asked{At: at(6), Advanced: at(3), Height: 1205},
-		Blocked: at(7), Shutdown: at(8), Fault: at(9), FaultEra: 16, EventsError: "404", LeftoverKey: "/key.pem",
-		LostLeads: [3]time.Time{at(10), at(9.5)},
-	}
-	want := &cosignerv1.NodeHealth{
-		StatusAgoMs: proto.Uint64(9500), StatusError: "no", ReactorState: "Validate", Block: &cosignerv1.Block{Era: 17, Height: 1204},
-		RoundLengthMs: 8000, PublicKey: validating().Key, LowestHeight: 200, Peers: 3, UpgradeEra: proto.Uint64(18),
-		Version:   "2.0.3-0123abcde-cosigner1",
-		Rounds:    &cosignerv1.Asked{AgoMs: proto.Uint64(5500), AdvancedAgoMs: 6500, Era: 17, Round: 31},
-		Heights:   &cosignerv1.Asked{AgoMs: proto.Uint64(4500), AdvancedAgoMs: 7500, Height: 1205},
-		BlockedMs: proto.Uint64(3500), ShutdownAgoMs: proto.Uint64(2500), FaultAgoMs: proto.Uint64(1500), FaultEra: 16,
-		EventsError: "404", LeftoverKey: "/key.pem", LostLeadsAgoMs: []uint64{500, 1000},
-	}
-	if got := r.Health(at(10.5)); !proto.Equal(got, want) {
-		t.Errorf("got  %v\nwant %v", got, want)
-	}
-	// No field of the message is left out above, so that a new one is not forgotten here.
-	fields := reflect.TypeFor[cosignerv1.NodeHealth]()
-	for i := range fields.NumField() {
-		if f := fields.Field(i); f.IsExported() && reflect.ValueOf(want).Elem().Field(i).IsZero() {
-			t.Errorf("%s is not tested", f.Name)
-		}
-	}
-	if got := r.Health(at(0)); got.GetStatusAgoMs() != 0 || got.StatusAgoMs == nil {
-		t.Errorf("an age of less than nothing: %v", got.StatusAgoMs)
+	r.answered(Status{State: "CatchUp"}, at(2))
+	if r.Status != (failover.Status{At: at(2), Reactor: "CatchUp"}) {
+		t.Errorf("of a node without a block or an era: %+v", r.Status)
 	}
 }
