@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/report"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
 )
@@ -77,7 +78,7 @@ nothing is held or about to change.`,
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(d.progress, "%s becomes active for %v, then %s again; mode %s.\n", d.to, d.keep, d.from, modeName(first.seen.GetMode()))
+		fmt.Fprintf(d.progress, "%s becomes active for %v, then %s again; mode %s.\n", d.to, d.keep, d.from, report.ModeName(first.seen.GetMode()))
 		if err := confirm(c, d.to, *yes); err != nil {
 			return err
 		}
@@ -103,7 +104,7 @@ func (d *drill) plan(ctx context.Context) (leading, error) {
 	if err != nil {
 		return l, err
 	}
-	v := newRoles(d.admin.file, l.seen, time.Now())
+	v := report.NewRoles(d.admin.view, l.seen, time.Now())
 	if against := d.choose(v); len(against) > 0 {
 		return l, &fault{code: exitRefused, err: errorf("no rehearsal now, nothing was done:\n%w", errors.Join(against...)),
 			hints: []string{"`casper-cosigner failover status`, and again when all is well"}}
@@ -111,7 +112,7 @@ func (d *drill) plan(ctx context.Context) (leading, error) {
 	d.round = time.Duration(d.admin.file.MinBlockTime)
 	for _, n := range v.Nodes {
 		if n.Active && n.Health != nil && n.Health.RoundSeconds > 0 {
-			d.round = fromSeconds(n.Health.RoundSeconds)
+			d.round = report.Span(n.Health.RoundSeconds)
 		}
 	}
 	if d.keep == 0 {
@@ -121,14 +122,14 @@ func (d *drill) plan(ctx context.Context) (leading, error) {
 }
 
 // choose picks the standby and returns what speaks against a rehearsal.
-func (d *drill) choose(v rolesJSON) (against []error) {
+func (d *drill) choose(v report.Roles) (against []error) {
 	no := func(format string, args ...any) { against = append(against, errorf(format, args...)) }
 	d.from = d.admin.file.Main
 	if v.Active != d.from { // who was made active by an operator stays so: handing back would change what happens by itself
 		no("%s is active; a rehearsal begins with main, %s", v.Active, d.from)
 	}
 	if v.Hold != nil {
-		no("the roles are held %s", v.Hold.text(time.Now()))
+		no("the roles are held %s", v.Hold.Text(time.Now()))
 	}
 	switch j := v.Judgement; {
 	case j == nil:
@@ -136,7 +137,7 @@ func (d *drill) choose(v rolesJSON) (against []error) {
 	case j.Code != "well":
 		no("not all is well: %s, %s", j.Code, j.Why)
 	case j.Node != "":
-		no("%s", j.text(time.Now()))
+		no("%s", j.Text(time.Now()))
 	}
 	var lacking []error
 	for _, n := range v.Nodes {
@@ -144,9 +145,9 @@ func (d *drill) choose(v rolesJSON) (against []error) {
 		case well && n.Name != d.from && d.to == "":
 			d.to = n.Name
 		case !well && n.Name == d.from:
-			no("%s is not ready%s", n.Name, n.because())
+			no("%s is not ready%s", n.Name, n.Because())
 		case !well:
-			lacking = append(lacking, errorf("%s is not ready%s", n.Name, n.because()))
+			lacking = append(lacking, errorf("%s is not ready%s", n.Name, n.Because()))
 		}
 	}
 	if d.to == "" {
@@ -161,7 +162,7 @@ func (d *drill) run(ctx context.Context, first leading) (drillJSON, error) {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second interruption ends the program
-	r := drillJSON{Schema: schema, At: time.Now().UTC(), Mode: modeName(first.seen.GetMode()), Main: d.from, Standby: d.to}
+	r := drillJSON{Schema: report.Schema, At: time.Now().UTC(), Mode: report.ModeName(first.seen.GetMode()), Main: d.from, Standby: d.to}
 	var unclear error
 	if err := d.activate(ctx, first, d.to, "rehearsal"); err != nil {
 		unclear = changeFault("making "+d.to+" active", err)
@@ -185,7 +186,7 @@ func (d *drill) run(ctx context.Context, first leading) (drillJSON, error) {
 	fmt.Fprintf(d.progress, "%s is active no more; waiting for the open rounds to end.\n", d.to)
 	last, err := d.settle(ctx)
 	if err == nil {
-		err = d.report(ctx, &r, first, last)
+		err = d.count(ctx, &r, first, last)
 	}
 	if err != nil {
 		err = errorf("handed back, but what was lost is not known: %w", err)
@@ -210,13 +211,13 @@ func (d *drill) watch(ctx context.Context) (ended string) {
 		if err != nil {
 			continue // whoever leads may be changing; the time goes on
 		}
-		v := newRoles(d.admin.file, l.seen, time.Now())
+		v := report.NewRoles(d.admin.view, l.seen, time.Now())
 		if v.Active != d.to {
-			return fmt.Sprintf("%s became active: %s", v.Active, v.because())
+			return fmt.Sprintf("%s became active: %s", v.Active, v.Because())
 		}
 		for _, n := range v.Nodes {
 			if n.Active && v.Judgement != nil && (!n.Ready || n.Condition != "") {
-				return fmt.Sprintf("%s is not well any more%s", n.Name, n.because())
+				return fmt.Sprintf("%s is not well any more%s", n.Name, n.Because())
 			}
 		}
 	}
@@ -276,8 +277,8 @@ func roundsBetween(a, b failover.Place) uint32 {
 	return b.Round
 }
 
-// report counts what the slots hold.
-func (d *drill) report(ctx context.Context, r *drillJSON, first leading, last failover.Place) error {
+// count counts what the slots hold.
+func (d *drill) count(ctx context.Context, r *drillJSON, first leading, last failover.Place) error {
 	l, err := d.look(ctx)
 	if err != nil {
 		return err

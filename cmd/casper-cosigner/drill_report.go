@@ -7,6 +7,7 @@ import (
 	"time"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/report"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
 )
@@ -152,7 +153,7 @@ func (r *drillJSON) fill(t *tally, before, after *cosignerv1.StatusResponse) {
 // print writes the report for people.
 func (r drillJSON) print(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "rehearsal\t%s was active for %v; now %s is\n", r.Standby, fromSeconds(r.KeptSeconds), r.Active)
+	fmt.Fprintf(t, "rehearsal\t%s was active for %v; now %s is\n", r.Standby, report.Span(r.KeptSeconds), r.Active)
 	if r.Ended != "" {
 		fmt.Fprintf(t, "ended early\t%s\n", r.Ended)
 	}
@@ -182,7 +183,7 @@ func (r drillJSON) fault() error {
 	case r.Ended != "":
 		return errorf("the rehearsal ended early: %s", r.Ended)
 	case len(r.LostRounds) > 0 || len(r.LostHeights) > 0:
-		return errorf("the rehearsal lost %s and %s", plural(len(r.LostRounds), "round"), plural(len(r.LostHeights), "height"))
+		return errorf("the rehearsal lost %s and %s", report.Count(len(r.LostRounds), "round"), report.Count(len(r.LostHeights), "height"))
 	case r.Rounds == 0:
 		return errorf("no round went by; nothing was rehearsed")
 	}

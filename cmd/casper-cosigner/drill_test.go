@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/report/reporttest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
 )
@@ -85,7 +86,7 @@ func TestDrill(t *testing.T) {
 		}, 0, "without a vote of ours: 0", "a", 7},
 		{"the network stands still", func(*fakes) {}, exitFailed, "no round went by", "a", 7},
 
-		{"held", func(f *fakes) { f.view.HoldUntil = timestamppb.New(noon.AddDate(500, 0, 0)) }, exitRefused, "the roles are held until 2526", "a", 5},
+		{"held", func(f *fakes) { f.view.HoldUntil = timestamppb.New(reporttest.Noon.AddDate(500, 0, 0)) }, exitRefused, "the roles are held until 2526", "a", 5},
 		{"an upgrade", func(f *fakes) { f.view.Judgement = &cosignerv1.Judgement{Code: "upgrade", Why: "a shuts down"} }, exitRefused, "upgrade, a shuts down", "a", 5},
 		{"a change is due", func(f *fakes) { f.view.Judgement.Node = "b" }, exitRefused, "b becomes active", "a", 5},
 		{"not judged", func(f *fakes) { f.view.Judgement = nil }, exitRefused, "has not judged", "a", 5},

@@ -45,8 +45,8 @@ func withHint(err error, hints ...string) error {
 	return &fault{code: code, err: err, hints: hints}
 }
 
-// report prints an error and returns the exit code.
-func report(w io.Writer, err error) int {
+// complain prints an error and returns the exit code.
+func complain(w io.Writer, err error) int {
 	if err == nil {
 		return exitOK
 	}

@@ -14,6 +14,7 @@ import (
 	"casper-cosigner/cluster"
 	"casper-cosigner/cosigner/frost"
 	"casper-cosigner/keygen"
+	"casper-cosigner/report"
 )
 
 // firstEpoch is the share epoch of a split.
@@ -215,7 +216,7 @@ func (s split) seal(shares []*frost.KeyShare) ([]newFile, error) {
 func printSplit(c *cobra.Command, pem string, s split) {
 	out := c.OutOrStdout()
 	fmt.Fprintf(out, "Split the key into %s, any %d of which sign. Checked: they belong to the key and sign together.\n\n",
-		plural(s.size, "share"), s.threshold)
+		report.Count(s.size, "share"), s.threshold)
 	for i, path := range s.paths {
 		fmt.Fprintf(out, "  share %d  %s\n", i+1, path)
 	}

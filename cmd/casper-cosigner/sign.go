@@ -14,6 +14,7 @@ import (
 	"casper-cosigner/cluster"
 	"casper-cosigner/daemon"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/report"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/wire"
 )
@@ -120,7 +121,7 @@ func (f *signFlags) read(in io.Reader) (casper.Message, error) {
 
 // readAnswer takes no cosigner's word for a signature.
 func readAnswer(key casper.PublicKey, asked casper.Message, r *cosignerv1.SignResponse) (signAnswer, error) {
-	a := signAnswer{Schema: schema, DecidedBy: r.GetDecidedBy()}
+	a := signAnswer{Schema: report.Schema, DecidedBy: r.GetDecidedBy()}
 	held, signature := asked, r.GetSigned().GetSignature()
 	switch {
 	case r.GetRefused() != nil:
