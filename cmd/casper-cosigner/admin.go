@@ -138,7 +138,15 @@ func changeFault(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	f := &fault{code: exitRefused, err: errorf("%s: %s", what, reason(err))}
+	return errorf("%s: %w", what, answerFault(err))
+}
+
+// answerFault is what a cosigner answered to a change, or that it did not.
+func answerFault(err error) error {
+	if err == nil {
+		return nil
+	}
+	f := &fault{code: exitRefused, err: errors.New(reason(err))}
 	switch status.Code(err) {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
 		f.code = exitUnavailable

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"casper-cosigner/drill"
 )
 
 // The exit codes, which scripts and monitors rely on.
@@ -27,6 +29,9 @@ type fault struct {
 
 func (f *fault) Error() string { return fmt.Sprint(f.err) }
 func (f *fault) Unwrap() error { return f.err }
+
+// Is has a definite no be what a rehearsal takes for one.
+func (f *fault) Is(target error) bool { return target == drill.ErrRefused && f.code == exitRefused }
 
 func errorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
