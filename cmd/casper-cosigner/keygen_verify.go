@@ -39,7 +39,7 @@ use a machine that is offline.`,
 				}
 				if i == 0 {
 					first = s
-				} else if s.Cluster != first.Cluster || s.Epoch != first.Epoch {
+				} else if !s.SameSplit(first) {
 					return errorf("%s is of cluster %q, epoch %d; %s is of cluster %q, epoch %d",
 						path, s.Cluster, s.Epoch, args[0], first.Cluster, first.Epoch)
 				}
