@@ -16,8 +16,8 @@ type Answer struct {
 	Refused   *cosignerv1.Refused
 }
 
-// Read reads the answer to what was asked. It takes no cosigner's word for a signature: one that is not the validator's, of
-// what it is said to be of, is an error.
+// Read reads the answer to what was asked. It takes no cosigner's word for a signature: one that is
+// not the validator's, of what it is said to be of, is an error.
 func Read(key casper.PublicKey, asked casper.Message, r *cosignerv1.SignResponse) (Answer, error) {
 	a := Answer{Held: asked, Refused: r.GetRefused()}
 	signature := r.GetSigned().GetSignature()

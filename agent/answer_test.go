@@ -11,7 +11,8 @@ import (
 	"casper-cosigner/rule/wire"
 )
 
-// TestRead: a signature is taken for the validator's only if it is, of the message that the answer is about.
+// TestRead: a signature is taken for the validator's only if it is, of the message that the answer
+// is about.
 func TestRead(t *testing.T) {
 	public, secret, err := ed25519.GenerateKey(nil)
 	if err != nil {

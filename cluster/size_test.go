@@ -7,8 +7,8 @@ import (
 	"casper-cosigner/cluster"
 )
 
-// TestSizes: what a threshold leaves, checked against sets of cosigners: two that sign have always one in common that is
-// in nobody's hands.
+// TestSizes: what a threshold leaves, checked against sets of cosigners: two that sign have always
+// one in common that is in nobody's hands.
 func TestSizes(t *testing.T) {
 	for n := 3; n <= 15; n++ {
 		least := cluster.LeastThreshold(n)

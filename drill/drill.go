@@ -1,10 +1,12 @@
-// Package drill rehearses a failover on a running cluster: it has a ready standby made active, watches for some rounds,
-// has main made active again, waits until the rounds then open are over, and counts what was lost.
+// Package drill rehearses a failover on a running cluster: it has a ready standby made active,
+// watches for some rounds, has main made active again, waits until the rounds then open are over,
+// and counts what was lost.
 //
-// It promises that nothing is begun unless main is active, main and a standby are well and ready, and nothing is held or
-// about to change; that whatever happens after the standby was made active, handing back is tried,
-// also when the rehearsal is interrupted; and that another change which comes first stands. What a lost round is, report
-// says; which facts a drill cannot see, Result.Unseen.
+// It promises that nothing is begun unless main is active, main and a standby are well and ready,
+// and nothing is held or about to change; that whatever happens after the standby was made active,
+// handing back is tried, also when the rehearsal is interrupted; and that another change which
+// comes first stands. What a lost round is, report says; which facts a drill cannot see,
+// Result.Unseen.
 //
 // To reach the cosigners, to ask the operator, and to print is the caller's.
 package drill
@@ -33,7 +35,8 @@ const (
 	returnFor  = 30 * time.Second // handing back is tried for so long: whoever leads may be changing
 )
 
-// ErrRefused is what an error of Cluster.Activate wraps, or is, when the change was certainly not made.
+// ErrRefused is what an error of Cluster.Activate wraps, or is, when the change was certainly not
+// made.
 var ErrRefused = errors.New("refused")
 
 // Cluster is the cosigners, as an operator reaches them. Each method must end with its context.
@@ -42,7 +45,8 @@ type Cluster interface {
 	Look(ctx context.Context) (*cosignerv1.StatusResponse, error)
 	// Activate must ask the cosigner of the last good Look to make a node active.
 	Activate(ctx context.Context, r *cosignerv1.ActivateRequest) error
-	// Held must call do with what each slot holds at the cosigner of the last good Look, and with who asked for it.
+	// Held must call do with what each slot holds at the cosigner of the last good Look, and with
+	// who asked for it.
 	Held(ctx context.Context, do func(node string, m casper.Message)) error
 }
 
@@ -92,8 +96,8 @@ func (e *StillActiveError) Error() string {
 	return fmt.Sprintf("%s may still be active; handing back: %v", e.Standby, e.Err)
 }
 
-// Plan looks at the cluster and says who hands over to whom. Its error is a *NotNowError if nobody may now, else that of
-// Look.
+// Plan looks at the cluster and says who hands over to whom. Its error is a *NotNowError if nobody
+// may now, else that of Look.
 func (d *Drill) Plan(ctx context.Context) (Plan, error) {
 	seen, err := d.look(ctx)
 	if err != nil {
@@ -119,7 +123,7 @@ func (d *Drill) Plan(ctx context.Context) (Plan, error) {
 func (d *Drill) choose(v report.Roles) (against []error) {
 	no := func(format string, args ...any) { against = append(against, fmt.Errorf(format, args...)) }
 	d.from = d.View.Main
-	if v.Active != d.from { // who was made active by an operator stays so: handing back would change what happens by itself
+	if v.Active != d.from { // whom an operator made active stays so: handing back would change that
 		no("%s is active; a rehearsal begins with main, %s", v.Active, d.from)
 	}
 	if v.Hold != nil {
@@ -161,9 +165,11 @@ func (d *Drill) look(ctx context.Context) (*cosignerv1.StatusResponse, error) {
 	return d.cluster.Look(ctx)
 }
 
-// activate makes a node active on top of what was seen. It is not interrupted: its outcome must be known.
+// activate makes a node active on top of what was seen. It is not interrupted: its outcome must be
+// known.
 func (d *Drill) activate(ctx context.Context, seen *cosignerv1.StatusResponse, node, what string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.Timeout)
 	defer cancel()
-	return d.cluster.Activate(ctx, &cosignerv1.ActivateRequest{Node: node, Reason: what + ": " + d.Reason, Epoch: seen.GetEpoch()})
+	return d.cluster.Activate(ctx, &cosignerv1.ActivateRequest{
+		Node: node, Reason: what + ": " + d.Reason, Epoch: seen.GetEpoch()})
 }

@@ -19,7 +19,8 @@ import (
 
 var errGone = errors.New("the leader is gone")
 
-// TestDrill: how rehearsals end, and that main is active again after each, or whoever another change made so.
+// TestDrill: how rehearsals end, and that main is active again after each, or whoever another
+// change made so.
 func TestDrill(t *testing.T) {
 	for _, test := range []struct {
 		name   string

@@ -16,7 +16,8 @@ import (
 // block is the length of a round where no node tells.
 const block = 8 * time.Second
 
-// fake is a cluster in memory, of which c2 leads: changes are made on top of the epoch that was seen.
+// fake is a cluster in memory, of which c2 leads: changes are made on top of the epoch that was
+// seen.
 type fake struct {
 	view    *cosignerv1.StatusResponse
 	reasons []string // of the changes that were made
@@ -80,8 +81,9 @@ func (f *fake) Held(ctx context.Context, do func(string, casper.Message)) error 
 	return ctx.Err()
 }
 
-// chain has the network go one round further each time that the leader is looked at: the active node votes in the open
-// round, unless it is lost, asks for its block's finality signature, and echoes in the next.
+// chain has the network go one round further each time that the leader is looked at: the active
+// node votes in the open round, unless it is lost, asks for its block's finality signature, and
+// echoes in the next.
 func (f *fake) chain(lost ...uint32) {
 	next := f.looked
 	f.looked = func() {

@@ -28,8 +28,9 @@ type Result struct {
 	LostHeights []uint64  `json:"lost_heights"`
 	Nodes       []Node    `json:"nodes"`
 
-	// Unseen is what the cosigners cannot tell of a round: one without a vote of ours counts as lost though no block may
-	// have come of it, and one with a vote as kept though we may have led it in vain.
+	// Unseen is what the cosigners cannot tell of a round: one without a vote of ours counts as
+	// lost though no block may have come of it, and one with a vote as kept though we may have led
+	// it in vain.
 	Unseen []string `json:"-"`
 }
 
@@ -66,7 +67,8 @@ func (r Result) Fault() error {
 	case r.Ended != "":
 		return fmt.Errorf("the rehearsal ended early: %s", r.Ended)
 	case len(r.LostRounds) > 0 || len(r.LostHeights) > 0:
-		return fmt.Errorf("the rehearsal lost %s and %s", report.Count(len(r.LostRounds), "round"), report.Count(len(r.LostHeights), "height"))
+		return fmt.Errorf("the rehearsal lost %s and %s",
+			report.Count(len(r.LostRounds), "round"), report.Count(len(r.LostHeights), "height"))
 	case r.Rounds == 0:
 		return errors.New("no round went by; nothing was rehearsed")
 	}

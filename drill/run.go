@@ -11,10 +11,12 @@ import (
 	"casper-cosigner/rule/failover"
 )
 
-// Run is the rehearsal itself, as planned. When ctx ends it hands back first. Its error says that the rehearsal did not
-// come to an end, and is a *StillActiveError if main is not active again; the result says what was lost.
+// Run is the rehearsal itself, as planned. When ctx ends it hands back first. Its error says that
+// the rehearsal did not come to an end, and is a *StillActiveError if main is not active again; the
+// result says what was lost.
 func (d *Drill) Run(ctx context.Context) (Result, error) {
-	r := Result{Schema: report.Schema, At: time.Now().UTC(), Mode: report.ModeName(d.first.GetMode()), Main: d.from, Standby: d.to}
+	r := Result{Schema: report.Schema, At: time.Now().UTC(), Mode: report.ModeName(d.first.GetMode()),
+		Main: d.from, Standby: d.to}
 	var unclear error
 	if err := d.activate(ctx, d.first, d.to, "rehearsal"); err != nil {
 		unclear = fmt.Errorf("making %s active: %w", d.to, err)
@@ -46,7 +48,8 @@ func (d *Drill) Run(ctx context.Context) (Result, error) {
 	return r, err
 }
 
-// watch looks on while the standby is active. It returns why that ended before its time, empty if it did not.
+// watch looks on while the standby is active. It returns why that ended before its time, empty if
+// it did not.
 func (d *Drill) watch(ctx context.Context) (ended string) {
 	over := time.NewTimer(d.Keep)
 	defer over.Stop()
@@ -68,7 +71,8 @@ func (d *Drill) watch(ctx context.Context) (ended string) {
 	return ""
 }
 
-// handBack makes main active again unless the standby is active no more: then another change came first, and stands.
+// handBack makes main active again unless the standby is active no more: then another change came
+// first, and stands.
 func (d *Drill) handBack(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	for until := time.Now().Add(max(returnFor, 3*d.Timeout)); ; {
@@ -88,8 +92,9 @@ func (d *Drill) handBack(ctx context.Context) error {
 	}
 }
 
-// settle waits until the rounds that were open at the return are over, and returns the last place at which all before it
-// is over. The newest round is open, and the one before it may still get a late vote.
+// settle waits until the rounds that were open at the return are over, and returns the last place
+// at which all before it is over. The newest round is open, and the one before it may still get a
+// late vote.
 func (d *Drill) settle(ctx context.Context) (failover.Place, error) {
 	over := time.NewTimer(settleWithin * d.Round)
 	defer over.Stop()
@@ -129,7 +134,8 @@ func (d *Drill) count(ctx context.Context, r *Result, last failover.Place) error
 	return nil
 }
 
-// pause waits until the next look and reports whether there is to be one: not once it is over or interrupted.
+// pause waits until the next look and reports whether there is to be one: not once it is over or
+// interrupted.
 func (d *Drill) pause(ctx context.Context, over <-chan time.Time) bool {
 	next := time.NewTimer(min(lookAtMost, d.Round/4))
 	defer next.Stop()

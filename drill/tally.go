@@ -7,8 +7,9 @@ import (
 	"casper-cosigner/rule/failover"
 )
 
-// tally notes the slots of our validator from one place to another: rounds from the first on, the one that is open at
-// the first change among them, and before the last; heights above the first and up to the last.
+// tally notes the slots of our validator from one place to another: rounds from the first on, the
+// one that is open at the first change among them, and before the last; heights above the first and
+// up to the last.
 type tally struct {
 	first, last failover.Place
 	votes       map[roundKey]bool
@@ -23,8 +24,8 @@ type roundKey struct {
 }
 
 func newTally(first, last failover.Place) *tally {
-	return &tally{first: first, last: last, votes: map[roundKey]bool{}, ends: map[uint64]uint32{}, signed: map[uint64]bool{},
-		byNode: map[string]Bound{}}
+	return &tally{first: first, last: last, votes: map[roundKey]bool{}, ends: map[uint64]uint32{},
+		signed: map[uint64]bool{}, byNode: map[string]Bound{}}
 }
 
 // add counts a held slot, and who asked for it.
@@ -61,14 +62,14 @@ func (t *tally) counts(r casper.Round) bool {
 	return true
 }
 
-// round is what the cosigners saw of a round: whether a vote was bound. Who led it, and whether a block came, they do not
-// know.
+// round is what the cosigners saw of a round: whether a vote was bound. Who led it, and whether a
+// block came, they do not know.
 func (t *tally) round(era uint64, id uint32) report.Round {
 	return report.Round{Era: era, ID: id, Vote: report.Seen(t.votes[roundKey{era, id}])}
 }
 
-// rounds returns the counted ones. How many rounds an era had is known of the last only: before that it is taken to end
-// where we last signed, and to have one round at least.
+// rounds returns the counted ones. How many rounds an era had is known of the last only: before
+// that it is taken to end where we last signed, and to have one round at least.
 func (t *tally) rounds() (all []report.Round) {
 	for era := t.first.Era; era <= t.last.Era; era++ {
 		from, end := uint32(0), t.last.Round

@@ -15,8 +15,8 @@ var (
 	errSameRecipient = errors.New("it has the recipient of another share: one identity would open both")
 )
 
-// Recipients reads the age recipients of the shares, in their order. Each share must have one of its own, or one thief of
-// an identity would have two shares. Its error lists every fault.
+// Recipients reads the age recipients of the shares, in their order. Each share must have one of
+// its own, or one thief of an identity would have two shares. Its error lists every fault.
 func Recipients(texts []string) (list []age.Recipient, err error) {
 	var faults []error
 	seen := map[string]bool{}
@@ -37,8 +37,8 @@ func Recipients(texts []string) (list []age.Recipient, err error) {
 	return list, errors.Join(faults...)
 }
 
-// SameSplit reports whether both files say that they are of one cluster and epoch. Whether their shares sign together,
-// Verify tells.
+// SameSplit reports whether both files say that they are of one cluster and epoch. Whether their
+// shares sign together, Verify tells.
 func (s ShareFile) SameSplit(other ShareFile) bool {
 	return s.Cluster == other.Cluster && s.Epoch == other.Epoch
 }

@@ -10,7 +10,8 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 )
 
-// FailoverStatus is who is active and what comes next, with the settings that decide it. Durations are seconds.
+// FailoverStatus is who is active and what comes next, with the settings that decide it. Durations
+// are seconds.
 type FailoverStatus struct {
 	Schema   string    `json:"schema"`
 	At       time.Time `json:"at"`
@@ -37,7 +38,8 @@ type Settings struct {
 // NewFailoverStatus is the part of a status that is about roles.
 func NewFailoverStatus(c Cluster, s Status) FailoverStatus {
 	f := c.Failover
-	return FailoverStatus{Schema: Schema, At: s.At, State: s.State, Problems: s.Problems, Leader: s.Leader, From: s.From, Main: c.Main,
+	return FailoverStatus{Schema: Schema, At: s.At, State: s.State, Problems: s.Problems,
+		Leader: s.Leader, From: s.From, Main: c.Main,
 		Settings: Settings{Failover: f.Policy, Failback: f.Return, PingInterval: f.PingInterval.Seconds(),
 			PingTimeout: f.PingTimeout.Seconds(), FailoverAfter: f.After.Seconds(), FailbackAfter: f.FailbackAfter.Seconds()},
 		Roles: s.Roles, Members: slices.Concat(c.Cosigners, c.Nodes)}
@@ -45,7 +47,8 @@ func NewFailoverStatus(c Cluster, s Status) FailoverStatus {
 
 // Line is all of it in one line, for logs.
 func (v FailoverStatus) Line() string {
-	parts := []string{fmt.Sprintf("%s active %s, epoch %d, mode %s", v.At.Format(time.RFC3339), cmp.Or(v.Active, "none"), v.Epoch, v.Mode)}
+	parts := []string{fmt.Sprintf("%s active %s, epoch %d, mode %s",
+		v.At.Format(time.RFC3339), cmp.Or(v.Active, "none"), v.Epoch, v.Mode)}
 	for _, n := range v.Nodes {
 		parts = append(parts, n.Name+" "+v.StateOf(n))
 	}

@@ -43,7 +43,8 @@ func newHealth(h *cosignerv1.NodeHealth, told time.Time) *Health {
 		Era: h.GetBlock().GetEra(), Height: h.GetBlock().GetHeight(), LowestHeight: h.GetLowestHeight(),
 		RoundSeconds: millis(h.GetRoundLengthMs()).Seconds(), PublicKey: h.GetPublicKey(), Peers: h.GetPeers(),
 		Version: h.GetVersion(), UpgradeEra: h.UpgradeEra, ShutdownAt: before(told, h.ShutdownAgoMs),
-		FaultAt: before(told, h.FaultAgoMs), FaultEra: h.GetFaultEra(), EventsError: h.GetEventsError(), LeftoverKey: h.GetLeftoverKey()}
+		FaultAt: before(told, h.FaultAgoMs), FaultEra: h.GetFaultEra(),
+		EventsError: h.GetEventsError(), LeftoverKey: h.GetLeftoverKey()}
 	if h.BlockedMs != nil {
 		blocked := millis(h.GetBlockedMs()).Seconds()
 		v.BlockedFor = &blocked

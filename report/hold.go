@@ -12,7 +12,8 @@ type Hold struct {
 	Until *time.Time `json:"until,omitempty"` // absent: until failover resume
 }
 
-// endOfTime is the last second of a protobuf Timestamp, in Unix time; who holds until then holds for good.
+// endOfTime is the last second of a protobuf Timestamp, in Unix time; who holds until then holds
+// for good.
 const endOfTime = 253402300799
 
 // HoldOf returns until when automatic changes are stopped, nil if they are not.

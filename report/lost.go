@@ -30,7 +30,8 @@ type Round struct {
 	Struck bool // something of ours was killed, halted or cut off while it was open
 }
 
-// Fate is what became of a round for our validator. The package's documentation says what each one is.
+// Fate is what became of a round for our validator. The package's documentation says what each one
+// is.
 type Fate uint8
 
 // The fates of a round.
@@ -83,15 +84,16 @@ type Height struct {
 // Lost reports whether the height's finality signature is lost.
 func (h Height) Lost() bool { return h.Signed == No }
 
-// VoteDue is when our Vote in a round must be with the others that they decided at that time. One that is later by less
-// than a block's time was on its way.
+// VoteDue is when our Vote in a round must be with the others that they decided at that time. One
+// that is later by less than a block's time was on its way.
 func VoteDue(ended time.Time, block time.Duration) time.Time { return ended.Add(block) }
 
-// rewardedBlocks is for how many blocks a finality signature can still be rewarded (casper-node's chainspec,
-// signature_rewards_max_delay).
+// rewardedBlocks is for how many blocks a finality signature can still be rewarded (casper-node's
+// chainspec, signature_rewards_max_delay).
 const rewardedBlocks = 6
 
-// FinalityDue is when our finality signature must be with the others of a block that came at that time.
+// FinalityDue is when our finality signature must be with the others of a block that came at that
+// time.
 func FinalityDue(added time.Time, block time.Duration) time.Time {
 	return added.Add(rewardedBlocks * block)
 }

@@ -14,7 +14,8 @@ func TestFate(t *testing.T) {
 		struck           []bool
 		want             Fate
 	}{
-		// A block came, or nobody saw that none did: the Vote decides, whoever led and whatever was struck.
+		// A block came, or nobody saw that none did: the Vote decides, whoever led and whatever was
+		// struck.
 		{facts, []Fact{Yes, Unseen}, []Fact{Yes, Unseen}, []bool{false, true}, Kept},
 		{facts, []Fact{Yes, Unseen}, []Fact{No}, []bool{false, true}, Unvoted},
 		// No block came: who led it decides, whether we voted or not.

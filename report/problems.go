@@ -10,8 +10,8 @@ import (
 // problem notes one thing that is wrong.
 type problem func(format string, args ...any)
 
-// judge lists the problems and says what they come to. Without a leader, or with fewer ready cosigners than the
-// threshold, which is more than half, nothing is signed.
+// judge lists the problems and says what they come to. Without a leader, or with fewer ready
+// cosigners than the threshold, which is more than half, nothing is signed.
 func (s *Status) judge() {
 	note := func(format string, args ...any) { s.Problems = append(s.Problems, fmt.Sprintf(format, args...)) }
 	ready := s.cosignerProblems(note)
@@ -36,8 +36,8 @@ func (s *Status) judge() {
 	}
 }
 
-// cosignerProblems lists what is wrong with the cosigners and returns how many are ready. Before the start none is, and
-// none has commitments of another, which is not worth a line.
+// cosignerProblems lists what is wrong with the cosigners and returns how many are ready. Before
+// the start none is, and none has commitments of another, which is not worth a line.
 func (s *Status) cosignerProblems(note problem) (ready int) {
 	answers := map[string]bool{}
 	for _, c := range s.Cosigners {
@@ -57,7 +57,8 @@ func (s *Status) cosignerProblems(note problem) (ready int) {
 			note("cosigner %s has another cluster file than this host", c.Name)
 		}
 		if c.DifferingSlots > 0 {
-			note("cosigner %s gives no share for %s: its ledger and the log differ", c.Name, Count(int(c.DifferingSlots), "slot"))
+			note("cosigner %s gives no share for %s: its ledger and the log differ",
+				c.Name, Count(int(c.DifferingSlots), "slot"))
 		}
 		for _, p := range c.Peers {
 			if s.Started && !p.Reachable && answers[p.Name] { // else it is listed once already
@@ -71,7 +72,8 @@ func (s *Status) cosignerProblems(note problem) (ready int) {
 	return ready
 }
 
-// awaited says whom a cluster waits for that has not started: every cosigner must have met every other one.
+// awaited says whom a cluster waits for that has not started: every cosigner must have met every
+// other one.
 func (s *Status) awaited() string {
 	var silent []string
 	for _, c := range s.Cosigners {
@@ -117,7 +119,8 @@ func (h *Health) problems(node string, note problem) {
 		note("node %s: its events are not heard, so no fault of the validator would be noticed: %s", node, h.EventsError)
 	}
 	if h.LeftoverKey != "" {
-		note("node %s: a secret key of the validator lies on its host, %s; what it signs is in nobody's record", node, h.LeftoverKey)
+		note("node %s: a secret key of the validator lies on its host, %s; what it signs is in nobody's record",
+			node, h.LeftoverKey)
 	}
 	if h.FaultAt != nil {
 		note("node %s reports that the validator equivocated in era %d", node, h.FaultEra)

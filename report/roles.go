@@ -7,7 +7,8 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 )
 
-// Roles is who is active and why, what comes next, and how the nodes are: one cosigner's view of it.
+// Roles is who is active and why, what comes next, and how the nodes are: one cosigner's view of
+// it.
 type Roles struct {
 	Mode      string     `json:"mode"`
 	Active    string     `json:"active"`
@@ -62,7 +63,8 @@ func NewRoles(c Cluster, r *cosignerv1.StatusResponse, at time.Time) Roles {
 		}
 	}
 	if j := r.GetJudgement(); j.GetCode() != "" {
-		v.Judgement = &Judgement{Code: j.GetCode(), Why: j.GetWhy(), Node: j.GetNode(), Due: timeOf(j.GetDue()), Confirm: j.GetConfirm()}
+		v.Judgement = &Judgement{Code: j.GetCode(), Why: j.GetWhy(), Node: j.GetNode(),
+			Due: timeOf(j.GetDue()), Confirm: j.GetConfirm()}
 	}
 	for _, n := range r.GetNodes() {
 		row := newNode(n)
@@ -125,12 +127,16 @@ func ModeName(m cosignerv1.Mode) string {
 	return "unknown"
 }
 
-// IsReady reports whether the answering cosigner takes the node for ready. One that it does not know is not.
+// IsReady reports whether the answering cosigner takes the node for ready. One that it does not
+// know is not.
 func IsReady(seen *cosignerv1.StatusResponse, node string) bool {
-	return slices.ContainsFunc(seen.GetNodes(), func(n *cosignerv1.NodeStatus) bool { return n.GetName() == node && n.GetReady() })
+	return slices.ContainsFunc(seen.GetNodes(), func(n *cosignerv1.NodeStatus) bool {
+		return n.GetName() == node && n.GetReady()
+	})
 }
 
-// IsLast reports whether the node is the only one that is not suspended, so that nobody would sign without it.
+// IsLast reports whether the node is the only one that is not suspended, so that nobody would sign
+// without it.
 func IsLast(seen *cosignerv1.StatusResponse, node string) bool {
 	last := false
 	for _, n := range seen.GetNodes() {

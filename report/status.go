@@ -21,8 +21,8 @@ const (
 	NoQuorum State = "no_quorum" // nothing is signed
 )
 
-// Status is how a cluster is. Times are RFC 3339 in UTC, absent when they are not known. Except for the cosigners it is
-// the view of the one named by From.
+// Status is how a cluster is. Times are RFC 3339 in UTC, absent when they are not known. Except for
+// the cosigners it is the view of the one named by From.
 type Status struct {
 	Schema    string     `json:"schema"`
 	At        time.Time  `json:"at"`

@@ -97,7 +97,8 @@ func TestStatusFresh(t *testing.T) {
 	}
 }
 
-// TestStatusOldLeader has two cosigners that take themselves for the leader: the one of the higher term is shown.
+// TestStatusOldLeader has two cosigners that take themselves for the leader: the one of the higher
+// term is shown.
 func TestStatusOldLeader(t *testing.T) {
 	c := reporttest.Cluster()
 	answers := reporttest.Healthy(c)

@@ -92,7 +92,8 @@ func (j *Judgement) Because() string {
 	return " (" + j.Code + "): " + j.Why
 }
 
-// In writes a time to come as how long after at it is, in whole seconds and never less than is left.
+// In writes a time to come as how long after at it is, in whole seconds and never less than is
+// left.
 func In(at, then time.Time) string {
 	left := then.Sub(at)
 	if left <= 0 {
