@@ -10,9 +10,9 @@ import (
 // problem notes one thing that is wrong.
 type problem func(format string, args ...any)
 
-// judge lists the problems and says what they come to. Without a leader, or with fewer ready
+// conclude lists the problems and says what they come to. Without a leader, or with fewer ready
 // cosigners than the threshold, which is more than half, nothing is signed.
-func (s *Status) judge() {
+func (s *Status) conclude() {
 	note := func(format string, args ...any) { s.Problems = append(s.Problems, fmt.Sprintf(format, args...)) }
 	ready := s.cosignerProblems(note)
 	s.problems(note)

@@ -4,7 +4,7 @@
 //
 // # How a cluster is
 //
-// OK, Degraded or NoQuorum: Status.judge. A cluster without a leader, without a start, or with
+// OK, Degraded or NoQuorum: Status.conclude. A cluster without a leader, without a start, or with
 // fewer ready cosigners than the threshold signs nothing: NoQuorum. One that signs and has a
 // problem is Degraded. What is a problem is written down beside it, for cosigners
 // (cosignerProblems) and for nodes (problems).

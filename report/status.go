@@ -105,14 +105,14 @@ func NewStatus(c Cluster, answers []Answer, at time.Time) Status {
 	if lead >= 0 {
 		s.Leader = answers[lead].Name
 	}
-	s.judge()
+	s.conclude()
 	return s
 }
 
 // fill takes over one cosigner's view of what all share.
 func (s *Status) fill(c Cluster, r *cosignerv1.StatusResponse) {
 	s.Roles, s.Started = NewRoles(c, r, s.At), r.GetNewest() != nil
-	s.Pruned, s.Floor, s.Newest = MarkOf(r.GetPruned()), MarkOf(r.GetFloor()), NewestOf(r)
+	s.Pruned, s.Floor, s.Newest = markOf(r.GetPruned()), markOf(r.GetFloor()), newestOf(r)
 	for _, x := range r.GetRefusals() {
 		s.Refusals = append(s.Refusals, Refusal{At: timeOf(x.GetAt()), Node: x.GetNode(), Slot: x.GetSlot(),
 			Reason: strings.ReplaceAll(x.GetReason(), "REFUSAL_REASON_", "")}) // as sign and the documentation have them
@@ -137,12 +137,27 @@ func newCosigner(c Cluster, a Answer, leads bool) Cosigner {
 	return row
 }
 
-// MarkOf takes a mark over from an answer.
-func MarkOf(m *cosignerv1.Mark) Mark { return Mark{Era: m.GetEra(), Height: m.GetHeight()} }
+// Watermark is how far the slots go, and how many hold anything.
+type Watermark struct {
+	Schema string         `json:"schema"`
+	Pruned Mark           `json:"pruned"`
+	Floor  Mark           `json:"floor"`
+	Newest Newest         `json:"newest"`
+	Held   map[string]int `json:"held"` // slots, by kind
+}
 
-// NewestOf is the newest that a cosigner's view holds.
-func NewestOf(s *cosignerv1.StatusResponse) Newest {
-	return Newest{Mark: MarkOf(s.GetNewest()), Round: s.GetNewestRound()}
+// NewWatermark takes the marks over from a cosigner's view. No slot is counted yet.
+func NewWatermark(r *cosignerv1.StatusResponse) Watermark {
+	return Watermark{Schema: Schema, Pruned: markOf(r.GetPruned()), Floor: markOf(r.GetFloor()), Newest: newestOf(r),
+		Held: map[string]int{}}
+}
+
+// markOf takes a mark over from an answer.
+func markOf(m *cosignerv1.Mark) Mark { return Mark{Era: m.GetEra(), Height: m.GetHeight()} }
+
+// newestOf is the newest that a cosigner's view holds.
+func newestOf(s *cosignerv1.StatusResponse) Newest {
+	return Newest{Mark: markOf(s.GetNewest()), Round: s.GetNewestRound()}
 }
 
 // timeOf returns nil for no time and for the beginning of Unix time, which stands for it.

@@ -147,12 +147,20 @@ func answerFault(err error) error {
 		return nil
 	}
 	f := &fault{code: exitRefused, err: errors.New(reason(err))}
-	switch status.Code(err) {
-	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
+	if isUnknown(err) {
 		f.code = exitUnavailable
 		f.hints = []string{"`casper-cosigner status` shows whether the change was made; then ask again"}
 	}
 	return f
+}
+
+// isUnknown reports whether nothing is known of what became of a call: no cosigner said no.
+func isUnknown(err error) bool {
+	switch status.Code(err) {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
+		return true
+	}
+	return false
 }
 
 // reason is a gRPC error for people: the server's words, or what the connection met.

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"casper-cosigner/agent"
 	"casper-cosigner/cluster"
@@ -162,8 +160,7 @@ func (f *signFlags) print(w io.Writer, m casper.Message, a signAnswer) error {
 // signFault maps "nothing is known" and "you may not ask".
 func signFault(m casper.Message, err error) error {
 	f := &fault{code: exitFailed, err: errorf("asking for %s: %s", describe(m), reason(err))}
-	switch status.Code(err) {
-	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
+	if isUnknown(err) {
 		f.code = exitUnavailable
 		f.hints = []string{"ask again: the slot may or may not be claimed by now, and the answer tells", "`casper-cosigner status`"}
 	}

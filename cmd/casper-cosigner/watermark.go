@@ -15,15 +15,6 @@ import (
 	"casper-cosigner/rule/casper"
 )
 
-// watermarkJSON is what watermark show prints as JSON.
-type watermarkJSON struct {
-	Schema string         `json:"schema"`
-	Pruned report.Mark    `json:"pruned"`
-	Floor  report.Mark    `json:"floor"`
-	Newest report.Newest  `json:"newest"`
-	Held   map[string]int `json:"held"` // slots, by kind
-}
-
 func watermarkShowCommand() *cobra.Command {
 	var f operatorFlags
 	c := &cobra.Command{
@@ -38,8 +29,7 @@ func watermarkShowCommand() *cobra.Command {
 			return err
 		}
 		return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient, s *cosignerv1.StatusResponse) error {
-			shown := watermarkJSON{Schema: report.Schema, Pruned: report.MarkOf(s.GetPruned()), Floor: report.MarkOf(s.GetFloor()),
-				Newest: report.NewestOf(s), Held: map[string]int{}}
+			shown := report.NewWatermark(s)
 			err := eachHeld(ctx, client, func(_ *cosignerv1.ExportWatermarkResponse, m casper.Message) error {
 				shown.Held[m.Kind().String()]++
 				return nil
