@@ -50,6 +50,10 @@ func TestDrill(t *testing.T) {
 			f.chain()
 			f.while("b", interrupt)
 		}, "interrupted: b is active no more", "a", 7},
+		{"interrupted before anything is done", func(f *fake, interrupt func()) { f.looked = interrupt },
+			"interrupted: b is active no more", "a", 7}, // the outcome of a change must be known, so it is made to its end
+		{"what is bound comes late", func(f *fake, _ func()) { f.chain(); f.late = 2 }, "", "a", 7},
+		{"it comes too late", func(f *fake, _ func()) { f.chain(); f.late = 3 }, "the rehearsal lost 1 round and 1 height", "a", 7},
 		{"interrupted while the open rounds end", func(f *fake, interrupt func()) {
 			f.chain()
 			f.while("b", func() { f.while("a", interrupt) })
@@ -123,6 +127,9 @@ func TestDrill(t *testing.T) {
 					f.view.Active != test.active || f.view.Epoch != test.epoch || planned == (test.epoch == 5) {
 					t.Errorf("%v; %s active, epoch %d, want %q, %s active, epoch %d", err, f.view.Active, f.view.Epoch,
 						test.want, test.active, test.epoch)
+				}
+				if errors.Is(err, ErrRefused) && f.looks != 1 {
+					t.Errorf("refused, and looked %d times: there is nothing to hand back", f.looks)
 				}
 				var no *NotNowError
 				if errors.As(err, &no) == (planned || errors.Is(err, errGone)) {

@@ -22,6 +22,8 @@ type fake struct {
 	view    *cosignerv1.StatusResponse
 	reasons []string // of the changes that were made
 	held    []held
+	late    int    // looks after which a vote or finality signature is bound
+	coming  []held // bound soon
 	told    []string
 	looks   int
 	looked  func()       // called at each look
@@ -89,11 +91,15 @@ func (f *fake) chain(lost ...uint32) {
 	f.looked = func() {
 		v := f.view
 		r := casper.Round{Era: v.Newest.Era, ID: v.NewestRound}
-		if !slices.Contains(lost, r.ID) {
-			f.held = append(f.held, held{v.Active, casper.Vote{Round: r, Value: true}})
+		vote := casper.Message(casper.Vote{Round: r, Value: true})
+		if slices.Contains(lost, r.ID) {
+			vote = casper.Echo{Round: r}
 		}
 		v.NewestRound, v.Newest.Height = v.NewestRound+1, v.Newest.Height+1
-		f.held = append(f.held, held{v.Active, casper.Finality{Height: v.Newest.Height, Era: r.Era}})
+		f.coming = append(f.coming, held{v.Active, vote}, held{v.Active, casper.Finality{Height: v.Newest.Height, Era: r.Era}})
+		for len(f.coming) > 2*f.late {
+			f.held, f.coming = append(f.held, f.coming[0]), f.coming[1:]
+		}
 		r.ID++
 		f.held = append(f.held, held{v.Active, casper.Echo{Round: r}})
 		for _, n := range v.Nodes {
