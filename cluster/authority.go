@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -132,4 +133,10 @@ func newSerial() (*big.Int, error) {
 		return nil, fmt.Errorf("drawing a serial number: %w", err)
 	}
 	return n, nil
+}
+
+// IsOf reports whether it is the authority that the cluster file names.
+func (a *Authority) IsOf(f *File) bool {
+	block, _ := pem.Decode([]byte(f.CACertificate))
+	return block != nil && bytes.Equal(block.Bytes, a.cert.Raw)
 }

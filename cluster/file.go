@@ -182,7 +182,7 @@ func (f *File) Validate() error {
 	}
 	if n := len(f.Cosigners); n < minCosigners || n > maxCosigners {
 		fault("cosigner: want %d to %d, got %d", minCosigners, maxCosigners, n)
-	} else if 2*f.Threshold <= n || f.Threshold > n {
+	} else if f.Threshold < LeastThreshold(n) || f.Threshold > n {
 		fault("threshold: %d of %d; it must be more than half, or two halves could sign two values", f.Threshold, n)
 	}
 	if n := len(f.Nodes); n < 1 || n > maxNodes {
@@ -291,6 +291,16 @@ func (f *File) addressFaults() (faults []error) {
 	}
 	return faults
 }
+
+// LeastThreshold is the smallest threshold of so many cosigners: more than half of them.
+func LeastThreshold(cosigners int) int { return cosigners/2 + 1 }
+
+// MayBeLost is how many cosigners can be gone with the others still able to sign.
+func (f *File) MayBeLost() int { return len(f.Cosigners) - f.Threshold }
+
+// MayBeStolen is how many cosigners can be in an attacker's hands with no slot getting two values: two thresholds of
+// cosigners have at least one more in common.
+func (f *File) MayBeStolen() int { return max(0, 2*f.Threshold-len(f.Cosigners)-1) }
 
 // Encode writes the file with a comment on each setting.
 func (f *File) Encode() ([]byte, error) {

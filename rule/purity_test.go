@@ -20,18 +20,23 @@ var (
 		"encoding/pem", "errors", "fmt", "io", "iter", "maps", "slices", "strings", "time",
 		"filippo.io/edwards25519", "golang.org/x/crypto/blake2b", "google.golang.org/protobuf/encoding/protodelim",
 		"google.golang.org/protobuf/proto", "google.golang.org/protobuf/reflect/protoreflect",
+		"google.golang.org/protobuf/types/known/timestamppb",
 		"casper-cosigner/proto/casper/cosigner/v1", "casper-cosigner/rule/casper", "casper-cosigner/rule/failover",
 		"casper-cosigner/rule/machine", "casper-cosigner/rule/refusal", "casper-cosigner/rule/tlspoint",
 		"casper-cosigner/rule/watermark", "casper-cosigner/rule/wire",
 	}
-	pureTime = []string{"Duration", "Millisecond", "Second", "Minute", "Hour", "UnixMilli", "Time"}
+	pureTime = []string{"Duration", "Microsecond", "Millisecond", "Second", "Minute", "Hour", "UnixMilli", "Time", "RFC3339"}
 )
 
-// TestPurity: nothing that decides has a network, files, a clock, goroutines, randomness or a log.
+// TestPurity: nothing that decides has a network, files, a clock, goroutines, randomness or a log; nor has what is told of it.
 func TestPurity(t *testing.T) {
-	files, err := filepath.Glob("*/*.go")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%d files, %v", len(files), err)
+	var files []string
+	for _, pattern := range []string{"*/*.go", "../report/*.go"} {
+		some, err := filepath.Glob(pattern)
+		if err != nil || len(some) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(some), err)
+		}
+		files = append(files, some...)
 	}
 	for _, name := range files {
 		if strings.HasSuffix(name, "_test.go") {
@@ -52,6 +57,7 @@ func TestPurityBites(t *testing.T) {
 	for _, text := range []string{
 		`import "os"`, `import _ "net"`, `import "sync"`, `import "log"`, `import "math/rand"`, `import "context"`,
 		`import "google.golang.org/grpc"`, `import "casper-cosigner/statedir"`,
+		"import \"google.golang.org/protobuf/types/known/timestamppb\"\nvar _ = timestamppb.Now()",
 		"import \"time\"\nvar now = time.Now()", "import clock \"time\"\nvar now = clock.Now", "import . \"time\"\nvar now = Now()",
 		"func f() { go f() }", "func f(c chan int) { c <- 1 }", "func init() {}", "var seen = map[int]bool{}",
 	} {
@@ -104,6 +110,9 @@ func impurities(t *testing.T, name, text string) []string {
 		case *ast.SelectorExpr:
 			if x, ok := n.X.(*ast.Ident); ok && x.Name == "time" && !slices.Contains(pureTime, n.Sel.Name) {
 				found(n, "time."+n.Sel.Name)
+			}
+			if x, ok := n.X.(*ast.Ident); ok && x.Name == "timestamppb" && n.Sel.Name == "Now" {
+				found(n, "timestamppb.Now")
 			}
 		}
 		return true

@@ -16,6 +16,7 @@ import (
 	"casper-cosigner/cluster"
 	"casper-cosigner/daemon"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/report"
 )
 
 const operatorConfig = configFolder + "/operator.toml"
@@ -34,6 +35,7 @@ func (f *operatorFlags) add(c *cobra.Command) {
 // admin is an operator's connection to every cosigner.
 type admin struct {
 	file    *cluster.File
+	view    report.Cluster                  // of the file
 	clients []cosignerv1.AdminServiceClient // in the cluster file's order
 	conns   []*grpc.ClientConn
 }
@@ -51,7 +53,7 @@ func (f *operatorFlags) open() (*admin, error) {
 	if err := checkRole(m, cluster.Operator); err != nil {
 		return nil, err
 	}
-	a := &admin{file: m.Cluster}
+	a := &admin{file: m.Cluster, view: viewOf(m.Cluster)}
 	for _, e := range m.Cluster.Cosigners {
 		conn, err := m.Cluster.Dial(m.Certificate, e.Name, e.AdminAddress)
 		if err != nil {
@@ -70,54 +72,24 @@ func (a *admin) close() {
 	}
 }
 
-// reply is what one cosigner answered.
-type reply struct {
-	entry  cluster.CosignerEntry
-	status *cosignerv1.StatusResponse // nil with err
-	err    error
-}
-
-// leads says whether it claims to lead.
-func (r reply) leads() bool { return r.status != nil && r.status.GetLeader() == r.entry.Name }
-
 // ask asks every cosigner at once for its view.
-func (a *admin) ask(ctx context.Context) []reply {
-	replies := make([]reply, len(a.clients))
+func (a *admin) ask(ctx context.Context) []report.Answer {
+	answers := make([]report.Answer, len(a.clients))
 	var group sync.WaitGroup
 	for i, client := range a.clients {
 		group.Go(func() {
-			r := reply{entry: a.file.Cosigners[i]}
-			r.status, r.err = client.Status(ctx, &cosignerv1.StatusRequest{})
-			replies[i] = r
+			e := a.file.Cosigners[i]
+			answers[i] = report.Answer{Name: e.Name, Address: e.AdminAddress}
+			seen, err := client.Status(ctx, &cosignerv1.StatusRequest{})
+			if err != nil {
+				answers[i].Error = reason(err)
+				return
+			}
+			answers[i].Status = seen
 		})
 	}
 	group.Wait()
-	return replies
-}
-
-// leader returns the place of the cosigner that leads in the highest term, -1 if none answered.
-func leader(replies []reply) int {
-	best := -1
-	for i, r := range replies {
-		if r.leads() && (best < 0 || r.status.GetTerm() > replies[best].status.GetTerm()) {
-			best = i
-		}
-	}
-	return best
-}
-
-// mostAdvanced returns the place of the view to show: the leader's, else that of whoever has applied most, else -1.
-func mostAdvanced(replies []reply) int {
-	best := leader(replies)
-	if best >= 0 {
-		return best
-	}
-	for i, r := range replies {
-		if r.err == nil && (best < 0 || r.status.GetAppliedIndex() > replies[best].status.GetAppliedIndex()) {
-			best = i
-		}
-	}
-	return best
+	return answers
 }
 
 // leading is the cosigner that leads, as it was seen.
@@ -128,17 +100,17 @@ type leading struct {
 
 // leader asks every cosigner and returns the one that leads.
 func (a *admin) leader(ctx context.Context) (leading, error) {
-	replies := a.ask(ctx)
-	i := leader(replies)
+	answers := a.ask(ctx)
+	i := report.Leader(answers)
 	if i >= 0 {
-		return leading{a.clients[i], replies[i].status}, nil
+		return leading{a.clients[i], answers[i].Status}, nil
 	}
 	var said []error
-	for _, r := range replies {
-		if r.err != nil {
-			said = append(said, errorf("cosigner %s at %s: %s", r.entry.Name, r.entry.AdminAddress, reason(r.err)))
+	for _, r := range answers {
+		if r.Status == nil {
+			said = append(said, errorf("cosigner %s at %s: %s", r.Name, r.Address, r.Error))
 		} else {
-			said = append(said, errorf("cosigner %s: does not lead, and takes %q for the leader", r.entry.Name, r.status.GetLeader()))
+			said = append(said, errorf("cosigner %s: does not lead, and takes %q for the leader", r.Name, r.Status.GetLeader()))
 		}
 	}
 	return leading{}, &fault{code: exitNoQuorum, err: errorf("no cosigner leads, nothing was done:\n%w", errors.Join(said...)),
@@ -166,13 +138,29 @@ func changeFault(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	f := &fault{code: exitRefused, err: errorf("%s: %s", what, reason(err))}
-	switch status.Code(err) {
-	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
+	return errorf("%s: %w", what, answerFault(err))
+}
+
+// answerFault is what a cosigner answered to a change, or that it did not.
+func answerFault(err error) error {
+	if err == nil {
+		return nil
+	}
+	f := &fault{code: exitRefused, err: errors.New(reason(err))}
+	if isUnknown(err) {
 		f.code = exitUnavailable
 		f.hints = []string{"`casper-cosigner status` shows whether the change was made; then ask again"}
 	}
 	return f
+}
+
+// isUnknown reports whether nothing is known of what became of a call: no cosigner said no.
+func isUnknown(err error) bool {
+	switch status.Code(err) {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
+		return true
+	}
+	return false
 }
 
 // reason is a gRPC error for people: the server's words, or what the connection met.

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"crypto/ed25519"
-	"encoding/pem"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -48,7 +46,7 @@ func issue(c *cobra.Command, name string, paths [3]string) error {
 	if err != nil {
 		return err
 	}
-	if !sameCertificate(authority.CertificatePEM(), []byte(f.CACertificate)) {
+	if !authority.IsOf(f) {
 		return errorf("%s is not the authority of %s", ca, clusterPath)
 	}
 	certificate, err := authority.Issue(name, ed25519.PublicKey(m.Key), time.Now())
@@ -73,10 +71,4 @@ func readAuthority(dir string) (*cluster.Authority, error) {
 	}
 	defer clear(key)
 	return cluster.LoadAuthority(certificate, key)
-}
-
-func sameCertificate(a, b []byte) bool {
-	x, _ := pem.Decode(a)
-	y, _ := pem.Decode(b)
-	return x != nil && y != nil && bytes.Equal(x.Bytes, y.Bytes)
 }

@@ -6,39 +6,18 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"strings"
 	"syscall"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"casper-cosigner/drill"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/report"
 	"casper-cosigner/rule/casper"
-	"casper-cosigner/rule/failover"
 )
-
-// How long a rehearsal goes on, in round lengths.
-const (
-	keepRounds   = 3 // with the standby active, unless --keep says otherwise
-	settleRounds = 3 // seen to begin after the return, so that the rounds open at the return are over
-	settleWithin = 9 // round lengths that this may take, since rounds without a block are longer
-)
-
-const (
-	lookAtMost = time.Second      // between two looks at the cluster
-	returnFor  = 30 * time.Second // handing back is tried for so long: whoever leads may be changing
-)
-
-// drill is one rehearsal. Whatever happens after the standby was made active, it ends with handing back.
-type drill struct {
-	admin    *admin
-	timeout  time.Duration // of one exchange with the cosigners
-	keep     time.Duration // how long the standby stays active
-	why      string
-	progress io.Writer
-
-	from, to string // nodes
-	round    time.Duration
-}
 
 func drillCommand() *cobra.Command {
 	var f operatorFlags
@@ -72,250 +51,101 @@ nothing is held or about to change.`,
 			return err
 		}
 		defer a.close()
-		d := &drill{admin: a, timeout: f.timeout, keep: *keep, why: *why, progress: c.ErrOrStderr()}
-		first, err := d.plan(c.Context())
+		r, err := rehearse(c, drill.New(&drilled{admin: a}, drill.Settings{View: a.view, Round: time.Duration(a.file.MinBlockTime),
+			Timeout: f.timeout, Keep: *keep, Reason: *why, Tell: func(line string) { fmt.Fprintln(c.ErrOrStderr(), line) }}), *yes)
 		if err != nil {
-			return err
-		}
-		fmt.Fprintf(d.progress, "%s becomes active for %v, then %s again; mode %s.\n", d.to, d.keep, d.from, modeName(first.seen.GetMode()))
-		if err := confirm(c, d.to, *yes); err != nil {
-			return err
-		}
-		r, err := d.run(c.Context(), first)
-		if err != nil {
-			return err
+			return drillFault(err)
 		}
 		if *output == "json" {
 			err = printJSON(c.OutOrStdout(), r)
 		} else {
-			err = r.print(c.OutOrStdout())
+			err = printDrill(c.OutOrStdout(), r)
 		}
-		return errors.Join(err, r.fault())
+		return errors.Join(err, r.Fault())
 	}
 	return c
 }
 
-// plan looks at the cluster and says who hands over to whom, or why nobody may now.
-func (d *drill) plan(ctx context.Context) (leading, error) {
-	ctx, cancel := context.WithTimeout(ctx, d.timeout)
-	defer cancel()
-	l, err := d.admin.leader(ctx)
+// rehearse asks the operator, and has the rehearsal hand back when it is interrupted.
+func rehearse(c *cobra.Command, d *drill.Drill, yes bool) (drill.Result, error) {
+	p, err := d.Plan(c.Context())
 	if err != nil {
-		return l, err
+		return drill.Result{}, err
 	}
-	v := newRoles(d.admin.file, l.seen, time.Now())
-	if against := d.choose(v); len(against) > 0 {
-		return l, &fault{code: exitRefused, err: errorf("no rehearsal now, nothing was done:\n%w", errors.Join(against...)),
-			hints: []string{"`casper-cosigner failover status`, and again when all is well"}}
+	fmt.Fprintf(c.ErrOrStderr(), "%s becomes active for %v, then %s again; mode %s.\n", p.Standby, p.Keep, p.Main, p.Mode)
+	if err := confirm(c, p.Standby, yes); err != nil {
+		return drill.Result{}, err
 	}
-	d.round = time.Duration(d.admin.file.MinBlockTime)
-	for _, n := range v.Nodes {
-		if n.Active && n.Health != nil && n.Health.RoundSeconds > 0 {
-			d.round = fromSeconds(n.Health.RoundSeconds)
-		}
-	}
-	if d.keep == 0 {
-		d.keep = keepRounds * d.round
-	}
-	return l, nil
-}
-
-// choose picks the standby and returns what speaks against a rehearsal.
-func (d *drill) choose(v rolesJSON) (against []error) {
-	no := func(format string, args ...any) { against = append(against, errorf(format, args...)) }
-	d.from = d.admin.file.Main
-	if v.Active != d.from { // who was made active by an operator stays so: handing back would change what happens by itself
-		no("%s is active; a rehearsal begins with main, %s", v.Active, d.from)
-	}
-	if v.Hold != nil {
-		no("the roles are held %s", v.Hold.text(time.Now()))
-	}
-	switch j := v.Judgement; {
-	case j == nil:
-		no("the leader has not judged the nodes yet")
-	case j.Code != "well":
-		no("not all is well: %s, %s", j.Code, j.Why)
-	case j.Node != "":
-		no("%s", j.text(time.Now()))
-	}
-	var lacking []error
-	for _, n := range v.Nodes {
-		switch well := n.Ready && n.Condition == ""; {
-		case well && n.Name != d.from && d.to == "":
-			d.to = n.Name
-		case !well && n.Name == d.from:
-			no("%s is not ready%s", n.Name, n.because())
-		case !well:
-			lacking = append(lacking, errorf("%s is not ready%s", n.Name, n.because()))
-		}
-	}
-	if d.to == "" {
-		no("no standby is ready")
-		against = append(against, lacking...)
-	}
-	return against
-}
-
-// run is the rehearsal itself. Its error says that it did not come to an end; the report says what was lost.
-func (d *drill) run(ctx context.Context, first leading) (drillJSON, error) {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second interruption ends the program
-	r := drillJSON{Schema: schema, At: time.Now().UTC(), Mode: modeName(first.seen.GetMode()), Main: d.from, Standby: d.to}
-	var unclear error
-	if err := d.activate(ctx, first, d.to, "rehearsal"); err != nil {
-		unclear = changeFault("making "+d.to+" active", err)
-		if f := new(fault); errors.As(unclear, &f) && f.code == exitRefused {
-			return r, unclear
-		}
-	} else {
-		fmt.Fprintf(d.progress, "%s is active.\n", d.to)
-		r.Ended = d.watch(ctx)
-	}
-	r.KeptSeconds = time.Since(r.At).Seconds()
-	if err := d.handBack(ctx); err != nil {
-		return r, err
-	}
-	switch {
-	case unclear != nil:
-		return r, unclear
-	case ctx.Err() != nil:
-		return r, errorf("interrupted: %s is active no more, nothing is reported", d.to)
-	}
-	fmt.Fprintf(d.progress, "%s is active no more; waiting for the open rounds to end.\n", d.to)
-	last, err := d.settle(ctx)
-	if err == nil {
-		err = d.report(ctx, &r, first, last)
-	}
-	if err != nil {
-		err = errorf("handed back, but what was lost is not known: %w", err)
-	}
-	return r, err
+	return d.Run(ctx)
 }
 
-// activate makes a node active on top of what was seen. It is not interrupted: its outcome must be known.
-func (d *drill) activate(ctx context.Context, l leading, node, what string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.timeout)
-	defer cancel()
-	_, err := l.Activate(ctx, &cosignerv1.ActivateRequest{Node: node, Reason: what + ": " + d.why, Epoch: l.seen.GetEpoch()})
+// drillFault gives a rehearsal that did not come to an end its exit code and what to try.
+func drillFault(err error) error {
+	var no *drill.NotNowError
+	var still *drill.StillActiveError
+	switch {
+	case errors.As(err, &no):
+		return &fault{code: exitRefused, err: err, hints: []string{"`casper-cosigner failover status`, and again when all is well"}}
+	case errors.As(err, &still):
+		return &fault{code: exitUnavailable, err: err,
+			hints: []string{fmt.Sprintf("casper-cosigner failover promote %s --reason \"after a rehearsal\"", still.Main)}}
+	}
 	return err
 }
 
-// watch looks on while the standby is active. It returns why that ended before its time, empty if it did not.
-func (d *drill) watch(ctx context.Context) (ended string) {
-	over := time.NewTimer(d.keep)
-	defer over.Stop()
-	for d.pause(ctx, over.C) {
-		l, err := d.look(ctx)
-		if err != nil {
-			continue // whoever leads may be changing; the time goes on
-		}
-		v := newRoles(d.admin.file, l.seen, time.Now())
-		if v.Active != d.to {
-			return fmt.Sprintf("%s became active: %s", v.Active, v.because())
-		}
-		for _, n := range v.Nodes {
-			if n.Active && v.Judgement != nil && (!n.Ready || n.Condition != "") {
-				return fmt.Sprintf("%s is not well any more%s", n.Name, n.because())
-			}
-		}
-	}
-	return ""
+// drilled is the cosigners as a rehearsal wants them.
+type drilled struct {
+	*admin
+	lead leading // at the last look
 }
 
-// handBack makes main active again unless the standby is active no more: then another change came first, and stands.
-func (d *drill) handBack(ctx context.Context) error {
-	ctx = context.WithoutCancel(ctx)
-	for until := time.Now().Add(max(returnFor, 3*d.timeout)); ; {
-		l, err := d.look(ctx)
-		if err == nil && l.seen.GetActive() != d.to {
-			return nil
-		}
-		if err == nil {
-			if err = d.activate(ctx, l, d.from, "handing back"); err == nil {
-				return nil
-			}
-		}
-		if time.Now().After(until) {
-			return &fault{code: exitUnavailable, err: errorf("%s may still be active; handing back: %s", d.to, reason(err)),
-				hints: []string{fmt.Sprintf("casper-cosigner failover promote %s --reason \"after a rehearsal\"", d.from)}}
-		}
-		d.pause(ctx, nil)
-	}
-}
-
-// settle waits until the rounds that were open at the return are over, and returns the last place at which all before it
-// is over. The newest round is open, and the one before it may still get a late vote.
-func (d *drill) settle(ctx context.Context) (failover.Place, error) {
-	over := time.NewTimer(settleWithin * d.round)
-	defer over.Stop()
-	var first, newest failover.Place
-	var failed error
-	for known := false; ; {
-		if l, err := d.look(ctx); err != nil {
-			failed = err
-		} else if newest, failed = newestPlace(l.seen), nil; !known {
-			first, known = newest, true
-		}
-		if known && roundsBetween(first, newest) >= settleRounds || !d.pause(ctx, over.C) {
-			break
-		}
-	}
-	newest.Round, newest.Height = newest.Round-min(newest.Round, 1), newest.Height-min(newest.Height, 1)
-	if ctx.Err() != nil {
-		return newest, errorf("interrupted")
-	}
-	return newest, failed
-}
-
-// roundsBetween is how many rounds the second place is at least after the first.
-func roundsBetween(a, b failover.Place) uint32 {
-	if a.Era == b.Era {
-		return b.Round - min(a.Round, b.Round)
-	}
-	return b.Round
-}
-
-// report counts what the slots hold.
-func (d *drill) report(ctx context.Context, r *drillJSON, first leading, last failover.Place) error {
-	l, err := d.look(ctx)
+// Look implements drill.Cluster.
+func (d *drilled) Look(ctx context.Context) (*cosignerv1.StatusResponse, error) {
+	l, err := d.leader(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, d.timeout)
-	defer cancel()
-	t := newTally(newestPlace(first.seen), last)
-	err = eachHeld(ctx, l, func(held *cosignerv1.ExportWatermarkResponse, m casper.Message) error {
-		t.add(held.GetNode(), m)
+	d.lead = l
+	return l.seen, nil
+}
+
+// Activate implements drill.Cluster.
+func (d *drilled) Activate(ctx context.Context, r *cosignerv1.ActivateRequest) error {
+	_, err := d.lead.Activate(ctx, r)
+	return answerFault(err)
+}
+
+// Held implements drill.Cluster.
+func (d *drilled) Held(ctx context.Context, do func(node string, m casper.Message)) error {
+	return eachHeld(ctx, d.lead, func(held *cosignerv1.ExportWatermarkResponse, m casper.Message) error {
+		do(held.GetNode(), m)
 		return nil
 	})
-	if err != nil {
-		return err
+}
+
+// printDrill writes the result for people.
+func printDrill(w io.Writer, r drill.Result) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "rehearsal\t%s was active for %v; now %s is\n", r.Standby, report.Span(r.KeptSeconds), r.Active)
+	if r.Ended != "" {
+		fmt.Fprintf(t, "ended early\t%s\n", r.Ended)
 	}
-	r.Active, r.Epoch = l.seen.GetActive(), l.seen.GetEpoch()
-	r.fill(t, first.seen, l.seen)
-	return nil
-}
-
-func (d *drill) look(ctx context.Context) (leading, error) {
-	ctx, cancel := context.WithTimeout(ctx, d.timeout)
-	defer cancel()
-	return d.admin.leader(ctx)
-}
-
-// pause waits until the next look and reports whether there is to be one: not once it is over or interrupted.
-func (d *drill) pause(ctx context.Context, over <-chan time.Time) bool {
-	next := time.NewTimer(min(lookAtMost, d.round/4))
-	defer next.Stop()
-	select {
-	case <-next.C:
-		return true
-	case <-over:
-	case <-ctx.Done():
+	fmt.Fprintf(t, "mode\t%s, epoch %d\n", r.Mode, r.Epoch)
+	fmt.Fprintf(t, "rounds\t%d, from era %d round %d; without a vote of ours: %d\n", r.Rounds, r.First.Era, r.First.Round, len(r.LostRounds))
+	for _, p := range r.LostRounds {
+		fmt.Fprintf(t, "\tlost: era %d round %d\n", p.Era, p.Round)
 	}
-	return false
-}
-
-func newestPlace(s *cosignerv1.StatusResponse) failover.Place {
-	return failover.Place{Era: s.GetNewest().GetEra(), Round: s.GetNewestRound(), Height: s.GetNewest().GetHeight()}
+	fmt.Fprintf(t, "not seen\tof each round: %s\n", strings.Join(r.Unseen, ", "))
+	fmt.Fprintf(t, "heights\t%d, from %d; without a finality signature of ours: %d\n", r.Heights, r.First.Height+1, len(r.LostHeights))
+	for _, h := range r.LostHeights {
+		fmt.Fprintf(t, "\tlost: height %d\n", h)
+	}
+	fmt.Fprintf(t, "\nNODE\tASKED BEFORE\tASKED AFTER\tBOUND ECHOES\tVOTES\tFINALITY SIGNATURES\n")
+	for _, n := range r.Nodes {
+		fmt.Fprintf(t, "%s\t%v\t%v\t%d\t%d\t%d\n", n.Name, n.Before, n.After, n.Echoes, n.Votes, n.Signatures)
+	}
+	return t.Flush()
 }

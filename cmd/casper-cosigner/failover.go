@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/report"
 )
 
 // change is a change of mode or roles at the leader.
@@ -51,7 +52,7 @@ failover rules may give the role to another node again.`,
 			done: func(seen *cosignerv1.StatusResponse) string { return rolesText(node, seen.GetMode()) },
 			check: func(seen *cosignerv1.StatusResponse) (string, error) {
 				suspended := slices.Contains(seen.GetSuspended(), node) // which is refused, and --force is no remedy
-				refused = !isReady(seen, node) && !suspended
+				refused = !report.IsReady(seen, node) && !suspended
 				if seen.GetActive() == node && !suspended {
 					return node + " is active already", nil
 				}
@@ -70,11 +71,6 @@ failover rules may give the role to another node again.`,
 		return err
 	}
 	return c
-}
-
-// isReady reports whether the leader takes the node for ready. One that it does not know is not.
-func isReady(seen *cosignerv1.StatusResponse, node string) bool {
-	return slices.ContainsFunc(seen.GetNodes(), func(n *cosignerv1.NodeStatus) bool { return n.GetName() == node && n.GetReady() })
 }
 
 func modeCommand() *cobra.Command {
@@ -136,7 +132,7 @@ What a slot holds already stays, whoever asked for it.`,
 				switch {
 				case slices.Contains(seen.GetSuspended(), args[0]) != *end:
 					return is, nil
-				case !*end && !*force && isLast(seen, args[0]):
+				case !*end && !*force && report.IsLast(seen, args[0]):
 					return "", &fault{code: exitRefused,
 						err: errorf("%s: nobody would sign; --force if that is what you want", what)}
 				}
@@ -149,21 +145,6 @@ What a slot holds already stays, whoever asked for it.`,
 		})
 	}
 	return c
-}
-
-// isLast reports whether the node is the only one that is not suspended.
-func isLast(seen *cosignerv1.StatusResponse, node string) bool {
-	last := false
-	for _, n := range seen.GetNodes() {
-		if slices.Contains(seen.GetSuspended(), n.GetName()) {
-			continue
-		}
-		if n.GetName() != node {
-			return false
-		}
-		last = true
-	}
-	return last
 }
 
 // reasonFlag adds --reason, which must be given, and say something.
@@ -188,7 +169,7 @@ func (f *operatorFlags) change(c *cobra.Command, x change) error {
 		}
 		if already != "" {
 			fmt.Fprintf(c.OutOrStdout(), "Nothing was changed: %s. Epoch %d (%s active, %s).\n", already, seen.GetEpoch(),
-				seen.GetActive(), modeName(seen.GetMode()))
+				seen.GetActive(), report.ModeName(seen.GetMode()))
 			return nil
 		}
 		epoch, err := x.do(ctx, client, seen.GetEpoch())
@@ -196,21 +177,11 @@ func (f *operatorFlags) change(c *cobra.Command, x change) error {
 			return changeFault(x.what, err)
 		}
 		fmt.Fprintf(c.OutOrStdout(), "Done: %s, epoch %d. Before: %s active, %s, epoch %d.\n", x.done(seen), epoch,
-			seen.GetActive(), modeName(seen.GetMode()), seen.GetEpoch())
+			seen.GetActive(), report.ModeName(seen.GetMode()), seen.GetEpoch())
 		return nil
 	})
 }
 
 func rolesText(active string, m cosignerv1.Mode) string {
-	return active + " is active, " + modeName(m)
-}
-
-func modeName(m cosignerv1.Mode) string {
-	switch m {
-	case cosignerv1.Mode_MODE_HOT:
-		return "hot"
-	case cosignerv1.Mode_MODE_FENCED:
-		return "fenced"
-	}
-	return "unknown"
+	return active + " is active, " + report.ModeName(m)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/report"
 )
 
 func holdCommand() *cobra.Command {
@@ -36,13 +37,11 @@ still served when the active one is silent; in fenced mode nobody is.`,
 			what: "holding the roles " + end,
 			done: func(*cosignerv1.StatusResponse) string { return "the roles are held " + end },
 			check: func(seen *cosignerv1.StatusResponse) (string, error) {
-				held := holdOf(seen.GetHoldUntil())
+				held := report.HoldOf(seen.GetHoldUntil())
 				switch {
-				case held == nil:
-					return "", nil
-				case held.Until == nil && span.Duration == 0:
+				case held.ForGood() && span.Duration == 0:
 					return "the roles are held until failover resume already", nil
-				case span.Duration > 0 && (held.Until == nil || held.Until.After(time.Now().Add(span.Duration))):
+				case span.Duration > 0 && held.Outlasts(time.Now().Add(span.Duration)):
 					// The longer one may be there for a fault.
 					return "", &fault{code: exitRefused, err: errorf("the roles are held for longer already"),
 						hints: []string{"`casper-cosigner failover status` shows since when and why; failover resume ends it"}}

@@ -12,6 +12,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/report"
+	"casper-cosigner/report/reporttest"
 )
 
 // fakeAdmin is one cosigner's AdminService.
@@ -49,7 +51,7 @@ func (a *fakeAdmin) change(epoch uint64, c *cosignerv1.RoleChange, do func(v *co
 	do(a.view)
 	a.view.Epoch++
 	a.view.Reason, a.view.Cause = c.Reason, "operator"
-	c.Epoch, c.Cause, c.At = a.view.Epoch, "operator", noon.UnixMilli()
+	c.Epoch, c.Cause, c.At = a.view.Epoch, "operator", reporttest.Noon.UnixMilli()
 	a.history = append(a.history, c)
 	return a.view.Epoch, a.fail(c.What)
 }
@@ -87,7 +89,7 @@ func (a *fakeAdmin) node(name string) *cosignerv1.NodeStatus {
 }
 
 func (a *fakeAdmin) SetMode(_ context.Context, r *cosignerv1.SetModeRequest) (*cosignerv1.SetModeResponse, error) {
-	epoch, err := a.change(r.GetEpoch(), &cosignerv1.RoleChange{What: "mode", Subject: modeName(r.GetMode()), Reason: r.GetReason()},
+	epoch, err := a.change(r.GetEpoch(), &cosignerv1.RoleChange{What: "mode", Subject: report.ModeName(r.GetMode()), Reason: r.GetReason()},
 		func(v *cosignerv1.StatusResponse) { v.Mode = r.GetMode() })
 	return &cosignerv1.SetModeResponse{Epoch: epoch}, err
 }
@@ -105,9 +107,9 @@ func (a *fakeAdmin) Suspend(_ context.Context, r *cosignerv1.SuspendRequest) (*c
 
 func (a *fakeAdmin) Hold(_ context.Context, r *cosignerv1.HoldRequest) (*cosignerv1.HoldResponse, error) {
 	epoch, err := a.change(r.GetEpoch(), &cosignerv1.RoleChange{What: "hold", Reason: r.GetReason()}, func(v *cosignerv1.StatusResponse) {
-		v.HoldUntil = &timestamppb.Timestamp{Seconds: endOfTime}
+		v.HoldUntil = &timestamppb.Timestamp{Seconds: 253402300799}
 		if r.GetForMs() > 0 {
-			v.HoldUntil = timestamppb.New(time.Now().Add(millis(r.GetForMs())))
+			v.HoldUntil = timestamppb.New(time.Now().Add(time.Duration(r.GetForMs()) * time.Millisecond))
 		}
 	})
 	return &cosignerv1.HoldResponse{Epoch: epoch}, err

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"casper-cosigner/drill"
 )
 
 // The exit codes, which scripts and monitors rely on.
@@ -28,6 +30,9 @@ type fault struct {
 func (f *fault) Error() string { return fmt.Sprint(f.err) }
 func (f *fault) Unwrap() error { return f.err }
 
+// Is has a definite no be what a rehearsal takes for one.
+func (f *fault) Is(target error) bool { return target == drill.ErrRefused && f.code == exitRefused }
+
 func errorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
 // usageFault is a mistake in the command line. What to try, the command's --help, is added where the command is known.
@@ -45,8 +50,8 @@ func withHint(err error, hints ...string) error {
 	return &fault{code: code, err: err, hints: hints}
 }
 
-// report prints an error and returns the exit code.
-func report(w io.Writer, err error) int {
+// complain prints an error and returns the exit code.
+func complain(w io.Writer, err error) int {
 	if err == nil {
 		return exitOK
 	}

@@ -89,7 +89,7 @@ func (f *initFlags) parse() (setup, error) {
 		return s, err
 	}
 	s.main = cmp.Or(s.main, s.nodes[0].name)
-	s.threshold = cmp.Or(s.threshold, len(s.cosigners)/2+1)
+	s.threshold = cmp.Or(s.threshold, cluster.LeastThreshold(len(s.cosigners)))
 	if slices.Contains(s.members(), caFolder) {
 		return s, usageFault(errorf("no member can be named %q, the authority's folder", caFolder))
 	}
@@ -199,11 +199,11 @@ func (s setup) files(dir string, m material) ([]newFile, error) {
 }
 
 func printCluster(c *cobra.Command, dir string, s setup, m material) {
-	out, n, t := c.OutOrStdout(), len(s.cosigners), s.threshold
+	out, f := c.OutOrStdout(), s.cluster(m)
 	hash := blake2b.Sum256([]byte(m.authority))
 	fmt.Fprintf(out, "Made cluster %x for validator %v on chain %s.\n", []byte(m.id), s.validator, s.chain)
 	fmt.Fprintf(out, "Authority %x. %d of %d cosigners sign: %s may be lost, %s may be in an attacker's hands.\n\n",
-		hash[:8], t, n, orNone(n-t), orNone(2*t-n-1))
+		hash[:8], f.Threshold, len(f.Cosigners), orNone(f.MayBeLost()), orNone(f.MayBeStolen()))
 	fmt.Fprintf(out, "Next: casper-cosigner keygen split --pem secret_key.pem --into %s\n", dir)
 	if s.singleHost {
 		fmt.Fprintf(out, "Then, all on this machine:\n\n")
@@ -226,7 +226,7 @@ func printCluster(c *cobra.Command, dir string, s setup, m material) {
 }
 
 func orNone(n int) string {
-	if n <= 0 {
+	if n == 0 {
 		return "none"
 	}
 	return fmt.Sprint(n)

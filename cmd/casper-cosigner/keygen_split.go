@@ -3,10 +3,10 @@ package main
 import (
 	"bytes"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"filippo.io/age"
 	"github.com/spf13/cobra"
@@ -14,10 +14,8 @@ import (
 	"casper-cosigner/cluster"
 	"casper-cosigner/cosigner/frost"
 	"casper-cosigner/keygen"
+	"casper-cosigner/report"
 )
-
-// firstEpoch is the share epoch of a split.
-const firstEpoch = 1
 
 // splitFlags are keygen split's flags as they were typed.
 type splitFlags struct {
@@ -160,27 +158,15 @@ func (f *splitFlags) plan(file *cluster.File) (split, error) {
 	return s, err
 }
 
-func ageRecipients(texts []string, n int) (list []age.Recipient, err error) {
+func ageRecipients(texts []string, n int) ([]age.Recipient, error) {
 	if len(texts) != n {
 		return nil, usageFault(errorf("%d shares need as many recipients, got %d", n, len(texts)))
 	}
-	var faults []error
-	seen := map[string]bool{}
-	for i, text := range texts {
-		r, err := age.ParseX25519Recipient(text)
-		switch {
-		case text == "":
-			err = errors.New("the cluster file names no share_recipient; give --recipient or --passphrase-file")
-		case seen[text]:
-			err = errors.New("it has the recipient of another share: one identity would open both")
-		}
-		if err != nil {
-			faults = append(faults, errorf("recipient of share %d: %w", i+1, err))
-		}
-		seen[text] = true
-		list = append(list, r)
+	list, err := keygen.Recipients(texts)
+	if slices.Contains(texts, "") {
+		return list, withHint(err, "share_recipient in the cluster file, --recipient or --passphrase-file")
 	}
-	return list, errors.Join(faults...)
+	return list, err
 }
 
 func passphraseRecipients(path string, n int) ([]age.Recipient, error) {
@@ -204,7 +190,7 @@ func (s split) seal(shares []*frost.KeyShare) ([]newFile, error) {
 	var files []newFile
 	for i, share := range shares {
 		var b bytes.Buffer
-		if err := keygen.Seal(&b, keygen.NewShareFile(share, firstEpoch, s.clusterID), s.recipients[i]); err != nil {
+		if err := keygen.Seal(&b, keygen.NewShareFile(share, keygen.FirstEpoch, s.clusterID), s.recipients[i]); err != nil {
 			return nil, err
 		}
 		files = append(files, newFile{s.paths[i], b.Bytes(), secretMode})
@@ -215,7 +201,7 @@ func (s split) seal(shares []*frost.KeyShare) ([]newFile, error) {
 func printSplit(c *cobra.Command, pem string, s split) {
 	out := c.OutOrStdout()
 	fmt.Fprintf(out, "Split the key into %s, any %d of which sign. Checked: they belong to the key and sign together.\n\n",
-		plural(s.size, "share"), s.threshold)
+		report.Count(s.size, "share"), s.threshold)
 	for i, path := range s.paths {
 		fmt.Fprintf(out, "  share %d  %s\n", i+1, path)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"casper-cosigner/cosigner/frost"
 	"casper-cosigner/keygen"
+	"casper-cosigner/report"
 )
 
 func verifyCommand() *cobra.Command {
@@ -38,7 +39,7 @@ use a machine that is offline.`,
 				}
 				if i == 0 {
 					first = s
-				} else if s.Cluster != first.Cluster || s.Epoch != first.Epoch {
+				} else if !s.SameSplit(first) {
 					return errorf("%s is of cluster %q, epoch %d; %s is of cluster %q, epoch %d",
 						path, s.Cluster, s.Epoch, args[0], first.Cluster, first.Epoch)
 				}
@@ -48,7 +49,7 @@ use a machine that is offline.`,
 				return withHint(err, fmt.Sprintf("at least %d share files of one split", first.Threshold))
 			}
 			fmt.Fprintf(c.OutOrStdout(), "%s of %d sign together, any %d of them, for validator %v.\n",
-				plural(len(shares), "share"), first.Size, first.Threshold, first.Validator)
+				report.Count(len(shares), "share"), first.Size, first.Threshold, first.Validator)
 			return nil
 		},
 	}

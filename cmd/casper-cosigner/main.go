@@ -37,7 +37,7 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	if errors.As(err, &f) && f.code == exitUsage {
 		err = &fault{code: exitUsage, err: err, hints: append(f.hints, c.CommandPath()+" --help")}
 	}
-	return report(errOut, err)
+	return complain(errOut, err)
 }
 
 func newRoot() *cobra.Command {

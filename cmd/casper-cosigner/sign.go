@@ -8,12 +8,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
+	"casper-cosigner/agent"
 	"casper-cosigner/cluster"
 	"casper-cosigner/daemon"
-	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/report"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/wire"
 )
@@ -87,20 +86,20 @@ func (f *signFlags) run(c *cobra.Command) error {
 	}
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
-	agent, closeAll, err := daemon.DialAgent(ctx, settings, logger)
+	asker, closeAll, err := daemon.DialAgent(ctx, settings, logger)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	response, err := agent.Sign(ctx, wire.Request(message))
+	response, err := asker.Sign(ctx, wire.Request(message))
 	if err != nil {
 		return signFault(message, err)
 	}
-	answer, err := readAnswer(member.Cluster.Validator, message, response)
+	answer, err := agent.Read(member.Cluster.Validator, message, response)
 	if err != nil {
 		return err
 	}
-	return f.print(c.OutOrStdout(), message, answer)
+	return f.print(c.OutOrStdout(), message, showAnswer(answer, response.GetDecidedBy()))
 }
 
 func (f *signFlags) read(in io.Reader) (casper.Message, error) {
@@ -118,34 +117,17 @@ func (f *signFlags) read(in io.Reader) (casper.Message, error) {
 	return m, withHint(err, "casper-cosigner sign --help shows the forms")
 }
 
-// readAnswer takes no cosigner's word for a signature.
-func readAnswer(key casper.PublicKey, asked casper.Message, r *cosignerv1.SignResponse) (signAnswer, error) {
-	a := signAnswer{Schema: schema, DecidedBy: r.GetDecidedBy()}
-	held, signature := asked, r.GetSigned().GetSignature()
+// showAnswer is the answer as it is printed.
+func showAnswer(a agent.Answer, decidedBy string) signAnswer {
+	shown := signAnswer{Schema: report.Schema, Answer: "signed", DecidedBy: decidedBy, Signature: a.Signature}
 	switch {
-	case r.GetRefused() != nil:
-		a.Answer, a.Reason, a.Detail = "refused", r.GetRefused().GetReason().String(), r.GetRefused().GetDetail()
-		return a, nil
-	case r.GetSigned() != nil:
-		a.Answer = "signed"
-	case r.GetBound() != nil:
-		var err error
-		if held, err = wire.Held(r.GetBound()); err != nil {
-			return a, errorf("reading the answer of %q: %w", r.GetDecidedBy(), err)
-		}
-		shown := showMessage(held)
-		a.Answer, a.Held, signature = "bound", &shown, r.GetBound().GetSignature()
-	default:
-		return a, errorf("reading the answer of %q: it is of a kind that this version does not know", r.GetDecidedBy())
+	case a.Refused != nil:
+		shown.Answer, shown.Reason, shown.Detail = "refused", a.Refused.GetReason().String(), a.Refused.GetDetail()
+	case a.Bound:
+		held := showMessage(a.Held)
+		shown.Answer, shown.Held = "bound", &held
 	}
-	a.Signature = new(casper.Signature)
-	if err := wire.Copy(a.Signature[:], signature, "signature"); err != nil {
-		return a, errorf("reading the answer of %q: %w", r.GetDecidedBy(), err)
-	}
-	if !key.Verify(held, *a.Signature) {
-		return a, errorf("the signature that %q answered with is not the validator's", r.GetDecidedBy())
-	}
-	return a, nil
+	return shown
 }
 
 func (f *signFlags) print(w io.Writer, m casper.Message, a signAnswer) error {
@@ -178,8 +160,7 @@ func (f *signFlags) print(w io.Writer, m casper.Message, a signAnswer) error {
 // signFault maps "nothing is known" and "you may not ask".
 func signFault(m casper.Message, err error) error {
 	f := &fault{code: exitFailed, err: errorf("asking for %s: %s", describe(m), reason(err))}
-	switch status.Code(err) {
-	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
+	if isUnknown(err) {
 		f.code = exitUnavailable
 		f.hints = []string{"ask again: the slot may or may not be claimed by now, and the answer tells", "`casper-cosigner status`"}
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"casper-cosigner/cluster"
+	"casper-cosigner/report"
 )
 
 func statusCommand() *cobra.Command {
@@ -23,23 +23,23 @@ missing or wrong though the cosigners can sign, 4 when they cannot.`,
 	l := looking{every: 2 * time.Second}
 	l.add(c, "two seconds")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		return f.look(c, l, func(w io.Writer, _ *cluster.File, s statusJSON) error {
+		return f.look(c, l, func(w io.Writer, _ report.Cluster, s report.Status) error {
 			if l.output == "json" {
 				return printJSON(w, s)
 			}
 			l.clear(w)
-			return s.printTable(w)
+			return printStatus(w, s)
 		})
 	}
 	return c
 }
 
-// exit is the state as an exit code; the output says the rest.
-func (s statusJSON) exit() error {
+// exitOf is the state as an exit code; the output says the rest.
+func exitOf(s report.Status) error {
 	switch s.State {
-	case stateDegraded:
+	case report.Degraded:
 		return &fault{code: exitDegraded}
-	case stateNoQuorum:
+	case report.NoQuorum:
 		return &fault{code: exitNoQuorum}
 	}
 	return nil

@@ -7,10 +7,12 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"casper-cosigner/report"
 )
 
-// printTable writes the status for people.
-func (s statusJSON) printTable(w io.Writer) error {
+// printStatus writes the status for people.
+func printStatus(w io.Writer, s report.Status) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "state\t%s\n", stateName(s.State))
 	fmt.Fprintf(t, "validator\t%s on %s\n", s.Validator, s.Chain)
@@ -18,28 +20,28 @@ func (s statusJSON) printTable(w io.Writer) error {
 	if s.From != "" {
 		fmt.Fprintf(t, "active\t%s, mode %s, epoch %d\n", cmp.Or(s.Active, "none"), s.Mode, s.Epoch)
 		if s.Since != nil {
-			fmt.Fprintf(t, "since\t%s, %s\n", s.Since.Format(time.RFC3339), s.ago(s.Since))
+			fmt.Fprintf(t, "since\t%s, %s\n", s.Since.Format(time.RFC3339), report.Ago(s.At, s.Since))
 		}
-		fmt.Fprintf(t, "reason\t%s\n", s.because())
+		fmt.Fprintf(t, "reason\t%s\n", s.Because())
 		if s.Hold != nil {
-			fmt.Fprintf(t, "hold\t%s\n", s.Hold.text(s.At))
+			fmt.Fprintf(t, "hold\t%s\n", s.Hold.Text(s.At))
 		}
 		if s.Judgement != nil {
-			fmt.Fprintf(t, "next\t%s\n", s.Judgement.text(s.At))
+			fmt.Fprintf(t, "next\t%s\n", s.Judgement.Text(s.At))
 		}
 		fmt.Fprintf(t, "suspended\t%s\n", cmp.Or(strings.Join(s.Suspended, ", "), "none"))
 		fmt.Fprintf(t, "newest\tera %d round %d height %d\n", s.Newest.Era, s.Newest.Round, s.Newest.Height)
 		fmt.Fprintf(t, "floor\tera %d height %d\n", s.Floor.Era, s.Floor.Height)
 		fmt.Fprintf(t, "pruned\tera %d height %d\n", s.Pruned.Era, s.Pruned.Height)
 	}
-	s.cosignerTable(t)
+	printCosigners(t, s.Cosigners)
 	if len(s.Nodes) > 0 {
-		s.nodeTable(t)
+		printNodes(t, s)
 	}
 	if len(s.Refusals) > 0 {
 		fmt.Fprintf(t, "\nREFUSED\tNODE\tSLOT\tWHY\n")
 		for _, r := range s.Refusals {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", s.ago(r.At), r.Node, r.Slot, r.Reason)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", report.Ago(s.At, r.At), r.Node, r.Slot, r.Reason)
 		}
 	}
 	if err := t.Flush(); err != nil {
@@ -48,7 +50,9 @@ func (s statusJSON) printTable(w io.Writer) error {
 	return printProblems(w, s.Problems)
 }
 
-func stateName(state string) string { return strings.ToUpper(strings.ReplaceAll(state, "_", " ")) }
+func stateName(state report.State) string {
+	return strings.ToUpper(strings.ReplaceAll(string(state), "_", " "))
+}
 
 func printProblems(w io.Writer, problems []string) error {
 	if len(problems) == 0 {
@@ -58,9 +62,9 @@ func printProblems(w io.Writer, problems []string) error {
 	return err
 }
 
-func (s statusJSON) cosignerTable(w io.Writer) {
+func printCosigners(w io.Writer, all []report.Cosigner) {
 	fmt.Fprintf(w, "\nCOSIGNER\tSTATE\tTERM\tAPPLIED\tFILE\tCOMMITMENTS IN STOCK\tTORN\tDIFFERING\tVERSION\n")
-	for _, c := range s.Cosigners {
+	for _, c := range all {
 		if !c.Reachable {
 			fmt.Fprintf(w, "%s\tno answer\t-\t-\t-\t-\t-\t-\t-\n", c.Name)
 			continue
@@ -85,13 +89,10 @@ func (s statusJSON) cosignerTable(w io.Writer) {
 	}
 }
 
-func (s statusJSON) nodeTable(w io.Writer) {
+func printNodes(w io.Writer, s report.Status) {
 	fmt.Fprintf(w, "\nNODE\tROLE\tSTATE\tLAST PING\tLAST REQUEST\tERA\tROUND\tHEIGHT\n")
 	for _, n := range s.Nodes {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\n", n.Name, n.role(), s.stateOf(n), s.ago(n.LastPing), s.ago(n.LastRequest),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\n", n.Name, n.Role(), s.StateOf(n), report.Ago(s.At, n.LastPing), report.Ago(s.At, n.LastRequest),
 			n.Era, n.Round, n.Height)
 	}
 }
-
-// ago writes a time as how long before the status it was.
-func (s statusJSON) ago(t *time.Time) string { return ago(s.At, t) }

@@ -14,9 +14,6 @@ import (
 	"golang.org/x/term"
 )
 
-// schema names the form of all JSON output. A field may be added under it; none changes its meaning.
-const schema = "v1"
-
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
@@ -73,15 +70,4 @@ func confirm(c *cobra.Command, word string, yes bool) error {
 		return errorf("not confirmed, nothing was done")
 	}
 	return nil
-}
-
-// plural writes "1 file", "2 files".
-func plural(n int, noun string) string {
-	if n == 1 {
-		return fmt.Sprintf("1 %s", noun)
-	}
-	if strings.HasSuffix(noun, "o") {
-		noun += "e"
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -5,6 +5,8 @@ import (
 	"runtime"
 
 	"github.com/spf13/cobra"
+
+	"casper-cosigner/report"
 )
 
 // casperNode is the release of casper-node whose messages this program knows.
@@ -23,7 +25,7 @@ func versionCommand() *cobra.Command {
 		}
 		if *output == "json" {
 			return printJSON(c.OutOrStdout(), map[string]string{
-				"schema": schema, "version": version, "casper_node": casperNode, "go": runtime.Version()})
+				"schema": report.Schema, "version": version, "casper_node": casperNode, "go": runtime.Version()})
 		}
 		fmt.Fprintf(c.OutOrStdout(), "casper-cosigner %s (for casper-node %s, %s)\n", version, casperNode, runtime.Version())
 		return nil

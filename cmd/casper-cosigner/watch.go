@@ -9,12 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"casper-cosigner/cluster"
+	"casper-cosigner/report"
 )
 
 // look asks every cosigner and shows what comes of it, once or until it is interrupted. The exit code is that of the last
 // look that was shown.
-func (f *operatorFlags) look(c *cobra.Command, l looking, show func(io.Writer, *cluster.File, statusJSON) error) error {
+func (f *operatorFlags) look(c *cobra.Command, l looking, show func(io.Writer, report.Cluster, report.Status) error) error {
 	if err := checkOutput(l.output, "table"); err != nil {
 		return err
 	}
@@ -31,30 +31,30 @@ func (f *operatorFlags) look(c *cobra.Command, l looking, show func(io.Writer, *
 	}
 	tick := time.NewTicker(l.every)
 	defer tick.Stop()
-	var last statusJSON
+	var last report.Status
 	for {
 		s := a.look(ctx, f.timeout)
 		if ctx.Err() != nil { // interrupted: what was seen is not worth showing
-			return last.exit()
+			return exitOf(last)
 		}
-		if err := show(c.OutOrStdout(), a.file, s); err != nil {
+		if err := show(c.OutOrStdout(), a.view, s); err != nil {
 			return err
 		}
 		last = s
 		if !l.watch {
-			return last.exit()
+			return exitOf(last)
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return last.exit()
+			return exitOf(last)
 		}
 	}
 }
 
 // look asks every cosigner and puts the answers together.
-func (a *admin) look(ctx context.Context, timeout time.Duration) statusJSON {
+func (a *admin) look(ctx context.Context, timeout time.Duration) report.Status {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return newStatus(a.file, a.ask(ctx), time.Now())
+	return report.NewStatus(a.view, a.ask(ctx), time.Now())
 }

@@ -11,17 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/report"
 	"casper-cosigner/rule/casper"
 )
-
-// watermarkJSON is what watermark show prints as JSON.
-type watermarkJSON struct {
-	Schema string         `json:"schema"`
-	Pruned markJSON       `json:"pruned"`
-	Floor  markJSON       `json:"floor"`
-	Newest newestJSON     `json:"newest"`
-	Held   map[string]int `json:"held"` // slots, by kind
-}
 
 func watermarkShowCommand() *cobra.Command {
 	var f operatorFlags
@@ -37,8 +29,7 @@ func watermarkShowCommand() *cobra.Command {
 			return err
 		}
 		return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient, s *cosignerv1.StatusResponse) error {
-			shown := watermarkJSON{Schema: schema, Pruned: markOf(s.GetPruned()), Floor: markOf(s.GetFloor()),
-				Newest: newestOf(s), Held: map[string]int{}}
+			shown := report.NewWatermark(s)
 			err := eachHeld(ctx, client, func(_ *cosignerv1.ExportWatermarkResponse, m casper.Message) error {
 				shown.Held[m.Kind().String()]++
 				return nil
@@ -57,8 +48,8 @@ func watermarkShowCommand() *cobra.Command {
 			if err := w.Flush(); err != nil {
 				return err
 			}
-			fmt.Fprintf(c.OutOrStdout(), "held: %s, %s, %s\n", plural(shown.Held["echo"], "echo"),
-				plural(shown.Held["vote"], "vote"), plural(shown.Held["finality"], "finality signature"))
+			fmt.Fprintf(c.OutOrStdout(), "held: %s, %s, %s\n", report.Count(shown.Held["echo"], "echo"),
+				report.Count(shown.Held["vote"], "vote"), report.Count(shown.Held["finality"], "finality signature"))
 			return nil
 		})
 	}

@@ -4,15 +4,17 @@ import (
 	"slices"
 	"time"
 
+	"casper-cosigner/report"
 	"casper-cosigner/testnet/simcasper/hub"
 	"casper-cosigner/testnet/simcasper/node"
 )
 
-// loss is what our validator missed of the rounds that ended in a span of time, and of the blocks that came in it.
+// loss is what our validator missed of the rounds that ended in a span of time, and of the blocks that came in it. What a lost
+// round is, report says.
 type loss struct {
 	of       int         // rounds that ended
-	rounds   []hub.Round // a block came of them and our vote did not, in time; or they were ours to lead, and no block came
-	died     []hub.Round // ours to lead and open when the span began, and no block came: the proposal may have died with its node
+	rounds   []hub.Round // that are lost
+	died     []hub.Round // that died with what was struck when the span began
 	finality []hub.Block // without our finality signature in time
 	foreign  int         // rounds that others led, and no block came
 }
@@ -48,32 +50,32 @@ func (s spans) loss(r hub.Report, block time.Duration, span int) (l loss) {
 		to = min(to, s[span+1].UnixMilli())
 	}
 	for _, o := range r.Rounds {
-		counts := o.Ended
-		if o.Lost(block) { // it was not lost before its vote was due
-			counts += block.Milliseconds()
+		counts, fate := o.Ended, o.Seen(block, s[span]).Fate()
+		if fate == report.Unvoted { // it was not lost before its vote was due
+			counts = report.VoteDue(time.UnixMilli(o.Ended), block).UnixMilli()
 		}
 		if counts < from || counts >= to {
 			continue
 		}
 		l.of++
 		switch {
-		case o.Ours && o.Skipped && o.Began != 0 && o.Began <= from:
-			l.died = append(l.died, o)
-		case o.Ours && o.Skipped || o.Lost(block):
+		case fate.Lost():
 			l.rounds = append(l.rounds, o)
-		case o.Skipped:
+		case fate == report.Died:
+			l.died = append(l.died, o)
+		case fate == report.Skipped:
 			l.foreign++
 		}
 	}
 	for _, b := range r.Blocks {
-		if b.Added >= from && b.Added < to && b.Lost(block) {
+		if b.Added >= from && b.Added < to && b.Seen(block).Lost() {
 			l.finality = append(l.finality, b)
 		}
 	}
 	return l
 }
 
-// settling is how long a finality signature may take (hub.Block.Lost), and a block's time to hear of it.
+// settling is how long a finality signature may take (report.FinalityDue), and a block's time to hear of it.
 func settling(block time.Duration) time.Duration { return 7 * block }
 
 // votesSoon reports whether a node's vote in the round that was open at a time, or in the next, came in time. The journal

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	lost "casper-cosigner/report"
 )
 
 // findings are what the judge found in unit files, as far as it is used (judge units --json).
@@ -53,8 +55,9 @@ type account struct {
 	Echoed   int       // in which another validator has our Echo
 	Led      int       // that we led
 	Proposed int       // of them, with a proposal
-	Lost     []roundID // in which no other validator has our Vote
-	Died     []roundID // that we led and that have no proposal, while something of ours was killed or halted
+	Lost     []roundID // as report has it: of a block that may have come nobody knows, where there is a proposal
+	Died     []roundID // likewise: without a proposal of ours, while something of ours was killed or halted
+	Absent   []roundID // that another led without a proposal, and in which no other validator has our Vote
 }
 
 // tally sums up the rounds that the judge found, placed in time by the timeline. ours is our index; a round in which
@@ -79,13 +82,19 @@ func tally(t *timeline, f findings, w window, ours int, disturbed []time.Time) (
 			died := slices.ContainsFunc(disturbed, func(at time.Time) bool {
 				return known && window{place.Start, place.end}.holds(at)
 			})
-			a.add(id, r, known && place.Leader == ours, died)
+			led := lost.Unseen
+			if known && place.Leader >= 0 {
+				led = lost.Seen(place.Leader == ours)
+			}
+			a.add(r, lost.Round{Era: id.Era, ID: id.Round, Led: led, Vote: lost.Seen(len(r.Votes) > 0), Struck: died})
 		}
 	}
 	return a, nil
 }
 
-func (a *account) add(id roundID, r judgedRound, led, died bool) {
+// add counts a round, of which seen holds what the node's log and the clock tell. A round without a proposal has no block; of
+// one with a proposal the unit files do not say.
+func (a *account) add(r judgedRound, seen lost.Round) {
 	if r.OthersVotedTrue+r.OthersVotedFalse < leastVoters {
 		return
 	}
@@ -93,10 +102,10 @@ func (a *account) add(id roundID, r judgedRound, led, died bool) {
 	if len(r.Echoes) > 0 {
 		a.Echoed++
 	}
-	if led {
+	if seen.Led == lost.Yes {
 		a.Led++
 	}
-	if led && r.Proposal {
+	if seen.Led == lost.Yes && r.Proposal {
 		a.Proposed++
 	}
 	if len(r.Votes) > 0 {
@@ -105,10 +114,16 @@ func (a *account) add(id roundID, r judgedRound, led, died bool) {
 			a.VotedNo++
 		}
 	}
-	switch {
-	case led && !r.Proposal && died:
-		a.Died = append(a.Died, id)
-	case len(r.Votes) == 0:
+	if !r.Proposal {
+		seen.Block = lost.No
+	}
+	id := roundID{seen.Era, seen.ID}
+	switch fate := seen.Fate(); {
+	case fate.Lost():
 		a.Lost = append(a.Lost, id)
+	case fate == lost.Died:
+		a.Died = append(a.Died, id)
+	case fate == lost.Skipped && seen.Vote == lost.No:
+		a.Absent = append(a.Absent, id)
 	}
 }

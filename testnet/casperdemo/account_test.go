@@ -25,6 +25,9 @@ func TestTally(t *testing.T) {
 		eraLine(20, 2, "c..d"), roundLine(24, 1, 0))
 	unvoted := func(r *judgedRound) { r.Votes = nil }
 	skipped := func(r *judgedRound) { r.Proposal, r.Votes, r.OthersVotedTrue, r.OthersVotedFalse = false, nil, 0, 3 }
+	votedDown := func(r *judgedRound) {
+		r.Proposal, r.Votes, r.OthersVotedTrue, r.OthersVotedFalse = false, []bool{false}, 0, 3
+	}
 	over := func(r *judgedRound) { r.Votes, r.OthersVotedTrue = nil, 1 }
 	full := func(id uint32) judgedRound { return judged(id, nil) }
 	for name, c := range map[string]struct {
@@ -64,7 +67,23 @@ func TestTally(t *testing.T) {
 		},
 		"the node died in a round that another led": {
 			rounds: []judgedRound{judged(1, skipped)}, deaths: []time.Time{second(5)},
-			want: account{Rounds: 1, Echoed: 1, Lost: []roundID{{1, 1}}},
+			want: account{Rounds: 1, Echoed: 1, Absent: []roundID{{1, 1}}},
+		},
+		"another led it in vain, and we voted": {
+			rounds: []judgedRound{judged(1, votedDown)},
+			want:   account{Rounds: 1, Voted: 1, VotedNo: 1, Echoed: 1},
+		},
+		"we led it in vain, and voted": {
+			rounds: []judgedRound{judged(2, votedDown)}, deaths: []time.Time{second(7)},
+			want: account{Rounds: 1, Voted: 1, VotedNo: 1, Echoed: 1, Led: 1, Lost: []roundID{{1, 2}}},
+		},
+		"we led it in vain, and the node died": {
+			rounds: []judgedRound{judged(2, votedDown)}, deaths: []time.Time{second(10)},
+			want: account{Rounds: 1, Voted: 1, VotedNo: 1, Echoed: 1, Led: 1, Died: []roundID{{1, 2}}},
+		},
+		"nobody knows who led it in vain": {
+			rounds: []judgedRound{judged(0, skipped)},
+			want:   account{Rounds: 1, Echoed: 1, Lost: []roundID{{1, 0}}},
 		},
 		"the newest round is not over": {
 			rounds: []judgedRound{full(0)}, next: []judgedRound{full(0), judged(1, unvoted), judged(2, unvoted)},

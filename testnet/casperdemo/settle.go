@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	lost "casper-cosigner/report"
 	"casper-cosigner/rule/casper"
 )
 
@@ -32,7 +33,7 @@ func (s *show) settle(ctx context.Context, mayLose int) error {
 			return false, judgeErr
 		}
 		blocks = s.finality(w)
-		return len(a.Lost) == 0 && len(blocks.missing) == 0, nil
+		return len(a.Lost)+len(a.Absent)+len(blocks.missing) == 0, nil
 	})
 	if judgeErr != nil || ctx.Err() != nil {
 		return errors.Join(judgeErr, ctx.Err(), err)
@@ -51,14 +52,19 @@ func (s *show) sayAccount(a account, mayLose int) {
 	s.count("rounds_with_vote_false", a.VotedNo)
 	s.count("rounds_with_echo", a.Echoed)
 	s.count("rounds_lost", len(a.Lost))
+	s.count("rounds_absent", len(a.Absent))
 	s.count("leader_rounds", a.Led)
 	s.count("leader_rounds_with_proposal", a.Proposed)
 	s.count("leader_rounds_died", len(a.Died))
-	holds := a.Rounds > 0 && len(a.Lost) <= mayLose
+	// A round that another led in vain is none that we lose. All the same our Vote is to be in it.
+	holds := a.Rounds > 0 && len(a.Lost)+len(a.Absent) <= mayLose
 	s.claimf(holds, "%d rounds, another validator has our Vote in %d of them, %d lost (at most %d)%s",
 		a.Rounds, a.Voted, len(a.Lost), mayLose, list(": ", a.Lost))
 	s.sayf("our Echo in %d, Vote(false) in %d; %d led by us, %d with a proposal; leader rounds whose proposal died with the node: %d%s",
 		a.Echoed, a.VotedNo, a.Led, a.Proposed, len(a.Died), list(": ", a.Died))
+	if len(a.Absent) > 0 {
+		s.sayf("rounds that another led without a proposal, without our Vote: %d%s", len(a.Absent), list(": ", a.Absent))
+	}
 }
 
 // list is empty for an empty list.
@@ -132,7 +138,11 @@ func (s *show) finality(w window) finality {
 			continue
 		}
 		f.blocks++
-		f.missing = append(f.missing, record.Unsigned(s.pair.ours, b.Block.Height, b.Block.Height)...)
+		height := b.Block.Height
+		signed := len(record.Unsigned(s.pair.ours, height, height)) == 0
+		if (lost.Height{Height: height, Signed: lost.Seen(signed)}).Lost() {
+			f.missing = append(f.missing, height)
+		}
 		if i < len(all)-rewardDelay-1 && !s.uncitable(b.Seen) {
 			f.cited++
 			f.unrewarded = append(f.unrewarded, record.Unrewarded(s.pair.ours, b.Block.Height, b.Block.Height)...)

@@ -35,6 +35,8 @@ func TestClaimLosses(t *testing.T) {
 		"fenced, lost, begun nobody knows when": {simnet.Losses{Rounds: []hub.Round{{}}}, fenced, 0, false},
 		"fenced, lost before":                   {simnet.Losses{Rounds: []hub.Round{{Began: 4999}}}, fenced, 0, true},
 		"fenced, lost afterwards":               {simnet.Losses{Rounds: []hub.Round{{Began: 4999}, {Began: 5001}}}, fenced, 0, false},
+		"hot, a block of ours lost":             {simnet.Losses{Rounds: []hub.Round{{Ours: true, Skipped: true}}}, hot, 0, false},
+		"hot, a proposal died":                  {simnet.Losses{Died: make([]hub.Round, 1)}, hot, 0, true},
 		"fenced, a finality one lost too":       {simnet.Losses{Rounds: []hub.Round{{Began: 4999}}, Finality: make([]hub.Block, 1)}, fenced, 0, false},
 	} {
 		s := networkShow()
@@ -122,7 +124,7 @@ func TestClaimEnds(t *testing.T) {
 // TestLegend: below the table it says from when its times count.
 func TestLegend(t *testing.T) {
 	s, out := networkShow(), &bytes.Buffer{}
-	s.out, s.rows = out, []row{{"host killed", hot, "silent", "1.70 s", "0.40 s", "5.00 s", simnet.Losses{Of: 3, Led: 1}}}
+	s.out, s.rows = out, []row{{"host killed", hot, "silent", "1.70 s", "0.40 s", "5.00 s", simnet.Losses{Of: 3, Died: []hub.Round{{Ours: true, Skipped: true}}}}}
 	s.printTable()
 	for _, want := range []string{"blocks of ours lost", "0 of 3", "from the failure on", "from when main came back", "votes before it is active"} {
 		if !strings.Contains(out.String(), want) {
@@ -237,7 +239,7 @@ func TestLongestGap(t *testing.T) {
 func TestTable(t *testing.T) {
 	var out bytes.Buffer
 	s := &show{out: &out, network: &simnet.Network{Settings: simnet.Defaults()}, rows: []row{
-		{"node killed", fenced, "node_down", "2.10 s", "2.20 s", "4.00 s", simnet.Losses{Rounds: make([]hub.Round, 2), Of: 7, Led: 1}}}}
+		{"node killed", fenced, "node_down", "2.10 s", "2.20 s", "4.00 s", simnet.Losses{Rounds: make([]hub.Round, 2), Of: 7, Died: []hub.Round{{Ours: true, Skipped: true}}}}}}
 	s.printTable()
 	for _, want := range []string{"2.10 s", "2.20 s", "2 of 7", "fenced", "4.00 s"} {
 		if !strings.Contains(out.String(), want) {

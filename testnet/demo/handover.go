@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"casper-cosigner/report"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/simcasper/hub"
 )
@@ -78,12 +79,14 @@ func (s *show) rehearse(ctx context.Context, mode string) error {
 	if err != nil {
 		return err
 	}
+	l = l.Unexcused()
 	s.claimLosses(l, hot, began, 0)
 	s.rows = append(s.rows, row{"planned handover", mode, "operator", "at once", "-", "-", l})
 	return nil
 }
 
-// against counts the rehearsal's rounds in what the other validators have seen, and those without our vote.
+// against counts the rehearsal's rounds in what the other validators have seen, and those that are lost as the cosigners see
+// it: they know of votes only, and neither of leaders nor of blocks.
 func (r rehearsal) against(seen hub.Report) (rounds, unvoted int) {
 	for _, o := range seen.Rounds {
 		p := place{o.Era, o.Round}
@@ -91,7 +94,7 @@ func (r rehearsal) against(seen hub.Report) (rounds, unvoted int) {
 			continue
 		}
 		rounds++
-		if o.Vote == 0 {
+		if (report.Round{Vote: report.Seen(o.Vote != 0)}).Fate().Lost() {
 			unvoted++
 		}
 	}

@@ -230,7 +230,7 @@ func (s *show) claimLosses(l simnet.Losses, mode string, active time.Time, most 
 		which = fmt.Sprintf(", of at most %d", most)
 	}
 	s.claimf(holds && len(l.Finality) == 0, "of %d rounds %d are lost%s, and %d finality signatures", l.Of, len(l.Rounds), which, len(l.Finality))
-	if l.Led > 0 {
-		s.sayf("rounds that we led and of which no block came: %d", l.Led)
+	if len(l.Died) > 0 {
+		s.sayf("rounds that we led and whose proposal died with what failed: %d", len(l.Died))
 	}
 }

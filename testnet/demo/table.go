@@ -26,7 +26,7 @@ func (s *show) printTable() {
 	fmt.Fprintln(w, "  what\tmode\tcause\tstandby active\tits first vote\tmain active again\trounds lost\tblocks of ours lost\tfinality lost")
 	for _, r := range s.rows {
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\t%d of %d\t%d\t%d\n", r.act, r.mode, r.cause, r.took, r.vote, r.back,
-			len(r.losses.Rounds), r.losses.Of, r.losses.Led, len(r.losses.Finality))
+			len(r.losses.Rounds), r.losses.Of, r.losses.Led(), len(r.losses.Finality))
 	}
 	w.Flush()
 	fmt.Fprintln(s.out, "\n  standby active, its first vote: from the failure on; main active again: from when main came back")

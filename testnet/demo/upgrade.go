@@ -74,7 +74,7 @@ func before(r hub.Report, era uint64, down int64) hub.Report {
 // half a block's time after that block; what of ours has not reached them by then has not come.
 func (s *show) claimLastEra(r hub.Report, era uint64, staged time.Time) {
 	last := era * s.network.EraBlocks // height of the switch block
-	l := simnet.LossesOf(r, s.network.Block, staged)
+	l := simnet.LossesOf(r, s.network.Block, staged).Unexcused()
 	whole := len(r.Blocks) > 0 && r.Blocks[len(r.Blocks)-1].Height == last
 	s.claimf(whole && l.Of > 0 && len(l.Rounds)+len(l.Finality) == 0,
 		"to the end of era %d: of %d rounds %d are lost, and of the heights up to %d, the switch block's, %d finality signatures",

@@ -11,8 +11,9 @@
 // The second reads unit files, the write-ahead logs of Zug, that other validators wrote. It promises to exit with 0 only if the
 // files are readable to their ends, every message under the validator's index is signed by the key, no two of its messages
 // contradict each other, in one file or in several, and no file holds evidence against it. It also says in which rounds the
-// others have no Echo or no Vote of the validator; whether that is too many is for others to say. With --json the findings
-// stand on standard output as one object, the type findings, and the lines for people on standard error.
+// others have no Echo or no Vote of the validator; whether that is too many is for others to say, and whether such a round is
+// lost: package report has the definition, and the judge a count of its own, since it imports nothing of ours. With --json the
+// findings stand on standard output as one object, the type findings, and the lines for people on standard error.
 package main
 
 import (

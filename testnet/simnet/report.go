@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
+	"casper-cosigner/report"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/simcasper/hub"
 )
@@ -84,12 +86,28 @@ func (n *Network) call(ctx context.Context, method, path string, into any) error
 	return nil
 }
 
-// Losses are what our validator missed.
+// Losses are what our validator missed. What a lost round is, report says.
 type Losses struct {
 	Of       int         // rounds that ended
-	Rounds   []hub.Round // with a block and without our vote
-	Finality []hub.Block // without our finality signature while it could still be rewarded
-	Led      int         // rounds that we led and of which no block came
+	Rounds   []hub.Round // that are lost
+	Died     []hub.Round // that died with what was struck
+	Finality []hub.Block // without our finality signature
+}
+
+// Led is how many rounds were ours to lead, and no block came of them.
+func (l Losses) Led() (n int) {
+	for _, o := range slices.Concat(l.Rounds, l.Died) {
+		if o.Ours && o.Skipped {
+			n++
+		}
+	}
+	return n
+}
+
+// Unexcused counts what may have died as lost: for when nothing was struck.
+func (l Losses) Unexcused() Losses {
+	l.Rounds, l.Died = slices.Concat(l.Rounds, l.Died), nil
+	return l
 }
 
 // Since are the rounds that began after a time. One of which the others learned only when it was over counts as such: nobody
@@ -103,8 +121,9 @@ func Since(rounds []hub.Round, at time.Time) (later []hub.Round) {
 	return later
 }
 
-// Losses returns what was lost of the rounds that ended, and the blocks that came, since a time; but not of those to which
-// a vote may still come.
+// Losses returns what was lost of the rounds that ended, and the blocks that came, since something of ours was struck; but not
+// of those to which a vote may still come. A finality signature that takes longer than a block's time counts as lost once
+// it is looked for, though it could still be rewarded: nothing that is done to our nodes may delay one by so much.
 func (n *Network) Losses(ctx context.Context, since time.Time) (Losses, error) {
 	r, err := n.Report(ctx)
 	return LossesOf(r, n.Block, since), err
@@ -118,15 +137,15 @@ func LossesOf(r hub.Report, block time.Duration, since time.Time) (l Losses) {
 			continue
 		}
 		l.Of++
-		if o.Lost(block) {
+		switch fate := o.Seen(block, since).Fate(); {
+		case fate.Lost():
 			l.Rounds = append(l.Rounds, o)
-		}
-		if o.Ours && o.Skipped {
-			l.Led++
+		case fate == report.Died:
+			l.Died = append(l.Died, o)
 		}
 	}
 	for _, b := range r.Blocks {
-		if counts(b.Added) && b.Lost(block) {
+		if counts(b.Added) && b.Seen(block).Lost() {
 			l.Finality = append(l.Finality, b)
 		}
 	}

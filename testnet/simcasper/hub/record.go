@@ -3,6 +3,7 @@ package hub
 import (
 	"time"
 
+	"casper-cosigner/report"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet/zug"
 )
@@ -31,10 +32,17 @@ type Round struct {
 	Vote    int64  `json:"vote"` // when our vote came
 }
 
-// Lost reports whether a block came of the round and our vote did not, at the latest a block's time after its end.
-func (r Round) Lost(block time.Duration) bool {
-	return !r.Skipped && (r.Vote == 0 || r.Vote > r.Ended+block.Milliseconds())
+// Seen is what the others saw of the round. Something of ours was struck at that time, or nothing was at the zero time. Of a
+// round of which they learned only when it was over, nobody knows when it began, so that excuses nothing.
+func (r Round) Seen(block time.Duration, struck time.Time) report.Round {
+	at := struck.UnixMilli()
+	return report.Round{Era: r.Era, ID: r.Round, Led: report.Seen(r.Ours), Block: report.Seen(!r.Skipped),
+		Vote:   report.Seen(inTime(r.Vote, report.VoteDue(time.UnixMilli(r.Ended), block))),
+		Struck: r.Began != 0 && r.Began <= at && r.Ended >= at}
 }
+
+// inTime reports whether what came then, 0 for never, was there when it was due.
+func inTime(came int64, due time.Time) bool { return came != 0 && came <= due.UnixMilli() }
 
 // Block is a block of the chain.
 type Block struct {
@@ -43,12 +51,10 @@ type Block struct {
 	Finality int64  `json:"finality"` // when our finality signature came
 }
 
-// rewarded is for how many blocks a finality signature can still be rewarded (chainspec, signature_rewards_max_delay).
-const rewarded = 6
-
-// Lost reports whether our finality signature came too late to be rewarded.
-func (b Block) Lost(block time.Duration) bool {
-	return b.Finality == 0 || b.Finality > b.Added+rewarded*block.Milliseconds()
+// Seen is what the others saw of our finality signature. One that has not come counts as not in time: who asks before it is
+// due says so.
+func (b Block) Seen(block time.Duration) report.Height {
+	return report.Height{Height: b.Height, Signed: report.Seen(inTime(b.Finality, report.FinalityDue(time.UnixMilli(b.Added), block)))}
 }
 
 // record is what goes into a Report.

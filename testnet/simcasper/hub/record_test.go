@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"casper-cosigner/report"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet/zug"
 )
@@ -37,13 +38,39 @@ func TestRecord(t *testing.T) {
 	var p Report
 	r.report(&p)
 	for i, want := range []bool{false, false, true, false} {
-		if p.Rounds[i].Lost(block) != want || p.Rounds[i].Ours != (i%2 == 0) {
+		if (p.Rounds[i].Seen(block, time.Time{}).Fate() == report.Unvoted) != want || p.Rounds[i].Ours != (i%2 == 0) {
 			t.Errorf("round %+v: lost is not %v", p.Rounds[i], want)
 		}
 	}
 	for i, want := range []bool{false, true, true} {
-		if p.Blocks[i].Lost(block) != want {
+		if p.Blocks[i].Seen(block).Lost() != want {
 			t.Errorf("block %+v: lost is not %v", p.Blocks[i], want)
 		}
+	}
+}
+
+// TestSeen: a round was struck that was open then, and nothing is excused that nobody saw begin.
+func TestSeen(t *testing.T) {
+	const block = time.Second
+	for _, c := range []struct {
+		round Round
+		want  report.Fate
+	}{
+		{Round{Began: 1000, Ended: 3000, Ours: true, Skipped: true}, report.Died},
+		{Round{Began: 2000, Ended: 3000, Ours: true, Skipped: true}, report.Died},
+		{Round{Began: 2001, Ended: 3000, Ours: true, Skipped: true}, report.Unpublished},
+		{Round{Began: 1000, Ended: 1999, Ours: true, Skipped: true}, report.Unpublished},
+		{Round{Ended: 3000, Ours: true, Skipped: true, Vote: 3000}, report.Unpublished},
+		{Round{Began: 1000, Ended: 3000, Skipped: true}, report.Skipped},
+		{Round{Began: 1000, Ended: 3000, Ours: true}, report.Unvoted},
+		{Round{Began: 1000, Ended: 3000, Vote: 4001}, report.Unvoted},
+		{Round{Began: 1000, Ended: 3000, Vote: 4000}, report.Kept},
+	} {
+		if have := c.round.Seen(block, time.UnixMilli(2000)); have.Fate() != c.want || len(have.Unseen()) > 0 {
+			t.Errorf("%+v: %+v, fate %d, want %d", c.round, have, have.Fate(), c.want)
+		}
+	}
+	if (Round{Began: 1000, Ended: 3000, Ours: true, Skipped: true}).Seen(block, time.Time{}).Fate() != report.Unpublished {
+		t.Error("nothing was struck, and it is excused")
 	}
 }

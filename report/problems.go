@@ -1,0 +1,128 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"casper-cosigner/rule/failover"
+)
+
+// problem notes one thing that is wrong.
+type problem func(format string, args ...any)
+
+// conclude lists the problems and says what they come to. Without a leader, or with fewer ready
+// cosigners than the threshold, which is more than half, nothing is signed.
+func (s *Status) conclude() {
+	note := func(format string, args ...any) { s.Problems = append(s.Problems, fmt.Sprintf(format, args...)) }
+	ready := s.cosignerProblems(note)
+	s.problems(note)
+	switch {
+	case s.Leader == "":
+		note("no cosigner leads: nothing is signed")
+		if s.From != "" && !s.Started {
+			note("if the cluster is new, it is not started: waiting for %s", s.awaited())
+		}
+		s.State = NoQuorum
+	case !s.Started:
+		note("not started: waiting for %s; nothing is signed", s.awaited())
+		s.State = NoQuorum
+	case ready < s.Threshold:
+		note("%d ready cosigners, %d are needed: nothing is signed", ready, s.Threshold)
+		s.State = NoQuorum
+	case len(s.Problems) > 0:
+		s.State = Degraded
+	default:
+		s.State = OK
+	}
+}
+
+// cosignerProblems lists what is wrong with the cosigners and returns how many are ready. Before
+// the start none is, and none has commitments of another, which is not worth a line.
+func (s *Status) cosignerProblems(note problem) (ready int) {
+	answers := map[string]bool{}
+	for _, c := range s.Cosigners {
+		answers[c.Name] = c.Reachable
+	}
+	for _, c := range s.Cosigners {
+		switch {
+		case !c.Reachable:
+			note("cosigner %s does not answer: %s", c.Name, c.Error)
+			continue
+		case c.Ready:
+			ready++
+		case s.Started:
+			note("cosigner %s is not ready to give shares", c.Name)
+		}
+		if !c.SameFile {
+			note("cosigner %s has another cluster file than this host", c.Name)
+		}
+		if c.DifferingSlots > 0 {
+			note("cosigner %s gives no share for %s: its ledger and the log differ",
+				c.Name, Count(int(c.DifferingSlots), "slot"))
+		}
+		for _, p := range c.Peers {
+			if s.Started && !p.Reachable && answers[p.Name] { // else it is listed once already
+				note("cosigner %s does not reach %s: %s", c.Name, p.Name, p.LastError)
+			}
+			if p.BadShares > 0 {
+				note("cosigner %s got %s from %s", c.Name, Count(int(p.BadShares), "bad share"), p.Name)
+			}
+		}
+	}
+	return ready
+}
+
+// awaited says whom a cluster waits for that has not started: every cosigner must have met every
+// other one.
+func (s *Status) awaited() string {
+	var silent []string
+	for _, c := range s.Cosigners {
+		if !c.Reachable {
+			silent = append(silent, c.Name)
+		}
+	}
+	if silent == nil {
+		return "the cosigners to have met each other"
+	}
+	return strings.Join(silent, ", ")
+}
+
+// problems lists what is wrong with the nodes, and what waits for an operator.
+func (v *Roles) problems(note problem) {
+	for _, n := range v.Nodes {
+		switch {
+		case n.Active && n.Suspended:
+			note("node %s is active and suspended", n.Name)
+		case v.Judgement != nil && !n.Ready:
+			note("node %s is not ready%s", n.Name, n.Because())
+		case v.Judgement != nil && n.Condition != "":
+			note("node %s is not well%s", n.Name, n.Because())
+		}
+		n.Health.problems(n.Name, note)
+	}
+	if v.Hold != nil && v.Cause == failover.Fault {
+		note("roles do not change by themselves since a fault was reported: %s", v.Reason)
+	}
+	if j := v.Judgement; j != nil && j.Confirm {
+		note("node %s is to become active and waits for an operator: %s", j.Node, j.Why)
+	} else if j != nil && j.Code == failover.NobodyReady {
+		note("no node can take over from %s", v.Active)
+	}
+}
+
+// problems lists what the node's agent complains of.
+func (h *Health) problems(node string, note problem) {
+	if h == nil {
+		return
+	}
+	if h.EventsError != "" {
+		note("node %s: its events are not heard, so no fault of the validator would be noticed: %s", node, h.EventsError)
+	}
+	if h.LeftoverKey != "" {
+		note("node %s: a secret key of the validator lies on its host, %s; what it signs is in nobody's record",
+			node, h.LeftoverKey)
+	}
+	if h.FaultAt != nil {
+		note("node %s reports that the validator equivocated in era %d", node, h.FaultEra)
+	}
+}

@@ -1,0 +1,170 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+)
+
+// State is how a cluster is.
+type State string
+
+// The states of a cluster.
+const (
+	OK       State = "ok"
+	Degraded State = "degraded"  // the cosigners can sign, but something is missing or wrong
+	NoQuorum State = "no_quorum" // nothing is signed
+)
+
+// Status is how a cluster is. Times are RFC 3339 in UTC, absent when they are not known. Except for
+// the cosigners it is the view of the one named by From.
+type Status struct {
+	Schema    string     `json:"schema"`
+	At        time.Time  `json:"at"`
+	State     State      `json:"state"`
+	Problems  []string   `json:"problems"`
+	Cluster   string     `json:"cluster"`
+	Chain     string     `json:"chain"`
+	Validator string     `json:"validator"`
+	Threshold int        `json:"threshold"`
+	Leader    string     `json:"leader"`
+	From      string     `json:"from"`
+	Started   bool       `json:"started"` // whether the log has its first entry
+	Pruned    Mark       `json:"pruned"`
+	Floor     Mark       `json:"floor"`
+	Newest    Newest     `json:"newest"`
+	Cosigners []Cosigner `json:"cosigners"`
+	Refusals  []Refusal  `json:"refusals"`
+	Roles
+}
+
+// Mark is an era and a height.
+type Mark struct {
+	Era    uint64 `json:"era"`
+	Height uint64 `json:"height"`
+}
+
+// Newest is the highest era and height claimed, and the newest round of that era.
+type Newest struct {
+	Mark
+	Round uint32 `json:"round"`
+}
+
+// Cosigner is one cosigner, as it answered.
+type Cosigner struct {
+	Name           string `json:"name"`
+	Address        string `json:"address"`
+	Reachable      bool   `json:"reachable"`
+	Error          string `json:"error,omitempty"`
+	Version        string `json:"version"`
+	Leads          bool   `json:"leads"`
+	Ready          bool   `json:"ready"`
+	Term           uint64 `json:"term"`
+	Applied        uint64 `json:"applied_index"`
+	SameFile       bool   `json:"same_cluster_file"`
+	TornRecords    uint64 `json:"torn_records"`
+	DifferingSlots uint64 `json:"differing_slots"`
+	Peers          []Peer `json:"peers"`
+}
+
+// Peer is another cosigner, as this one sees it.
+type Peer struct {
+	Name        string `json:"name"`
+	Reachable   bool   `json:"reachable"`
+	Commitments uint32 `json:"commitments"`
+	LastError   string `json:"last_error,omitempty"`
+	BadShares   uint64 `json:"bad_shares"`
+}
+
+// Refusal is a request that was refused lately.
+type Refusal struct {
+	At     *time.Time `json:"at,omitempty"`
+	Node   string     `json:"node"`
+	Slot   string     `json:"slot"`
+	Reason string     `json:"reason"`
+}
+
+// NewStatus puts the cosigners' answers together, which are in the cluster file's order.
+func NewStatus(c Cluster, answers []Answer, at time.Time) Status {
+	s := Status{Schema: Schema, At: at.UTC(), Cluster: fmt.Sprintf("%x", c.ID), Chain: c.Chain, Validator: c.Validator,
+		Threshold: c.Threshold, Problems: []string{}, Cosigners: []Cosigner{}, Refusals: []Refusal{},
+		Roles: NewRoles(c, nil, at)}
+	lead := Leader(answers)
+	for i, a := range answers {
+		s.Cosigners = append(s.Cosigners, newCosigner(c, a, i == lead))
+	}
+	if i := Foremost(answers); i >= 0 {
+		s.From = answers[i].Name
+		s.fill(c, answers[i].Status)
+	}
+	if lead >= 0 {
+		s.Leader = answers[lead].Name
+	}
+	s.conclude()
+	return s
+}
+
+// fill takes over one cosigner's view of what all share.
+func (s *Status) fill(c Cluster, r *cosignerv1.StatusResponse) {
+	s.Roles, s.Started = NewRoles(c, r, s.At), r.GetNewest() != nil
+	s.Pruned, s.Floor, s.Newest = markOf(r.GetPruned()), markOf(r.GetFloor()), newestOf(r)
+	for _, x := range r.GetRefusals() {
+		s.Refusals = append(s.Refusals, Refusal{At: timeOf(x.GetAt()), Node: x.GetNode(), Slot: x.GetSlot(),
+			Reason: strings.ReplaceAll(x.GetReason(), "REFUSAL_REASON_", "")}) // as sign and the documentation have them
+	}
+}
+
+func newCosigner(c Cluster, a Answer, leads bool) Cosigner {
+	row := Cosigner{Name: a.Name, Address: a.Address, Peers: []Peer{}}
+	st := a.Status
+	if st == nil {
+		row.Error = a.Error
+		return row
+	}
+	row.Reachable, row.Version, row.Leads, row.Ready = true, st.GetVersion(), leads, st.GetReady()
+	row.Term, row.Applied = st.GetTerm(), st.GetAppliedIndex()
+	row.SameFile = bytes.Equal(st.GetClusterFileHash(), c.Hash[:])
+	row.TornRecords, row.DifferingSlots = st.GetTornRecords(), st.GetDifferingSlots()
+	for _, p := range st.GetPeers() {
+		row.Peers = append(row.Peers, Peer{Name: p.GetName(), Reachable: p.GetReachable(), Commitments: p.GetCommitments(),
+			LastError: p.GetLastError(), BadShares: p.GetBadShares()})
+	}
+	return row
+}
+
+// Watermark is how far the slots go, and how many hold anything.
+type Watermark struct {
+	Schema string         `json:"schema"`
+	Pruned Mark           `json:"pruned"`
+	Floor  Mark           `json:"floor"`
+	Newest Newest         `json:"newest"`
+	Held   map[string]int `json:"held"` // slots, by kind
+}
+
+// NewWatermark takes the marks over from a cosigner's view. No slot is counted yet.
+func NewWatermark(r *cosignerv1.StatusResponse) Watermark {
+	return Watermark{Schema: Schema, Pruned: markOf(r.GetPruned()), Floor: markOf(r.GetFloor()), Newest: newestOf(r),
+		Held: map[string]int{}}
+}
+
+// markOf takes a mark over from an answer.
+func markOf(m *cosignerv1.Mark) Mark { return Mark{Era: m.GetEra(), Height: m.GetHeight()} }
+
+// newestOf is the newest that a cosigner's view holds.
+func newestOf(s *cosignerv1.StatusResponse) Newest {
+	return Newest{Mark: markOf(s.GetNewest()), Round: s.GetNewestRound()}
+}
+
+// timeOf returns nil for no time and for the beginning of Unix time, which stands for it.
+func timeOf(t *timestamppb.Timestamp) *time.Time {
+	if t == nil || t.AsTime().UnixMilli() == 0 {
+		return nil
+	}
+	at := t.AsTime()
+	return &at
+}
