@@ -1,8 +1,4 @@
-// Package live plays zug's nodes, which have no clock, in real time.
-//
-// It promises that all steps given to one Loop run one after the other, and that a node's Tick is called when it asked for
-// it. What becomes of a node's output, its owner says.
-package live
+package hub
 
 import (
 	"context"
@@ -11,14 +7,15 @@ import (
 	"casper-cosigner/testnet/zug"
 )
 
-// Loop runs steps, one at a time. New makes one; Run runs them.
+// Loop runs steps, one at a time, so that zug's nodes, which have no clock, are played in real time. NewLoop makes one; Run
+// runs them.
 type Loop struct {
 	steps chan func()
 	over  chan struct{}
 }
 
-// New returns a Loop.
-func New() *Loop { return &Loop{steps: make(chan func()), over: make(chan struct{})} }
+// NewLoop returns a Loop.
+func NewLoop() *Loop { return &Loop{steps: make(chan func()), over: make(chan struct{})} }
 
 // Run runs steps until ctx ends. It may be called once.
 func (l *Loop) Run(ctx context.Context) {

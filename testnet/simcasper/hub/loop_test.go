@@ -1,4 +1,4 @@
-package live
+package hub
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 // adds none.
 func TestPlay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		loop := New()
+		loop := NewLoop()
 		ctx, cancel := context.WithCancel(t.Context())
 		over := make(chan struct{})
 		go func() { loop.Run(ctx); close(over) }()

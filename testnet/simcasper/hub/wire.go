@@ -1,8 +1,4 @@
-// Package link is the wire between the simulated nodes of our validator and the hub: frames in gob over TCP.
-//
-// It promises whole frames in their order, and nothing else: there is no encryption and no proof of who is who beside the
-// handshake's certificate, which travels here and is checked at the hub. It is for one machine.
-package link
+package hub
 
 import (
 	"bufio"
@@ -17,7 +13,8 @@ import (
 	"casper-cosigner/testnet/zug"
 )
 
-// Frame is what travels. One field beside Peer is set.
+// Frame is what travels between the hub and a node of ours: gob over TCP, whole and in order, neither encrypted nor proven
+// beside the handshake's certificate, which the hub checks. One field beside Peer is set.
 type Frame struct {
 	Peer        int // to a node: whom Message is from; from a node: whom it is to, or zug.All
 	Message     zug.Message
@@ -79,8 +76,8 @@ type Conn struct {
 	buf  *bufio.Writer
 }
 
-// New returns the end of a connection. Both ends must be made by it.
-func New(c net.Conn) *Conn {
+// NewConn returns the end of a connection. Both ends must be made by it.
+func NewConn(c net.Conn) *Conn {
 	Register()
 	buf := bufio.NewWriter(c)
 	return &Conn{conn: c, in: gob.NewDecoder(bufio.NewReader(c)), out: gob.NewEncoder(buf), buf: buf}

@@ -1,4 +1,4 @@
-package link
+package hub
 
 import (
 	"net"
@@ -31,7 +31,7 @@ func TestFrames(t *testing.T) {
 		{Message: zug.BlockResponse{Block: &zug.Block{Height: 1, At: 7}}},
 	}
 	near, far := net.Pipe()
-	a, b := New(near), New(far)
+	a, b := NewConn(near), NewConn(far)
 	defer a.Close()
 	defer b.Close()
 	go func() {
