@@ -18,38 +18,38 @@ const (
 )
 
 // activated waits until the log makes the node active, later than the given time.
-func (s *show) activated(ctx context.Context, node string, after time.Time, within time.Duration) (testnet.Change, error) {
+func (s *Stage) activated(ctx context.Context, node string, after time.Time, within time.Duration) (testnet.Change, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	return s.pair.cluster.AwaitActive(ctx, node, after)
 }
 
 // claimFailover tells that the standby was made active in time, and why.
-func (s *show) claimFailover(ctx context.Context, since time.Time) error {
+func (s *Stage) claimFailover(ctx context.Context, since time.Time) error {
 	c, err := s.activated(ctx, testnet.Standby, since, failoverAfter+20*s.blockTime)
 	if err != nil {
 		return err
 	}
 	took := c.At.Sub(since)
 	s.count("millis_to_failover", int(took.Milliseconds()))
-	s.claimf(took <= failoverAfter+actedWithin, "%s is active by itself, epoch %d, %s after it, of %v set: %s, %s",
+	s.Claimf(took <= failoverAfter+actedWithin, "%s is active by itself, epoch %d, %s after it, of %v set: %s, %s",
 		c.Subject, c.Epoch, testnet.Millis(took), failoverAfter, c.Cause, c.Reason)
 	return nil
 }
 
 // claimReturn waits until main is active again by itself.
-func (s *show) claimReturn(ctx context.Context, since time.Time) error {
+func (s *Stage) claimReturn(ctx context.Context, since time.Time) error {
 	c, err := s.activated(ctx, testnet.Main, since, returnsWithin)
 	if err != nil {
 		return err
 	}
-	s.claimf(c.Cause == "return", "%s is active again by itself, epoch %d, %v later: %s", c.Subject, c.Epoch, c.At.Sub(since).Round(100*time.Millisecond), c.Reason)
+	s.Claimf(c.Cause == "return", "%s is active again by itself, epoch %d, %v later: %s", c.Subject, c.Epoch, c.At.Sub(since).Round(100*time.Millisecond), c.Reason)
 	return s.someRounds(ctx, roundsAfter)
 }
 
 // fencedFailover kills the main in fenced mode, in which only the active node votes: what is lost is the time until the
 // standby is made active.
-func (s *show) fencedFailover(ctx context.Context) error {
+func (s *Stage) fencedFailover(ctx context.Context) error {
 	p := s.pair
 	if err := s.failover(ctx, "mode", "fenced"); err != nil {
 		return err

@@ -20,7 +20,7 @@ const (
 )
 
 // copied runs what the product is there to prevent: two nodes with the same key file.
-func (s *show) copied(ctx context.Context) (err error) {
+func (s *Stage) copied(ctx context.Context) (err error) {
 	c := localnet.Config{Dir: filepath.Join(s.dir, "copied"), Binary: s.node, Defaults: s.defaults, Seed: s.seed + 1,
 		Validators: make([]localnet.Validator, validators), Chain: "casper-copied", BlockTime: shortBlock, EraDuration: shortEra}
 	for _, name := range []string{testnet.Main, testnet.Standby} {
@@ -44,7 +44,7 @@ func (s *show) copied(ctx context.Context) (err error) {
 		return err
 	}
 	owner, judge := network.Nodes[0], network.Nodes[2]
-	s.sayf("%s and %s hold the same key file; no cosigners; blocks of %v, eras of %v", owner.Name, network.Nodes[1].Name, shortBlock, shortEra)
+	s.Sayf("%s and %s hold the same key file; no cosigners; blocks of %v, eras of %v", owner.Name, network.Nodes[1].Name, shortBlock, shortEra)
 
 	watching, stop := context.WithCancel(ctx)
 	record := localnet.NewRecord(network.Validators())
@@ -68,20 +68,20 @@ func (s *show) copied(ctx context.Context) (err error) {
 	}
 	s.count("contradictions", len(found.Contradictions))
 	s.count("evidence", len(found.Evidence))
-	s.claimf(!found.Clean && len(found.Contradictions) > 0, "the judge would have told: it finds %d double signs and %d evidence in the unit files of %s",
+	s.Claimf(!found.Clean && len(found.Contradictions) > 0, "the judge would have told: it finds %d double signs and %d evidence in the unit files of %s",
 		len(found.Contradictions), len(found.Evidence), judge.Name)
 	return nil
 }
 
 // equivocates waits until the double sign is seen, and then punished.
-func (s *show) equivocates(ctx context.Context, network *localnet.Network, judge *localnet.Node, record *localnet.Record) error {
+func (s *Stage) equivocates(ctx context.Context, network *localnet.Network, judge *localnet.Node, record *localnet.Record) error {
 	owner := network.Nodes[0]
 	of := func(f localnet.Fault) bool { return f.Validator == owner.Validator }
 	seen, cancel := context.WithTimeout(ctx, faultWithin)
 	defer cancel()
 	err := record.Await(seen, func(r *localnet.Record) bool { return slices.ContainsFunc(r.Faults(), of) })
 	s.count("faults", len(record.Faults()))
-	s.claimf(err == nil, "%s tells of a Fault of that validator, %.0f s after genesis", judge.Name, time.Since(network.Genesis).Seconds())
+	s.Claimf(err == nil, "%s tells of a Fault of that validator, %.0f s after genesis", judge.Name, time.Since(network.Genesis).Seconds())
 	if err != nil {
 		return err
 	}
@@ -101,14 +101,14 @@ func (s *show) equivocates(ctx context.Context, network *localnet.Network, judge
 		}
 		return false
 	})
-	s.claimf(err == nil, "/validator-changes of %s: %s", judge.Name, last)
+	s.Claimf(err == nil, "/validator-changes of %s: %s", judge.Name, last)
 	for _, b := range record.Blocks() {
 		if end := b.Block.End; end != nil && slices.Contains(end.Equivocators, owner.Validator) {
-			s.sayf("the last block of era %d names it an equivocator; the validators of era %d: %d", b.Block.Era, b.Block.Era+1, len(end.Next))
+			s.Sayf("the last block of era %d names it an equivocator; the validators of era %d: %d", b.Block.Era, b.Block.Era+1, len(end.Next))
 		}
 	}
 	for _, end := range network.Unwanted() {
-		s.sayf("a node ended by itself: %s", end)
+		s.Sayf("a node ended by itself: %s", end)
 	}
 	if err != nil {
 		return fmt.Errorf("waiting for the punishment: %w", err)

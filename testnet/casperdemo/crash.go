@@ -18,7 +18,7 @@ const (
 )
 
 // killMain kills the main, waits until we have led without it, and starts it again.
-func (s *show) killMain(ctx context.Context) error {
+func (s *Stage) killMain(ctx context.Context) error {
 	p := s.pair
 	if err := s.anInstant(ctx); err != nil {
 		return err
@@ -34,7 +34,7 @@ func (s *show) killMain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.sayf("it stayed down %v; meanwhile we led round %v", time.Since(killed).Round(time.Second), led)
+	s.Sayf("it stayed down %v; meanwhile we led round %v", time.Since(killed).Round(time.Second), led)
 	restarted := time.Now()
 	if err := p.main.node.Start(ctx); err != nil {
 		return err
@@ -42,12 +42,12 @@ func (s *show) killMain(ctx context.Context) error {
 	if _, err := s.validates(ctx, p.main.node, catchesUpIn); err != nil {
 		return err
 	}
-	s.sayf("started again: in Validate after %v", time.Since(restarted).Round(100*time.Millisecond))
+	s.Sayf("started again: in Validate after %v", time.Since(restarted).Round(100*time.Millisecond))
 	if err := s.caughtUp(ctx); err != nil {
 		return err
 	}
 	s.count("seconds_to_catch_up", int(time.Since(restarted)/time.Second))
-	s.claimf(true, "it has caught up after %v: its newest round is the others'", time.Since(restarted).Round(100*time.Millisecond))
+	s.Claimf(true, "it has caught up after %v: its newest round is the others'", time.Since(restarted).Round(100*time.Millisecond))
 	if err := s.claimReturn(ctx, restarted); err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (s *show) killMain(ctx context.Context) error {
 }
 
 // ledSince waits until a round that we lead has begun after the given time and is over.
-func (s *show) ledSince(ctx context.Context, from time.Time) (led roundID, err error) {
+func (s *Stage) ledSince(ctx context.Context, from time.Time) (led roundID, err error) {
 	err = s.await(ctx, leadsWithin, "a round that we lead", func() (bool, error) {
 		if err := s.pair.update(); err != nil {
 			return false, err
@@ -73,7 +73,7 @@ func (s *show) ledSince(ctx context.Context, from time.Time) (led roundID, err e
 }
 
 // caughtUp waits until the main is in the round that the others are in.
-func (s *show) caughtUp(ctx context.Context) error {
+func (s *Stage) caughtUp(ctx context.Context) error {
 	return s.await(ctx, catchesUpIn, "the main to catch up", func() (bool, error) {
 		if err := s.pair.update(); err != nil {
 			return false, err
@@ -85,7 +85,7 @@ func (s *show) caughtUp(ctx context.Context) error {
 }
 
 // claimAdopted tells what the restarted main was answered in the rounds that it had missed or forgotten.
-func (s *show) claimAdopted(restarted time.Time) error {
+func (s *Stage) claimAdopted(restarted time.Time) error {
 	p := s.pair
 	if err := p.update(); err != nil {
 		return err
@@ -101,19 +101,19 @@ func (s *show) claimAdopted(restarted time.Time) error {
 	}
 	s.count("bound_after_restart", times)
 	s.count("old_leader_rounds_bound", len(old))
-	s.claimf(len(old) > 0, "it asked again in %d old rounds that we led, was answered Bound (%d times in all), and adopted what was signed", len(old), times)
+	s.Claimf(len(old) > 0, "it asked again in %d old rounds that we led, was answered Bound (%d times in all), and adopted what was signed", len(old), times)
 	last := ""
 	for _, a := range p.main.last().asked {
 		if a.Kind == "vote" && a.answered() && a.At.After(restarted) {
 			last = a.Slot
 		}
 	}
-	s.claimf(last != "" && p.main.node.Running(), "it votes again, the last time in %q", last)
+	s.Claimf(last != "" && p.main.node.Running(), "it votes again, the last time in %q", last)
 	return nil
 }
 
 // hangMain halts the main for a while.
-func (s *show) hangMain(ctx context.Context) error {
+func (s *Stage) hangMain(ctx context.Context) error {
 	p := s.pair
 	if err := s.anInstant(ctx); err != nil {
 		return err
@@ -135,13 +135,13 @@ func (s *show) hangMain(ctx context.Context) error {
 	if err := s.caughtUp(ctx); err != nil {
 		return err
 	}
-	s.claimf(true, "SIGCONT after %v; it is in the others' round again %v later", hangs, time.Since(resumed).Round(100*time.Millisecond))
+	s.Claimf(true, "SIGCONT after %v; it is in the others' round again %v later", hangs, time.Since(resumed).Round(100*time.Millisecond))
 	return s.claimReturn(ctx, resumed)
 }
 
 // killLeader kills the leading cosigner at about the time of a vote: when the next round is due, since a round begins when the
 // one before is decided.
-func (s *show) killLeader(ctx context.Context) error {
+func (s *Stage) killLeader(ctx context.Context) error {
 	p := s.pair
 	ready, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
@@ -171,7 +171,7 @@ func (s *show) killLeader(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.sayf("%s leads %v after the kill", other, time.Since(killed).Round(10*time.Millisecond))
+	s.Sayf("%s leads %v after the kill", other, time.Since(killed).Round(10*time.Millisecond))
 	if err := s.someRounds(ctx, roundsAfter); err != nil {
 		return err
 	}
@@ -183,12 +183,12 @@ func (s *show) killLeader(ctx context.Context) error {
 	if _, err := p.cluster.Ready(again); err != nil {
 		return err
 	}
-	s.claimf(true, "%s is started again and ready", leader.Name)
-	s.sayf("the request nearest to the kill was answered %s off it", s.nearest(killed))
+	s.Claimf(true, "%s is started again and ready", leader.Name)
+	s.Sayf("the request nearest to the kill was answered %s off it", s.nearest(killed))
 	return nil
 }
 
-func (s *show) newLeader(ctx context.Context, old string) (string, error) {
+func (s *Stage) newLeader(ctx context.Context, old string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	status, err := s.pair.cluster.Await(ctx, func(status testnet.Status) bool { return status.Leader != "" && status.Leader != old })
@@ -196,7 +196,7 @@ func (s *show) newLeader(ctx context.Context, old string) (string, error) {
 }
 
 // nearest tells how far from an instant a request of ours was answered.
-func (s *show) nearest(at time.Time) string {
+func (s *Stage) nearest(at time.Time) string {
 	if err := s.pair.update(); err != nil {
 		return fmt.Sprintf("(%v)", err)
 	}

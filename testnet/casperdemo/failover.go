@@ -11,7 +11,7 @@ import (
 const roundsEach = 4
 
 // handOver fences the standby out, hands over to it and back, and ends the fence, by the commands that an operator uses.
-func (s *show) handOver(ctx context.Context) error {
+func (s *Stage) handOver(ctx context.Context) error {
 	p := s.pair
 	if err := s.failover(ctx, "mode", "fenced"); err != nil {
 		return err
@@ -38,16 +38,16 @@ func (s *show) handOver(ctx context.Context) error {
 }
 
 // failover runs a command of the operator's.
-func (s *show) failover(ctx context.Context, command, argument string) error {
+func (s *Stage) failover(ctx context.Context, command, argument string) error {
 	err := s.pair.cluster.Failover(ctx, command, argument, "--reason", "casper demo")
 	if err == nil {
-		s.sayf("casper-cosigner failover %s %s", command, argument)
+		s.Sayf("casper-cosigner failover %s %s", command, argument)
 	}
 	return err
 }
 
 // served lets rounds pass and tells whether the cosigners say that the node is active, and sign its votes.
-func (s *show) served(ctx context.Context, active, passive *nodeLog) error {
+func (s *Stage) served(ctx context.Context, active, passive *nodeLog) error {
 	first, err := s.newRound(ctx)
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func (s *show) served(ctx context.Context, active, passive *nodeLog) error {
 	}
 	s.count("votes_of_active_"+active.node.Name, votes)
 	s.count("refused_to_passive_"+passive.node.Name, turned)
-	s.claimf(r.Mode == "fenced" && r.Active == active.node.Name && votes >= roundsEach-1,
+	s.Claimf(r.Mode == "fenced" && r.Active == active.node.Name && votes >= roundsEach-1,
 		"the cosigners say: %s, %s active; it had its Vote signed %d times in %d rounds; %s was refused %d times before it",
 		r.Mode, r.Active, votes, roundsEach, passive.node.Name, turned)
 	return nil

@@ -17,7 +17,7 @@ const (
 )
 
 // judges asks everybody who is not ours: nodes, blocks, unit files; and then the cosigners for what the chain shows.
-func (s *show) judges(ctx context.Context) error {
+func (s *Stage) judges(ctx context.Context) error {
 	p := s.pair
 	if err := s.judgeStanding(ctx); err != nil {
 		return err
@@ -32,13 +32,13 @@ func (s *show) judges(ctx context.Context) error {
 	if err := p.endNetwork(); err != nil {
 		return err
 	}
-	s.sayf("the nodes are stopped, at height %d", p.record().Height())
+	s.Sayf("the nodes are stopped, at height %d", p.record().Height())
 	ends := p.network.Unwanted()
-	s.claimf(len(ends) == 0, "no node ended by itself%s", list(": ", ends))
+	s.Claimf(len(ends) == 0, "no node ended by itself%s", list(": ", ends))
 	restarts := p.cluster.Restarts()
 	s.count("cosigner_restarts", len(restarts))
 	for _, why := range restarts { // as one does whose disk hangs; the harness starts it again, as a service manager would
-		s.sayf("not part of the show, a process ended by itself and was started again: %s", why)
+		s.Sayf("not part of the show, a process ended by itself and was started again: %s", why)
 	}
 	found, err := s.judgeChain(ctx)
 	if err != nil {
@@ -51,15 +51,15 @@ func (s *show) judges(ctx context.Context) error {
 }
 
 // judgeStanding tells what the other validators hold against us.
-func (s *show) judgeStanding(ctx context.Context) error {
+func (s *Stage) judgeStanding(ctx context.Context) error {
 	p := s.pair
 	faults, conflicts := 0, 0
 	for _, r := range p.records {
 		faults += len(r.Faults())
 		conflicts += len(r.Conflicts())
 	}
-	s.claimf(faults == 0, "no Fault at any of the %d other validators: %d", len(p.records), faults)
-	s.claimf(conflicts == 0, "no second finality signature at a height: %d", conflicts)
+	s.Claimf(faults == 0, "no Fault at any of the %d other validators: %d", len(p.records), faults)
+	s.Claimf(conflicts == 0, "no second finality signature at a height: %d", conflicts)
 	ours := 0
 	for _, n := range p.foreign {
 		changes, err := n.ValidatorChanges(ctx)
@@ -69,11 +69,11 @@ func (s *show) judgeStanding(ctx context.Context) error {
 		for _, c := range changes {
 			if c.Validator == p.ours {
 				ours++
-				s.sayf("%s: era %d: %s", n.Name, c.Era, c.Change)
+				s.Sayf("%s: era %d: %s", n.Name, c.Era, c.Change)
 			}
 		}
 	}
-	s.claimf(ours == 0, "/validator-changes of the others says nothing of us: %d entries", ours)
+	s.Claimf(ours == 0, "/validator-changes of the others says nothing of us: %d entries", ours)
 	blamed, eras := 0, 0
 	for _, b := range p.record().Blocks() {
 		if end := b.Block.End; end != nil {
@@ -83,45 +83,41 @@ func (s *show) judgeStanding(ctx context.Context) error {
 			}
 		}
 	}
-	s.claimf(blamed == 0, "%d ends of eras: none names us an equivocator or inactive, or leaves us out of the next era", eras)
+	s.Claimf(blamed == 0, "%d ends of eras: none names us an equivocator or inactive, or leaves us out of the next era", eras)
 	return nil
 }
 
 // judgeChain has everything judged once more, from the first block to the last.
-func (s *show) judgeChain(ctx context.Context) (findings, error) {
+func (s *Stage) judgeChain(ctx context.Context) (findings, error) {
 	a, found, err := s.judgeRounds(ctx, window{})
 	if err != nil {
 		return found, err
 	}
-	allowed := 0
-	for _, done := range s.acts {
-		allowed += done.mayLose
-	}
-	s.sayAccount(a, allowed)
+	s.sayAccount(a, s.pair.mayLose)
 	f := s.finality(window{})
 	s.count("blocks", f.blocks)
 	s.count("finality_signatures", f.blocks-len(f.missing))
 	s.count("blocks_citable", f.cited)
 	s.count("blocks_citing_us", f.cited-len(f.unrewarded))
-	s.claimf(len(f.missing) == 0, "%d blocks, %d with our finality signature%s", f.blocks, f.blocks-len(f.missing), list(", not ", f.missing))
-	s.claimf(len(f.unrewarded) == 0, "rewarded_signatures: later blocks cite ours of %d of %d blocks%s",
+	s.Claimf(len(f.missing) == 0, "%d blocks, %d with our finality signature%s", f.blocks, f.blocks-len(f.missing), list(", not ", f.missing))
+	s.Claimf(len(f.unrewarded) == 0, "rewarded_signatures: later blocks cite ours of %d of %d blocks%s",
 		f.cited-len(f.unrewarded), f.cited, list(", not ", f.unrewarded))
 	s.count("messages", found.Messages)
 	s.count("contradictions", len(found.Contradictions))
 	s.count("evidence", len(found.Evidence))
-	s.claimf(found.Clean && len(found.Evidence) == 0, "the judge read the unit files of the others: %d messages of ours, %d contradictions, %d evidence, %d not signed by the key, %d files damaged",
+	s.Claimf(found.Clean && len(found.Evidence) == 0, "the judge read the unit files of the others: %d messages of ours, %d contradictions, %d evidence, %d not signed by the key, %d files damaged",
 		found.Messages, len(found.Contradictions), len(found.Evidence), len(found.Invalid), len(found.Damaged))
 	var l testnet.Latencies
 	for _, answer := range s.answeredSince(time.Time{}) {
 		l = append(l, answer.Took)
 	}
-	s.sayf("a signature as the nodes saw it, all acts: %d, p50 %s, p99 %s, max %s",
+	s.Sayf("a signature as the nodes saw it, all acts: %d, p50 %s, p99 %s, max %s",
 		len(l), testnet.Millis(l.Quantile(0.5)), testnet.Millis(l.Quantile(0.99)), testnet.Millis(l.Max()))
 	return found, nil
 }
 
 // askHeld asks an agent again for every message of ours that the chain shows.
-func (s *show) askHeld(ctx context.Context, found findings) (err error) {
+func (s *Stage) askHeld(ctx context.Context, found findings) (err error) {
 	p := s.pair
 	messages, err := s.ourMessages(found)
 	if err != nil {
@@ -149,7 +145,7 @@ func (s *show) askHeld(ctx context.Context, found findings) (err error) {
 	}
 	s.count("held_asked", len(messages))
 	s.count("held_signed", signed)
-	s.claimf(signed == len(messages) && signed > 0,
+	s.Claimf(signed == len(messages) && signed > 0,
 		"the cosigners hold what the chain shows: asked again for %d echoes, %d votes, %d finality signatures; %d signed, %d otherwise%s",
 		asked[casper.KindEcho], asked[casper.KindVote], asked[casper.KindFinality], signed, len(wrong), list(": ", wrong[:min(len(wrong), 5)]))
 	return nil
@@ -171,7 +167,7 @@ func askUntilAnswered(ctx context.Context, agent *testnet.Node, m casper.Message
 }
 
 // ourMessages builds the messages of ours that others received.
-func (s *show) ourMessages(found findings) (all []casper.Message, err error) {
+func (s *Stage) ourMessages(found findings) (all []casper.Message, err error) {
 	p := s.pair
 	timeline := p.watched.timeline()
 	chainspec, err := s.chainspecHash()
@@ -215,7 +211,7 @@ func (s *show) ourMessages(found findings) (all []casper.Message, err error) {
 }
 
 // chainspecHash is in full only where a node of ours tells of a slot that held another value; elsewhere logs shorten it.
-func (s *show) chainspecHash() (casper.Hash, error) {
+func (s *Stage) chainspecHash() (casper.Hash, error) {
 	for _, l := range []*nodeLog{s.pair.main, s.pair.standby} {
 		for _, b := range l.bound() {
 			return b.Chainspec, nil

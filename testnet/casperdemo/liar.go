@@ -88,7 +88,7 @@ func (a *lyingAgent) told() (signed, bound int) {
 const roundsOfLies = 4
 
 // liar puts a lying agent beside the running main, and then the right one again.
-func (s *show) liar(ctx context.Context) error {
+func (s *Stage) liar(ctx context.Context) error {
 	p := s.pair
 	if err := s.anInstant(ctx); err != nil {
 		return err
@@ -113,9 +113,9 @@ func (s *show) liar(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.claimf(signed > 0 && bound > 0 && believed == 0, "it answered %d times with a wrong signature, %d times with a wrong value; the node believed %d",
+	s.Claimf(signed > 0 && bound > 0 && believed == 0, "it answered %d times with a wrong signature, %d times with a wrong value; the node believed %d",
 		signed, bound, believed)
-	s.claimf(said && line.Level == "ERROR", "the node logs it: %s, %s: %s", line.Level, line.Fields.Message, line.Fields.Why)
+	s.Claimf(said && line.Level == "ERROR", "the node logs it: %s, %s: %s", line.Level, line.Fields.Message, line.Fields.Why)
 	if err := p.mainAgent().Start(ctx); err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (s *show) liar(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.claimf(found.Clean, "nothing of it reached the others: %d messages of ours in their unit files, %d contradictions, %d not signed by the key",
+	s.Claimf(found.Clean, "nothing of it reached the others: %d messages of ours in their unit files, %d contradictions, %d not signed by the key",
 		found.Messages, len(found.Contradictions), len(found.Invalid))
 	return nil
 }

@@ -48,42 +48,42 @@ func (l layout) uncitable(seen time.Time) bool {
 	return slices.ContainsFunc(l.unanswered, func(w window) bool { return w.holds(seen) })
 }
 
-// stage is a network of the long run and what is played on it, between "start" and "judges".
-type stage struct {
+// network is one of the long run and what is played on it, between "start" and "judges".
+type network struct {
 	name, title string
 	blockTime   time.Duration
 	layout
 	acts []act
 }
 
-func (s *show) stages() []stage {
-	return []stage{
+func (s *Stage) networks() []network {
+	return []network{
 		{name: "A", title: "the main is killed, halted, restarted", blockTime: 8 * time.Second, layout: layout{eraTime: eraTime}, acts: []act{
-			{name: "quiet", title: "Latency, CPU and memory on a quiet machine", play: (*show).quiet, rounds: true},
-			{name: "crashes", title: "The main is killed, halted and restarted, at instants drawn from the seed", play: (*show).crashes, rounds: true},
-			{name: "gone", title: "All cosigners gone for a minute; the chain can do without us", play: (*show).gone, rounds: true, mayLose: s.roundsWithout()},
+			{name: "quiet", title: "Latency, CPU and memory on a quiet machine", play: s.quiet, rounds: true},
+			{name: "crashes", title: "The main is killed, halted and restarted, at instants drawn from the seed", play: s.crashes, rounds: true},
+			{name: "gone", title: "All cosigners gone for a minute; the chain can do without us", play: s.gone, rounds: true, mayLose: s.roundsWithout()},
 		}},
 		{name: "B", title: "the chain cannot do without us", blockTime: 4 * time.Second, layout: layout{eraTime: eraTime, bond: heavyBond}, acts: []act{
-			{name: "needed", title: "kill -9 of the main", play: (*show).needed, rounds: true},
-			{name: "agent", title: "The main's agent is restarted under the running node", play: (*show).restartAgent, rounds: true},
-			{name: "stands", title: "All cosigners gone for a minute", play: (*show).stands, rounds: true},
-			{name: "socket", title: "The main is started while its agent's socket is missing", play: (*show).missingSocket, rounds: true},
-			{name: "liar", title: "An agent that lies", play: (*show).liar, rounds: true},
+			{name: "needed", title: "kill -9 of the main", play: s.needed, rounds: true},
+			{name: "agent", title: "The main's agent is restarted under the running node", play: s.restartAgent, rounds: true},
+			{name: "stands", title: "All cosigners gone for a minute", play: s.stands, rounds: true},
+			{name: "socket", title: "The main is started while its agent's socket is missing", play: s.missingSocket, rounds: true},
+			{name: "liar", title: "An agent that lies", play: s.liar, rounds: true},
 		}},
 		{name: "C", title: "short eras, full blocks", blockTime: shortBlock, layout: layout{eraTime: time.Minute}, acts: []act{
-			{name: "eras", title: "Eras of a minute, with transfers", play: (*show).fullBlocks, rounds: true},
+			{name: "eras", title: "Eras of a minute, with transfers", play: s.fullBlocks, rounds: true},
 		}},
 		{name: "D", title: "cut from the other validators, not from the cosigners", blockTime: 4 * time.Second, layout: layout{eraTime: eraTime}, acts: []act{
-			{name: "cut-standby", title: "The standby is cut off", play: (*show).cutStandby, rounds: true},
-			{name: "cut-main", title: "The main is cut off, in hot mode", play: (*show).cutMain, rounds: true, mayLose: 1},
+			{name: "cut-standby", title: "The standby is cut off", play: s.cutStandby, rounds: true},
+			{name: "cut-main", title: "The main is cut off, in hot mode", play: s.cutMain, rounds: true, mayLose: 1},
 		}},
 		{name: "E", title: "roles change by themselves", blockTime: 4 * time.Second, layout: layout{eraTime: eraTime, automatic: true},
-			acts: slices.DeleteFunc(acts(), func(a act) bool { return !slices.Contains([]string{"kill", "hang", "fenced", "failover"}, a.name) })},
+			acts: slices.DeleteFunc(s.acts(), func(a act) bool { return !slices.Contains([]string{"kill", "hang", "fenced", "failover"}, a.name) })},
 	}
 }
 
 // some is n, or 1 of a short run's.
-func (s *show) some(n int) int {
+func (s *Stage) some(n int) int {
 	if s.short {
 		return 1
 	}
@@ -91,25 +91,25 @@ func (s *show) some(n int) int {
 }
 
 // runLong plays the stages, each in a folder of its own, and writes the results even where a claim failed.
-func (s *show) runLong(ctx context.Context) (held bool, err error) {
+func (s *Stage) runLong(ctx context.Context) (held bool, err error) {
 	r, err := s.newReport(ctx)
 	if err != nil {
 		return false, err
 	}
 	root, only := s.dir, chosen(s.only)
-	for _, st := range s.stages() {
+	for _, st := range s.networks() {
 		acts := slices.DeleteFunc(slices.Clone(st.acts), func(a act) bool { return !only(st.name) && !only(a.name) })
 		if len(acts) == 0 || ctx.Err() != nil {
 			continue
 		}
 		s.dir = filepath.Join(root, st.name)
 		first := len(s.result.Acts)
-		stageErr := s.playStage(ctx, st, acts)
-		r.add(st, s.result.Acts[first:], stageErr)
-		err = errors.Join(err, stageErr)
+		networkErr := s.playNetwork(ctx, st, acts)
+		r.add(st, s.result.Acts[first:], networkErr)
+		err = errors.Join(err, networkErr)
 	}
 	s.dir = root
-	held = s.printVerdict() && err == nil
+	held = s.verdict() && err == nil
 	if s.results != "" {
 		err = errors.Join(err, r.write(s.results))
 	}
@@ -125,9 +125,9 @@ func chosen(list string) func(string) bool {
 	return func(name string) bool { return list == "" || slices.Contains(names, name) }
 }
 
-// playStage plays one network from its start to the judges. They are asked even where an act failed.
-func (s *show) playStage(ctx context.Context, st stage, acts []act) (err error) {
-	fmt.Fprintf(s.out, "\nNetwork %s: %s; blocks of %v, eras of %v\n", st.name, st.title, st.blockTime, st.eraTime)
+// playNetwork plays one network from its start to the judges. They are asked even where an act failed.
+func (s *Stage) playNetwork(ctx context.Context, st network, acts []act) (err error) {
+	s.Printf("\nNetwork %s: %s; blocks of %v, eras of %v\n", st.name, st.title, st.blockTime, st.eraTime)
 	s.blockTime, s.layout, s.act = st.blockTime, st.layout, nil
 	if err := os.Mkdir(s.dir, 0o700); err != nil {
 		return fmt.Errorf("making the folder of network %s: %w", st.name, err)
@@ -143,18 +143,17 @@ func (s *show) playStage(ctx context.Context, st stage, acts []act) (err error) 
 		}
 		defer func() { err = errors.Join(err, s.closePair(), ns.Close()) }() // a namespace lasts as long as its nodes
 	}
-	begins := act{name: "start", title: "Starting", play: (*show).begins}
-	judges := act{name: "judges", title: "The judges", play: (*show).judgeStage}
-	s.acts = slices.Concat([]act{begins}, acts, []act{judges})
-	playErr := s.play(ctx, s.acts[:len(s.acts)-1])
+	begins := act{name: "start", title: "Starting", play: s.begins}
+	judges := act{name: "judges", title: "The judges", play: s.judgeNetwork}
+	playErr := s.play(ctx, 1, append([]act{begins}, acts...))
 	if playErr != nil && (ctx.Err() != nil || s.pair == nil || len(s.pair.records) == 0) {
 		return playErr
 	}
-	return errors.Join(playErr, s.play(ctx, s.acts[len(s.acts)-1:]))
+	return errors.Join(playErr, s.play(ctx, len(acts)+2, []act{judges}))
 }
 
-// judgeStage is what the demo's judges say, and what each validator has earned.
-func (s *show) judgeStage(ctx context.Context) error {
+// judgeNetwork is what the demo's judges say, and what each validator has earned.
+func (s *Stage) judgeNetwork(ctx context.Context) error {
 	record, ours := s.pair.record(), s.pair.ours
 	type validator struct{ name, key string }
 	all := []validator{{"ours", ours.String()}}
@@ -169,17 +168,17 @@ func (s *show) judgeStage(ctx context.Context) error {
 		return err
 	}
 	if ends == 0 {
-		s.sayf("no era ended, so there are no rewards yet")
+		s.Sayf("no era ended, so there are no rewards yet")
 		return nil
 	}
 	const mote = 1e-9 // of a CSPR
 	for _, v := range all {
 		e := earned[v.key]
-		s.sayf("%-12s %3d blocks proposed, %6.3f CSPR of rewards in %d eras", v.name, e.proposed, e.motes*mote, ends)
+		s.Sayf("%-12s %3d blocks proposed, %6.3f CSPR of rewards in %d eras", v.name, e.proposed, e.motes*mote, ends)
 		s.count("milli_cspr_"+v.name, int(1000*e.motes*mote))
 		s.count("blocks_proposed_"+v.name, e.proposed)
 	}
-	s.claimf(earned[ours.String()].eras == ends, "we are rewarded at the end of each of %d eras; ours beside the others' above", ends)
+	s.Claimf(earned[ours.String()].eras == ends, "we are rewarded at the end of each of %d eras; ours beside the others' above", ends)
 	return nil
 }
 

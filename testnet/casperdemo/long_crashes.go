@@ -24,7 +24,7 @@ const (
 )
 
 // quiet measures what signing costs: how long it takes, and what our nodes use beside those that have the key in a file.
-func (s *show) quiet(ctx context.Context) error {
+func (s *Stage) quiet(ctx context.Context) error {
 	p := s.pair
 	before, err := usages(p.network.Nodes)
 	if err != nil {
@@ -49,7 +49,7 @@ func (s *show) quiet(ctx context.Context) error {
 		resident := float64(after[i].Resident) / (1 << 20)
 		cpu[whose] += percent / of
 		memory[whose] += resident / of
-		s.sayf("%-12s %5.2f %% of a processor, %4.0f MB resident, %4.0f MB its own", n.Name, percent, resident, float64(after[i].Own)/(1<<20))
+		s.Sayf("%-12s %5.2f %% of a processor, %4.0f MB resident, %4.0f MB its own", n.Name, percent, resident, float64(after[i].Own)/(1<<20))
 		s.count("cpu_hundredths_percent_"+n.Name, int(100*percent))
 		s.count("resident_kb_"+n.Name, int(after[i].Resident>>10))
 		s.count("own_kb_"+n.Name, int(after[i].Own>>10))
@@ -57,9 +57,9 @@ func (s *show) quiet(ctx context.Context) error {
 	moreCPU, more := cpu[0]-cpu[1], memory[0]-memory[1]
 	s.count("cpu_more_hundredths_percent", int(100*moreCPU))
 	s.count("resident_more_kb", int(more*(1<<10)))
-	s.goalf(moreCPU < wantedCPU, "our nodes use %.2f %% of a processor, those with a key file %.2f %%, over %.0f s: %+.2f (want < %v)",
+	s.Goalf(moreCPU < wantedCPU, "our nodes use %.2f %% of a processor, those with a key file %.2f %%, over %.0f s: %+.2f (want < %v)",
 		cpu[0], cpu[1], took.Seconds(), moreCPU, wantedCPU)
-	s.goalf(more < wantedMemory, "our nodes have %.1f MB resident, those with a key file %.1f MB: %+.1f (want < %d)", memory[0], memory[1], more, wantedMemory)
+	s.Goalf(more < wantedMemory, "our nodes have %.1f MB resident, those with a key file %.1f MB: %+.1f (want < %d)", memory[0], memory[1], more, wantedMemory)
 	return nil
 }
 
@@ -75,7 +75,7 @@ func usages(nodes []*localnet.Node) (all []testnet.Usage, err error) {
 }
 
 // crashes does everything to the main that can end or halt a process, in an order drawn from the seed.
-func (s *show) crashes(ctx context.Context) error {
+func (s *Stage) crashes(ctx context.Context) error {
 	var order []func(context.Context) error
 	for range s.some(kills) {
 		order = append(order, s.crashMain)
@@ -101,12 +101,12 @@ func (s *show) crashes(ctx context.Context) error {
 			late++
 		}
 	}
-	s.claimf(late == 0, "%d kills, %d halts, %d restarts of the main; each time it voted again in the others' round within %v, but for %d",
+	s.Claimf(late == 0, "%d kills, %d halts, %d restarts of the main; each time it voted again in the others' round within %v, but for %d",
 		s.some(kills), s.some(halts), s.some(restarts), backIn, late)
 	return nil
 }
 
-func (s *show) crashMain(ctx context.Context) error {
+func (s *Stage) crashMain(ctx context.Context) error {
 	main := s.pair.main.node
 	if err := s.disturb("kill -9 "+main.Name, main.Kill); err != nil {
 		return err
@@ -117,7 +117,7 @@ func (s *show) crashMain(ctx context.Context) error {
 	return s.startMain(ctx)
 }
 
-func (s *show) restartMain(ctx context.Context) error {
+func (s *Stage) restartMain(ctx context.Context) error {
 	main := s.pair.main.node
 	if err := s.disturb("restart of "+main.Name+" by SIGTERM", func() error { return s.endMain(ctx) }); err != nil {
 		return err
@@ -125,21 +125,21 @@ func (s *show) restartMain(ctx context.Context) error {
 	return s.startMain(ctx)
 }
 
-func (s *show) endMain(ctx context.Context) error {
+func (s *Stage) endMain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, endsIn)
 	defer cancel()
 	_, err := s.pair.main.node.Stop(ctx)
 	return err
 }
 
-func (s *show) startMain(ctx context.Context) error {
+func (s *Stage) startMain(ctx context.Context) error {
 	if err := s.pair.main.node.Start(ctx); err != nil {
 		return err
 	}
 	return s.back(ctx, s.pair.main, time.Now())
 }
 
-func (s *show) haltMain(ctx context.Context) error {
+func (s *Stage) haltMain(ctx context.Context) error {
 	main := s.pair.main.node
 	if err := s.disturb("SIGSTOP "+main.Name, main.Pause); err != nil {
 		return err
@@ -155,23 +155,23 @@ func (s *show) haltMain(ctx context.Context) error {
 
 // back waits until a node of ours has had a Vote of the others' round signed, and notes how long after the given time that
 // was. That it took too long is a finding, not an error.
-func (s *show) back(ctx context.Context, l *nodeLog, from time.Time) error {
+func (s *Stage) back(ctx context.Context, l *nodeLog, from time.Time) error {
 	took, err := s.votesAgain(ctx, l, from)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if err != nil {
-		s.claimf(false, "%s votes again in the others' round: %v", l.node.Name, err)
+		s.Claimf(false, "%s votes again in the others' round: %v", l.node.Name, err)
 		return nil
 	}
 	s.act.Disturbances[len(s.act.Disturbances)-1].Back = took.Round(100 * time.Millisecond).String()
-	s.sayf("it votes again in the others' round %v after", took.Round(100*time.Millisecond))
+	s.Sayf("it votes again in the others' round %v after", took.Round(100*time.Millisecond))
 	return nil
 }
 
 // votesAgain waits until a node of ours has had a Vote signed, after the given time, in the round before the others' newest or
 // in that itself.
-func (s *show) votesAgain(ctx context.Context, l *nodeLog, from time.Time) (took time.Duration, err error) {
+func (s *Stage) votesAgain(ctx context.Context, l *nodeLog, from time.Time) (took time.Duration, err error) {
 	p := s.pair
 	err = s.await(ctx, backIn, "its Vote", func() (bool, error) {
 		if err := p.update(); err != nil {
@@ -197,7 +197,7 @@ func (s *show) votesAgain(ctx context.Context, l *nodeLog, from time.Time) (took
 }
 
 // outage is how long the cosigners are gone.
-func (s *show) outage() time.Duration {
+func (s *Stage) outage() time.Duration {
 	if s.short {
 		return goneShort
 	}
@@ -205,13 +205,13 @@ func (s *show) outage() time.Duration {
 }
 
 // roundsWithout is how many rounds the others can decide while the cosigners are gone, and start again.
-func (s *show) roundsWithout() int {
+func (s *Stage) roundsWithout() int {
 	const slack = 3
 	return int(s.outage()/(8*time.Second)) + slack
 }
 
 // gone has all cosigners away while the chain goes on without us.
-func (s *show) gone(ctx context.Context) error {
+func (s *Stage) gone(ctx context.Context) error {
 	p := s.pair
 	from := p.record().Height()
 	left, back, err := s.withoutCosigners(ctx)
@@ -219,20 +219,20 @@ func (s *show) gone(ctx context.Context) error {
 		return err
 	}
 	to := p.record().Height()
-	s.claimf(to > from, "the chain goes on without us: heights %d to %d", from, to)
+	s.Claimf(to > from, "the chain goes on without us: heights %d to %d", from, to)
 	took, err := s.anyVote(ctx, back)
 	if err != nil {
 		return err
 	}
 	s.count("millis_until_vote", int(took/time.Millisecond))
-	s.claimf(took < s.blockTime+settleIn, "a node of ours has its Vote signed %v after the cosigners' return", took.Round(10*time.Millisecond))
+	s.Claimf(took < s.blockTime+settleIn, "a node of ours has its Vote signed %v after the cosigners' return", took.Round(10*time.Millisecond))
 	s.unanswered = append(s.unanswered, window{left, back.Add(settleIn)})
 	return s.claimLate(ctx, left, back)
 }
 
 // withoutCosigners kills all cosigners, waits, and starts them again. It returns when they were gone, and when they were
 // started and ready.
-func (s *show) withoutCosigners(ctx context.Context) (left, back time.Time, err error) {
+func (s *Stage) withoutCosigners(ctx context.Context) (left, back time.Time, err error) {
 	p := s.pair
 	if err := s.anInstant(ctx); err != nil {
 		return left, back, err
@@ -260,15 +260,15 @@ func (s *show) withoutCosigners(ctx context.Context) (left, back time.Time, err 
 		return left, back, err
 	}
 	back = time.Now()
-	s.sayf("they were away %v; ready %v after their start", starting.Sub(left).Round(time.Second), back.Sub(starting).Round(10*time.Millisecond))
+	s.Sayf("they were away %v; ready %v after their start", starting.Sub(left).Round(time.Second), back.Sub(starting).Round(10*time.Millisecond))
 	for _, l := range []*nodeLog{p.main, p.standby} {
-		s.claimf(l.node.Running(), "%s has gone on running", l.node.Name)
+		s.Claimf(l.node.Running(), "%s has gone on running", l.node.Name)
 	}
 	return left, back, nil
 }
 
 // anyVote waits until one of our nodes has had a Vote signed that it asked for after the given time.
-func (s *show) anyVote(ctx context.Context, from time.Time) (took time.Duration, err error) {
+func (s *Stage) anyVote(ctx context.Context, from time.Time) (took time.Duration, err error) {
 	err = s.await(ctx, backIn, "a Vote of ours", func() (bool, error) {
 		if err := s.pair.update(); err != nil {
 			return false, err
@@ -285,7 +285,7 @@ func (s *show) anyVote(ctx context.Context, from time.Time) (took time.Duration,
 }
 
 // claimLate tells of the finality signatures of the blocks that came while the cosigners were gone.
-func (s *show) claimLate(ctx context.Context, left, back time.Time) error {
+func (s *Stage) claimLate(ctx context.Context, left, back time.Time) error {
 	var came, missing int
 	var latest time.Duration
 	err := s.await(ctx, backIn, "late finality signatures", func() (bool, error) {
@@ -309,7 +309,7 @@ func (s *show) claimLate(ctx context.Context, left, back time.Time) error {
 	}
 	s.count("blocks_meanwhile", came+missing)
 	s.count("finality_signatures_late", came)
-	s.claimf(missing == 0, "%d blocks meanwhile: %d finality signatures came late, the last %v after the return; %d are missing",
+	s.Claimf(missing == 0, "%d blocks meanwhile: %d finality signatures came late, the last %v after the return; %d are missing",
 		came+missing, came, latest.Round(10*time.Millisecond), missing)
 	return nil
 }

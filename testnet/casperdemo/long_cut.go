@@ -14,10 +14,10 @@ const (
 )
 
 // cutOff prepares a network whose nodes can be cut off. Where the machine does not allow it, ns is nil and the results say so.
-func (s *show) cutOff(ctx context.Context) (ns *namespaces, err error) {
+func (s *Stage) cutOff(ctx context.Context) (ns *namespaces, err error) {
 	if ns, err = newNamespaces(ctx, s.dir); err != nil {
 		s.begin(act{name: "namespaces", title: "Network namespaces"}, 0)
-		s.sayf("NOT PLAYED, network namespaces need root and iproute2: %v", err)
+		s.Sayf("NOT PLAYED, network namespaces need root and iproute2: %v", err)
 		return nil, nil
 	}
 	if err := ns.writePrograms(s.node); err != nil {
@@ -27,11 +27,11 @@ func (s *show) cutOff(ctx context.Context) (ns *namespaces, err error) {
 	return ns, nil
 }
 
-func (s *show) cutStandby(ctx context.Context) error { return s.cut(ctx, s.pair.standby) }
-func (s *show) cutMain(ctx context.Context) error    { return s.cut(ctx, s.pair.main) }
+func (s *Stage) cutStandby(ctx context.Context) error { return s.cut(ctx, s.pair.standby) }
+func (s *Stage) cutMain(ctx context.Context) error    { return s.cut(ctx, s.pair.main) }
 
 // cut takes the link of a node of ours down for a while. What it cost, settle says.
-func (s *show) cut(ctx context.Context, l *nodeLog) error {
+func (s *Stage) cut(ctx context.Context, l *nodeLog) error {
 	p := s.pair
 	if err := s.anInstant(ctx); err != nil {
 		return err
@@ -54,8 +54,8 @@ func (s *show) cut(ctx context.Context, l *nodeLog) error {
 			alone[a.Outcome]++
 		}
 	}
-	s.claimf(own.id() != theirs.id(), "cut off: it is in round %v, the others in %v", own.id(), theirs.id())
-	s.sayf("meanwhile it asked: %d signed, %d bound to what the other node had signed, %d refused, %d unavailable",
+	s.Claimf(own.id() != theirs.id(), "cut off: it is in round %v, the others in %v", own.id(), theirs.id())
+	s.Sayf("meanwhile it asked: %d signed, %d bound to what the other node had signed, %d refused, %d unavailable",
 		alone["signed"], alone["bound"], alone["refused"], alone["unavailable"])
 	if err := s.ns.set(ctx, l.node.Name, "up"); err != nil {
 		return err
@@ -67,7 +67,7 @@ func (s *show) cut(ctx context.Context, l *nodeLog) error {
 	if err != nil {
 		return err
 	}
-	s.claimf(found.Clean && len(found.Evidence) == 0, "no double sign: %d messages of ours at the others, %d contradictions, %d evidence",
+	s.Claimf(found.Clean && len(found.Evidence) == 0, "no double sign: %d messages of ours at the others, %d contradictions, %d evidence",
 		found.Messages, len(found.Contradictions), len(found.Evidence))
 	return s.someRounds(ctx, roundsAfter)
 }

@@ -19,7 +19,7 @@ const (
 )
 
 // fullBlocks lets eras pass while transfers are sent.
-func (s *show) fullBlocks(ctx context.Context) error {
+func (s *Stage) fullBlocks(ctx context.Context) error {
 	p := s.pair
 	eras := manyEras
 	if s.short {
@@ -49,7 +49,7 @@ func (s *show) fullBlocks(ctx context.Context) error {
 	return s.claimTraffic(t, first.Start, eras)
 }
 
-func (s *show) claimTraffic(t *traffic, from time.Time, eras int) error {
+func (s *Stage) claimTraffic(t *traffic, from time.Time, eras int) error {
 	record := s.pair.record()
 	executed, failed := 0, 0
 	for _, hash := range t.sent {
@@ -73,8 +73,8 @@ func (s *show) claimTraffic(t *traffic, from time.Time, eras int) error {
 	s.count("transfers_executed", executed)
 	s.count("transfers_failed", failed)
 	s.count("blocks_with_transactions", full)
-	s.claimf(t.refused == nil && len(t.sent) > 0 && executed == len(t.sent), "%d transfers sent, %d executed, %d failed%s", len(t.sent), executed, failed, problem(t.refused))
-	s.claimf(float64(full) >= leastFull*float64(blocks), "%d eras, %d blocks, %d of them with transactions (want %.0f %%)", eras, blocks, full, 100*leastFull)
+	s.Claimf(t.refused == nil && len(t.sent) > 0 && executed == len(t.sent), "%d transfers sent, %d executed, %d failed%s", len(t.sent), executed, failed, problem(t.refused))
+	s.Claimf(float64(full) >= leastFull*float64(blocks), "%d eras, %d blocks, %d of them with transactions (want %.0f %%)", eras, blocks, full, 100*leastFull)
 	return nil
 }
 

@@ -28,7 +28,7 @@ const (
 )
 
 // needed kills the main while the others cannot decide without us.
-func (s *show) needed(ctx context.Context) error {
+func (s *Stage) needed(ctx context.Context) error {
 	p := s.pair
 	if err := s.anInstant(ctx); err != nil {
 		return err
@@ -41,13 +41,13 @@ func (s *show) needed(ctx context.Context) error {
 		return err
 	}
 	to := p.record().Height()
-	s.claimf(to > from, "the chain goes on with the standby alone: heights %d to %d in %v, at most %v between blocks",
+	s.Claimf(to > from, "the chain goes on with the standby alone: heights %d to %d in %v, at most %v between blocks",
 		from, to, time.Since(killed).Round(time.Second), s.longestGap(killed).Round(100*time.Millisecond))
 	return s.startMain(ctx)
 }
 
 // longestGap is the longest time between blocks that came after the given time.
-func (s *show) longestGap(from time.Time) (longest time.Duration) {
+func (s *Stage) longestGap(from time.Time) (longest time.Duration) {
 	last := from
 	for _, b := range s.pair.record().Blocks() {
 		if b.Seen.After(from) {
@@ -65,7 +65,7 @@ func (p *pair) mainAgent() *testnet.Process {
 }
 
 // restartAgent kills the agent of the running main, and starts it again.
-func (s *show) restartAgent(ctx context.Context) error {
+func (s *Stage) restartAgent(ctx context.Context) error {
 	p := s.pair
 	if err := s.anInstant(ctx); err != nil {
 		return err
@@ -78,19 +78,19 @@ func (s *show) restartAgent(ctx context.Context) error {
 		return err
 	}
 	signed, asks := s.mainSince(killed)
-	s.claimf(signed == 0 && asks > 0, "without its agent the main asks %d times, and gets nothing signed: %d", asks, signed)
+	s.Claimf(signed == 0 && asks > 0, "without its agent the main asks %d times, and gets nothing signed: %d", asks, signed)
 	if err := p.mainAgent().Start(ctx); err != nil {
 		return err
 	}
 	if err := s.back(ctx, p.main, time.Now()); err != nil {
 		return err
 	}
-	s.claimf(p.main.node.Running() && p.main.node.PID() == pid, "it is the same process all along")
+	s.Claimf(p.main.node.Running() && p.main.node.PID() == pid, "it is the same process all along")
 	return nil
 }
 
 // mainSince counts what the main asked for since then, and what of it was signed.
-func (s *show) mainSince(from time.Time) (signed, all int) {
+func (s *Stage) mainSince(from time.Time) (signed, all int) {
 	for _, a := range s.pair.main.asked() {
 		if a.At.Before(from) {
 			continue
@@ -104,7 +104,7 @@ func (s *show) mainSince(from time.Time) (signed, all int) {
 }
 
 // stands has all cosigners away while the others cannot decide without us.
-func (s *show) stands(ctx context.Context) error {
+func (s *Stage) stands(ctx context.Context) error {
 	p := s.pair
 	left, back, err := s.withoutCosigners(ctx)
 	if err != nil {
@@ -118,7 +118,7 @@ func (s *show) stands(ctx context.Context) error {
 		}
 	}
 	s.count("blocks_while_gone", meanwhile)
-	s.claimf(meanwhile == 0, "the chain stands still without us: %d blocks", meanwhile)
+	s.Claimf(meanwhile == 0, "the chain stands still without us: %d blocks", meanwhile)
 	var next time.Duration
 	err = s.await(ctx, backIn, "a block", func() (bool, error) {
 		for _, b := range p.record().Blocks() {
@@ -132,7 +132,7 @@ func (s *show) stands(ctx context.Context) error {
 		return err
 	}
 	s.count("millis_until_block", int(next/time.Millisecond))
-	s.claimf(next < goesOnIn, "the next block comes %.1f s after the cosigners are ready (want < %v)", next.Seconds(), goesOnIn)
+	s.Claimf(next < goesOnIn, "the next block comes %.1f s after the cosigners are ready (want < %v)", next.Seconds(), goesOnIn)
 	if err := s.claimLate(ctx, left, back); err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (s *show) stands(ctx context.Context) error {
 }
 
 // missingSocket starts the main before its agent.
-func (s *show) missingSocket(ctx context.Context) error {
+func (s *Stage) missingSocket(ctx context.Context) error {
 	p := s.pair
 	if err := s.withoutSocket(ctx); err != nil {
 		return err
@@ -152,18 +152,18 @@ func (s *show) missingSocket(ctx context.Context) error {
 	if _, err := s.follows(ctx, backIn); err != nil {
 		return err
 	}
-	s.sayf("it is at the others' height %v after its start", time.Since(from).Round(100*time.Millisecond))
+	s.Sayf("it is at the others' height %v after its start", time.Since(from).Round(100*time.Millisecond))
 	if err := s.someRounds(ctx, roundsBlind); err != nil {
 		return err
 	}
 	height, err := s.follows(ctx, s.blockTime)
-	s.claimf(err == nil, "without the socket the node starts and follows the chain, to height %d", height)
+	s.Claimf(err == nil, "without the socket the node starts and follows the chain, to height %d", height)
 	signed, _ := s.mainSince(from)
 	line, said, err := findLine(p.main.node.LogFile(), noAnswer)
 	if err != nil {
 		return err
 	}
-	s.claimf(signed == 0 && said, "it has nothing signed (%d), and says why: %s, %q", signed, line.Level, line.Fields.Why)
+	s.Claimf(signed == 0 && said, "it has nothing signed (%d), and says why: %s, %q", signed, line.Level, line.Fields.Why)
 
 	started := time.Now()
 	if err := p.mainAgent().Start(ctx); err != nil {
@@ -176,7 +176,7 @@ func (s *show) missingSocket(ctx context.Context) error {
 }
 
 // withoutSocket ends the main and its agent, and removes the socket.
-func (s *show) withoutSocket(ctx context.Context) error {
+func (s *Stage) withoutSocket(ctx context.Context) error {
 	if err := s.anInstant(ctx); err != nil {
 		return err
 	}
@@ -186,7 +186,7 @@ func (s *show) withoutSocket(ctx context.Context) error {
 }
 
 // endAgent kills the main's agent and removes what it leaves.
-func (s *show) endAgent() error {
+func (s *Stage) endAgent() error {
 	if err := s.pair.mainAgent().Kill(); err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func (s *show) endAgent() error {
 }
 
 // follows waits until the main is at the others' height, and returns it.
-func (s *show) follows(ctx context.Context, within time.Duration) (height int64, err error) {
+func (s *Stage) follows(ctx context.Context, within time.Duration) (height int64, err error) {
 	err = s.await(ctx, within, "the main to follow the chain", func() (bool, error) {
 		status, err := s.pair.main.node.Status(ctx)
 		if err != nil {
@@ -211,14 +211,14 @@ func (s *show) follows(ctx context.Context, within time.Duration) (height int64,
 
 // claimRouted tells whether the others send the main what they have, now that it has a certificate: then our nodes ask for
 // the same at about the same time.
-func (s *show) claimRouted(ctx context.Context, started time.Time) error {
+func (s *Stage) claimRouted(ctx context.Context, started time.Time) error {
 	p := s.pair
 	line, said, err := findLine(p.main.node.LogFile(), certified)
 	if err != nil {
 		return err
 	}
 	after := line.Timestamp.Sub(started)
-	s.claimf(said, "its certificates are signed %v after the agent's start; peers connect anew", after.Round(10*time.Millisecond))
+	s.Claimf(said, "its certificates are signed %v after the agent's start; peers connect anew", after.Round(10*time.Millisecond))
 	first, err := s.newRound(ctx)
 	if err != nil {
 		return err
@@ -234,7 +234,7 @@ func (s *show) claimRouted(ctx context.Context, started time.Time) error {
 		}
 	}
 	s.count("micros_apart_p50", int(apart.Quantile(0.5)/time.Microsecond))
-	s.claimf(len(apart) >= roundsRouted-1 && apart.Quantile(0.5) < routedWithin,
+	s.Claimf(len(apart) >= roundsRouted-1 && apart.Quantile(0.5) < routedWithin,
 		"peers send it what they have: in %d rounds it asks for its Vote %s (p50; max %s) apart from the standby (want < %v)",
 		len(apart), testnet.Millis(apart.Quantile(0.5)), testnet.Millis(apart.Max()), routedWithin)
 	return nil

@@ -12,6 +12,7 @@ import (
 	"casper-cosigner/rule/wire"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/localnet"
+	"casper-cosigner/testnet/show"
 )
 
 func TestFindLine(t *testing.T) {
@@ -73,12 +74,13 @@ func TestLyingAgent(t *testing.T) {
 
 // What failed must be seen at the top, and what was not played must not look like a success.
 func TestReport(t *testing.T) {
-	s := &show{options: options{commit: "abc", only: "A"}}
-	s.result.Acts = []*actResult{{Name: "quiet", Claims: []claim{{true, "fine"}, {false, "a | broken\nline"}}, Goals: []claim{{false, "slow"}},
-		Said:   []string{"said"},
+	s := &Stage{options: options{commit: "abc", only: "A"}}
+	s.result.Acts = []*actResult{{
+		Act: &show.Act{Name: "quiet", Claims: []show.Claim{{Holds: true, Text: "fine"}, {Text: "a | broken\nline"}},
+			Goals: []show.Claim{{Text: "slow"}}, Said: []string{"said"}},
 		Counts: map[string]int64{"rounds": 3, "micros_all_p50": 7000, "micros_all_p99": 8000, "cpu_more_hundredths_percent": 50}}}
-	r := &report{show: s, kernel: "k"}
-	r.add(stage{name: "A", title: "title"}, s.result.Acts, nil)
+	r := &report{stage: s, kernel: "k"}
+	r.add(network{name: "A", title: "title"}, s.result.Acts, nil)
 	path := filepath.Join(t.TempDir(), "results.md")
 	if err := r.write(path); err != nil {
 		t.Fatal(err)

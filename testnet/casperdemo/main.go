@@ -16,14 +16,12 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
-	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/show"
 )
 
 // limit is when the demo gives up.
@@ -65,33 +63,25 @@ func main() {
 		o.seed = rand.Uint64N(1_000_000)
 	}
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, o.limit())
-	defer cancel()
-	held, err := testnet.InFolder(o.keep, os.Stdout, func(dir string) (bool, error) { return run(ctx, o, dir, os.Stdout) })
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "casperdemo:", err)
-	}
-	if err != nil || !held {
-		os.Exit(1)
-	}
+	show.Program{Name: "casperdemo", Limit: o.limit(), Keep: o.keep}.Run(func(ctx context.Context, dir string) (bool, error) {
+		return run(ctx, o, dir, os.Stdout)
+	})
 }
 
 // run shows everything in a folder and reports whether every line held.
 func run(ctx context.Context, o options, dir string, out io.Writer) (held bool, err error) {
-	s, err := newShow(ctx, o, dir, out)
+	s, err := newStage(ctx, o, dir, out)
 	if err != nil {
 		return false, err
 	}
 	if o.long {
 		return s.runLong(ctx)
 	}
-	s.acts = slices.DeleteFunc(acts(), func(a act) bool {
+	acts := slices.DeleteFunc(s.acts(), func(a act) bool {
 		return o.only != "" && !slices.Contains(strings.Split(o.only, ","), a.name)
 	})
-	err = errors.Join(s.play(ctx, s.acts), s.closePair())
-	held = s.printVerdict() && err == nil
+	err = errors.Join(s.play(ctx, 1, acts), s.closePair())
+	held = s.verdict() && err == nil
 	if o.json != "" {
 		err = errors.Join(err, s.result.write(o.json))
 	}
@@ -99,17 +89,17 @@ func run(ctx context.Context, o options, dir string, out io.Writer) (held bool, 
 }
 
 // acts are the demo's, in order.
-func acts() []act {
+func (s *Stage) acts() []act {
 	return []act{
-		{name: "start", title: "Starting: a key split 2 of 3, then four validators, ours without a key", play: (*show).begins},
-		{name: "steady", title: "Both nodes of ours run and ask", play: (*show).steady, rounds: true},
-		{name: "kill", title: "kill -9 of the main, in the middle of a round", play: (*show).killMain, rounds: true},
-		{name: "hang", title: "SIGSTOP of the main, SIGCONT later", play: (*show).hangMain, rounds: true},
-		{name: "leader", title: "kill -9 of the leading cosigner while we vote", play: (*show).killLeader, rounds: true, mayLose: 1},
-		{name: "fenced", title: "kill -9 of the main in fenced mode", play: (*show).fencedFailover, rounds: true, mayLose: lostToDetect},
-		{name: "failover", title: "Handing over by hand", play: (*show).handOver, rounds: true},
-		{name: "search", title: "Searching files and memory for the key", play: (*show).searchKey},
-		{name: "judges", title: "The judges", play: (*show).judges},
-		{name: "copied", title: "Without the product: a key copied to two nodes", play: (*show).copied},
+		{name: "start", title: "Starting: a key split 2 of 3, then four validators, ours without a key", play: s.begins},
+		{name: "steady", title: "Both nodes of ours run and ask", play: s.steady, rounds: true},
+		{name: "kill", title: "kill -9 of the main, in the middle of a round", play: s.killMain, rounds: true},
+		{name: "hang", title: "SIGSTOP of the main, SIGCONT later", play: s.hangMain, rounds: true},
+		{name: "leader", title: "kill -9 of the leading cosigner while we vote", play: s.killLeader, rounds: true, mayLose: 1},
+		{name: "fenced", title: "kill -9 of the main in fenced mode", play: s.fencedFailover, rounds: true, mayLose: lostToDetect},
+		{name: "failover", title: "Handing over by hand", play: s.handOver, rounds: true},
+		{name: "search", title: "Searching files and memory for the key", play: s.searchKey},
+		{name: "judges", title: "The judges", play: s.judges},
+		{name: "copied", title: "Without the product: a key copied to two nodes", play: s.copied},
 	}
 }

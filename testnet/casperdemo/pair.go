@@ -38,6 +38,7 @@ type pair struct {
 	watched       *nodeLog         // of the first validator that is not ours; the clock of the show
 	foreign       []*localnet.Node // the validators that are not ours
 	records       []*localnet.Record
+	mayLose       int    // rounds, in the acts so far
 	kept          string // folder of the unit files of the foreign ones
 
 	stop      context.CancelFunc // of the watchers
@@ -68,7 +69,7 @@ func (p *pair) watchFailure() error {
 }
 
 // setUpCluster splits our validator's key and destroys the file.
-func (s *show) setUpCluster(ctx context.Context) error {
+func (s *Stage) setUpCluster(ctx context.Context) error {
 	p := s.pair
 	text, err := p.key.PEM()
 	if err != nil {
@@ -96,18 +97,18 @@ const chain = "casper-demo"
 
 // failoverFlags are init's. Most of the longer acts are about hot mode alone, in which no round depends on who is active; and
 // each return would make the next one wait twice as long.
-func (s *show) failoverFlags() []string {
+func (s *Stage) failoverFlags() []string {
 	if !s.automatic {
 		return []string{"--failover", "manual", "--failback", "manual"}
 	}
 	return []string{"--ping-interval", pingInterval.String(), "--failover-after", failoverAfter.String(), "--failback-after", failbackAfter.String()}
 }
 
-func (s *show) clusterDir() string { return filepath.Join(s.dir, "cluster") }
-func (s *show) networkDir() string { return filepath.Join(s.dir, "network") }
+func (s *Stage) clusterDir() string { return filepath.Join(s.dir, "cluster") }
+func (s *Stage) networkDir() string { return filepath.Join(s.dir, "network") }
 
 // setUpNetwork makes the files of the nodes.
-func (s *show) setUpNetwork(ctx context.Context) error {
+func (s *Stage) setUpNetwork(ctx context.Context) error {
 	p := s.pair
 	c := localnet.Config{Dir: s.networkDir(), Binary: s.node, Defaults: s.defaults, Seed: s.seed,
 		Validators: make([]localnet.Validator, validators), Chain: chain, BlockTime: s.blockTime, EraDuration: s.eraTime, RewardDelay: rewardDelay}
@@ -178,7 +179,7 @@ func (p *pair) endNetwork() error {
 }
 
 // closePair ends the first network and its cosigners, if they run.
-func (s *show) closePair() error {
+func (s *Stage) closePair() error {
 	if s.pair == nil {
 		return nil
 	}
@@ -191,7 +192,7 @@ func (s *show) closePair() error {
 }
 
 // newRound waits until the watched node starts a round, and returns it.
-func (s *show) newRound(ctx context.Context) (round, error) {
+func (s *Stage) newRound(ctx context.Context) (round, error) {
 	var before, now round
 	started := false
 	err := s.await(ctx, 10*s.blockTime+10*time.Second, "a new round", func() (bool, error) {
@@ -209,7 +210,7 @@ func (s *show) newRound(ctx context.Context) (round, error) {
 }
 
 // someRounds lets so many rounds pass.
-func (s *show) someRounds(ctx context.Context, n int) error {
+func (s *Stage) someRounds(ctx context.Context, n int) error {
 	for range n {
 		if _, err := s.newRound(ctx); err != nil {
 			return err
@@ -219,7 +220,7 @@ func (s *show) someRounds(ctx context.Context, n int) error {
 }
 
 // anInstant waits for a random instant of the next round.
-func (s *show) anInstant(ctx context.Context) error {
+func (s *Stage) anInstant(ctx context.Context) error {
 	if _, err := s.newRound(ctx); err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"runtime"
 	"time"
+
+	"casper-cosigner/testnet/show"
 )
 
 // result is the JSON that --json writes.
@@ -35,21 +37,12 @@ type versions struct {
 // actResult is what an act showed. Its rounds are those that started from From until before To, by the clock of the watched
 // node's log; From is zero for what began with the chain.
 type actResult struct {
+	*show.Act
 	Network      string           `json:"network,omitempty"` // of --long
-	Name         string           `json:"name"`
 	From         time.Time        `json:"from"`
 	To           time.Time        `json:"to"`
-	Claims       []claim          `json:"claims"`
-	Said         []string         `json:"said,omitempty"`  // what claims nothing
-	Goals        []claim          `json:"goals,omitempty"` // what depends on the machine as well, and so does not count
 	Counts       map[string]int64 `json:"counts"`
 	Disturbances []disturbance    `json:"disturbances,omitempty"`
-}
-
-// claim is one line of the result.
-type claim struct {
-	Holds bool   `json:"holds"`
-	Text  string `json:"text"`
 }
 
 // disturbance is something that was done to a process of ours.

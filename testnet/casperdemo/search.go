@@ -16,7 +16,7 @@ type target struct {
 }
 
 // searchKey looks for the validator's secret wherever it could be, and for its public key to see that it would be found.
-func (s *show) searchKey(context.Context) error {
+func (s *Stage) searchKey(context.Context) error {
 	p := s.pair
 	needles, err := secretNeedles(p.key)
 	if err != nil {
@@ -28,7 +28,7 @@ func (s *show) searchKey(context.Context) error {
 	}
 	s.count("files", files.Files)
 	s.count("bytes_of_files", int(files.Bytes))
-	s.claimf(len(files.Where) == 0 && files.Files > 0, "%d files of the nodes and the cosigners, %d MB: none holds the key%s",
+	s.Claimf(len(files.Where) == 0 && files.Files > 0, "%d files of the nodes and the cosigners, %d MB: none holds the key%s",
 		files.Files, files.Bytes>>20, list(": ", files.Where))
 
 	public := needle{"the public key", p.ours[:]}
@@ -52,14 +52,14 @@ func (s *show) searchKey(context.Context) error {
 		where = append(where, slices.DeleteFunc(found.Where, func(w string) bool { return strings.HasSuffix(w, public.name) })...)
 	}
 	s.count("bytes_of_memory", int(bytes))
-	s.claimf(len(unread) == 0, "the memory of %d processes can be read%s", len(targets), list("; run as root, or with CAP_SYS_PTRACE: ", unread))
-	s.claimf(len(where) == 0 && len(unread) == 0, "%d MB of memory, of the 2 nodes, the cosigners and the agents: no key%s", bytes>>20, list(": ", where))
-	s.claimf(known == nodes, "the search works: it finds the public key in the memory of %d of %d nodes", known, nodes)
+	s.Claimf(len(unread) == 0, "the memory of %d processes can be read%s", len(targets), list("; run as root, or with CAP_SYS_PTRACE: ", unread))
+	s.Claimf(len(where) == 0 && len(unread) == 0, "%d MB of memory, of the 2 nodes, the cosigners and the agents: no key%s", bytes>>20, list(": ", where))
+	s.Claimf(known == nodes, "the search works: it finds the public key in the memory of %d of %d nodes", known, nodes)
 	names := make([]string, len(needles))
 	for i, n := range needles {
 		names[i] = n.name
 	}
-	s.sayf("searched for: %s", strings.Join(names, ", "))
+	s.Sayf("searched for: %s", strings.Join(names, ", "))
 	return nil
 }
 

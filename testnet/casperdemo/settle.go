@@ -16,7 +16,7 @@ import (
 )
 
 // settle closes the act's window at the start of a round and says what was lost in it.
-func (s *show) settle(ctx context.Context, mayLose int) error {
+func (s *Stage) settle(ctx context.Context, mayLose int) error {
 	end, err := s.newRound(ctx)
 	if err != nil {
 		return err
@@ -40,12 +40,12 @@ func (s *show) settle(ctx context.Context, mayLose int) error {
 	s.sayAccount(a, mayLose)
 	s.count("blocks", blocks.blocks)
 	s.count("finality_signatures", blocks.blocks-len(blocks.missing))
-	s.claimf(len(blocks.missing) == 0, "%d blocks, %d with our finality signature%s", blocks.blocks, blocks.blocks-len(blocks.missing),
+	s.Claimf(len(blocks.missing) == 0, "%d blocks, %d with our finality signature%s", blocks.blocks, blocks.blocks-len(blocks.missing),
 		list(", not ", blocks.missing))
 	return nil
 }
 
-func (s *show) sayAccount(a account, mayLose int) {
+func (s *Stage) sayAccount(a account, mayLose int) {
 	s.count("rounds", a.Rounds)
 	s.count("rounds_with_vote", a.Voted)
 	s.count("rounds_with_vote_false", a.VotedNo)
@@ -55,9 +55,9 @@ func (s *show) sayAccount(a account, mayLose int) {
 	s.count("leader_rounds_with_proposal", a.Proposed)
 	s.count("leader_rounds_died", len(a.Died))
 	holds := a.Rounds > 0 && len(a.Lost) <= mayLose
-	s.claimf(holds, "%d rounds, another validator has our Vote in %d of them, %d lost (at most %d)%s",
+	s.Claimf(holds, "%d rounds, another validator has our Vote in %d of them, %d lost (at most %d)%s",
 		a.Rounds, a.Voted, len(a.Lost), mayLose, list(": ", a.Lost))
-	s.sayf("our Echo in %d, Vote(false) in %d; %d led by us, %d with a proposal; leader rounds whose proposal died with the node: %d%s",
+	s.Sayf("our Echo in %d, Vote(false) in %d; %d led by us, %d with a proposal; leader rounds whose proposal died with the node: %d%s",
 		a.Echoed, a.VotedNo, a.Led, a.Proposed, len(a.Died), list(": ", a.Died))
 }
 
@@ -70,7 +70,7 @@ func list[T any](before string, all []T) string {
 }
 
 // judgeRounds has the judge read the unit files and sums up the rounds of the window.
-func (s *show) judgeRounds(ctx context.Context, w window) (account, findings, error) {
+func (s *Stage) judgeRounds(ctx context.Context, w window) (account, findings, error) {
 	f, err := s.unitFiles(ctx, s.pair.ours, s.pair.kept)
 	if err != nil {
 		return account{}, f, err
@@ -83,7 +83,7 @@ func (s *show) judgeRounds(ctx context.Context, w window) (account, findings, er
 }
 
 // unitFiles has the judge read all files below a folder, as those about a validator.
-func (s *show) unitFiles(ctx context.Context, validator casper.PublicKey, folder string) (f findings, err error) {
+func (s *Stage) unitFiles(ctx context.Context, validator casper.PublicKey, folder string) (f findings, err error) {
 	args := []string{"units", "--key", validator.String(), "--json"}
 	err = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
@@ -123,7 +123,7 @@ const newestBlocks = 2
 const rewardDelay = 3
 
 // finality sums up the blocks that the watched node saw in the window.
-func (s *show) finality(w window) finality {
+func (s *Stage) finality(w window) finality {
 	var f finality
 	record := s.pair.record()
 	all := record.Blocks()
@@ -142,7 +142,7 @@ func (s *show) finality(w window) finality {
 }
 
 // answeredSince lists the requests of our nodes that were answered with a signature from then on.
-func (s *show) answeredSince(from time.Time) (all []asked) {
+func (s *Stage) answeredSince(from time.Time) (all []asked) {
 	for _, l := range []*nodeLog{s.pair.main, s.pair.standby} {
 		for _, a := range l.asked() {
 			if a.answered() && !a.At.Before(from) {

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/show"
 )
 
 const (
@@ -19,46 +19,48 @@ const (
 // act is one part of the show.
 type act struct {
 	name, title string
-	play        func(*show, context.Context) error
+	play        func(context.Context) error
 	rounds      bool // its rounds are judged when it is over
 	mayLose     int  // of its rounds
 }
 
-// show is one run. It is used by one goroutine.
-type show struct {
+// Stage is one run. It is used by one goroutine.
+type Stage struct {
+	*show.Show
 	options
 	layout
 	dir    string
-	out    io.Writer
-	acts   []act      // of the network that is on
 	random *rand.Rand // instants
 	pair   *pair      // nil before the first act
 	result result
 	act    *actResult // that is on
 }
 
-func newShow(ctx context.Context, o options, dir string, out io.Writer) (*show, error) {
+func newStage(ctx context.Context, o options, dir string, out io.Writer) (*Stage, error) {
 	versions, err := readVersions(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	s := &show{options: o, layout: layout{eraTime: eraTime, automatic: true}, dir: dir, out: out, random: rand.New(rand.NewPCG(o.seed, 0))}
-	s.result = result{Seed: o.seed, Started: time.Now().UTC(), Versions: versions, BlockTime: o.blockTime.String(), EraTime: eraTime.String()}
-	fmt.Fprintf(out, "casper-node %s, casper-cosigner %s, %s, %d processors; seed %d\n",
+	s := &Stage{Show: show.New(out, o.seed), options: o, layout: layout{eraTime: eraTime, automatic: true}, dir: dir, random: rand.New(rand.NewPCG(o.seed, 0))}
+	s.result = result{Seed: o.seed, Started: s.Started, Versions: versions, BlockTime: o.blockTime.String(), EraTime: eraTime.String()}
+	s.Printf("casper-node %s, casper-cosigner %s, %s, %d processors; seed %d\n",
 		versions.Node, versions.Cosigner, versions.Go, versions.Processors, o.seed)
 	return s, nil
 }
 
-// play plays acts one after another. An act that fails is the last: what follows would stand on nothing.
-func (s *show) play(ctx context.Context, acts []act) error {
+// play plays acts one after another, numbered from first on. An act that fails is the last: what follows would stand on nothing.
+func (s *Stage) play(ctx context.Context, first int, acts []act) error {
 	for i, a := range acts {
-		s.begin(a, i+1)
-		err := a.play(s, ctx)
+		s.begin(a, first+i)
+		if s.pair != nil {
+			s.pair.mayLose += a.mayLose
+		}
+		err := a.play(ctx)
 		if err == nil && a.rounds {
 			err = s.settle(ctx, a.mayLose)
 		}
 		if err != nil {
-			s.claimf(false, "the act came to its end")
+			s.Claimf(false, "the act came to its end")
 			return fmt.Errorf("act %q: %w", a.name, err)
 		}
 	}
@@ -66,50 +68,21 @@ func (s *show) play(ctx context.Context, acts []act) error {
 }
 
 // begin opens an act.
-func (s *show) begin(a act, number int) {
+func (s *Stage) begin(a act, number int) {
 	// The rounds of an act are those that started since the one before was over.
 	from := time.Time{}
 	if s.act != nil {
 		from = s.act.To
 	}
-	s.result.Acts = append(s.result.Acts, &actResult{Name: a.name, From: from, To: from, Counts: map[string]int64{}})
-	s.act = s.result.Acts[len(s.result.Acts)-1]
-	fmt.Fprintf(s.out, "\n[%3.0f s] %d. %s\n", time.Since(s.result.Started).Seconds(), number, a.title)
-}
-
-// claimf adds a line to the result and prints it.
-func (s *show) claimf(holds bool, format string, args ...any) {
-	c := claim{Holds: holds, Text: fmt.Sprintf(format, args...)}
-	s.act.Claims = append(s.act.Claims, c)
-	s.printLine(holds, "ok  ", "FAIL", c.Text)
-}
-
-// goalf prints how fast something was against what is wished for. Machines differ, so it does not count.
-func (s *show) goalf(met bool, format string, args ...any) {
-	c := claim{Holds: met, Text: fmt.Sprintf(format, args...)}
-	s.act.Goals = append(s.act.Goals, c)
-	s.printLine(met, "met ", "MISS", c.Text)
-}
-
-func (s *show) printLine(good bool, yes, no, text string) {
-	if !good {
-		yes = no
-	}
-	fmt.Fprintf(s.out, "  %s  %s\n", yes, text)
-}
-
-// sayf prints a line that claims nothing.
-func (s *show) sayf(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	s.act.Said = append(s.act.Said, text)
-	fmt.Fprintf(s.out, "        %s\n", text)
+	s.act = &actResult{Act: s.Begin(a.name, "%d. %s", number, a.title), From: from, To: from, Counts: map[string]int64{}}
+	s.result.Acts = append(s.result.Acts, s.act)
 }
 
 // count notes a figure of the act.
-func (s *show) count(name string, n int) { s.act.Counts[name] = int64(n) }
+func (s *Stage) count(name string, n int) { s.act.Counts[name] = int64(n) }
 
 // disturb does something to a process of ours, and says in which round that was.
-func (s *show) disturb(what string, do func() error) error {
+func (s *Stage) disturb(what string, do func() error) error {
 	d := disturbance{What: what, At: time.Now()}
 	if err := do(); err != nil {
 		return err
@@ -119,12 +92,12 @@ func (s *show) disturb(what string, do func() error) error {
 		d.Era, d.Round, d.Into = r.Era, r.ID, d.At.Sub(r.Start).Round(time.Millisecond).String()
 	}
 	s.act.Disturbances = append(s.act.Disturbances, d)
-	s.sayf("%s, in era %d round %d, %s after it began", what, d.Era, d.Round, d.Into)
+	s.Sayf("%s, in era %d round %d, %s after it began", what, d.Era, d.Round, d.Into)
 	return err
 }
 
 // disturbances are the instants of all acts so far.
-func (s *show) disturbances() (all []time.Time) {
+func (s *Stage) disturbances() (all []time.Time) {
 	for _, a := range s.result.Acts {
 		for _, d := range a.Disturbances {
 			all = append(all, d.At)
@@ -134,7 +107,7 @@ func (s *show) disturbances() (all []time.Time) {
 }
 
 // await looks again and again until done says so, for at most the given time.
-func (s *show) await(ctx context.Context, within time.Duration, what string, done func() (bool, error)) error {
+func (s *Stage) await(ctx context.Context, within time.Duration, what string, done func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	for {
@@ -151,28 +124,9 @@ func (s *show) await(ctx context.Context, within time.Duration, what string, don
 	}
 }
 
-// printVerdict says how it went and reports whether every line held.
-func (s *show) printVerdict() bool {
-	lines := 0
-	var failed, missed []string
-	for _, a := range s.result.Acts {
-		for _, g := range a.Goals {
-			if !g.Holds {
-				missed = append(missed, fmt.Sprintf("  MISS  %s: %s", a.Name, g.Text))
-			}
-		}
-		for _, c := range a.Claims {
-			lines++
-			if !c.Holds {
-				failed = append(failed, fmt.Sprintf("  FAIL  %s: %s", a.Name, c.Text))
-			}
-		}
-	}
-	s.result.Seconds = time.Since(s.result.Started).Seconds()
-	s.result.Holds = len(failed) == 0
-	fmt.Fprintf(s.out, "\n%d of %d lines hold, in %.0f s; seed %d\n", lines-len(failed), lines, s.result.Seconds, s.seed)
-	for _, line := range append(failed, missed...) {
-		fmt.Fprintln(s.out, line)
-	}
-	return len(failed) == 0 && slices.ContainsFunc(s.result.Acts, func(a *actResult) bool { return len(a.Claims) > 0 })
+// verdict says how it went and reports whether every line held.
+func (s *Stage) verdict() bool {
+	s.result.Holds = s.Verdict()
+	s.result.Seconds = time.Since(s.Started).Seconds()
+	return s.result.Holds
 }

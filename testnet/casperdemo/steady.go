@@ -20,14 +20,14 @@ const (
 )
 
 // begins starts the cosigners, and then the network.
-func (s *show) begins(ctx context.Context) error {
+func (s *Stage) begins(ctx context.Context) error {
 	key := localnet.ValidatorKey(s.seed, 0)
 	s.pair = &pair{key: key, ours: key.Public(), kept: filepath.Join(s.dir, "unit-files")}
 	p := s.pair
 	if err := s.setUpCluster(ctx); err != nil {
 		return err
 	}
-	s.sayf("validator %v; its key is split, and the PEM deleted before anything runs", p.ours)
+	s.Sayf("validator %v; its key is split, and the PEM deleted before anything runs", p.ours)
 	for _, c := range p.cluster.Cosigners {
 		if err := c.Start(ctx); err != nil {
 			return err
@@ -39,7 +39,7 @@ func (s *show) begins(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.claimf(true, "3 cosigners are ready, %s leads", status.Leader)
+	s.Claimf(true, "3 cosigners are ready, %s leads", status.Leader)
 	if err := s.setUpNetwork(ctx); err != nil {
 		return err
 	}
@@ -50,21 +50,21 @@ func (s *show) begins(ctx context.Context) error {
 		return err
 	}
 	p.follow(ctx)
-	s.sayf("%d nodes start: %s and %s of ours, and %d other validators; blocks of %v, eras of %v; genesis at %s",
+	s.Sayf("%d nodes start: %s and %s of ours, and %d other validators; blocks of %v, eras of %v; genesis at %s",
 		len(p.network.Nodes), testnet.Main, testnet.Standby, len(p.foreign), s.blockTime, s.eraTime, p.network.Genesis.UTC().Format(time.TimeOnly))
 	for _, l := range []*nodeLog{p.main, p.standby} {
 		status, err := s.validates(ctx, l.node, startsIn)
 		if err != nil {
 			return err
 		}
-		s.claimf(*status.PublicKey == p.ours && strings.Contains(status.Build, "cosigner"),
+		s.Claimf(*status.PublicKey == p.ours && strings.Contains(status.Build, "cosigner"),
 			"%s is in Validate as our validator, build %s, no key", l.node.Name, status.Build)
 	}
 	return nil
 }
 
 // validates waits until a node says that it votes.
-func (s *show) validates(ctx context.Context, n *localnet.Node, within time.Duration) (localnet.Status, error) {
+func (s *Stage) validates(ctx context.Context, n *localnet.Node, within time.Duration) (localnet.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	return n.Await(ctx, func(status localnet.Status) bool {
@@ -73,7 +73,7 @@ func (s *show) validates(ctx context.Context, n *localnet.Node, within time.Dura
 }
 
 // steady lets rounds pass and measures how long signatures take.
-func (s *show) steady(ctx context.Context) error {
+func (s *Stage) steady(ctx context.Context) error {
 	first, err := s.newRound(ctx)
 	if err != nil {
 		return err
@@ -84,26 +84,26 @@ func (s *show) steady(ctx context.Context) error {
 	for _, l := range []*nodeLog{s.pair.main, s.pair.standby} {
 		n := len(slots(l.asked(), "vote", first.Start))
 		s.count("votes_asked_"+l.node.Name, n)
-		s.claimf(n >= steadyRounds-1, "%s asks: for its Vote in %d rounds since the first of %d", l.node.Name, n, steadyRounds)
+		s.Claimf(n >= steadyRounds-1, "%s asks: for its Vote in %d rounds since the first of %d", l.node.Name, n, steadyRounds)
 	}
 	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
-		s.sayf("load of the machine: %s", strings.TrimSpace(string(load)))
+		s.Sayf("load of the machine: %s", strings.TrimSpace(string(load)))
 	}
 	took := s.sayLatency("all", s.answeredSince(first.Start))
-	s.goalf(len(took) > 0 && took.Quantile(0.5) < wantedP50 && took.Quantile(0.99) < wantedP99,
+	s.Goalf(len(took) > 0 && took.Quantile(0.5) < wantedP50 && took.Quantile(0.99) < wantedP99,
 		"a signature as the node sees it: %d, p50 %s (want < %v), p99 %s (want < %v), max %s", len(took), testnet.Millis(took.Quantile(0.5)),
 		wantedP50, testnet.Millis(took.Quantile(0.99)), wantedP99, testnet.Millis(took.Max()))
 	for _, kind := range []string{"echo", "vote", "finality"} {
 		some := slices.DeleteFunc(s.answeredSince(first.Start), func(a asked) bool { return a.Kind != kind })
 		took := s.sayLatency(kind, some)
-		s.sayf("%-8s %3d, p50 %s, p99 %s, max %s", kind, len(took), testnet.Millis(took.Quantile(0.5)), testnet.Millis(took.Quantile(0.99)),
+		s.Sayf("%-8s %3d, p50 %s, p99 %s, max %s", kind, len(took), testnet.Millis(took.Quantile(0.5)), testnet.Millis(took.Quantile(0.99)),
 			testnet.Millis(took.Max()))
 	}
 	return s.measureDisk(ctx)
 }
 
 // measureDisk tells how long one write to the disk takes while the network runs: a signature waits for several.
-func (s *show) measureDisk(ctx context.Context) error {
+func (s *Stage) measureDisk(ctx context.Context) error {
 	const writes, every = 40, 50 * time.Millisecond
 	f, err := os.Create(filepath.Join(s.dir, "writes"))
 	if err != nil {
@@ -126,12 +126,12 @@ func (s *show) measureDisk(ctx context.Context) error {
 	}
 	s.count("micros_fsync_p50", int(took.Quantile(0.5)/time.Microsecond))
 	s.count("micros_fsync_p99", int(took.Quantile(0.99)/time.Microsecond))
-	s.sayf("a write to this disk, synced: p50 %s, p99 %s", testnet.Millis(took.Quantile(0.5)), testnet.Millis(took.Quantile(0.99)))
+	s.Sayf("a write to this disk, synced: p50 %s, p99 %s", testnet.Millis(took.Quantile(0.5)), testnet.Millis(took.Quantile(0.99)))
 	return nil
 }
 
 // sayLatency notes how long requests took, under a name.
-func (s *show) sayLatency(name string, all []asked) (took testnet.Latencies) {
+func (s *Stage) sayLatency(name string, all []asked) (took testnet.Latencies) {
 	for _, a := range all {
 		took = append(took, a.Took)
 	}

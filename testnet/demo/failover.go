@@ -24,35 +24,35 @@ func soon(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // activated waits until the log makes the node active, later than the given time.
-func (s *show) activated(ctx context.Context, node string, after time.Time) (testnet.Change, error) {
+func (s *demo) activated(ctx context.Context, node string, after time.Time) (testnet.Change, error) {
 	ctx, cancel := soon(ctx)
 	defer cancel()
 	return s.network.Cluster.AwaitActive(ctx, node, after)
 }
 
 // awaitReport asks the hub until what the network has seen is as wished.
-func (s *show) awaitReport(ctx context.Context, wished func(hub.Report) bool) (hub.Report, error) {
+func (s *demo) awaitReport(ctx context.Context, wished func(hub.Report) bool) (hub.Report, error) {
 	ctx, cancel := soon(ctx)
 	defer cancel()
 	return s.network.AwaitReport(ctx, wished)
 }
 
 // someRounds lets so many rounds pass.
-func (s *show) someRounds(ctx context.Context, count int) error {
+func (s *demo) someRounds(ctx context.Context, count int) error {
 	ctx, cancel := soon(ctx)
 	defer cancel()
 	return s.network.AwaitRounds(ctx, count)
 }
 
 // awaitRoles asks the cosigners until the roles, and what they judge of the nodes, are as wished.
-func (s *show) awaitRoles(ctx context.Context, wished func(testnet.Roles) bool) (testnet.Roles, error) {
+func (s *demo) awaitRoles(ctx context.Context, wished func(testnet.Roles) bool) (testnet.Roles, error) {
 	ctx, cancel := soon(ctx)
 	defer cancel()
 	return s.network.Cluster.AwaitRoles(ctx, wished)
 }
 
 // allReady waits until both nodes are ready, main is active and all is well.
-func (s *show) allReady(ctx context.Context) (testnet.Roles, error) {
+func (s *demo) allReady(ctx context.Context) (testnet.Roles, error) {
 	return s.awaitRoles(ctx, func(r testnet.Roles) bool {
 		return r.Active == testnet.Main && r.Ready(testnet.Main, testnet.Standby) && r.Judgement.Code == "well"
 	})
@@ -84,7 +84,7 @@ const (
 )
 
 // startNetwork ends the cluster of the first part and makes one whose agents stand beside simulated casper-nodes.
-func (s *show) startNetwork(ctx context.Context) error {
+func (s *demo) startNetwork(ctx context.Context) error {
 	s.restarts = s.cluster.Restarts()
 	if err := s.cluster.Close(); err != nil {
 		return err
@@ -93,7 +93,7 @@ func (s *show) startNetwork(ctx context.Context) error {
 	settings.Binary, settings.Simcasper, settings.PEM = s.binary, s.simcasper, s.pem
 	settings.Dir, settings.Seed = filepath.Join(s.dir, "failover"), leaders(s.seed)
 	settings.FailoverAfter, settings.FailbackAfter = failoverAfter, failoverAfter
-	s.begin("network", "A main and a standby in a network of four validators, rounds of %v, -seed %d", settings.Block, s.seed)
+	s.Begin("network", "A main and a standby in a network of four validators, rounds of %v, -seed %d", settings.Block, s.seed)
 	if err := os.Mkdir(settings.Dir, 0o700); err != nil {
 		return err
 	}
@@ -109,9 +109,9 @@ func (s *show) startNetwork(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.claimf(r.Active == testnet.Main && r.Mode == hot, "%s is active, epoch %d, %s; both are ready %.1f s after their start",
+	s.Claimf(r.Active == testnet.Main && r.Mode == hot, "%s is active, epoch %d, %s; both are ready %.1f s after their start",
 		r.Active, r.Epoch, r.Mode, time.Since(started).Seconds())
-	s.sayf("each agent pings every cosigner and the other agent each %v; failover_after and failback_after are %v",
+	s.Sayf("each agent pings every cosigner and the other agent each %v; failover_after and failback_after are %v",
 		settings.PingInterval, failoverAfter)
 	return nil
 }

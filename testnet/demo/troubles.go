@@ -29,9 +29,9 @@ type trouble struct {
 }
 
 // killHost kills main and its agent in hot mode. Main comes back without its log.
-func (s *show) killHost(ctx context.Context) error {
+func (s *demo) killHost(ctx context.Context) error {
 	main, agent := s.network.Node(testnet.Main), s.network.Cluster.Agents[0]
-	s.begin("hot", "In hot mode: kill -9 of %s and its agent at a random instant of a round", main.Name)
+	s.Begin("hot", "In hot mode: kill -9 of %s and its agent at a random instant of a round", main.Name)
 	return s.suffer(ctx, trouble{name: "host killed", mode: hot, causes: []string{"silent"}, forgets: true,
 		strike: func(context.Context) error { return errors.Join(main.Kill(), agent.Kill()) },
 		mend: func(ctx context.Context) error {
@@ -40,26 +40,26 @@ func (s *show) killHost(ctx context.Context) error {
 }
 
 // killNode kills main, and not its agent, in fenced mode.
-func (s *show) killNode(ctx context.Context) error {
+func (s *demo) killNode(ctx context.Context) error {
 	main := s.network.Node(testnet.Main)
-	s.begin("fenced", "In fenced mode: kill -9 of %s at a random instant of a round; its agent lives", main.Name)
+	s.Begin("fenced", "In fenced mode: kill -9 of %s at a random instant of a round; its agent lives", main.Name)
 	return s.suffer(ctx, trouble{name: "node killed", mode: fenced, causes: []string{"node_down"}, forgets: true,
 		strike: func(context.Context) error { return main.Kill() },
 		mend:   func(ctx context.Context) error { return errors.Join(main.Forget(), main.Start(ctx)) }})
 }
 
 // hang stops main where it stands. Its agent goes on to ping.
-func (s *show) hang(ctx context.Context) error {
+func (s *demo) hang(ctx context.Context) error {
 	main := s.network.Node(testnet.Main)
-	s.begin("hung", "In hot mode: SIGSTOP of %s; its agent answers pings, and it makes no progress", main.Name)
+	s.Begin("hung", "In hot mode: SIGSTOP of %s; its agent answers pings, and it makes no progress", main.Name)
 	return s.suffer(ctx, trouble{name: "node hung", mode: hot, causes: []string{"node_down", "behind"}, byHand: true,
 		strike: func(context.Context) error { return main.Stop() }, mend: func(context.Context) error { return main.Cont() }})
 }
 
 // cutOff takes main's peers away. It answers /status, and asks for what is past. When it votes, alone, that no block came, the
 // standby's turn for the next round comes a block's time after that.
-func (s *show) cutOff(ctx context.Context) error {
-	s.begin("cut off", "In hot mode: %s is cut off from its peers, and runs on", testnet.Main)
+func (s *demo) cutOff(ctx context.Context) error {
+	s.Begin("cut off", "In hot mode: %s is cut off from its peers, and runs on", testnet.Main)
 	cut := func(value bool) func(context.Context) error {
 		return func(ctx context.Context) error { return s.network.Cut(ctx, testnet.Main, value) }
 	}
@@ -69,8 +69,8 @@ func (s *show) cutOff(ctx context.Context) error {
 }
 
 // partition cuts main's agent off from the cosigners; the standby's agent still reaches it.
-func (s *show) partition(ctx context.Context) error {
-	s.begin("partition", "In hot mode: %s's host is cut off from the cosigners, and reaches all others", testnet.Main)
+func (s *demo) partition(ctx context.Context) error {
+	s.Begin("partition", "In hot mode: %s's host is cut off from the cosigners, and reaches all others", testnet.Main)
 	cut := func(value bool) func(context.Context) error {
 		return func(context.Context) error { s.network.Partition(value); return nil }
 	}

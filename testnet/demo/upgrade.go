@@ -16,7 +16,7 @@ import (
 const leastNotice = 3
 
 // upgrade has the whole network leave for a new version, for longer than failoverAfter. No role changes.
-func (s *show) upgrade(ctx context.Context) error {
+func (s *demo) upgrade(ctx context.Context) error {
 	r, err := s.network.Report(ctx)
 	if err != nil {
 		return err
@@ -27,7 +27,7 @@ func (s *show) upgrade(ctx context.Context) error {
 	}
 	s.upgrades++
 	version := fmt.Sprintf("2.1.%d", s.upgrades)
-	s.begin("upgrade", "Version %s is staged for era %d; all nodes shut down at the end of era %d", version, era, era-1)
+	s.Begin("upgrade", "Version %s is staged for era %d; all nodes shut down at the end of era %d", version, era, era-1)
 	roles, err := s.network.Cluster.Roles(ctx)
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func (s *show) upgrade(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.sayf("the cosigners: %s, %s", seen.Judgement.Code, seen.Judgement.Why)
+	s.Sayf("the cosigners: %s, %s", seen.Judgement.Code, seen.Judgement.Why)
 	up, err := s.awaitReport(ctx, func(r hub.Report) bool {
 		return r.Version == version && slices.ContainsFunc(r.Rounds, func(o hub.Round) bool { return o.Era >= era && o.Vote != 0 })
 	})
@@ -72,20 +72,20 @@ func before(r hub.Report, era uint64, down int64) hub.Report {
 
 // claimLastEra tells of the rounds and blocks since the version was staged, up to the era's last. The others are there for
 // half a block's time after that block; what of ours has not reached them by then has not come.
-func (s *show) claimLastEra(r hub.Report, era uint64, staged time.Time) {
+func (s *demo) claimLastEra(r hub.Report, era uint64, staged time.Time) {
 	last := era * s.network.EraBlocks // height of the switch block
 	l := simnet.LossesOf(r, s.network.Block, staged)
 	whole := len(r.Blocks) > 0 && r.Blocks[len(r.Blocks)-1].Height == last
-	s.claimf(whole && l.Of > 0 && len(l.Rounds)+len(l.Finality) == 0,
+	s.Claimf(whole && l.Of > 0 && len(l.Rounds)+len(l.Finality) == 0,
 		"to the end of era %d: of %d rounds %d are lost, and of the heights up to %d, the switch block's, %d finality signatures",
 		era, l.Of, len(l.Rounds), last, len(l.Finality))
 	for _, b := range l.Finality {
-		s.sayf("lost: the finality signature of height %d", b.Height)
+		s.Sayf("lost: the finality signature of height %d", b.Height)
 	}
 }
 
 // claimRoles tells that the roles are what they were, though main was away for longer than failoverAfter.
-func (s *show) claimRoles(ctx context.Context, before, after testnet.Roles, staged time.Time) error {
+func (s *demo) claimRoles(ctx context.Context, before, after testnet.Roles, staged time.Time) error {
 	all, err := s.network.Node(testnet.Main).Journal(staged)
 	if err != nil {
 		return err
@@ -96,13 +96,13 @@ func (s *show) claimRoles(ctx context.Context, before, after testnet.Roles, stag
 	}
 	away := longestGap(all)
 	changed := slices.ContainsFunc(changes, func(c testnet.Change) bool { return c.At.After(staged) })
-	s.claimf(!changed && away > failoverAfter && after.Epoch == before.Epoch, "%s is active as before, epoch %d, though it asked for nothing for %s (failover_after %v)",
+	s.Claimf(!changed && away > failoverAfter && after.Epoch == before.Epoch, "%s is active as before, epoch %d, though it asked for nothing for %s (failover_after %v)",
 		after.Active, after.Epoch, testnet.Millis(away), failoverAfter)
 	return nil
 }
 
 // claimUpgraded tells of the rounds since our nodes vote in the new version. The other validators are up before them.
-func (s *show) claimUpgraded(ctx context.Context, staged, voting time.Time) error {
+func (s *demo) claimUpgraded(ctx context.Context, staged, voting time.Time) error {
 	if err := s.someRounds(ctx, 3); err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (s *show) claimUpgraded(ctx context.Context, staged, voting time.Time) erro
 	if err != nil {
 		return err
 	}
-	s.claimf(len(r.Faults) == 0, "version %s: rounds with our votes; in all eras no validator saw us contradict ourselves", r.Version)
+	s.Claimf(len(r.Faults) == 0, "version %s: rounds with our votes; in all eras no validator saw us contradict ourselves", r.Version)
 	l, err := s.network.Losses(ctx, voting)
 	if err != nil {
 		return err
@@ -119,7 +119,7 @@ func (s *show) claimUpgraded(ctx context.Context, staged, voting time.Time) erro
 	if l, err = s.network.Losses(ctx, staged); err != nil {
 		return err
 	}
-	s.sayf("the other validators were up first: %d of the %d rounds since the version was staged ended before our nodes voted again", len(l.Rounds), l.Of)
+	s.Sayf("the other validators were up first: %d of the %d rounds since the version was staged ended before our nodes voted again", len(l.Rounds), l.Of)
 	s.rows = append(s.rows, row{"upgrade", hot, "upgrade", "never", "-", "-", l})
 	return nil
 }

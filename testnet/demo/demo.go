@@ -12,6 +12,7 @@ import (
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/show"
 	"casper-cosigner/testnet/simnet"
 )
 
@@ -25,14 +26,12 @@ const (
 	tlsPoint   = "TLS_POINT"
 )
 
-// show is one run of the demo.
-type show struct {
+// demo is one run.
+type demo struct {
+	*show.Show
 	options
 	dir       string
-	out       io.Writer
-	start     time.Time
 	recording *testnet.Recording
-	progress  *progress
 
 	file       *os.File
 	transcript *testnet.Transcript
@@ -40,8 +39,6 @@ type show struct {
 	a, b       *testnet.Node
 	free       testnet.MadeUp // slots that the recording does not use
 
-	act       string // that is on
-	claims    []claim
 	latencies map[series]testnet.Latencies
 	waits     int      // requests that came too early for the token bucket
 	retries   int      // requests that were asked again for want of an answer
@@ -60,14 +57,7 @@ type series struct {
 	how  string
 }
 
-// claim is one line of the result.
-type claim struct {
-	holds bool
-	act   string
-	text  string
-}
-
-func newShow(o options, dir string, out io.Writer) (*show, error) {
+func newDemo(o options, dir string, out io.Writer) (*demo, error) {
 	f, err := os.Open(o.recording)
 	if err != nil {
 		return nil, fmt.Errorf("opening the recording: %w", err)
@@ -81,9 +71,8 @@ func newShow(o options, dir string, out io.Writer) (*show, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the transcript: %w", err)
 	}
-	s := &show{options: o, dir: dir, out: out, start: time.Now(), recording: recording, file: file,
+	s := &demo{Show: show.New(out, o.seed), options: o, dir: dir, recording: recording, file: file,
 		transcript: testnet.NewTranscript(file), latencies: map[series]testnet.Latencies{}}
-	s.progress = newProgress(out)
 	s.random = rand.New(rand.NewPCG(o.seed, 1))
 	s.free.Round = lastRound(recording)
 	s.free.Round.ID++
@@ -121,8 +110,8 @@ func eraOf(m casper.Message) (uint64, bool) {
 }
 
 // close ends all processes and finishes the transcript.
-func (s *show) close() error {
-	s.progress.clear()
+func (s *demo) close() error {
+	s.Clear()
 	var err error
 	if s.network != nil {
 		err = s.network.Close()
@@ -139,15 +128,15 @@ func (s *show) close() error {
 }
 
 // once asks once and writes it down.
-func (s *show) once(ctx context.Context, n *testnet.Node, m casper.Message, madeUp bool) testnet.Answer {
+func (s *demo) once(ctx context.Context, n *testnet.Node, m casper.Message, madeUp bool) testnet.Answer {
 	a := n.Sign(ctx, m)
-	s.transcript.Note(testnet.TranscriptLine{Act: s.act, Node: n.Name, MadeUp: madeUp}, m, a)
+	s.transcript.Note(testnet.TranscriptLine{Act: s.Act().Name, Node: n.Name, MadeUp: madeUp}, m, a)
 	return a
 }
 
 // ask asks until it gets an answer, as a node does that wants to go on: again at once when nothing is known, and later
 // when the chain cannot be there yet. how names the series that its latency belongs to, if any.
-func (s *show) ask(ctx context.Context, n *testnet.Node, m casper.Message, how string) (testnet.Answer, error) {
+func (s *demo) ask(ctx context.Context, n *testnet.Node, m casper.Message, how string) (testnet.Answer, error) {
 	for {
 		a := s.once(ctx, n, m, false)
 		wait := askAgain
@@ -171,34 +160,6 @@ func (s *show) ask(ctx context.Context, n *testnet.Node, m casper.Message, how s
 }
 
 // valid reports whether the answer is a valid signature of the message.
-func (s *show) valid(a testnet.Answer, m casper.Message) bool {
+func (s *demo) valid(a testnet.Answer, m casper.Message) bool {
 	return a.Message(m) != nil && s.recording.Validator.Verify(a.Message(m), a.Signature)
-}
-
-// claimf adds a line to the result and prints it.
-func (s *show) claimf(holds bool, format string, args ...any) {
-	c := claim{holds, s.act, fmt.Sprintf(format, args...)}
-	s.claims = append(s.claims, c)
-	s.progress.clear()
-	fmt.Fprintf(s.out, "  %s  %s\n", word(c.holds), c.text)
-}
-
-func word(holds bool) string {
-	if holds {
-		return "ok  "
-	}
-	return "FAIL"
-}
-
-// begin opens an act.
-func (s *show) begin(act, format string, args ...any) {
-	s.act = act
-	s.progress.clear()
-	fmt.Fprintf(s.out, "\n[%3.0f s] %s\n", time.Since(s.start).Seconds(), fmt.Sprintf(format, args...))
-}
-
-// sayf prints a line that claims nothing.
-func (s *show) sayf(format string, args ...any) {
-	s.progress.clear()
-	fmt.Fprintf(s.out, "        %s\n", fmt.Sprintf(format, args...))
 }

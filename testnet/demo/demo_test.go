@@ -11,9 +11,9 @@ import (
 	"casper-cosigner/testnet"
 )
 
-func testShow(t *testing.T) *show {
+func testShow(t *testing.T) *demo {
 	t.Helper()
-	s, err := newShow(options{recording: filepath.Join("..", "..", "testdata", "node-1.jsonl")}, t.TempDir(), &bytes.Buffer{})
+	s, err := newDemo(options{recording: filepath.Join("..", "..", "testdata", "node-1.jsonl")}, t.TempDir(), &bytes.Buffer{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,21 +93,5 @@ func TestCount(t *testing.T) {
 		if got.signed != c.signed || got.bound != c.bound || got.refused(belowFloor) != c.refused || got.asked != 1 || got.sameBytes != c.signed {
 			t.Errorf("%s: %+v", name, got)
 		}
-	}
-}
-
-func TestVerdict(t *testing.T) {
-	s := testShow(t)
-	s.claimf(true, "this holds")
-	if !s.printVerdict() {
-		t.Error("one line that holds is not enough")
-	}
-	s.act = "second act"
-	s.claimf(false, "this does not")
-	if s.printVerdict() {
-		t.Error("a line that does not hold went unnoticed")
-	}
-	if out := s.out.(*bytes.Buffer).String(); !strings.Contains(out, "FAIL  second act: this does not") || !strings.Contains(out, "1 of 2 lines hold") {
-		t.Errorf("printed %q", out)
 	}
 }
