@@ -7,25 +7,21 @@ import (
 	"casper-cosigner/testnet"
 )
 
-// How the demo's cluster judges nodes. The times are shorter than what is shipped, for blocks of 4 s and a show of minutes.
 const (
-	pingInterval  = 500 * time.Millisecond
-	failoverAfter = 6 * time.Second
-	failbackAfter = 6 * time.Second
 	actedWithin   = 500 * time.Millisecond // of failoverAfter
 	returnsWithin = 3 * time.Minute        // each return doubles what main must be ready for
 	lostToDetect  = 3                      // rounds of a fenced failover: 6 s of 4 s, begun and ended in the middle
 )
 
 // activated waits until the log makes the node active, later than the given time.
-func (s *Stage) activated(ctx context.Context, node string, after time.Time, within time.Duration) (testnet.Change, error) {
+func (s *demo) activated(ctx context.Context, node string, after time.Time, within time.Duration) (testnet.Change, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	return s.pair.cluster.AwaitActive(ctx, node, after)
 }
 
 // claimFailover tells that the standby was made active in time, and why.
-func (s *Stage) claimFailover(ctx context.Context, since time.Time) error {
+func (s *demo) claimFailover(ctx context.Context, since time.Time) error {
 	c, err := s.activated(ctx, testnet.Standby, since, failoverAfter+20*s.blockTime)
 	if err != nil {
 		return err
@@ -38,7 +34,7 @@ func (s *Stage) claimFailover(ctx context.Context, since time.Time) error {
 }
 
 // claimReturn waits until main is active again by itself.
-func (s *Stage) claimReturn(ctx context.Context, since time.Time) error {
+func (s *demo) claimReturn(ctx context.Context, since time.Time) error {
 	c, err := s.activated(ctx, testnet.Main, since, returnsWithin)
 	if err != nil {
 		return err
@@ -49,7 +45,7 @@ func (s *Stage) claimReturn(ctx context.Context, since time.Time) error {
 
 // fencedFailover kills the main in fenced mode, in which only the active node votes: what is lost is the time until the
 // standby is made active.
-func (s *Stage) fencedFailover(ctx context.Context) error {
+func (s *demo) fencedFailover(ctx context.Context) error {
 	p := s.pair
 	if err := s.failover(ctx, "mode", "fenced"); err != nil {
 		return err

@@ -20,7 +20,7 @@ const (
 )
 
 // copied runs what the product is there to prevent: two nodes with the same key file.
-func (s *Stage) copied(ctx context.Context) (err error) {
+func (s *demo) copied(ctx context.Context) (err error) {
 	c := localnet.Config{Dir: filepath.Join(s.dir, "copied"), Binary: s.node, Defaults: s.defaults, Seed: s.seed + 1,
 		Validators: make([]localnet.Validator, validators), Chain: "casper-copied", BlockTime: shortBlock, EraDuration: shortEra}
 	for _, name := range []string{testnet.Main, testnet.Standby} {
@@ -74,7 +74,7 @@ func (s *Stage) copied(ctx context.Context) (err error) {
 }
 
 // equivocates waits until the double sign is seen, and then punished.
-func (s *Stage) equivocates(ctx context.Context, network *localnet.Network, judge *localnet.Node, record *localnet.Record) error {
+func (s *demo) equivocates(ctx context.Context, network *localnet.Network, judge *localnet.Node, record *localnet.Record) error {
 	owner := network.Nodes[0]
 	of := func(f localnet.Fault) bool { return f.Validator == owner.Validator }
 	seen, cancel := context.WithTimeout(ctx, faultWithin)

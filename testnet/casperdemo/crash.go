@@ -9,16 +9,14 @@ import (
 )
 
 const (
-	leadsWithin   = 3 * time.Minute // until our turn to lead has come and gone
-	catchesUpIn   = 3 * time.Minute // a restarted node
-	hangs         = 15 * time.Second
-	roundsAfter   = 2
-	aimless       = 20 * time.Millisecond // how far off the vote the leading cosigner is killed, at most
-	startsAgainIn = 20 * time.Second
+	leadsWithin = 3 * time.Minute // until our turn to lead has come and gone
+	catchesUpIn = 3 * time.Minute // a restarted node
+	hangs       = 15 * time.Second
+	aimless     = 20 * time.Millisecond // how far off the vote the leading cosigner is killed, at most
 )
 
 // killMain kills the main, waits until we have led without it, and starts it again.
-func (s *Stage) killMain(ctx context.Context) error {
+func (s *demo) killMain(ctx context.Context) error {
 	p := s.pair
 	if err := s.anInstant(ctx); err != nil {
 		return err
@@ -55,7 +53,7 @@ func (s *Stage) killMain(ctx context.Context) error {
 }
 
 // ledSince waits until a round that we lead has begun after the given time and is over.
-func (s *Stage) ledSince(ctx context.Context, from time.Time) (led roundID, err error) {
+func (s *demo) ledSince(ctx context.Context, from time.Time) (led roundID, err error) {
 	err = s.await(ctx, leadsWithin, "a round that we lead", func() (bool, error) {
 		if err := s.pair.update(); err != nil {
 			return false, err
@@ -63,7 +61,7 @@ func (s *Stage) ledSince(ctx context.Context, from time.Time) (led roundID, err 
 		t := s.pair.watched.timeline()
 		for _, r := range t.index() {
 			if r.Leader == s.pair.ourIndex && r.Start.After(from) && !r.end.IsZero() {
-				led = r.id()
+				led = r.name()
 				return true, nil
 			}
 		}
@@ -73,19 +71,19 @@ func (s *Stage) ledSince(ctx context.Context, from time.Time) (led roundID, err 
 }
 
 // caughtUp waits until the main is in the round that the others are in.
-func (s *Stage) caughtUp(ctx context.Context) error {
+func (s *demo) caughtUp(ctx context.Context) error {
 	return s.await(ctx, catchesUpIn, "the main to catch up", func() (bool, error) {
 		if err := s.pair.update(); err != nil {
 			return false, err
 		}
 		theirs, _ := s.pair.watched.timeline().newest()
 		own, ok := s.pair.main.timeline().newest()
-		return ok && own.id() == theirs.id(), nil
+		return ok && own.name() == theirs.name(), nil
 	})
 }
 
 // claimAdopted tells what the restarted main was answered in the rounds that it had missed or forgotten.
-func (s *Stage) claimAdopted(restarted time.Time) error {
+func (s *demo) claimAdopted(restarted time.Time) error {
 	p := s.pair
 	if err := p.update(); err != nil {
 		return err
@@ -113,7 +111,7 @@ func (s *Stage) claimAdopted(restarted time.Time) error {
 }
 
 // hangMain halts the main for a while.
-func (s *Stage) hangMain(ctx context.Context) error {
+func (s *demo) hangMain(ctx context.Context) error {
 	p := s.pair
 	if err := s.anInstant(ctx); err != nil {
 		return err
@@ -141,7 +139,7 @@ func (s *Stage) hangMain(ctx context.Context) error {
 
 // killLeader kills the leading cosigner at about the time of a vote: when the next round is due, since a round begins when the
 // one before is decided.
-func (s *Stage) killLeader(ctx context.Context) error {
+func (s *demo) killLeader(ctx context.Context) error {
 	p := s.pair
 	ready, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
@@ -178,7 +176,7 @@ func (s *Stage) killLeader(ctx context.Context) error {
 	if err := leader.Start(ctx); err != nil {
 		return err
 	}
-	again, cancel := context.WithTimeout(ctx, startsAgainIn)
+	again, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	if _, err := p.cluster.Ready(again); err != nil {
 		return err
@@ -188,7 +186,7 @@ func (s *Stage) killLeader(ctx context.Context) error {
 	return nil
 }
 
-func (s *Stage) newLeader(ctx context.Context, old string) (string, error) {
+func (s *demo) newLeader(ctx context.Context, old string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	status, err := s.pair.cluster.Await(ctx, func(status testnet.Status) bool { return status.Leader != "" && status.Leader != old })
@@ -196,7 +194,7 @@ func (s *Stage) newLeader(ctx context.Context, old string) (string, error) {
 }
 
 // nearest tells how far from an instant a request of ours was answered.
-func (s *Stage) nearest(at time.Time) string {
+func (s *demo) nearest(at time.Time) string {
 	if err := s.pair.update(); err != nil {
 		return fmt.Sprintf("(%v)", err)
 	}

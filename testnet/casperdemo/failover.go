@@ -11,7 +11,7 @@ import (
 const roundsEach = 4
 
 // handOver fences the standby out, hands over to it and back, and ends the fence, by the commands that an operator uses.
-func (s *Stage) handOver(ctx context.Context) error {
+func (s *demo) handOver(ctx context.Context) error {
 	p := s.pair
 	if err := s.failover(ctx, "mode", "fenced"); err != nil {
 		return err
@@ -38,7 +38,7 @@ func (s *Stage) handOver(ctx context.Context) error {
 }
 
 // failover runs a command of the operator's.
-func (s *Stage) failover(ctx context.Context, command, argument string) error {
+func (s *demo) failover(ctx context.Context, command, argument string) error {
 	err := s.pair.cluster.Failover(ctx, command, argument, "--reason", "casper demo")
 	if err == nil {
 		s.Sayf("casper-cosigner failover %s %s", command, argument)
@@ -47,7 +47,7 @@ func (s *Stage) failover(ctx context.Context, command, argument string) error {
 }
 
 // served lets rounds pass and tells whether the cosigners say that the node is active, and sign its votes.
-func (s *Stage) served(ctx context.Context, active, passive *nodeLog) error {
+func (s *demo) served(ctx context.Context, active, passive *nodeLog) error {
 	first, err := s.newRound(ctx)
 	if err != nil {
 		return err

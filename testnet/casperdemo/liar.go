@@ -88,7 +88,7 @@ func (a *lyingAgent) told() (signed, bound int) {
 const roundsOfLies = 4
 
 // liar puts a lying agent beside the running main, and then the right one again.
-func (s *Stage) liar(ctx context.Context) error {
+func (s *long) liar(ctx context.Context) error {
 	p := s.pair
 	if err := s.anInstant(ctx); err != nil {
 		return err

@@ -15,38 +15,10 @@ import (
 )
 
 const (
-	longLimit = 75 * time.Minute
 	// heavyBond is what our validator has where the others cannot decide without it: twice theirs, so 2 of 5; a quorum is more
 	// than two thirds (casper-node zug.rs, quorum_threshold).
 	heavyBond = 1_000_000_000_000_000
 )
-
-// limit is when the program gives up.
-func (o options) limit() time.Duration {
-	if o.long {
-		return longLimit
-	}
-	return limit
-}
-
-// layout is what networks of pairs differ in, beside the block time.
-type layout struct {
-	eraTime   time.Duration
-	automatic bool                    // roles change by themselves
-	bond      uint64                  // of our validator, in motes; 0: as the others'
-	arrange   func(*localnet.Config)  // if set, changes the network's settings before its files are made
-	arranged  func(*localnet.Network) // if set, is told of the network before it is started
-
-	// unanswered are the times in which the cosigners were gone, and the reward delay after them: blocks of them may be cited
-	// without us.
-	unanswered []window
-
-	ns *namespaces // in which our nodes are, if they are
-}
-
-func (l layout) uncitable(seen time.Time) bool {
-	return slices.ContainsFunc(l.unanswered, func(w window) bool { return w.holds(seen) })
-}
 
 // network is one of the long run and what is played on it, between "start" and "judges".
 type network struct {
@@ -56,7 +28,7 @@ type network struct {
 	acts []act
 }
 
-func (s *Stage) networks() []network {
+func (s *long) networks() []network {
 	return []network{
 		{name: "A", title: "the main is killed, halted, restarted", blockTime: 8 * time.Second, layout: layout{eraTime: eraTime}, acts: []act{
 			{name: "quiet", title: "Latency, CPU and memory on a quiet machine", play: s.quiet, rounds: true},
@@ -70,7 +42,7 @@ func (s *Stage) networks() []network {
 			{name: "socket", title: "The main is started while its agent's socket is missing", play: s.missingSocket, rounds: true},
 			{name: "liar", title: "An agent that lies", play: s.liar, rounds: true},
 		}},
-		{name: "C", title: "short eras, full blocks", blockTime: shortBlock, layout: layout{eraTime: time.Minute}, acts: []act{
+		{name: "C", title: "short eras, full blocks", blockTime: 2 * time.Second, layout: layout{eraTime: time.Minute}, acts: []act{
 			{name: "eras", title: "Eras of a minute, with transfers", play: s.fullBlocks, rounds: true},
 		}},
 		{name: "D", title: "cut from the other validators, not from the cosigners", blockTime: 4 * time.Second, layout: layout{eraTime: eraTime}, acts: []act{
@@ -78,43 +50,57 @@ func (s *Stage) networks() []network {
 			{name: "cut-main", title: "The main is cut off, in hot mode", play: s.cutMain, rounds: true, mayLose: 1},
 		}},
 		{name: "E", title: "roles change by themselves", blockTime: 4 * time.Second, layout: layout{eraTime: eraTime, automatic: true},
-			acts: slices.DeleteFunc(s.acts(), func(a act) bool { return !slices.Contains([]string{"kill", "hang", "fenced", "failover"}, a.name) })},
+			acts: slices.DeleteFunc(slices.Clone(s.roles), func(a act) bool { return !slices.Contains([]string{"kill", "hang", "fenced", "failover"}, a.name) })},
 	}
 }
 
 // some is n, or 1 of a short run's.
-func (s *Stage) some(n int) int {
+func (s *long) some(n int) int {
 	if s.short {
 		return 1
 	}
 	return n
 }
 
-// runLong plays the stages, each in a folder of its own, and writes the results even where a claim failed.
-func (s *Stage) runLong(ctx context.Context) (held bool, err error) {
+// longOptions say what of it to play, and where to write the results.
+type longOptions struct {
+	only    string // networks or acts, with commas; empty: all
+	short   bool   // fewer of everything, to try the acts: the figures are worth nothing then
+	results string // a file, in Markdown; empty: none
+	commit  string // of the checkout, for the results
+}
+
+// long is the run.
+type long struct {
+	*Stage
+	longOptions
+	roles []act       // the demo's, of which network E has those in which roles change
+	ns    *namespaces // in which our nodes are, if they are
+}
+
+// runLong plays the networks, each in a folder of its own, and writes the results even where a claim failed. acts are the demo's.
+func runLong(ctx context.Context, on *Stage, o longOptions, acts []act) (held bool, err error) {
+	s := &long{Stage: on, longOptions: o, roles: acts}
 	r, err := s.newReport(ctx)
 	if err != nil {
 		return false, err
 	}
 	root, only := s.dir, chosen(s.only)
-	for _, st := range s.networks() {
-		acts := slices.DeleteFunc(slices.Clone(st.acts), func(a act) bool { return !only(st.name) && !only(a.name) })
+	for _, n := range s.networks() {
+		acts := slices.DeleteFunc(slices.Clone(n.acts), func(a act) bool { return !only(n.name) && !only(a.name) })
 		if len(acts) == 0 || ctx.Err() != nil {
 			continue
 		}
-		s.dir = filepath.Join(root, st.name)
+		s.dir = filepath.Join(root, n.name)
 		first := len(s.result.Acts)
-		networkErr := s.playNetwork(ctx, st, acts)
-		r.add(st, s.result.Acts[first:], networkErr)
+		networkErr := s.playNetwork(ctx, n, acts)
+		r.add(n, s.result.Acts[first:], networkErr)
 		err = errors.Join(err, networkErr)
 	}
 	s.dir = root
-	held = s.verdict() && err == nil
+	held = s.end() && err == nil
 	if s.results != "" {
 		err = errors.Join(err, r.write(s.results))
-	}
-	if s.json != "" {
-		err = errors.Join(err, s.result.write(s.json))
 	}
 	return held, err
 }
@@ -126,9 +112,9 @@ func chosen(list string) func(string) bool {
 }
 
 // playNetwork plays one network from its start to the judges. They are asked even where an act failed.
-func (s *Stage) playNetwork(ctx context.Context, st network, acts []act) (err error) {
+func (s *long) playNetwork(ctx context.Context, st network, acts []act) (err error) {
 	s.Printf("\nNetwork %s: %s; blocks of %v, eras of %v\n", st.name, st.title, st.blockTime, st.eraTime)
-	s.blockTime, s.layout, s.act = st.blockTime, st.layout, nil
+	s.blockTime, s.layout, s.on, s.ns = st.blockTime, st.layout, nil, nil
 	if err := os.Mkdir(s.dir, 0o700); err != nil {
 		return fmt.Errorf("making the folder of network %s: %w", st.name, err)
 	}
@@ -153,7 +139,7 @@ func (s *Stage) playNetwork(ctx context.Context, st network, acts []act) (err er
 }
 
 // judgeNetwork is what the demo's judges say, and what each validator has earned.
-func (s *Stage) judgeNetwork(ctx context.Context) error {
+func (s *long) judgeNetwork(ctx context.Context) error {
 	record, ours := s.pair.record(), s.pair.ours
 	type validator struct{ name, key string }
 	all := []validator{{"ours", ours.String()}}

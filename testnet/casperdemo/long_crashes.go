@@ -24,7 +24,7 @@ const (
 )
 
 // quiet measures what signing costs: how long it takes, and what our nodes use beside those that have the key in a file.
-func (s *Stage) quiet(ctx context.Context) error {
+func (s *long) quiet(ctx context.Context) error {
 	p := s.pair
 	before, err := usages(p.network.Nodes)
 	if err != nil {
@@ -75,7 +75,7 @@ func usages(nodes []*localnet.Node) (all []testnet.Usage, err error) {
 }
 
 // crashes does everything to the main that can end or halt a process, in an order drawn from the seed.
-func (s *Stage) crashes(ctx context.Context) error {
+func (s *long) crashes(ctx context.Context) error {
 	var order []func(context.Context) error
 	for range s.some(kills) {
 		order = append(order, s.crashMain)
@@ -96,7 +96,7 @@ func (s *Stage) crashes(ctx context.Context) error {
 		}
 	}
 	late := 0
-	for _, d := range s.act.Disturbances {
+	for _, d := range s.on.Disturbances {
 		if d.Back == "" {
 			late++
 		}
@@ -106,7 +106,7 @@ func (s *Stage) crashes(ctx context.Context) error {
 	return nil
 }
 
-func (s *Stage) crashMain(ctx context.Context) error {
+func (s *long) crashMain(ctx context.Context) error {
 	main := s.pair.main.node
 	if err := s.disturb("kill -9 "+main.Name, main.Kill); err != nil {
 		return err
@@ -117,7 +117,7 @@ func (s *Stage) crashMain(ctx context.Context) error {
 	return s.startMain(ctx)
 }
 
-func (s *Stage) restartMain(ctx context.Context) error {
+func (s *long) restartMain(ctx context.Context) error {
 	main := s.pair.main.node
 	if err := s.disturb("restart of "+main.Name+" by SIGTERM", func() error { return s.endMain(ctx) }); err != nil {
 		return err
@@ -125,21 +125,21 @@ func (s *Stage) restartMain(ctx context.Context) error {
 	return s.startMain(ctx)
 }
 
-func (s *Stage) endMain(ctx context.Context) error {
+func (s *long) endMain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, endsIn)
 	defer cancel()
 	_, err := s.pair.main.node.Stop(ctx)
 	return err
 }
 
-func (s *Stage) startMain(ctx context.Context) error {
+func (s *long) startMain(ctx context.Context) error {
 	if err := s.pair.main.node.Start(ctx); err != nil {
 		return err
 	}
 	return s.back(ctx, s.pair.main, time.Now())
 }
 
-func (s *Stage) haltMain(ctx context.Context) error {
+func (s *long) haltMain(ctx context.Context) error {
 	main := s.pair.main.node
 	if err := s.disturb("SIGSTOP "+main.Name, main.Pause); err != nil {
 		return err
@@ -155,7 +155,7 @@ func (s *Stage) haltMain(ctx context.Context) error {
 
 // back waits until a node of ours has had a Vote of the others' round signed, and notes how long after the given time that
 // was. That it took too long is a finding, not an error.
-func (s *Stage) back(ctx context.Context, l *nodeLog, from time.Time) error {
+func (s *long) back(ctx context.Context, l *nodeLog, from time.Time) error {
 	took, err := s.votesAgain(ctx, l, from)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -164,14 +164,14 @@ func (s *Stage) back(ctx context.Context, l *nodeLog, from time.Time) error {
 		s.Claimf(false, "%s votes again in the others' round: %v", l.node.Name, err)
 		return nil
 	}
-	s.act.Disturbances[len(s.act.Disturbances)-1].Back = took.Round(100 * time.Millisecond).String()
+	s.on.Disturbances[len(s.on.Disturbances)-1].Back = took.Round(100 * time.Millisecond).String()
 	s.Sayf("it votes again in the others' round %v after", took.Round(100*time.Millisecond))
 	return nil
 }
 
 // votesAgain waits until a node of ours has had a Vote signed, after the given time, in the round before the others' newest or
 // in that itself.
-func (s *Stage) votesAgain(ctx context.Context, l *nodeLog, from time.Time) (took time.Duration, err error) {
+func (s *long) votesAgain(ctx context.Context, l *nodeLog, from time.Time) (took time.Duration, err error) {
 	p := s.pair
 	err = s.await(ctx, backIn, "its Vote", func() (bool, error) {
 		if err := p.update(); err != nil {
@@ -197,7 +197,7 @@ func (s *Stage) votesAgain(ctx context.Context, l *nodeLog, from time.Time) (too
 }
 
 // outage is how long the cosigners are gone.
-func (s *Stage) outage() time.Duration {
+func (s *long) outage() time.Duration {
 	if s.short {
 		return goneShort
 	}
@@ -205,13 +205,13 @@ func (s *Stage) outage() time.Duration {
 }
 
 // roundsWithout is how many rounds the others can decide while the cosigners are gone, and start again.
-func (s *Stage) roundsWithout() int {
+func (s *long) roundsWithout() int {
 	const slack = 3
 	return int(s.outage()/(8*time.Second)) + slack
 }
 
 // gone has all cosigners away while the chain goes on without us.
-func (s *Stage) gone(ctx context.Context) error {
+func (s *long) gone(ctx context.Context) error {
 	p := s.pair
 	from := p.record().Height()
 	left, back, err := s.withoutCosigners(ctx)
@@ -232,7 +232,7 @@ func (s *Stage) gone(ctx context.Context) error {
 
 // withoutCosigners kills all cosigners, waits, and starts them again. It returns when they were gone, and when they were
 // started and ready.
-func (s *Stage) withoutCosigners(ctx context.Context) (left, back time.Time, err error) {
+func (s *long) withoutCosigners(ctx context.Context) (left, back time.Time, err error) {
 	p := s.pair
 	if err := s.anInstant(ctx); err != nil {
 		return left, back, err
@@ -254,7 +254,7 @@ func (s *Stage) withoutCosigners(ctx context.Context) (left, back time.Time, err
 	if err := p.cluster.Start(ctx); err != nil {
 		return left, back, err
 	}
-	ready, cancel := context.WithTimeout(ctx, startsAgainIn)
+	ready, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	if _, err := p.cluster.Ready(ready); err != nil {
 		return left, back, err
@@ -268,7 +268,7 @@ func (s *Stage) withoutCosigners(ctx context.Context) (left, back time.Time, err
 }
 
 // anyVote waits until one of our nodes has had a Vote signed that it asked for after the given time.
-func (s *Stage) anyVote(ctx context.Context, from time.Time) (took time.Duration, err error) {
+func (s *long) anyVote(ctx context.Context, from time.Time) (took time.Duration, err error) {
 	err = s.await(ctx, backIn, "a Vote of ours", func() (bool, error) {
 		if err := s.pair.update(); err != nil {
 			return false, err
@@ -285,7 +285,7 @@ func (s *Stage) anyVote(ctx context.Context, from time.Time) (took time.Duration
 }
 
 // claimLate tells of the finality signatures of the blocks that came while the cosigners were gone.
-func (s *Stage) claimLate(ctx context.Context, left, back time.Time) error {
+func (s *long) claimLate(ctx context.Context, left, back time.Time) error {
 	var came, missing int
 	var latest time.Duration
 	err := s.await(ctx, backIn, "late finality signatures", func() (bool, error) {

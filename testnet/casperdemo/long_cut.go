@@ -14,9 +14,9 @@ const (
 )
 
 // cutOff prepares a network whose nodes can be cut off. Where the machine does not allow it, ns is nil and the results say so.
-func (s *Stage) cutOff(ctx context.Context) (ns *namespaces, err error) {
+func (s *long) cutOff(ctx context.Context) (ns *namespaces, err error) {
 	if ns, err = newNamespaces(ctx, s.dir); err != nil {
-		s.begin(act{name: "namespaces", title: "Network namespaces"}, 0)
+		s.open(act{name: "namespaces", title: "Network namespaces"}, 0)
 		s.Sayf("NOT PLAYED, network namespaces need root and iproute2: %v", err)
 		return nil, nil
 	}
@@ -27,11 +27,11 @@ func (s *Stage) cutOff(ctx context.Context) (ns *namespaces, err error) {
 	return ns, nil
 }
 
-func (s *Stage) cutStandby(ctx context.Context) error { return s.cut(ctx, s.pair.standby) }
-func (s *Stage) cutMain(ctx context.Context) error    { return s.cut(ctx, s.pair.main) }
+func (s *long) cutStandby(ctx context.Context) error { return s.cut(ctx, s.pair.standby) }
+func (s *long) cutMain(ctx context.Context) error    { return s.cut(ctx, s.pair.main) }
 
 // cut takes the link of a node of ours down for a while. What it cost, settle says.
-func (s *Stage) cut(ctx context.Context, l *nodeLog) error {
+func (s *long) cut(ctx context.Context, l *nodeLog) error {
 	p := s.pair
 	if err := s.anInstant(ctx); err != nil {
 		return err
@@ -54,7 +54,7 @@ func (s *Stage) cut(ctx context.Context, l *nodeLog) error {
 			alone[a.Outcome]++
 		}
 	}
-	s.Claimf(own.id() != theirs.id(), "cut off: it is in round %v, the others in %v", own.id(), theirs.id())
+	s.Claimf(own.name() != theirs.name(), "cut off: it is in round %v, the others in %v", own.name(), theirs.name())
 	s.Sayf("meanwhile it asked: %d signed, %d bound to what the other node had signed, %d refused, %d unavailable",
 		alone["signed"], alone["bound"], alone["refused"], alone["unavailable"])
 	if err := s.ns.set(ctx, l.node.Name, "up"); err != nil {

@@ -19,7 +19,7 @@ const (
 )
 
 // fullBlocks lets eras pass while transfers are sent.
-func (s *Stage) fullBlocks(ctx context.Context) error {
+func (s *long) fullBlocks(ctx context.Context) error {
 	p := s.pair
 	eras := manyEras
 	if s.short {
@@ -49,7 +49,7 @@ func (s *Stage) fullBlocks(ctx context.Context) error {
 	return s.claimTraffic(t, first.Start, eras)
 }
 
-func (s *Stage) claimTraffic(t *traffic, from time.Time, eras int) error {
+func (s *long) claimTraffic(t *traffic, from time.Time, eras int) error {
 	record := s.pair.record()
 	executed, failed := 0, 0
 	for _, hash := range t.sent {

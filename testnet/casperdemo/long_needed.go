@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"casper-cosigner/testnet"
@@ -28,7 +27,7 @@ const (
 )
 
 // needed kills the main while the others cannot decide without us.
-func (s *Stage) needed(ctx context.Context) error {
+func (s *long) needed(ctx context.Context) error {
 	p := s.pair
 	if err := s.anInstant(ctx); err != nil {
 		return err
@@ -47,7 +46,7 @@ func (s *Stage) needed(ctx context.Context) error {
 }
 
 // longestGap is the longest time between blocks that came after the given time.
-func (s *Stage) longestGap(from time.Time) (longest time.Duration) {
+func (s *long) longestGap(from time.Time) (longest time.Duration) {
 	last := from
 	for _, b := range s.pair.record().Blocks() {
 		if b.Seen.After(from) {
@@ -58,14 +57,8 @@ func (s *Stage) longestGap(from time.Time) (longest time.Duration) {
 	return longest
 }
 
-// mainAgent is the agent beside the main.
-func (p *pair) mainAgent() *testnet.Process {
-	i := slices.IndexFunc(p.cluster.Agents, func(a *testnet.Process) bool { return a.Name == testnet.Main })
-	return p.cluster.Agents[i]
-}
-
 // restartAgent kills the agent of the running main, and starts it again.
-func (s *Stage) restartAgent(ctx context.Context) error {
+func (s *long) restartAgent(ctx context.Context) error {
 	p := s.pair
 	if err := s.anInstant(ctx); err != nil {
 		return err
@@ -90,7 +83,7 @@ func (s *Stage) restartAgent(ctx context.Context) error {
 }
 
 // mainSince counts what the main asked for since then, and what of it was signed.
-func (s *Stage) mainSince(from time.Time) (signed, all int) {
+func (s *long) mainSince(from time.Time) (signed, all int) {
 	for _, a := range s.pair.main.asked() {
 		if a.At.Before(from) {
 			continue
@@ -104,7 +97,7 @@ func (s *Stage) mainSince(from time.Time) (signed, all int) {
 }
 
 // stands has all cosigners away while the others cannot decide without us.
-func (s *Stage) stands(ctx context.Context) error {
+func (s *long) stands(ctx context.Context) error {
 	p := s.pair
 	left, back, err := s.withoutCosigners(ctx)
 	if err != nil {
@@ -140,7 +133,7 @@ func (s *Stage) stands(ctx context.Context) error {
 }
 
 // missingSocket starts the main before its agent.
-func (s *Stage) missingSocket(ctx context.Context) error {
+func (s *long) missingSocket(ctx context.Context) error {
 	p := s.pair
 	if err := s.withoutSocket(ctx); err != nil {
 		return err
@@ -176,7 +169,7 @@ func (s *Stage) missingSocket(ctx context.Context) error {
 }
 
 // withoutSocket ends the main and its agent, and removes the socket.
-func (s *Stage) withoutSocket(ctx context.Context) error {
+func (s *long) withoutSocket(ctx context.Context) error {
 	if err := s.anInstant(ctx); err != nil {
 		return err
 	}
@@ -186,7 +179,7 @@ func (s *Stage) withoutSocket(ctx context.Context) error {
 }
 
 // endAgent kills the main's agent and removes what it leaves.
-func (s *Stage) endAgent() error {
+func (s *long) endAgent() error {
 	if err := s.pair.mainAgent().Kill(); err != nil {
 		return err
 	}
@@ -197,7 +190,7 @@ func (s *Stage) endAgent() error {
 }
 
 // follows waits until the main is at the others' height, and returns it.
-func (s *Stage) follows(ctx context.Context, within time.Duration) (height int64, err error) {
+func (s *long) follows(ctx context.Context, within time.Duration) (height int64, err error) {
 	err = s.await(ctx, within, "the main to follow the chain", func() (bool, error) {
 		status, err := s.pair.main.node.Status(ctx)
 		if err != nil {
@@ -211,7 +204,7 @@ func (s *Stage) follows(ctx context.Context, within time.Duration) (height int64
 
 // claimRouted tells whether the others send the main what they have, now that it has a certificate: then our nodes ask for
 // the same at about the same time.
-func (s *Stage) claimRouted(ctx context.Context, started time.Time) error {
+func (s *long) claimRouted(ctx context.Context, started time.Time) error {
 	p := s.pair
 	line, said, err := findLine(p.main.node.LogFile(), certified)
 	if err != nil {

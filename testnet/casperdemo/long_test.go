@@ -74,12 +74,12 @@ func TestLyingAgent(t *testing.T) {
 
 // What failed must be seen at the top, and what was not played must not look like a success.
 func TestReport(t *testing.T) {
-	s := &Stage{options: options{commit: "abc", only: "A"}}
+	s := &long{Stage: &Stage{}, longOptions: longOptions{commit: "abc", only: "A"}}
 	s.result.Acts = []*actResult{{
 		Act: &show.Act{Name: "quiet", Claims: []show.Claim{{Holds: true, Text: "fine"}, {Text: "a | broken\nline"}},
 			Goals: []show.Claim{{Text: "slow"}}, Said: []string{"said"}},
 		Counts: map[string]int64{"rounds": 3, "micros_all_p50": 7000, "micros_all_p99": 8000, "cpu_more_hundredths_percent": 50}}}
-	r := &report{stage: s, kernel: "k"}
+	r := &report{run: s, kernel: "k"}
 	r.add(network{name: "A", title: "title"}, s.result.Acts, nil)
 	path := filepath.Join(t.TempDir(), "results.md")
 	if err := r.write(path); err != nil {

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -24,33 +23,28 @@ import (
 	"casper-cosigner/testnet/show"
 )
 
-// limit is when the demo gives up.
-const limit = 15 * time.Minute
-
-// options are the command line.
-type options struct {
-	node, defaults, binary, judge string
-	seed                          uint64
-	blockTime                     time.Duration
-	json, only, results, commit   string
-	keep, long, short             bool
-}
+// When the demo, and the longer run, give up.
+const (
+	limit     = 15 * time.Minute
+	longLimit = 75 * time.Minute
+)
 
 func main() {
-	var o options
+	var o stageOptions
+	long := longOptions{}
+	json := flag.String("json", "", "file for the figures")
+	only := flag.String("only", "", "play these acts only, by name, with commas (all but the last need \"start\")")
+	playLong := flag.Bool("long", false, "play the longer acts, on other networks, instead (--only then names networks, or acts)")
+	keep := flag.Bool("keep", false, "keep the folder: settings, state and logs")
 	flag.StringVar(&o.node, "node", "", "casper-node, the patched build")
 	flag.StringVar(&o.defaults, "defaults", "", "the program localnet-defaults (default: beside casper-node)")
 	flag.StringVar(&o.binary, "binary", "bin/casper-cosigner", "the program")
 	flag.StringVar(&o.judge, "judge", "bin/judge", "the judge")
 	flag.Uint64Var(&o.seed, "seed", 0, "of keys and instants (default: drawn, and printed)")
 	flag.DurationVar(&o.blockTime, "block-time", 4*time.Second, "least time between blocks")
-	flag.StringVar(&o.json, "json", "", "file for the figures")
-	flag.StringVar(&o.only, "only", "", "play these acts only, by name, with commas (all but the last need \"start\")")
-	flag.BoolVar(&o.long, "long", false, "play the longer acts, on other networks, instead (--only then names networks, or acts)")
-	flag.BoolVar(&o.short, "short", false, "with --long: fewer of everything, to try the acts; its figures are worth nothing")
-	flag.StringVar(&o.results, "results", "", "with --long: file for the results, in Markdown")
-	flag.StringVar(&o.commit, "commit", "unknown", "with --long: revision of the checkout, for the results")
-	flag.BoolVar(&o.keep, "keep", false, "keep the folder: settings, state and logs")
+	flag.BoolVar(&long.short, "short", false, "with --long: fewer of everything, to try the acts; its figures are worth nothing")
+	flag.StringVar(&long.results, "results", "", "with --long: file for the results, in Markdown")
+	flag.StringVar(&long.commit, "commit", "unknown", "with --long: revision of the checkout, for the results")
 	flag.Parse()
 	if o.node == "" {
 		fmt.Fprintln(os.Stderr, "casperdemo: name the patched casper-node with --node (make casper-node builds it)")
@@ -63,33 +57,42 @@ func main() {
 		o.seed = rand.Uint64N(1_000_000)
 	}
 
-	show.Program{Name: "casperdemo", Limit: o.limit(), Keep: o.keep}.Run(func(ctx context.Context, dir string) (bool, error) {
-		return run(ctx, o, dir, os.Stdout)
+	within := limit
+	if *playLong {
+		within, long.only = longLimit, *only
+	}
+	show.Program{Name: "casperdemo", Limit: within, Keep: *keep}.Run(func(ctx context.Context, dir string) (held bool, err error) {
+		s, err := newStage(ctx, o, dir, os.Stdout)
+		if err != nil {
+			return false, err
+		}
+		d := &demo{s}
+		if *playLong {
+			held, err = runLong(ctx, s, long, d.acts())
+		} else {
+			held, err = d.play(ctx, *only)
+		}
+		if *json != "" {
+			err = errors.Join(err, s.result.write(*json))
+		}
+		return held, err
 	})
 }
 
-// run shows everything in a folder and reports whether every line held.
-func run(ctx context.Context, o options, dir string, out io.Writer) (held bool, err error) {
-	s, err := newStage(ctx, o, dir, out)
-	if err != nil {
-		return false, err
-	}
-	if o.long {
-		return s.runLong(ctx)
-	}
+// demo is the short run.
+type demo struct{ *Stage }
+
+// play plays the named acts, or all, and reports whether every line held.
+func (s *demo) play(ctx context.Context, only string) (held bool, err error) {
 	acts := slices.DeleteFunc(s.acts(), func(a act) bool {
-		return o.only != "" && !slices.Contains(strings.Split(o.only, ","), a.name)
+		return only != "" && !slices.Contains(strings.Split(only, ","), a.name)
 	})
-	err = errors.Join(s.play(ctx, 1, acts), s.closePair())
-	held = s.verdict() && err == nil
-	if o.json != "" {
-		err = errors.Join(err, s.result.write(o.json))
-	}
-	return held, err
+	err = errors.Join(s.Stage.play(ctx, 1, acts), s.closePair())
+	return s.end() && err == nil, err
 }
 
 // acts are the demo's, in order.
-func (s *Stage) acts() []act {
+func (s *demo) acts() []act {
 	return []act{
 		{name: "start", title: "Starting: a key split 2 of 3, then four validators, ours without a key", play: s.begins},
 		{name: "steady", title: "Both nodes of ours run and ask", play: s.steady, rounds: true},

@@ -21,10 +21,36 @@ const (
 	startsIn    = 90 * time.Second // nodes, from their start to Validate
 	readyWithin = 20 * time.Second // cosigners
 	closesIn    = 15 * time.Second
+	roundsAfter = 2 // that pass before what was done is over
+)
+
+// How the cluster judges nodes where roles change by themselves. The times are shorter than what is shipped, for blocks of 4 s and
+// a show of minutes.
+const (
+	pingInterval  = 500 * time.Millisecond
+	failoverAfter = 6 * time.Second
+	failbackAfter = 6 * time.Second
 )
 
 // What the nodes of ours log beside the usual.
 const ourLog = "RUST_LOG=info,casper_remote_signer=debug,casper_node::components::consensus::protocols::zug::remote=debug"
+
+// layout is what networks of pairs differ in, beside the block time.
+type layout struct {
+	eraTime   time.Duration
+	automatic bool                    // roles change by themselves
+	bond      uint64                  // of our validator, in motes; 0: as the others'
+	arrange   func(*localnet.Config)  // if set, changes the network's settings before its files are made
+	arranged  func(*localnet.Network) // if set, is told of the network before it is started
+
+	// unanswered are the times in which the cosigners were gone, and the reward delay after them: blocks of them may be cited
+	// without us.
+	unanswered []window
+}
+
+func (l layout) uncitable(seen time.Time) bool {
+	return slices.ContainsFunc(l.unanswered, func(w window) bool { return w.holds(seen) })
+}
 
 // pair is the first network: four equal validators, the first of which is a main and a standby behind cosigners.
 type pair struct {
@@ -66,6 +92,12 @@ func (p *pair) watchFailure() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.watchErr
+}
+
+// mainAgent is the agent beside the main.
+func (p *pair) mainAgent() *testnet.Process {
+	i := slices.IndexFunc(p.cluster.Agents, func(a *testnet.Process) bool { return a.Name == testnet.Main })
+	return p.cluster.Agents[i]
 }
 
 // setUpCluster splits our validator's key and destroys the file.
@@ -204,7 +236,7 @@ func (s *Stage) newRound(ctx context.Context) (round, error) {
 			before, started = newest, true
 		}
 		now = newest
-		return ok && newest.id() != before.id(), nil
+		return ok && newest.name() != before.name(), nil
 	})
 	return now, err
 }

@@ -14,18 +14,18 @@ import (
 
 // report is the Markdown that --results writes.
 type report struct {
-	stage         *Stage
+	run           *long
 	kernel, rustc string
 	text          bytes.Buffer // of the networks
 }
 
 // newReport reads what can be known of the machine.
-func (s *Stage) newReport(ctx context.Context) (*report, error) {
+func (s *long) newReport(ctx context.Context) (*report, error) {
 	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
 		return nil, fmt.Errorf("reading the kernel's version: %w", err)
 	}
-	r := &report{stage: s, kernel: strings.TrimSpace(string(release)), rustc: "not found"}
+	r := &report{run: s, kernel: strings.TrimSpace(string(release)), rustc: "not found"}
 	if out, err := exec.CommandContext(ctx, "rustc", "--version").Output(); err == nil {
 		r.rustc = strings.TrimPrefix(strings.TrimSpace(string(out)), "rustc ")
 	}
@@ -137,7 +137,7 @@ func (r *report) goals(out *bytes.Buffer) {
 	fmt.Fprint(out, "| goal | measured | |\n|---|---|---|\n")
 	for _, g := range goals() {
 		text, word := "not played", ""
-		for _, a := range r.stage.result.Acts {
+		for _, a := range r.run.result.Acts {
 			if _, settled := a.Counts["rounds"]; a.Name == g.act && settled {
 				var holds bool
 				text, holds = g.value(a.Counts)
@@ -150,7 +150,7 @@ func (r *report) goals(out *bytes.Buffer) {
 
 // write writes the file.
 func (r *report) write(path string) error {
-	s, v := r.stage, r.stage.result.Versions
+	s, v := r.run, r.run.result.Versions
 	var out bytes.Buffer
 	lines, failed := 0, []string{}
 	for _, a := range s.result.Acts {

@@ -70,7 +70,7 @@ func (r result) write(path string) error {
 	return nil
 }
 
-func readVersions(ctx context.Context, o options) (v versions, err error) {
+func readVersions(ctx context.Context, o stageOptions) (v versions, err error) {
 	v = versions{Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Processors: runtime.NumCPU()}
 	if v.Node, err = secondWord(ctx, o.node, "--version"); err != nil {
 		return v, err

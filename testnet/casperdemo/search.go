@@ -16,7 +16,7 @@ type target struct {
 }
 
 // searchKey looks for the validator's secret wherever it could be, and for its public key to see that it would be found.
-func (s *Stage) searchKey(context.Context) error {
+func (s *demo) searchKey(context.Context) error {
 	p := s.pair
 	needles, err := secretNeedles(p.key)
 	if err != nil {

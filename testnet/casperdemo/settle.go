@@ -21,8 +21,8 @@ func (s *Stage) settle(ctx context.Context, mayLose int) error {
 	if err != nil {
 		return err
 	}
-	s.act.To = end.Start
-	w := window{s.act.From, s.act.To}
+	s.on.To = end.Start
+	w := window{s.on.From, s.on.To}
 	var a account
 	var blocks finality
 	var judgeErr error

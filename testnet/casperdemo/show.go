@@ -24,24 +24,32 @@ type act struct {
 	mayLose     int  // of its rounds
 }
 
+// stageOptions say with what to play.
+type stageOptions struct {
+	node, defaults string // casper-node, the patched build, and the program localnet-defaults
+	binary, judge  string // the program, and the judge
+	seed           uint64 // of keys and instants
+	blockTime      time.Duration
+}
+
 // Stage is one run. It is used by one goroutine.
 type Stage struct {
 	*show.Show
-	options
+	stageOptions
 	layout
 	dir    string
 	random *rand.Rand // instants
 	pair   *pair      // nil before the first act
 	result result
-	act    *actResult // that is on
+	on     *actResult // the act that is on
 }
 
-func newStage(ctx context.Context, o options, dir string, out io.Writer) (*Stage, error) {
+func newStage(ctx context.Context, o stageOptions, dir string, out io.Writer) (*Stage, error) {
 	versions, err := readVersions(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	s := &Stage{Show: show.New(out, o.seed), options: o, layout: layout{eraTime: eraTime, automatic: true}, dir: dir, random: rand.New(rand.NewPCG(o.seed, 0))}
+	s := &Stage{Show: show.New(out, o.seed), stageOptions: o, layout: layout{eraTime: eraTime, automatic: true}, dir: dir, random: rand.New(rand.NewPCG(o.seed, 0))}
 	s.result = result{Seed: o.seed, Started: s.Started, Versions: versions, BlockTime: o.blockTime.String(), EraTime: eraTime.String()}
 	s.Printf("casper-node %s, casper-cosigner %s, %s, %d processors; seed %d\n",
 		versions.Node, versions.Cosigner, versions.Go, versions.Processors, o.seed)
@@ -51,7 +59,7 @@ func newStage(ctx context.Context, o options, dir string, out io.Writer) (*Stage
 // play plays acts one after another, numbered from first on. An act that fails is the last: what follows would stand on nothing.
 func (s *Stage) play(ctx context.Context, first int, acts []act) error {
 	for i, a := range acts {
-		s.begin(a, first+i)
+		s.open(a, first+i)
 		if s.pair != nil {
 			s.pair.mayLose += a.mayLose
 		}
@@ -67,19 +75,19 @@ func (s *Stage) play(ctx context.Context, first int, acts []act) error {
 	return nil
 }
 
-// begin opens an act.
-func (s *Stage) begin(a act, number int) {
+// open opens an act.
+func (s *Stage) open(a act, number int) {
 	// The rounds of an act are those that started since the one before was over.
 	from := time.Time{}
-	if s.act != nil {
-		from = s.act.To
+	if s.on != nil {
+		from = s.on.To
 	}
-	s.act = &actResult{Act: s.Begin(a.name, "%d. %s", number, a.title), From: from, To: from, Counts: map[string]int64{}}
-	s.result.Acts = append(s.result.Acts, s.act)
+	s.on = &actResult{Act: s.Begin(a.name, "%d. %s", number, a.title), From: from, To: from, Counts: map[string]int64{}}
+	s.result.Acts = append(s.result.Acts, s.on)
 }
 
 // count notes a figure of the act.
-func (s *Stage) count(name string, n int) { s.act.Counts[name] = int64(n) }
+func (s *Stage) count(name string, n int) { s.on.Counts[name] = int64(n) }
 
 // disturb does something to a process of ours, and says in which round that was.
 func (s *Stage) disturb(what string, do func() error) error {
@@ -91,7 +99,7 @@ func (s *Stage) disturb(what string, do func() error) error {
 	if r, ok := s.pair.watched.timeline().before(d.At); ok {
 		d.Era, d.Round, d.Into = r.Era, r.ID, d.At.Sub(r.Start).Round(time.Millisecond).String()
 	}
-	s.act.Disturbances = append(s.act.Disturbances, d)
+	s.on.Disturbances = append(s.on.Disturbances, d)
 	s.Sayf("%s, in era %d round %d, %s after it began", what, d.Era, d.Round, d.Into)
 	return err
 }
@@ -124,8 +132,8 @@ func (s *Stage) await(ctx context.Context, within time.Duration, what string, do
 	}
 }
 
-// verdict says how it went and reports whether every line held.
-func (s *Stage) verdict() bool {
+// end says how it went and reports whether every line held.
+func (s *Stage) end() bool {
 	s.result.Holds = s.Verdict()
 	s.result.Seconds = time.Since(s.Started).Seconds()
 	return s.result.Holds

@@ -26,7 +26,7 @@ type round struct {
 	Start  time.Time
 }
 
-func (r round) id() roundID { return roundID{r.Era, r.ID} }
+func (r round) name() roundID { return roundID{r.Era, r.ID} }
 
 // era is an era as a node's log tells of it. The instance is shortened, as "a97f..89d2".
 type era struct {
@@ -174,7 +174,7 @@ func (t *timeline) index() map[roundID]placed {
 		if i+1 < len(t.rounds) {
 			p.end = t.rounds[i+1].Start
 		}
-		all[r.id()] = p
+		all[r.name()] = p
 	}
 	return all
 }

@@ -46,20 +46,20 @@ func TestTimeline(t *testing.T) {
 	)
 	var got []string
 	for _, r := range s.rounds {
-		got = append(got, fmt.Sprint(r.id(), " ", r.Leader, " ", r.Start.Second()))
+		got = append(got, fmt.Sprint(r.name(), " ", r.Leader, " ", r.Start.Second()))
 	}
 	want := []string{"1/0 -1 1", "1/1 2 5", "1/2 3 9", "2/0 -1 13", "1/3 0 14", "2/1 1 17"}
 	if !slices.Equal(got, want) {
 		t.Errorf("rounds %q, want %q", got, want)
 	}
-	if newest, ok := s.newest(); !ok || newest.id() != (roundID{2, 1}) {
-		t.Errorf("the newest is %v", newest.id())
+	if newest, ok := s.newest(); !ok || newest.name() != (roundID{2, 1}) {
+		t.Errorf("the newest is %v", newest.name())
 	}
-	if r, ok := s.before(second(9)); !ok || r.id() != (roundID{1, 2}) {
-		t.Errorf("the last round at the start of 1/2 is %v", r.id())
+	if r, ok := s.before(second(9)); !ok || r.name() != (roundID{1, 2}) {
+		t.Errorf("the last round at the start of 1/2 is %v", r.name())
 	}
 	if r, ok := s.before(second(0)); ok {
-		t.Errorf("before the first round there was %v", r.id())
+		t.Errorf("before the first round there was %v", r.name())
 	}
 	index := s.index()
 	if end := index[roundID{1, 1}].end; end.Second() != 9 {

@@ -80,7 +80,7 @@ func (s *demo) playRecording(ctx context.Context) error {
 	slots := len(s.recording.Entries) - len(handshakes)
 	s.Begin("recording", "%d messages of %d eras: from %s, again from %s, then another value for each slot",
 		slots, len(eras), s.a.Name, s.b.Name)
-	s.Count(3 * slots)
+	s.Steps(3 * slots)
 	if err := s.showTooFarAhead(ctx, eras); err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (s *demo) playHandshakes(ctx context.Context, handshakes []casper.Message) 
 // playAgain asks A's messages once more, after everything that happened.
 func (s *demo) playAgain(ctx context.Context) error {
 	s.Begin("replay", "Everything once more from %s", s.a.Name)
-	s.Count(len(s.recording.Entries))
+	s.Steps(len(s.recording.Entries))
 	var zug, finality, handshake tally
 	by := map[casper.Kind]*tally{casper.KindEcho: &zug, casper.KindVote: &zug, casper.KindFinality: &finality, casper.KindHandshake: &handshake}
 	newest := lastRound(s.recording).Era

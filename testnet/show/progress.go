@@ -28,8 +28,8 @@ func newProgress(out io.Writer) progress {
 	return progress{terminal: ok && term.IsTerminal(int(f.Fd()))}
 }
 
-// Count begins a work of so many steps.
-func (s *Show) Count(total int) { s.progress.done, s.progress.total, s.progress.shown = 0, total, 0 }
+// Steps begins a work of so many steps.
+func (s *Show) Steps(total int) { s.progress.done, s.progress.total, s.progress.shown = 0, total, 0 }
 
 // Step counts one more; the format says where the work is.
 func (s *Show) Step(format string, args ...any) {

@@ -35,16 +35,16 @@ func (a *Act) Holds() bool {
 // Show is one run. It is used by one goroutine.
 type Show struct {
 	Out     io.Writer
-	Seed    uint64
 	Started time.Time
 	Acts    []*Act // the last is on
 
+	seed     uint64
 	progress progress
 }
 
 // New returns a show without acts that starts now. The seed is printed with the verdict.
 func New(out io.Writer, seed uint64) *Show {
-	return &Show{Out: out, Seed: seed, Started: time.Now().UTC(), progress: newProgress(out)}
+	return &Show{Out: out, seed: seed, Started: time.Now().UTC(), progress: newProgress(out)}
 }
 
 // Begin opens an act; the format is of its title.
@@ -109,7 +109,7 @@ func (s *Show) Verdict() bool {
 			}
 		}
 	}
-	s.Printf("\n%d of %d lines hold, in %.0f s; seed %d\n", lines-len(failed), lines, time.Since(s.Started).Seconds(), s.Seed)
+	s.Printf("\n%d of %d lines hold, in %.0f s; seed %d\n", lines-len(failed), lines, time.Since(s.Started).Seconds(), s.seed)
 	for _, line := range append(failed, missed...) {
 		s.Printf("%s\n", line)
 	}

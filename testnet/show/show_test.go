@@ -37,7 +37,7 @@ func TestVerdict(t *testing.T) {
 func TestProgress(t *testing.T) {
 	var out bytes.Buffer
 	s := New(&out, 0)
-	s.Count(400)
+	s.Steps(400)
 	for i := range 400 {
 		s.Step("at %d", i)
 	}
