@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/casperdemo/stage"
 	"casper-cosigner/testnet/localnet"
 )
 
@@ -21,12 +22,12 @@ const (
 
 // copied runs what the product is there to prevent: two nodes with the same key file.
 func (s *demo) copied(ctx context.Context) (err error) {
-	c := localnet.Config{Dir: filepath.Join(s.dir, "copied"), Binary: s.node, Defaults: s.defaults, Seed: s.seed + 1,
-		Validators: make([]localnet.Validator, validators), Chain: "casper-copied", BlockTime: shortBlock, EraDuration: shortEra}
+	c := localnet.Config{Dir: filepath.Join(s.Dir, "copied"), Binary: s.Node, Defaults: s.Defaults, Seed: s.Seed + 1,
+		Validators: make([]localnet.Validator, stage.Validators), Chain: "casper-copied", BlockTime: shortBlock, EraDuration: shortEra}
 	for _, name := range []string{testnet.Main, testnet.Standby} {
 		c.Nodes = append(c.Nodes, localnet.NodeConfig{Name: name})
 	}
-	for i := 1; i < validators; i++ {
+	for i := 1; i < stage.Validators; i++ {
 		c.Nodes = append(c.Nodes, localnet.NodeConfig{Name: fmt.Sprintf("validator-%d", i+1), Validator: i})
 	}
 	network, err := localnet.Setup(ctx, c)
@@ -34,7 +35,7 @@ func (s *demo) copied(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() {
-		closing, cancel := context.WithTimeout(context.Background(), closesIn)
+		closing, cancel := context.WithTimeout(context.Background(), stage.ClosesIn)
 		defer cancel()
 		if closeErr := network.Close(closing); err == nil {
 			err = closeErr
@@ -51,7 +52,7 @@ func (s *demo) copied(ctx context.Context) (err error) {
 	defer stop()
 	followed := make(chan error, 1)
 	go func() { followed <- record.Follow(watching, judge) }()
-	kept := filepath.Join(s.dir, "copied-unit-files")
+	kept := filepath.Join(s.Dir, "copied-unit-files")
 	keeping := make(chan error, 1)
 	go func() { keeping <- localnet.KeepUnitFiles(watching, judge.UnitFiles(), kept) }()
 	err = s.equivocates(ctx, network, judge, record)
@@ -62,12 +63,12 @@ func (s *demo) copied(ctx context.Context) (err error) {
 	if err := errors.Join(err, <-keeping); err != nil {
 		return err
 	}
-	found, err := s.unitFiles(ctx, owner.Validator, kept)
+	found, err := s.UnitFiles(ctx, owner.Validator, kept)
 	if err != nil {
 		return err
 	}
-	s.count("contradictions", len(found.Contradictions))
-	s.count("evidence", len(found.Evidence))
+	s.Count("contradictions", len(found.Contradictions))
+	s.Count("evidence", len(found.Evidence))
 	s.Claimf(!found.Clean && len(found.Contradictions) > 0, "the judge would have told: it finds %d double signs and %d evidence in the unit files of %s",
 		len(found.Contradictions), len(found.Evidence), judge.Name)
 	return nil
@@ -80,7 +81,7 @@ func (s *demo) equivocates(ctx context.Context, network *localnet.Network, judge
 	seen, cancel := context.WithTimeout(ctx, faultWithin)
 	defer cancel()
 	err := record.Await(seen, func(r *localnet.Record) bool { return slices.ContainsFunc(r.Faults(), of) })
-	s.count("faults", len(record.Faults()))
+	s.Count("faults", len(record.Faults()))
 	s.Claimf(err == nil, "%s tells of a Fault of that validator, %.0f s after genesis", judge.Name, time.Since(network.Genesis).Seconds())
 	if err != nil {
 		return err

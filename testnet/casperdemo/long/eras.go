@@ -1,4 +1,4 @@
-package main
+package long
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/casperdemo/stage"
 	"casper-cosigner/testnet/localnet"
 )
 
@@ -19,38 +20,38 @@ const (
 )
 
 // fullBlocks lets eras pass while transfers are sent.
-func (s *long) fullBlocks(ctx context.Context) error {
-	p := s.pair
+func (s *run) fullBlocks(ctx context.Context) error {
+	p := s.Pair
 	eras := manyEras
-	if s.short {
+	if s.Short {
 		eras = fewEras
 	}
-	first, err := s.newRound(ctx)
+	first, err := s.NewRound(ctx)
 	if err != nil {
 		return err
 	}
-	t := &traffic{to: p.foreign[len(p.foreign)-1], seed: s.seed}
+	t := &traffic{to: p.Foreign[len(p.Foreign)-1], seed: s.Seed}
 	stop := t.start(ctx)
 	// An era lasts a block or two longer than it should.
-	err = s.await(ctx, time.Duration(eras)*(s.eraTime+10*s.blockTime), "the eras to pass", func() (bool, error) {
-		if err := p.update(); err != nil {
+	err = s.Await(ctx, time.Duration(eras)*(s.EraTime+10*s.BlockTime), "the eras to pass", func() (bool, error) {
+		if err := p.Update(); err != nil {
 			return false, err
 		}
-		now, _ := p.watched.timeline().newest()
+		now, _ := p.Watched.Timeline().Newest()
 		return now.Era >= first.Era+uint64(eras), nil
 	})
 	stop()
 	if err != nil {
 		return err
 	}
-	if err := testnet.Pause(ctx, settleIn); err != nil { // the last ones are on their way
+	if err := testnet.Pause(ctx, stage.SettleIn); err != nil { // the last ones are on their way
 		return err
 	}
 	return s.claimTraffic(t, first.Start, eras)
 }
 
-func (s *long) claimTraffic(t *traffic, from time.Time, eras int) error {
-	record := s.pair.record()
+func (s *run) claimTraffic(t *traffic, from time.Time, eras int) error {
+	record := s.Pair.Record()
 	executed, failed := 0, 0
 	for _, hash := range t.sent {
 		if processed, ok := record.Processed(hash); ok && processed.Error == "" {
@@ -68,11 +69,11 @@ func (s *long) claimTraffic(t *traffic, from time.Time, eras int) error {
 			}
 		}
 	}
-	s.count("eras", eras)
-	s.count("transfers_sent", len(t.sent))
-	s.count("transfers_executed", executed)
-	s.count("transfers_failed", failed)
-	s.count("blocks_with_transactions", full)
+	s.Count("eras", eras)
+	s.Count("transfers_sent", len(t.sent))
+	s.Count("transfers_executed", executed)
+	s.Count("transfers_failed", failed)
+	s.Count("blocks_with_transactions", full)
 	s.Claimf(t.refused == nil && len(t.sent) > 0 && executed == len(t.sent), "%d transfers sent, %d executed, %d failed%s", len(t.sent), executed, failed, problem(t.refused))
 	s.Claimf(float64(full) >= leastFull*float64(blocks), "%d eras, %d blocks, %d of them with transactions (want %.0f %%)", eras, blocks, full, 100*leastFull)
 	return nil

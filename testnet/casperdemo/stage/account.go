@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"fmt"
@@ -6,25 +6,26 @@ import (
 	"time"
 )
 
-// findings are what the judge found in unit files, as far as it is used (judge units --json).
-type findings struct {
+// Findings are what the judge found in unit files, as far as it is used (judge units --json).
+type Findings struct {
 	Clean          bool       `json:"clean"`
 	Messages       int        `json:"messages"`
-	Instances      []instance `json:"instances"`
+	Instances      []Instance `json:"instances"`
 	Contradictions []any      `json:"contradictions"`
 	Evidence       []any      `json:"evidence"`
 	Invalid        []any      `json:"invalid"`
 	Damaged        []any      `json:"damaged"`
 }
 
-type instance struct {
+// Instance is what unit files have of an instance of Zug, which is an era.
+type Instance struct {
 	ID       string        `json:"instance_id"`
 	OurIndex *uint32       `json:"our_index"`
-	Rounds   []judgedRound `json:"rounds"`
+	Rounds   []JudgedRound `json:"rounds"`
 }
 
-// judgedRound is what the unit files of others have of a round. Echoes and Votes are ours.
-type judgedRound struct {
+// JudgedRound is what the unit files of others have of a round. Echoes and Votes are ours.
+type JudgedRound struct {
 	Round            uint32   `json:"round"`
 	Echoes           []string `json:"echoes"`
 	Votes            []bool   `json:"votes"`
@@ -33,51 +34,52 @@ type judgedRound struct {
 	OthersVotedFalse int      `json:"others_voted_false"`
 }
 
-// window is a stretch of time, from From until before To; a zero time is no bound.
-type window struct{ From, To time.Time }
+// Window is a stretch of time, from From until before To; a zero time is no bound.
+type Window struct{ From, To time.Time }
 
-func (w window) holds(t time.Time) bool {
+// Holds reports whether a time is in the window.
+func (w Window) Holds(t time.Time) bool {
 	return !t.Before(w.From) && (w.To.IsZero() || t.Before(w.To))
 }
 
-func (w window) whole() bool { return w.From.IsZero() && w.To.IsZero() }
+func (w Window) whole() bool { return w.From.IsZero() && w.To.IsZero() }
 
 // leastVoters is how many others must have voted in a round for our Vote to be missed: where an era is over, nobody votes.
 const leastVoters = 2
 
-// account sums up the rounds of a window.
-type account struct {
+// Account sums up the rounds of a window.
+type Account struct {
 	Rounds   int       // in which enough others voted
 	Voted    int       // of them, in which another validator has our Vote
 	VotedNo  int       // of them, in which it is false
 	Echoed   int       // in which another validator has our Echo
 	Led      int       // that we led
 	Proposed int       // of them, with a proposal
-	Lost     []roundID // in which no other validator has our Vote
-	Died     []roundID // that we led and that have no proposal, while something of ours was killed or halted
+	Lost     []RoundID // in which no other validator has our Vote
+	Died     []RoundID // that we led and that have no proposal, while something of ours was killed or halted
 }
 
 // tally sums up the rounds that the judge found, placed in time by the timeline. ours is our index; a round in which
 // something of ours was disturbed is one that had begun and was not over at that instant. The newest round is left out: it
 // is not over.
-func tally(t *timeline, f findings, w window, ours int, disturbed []time.Time) (account, error) {
-	var a account
-	newest, _ := t.newest()
-	places := t.index()
+func tally(t *Timeline, f Findings, w Window, ours int, disturbed []time.Time) (Account, error) {
+	var a Account
+	newest, _ := t.Newest()
+	places := t.Index()
 	for _, i := range f.Instances {
 		number, ok := t.eraOf(i.ID)
 		if !ok {
 			return a, fmt.Errorf("the watched node's log does not tell of instance %s", i.ID)
 		}
 		for _, r := range i.Rounds {
-			id := roundID{number, r.Round}
+			id := RoundID{number, r.Round}
 			place, known := places[id]
 			open := number > newest.Era || number == newest.Era && r.Round >= newest.ID
-			if open || known && !w.holds(place.Start) || !known && !w.whole() {
+			if open || known && !w.Holds(place.Start) || !known && !w.whole() {
 				continue
 			}
 			died := slices.ContainsFunc(disturbed, func(at time.Time) bool {
-				return known && window{place.Start, place.end}.holds(at)
+				return known && Window{place.Start, place.End}.Holds(at)
 			})
 			a.add(id, r, known && place.Leader == ours, died)
 		}
@@ -85,7 +87,7 @@ func tally(t *timeline, f findings, w window, ours int, disturbed []time.Time) (
 	return a, nil
 }
 
-func (a *account) add(id roundID, r judgedRound, led, died bool) {
+func (a *Account) add(id RoundID, r JudgedRound, led, died bool) {
 	if r.OthersVotedTrue+r.OthersVotedFalse < leastVoters {
 		return
 	}

@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"fmt"
@@ -25,9 +25,9 @@ func roundLine(second int, id uint32, leader int) string {
 		at(second), id, leader)
 }
 
-func tell(t *testing.T, lines ...string) *story {
+func tell(t *testing.T, lines ...string) *Story {
 	t.Helper()
-	s := &story{}
+	s := &Story{}
 	for _, line := range lines {
 		if err := s.read([]byte(line)); err != nil {
 			t.Fatal(err)
@@ -46,26 +46,26 @@ func TestTimeline(t *testing.T) {
 	)
 	var got []string
 	for _, r := range s.rounds {
-		got = append(got, fmt.Sprint(r.name(), " ", r.Leader, " ", r.Start.Second()))
+		got = append(got, fmt.Sprint(r.Name(), " ", r.Leader, " ", r.Start.Second()))
 	}
 	want := []string{"1/0 -1 1", "1/1 2 5", "1/2 3 9", "2/0 -1 13", "1/3 0 14", "2/1 1 17"}
 	if !slices.Equal(got, want) {
 		t.Errorf("rounds %q, want %q", got, want)
 	}
-	if newest, ok := s.newest(); !ok || newest.name() != (roundID{2, 1}) {
-		t.Errorf("the newest is %v", newest.name())
+	if newest, ok := s.Newest(); !ok || newest.Name() != (RoundID{2, 1}) {
+		t.Errorf("the newest is %v", newest.Name())
 	}
-	if r, ok := s.before(second(9)); !ok || r.name() != (roundID{1, 2}) {
-		t.Errorf("the last round at the start of 1/2 is %v", r.name())
+	if r, ok := s.before(second(9)); !ok || r.Name() != (RoundID{1, 2}) {
+		t.Errorf("the last round at the start of 1/2 is %v", r.Name())
 	}
 	if r, ok := s.before(second(0)); ok {
-		t.Errorf("before the first round there was %v", r.name())
+		t.Errorf("before the first round there was %v", r.Name())
 	}
-	index := s.index()
-	if end := index[roundID{1, 1}].end; end.Second() != 9 {
+	index := s.Index()
+	if end := index[RoundID{1, 1}].End; end.Second() != 9 {
 		t.Errorf("round 1/1 ends at %v", end)
 	}
-	if end := index[roundID{2, 1}].end; !end.IsZero() {
+	if end := index[RoundID{2, 1}].End; !end.IsZero() {
 		t.Errorf("the last round ends at %v", end)
 	}
 	for instance, want := range map[string]uint64{
@@ -81,7 +81,7 @@ func TestTimeline(t *testing.T) {
 
 func TestNoRoundYet(t *testing.T) {
 	s := tell(t, roundLine(1, 1, 0))
-	if _, ok := s.newest(); ok {
+	if _, ok := s.Newest(); ok {
 		t.Error("a round of no era was taken up")
 	}
 }
@@ -94,16 +94,16 @@ func TestRequests(t *testing.T) {
 		`{"timestamp":"2026-01-01T00:00:03Z","fields":{"message":"the other node has signed first","request":"ZugEcho { round: ZugRound { chainspec_hash: [`+hash+
 			`], era_id: 12, key_block_hash: [1, 2], round_id: 34, validator_index: 3 }, proposal_hash: [9] }","bound":"ZugEcho {}"}}`,
 	)
-	if len(s.asked) != 2 || s.asked[0].Took != 2345*time.Microsecond || !s.asked[0].answered() || s.asked[1].answered() {
-		t.Errorf("asked %+v", s.asked)
+	if len(s.Asked) != 2 || s.Asked[0].Took != 2345*time.Microsecond || !s.Asked[0].Answered() || s.Asked[1].Answered() {
+		t.Errorf("asked %+v", s.Asked)
 	}
 	want := casper.Hash{}
 	for i := range want {
 		want[i] = 7
 	}
 	want[31] = 8
-	if len(s.bound) != 1 || s.bound[0].Round != (roundID{12, 34}) || s.bound[0].Chainspec != want {
-		t.Errorf("bound %+v", s.bound)
+	if len(s.Bound) != 1 || s.Bound[0].Round != (RoundID{12, 34}) || s.Bound[0].Chainspec != want {
+		t.Errorf("bound %+v", s.Bound)
 	}
 	for _, bad := range []string{"", "ZugVote { round: ZugRound { era_id: 1 } }", "chainspec_hash: [1, 2], era_id: 1, round_id: 2",
 		"chainspec_hash: [x], era_id: 1, round_id: 2"} {
@@ -117,7 +117,7 @@ func TestRequests(t *testing.T) {
 func TestRunLogReadsOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "run-1.log")
 	text := eraLine(1, 1, "a") + "\n" + roundLine(5, 1, 2) + "\n" + roundLine(9, 2, 3) + "\n"
-	r := runLog{path: path}
+	r := RunLog{path: path}
 	for cut := 0; cut <= len(text); cut += 7 {
 		if err := os.WriteFile(path, []byte(text[:cut]), 0o600); err != nil {
 			t.Fatal(err)

@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"bytes"
@@ -13,20 +13,20 @@ import (
 	"casper-cosigner/testnet/show"
 )
 
-// result is the JSON that --json writes.
-type result struct {
+// Result is the JSON that --json writes.
+type Result struct {
 	Seed      uint64       `json:"seed"`
 	Started   time.Time    `json:"started"`
 	Seconds   float64      `json:"seconds"`
-	Versions  versions     `json:"versions"`
+	Versions  Versions     `json:"versions"`
 	BlockTime string       `json:"block_time"`
 	EraTime   string       `json:"era_time"`
-	Acts      []*actResult `json:"acts"`
+	Acts      []*ActResult `json:"acts"`
 	Holds     bool         `json:"holds"` // every claim does
 }
 
-// versions are of what was run.
-type versions struct {
+// Versions are of what was run.
+type Versions struct {
 	Node       string `json:"casper_node"`
 	Cosigner   string `json:"casper_cosigner"`
 	Go         string `json:"go"`
@@ -34,19 +34,19 @@ type versions struct {
 	Processors int    `json:"processors"`
 }
 
-// actResult is what an act showed. Its rounds are those that started from From until before To, by the clock of the watched
+// ActResult is what an act showed. Its rounds are those that started from From until before To, by the clock of the watched
 // node's log; From is zero for what began with the chain.
-type actResult struct {
+type ActResult struct {
 	*show.Act
 	Network      string           `json:"network,omitempty"` // of --long
 	From         time.Time        `json:"from"`
 	To           time.Time        `json:"to"`
 	Counts       map[string]int64 `json:"counts"`
-	Disturbances []disturbance    `json:"disturbances,omitempty"`
+	Disturbances []Disturbance    `json:"disturbances,omitempty"`
 }
 
-// disturbance is something that was done to a process of ours.
-type disturbance struct {
+// Disturbance is something that was done to a process of ours.
+type Disturbance struct {
 	What  string    `json:"what"`
 	At    time.Time `json:"at"`
 	Era   uint64    `json:"era"`
@@ -55,7 +55,8 @@ type disturbance struct {
 	Back  string    `json:"back,omitempty"` // how long after its end the process voted in the others' round again
 }
 
-func (r result) write(path string) error {
+// Write writes it to a file.
+func (r Result) Write(path string) error {
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
 	e.SetIndent("", "\t")
@@ -70,12 +71,12 @@ func (r result) write(path string) error {
 	return nil
 }
 
-func readVersions(ctx context.Context, o stageOptions) (v versions, err error) {
-	v = versions{Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Processors: runtime.NumCPU()}
-	if v.Node, err = secondWord(ctx, o.node, "--version"); err != nil {
+func readVersions(ctx context.Context, o Options) (v Versions, err error) {
+	v = Versions{Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Processors: runtime.NumCPU()}
+	if v.Node, err = secondWord(ctx, o.Node, "--version"); err != nil {
 		return v, err
 	}
-	v.Cosigner, err = secondWord(ctx, o.binary, "version")
+	v.Cosigner, err = secondWord(ctx, o.Binary, "version")
 	return v, err
 }
 

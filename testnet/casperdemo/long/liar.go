@@ -1,4 +1,4 @@
-package main
+package long
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/wire"
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/casperdemo/stage"
 	"casper-cosigner/testnet/localnet"
 )
 
@@ -88,41 +89,41 @@ func (a *lyingAgent) told() (signed, bound int) {
 const roundsOfLies = 4
 
 // liar puts a lying agent beside the running main, and then the right one again.
-func (s *long) liar(ctx context.Context) error {
-	p := s.pair
-	if err := s.anInstant(ctx); err != nil {
+func (s *run) liar(ctx context.Context) error {
+	p := s.Pair
+	if err := s.AnInstant(ctx); err != nil {
 		return err
 	}
-	if err := s.disturb("a lying agent beside "+p.main.node.Name, s.endAgent); err != nil {
+	if err := s.Disturb("a lying agent beside "+p.Main.Node.Name, s.endAgent); err != nil {
 		return err
 	}
 	from := time.Now()
-	agent, err := lie(p.cluster.Socket(testnet.Main), s.seed)
+	agent, err := lie(p.Cluster.Socket(testnet.Main), s.Seed)
 	if err != nil {
 		return err
 	}
-	err = errors.Join(s.someRounds(ctx, roundsOfLies), agent.Close())
+	err = errors.Join(s.SomeRounds(ctx, roundsOfLies), agent.Close())
 	if err != nil {
 		return err
 	}
 	signed, bound := agent.told()
-	s.count("lies_signed", signed)
-	s.count("lies_bound", bound)
+	s.Count("lies_signed", signed)
+	s.Count("lies_bound", bound)
 	believed, _ := s.mainSince(from)
-	line, said, err := findLine(p.main.node.LogFile(), notBelieved)
+	line, said, err := findLine(p.Main.Node.LogFile(), notBelieved)
 	if err != nil {
 		return err
 	}
 	s.Claimf(signed > 0 && bound > 0 && believed == 0, "it answered %d times with a wrong signature, %d times with a wrong value; the node believed %d",
 		signed, bound, believed)
 	s.Claimf(said && line.Level == "ERROR", "the node logs it: %s, %s: %s", line.Level, line.Fields.Message, line.Fields.Why)
-	if err := p.mainAgent().Start(ctx); err != nil {
+	if err := p.MainAgent().Start(ctx); err != nil {
 		return err
 	}
-	if err := s.back(ctx, p.main, time.Now()); err != nil {
+	if err := s.back(ctx, p.Main, time.Now()); err != nil {
 		return err
 	}
-	_, found, err := s.judgeRounds(ctx, window{})
+	_, found, err := s.JudgeRounds(ctx, stage.Window{})
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"bytes"
@@ -10,65 +10,65 @@ import (
 	"casper-cosigner/testnet/localnet"
 )
 
-// nodeLog reads what a node logs, run after run, as far as it has come.
-type nodeLog struct {
-	node *localnet.Node
-	runs []*runLog
+// NodeLog reads what a node logs, run after run, as far as it has come.
+type NodeLog struct {
+	Node *localnet.Node
+	runs []*RunLog
 }
 
-// runLog is the log of one run.
-type runLog struct {
+// RunLog is the log of one run.
+type RunLog struct {
 	path   string
 	offset int64
 	rest   []byte // the beginning of a line whose end is not there yet
-	story
+	Story
 }
 
 // update reads what has been written since the last time.
-func (l *nodeLog) update() error {
-	path := l.node.LogFile()
+func (l *NodeLog) update() error {
+	path := l.Node.LogFile()
 	if path == "" {
 		return nil
 	}
-	if len(l.runs) == 0 || l.last().path != path {
+	if len(l.runs) == 0 || l.Last().path != path {
 		if len(l.runs) > 0 {
-			if err := l.last().update(); err != nil { // the end of the run before
+			if err := l.Last().update(); err != nil { // the end of the run before
 				return err
 			}
 		}
-		l.runs = append(l.runs, &runLog{path: path})
+		l.runs = append(l.runs, &RunLog{path: path})
 	}
-	return l.last().update()
+	return l.Last().update()
 }
 
-// last is the newest run; there must be one.
-func (l *nodeLog) last() *runLog { return l.runs[len(l.runs)-1] }
+// Last is the newest run; there must be one.
+func (l *NodeLog) Last() *RunLog { return l.runs[len(l.runs)-1] }
 
-// timeline is that of the newest run, empty before the first.
-func (l *nodeLog) timeline() *timeline {
+// Timeline is that of the newest run, empty before the first.
+func (l *NodeLog) Timeline() *Timeline {
 	if len(l.runs) == 0 {
-		return &timeline{}
+		return &Timeline{}
 	}
-	return &l.last().timeline
+	return &l.Last().Timeline
 }
 
-// asked lists the requests of all runs.
-func (l *nodeLog) asked() (all []asked) {
+// Asked lists the requests of all runs.
+func (l *NodeLog) Asked() (all []Asked) {
 	for _, r := range l.runs {
-		all = append(all, r.asked...)
+		all = append(all, r.Asked...)
 	}
 	return all
 }
 
 // bound lists the slots, of all runs, that held another value.
-func (l *nodeLog) bound() (all []bound) {
+func (l *NodeLog) bound() (all []bound) {
 	for _, r := range l.runs {
-		all = append(all, r.bound...)
+		all = append(all, r.Bound...)
 	}
 	return all
 }
 
-func (r *runLog) update() error {
+func (r *RunLog) update() error {
 	f, err := os.Open(r.path)
 	if err != nil {
 		return fmt.Errorf("reading a node's log: %w", err)

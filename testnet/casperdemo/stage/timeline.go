@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"bytes"
@@ -10,23 +10,24 @@ import (
 	"casper-cosigner/rule/casper"
 )
 
-// roundID names a Zug round of a chain.
-type roundID struct {
+// RoundID names a Zug round of a chain.
+type RoundID struct {
 	Era   uint64
 	Round uint32
 }
 
-func (r roundID) String() string { return fmt.Sprintf("%d/%d", r.Era, r.Round) }
+func (r RoundID) String() string { return fmt.Sprintf("%d/%d", r.Era, r.Round) }
 
-// round is a Zug round as a node's log tells of it.
-type round struct {
+// Round is a Zug round as a node's log tells of it.
+type Round struct {
 	Era    uint64
 	ID     uint32
 	Leader int // index among the era's validators; -1: the log does not tell, as of the round with which an era begins
 	Start  time.Time
 }
 
-func (r round) name() roundID { return roundID{r.Era, r.ID} }
+// Name names it.
+func (r Round) Name() RoundID { return RoundID{r.Era, r.ID} }
 
 // era is an era as a node's log tells of it. The instance is shortened, as "a97f..89d2".
 type era struct {
@@ -35,14 +36,14 @@ type era struct {
 	Instance string
 }
 
-// timeline is the rounds and eras of one run of a node, in the order of its log.
-type timeline struct {
+// Timeline is the rounds and eras of one run of a node, in the order of its log.
+type Timeline struct {
 	eras   []era
-	rounds []round
+	rounds []Round
 }
 
-// asked is one request of a node for a signature, as its client of the agent tells of it.
-type asked struct {
+// Asked is one request of a node for a signature, as its client of the agent tells of it.
+type Asked struct {
 	At      time.Time
 	Kind    string // echo, vote, finality, handshake
 	Slot    string // as "echo era 12 round 3 instance 7d9f81ac/2"
@@ -51,21 +52,21 @@ type asked struct {
 	Took    time.Duration
 }
 
-// answered tells whether there was a signature.
-func (a asked) answered() bool { return a.Outcome == "signed" || a.Outcome == "bound" }
+// Answered tells whether there was a signature.
+func (a Asked) Answered() bool { return a.Outcome == "signed" || a.Outcome == "bound" }
 
 // bound says that a Zug slot that the node asked for held another value.
 type bound struct {
 	At        time.Time
-	Round     roundID
+	Round     RoundID
 	Chainspec casper.Hash
 }
 
-// story is what one run of a node told.
-type story struct {
-	timeline
-	asked []asked
-	bound []bound
+// Story is what one run of a node told.
+type Story struct {
+	Timeline
+	Asked []Asked
+	Bound []bound
 }
 
 // What is read in logs (casper-node zug.rs and era_supervisor.rs; the last two are of our client and of our edits).
@@ -76,8 +77,8 @@ const (
 	signedFirst  = "the other node has signed first"
 )
 
-// logLine is a line of a node's log, as far as it is used.
-type logLine struct {
+// LogLine is a line of a node's log, as far as it is used.
+type LogLine struct {
 	Timestamp time.Time `json:"timestamp"`
 	Fields    struct {
 		Message  string `json:"message"`
@@ -95,7 +96,7 @@ type logLine struct {
 }
 
 // read takes up one line of the log. Lines that are not used are not looked into.
-func (s *story) read(line []byte) error {
+func (s *Story) read(line []byte) error {
 	used := false
 	for _, message := range []string{startedRound, startingEra, askedFor, signedFirst} {
 		used = used || bytes.Contains(line, []byte(`"message":"`+message+`"`))
@@ -103,20 +104,20 @@ func (s *story) read(line []byte) error {
 	if !used {
 		return nil
 	}
-	var l logLine
+	var l LogLine
 	if err := json.Unmarshal(line, &l); err != nil {
 		return fmt.Errorf("reading a line of a node's log: %w", err)
 	}
 	switch f := l.Fields; f.Message {
 	case startingEra:
 		s.eras = append(s.eras, era{Number: f.Era, Start: l.Timestamp, Instance: f.Instance})
-		s.rounds = append(s.rounds, round{Era: f.Era, Leader: -1, Start: l.Timestamp})
+		s.rounds = append(s.rounds, Round{Era: f.Era, Leader: -1, Start: l.Timestamp})
 	case startedRound:
 		if number, ok := s.eraOfNext(f.Round); ok {
-			s.rounds = append(s.rounds, round{Era: number, ID: f.Round, Leader: f.Leader, Start: l.Timestamp})
+			s.rounds = append(s.rounds, Round{Era: number, ID: f.Round, Leader: f.Leader, Start: l.Timestamp})
 		}
 	case askedFor:
-		s.asked = append(s.asked, asked{At: l.Timestamp, Kind: f.Kind, Slot: f.Slot, Outcome: f.Outcome, Why: f.Why,
+		s.Asked = append(s.Asked, Asked{At: l.Timestamp, Kind: f.Kind, Slot: f.Slot, Outcome: f.Outcome, Why: f.Why,
 			Took: time.Duration(f.Micros) * time.Microsecond})
 	case signedFirst:
 		b, err := parseRequest(f.Request)
@@ -124,13 +125,13 @@ func (s *story) read(line []byte) error {
 			return err
 		}
 		b.At = l.Timestamp
-		s.bound = append(s.bound, b)
+		s.Bound = append(s.Bound, b)
 	}
 	return nil
 }
 
 // eraOfNext finds the era whose next round this is. The log does not name it: an era that is over may go on for a round.
-func (t *timeline) eraOfNext(id uint32) (uint64, bool) {
+func (t *Timeline) eraOfNext(id uint32) (uint64, bool) {
 	for i := len(t.eras) - 1; i >= 0; i-- {
 		number := t.eras[i].Number
 		for j := len(t.rounds) - 1; j >= 0; j-- {
@@ -145,8 +146,8 @@ func (t *timeline) eraOfNext(id uint32) (uint64, bool) {
 	return 0, false
 }
 
-// newest is the last round of the newest era, false before the first.
-func (t *timeline) newest() (newest round, ok bool) {
+// Newest is the last round of the newest era, false before the first.
+func (t *Timeline) Newest() (newest Round, ok bool) {
 	for _, r := range t.rounds {
 		if !ok || r.Era > newest.Era || r.Era == newest.Era && r.ID > newest.ID {
 			newest, ok = r, true
@@ -156,7 +157,7 @@ func (t *timeline) newest() (newest round, ok bool) {
 }
 
 // before is the last round that had begun at that time, false if there was none.
-func (t *timeline) before(at time.Time) (last round, ok bool) {
+func (t *Timeline) before(at time.Time) (last Round, ok bool) {
 	for _, r := range t.rounds {
 		if !r.Start.After(at) {
 			last, ok = r, true
@@ -165,28 +166,28 @@ func (t *timeline) before(at time.Time) (last round, ok bool) {
 	return last, ok
 }
 
-// index returns the rounds by their names, each with the start of the one that the log tells of next; that is zero for the
+// Index returns the rounds by their names, each with the start of the one that the log tells of next; that is zero for the
 // last.
-func (t *timeline) index() map[roundID]placed {
-	all := map[roundID]placed{}
+func (t *Timeline) Index() map[RoundID]Placed {
+	all := map[RoundID]Placed{}
 	for i, r := range t.rounds {
-		p := placed{round: r}
+		p := Placed{Round: r}
 		if i+1 < len(t.rounds) {
-			p.end = t.rounds[i+1].Start
+			p.End = t.rounds[i+1].Start
 		}
-		all[r.name()] = p
+		all[r.Name()] = p
 	}
 	return all
 }
 
-// placed is a round with its end.
-type placed struct {
-	round
-	end time.Time
+// Placed is a round with its end.
+type Placed struct {
+	Round
+	End time.Time
 }
 
 // eraOf finds the era of an instance, given in full.
-func (t *timeline) eraOf(instance string) (uint64, bool) {
+func (t *Timeline) eraOf(instance string) (uint64, bool) {
 	for _, e := range t.eras {
 		head, tail, short := strings.Cut(e.Instance, "..")
 		if e.Instance == instance || short && strings.HasPrefix(instance, head) && strings.HasSuffix(instance, tail) {
@@ -209,7 +210,7 @@ func parseRequest(text string) (b bound, err error) {
 		}
 		return n
 	}
-	b.Round = roundID{number("era_id"), uint32(number("round_id"))}
+	b.Round = RoundID{number("era_id"), uint32(number("round_id"))}
 	_, rest, _ := strings.Cut(text, "chainspec_hash: ")
 	list, _, found := strings.Cut(rest, "]")
 	var bytes []byte

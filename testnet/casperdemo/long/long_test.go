@@ -1,4 +1,4 @@
-package main
+package long
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/wire"
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/casperdemo/stage"
 	"casper-cosigner/testnet/localnet"
 	"casper-cosigner/testnet/show"
 )
@@ -74,13 +75,13 @@ func TestLyingAgent(t *testing.T) {
 
 // What failed must be seen at the top, and what was not played must not look like a success.
 func TestReport(t *testing.T) {
-	s := &long{Stage: &Stage{}, longOptions: longOptions{commit: "abc", only: "A"}}
-	s.result.Acts = []*actResult{{
+	s := &run{Stage: &stage.Stage{}, Options: Options{Commit: "abc", Only: "A"}}
+	s.Result.Acts = []*stage.ActResult{{
 		Act: &show.Act{Name: "quiet", Claims: []show.Claim{{Holds: true, Text: "fine"}, {Text: "a | broken\nline"}},
 			Goals: []show.Claim{{Text: "slow"}}, Said: []string{"said"}},
 		Counts: map[string]int64{"rounds": 3, "micros_all_p50": 7000, "micros_all_p99": 8000, "cpu_more_hundredths_percent": 50}}}
 	r := &report{run: s, kernel: "k"}
-	r.add(network{name: "A", title: "title"}, s.result.Acts, nil)
+	r.add(network{name: "A", title: "title"}, s.Result.Acts, nil)
 	path := filepath.Join(t.TempDir(), "results.md")
 	if err := r.write(path); err != nil {
 		t.Fatal(err)

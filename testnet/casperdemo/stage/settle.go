@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"bytes"
@@ -17,18 +17,18 @@ import (
 
 // settle closes the act's window at the start of a round and says what was lost in it.
 func (s *Stage) settle(ctx context.Context, mayLose int) error {
-	end, err := s.newRound(ctx)
+	end, err := s.NewRound(ctx)
 	if err != nil {
 		return err
 	}
-	s.on.To = end.Start
-	w := window{s.on.From, s.on.To}
-	var a account
+	s.On.To = end.Start
+	w := Window{s.On.From, s.On.To}
+	var a Account
 	var blocks finality
 	var judgeErr error
 	// What is over may still be on its way, so nothing is called lost at once.
-	err = s.await(ctx, settleIn, "late messages", func() (bool, error) {
-		if a, _, judgeErr = s.judgeRounds(ctx, w); judgeErr != nil {
+	err = s.Await(ctx, SettleIn, "late messages", func() (bool, error) {
+		if a, _, judgeErr = s.JudgeRounds(ctx, w); judgeErr != nil {
 			return false, judgeErr
 		}
 		blocks = s.finality(w)
@@ -38,52 +38,52 @@ func (s *Stage) settle(ctx context.Context, mayLose int) error {
 		return errors.Join(judgeErr, ctx.Err(), err)
 	}
 	s.sayAccount(a, mayLose)
-	s.count("blocks", blocks.blocks)
-	s.count("finality_signatures", blocks.blocks-len(blocks.missing))
+	s.Count("blocks", blocks.blocks)
+	s.Count("finality_signatures", blocks.blocks-len(blocks.missing))
 	s.Claimf(len(blocks.missing) == 0, "%d blocks, %d with our finality signature%s", blocks.blocks, blocks.blocks-len(blocks.missing),
-		list(", not ", blocks.missing))
+		List(", not ", blocks.missing))
 	return nil
 }
 
-func (s *Stage) sayAccount(a account, mayLose int) {
-	s.count("rounds", a.Rounds)
-	s.count("rounds_with_vote", a.Voted)
-	s.count("rounds_with_vote_false", a.VotedNo)
-	s.count("rounds_with_echo", a.Echoed)
-	s.count("rounds_lost", len(a.Lost))
-	s.count("leader_rounds", a.Led)
-	s.count("leader_rounds_with_proposal", a.Proposed)
-	s.count("leader_rounds_died", len(a.Died))
+func (s *Stage) sayAccount(a Account, mayLose int) {
+	s.Count("rounds", a.Rounds)
+	s.Count("rounds_with_vote", a.Voted)
+	s.Count("rounds_with_vote_false", a.VotedNo)
+	s.Count("rounds_with_echo", a.Echoed)
+	s.Count("rounds_lost", len(a.Lost))
+	s.Count("leader_rounds", a.Led)
+	s.Count("leader_rounds_with_proposal", a.Proposed)
+	s.Count("leader_rounds_died", len(a.Died))
 	holds := a.Rounds > 0 && len(a.Lost) <= mayLose
 	s.Claimf(holds, "%d rounds, another validator has our Vote in %d of them, %d lost (at most %d)%s",
-		a.Rounds, a.Voted, len(a.Lost), mayLose, list(": ", a.Lost))
+		a.Rounds, a.Voted, len(a.Lost), mayLose, List(": ", a.Lost))
 	s.Sayf("our Echo in %d, Vote(false) in %d; %d led by us, %d with a proposal; leader rounds whose proposal died with the node: %d%s",
-		a.Echoed, a.VotedNo, a.Led, a.Proposed, len(a.Died), list(": ", a.Died))
+		a.Echoed, a.VotedNo, a.Led, a.Proposed, len(a.Died), List(": ", a.Died))
 }
 
-// list is empty for an empty list.
-func list[T any](before string, all []T) string {
+// List is empty for an empty list.
+func List[T any](before string, all []T) string {
 	if len(all) == 0 {
 		return ""
 	}
 	return before + strings.Trim(fmt.Sprint(all), "[]")
 }
 
-// judgeRounds has the judge read the unit files and sums up the rounds of the window.
-func (s *Stage) judgeRounds(ctx context.Context, w window) (account, findings, error) {
-	f, err := s.unitFiles(ctx, s.pair.ours, s.pair.kept)
+// JudgeRounds has the judge read the unit files and sums up the rounds of the window.
+func (s *Stage) JudgeRounds(ctx context.Context, w Window) (Account, Findings, error) {
+	f, err := s.UnitFiles(ctx, s.Pair.Ours, s.Pair.kept)
 	if err != nil {
-		return account{}, f, err
+		return Account{}, f, err
 	}
-	if err := s.pair.update(); err != nil {
-		return account{}, f, err
+	if err := s.Pair.Update(); err != nil {
+		return Account{}, f, err
 	}
-	a, err := tally(s.pair.watched.timeline(), f, w, s.pair.ourIndex, s.disturbances())
+	a, err := tally(s.Pair.Watched.Timeline(), f, w, s.Pair.OurIndex, s.disturbances())
 	return a, f, err
 }
 
-// unitFiles has the judge read all files below a folder, as those about a validator.
-func (s *Stage) unitFiles(ctx context.Context, validator casper.PublicKey, folder string) (f findings, err error) {
+// UnitFiles has the judge read all files below a folder, as those about a validator.
+func (s *Stage) UnitFiles(ctx context.Context, validator casper.PublicKey, folder string) (f Findings, err error) {
 	args := []string{"units", "--key", validator.String(), "--json"}
 	err = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
@@ -95,7 +95,7 @@ func (s *Stage) unitFiles(ctx context.Context, validator casper.PublicKey, folde
 		return f, fmt.Errorf("finding unit files: %w", err)
 	}
 	var out, errOut bytes.Buffer
-	cmd := exec.CommandContext(ctx, s.judge, args...)
+	cmd := exec.CommandContext(ctx, s.Judge, args...)
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	// Its exit code says whether all is clean; so do the findings.
 	var exit *exec.ExitError
@@ -123,29 +123,29 @@ const newestBlocks = 2
 const rewardDelay = 3
 
 // finality sums up the blocks that the watched node saw in the window.
-func (s *Stage) finality(w window) finality {
+func (s *Stage) finality(w Window) finality {
 	var f finality
-	record := s.pair.record()
+	record := s.Pair.Record()
 	all := record.Blocks()
 	for i, b := range all {
-		if i >= len(all)-newestBlocks || !w.holds(b.Seen) {
+		if i >= len(all)-newestBlocks || !w.Holds(b.Seen) {
 			continue
 		}
 		f.blocks++
-		f.missing = append(f.missing, record.Unsigned(s.pair.ours, b.Block.Height, b.Block.Height)...)
+		f.missing = append(f.missing, record.Unsigned(s.Pair.Ours, b.Block.Height, b.Block.Height)...)
 		if i < len(all)-rewardDelay-1 && !s.uncitable(b.Seen) {
 			f.cited++
-			f.unrewarded = append(f.unrewarded, record.Unrewarded(s.pair.ours, b.Block.Height, b.Block.Height)...)
+			f.unrewarded = append(f.unrewarded, record.Unrewarded(s.Pair.Ours, b.Block.Height, b.Block.Height)...)
 		}
 	}
 	return f
 }
 
-// answeredSince lists the requests of our nodes that were answered with a signature from then on.
-func (s *Stage) answeredSince(from time.Time) (all []asked) {
-	for _, l := range []*nodeLog{s.pair.main, s.pair.standby} {
-		for _, a := range l.asked() {
-			if a.answered() && !a.At.Before(from) {
+// AnsweredSince lists the requests of our nodes that were answered with a signature from then on.
+func (s *Stage) AnsweredSince(from time.Time) (all []Asked) {
+	for _, l := range []*NodeLog{s.Pair.Main, s.Pair.Standby} {
+		for _, a := range l.Asked() {
+			if a.Answered() && !a.At.Before(from) {
 				all = append(all, a)
 			}
 		}

@@ -1,4 +1,4 @@
-package main
+package long
 
 import (
 	"bufio"
@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+
+	"casper-cosigner/testnet/casperdemo/stage"
 )
 
 // longestLine of a node's log, in bytes: the line that begins an era names all validators.
@@ -13,7 +15,7 @@ const longestLine = 4 << 20
 
 // levelled is a line of a node's log with its level.
 type levelled struct {
-	logLine
+	stage.LogLine
 	Level string `json:"level"`
 }
 

@@ -1,4 +1,4 @@
-package main
+package long
 
 import (
 	"bytes"
@@ -10,17 +10,19 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"casper-cosigner/testnet/casperdemo/stage"
 )
 
 // report is the Markdown that --results writes.
 type report struct {
-	run           *long
+	run           *run
 	kernel, rustc string
 	text          bytes.Buffer // of the networks
 }
 
 // newReport reads what can be known of the machine.
-func (s *long) newReport(ctx context.Context) (*report, error) {
+func (s *run) newReport(ctx context.Context) (*report, error) {
 	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
 		return nil, fmt.Errorf("reading the kernel's version: %w", err)
@@ -33,13 +35,13 @@ func (s *long) newReport(ctx context.Context) (*report, error) {
 }
 
 // add writes what was shown on a network. err is what ended it early.
-func (r *report) add(st network, acts []*actResult, err error) {
-	r.printf("\n## Network %s: %s\n\nBlocks of %v, eras of %v, 4 validators", st.name, st.title, st.blockTime, st.eraTime)
-	if st.bond != 0 {
+func (r *report) add(st network, acts []*stage.ActResult, err error) {
+	r.printf("\n## Network %s: %s\n\nBlocks of %v, eras of %v, 4 validators", st.name, st.title, st.blockTime, st.EraTime)
+	if st.Bond != 0 {
 		r.printf("; ours has twice the weight of each other, so that without it there is no quorum")
 	}
-	if st.automatic {
-		r.printf("; ping_interval %v, failover_after %v, failback_after %v", pingInterval, failoverAfter, failbackAfter)
+	if st.Automatic {
+		r.printf("; ping_interval %v, failover_after %v, failback_after %v", stage.PingInterval, stage.FailoverAfter, stage.FailbackAfter)
 	}
 	r.printf(".\n")
 	if err != nil {
@@ -51,7 +53,7 @@ func (r *report) add(st network, acts []*actResult, err error) {
 	}
 }
 
-func (r *report) act(a *actResult) {
+func (r *report) act(a *stage.ActResult) {
 	r.printf("\n### %s\n\n", a.Name)
 	if len(a.Claims)+len(a.Goals) > 0 {
 		r.printf("| | |\n|---|---|\n")
@@ -115,7 +117,7 @@ func goals() []goal {
 		{"a signature as the node sees it: p50 < 6 ms, p99 < 50 ms", "quiet", func(c map[string]int64) (string, bool) {
 			p50, p99 := time.Duration(c["micros_all_p50"])*time.Microsecond, time.Duration(c["micros_all_p99"])*time.Microsecond
 			return fmt.Sprintf("p50 %v, p99 %v, max %v of %d", p50, p99, time.Duration(c["micros_all_max"])*time.Microsecond, c["signatures_all"]),
-				p50 < wantedP50 && p99 < wantedP99 && p50 > 0
+				p50 < stage.WantedP50 && p99 < stage.WantedP99 && p50 > 0
 		}},
 		{"no round and no finality signature lost over 5 kills, 2 halts and 2 restarts of the main at 8 s blocks", "crashes", func(c map[string]int64) (string, bool) {
 			missing := c["blocks"] - c["finality_signatures"]
@@ -137,7 +139,7 @@ func (r *report) goals(out *bytes.Buffer) {
 	fmt.Fprint(out, "| goal | measured | |\n|---|---|---|\n")
 	for _, g := range goals() {
 		text, word := "not played", ""
-		for _, a := range r.run.result.Acts {
+		for _, a := range r.run.Result.Acts {
 			if _, settled := a.Counts["rounds"]; a.Name == g.act && settled {
 				var holds bool
 				text, holds = g.value(a.Counts)
@@ -150,10 +152,10 @@ func (r *report) goals(out *bytes.Buffer) {
 
 // write writes the file.
 func (r *report) write(path string) error {
-	s, v := r.run, r.run.result.Versions
+	s, v := r.run, r.run.Result.Versions
 	var out bytes.Buffer
 	lines, failed := 0, []string{}
-	for _, a := range s.result.Acts {
+	for _, a := range s.Result.Acts {
 		for _, c := range a.Claims {
 			lines++
 			if !c.Holds {
@@ -163,14 +165,14 @@ func (r *report) write(path string) error {
 	}
 	fmt.Fprintf(&out, "# What was measured on real casper-nodes\n\nWritten by `make casper-test`; do not edit.\n\n| | |\n|---|---|\n")
 	for _, row := range [][2]string{
-		{"commit", s.commit}, {"date", s.result.Started.Format("2006-01-02 15:04 MST")}, {"took", fmt.Sprintf("%.0f min", s.result.Seconds/60)},
-		{"seed", fmt.Sprint(s.seed)}, {"casper-node", v.Node}, {"casper-cosigner", v.Cosigner}, {"Go", v.Go}, {"rustc", r.rustc},
+		{"commit", s.Commit}, {"date", s.Result.Started.Format("2006-01-02 15:04 MST")}, {"took", fmt.Sprintf("%.0f min", s.Result.Seconds/60)},
+		{"seed", fmt.Sprint(s.Seed)}, {"casper-node", v.Node}, {"casper-cosigner", v.Cosigner}, {"Go", v.Go}, {"rustc", r.rustc},
 		{"kernel", r.kernel + ", " + v.System}, {"processors", fmt.Sprint(v.Processors)},
 	} {
 		fmt.Fprintf(&out, "| %s | %s |\n", row[0], cell(row[1]))
 	}
-	if s.short || s.only != "" {
-		fmt.Fprintf(&out, "\n**Not the whole run** (short: %v, only: %q): its figures are worth nothing.\n", s.short, s.only)
+	if s.Short || s.Only != "" {
+		fmt.Fprintf(&out, "\n**Not the whole run** (short: %v, only: %q): its figures are worth nothing.\n", s.Short, s.Only)
 	}
 	fmt.Fprintf(&out, "\n**%d of %d lines hold.**\n", lines-len(failed), lines)
 	if len(failed) > 0 {
