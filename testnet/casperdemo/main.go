@@ -49,7 +49,15 @@ func main() {
 	flag.BoolVar(&longer.Short, "short", false, "with --long: fewer of everything, to try the acts; its figures are worth nothing")
 	flag.StringVar(&longer.Results, "results", "", "with --long: file for the results, in Markdown")
 	flag.StringVar(&longer.Commit, "commit", "unknown", "with --long: revision of the checkout, for the results")
+	chain := flag.String("chain", "", "only write a small chain's chainspec and accounts into this folder (needs -defaults)")
 	flag.Parse()
+	if *chain != "" {
+		if err := writeChain(context.Background(), o.Defaults, *chain); err != nil {
+			fmt.Fprintln(os.Stderr, "casperdemo:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if o.Node == "" {
 		fmt.Fprintln(os.Stderr, "casperdemo: name the patched casper-node with --node (make casper-node builds it)")
 		os.Exit(2)

@@ -1,36 +1,22 @@
-// Chain writes the chainspec.toml and accounts.toml of a small chain, made from casper-node's own defaults. casper-node's
-// unit tests want such a chain, and the published crate does not bring the one that they were written for.
 package main
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"time"
 
 	"casper-cosigner/testnet/localnet"
 )
 
-func main() {
-	defaults := flag.String("defaults", "", "the program localnet-defaults")
-	into := flag.String("into", "", "folder to write to")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := write(ctx, *defaults, *into); err != nil {
-		fmt.Fprintln(os.Stderr, "chain:", err)
-		os.Exit(1)
-	}
-}
-
-func write(ctx context.Context, defaults, into string) (err error) {
+// writeChain writes the chainspec.toml and accounts.toml of a small chain into a folder, made from casper-node's own defaults.
+// casper-node's unit tests want such a chain, and the published crate does not bring the one that they were written for.
+func writeChain(ctx context.Context, defaults, into string) (err error) {
 	dir, err := os.MkdirTemp("", "chain-")
 	if err != nil {
-		return err
+		return fmt.Errorf("making a folder for a chain: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	network, err := localnet.Setup(ctx, localnet.Config{
@@ -42,15 +28,15 @@ func write(ctx context.Context, defaults, into string) (err error) {
 		return err
 	}
 	if err := os.MkdirAll(into, 0o755); err != nil {
-		return err
+		return fmt.Errorf("writing a chain: %w", err)
 	}
 	for _, name := range []string{"chainspec.toml", "accounts.toml"} {
 		text, err := os.ReadFile(filepath.Join(network.Nodes[0].Dir, name))
 		if err != nil {
-			return err
+			return fmt.Errorf("reading a chain: %w", err)
 		}
 		if err := os.WriteFile(filepath.Join(into, name), text, 0o644); err != nil {
-			return err
+			return fmt.Errorf("writing a chain: %w", err)
 		}
 	}
 	return nil
