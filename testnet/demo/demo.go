@@ -5,15 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"time"
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/rehearse"
 	"casper-cosigner/testnet/show"
-	"casper-cosigner/testnet/simnet"
 )
 
 const (
@@ -44,11 +43,10 @@ type demo struct {
 	retries   int      // requests that were asked again for want of an answer
 	restarts  []string // of processes of the cluster before this one
 
-	network  *simnet.Network
-	random   *rand.Rand
-	returns  int   // of main by itself, each of which doubles what it must be ready for
-	upgrades int   // so far
-	rows     []row // of the table
+	*rehearse.Rehearsal       // nil in the first part
+	returns             int   // of main by itself, each of which doubles what it must be ready for
+	upgrades            int   // so far
+	rows                []row // of the table
 }
 
 // series is what a latency is of: the kind of message, and how it was asked for.
@@ -73,7 +71,6 @@ func newDemo(o options, dir string, out io.Writer) (*demo, error) {
 	}
 	s := &demo{Show: show.New(out, o.seed), options: o, dir: dir, recording: recording, file: file,
 		transcript: testnet.NewTranscript(file), latencies: map[series]testnet.Latencies{}}
-	s.random = rand.New(rand.NewPCG(o.seed, 1))
 	s.free.Round = lastRound(recording)
 	s.free.Round.ID++
 	return s, nil
@@ -113,8 +110,8 @@ func eraOf(m casper.Message) (uint64, bool) {
 func (s *demo) close() error {
 	s.Clear()
 	var err error
-	if s.network != nil {
-		err = s.network.Close()
+	if s.Rehearsal != nil && s.Net != nil {
+		err = s.Net.Close()
 	}
 	for _, n := range []*testnet.Node{s.a, s.b} {
 		if n != nil {

@@ -2,12 +2,13 @@ package main
 
 import (
 	"context"
-	"os"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/rehearse"
 	"casper-cosigner/testnet/simcasper/hub"
 	"casper-cosigner/testnet/simnet"
 	"casper-cosigner/testnet/zug"
@@ -18,45 +19,6 @@ const failoverAfter = 3 * time.Second
 
 // comesWithin is how long what must come may take, beyond what is claimed of it. The end of an era is the longest.
 const comesWithin = time.Minute
-
-func soon(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, comesWithin)
-}
-
-// activated waits until the log makes the node active, later than the given time.
-func (s *demo) activated(ctx context.Context, node string, after time.Time) (testnet.Change, error) {
-	ctx, cancel := soon(ctx)
-	defer cancel()
-	return s.network.Cluster.AwaitActive(ctx, node, after)
-}
-
-// awaitReport asks the hub until what the network has seen is as wished.
-func (s *demo) awaitReport(ctx context.Context, wished func(hub.Report) bool) (hub.Report, error) {
-	ctx, cancel := soon(ctx)
-	defer cancel()
-	return s.network.AwaitReport(ctx, wished)
-}
-
-// someRounds lets so many rounds pass.
-func (s *demo) someRounds(ctx context.Context, count int) error {
-	ctx, cancel := soon(ctx)
-	defer cancel()
-	return s.network.AwaitRounds(ctx, count)
-}
-
-// awaitRoles asks the cosigners until the roles, and what they judge of the nodes, are as wished.
-func (s *demo) awaitRoles(ctx context.Context, wished func(testnet.Roles) bool) (testnet.Roles, error) {
-	ctx, cancel := soon(ctx)
-	defer cancel()
-	return s.network.Cluster.AwaitRoles(ctx, wished)
-}
-
-// allReady waits until both nodes are ready, main is active and all is well.
-func (s *demo) allReady(ctx context.Context) (testnet.Roles, error) {
-	return s.awaitRoles(ctx, func(r testnet.Roles) bool {
-		return r.Active == testnet.Main && r.Ready(testnet.Main, testnet.Standby) && r.Judgement.Code == "well"
-	})
-}
 
 // leaders returns a seed, the given one or above, by which our validator leads two or three of some early rounds of the first
 // eras: main is to come back to old leader slots.
@@ -94,18 +56,16 @@ func (s *demo) startNetwork(ctx context.Context) error {
 	settings.Dir, settings.Seed = filepath.Join(s.dir, "failover"), leaders(s.seed)
 	settings.FailoverAfter, settings.FailbackAfter = failoverAfter, failoverAfter
 	s.Begin("network", "A main and a standby in a network of four validators, rounds of %v, -seed %d", settings.Block, s.seed)
-	if err := os.Mkdir(settings.Dir, 0o700); err != nil {
+	random := rand.New(rand.NewPCG(s.seed, 1))
+	s.Rehearsal = &rehearse.Rehearsal{Random: random, Reason: "demo", Within: comesWithin}
+	if err := s.Setup(ctx, settings); err != nil {
 		return err
 	}
-	var err error
-	if s.network, err = simnet.Setup(ctx, settings); err != nil {
-		return err
-	}
-	if err := s.network.Start(ctx); err != nil {
+	if err := s.Net.Start(ctx); err != nil {
 		return err
 	}
 	started := time.Now()
-	r, err := s.allReady(ctx)
+	r, err := s.AllReady(ctx)
 	if err != nil {
 		return err
 	}

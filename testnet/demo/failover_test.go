@@ -12,6 +12,7 @@ import (
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/rehearse"
 	"casper-cosigner/testnet/show"
 	"casper-cosigner/testnet/simcasper/hub"
 	"casper-cosigner/testnet/simcasper/node"
@@ -48,7 +49,8 @@ func TestClaimLosses(t *testing.T) {
 
 // networkShow has a network of which nothing runs.
 func networkShow() *demo {
-	s := &demo{Show: show.New(io.Discard, 0), network: &simnet.Network{Settings: simnet.Defaults(), Cluster: &testnet.Cluster{}}}
+	s := &demo{Show: show.New(io.Discard, 0), Rehearsal: &rehearse.Rehearsal{
+		Net: &simnet.Network{Settings: simnet.Defaults(), Cluster: &testnet.Cluster{}}}}
 	s.Begin("test", "An act")
 	return s
 }
@@ -85,8 +87,8 @@ func TestAgain(t *testing.T) {
 func TestClaimHandshakes(t *testing.T) {
 	for standbys, holds := range map[int]bool{1: false, 2: true} {
 		s := networkShow()
-		s.upgrades, s.network.Dir = 1, t.TempDir()
-		f, err := os.Create(s.network.Transcript())
+		s.upgrades, s.Net.Dir = 1, t.TempDir()
+		f, err := os.Create(s.Net.Transcript())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -238,7 +240,7 @@ func TestLongestGap(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	var out bytes.Buffer
-	s := &demo{Show: show.New(&out, 0), network: &simnet.Network{Settings: simnet.Defaults()}, rows: []row{
+	s := &demo{Show: show.New(&out, 0), Rehearsal: &rehearse.Rehearsal{Net: &simnet.Network{Settings: simnet.Defaults()}}, rows: []row{
 		{"node killed", fenced, "node_down", "2.10 s", "2.20 s", "4.00 s", simnet.Losses{Rounds: make([]hub.Round, 2), Of: 7, Led: 1}}}}
 	s.printTable()
 	for _, want := range []string{"2.10 s", "2.20 s", "2 of 7", "fenced", "4.00 s"} {

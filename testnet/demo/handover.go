@@ -47,12 +47,12 @@ func (s *demo) rehearse(ctx context.Context, mode string) error {
 	if _, err := s.awaitInstant(ctx, mode, false); err != nil {
 		return err
 	}
-	if _, err := s.allReady(ctx); err != nil {
+	if _, err := s.AllReady(ctx); err != nil {
 		return err
 	}
 	began := time.Now()
 	var r rehearsal
-	if err := s.network.Cluster.Ask(ctx, &r, "failover", "drill", "--yes", reason); err != nil {
+	if err := s.Net.Cluster.Ask(ctx, &r, "failover", "drill", "--yes", "--reason", s.Reason); err != nil {
 		return err
 	}
 	votes := 0
@@ -65,16 +65,16 @@ func (s *demo) rehearse(ctx context.Context, mode string) error {
 		r.Standby, r.KeptSeconds, votes, r.Active, r.Epoch)
 	s.Claimf(r.Rounds > 0 && r.Heights > 0 && len(r.LostRounds)+len(r.LostHeights) == 0, "it says: of %d rounds and %d heights, %d and %d are lost",
 		r.Rounds, r.Heights, len(r.LostRounds), len(r.LostHeights))
-	if err := s.someRounds(ctx, 2); err != nil {
+	if err := s.SomeRounds(ctx, 2); err != nil {
 		return err
 	}
-	seen, err := s.network.Report(ctx)
+	seen, err := s.Net.Report(ctx)
 	if err != nil {
 		return err
 	}
 	rounds, unvoted := r.against(seen)
 	s.Claimf(rounds == r.Rounds && unvoted == len(r.LostRounds), "the other validators saw the same: of these %d rounds, %d are without our vote", rounds, unvoted)
-	l, err := s.network.Losses(ctx, began)
+	l, err := s.Net.Losses(ctx, began)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func run(ctx context.Context, o options, dir string, out io.Writer) (held bool, 
 	if err := s.claimHandshakes(); err != nil {
 		return false, err
 	}
-	if err := s.judge(ctx, o.judge, "what the other validators received", s.network.Transcript()); err != nil {
+	if err := s.judge(ctx, o.judge, "what the other validators received", s.Net.Transcript()); err != nil {
 		return false, err
 	}
 	s.printTable()

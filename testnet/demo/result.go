@@ -41,7 +41,7 @@ const diskHangs = "the disk hangs"
 
 // ended lists the processes that ended by themselves and were started again: since their disk hung, and for other reasons.
 func (s *demo) ended() (hung, others []string) {
-	for _, why := range slices.Concat(s.restarts, s.network.Cluster.Restarts()) {
+	for _, why := range slices.Concat(s.restarts, s.Net.Cluster.Restarts()) {
 		if strings.Contains(why, diskHangs) {
 			hung = append(hung, why)
 		} else {
@@ -83,7 +83,7 @@ func (s *demo) judge(ctx context.Context, judge, what, transcript string) error 
 // claimHandshakes tells that both nodes came into the network with the validator's key, and again after each upgrade.
 func (s *demo) claimHandshakes() error {
 	s.Begin("handshakes", "The handshakes of both nodes with the other validators")
-	text, err := os.ReadFile(s.network.Transcript())
+	text, err := os.ReadFile(s.Net.Transcript())
 	if err != nil {
 		return fmt.Errorf("reading what the other validators received: %w", err)
 	}

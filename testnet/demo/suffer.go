@@ -38,10 +38,10 @@ func (s *demo) suffer(ctx context.Context, t trouble) (err error) {
 		return err
 	}
 	c.struck = time.Now()
-	if err := t.strike(ctx); err != nil {
+	if err := t.strike.Do(ctx); err != nil {
 		return err
 	}
-	if c.away, err = s.activated(ctx, testnet.Standby, c.struck); err != nil {
+	if c.away, err = s.AwaitActive(ctx, testnet.Standby, c.struck); err != nil {
 		return err
 	}
 	took, most := c.away.At.Sub(c.struck), failoverAfter+t.more+slack
@@ -49,11 +49,11 @@ func (s *demo) suffer(ctx context.Context, t trouble) (err error) {
 		c.away.Subject, c.away.Epoch, testnet.Millis(took), most, failoverAfter, c.away.Cause, c.away.Reason)
 	if t.byHand {
 		s.Sayf("an operator holds the roles, and makes %s active again: each return by itself doubles the wait for the next", testnet.Main)
-		if err := s.network.Cluster.Failover(ctx, "hold", "--for=2m", reason); err != nil {
+		if err := s.Command(ctx, "hold", "--for=2m"); err != nil {
 			return err
 		}
 	}
-	if err := s.someRounds(ctx, 2); err != nil {
+	if err := s.SomeRounds(ctx, 2); err != nil {
 		return err
 	}
 	voted, err := s.claimVote(ctx, c)
@@ -61,7 +61,7 @@ func (s *demo) suffer(ctx context.Context, t trouble) (err error) {
 		return err
 	}
 	c.mended = time.Now()
-	if err := t.mend(ctx); err != nil {
+	if err := t.strike.Mend(ctx); err != nil {
 		return err
 	}
 	if err := s.comeBack(ctx, c); err != nil {
@@ -70,7 +70,7 @@ func (s *demo) suffer(ctx context.Context, t trouble) (err error) {
 	if err := s.claimServed(c); err != nil {
 		return err
 	}
-	l, err := s.network.Losses(ctx, c.struck)
+	l, err := s.Net.Losses(ctx, c.struck)
 	if err != nil {
 		return err
 	}
@@ -83,13 +83,13 @@ func (s *demo) suffer(ctx context.Context, t trouble) (err error) {
 // random instant of a round. With early that round is one of an era in which we led another already, and main will be back
 // in it; those that we led are returned.
 func (s *demo) awaitInstant(ctx context.Context, mode string, early bool) (led []hub.Round, err error) {
-	if err := s.network.Cluster.Failover(ctx, "mode", mode, reason); err != nil {
+	if err := s.Command(ctx, "mode", mode); err != nil {
 		return nil, err
 	}
-	if _, err := s.allReady(ctx); err != nil {
+	if _, err := s.AllReady(ctx); err != nil {
 		return nil, err
 	}
-	changes, err := s.network.Cluster.Changes(ctx)
+	changes, err := s.Net.Cluster.Changes(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (s *demo) awaitInstant(ctx context.Context, mode string, early bool) (led [
 		}
 	}
 	if early {
-		_, err := s.awaitReport(ctx, func(r hub.Report) bool {
+		_, err := s.AwaitReport(ctx, func(r hub.Report) bool {
 			led = slices.DeleteFunc(r.Rounds, func(o hub.Round) bool { return o.Era != r.Era || !o.Ours || o.Skipped })
 			return len(led) > 0 && r.Round < lastStrike // it will be in the next
 		})
@@ -107,10 +107,10 @@ func (s *demo) awaitInstant(ctx context.Context, mode string, early bool) (led [
 			return nil, err
 		}
 	}
-	if err := s.someRounds(ctx, 1); err != nil {
+	if err := s.SomeRounds(ctx, 1); err != nil {
 		return nil, err
 	}
-	return led, testnet.Pause(ctx, time.Duration(s.random.Int64N(int64(s.network.Block))))
+	return led, s.Instant(ctx)
 }
 
 // claimVote tells of the standby's first vote: since main failed, or in fenced mode since the standby is active.
@@ -119,7 +119,7 @@ func (s *demo) claimVote(ctx context.Context, c *course) (took time.Duration, er
 	if c.mode == fenced {
 		since = c.away.At
 	}
-	all, err := s.network.Node(testnet.Standby).Journal(since)
+	all, err := s.Net.Node(testnet.Standby).Journal(since)
 	if err != nil {
 		return 0, err
 	}
@@ -128,7 +128,7 @@ func (s *demo) claimVote(ctx context.Context, c *course) (took time.Duration, er
 		s.Claimf(false, "%s has no vote signed", testnet.Standby)
 		return 0, nil
 	}
-	r, err := s.network.Report(ctx)
+	r, err := s.Net.Report(ctx)
 	took = time.UnixMilli(all[i].At).Sub(c.struck)
 	s.Claimf(openOrNext(r.Rounds, since, all[i]), "first vote of %s %s after it, in round %d of era %d: the one open by then, or the next",
 		testnet.Standby, testnet.Millis(took), all[i].Round, all[i].Era)
@@ -144,35 +144,35 @@ func openOrNext(rounds []hub.Round, then time.Time, e node.Entry) bool {
 
 // comeBack waits until main has caught up, and is active again.
 func (s *demo) comeBack(ctx context.Context, c *course) error {
-	if _, err := s.awaitRoles(ctx, func(r testnet.Roles) bool { return r.Ready(testnet.Main) }); err != nil {
+	if _, err := s.AwaitRoles(ctx, func(r testnet.Roles) bool { return r.Ready(testnet.Main) }); err != nil {
 		return err
 	}
 	s.Sayf("%s has caught up: ready %s after it came back", testnet.Main, testnet.Millis(time.Since(c.mended)))
 	by, cause, least := "by itself", "return", failoverAfter<<s.returns
 	if c.byHand {
 		by, cause, least = "by hand", "operator", 0
-		if err := s.network.Cluster.Failover(ctx, "promote", testnet.Main, reason); err != nil {
+		if err := s.Command(ctx, "promote", testnet.Main); err != nil {
 			return err
 		}
-		if err := s.network.Cluster.Failover(ctx, "resume", reason); err != nil {
+		if err := s.Command(ctx, "resume"); err != nil {
 			return err
 		}
 	} else {
 		s.returns++
 	}
 	var err error
-	if c.back, err = s.activated(ctx, testnet.Main, c.mended); err != nil {
+	if c.back, err = s.AwaitActive(ctx, testnet.Main, c.mended); err != nil {
 		return err
 	}
 	took := c.back.At.Sub(c.mended)
 	s.Claimf(c.back.Cause == cause && took >= least, "%s is active again %s, epoch %d, %.1f s after it came back: %s",
 		testnet.Main, by, c.back.Epoch, took.Seconds(), c.back.Reason)
-	return s.someRounds(ctx, 2)
+	return s.SomeRounds(ctx, 2)
 }
 
 // claimServed tells what main was given that came back without its log, and in fenced mode who was refused.
 func (s *demo) claimServed(c *course) error {
-	main, err := s.network.Node(testnet.Main).Journal(c.mended)
+	main, err := s.Net.Node(testnet.Main).Journal(c.mended)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (s *demo) claimServed(c *course) error {
 	if c.mode != fenced {
 		return nil
 	}
-	standby, err := s.network.Node(testnet.Standby).Journal(c.struck)
+	standby, err := s.Net.Node(testnet.Standby).Journal(c.struck)
 	before, after := refused(standby, c.away.At), refused(main, c.back.At)
 	s.Claimf(before > 0 && after > 0, "only the active node votes: until it was active, %s was refused %s, and %s %s until it was again",
 		testnet.Standby, plural(before, "time"), testnet.Main, plural(after, "time"))

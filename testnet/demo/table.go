@@ -21,7 +21,7 @@ func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds())
 
 // printTable prints how main's troubles went.
 func (s *demo) printTable() {
-	fmt.Fprintf(s.Out, "\nMain fails (rounds of %v, failover_after %v)\n", s.network.Block, failoverAfter)
+	fmt.Fprintf(s.Out, "\nMain fails (rounds of %v, failover_after %v)\n", s.Net.Block, failoverAfter)
 	w := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "  what\tmode\tcause\tstandby active\tits first vote\tmain active again\trounds lost\tblocks of ours lost\tfinality lost")
 	for _, r := range s.rows {
