@@ -58,7 +58,7 @@ func (b *bench) failover(ctx context.Context) (err error) {
 		}
 	}()
 	r.settings("failover")
-	b.printf("main is made active again by failover promote; -seed %d; load %s", b.seed, loadAverage())
+	b.printf("main is made active again by failover promote; -seed %d; load %s", b.seed, testnet.LoadAverage())
 	agents := func(ctx context.Context) error { return r.agents(ctx, agentsFor) }
 	for _, section := range []func(context.Context) error{agents, r.inHot, r.inFenced, r.handOver, r.between} {
 		if err := section(ctx); err != nil {
@@ -196,7 +196,7 @@ func (r *rehearsal) between(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.figure("elections among the cosigners", fmt.Sprintf("%d; load now %s", elected-1, loadAverage()), "none: else this machine was too busy")
+	r.figure("elections among the cosigners", fmt.Sprintf("%d; load now %s", elected-1, testnet.LoadAverage()), "none: else this machine was too busy")
 	if len(p.Faults) > 0 {
 		return fmt.Errorf("the other validators saw our validator contradict itself: %s", strings.Join(p.Faults, "; "))
 	}
@@ -232,14 +232,4 @@ func (b *bench) goal(name, value, goal string, met bool) {
 		word = "MISSED"
 	}
 	b.figure(name, value, goal+": "+word)
-}
-
-// loadAverage is how many processes wanted to run, over the last one, five and fifteen minutes.
-func loadAverage() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	fields := strings.Fields(string(text))
-	if err != nil || len(fields) < 3 {
-		return "unknown"
-	}
-	return strings.Join(fields[:3], " ")
 }

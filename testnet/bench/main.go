@@ -191,17 +191,11 @@ func (b *bench) setup(ctx context.Context, dir string, states map[string]string)
 	if err := b.cluster.Start(ctx); err != nil {
 		return err
 	}
-	if _, err := b.ready(ctx); err != nil {
+	if _, err := b.cluster.Ready(ctx, comesWithin); err != nil {
 		return err
 	}
 	b.node, err = b.cluster.Node(testnet.Main)
 	return err
-}
-
-func (b *bench) ready(ctx context.Context) (testnet.Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	return b.cluster.Ready(ctx)
 }
 
 // close ends the cluster, if there is one.

@@ -142,9 +142,7 @@ func (s *demo) hangMain(ctx context.Context) error {
 // one before is decided.
 func (s *demo) killLeader(ctx context.Context) error {
 	p := s.Pair
-	ready, cancel := context.WithTimeout(ctx, stage.ReadyWithin)
-	defer cancel()
-	status, err := p.Cluster.Ready(ready)
+	status, err := p.Cluster.Ready(ctx, stage.ReadyWithin)
 	if err != nil {
 		return err
 	}
@@ -177,9 +175,7 @@ func (s *demo) killLeader(ctx context.Context) error {
 	if err := leader.Start(ctx); err != nil {
 		return err
 	}
-	again, cancel := context.WithTimeout(ctx, stage.ReadyWithin)
-	defer cancel()
-	if _, err := p.Cluster.Ready(again); err != nil {
+	if _, err := p.Cluster.Ready(ctx, stage.ReadyWithin); err != nil {
 		return err
 	}
 	s.Claimf(true, "%s is started again and ready", leader.Name)

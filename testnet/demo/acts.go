@@ -124,7 +124,7 @@ func (s *demo) startAll(ctx context.Context) error {
 	for _, p := range slices.Concat(s.cluster.Cosigners, s.cluster.Agents) {
 		s.Sayf("%-7s pid %d", p.Name, p.PID())
 	}
-	status, err := s.ready(ctx)
+	status, err := s.cluster.Ready(ctx, readyWithin)
 	if err != nil {
 		return err
 	}
@@ -134,12 +134,6 @@ func (s *demo) startAll(ctx context.Context) error {
 	}
 	s.b, err = s.cluster.Node(testnet.Standby)
 	return err
-}
-
-func (s *demo) ready(ctx context.Context) (testnet.Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
-	defer cancel()
-	return s.cluster.Ready(ctx)
 }
 
 // registerPoint states the recorded node's TLS key for A, as its casper-node would at start. B may not have it too.
@@ -167,7 +161,7 @@ func (s *demo) registerPoint(ctx context.Context) error {
 
 // killLeader kills the leader and asks for free slots until one is signed.
 func (s *demo) killLeader(ctx context.Context) error {
-	status, err := s.ready(ctx)
+	status, err := s.cluster.Ready(ctx, readyWithin)
 	if err != nil {
 		return err
 	}
@@ -247,7 +241,7 @@ func (s *demo) startAgain(ctx context.Context) error {
 	if err := s.cluster.Start(ctx); err != nil {
 		return err
 	}
-	status, err := s.ready(ctx)
+	status, err := s.cluster.Ready(ctx, readyWithin)
 	if err != nil {
 		return err
 	}

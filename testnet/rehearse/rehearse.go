@@ -50,12 +50,7 @@ func (r *Rehearsal) Command(ctx context.Context, args ...string) error {
 func (r *Rehearsal) Operate(ctx context.Context, args ...string) error {
 	ctx, cancel := r.soon(ctx)
 	defer cancel()
-	for {
-		err := r.Command(ctx, args...)
-		if err == nil || testnet.Pause(ctx, looksEvery) != nil {
-			return err
-		}
-	}
+	return r.Net.Cluster.Operate(ctx, append(args, "--reason", r.Reason)...)
 }
 
 func (r *Rehearsal) soon(ctx context.Context) (context.Context, context.CancelFunc) {

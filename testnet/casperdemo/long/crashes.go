@@ -255,9 +255,7 @@ func (s *run) withoutCosigners(ctx context.Context) (left, back time.Time, err e
 	if err := p.Cluster.Start(ctx); err != nil {
 		return left, back, err
 	}
-	ready, cancel := context.WithTimeout(ctx, stage.ReadyWithin)
-	defer cancel()
-	if _, err := p.Cluster.Ready(ready); err != nil {
+	if _, err := p.Cluster.Ready(ctx, stage.ReadyWithin); err != nil {
 		return left, back, err
 	}
 	back = time.Now()

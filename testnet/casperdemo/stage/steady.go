@@ -34,9 +34,7 @@ func (s *Stage) Begins(ctx context.Context) error {
 			return err
 		}
 	}
-	ready, cancel := context.WithTimeout(ctx, ReadyWithin)
-	defer cancel()
-	status, err := p.Cluster.Ready(ready)
+	status, err := p.Cluster.Ready(ctx, ReadyWithin)
 	if err != nil {
 		return err
 	}
@@ -87,9 +85,7 @@ func (s *Stage) Steady(ctx context.Context) error {
 		s.Count("votes_asked_"+l.Node.Name, n)
 		s.Claimf(n >= steadyRounds-1, "%s asks: for its Vote in %d rounds since the first of %d", l.Node.Name, n, steadyRounds)
 	}
-	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
-		s.Sayf("load of the machine: %s", strings.TrimSpace(string(load)))
-	}
+	s.Sayf("load of the machine: %s", testnet.LoadAverage())
 	took := s.sayLatency("all", s.AnsweredSince(first.Start))
 	s.Goalf(len(took) > 0 && took.Quantile(0.5) < WantedP50 && took.Quantile(0.99) < WantedP99,
 		"a signature as the node sees it: %d, p50 %s (want < %v), p99 %s (want < %v), max %s", len(took), testnet.Millis(took.Quantile(0.5)),
