@@ -62,7 +62,7 @@ lint-rust:
 	node/remote-signer/generate.sh check
 
 .PHONY: lint
-lint: vet fmt-check
+lint: vet fmt-check width
 	$(GOLANGCILINT) run ./...
 
 .PHONY: vet
@@ -73,6 +73,10 @@ vet:
 fmt-check:
 	@unformatted="$$(gofmt -l $$($(GO) list -f '{{.Dir}}' ./...))"; \
 	if [ -n "$$unformatted" ]; then echo "not formatted with gofmt:"; echo "$$unformatted"; exit 1; fi
+
+.PHONY: width
+width:
+	$(GO) run ./tools/width
 
 .PHONY: generate
 generate:

@@ -2,7 +2,6 @@ package keygen
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,22 +46,8 @@ type document struct {
 	Size        int              `json:"size"`
 	Epoch       uint32           `json:"epoch"`
 	Cluster     string           `json:"cluster"`
-	Commitments []hexBytes       `json:"commitments"`
-	Secret      hexBytes         `json:"secret"`
-}
-
-// hexBytes is lower-case hex in JSON.
-type hexBytes []byte
-
-func (b hexBytes) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, b), nil }
-
-func (b *hexBytes) UnmarshalText(text []byte) error {
-	decoded, err := hex.AppendDecode(nil, text)
-	if err != nil {
-		return errCanonical // hex's own error would quote a digit of the secret
-	}
-	*b = decoded
-	return nil
+	Commitments []casper.Hex     `json:"commitments"`
+	Secret      casper.Hex       `json:"secret"`
 }
 
 // Seal writes s to w as an armored age file that r's identity opens: a

@@ -59,7 +59,7 @@ build)
 test)
 	# The published crate lacks the chain that its tests are written for; ours is made from the node's own defaults.
 	release --bin localnet-defaults
-	go run ./testnet/localnet/chain --defaults "$CARGO_TARGET_DIR/release/localnet-defaults" --into "$tree/../resources/local"
+	go run ./testnet/casperdemo --defaults "$CARGO_TARGET_DIR/release/localnet-defaults" --chain "$tree/../resources/local"
 	cargo test --quiet --locked --manifest-path "$tree/Cargo.toml" --lib -- consensus:: remote_signing:: version_string
 	;;
 *)

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/raft"
+
+	"casper-cosigner/statedir"
 )
 
 // Names within Config.Path.
@@ -169,7 +171,7 @@ func (d *disk) bootstrap(c Config) error {
 	}
 	// Without these a power cut could take the file itself.
 	for _, path := range []string{c.Path, filepath.Dir(c.Path)} {
-		if err := syncDir(path); err != nil {
+		if err := statedir.SyncDir(path); err != nil {
 			return err
 		}
 	}
@@ -204,13 +206,4 @@ func (c Config) checkVoters(log raft.Configuration) error {
 			strings.Join(have, ", "), strings.Join(want, ", "))
 	}
 	return nil
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

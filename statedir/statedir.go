@@ -98,7 +98,7 @@ func initialise(path string, id Identity) error {
 	if err := writeRecord(filepath.Join(path, identityFile), record); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(filepath.Clean(path)))
+	return SyncDir(filepath.Dir(filepath.Clean(path)))
 }
 
 // checkEmpty refuses a directory that holds anything but the lock and what a

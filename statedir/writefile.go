@@ -48,7 +48,7 @@ func replace(path string, perm os.FileMode, fill func(*os.File) error) (err erro
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return SyncDir(filepath.Dir(path))
 }
 
 // removeTemps removes what replacements that a crash cut short left in dir.
@@ -65,8 +65,22 @@ func removeTemps(dir string) error {
 	return nil
 }
 
-// syncDir makes the names in a directory durable.
-func syncDir(path string) error {
+// CreateFile writes a file that must not exist yet; after an error there is none.
+// The content is durable when it returns nil, the name once SyncDir has made it so.
+func CreateFile(path string, data []byte, perm os.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		os.Remove(path)
+	}
+	return err
+}
+
+// SyncDir makes the names in a directory durable.
+func SyncDir(path string) error {
 	d, err := os.Open(path)
 	if err != nil {
 		return err

@@ -113,9 +113,7 @@ func (r *rig) close() {
 // ready waits until all are ready and returns the leader.
 func (r *rig) ready() *Process {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), readyWithin)
-	defer cancel()
-	s, err := r.Ready(ctx)
+	s, err := r.Ready(r.t.Context(), readyWithin)
 	if err != nil {
 		r.t.Fatal(err)
 	}

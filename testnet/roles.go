@@ -51,6 +51,16 @@ func (c *Cluster) Failover(ctx context.Context, args ...string) error {
 	return c.Command(ctx, c.operating(append([]string{"failover"}, args...)...)...)
 }
 
+// Operate is Failover again and again while it is refused, until ctx ends: no cosigner may lead just now.
+func (c *Cluster) Operate(ctx context.Context, args ...string) error {
+	for {
+		err := c.Failover(ctx, args...)
+		if err == nil || Pause(ctx, askEvery) != nil {
+			return err
+		}
+	}
+}
+
 // Roles asks the program for mode, active node and what the cosigners judge of the nodes.
 func (c *Cluster) Roles(ctx context.Context) (r Roles, err error) {
 	err = c.Ask(ctx, &r, "failover", "status")

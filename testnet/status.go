@@ -54,8 +54,10 @@ func (c *Cluster) operating(args ...string) []string {
 	return append(args, "--config", filepath.Join(c.Dir, operator, "operator.toml"))
 }
 
-// Ready waits until every cosigner is ready and one leads, or ctx ends. How the nodes are does not matter.
-func (c *Cluster) Ready(ctx context.Context) (Status, error) {
+// Ready waits until every cosigner is ready and one leads, for at most the given time. How the nodes are does not matter.
+func (c *Cluster) Ready(ctx context.Context, within time.Duration) (Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
 	return c.Await(ctx, func(s Status) bool {
 		for _, cosigner := range s.Cosigners {
 			if !cosigner.Ready {

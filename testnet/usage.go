@@ -147,3 +147,13 @@ func scrape(ctx context.Context, address string) ([]byte, error) {
 	}
 	return b.Bytes(), nil
 }
+
+// LoadAverage is how many processes wanted to run, over the last one, five and fifteen minutes.
+func LoadAverage() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	fields := strings.Fields(string(text))
+	if err != nil || len(fields) < 3 {
+		return "unknown"
+	}
+	return strings.Join(fields[:3], " ")
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,9 +37,9 @@ type messageJSON struct {
 	ChainName *casper.Hash `json:"chain_name_hash,omitempty"`
 
 	// Handshake.
-	Random *hexBytes `json:"combined_random,omitempty"` // 12 bytes
-	Our    *hexBytes `json:"our_tls_point,omitempty"`   // 67 bytes
-	Their  *hexBytes `json:"their_tls_point,omitempty"` // 67 bytes
+	Random *casper.Hex `json:"combined_random,omitempty"` // 12 bytes
+	Our    *casper.Hex `json:"our_tls_point,omitempty"`   // 67 bytes
+	Their  *casper.Hex `json:"their_tls_point,omitempty"` // 67 bytes
 
 	// Not read.
 	Slot        string       `json:"slot,omitempty"` // in an export
@@ -48,20 +47,10 @@ type messageJSON struct {
 	Node        any          `json:"node,omitempty"`
 	PublicKey   string       `json:"public_key,omitempty"`
 	Preimage    string       `json:"preimage,omitempty"`
-	SignedBytes *hexBytes    `json:"signed_bytes,omitempty"`
+	SignedBytes *casper.Hex  `json:"signed_bytes,omitempty"`
 	OurID       string       `json:"our_node_id,omitempty"`
 	TheirID     string       `json:"their_node_id,omitempty"`
 	Signature   string       `json:"signature,omitempty"`
-}
-
-// hexBytes is bytes in lower-case hex.
-type hexBytes []byte
-
-func (b hexBytes) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, b), nil }
-
-func (b *hexBytes) UnmarshalText(text []byte) (err error) {
-	*b, err = hex.AppendDecode(nil, text)
-	return err
 }
 
 // parseMessage reads one message. A field that is unknown, missing or of the wrong length is an error.
@@ -119,7 +108,7 @@ type fields []error
 func (f *fields) err() error { return errors.Join(*f...) }
 
 // copy copies src to dst, whose lengths must agree.
-func (f *fields) copy(dst []byte, src *hexBytes, name string) {
+func (f *fields) copy(dst []byte, src *casper.Hex, name string) {
 	if b := need(f, src, name); src != nil && len(b) != len(dst) {
 		*f = append(*f, fmt.Errorf("%s: %d bytes, want %d", name, len(b), len(dst)))
 	} else {
@@ -138,7 +127,7 @@ func need[T any](f *fields, v *T, name string) T {
 
 // showMessage is the inverse of parseMessage, with the instance id and the signed bytes that follow from the message.
 func showMessage(m casper.Message) messageJSON {
-	signed := hexBytes(m.SignBytes())
+	signed := casper.Hex(m.SignBytes())
 	j := messageJSON{SignedBytes: &signed}
 	zug := func(r casper.Round) {
 		instance := r.Instance()
@@ -155,7 +144,7 @@ func showMessage(m casper.Message) messageJSON {
 	case casper.Finality:
 		j.Kind, j.Block, j.Height, j.Era, j.ChainName = kindFinality, &m.Block, &m.Height, &m.Era, &m.ChainName
 	case casper.Handshake:
-		random, our, their := hexBytes(m.Random[:]), hexBytes(m.Our[:]), hexBytes(m.Their[:])
+		random, our, their := casper.Hex(m.Random[:]), casper.Hex(m.Our[:]), casper.Hex(m.Their[:])
 		j.Kind, j.Random, j.Our, j.Their = kindHandshake, &random, &our, &their
 	}
 	return j

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"casper-cosigner/statedir"
 )
 
 const (
@@ -45,13 +47,13 @@ func writeNew(files []newFile) (err error) {
 		if made, err = makeFolder(made, folder); err != nil {
 			return err
 		}
-		if err := createFile(f); err != nil {
+		if err := statedir.CreateFile(f.path, f.data, f.mode); err != nil {
 			return err
 		}
 		made = append(made, f.path)
 	}
 	for _, path := range made {
-		if err := syncFolder(filepath.Dir(path)); err != nil {
+		if err := statedir.SyncDir(filepath.Dir(path)); err != nil {
 			return err
 		}
 	}
@@ -71,24 +73,4 @@ func makeFolder(made []string, path string) ([]string, error) {
 		return made, err
 	}
 	return append(made, path), nil
-}
-
-func createFile(n newFile) error {
-	f, err := os.OpenFile(n.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, n.mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(n.data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		_ = os.Remove(n.path)
-	}
-	return err
-}
-
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -37,6 +37,22 @@ func (h *Hash) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// Hex is bytes of any number; their text is lower-case hex.
+type Hex []byte
+
+// MarshalText returns lower-case hex digits.
+func (h Hex) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h), nil }
+
+// UnmarshalText reads hex digits. Errors do not repeat them, since they may be a secret's; then h is unchanged.
+func (h *Hex) UnmarshalText(text []byte) error {
+	parsed, err := hex.AppendDecode(nil, text)
+	if err != nil {
+		return errors.New("not hexadecimal")
+	}
+	*h = parsed
+	return nil
+}
+
 // ChainNameHash returns the hash that stands for a chain name, such as
 // "casper", in finality signatures (casper-types block/chain_name_digest.rs).
 func ChainNameHash(name string) Hash { return blake2b.Sum256([]byte(name)) }

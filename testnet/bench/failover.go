@@ -14,6 +14,7 @@ import (
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/rehearse"
 	"casper-cosigner/testnet/simcasper/hub"
 	"casper-cosigner/testnet/simnet"
 )
@@ -33,11 +34,10 @@ const (
 // rehearsal is a main and a standby in a simulated network, in which main fails again and again.
 type rehearsal struct {
 	*bench
-	net    *simnet.Network
-	ear    *ear
-	random *rand.Rand
-	spans  spans
-	idle   []int // spans in which nothing was done
+	*rehearse.Rehearsal
+	ear   *ear
+	spans spans
+	idle  []int // spans in which nothing was done
 }
 
 // failover measures what failures of main cost: real processes, a simulated Casper network.
@@ -58,7 +58,7 @@ func (b *bench) failover(ctx context.Context) (err error) {
 		}
 	}()
 	r.settings("failover")
-	b.printf("main is made active again by failover promote; -seed %d; load %s", b.seed, loadAverage())
+	b.printf("main is made active again by failover promote; -seed %d; load %s", b.seed, testnet.LoadAverage())
 	agents := func(ctx context.Context) error { return r.agents(ctx, agentsFor) }
 	for _, section := range []func(context.Context) error{agents, r.inHot, r.inFenced, r.handOver, r.between} {
 		if err := section(ctx); err != nil {
@@ -93,30 +93,28 @@ func (b *bench) shipped(ctx context.Context) (err error) {
 // settings says how the network is made.
 func (r *rehearsal) settings(part string) {
 	r.printf("%s: main and standby, simulated, and 3 other validators; rounds of %v, eras of %d blocks, %v until a round is voted down;",
-		part, r.net.Block, r.net.EraBlocks, r.net.VotedDown)
-	r.printf("ping_interval %v, ping_timeout %v, failover_after %v", r.net.PingInterval, r.net.PingTimeout, r.net.FailoverAfter)
+		part, r.Net.Block, r.Net.EraBlocks, r.Net.VotedDown)
+	r.printf("ping_interval %v, ping_timeout %v, failover_after %v", r.Net.PingInterval, r.Net.PingTimeout, r.Net.FailoverAfter)
 }
 
 // rehearse sets the network up and waits until main is active and both nodes are ready.
 func (b *bench) rehearse(ctx context.Context, s simnet.Settings) (_ *rehearsal, err error) {
 	s.Binary, s.Simcasper, s.PEM, s.Seed = b.binary, b.simcasper, b.pem, b.seed
-	if err := os.Mkdir(s.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the network's folder: %w", err)
-	}
 	if b.key, err = testnet.PublicKey(b.pem); err != nil {
 		return nil, err
 	}
-	r := &rehearsal{bench: b, random: rand.New(rand.NewPCG(b.seed, 1))}
-	if r.net, err = simnet.Setup(ctx, s); err != nil {
+	random := rand.New(rand.NewPCG(b.seed, 1))
+	r := &rehearsal{bench: b, Rehearsal: &rehearse.Rehearsal{Random: random, Reason: "bench", Within: comesWithin}}
+	if err = r.Setup(ctx, s); err != nil {
 		return nil, err
 	}
 	if r.ear, err = openEar(); err != nil {
 		return nil, err
 	}
-	for _, c := range r.net.Cluster.Cosigners {
-		err = errors.Join(err, r.ear.hook(r.net.Cluster, c.Name))
+	for _, c := range r.Net.Cluster.Cosigners {
+		err = errors.Join(err, r.ear.hook(r.Net.Cluster, c.Name))
 	}
-	if err = errors.Join(err, r.net.Start(ctx)); err == nil {
+	if err = errors.Join(err, r.Net.Start(ctx)); err == nil {
 		err = r.settled(ctx)
 	}
 	if err != nil {
@@ -126,8 +124,8 @@ func (b *bench) rehearse(ctx context.Context, s simnet.Settings) (_ *rehearsal, 
 }
 
 func (r *rehearsal) close() error {
-	r.restarts = append(r.restarts, r.net.Cluster.Restarts()...)
-	err := r.net.Close()
+	r.restarts = append(r.restarts, r.Net.Cluster.Restarts()...)
+	err := r.Net.Close()
 	r.ear.close()
 	return err
 }
@@ -135,23 +133,23 @@ func (r *rehearsal) close() error {
 // rest lets time pass in which nothing is done, until all signatures of before have come, and returns what the network saw.
 func (r *rehearsal) rest(ctx context.Context) (hub.Report, error) {
 	r.idle = append(r.idle, r.spans.begin(time.Now()))
-	if err := testnet.Pause(ctx, settling(r.net.Block)+r.net.Block); err != nil {
+	if err := testnet.Pause(ctx, settling(r.Net.Block)+r.Net.Block); err != nil {
 		return hub.Report{}, err
 	}
-	return r.net.Report(ctx)
+	return r.Net.Report(ctx)
 }
 
 func (r *rehearsal) lossOf(p hub.Report, span int) loss {
 	if span < 0 {
 		return loss{}
 	}
-	return r.spans.loss(p, r.net.Block, span)
+	return r.spans.loss(p, r.Net.Block, span)
 }
 
 // agents measures for some time what an agent uses beside a node that takes part in consensus.
 func (r *rehearsal) agents(ctx context.Context, long time.Duration) error {
 	r.idle = append(r.idle, r.spans.begin(time.Now()))
-	agents := r.net.Cluster.Agents
+	agents := r.Net.Cluster.Agents
 	before := make([]time.Duration, len(agents))
 	most := make([]testnet.Usage, len(agents))
 	for look := range agentLooks + 1 {
@@ -198,7 +196,7 @@ func (r *rehearsal) between(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.figure("elections among the cosigners", fmt.Sprintf("%d; load now %s", elected-1, loadAverage()), "none: else this machine was too busy")
+	r.figure("elections among the cosigners", fmt.Sprintf("%d; load now %s", elected-1, testnet.LoadAverage()), "none: else this machine was too busy")
 	if len(p.Faults) > 0 {
 		return fmt.Errorf("the other validators saw our validator contradict itself: %s", strings.Join(p.Faults, "; "))
 	}
@@ -207,7 +205,7 @@ func (r *rehearsal) between(ctx context.Context) error {
 
 // elected counts in the cosigners' logs how often one of them began to lead.
 func (r *rehearsal) elected() (n int, err error) {
-	for _, c := range r.net.Cluster.Cosigners {
+	for _, c := range r.Net.Cluster.Cosigners {
 		text, err := os.ReadFile(c.Log)
 		if err != nil {
 			return 0, fmt.Errorf("counting elections: %w", err)
@@ -219,7 +217,7 @@ func (r *rehearsal) elected() (n int, err error) {
 
 // verdict has the program that trusts nobody read what the others received.
 func (r *rehearsal) verdict(ctx context.Context) error {
-	out, err := exec.CommandContext(ctx, r.judge, "-key", r.key.String(), r.net.Transcript()).CombinedOutput()
+	out, err := exec.CommandContext(ctx, r.judge, "-key", r.key.String(), r.Net.Transcript()).CombinedOutput()
 	r.printf("%s", out)
 	if err != nil {
 		return fmt.Errorf("the judge finds an invalid signature, or two values of one slot: %w", err)
@@ -234,14 +232,4 @@ func (b *bench) goal(name, value, goal string, met bool) {
 		word = "MISSED"
 	}
 	b.figure(name, value, goal+": "+word)
-}
-
-// loadAverage is how many processes wanted to run, over the last one, five and fifteen minutes.
-func loadAverage() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	fields := strings.Fields(string(text))
-	if err != nil || len(fields) < 3 {
-		return "unknown"
-	}
-	return strings.Join(fields[:3], " ")
 }

@@ -84,21 +84,6 @@ func TestVotesSoon(t *testing.T) {
 	}
 }
 
-func TestAsksNow(t *testing.T) {
-	r := hub.Report{Era: 2, Round: 7}
-	for e, want := range map[node.Entry]bool{
-		{Kind: "vote", Era: 2, Round: 7}:     true,
-		{Kind: "echo", Era: 2, Round: 6}:     true,
-		{Kind: "vote", Era: 2, Round: 5}:     false,
-		{Kind: "vote", Era: 1, Round: 9}:     false,
-		{Kind: "finality", Era: 2, Round: 7}: false,
-	} {
-		if asksNow(r, []node.Entry{e}) != want {
-			t.Errorf("%+v: not %v", e, want)
-		}
-	}
-}
-
 func TestFirstSignature(t *testing.T) {
 	journal := []node.Entry{{Kind: "vote", At: 90, Answer: testnet.Signed}, {Kind: "vote", At: 110, Answer: testnet.Refused},
 		{Kind: "finality", At: 120, Answer: testnet.Signed}, {Kind: "echo", At: 130, Answer: testnet.Bound}}

@@ -41,7 +41,7 @@ func (b *bench) outages(ctx context.Context, trials int, end func(leader *testne
 		if _, err := b.closedLoop(ctx, 20); err != nil {
 			return nil, err
 		}
-		status, err := b.ready(ctx)
+		status, err := b.cluster.Ready(ctx, comesWithin)
 		if err != nil {
 			return nil, err
 		}
@@ -61,7 +61,7 @@ func (b *bench) outages(ctx context.Context, trials int, end func(leader *testne
 			return nil, err
 		}
 	}
-	_, err := b.ready(ctx)
+	_, err := b.cluster.Ready(ctx, comesWithin)
 	return all, err
 }
 

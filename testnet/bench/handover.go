@@ -37,7 +37,7 @@ func (r *rehearsal) handOver(ctx context.Context) error {
 		}
 		for i := range all {
 			h := &all[i]
-			journal, err := r.net.Node(h.node).Journal(h.asked)
+			journal, err := r.Net.Node(h.node).Journal(h.asked)
 			if err != nil {
 				return err
 			}
@@ -65,7 +65,7 @@ func (r *rehearsal) plain(ctx context.Context) (all testnet.Latencies, err error
 	for range plainChanges {
 		for _, change := range []string{"hold", "resume"} {
 			start := time.Now()
-			if err := r.operate(ctx, change); err != nil {
+			if err := r.Operate(ctx, change); err != nil {
 				return nil, err
 			}
 			all = append(all, time.Since(start))
@@ -83,12 +83,12 @@ func (r *rehearsal) handover(ctx context.Context, node string) handover {
 		h.failed = fmt.Errorf("%s is active already", node)
 		return h
 	}
-	if h.failed = errors.Join(r.bothReady(ctx), r.instant(ctx)); h.failed != nil {
+	if h.failed = errors.Join(r.BothReady(ctx), r.instant(ctx)); h.failed != nil {
 		return h
 	}
 	h.asked = time.Now()
 	h.span = r.spans.begin(h.asked)
-	if h.failed = r.command(ctx, "promote", node); h.failed == nil {
+	if h.failed = r.Command(ctx, "promote", node); h.failed == nil {
 		h.command = time.Since(h.asked)
 		h.active, h.failed = r.ear.await(ctx, node, h.asked)
 	}

@@ -66,7 +66,7 @@ func (b *bench) hangLeader(ctx context.Context, disks map[string]*disk) (took ti
 	if _, err := b.closedLoop(ctx, 20); err != nil {
 		return 0, false, err
 	}
-	status, err := b.ready(ctx)
+	status, err := b.cluster.Ready(ctx, comesWithin)
 	if err != nil {
 		return 0, false, err
 	}

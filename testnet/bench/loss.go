@@ -98,14 +98,6 @@ func votesSoon(r hub.Report, block time.Duration, journal []node.Entry, at time.
 	})
 }
 
-// asksNow reports whether the node, whose journal it is, asked for an echo or a vote of the open round or the one before.
-// What it was answered does not matter: in fenced mode it may be refused.
-func asksNow(r hub.Report, journal []node.Entry) bool {
-	return slices.ContainsFunc(journal, func(e node.Entry) bool {
-		return isZug(e) && e.Era == r.Era && e.Round+1 >= r.Round
-	})
-}
-
 func isZug(e node.Entry) bool { return e.Kind == "echo" || e.Kind == "vote" }
 
 // firstSignature is how long after a command the node was given its first echo or vote as the active one; 0 if it was not.

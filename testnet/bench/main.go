@@ -16,15 +16,14 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/show"
 )
 
 // The cluster file states the least that it may, so that the token bucket never holds the load back.
@@ -71,14 +70,13 @@ func main() {
 		o.seed = rand.Uint64N(1 << 20)
 	}
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	if err := run(ctx, o, os.Stdout); err != nil {
+	if err := o.check(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+	show.Program{Name: "bench", Limit: limit, Keep: o.keep}.Run(func(ctx context.Context, dir string) (bool, error) {
+		return true, run(ctx, o, dir, os.Stdout)
+	})
 }
 
 // part is one measurement. Those that need a cluster share one, in this order.
@@ -111,6 +109,23 @@ func names() (all []string) {
 	return all
 }
 
+// wanted are the parts to run.
+func (o options) wanted() []string {
+	if o.parts == "" {
+		return names()
+	}
+	return strings.Split(o.parts, ",")
+}
+
+func (o options) check() error {
+	for _, name := range o.wanted() {
+		if !slices.Contains(names(), name) {
+			return fmt.Errorf("no part %q; there are %s", name, strings.Join(names(), ", "))
+		}
+	}
+	return nil
+}
+
 // bench is one run of the program.
 type bench struct {
 	options
@@ -125,34 +140,15 @@ type bench struct {
 	restarts []string // of processes, in clusters that are closed
 }
 
-func run(ctx context.Context, o options, out io.Writer) (err error) {
+func run(ctx context.Context, o options, dir string, out io.Writer) (err error) {
 	start := time.Now()
-	wanted := names()
-	if o.parts != "" {
-		wanted = strings.Split(o.parts, ",")
-	}
-	for _, name := range wanted {
-		if !slices.Contains(names(), name) {
-			return fmt.Errorf("no part %q; there are %s", name, strings.Join(names(), ", "))
-		}
-	}
-	b := &bench{options: o, out: out, load: newLoad()}
-	if b.dir, err = os.MkdirTemp("", "casper-bench-"); err != nil {
-		return fmt.Errorf("making the bench's folder: %w", err)
-	}
-	defer func() {
-		err = errors.Join(err, b.close())
-		if err != nil || b.keep {
-			fmt.Fprintf(out, "settings, state and logs are in %s\n", b.dir)
-			return
-		}
-		err = os.RemoveAll(b.dir)
-	}()
+	b := &bench{options: o, dir: dir, out: out, load: newLoad()}
+	defer func() { err = errors.Join(err, b.close()) }()
 	b.printf("2 of 3 on loopback: mTLS, Raft, fsync, agent; on %s", machine())
 	b.printf("cluster file: %v an era, %v a block, so the marks may rise by 4 eras and 400 heights a second; slots made up:", eraTime, blockTime)
 	b.printf("%d rounds an era, each an echo and a vote, and a finality signature for every 4 of these\n", roundsPerEra)
 	for _, p := range parts() {
-		if !slices.Contains(wanted, p.name) {
+		if !slices.Contains(o.wanted(), p.name) {
 			continue
 		}
 		if p.cluster {
@@ -195,17 +191,11 @@ func (b *bench) setup(ctx context.Context, dir string, states map[string]string)
 	if err := b.cluster.Start(ctx); err != nil {
 		return err
 	}
-	if _, err := b.ready(ctx); err != nil {
+	if _, err := b.cluster.Ready(ctx, comesWithin); err != nil {
 		return err
 	}
 	b.node, err = b.cluster.Node(testnet.Main)
 	return err
-}
-
-func (b *bench) ready(ctx context.Context) (testnet.Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	return b.cluster.Ready(ctx)
 }
 
 // close ends the cluster, if there is one.

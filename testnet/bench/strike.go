@@ -8,39 +8,20 @@ import (
 	"time"
 
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/rehearse"
 	"casper-cosigner/testnet/simcasper/hub"
 	"casper-cosigner/testnet/simnet"
 )
 
 // way is one way in which main fails.
 type way struct {
-	name   string
-	moves  bool // the standby is to become active before main is mended
-	strike func(context.Context) error
-	mend   func(context.Context) error
+	rehearse.Strike
+	moves bool // the standby is to become active before main is mended
 }
 
 // ways are those of hot mode. The agent goes on unless the whole host goes.
 func (r *rehearsal) ways() []way {
-	main, agent := r.net.Node(testnet.Main), r.net.Cluster.Agents[0]
-	again := func(context.Context) error { return nil }
-	return []way{
-		r.killed(),
-		{"kill -9 of node and agent", true, func(context.Context) error { return errors.Join(main.Kill(), agent.Kill()) },
-			func(ctx context.Context) error { return errors.Join(agent.Start(ctx), main.Start(ctx)) }},
-		{"SIGSTOP of the node", true, func(context.Context) error { return main.Stop() }, func(context.Context) error { return main.Cont() }},
-		{"kill -9, started at once", false, func(ctx context.Context) error { return errors.Join(main.Kill(), main.Start(ctx)) }, again},
-		{"SIGTERM, started at once", false, func(ctx context.Context) error {
-			waiting, cancel := context.WithTimeout(ctx, comesWithin)
-			defer cancel()
-			return errors.Join(main.Term(), main.Wait(waiting), main.Start(ctx))
-		}, again},
-	}
-}
-
-func (r *rehearsal) killed() way {
-	main := r.net.Node(testnet.Main)
-	return way{"kill -9 of the node", true, func(context.Context) error { return main.Kill() }, main.Start}
+	return []way{{r.KillNode(), true}, {r.KillHost(), true}, {r.Hang(), true}, {r.KillAtOnce(), false}, {r.TermAtOnce(), false}}
 }
 
 // trials has main fail in each way in turn.
@@ -63,7 +44,7 @@ func (r *rehearsal) trials(ctx context.Context, count int, ways ...way) ([]trial
 }
 
 func (r *rehearsal) trial(ctx context.Context, w way) trial {
-	t := trial{way: w.name, span: -1}
+	t := trial{way: w.Name, span: -1}
 	for again := true; again; again = r.ear.active() != testnet.Main { // a failure of before may be acted on late
 		if err := errors.Join(r.settled(ctx), r.instant(ctx)); err != nil {
 			t.failed = fmt.Errorf("setting up: %w", err)
@@ -72,7 +53,7 @@ func (r *rehearsal) trial(ctx context.Context, w way) trial {
 	}
 	struck := time.Now()
 	t.span = r.spans.begin(struck)
-	t.failed = w.strike(ctx)
+	t.failed = w.Do(ctx)
 	if w.moves && t.failed == nil {
 		waiting, cancel := context.WithTimeout(ctx, comesWithin)
 		t.active, t.failed = r.ear.await(waiting, testnet.Standby, struck)
@@ -80,91 +61,37 @@ func (r *rehearsal) trial(ctx context.Context, w way) trial {
 		t.took = t.active.heard.Sub(struck)
 	}
 	mended := time.Now()
-	t.failed = errors.Join(t.failed, w.mend(ctx), r.takesPart(ctx, mended))
+	t.failed = errors.Join(t.failed, w.Mend(ctx), r.TakesPart(ctx, mended))
 	return t
-}
-
-// takesPart waits until main, mended, asks for the open round or the one before: the cosigners are late to notice that a node
-// which comes back at once was away.
-func (r *rehearsal) takesPart(ctx context.Context, after time.Time) error {
-	ctx, cancel := context.WithTimeout(ctx, comesWithin)
-	defer cancel()
-	for {
-		p, err := r.net.Report(ctx)
-		if err != nil {
-			return err
-		}
-		journal, err := r.net.Node(testnet.Main).Journal(after)
-		if err != nil {
-			return err
-		}
-		if asksNow(p, journal) {
-			return nil
-		}
-		if err := testnet.Pause(ctx, looksEvery); err != nil {
-			return fmt.Errorf("waiting for main to take part again: %w", err)
-		}
-	}
 }
 
 // settled waits until both nodes are ready, and makes main active if it is not.
 func (r *rehearsal) settled(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, comesWithin+readyRounds*r.net.Block)
+	ctx, cancel := context.WithTimeout(ctx, comesWithin+readyRounds*r.Net.Block)
 	defer cancel()
-	if err := r.bothReady(ctx); err != nil {
+	if err := r.BothReady(ctx); err != nil {
 		return err
 	}
 	if r.ear.active() == testnet.Main {
 		return nil
 	}
 	asked := time.Now()
-	if err := r.operate(ctx, "promote", testnet.Main); err != nil {
+	if err := r.Operate(ctx, "promote", testnet.Main); err != nil {
 		return err
 	}
 	_, err := r.ear.await(ctx, testnet.Main, asked)
 	return err
 }
 
-// operate has an operator's command done, again and again if it is refused: no cosigner may lead just now.
-func (r *rehearsal) operate(ctx context.Context, args ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, comesWithin)
-	defer cancel()
-	for {
-		err := r.command(ctx, args...)
-		if err == nil || testnet.Pause(ctx, looksEvery) != nil {
-			return err
-		}
-	}
-}
-
-func (r *rehearsal) command(ctx context.Context, args ...string) error {
-	return r.net.Cluster.Failover(ctx, append(args, "--reason", "bench")...)
-}
-
-// readyMetric is 1 for each node that a cosigner takes for ready. Unlike a command it costs the machine next to nothing.
-const (
-	readyMetric = "casper_cosigner_node_ready"
-	looksEvery  = 100 * time.Millisecond
-	readyRounds = 10 // that a node may need to be ready, beyond what takes no rounds
-)
-
-// bothReady waits until all cosigners take both nodes for ready.
-func (r *rehearsal) bothReady(ctx context.Context) error {
-	all := float64(len(r.net.Cluster.Cosigners) * len(r.net.Cluster.Agents))
-	for {
-		sum, _, err := r.net.Cluster.Metric(ctx, readyMetric)
-		if err == nil && sum == all {
-			return nil
-		}
-		if waitErr := testnet.Pause(ctx, looksEvery); waitErr != nil {
-			return fmt.Errorf("waiting for both nodes to be ready: %w", errors.Join(waitErr, err))
-		}
-	}
-}
+// readyRounds are those that a node may need to be ready, beyond what takes no rounds.
+const readyRounds = 10
 
 // instant waits until the cosigners have taken the last change in, and then for a random instant of a round.
 func (r *rehearsal) instant(ctx context.Context) error {
-	return testnet.Pause(ctx, 2*r.net.PingInterval+time.Duration(r.random.Int64N(int64(r.net.Block))))
+	if err := testnet.Pause(ctx, 2*r.Net.PingInterval); err != nil {
+		return err
+	}
+	return r.Instant(ctx)
 }
 
 // fails has main fail so many times, lets what came of it settle, and returns each trial with its loss, and what the network saw.
@@ -190,8 +117,8 @@ func (r *rehearsal) inHot(ctx context.Context) error {
 	}
 	r.printf("hot mode: main fails %d times at random instants, in %d ways in turn", len(all), len(ways))
 	for _, w := range ways {
-		some := ofWay(all, w.name)
-		r.figure("  "+w.name, fmt.Sprintf("lost %s rounds, %s finality", each(some, lostRounds), each(some, lostFinality)), "")
+		some := ofWay(all, w.Name)
+		r.figure("  "+w.Name, fmt.Sprintf("lost %s rounds, %s finality", each(some, lostRounds), each(some, lostFinality)), "")
 	}
 	s := sumOf(all, r.limit())
 	r.goal("hot: rounds and finality lost", fmt.Sprintf("%d of %d, and %d", len(s.loss.rounds), s.loss.of, len(s.loss.finality)),
@@ -213,16 +140,16 @@ func (r *rehearsal) inFenced(ctx context.Context) error {
 	if err := r.mode(ctx, "fenced"); err != nil {
 		return err
 	}
-	all, p, err := r.fails(ctx, r.fenced, r.killed())
+	all, p, err := r.fails(ctx, r.fenced, way{r.KillNode(), true})
 	if err != nil {
 		return err
 	}
-	journal, err := r.net.Node(testnet.Standby).Journal(time.Time{})
+	journal, err := r.Net.Node(testnet.Standby).Journal(time.Time{})
 	if err != nil {
 		return err
 	}
 	for i, t := range all {
-		all[i].voted = !t.active.heard.IsZero() && votesSoon(p, r.net.Block, journal, t.active.At)
+		all[i].voted = !t.active.heard.IsZero() && votesSoon(p, r.Net.Block, journal, t.active.At)
 	}
 	s := sumOf(all, r.limit())
 	r.printf("fenced mode: kill -9 of main's node, %d times", len(all))
@@ -242,21 +169,21 @@ func (r *rehearsal) inFenced(ctx context.Context) error {
 
 // mode switches, and waits until a failover may follow: a change of mode counts as one of roles.
 func (r *rehearsal) mode(ctx context.Context, mode string) error {
-	if err := r.operate(ctx, "mode", mode); err != nil {
+	if err := r.Operate(ctx, "mode", mode); err != nil {
 		return err
 	}
-	return testnet.Pause(ctx, r.net.FailoverAfter)
+	return testnet.Pause(ctx, r.Net.FailoverAfter)
 }
 
 // limit is when the standby must be active.
-func (r *rehearsal) limit() time.Duration { return r.net.FailoverAfter + slack }
+func (r *rehearsal) limit() time.Duration { return r.Net.FailoverAfter + slack }
 
 // moved prints how long it took until the standby was active.
 func (r *rehearsal) moved(s sum) {
-	part := func(d time.Duration) float64 { return float64(d) / float64(r.net.FailoverAfter) }
+	part := func(d time.Duration) float64 { return float64(d) / float64(r.Net.FailoverAfter) }
 	p50, most := s.moved.Quantile(0.5), s.moved.Max()
 	r.figure("  standby active", fmt.Sprintf("p50 %.2f s, max %.2f s, in %d of %d", p50.Seconds(), most.Seconds(), len(s.moved), s.trials), "")
-	r.figure("    to failover_after", fmt.Sprintf("%.2f and %.2f times %v", part(p50), part(most), r.net.FailoverAfter), "")
+	r.figure("    to failover_after", fmt.Sprintf("%.2f and %.2f times %v", part(p50), part(most), r.Net.FailoverAfter), "")
 }
 
 // movedAlone counts the trials in which nobody waited for the standby, and it became active.

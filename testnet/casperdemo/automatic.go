@@ -5,70 +5,67 @@ import (
 	"time"
 
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/casperdemo/stage"
 )
 
-// How the demo's cluster judges nodes. The times are shorter than what is shipped, for blocks of 4 s and a show of minutes.
 const (
-	pingInterval  = 500 * time.Millisecond
-	failoverAfter = 6 * time.Second
-	failbackAfter = 6 * time.Second
 	actedWithin   = 500 * time.Millisecond // of failoverAfter
 	returnsWithin = 3 * time.Minute        // each return doubles what main must be ready for
 	lostToDetect  = 3                      // rounds of a fenced failover: 6 s of 4 s, begun and ended in the middle
 )
 
 // activated waits until the log makes the node active, later than the given time.
-func (s *show) activated(ctx context.Context, node string, after time.Time, within time.Duration) (testnet.Change, error) {
+func (s *demo) activated(ctx context.Context, node string, after time.Time, within time.Duration) (testnet.Change, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	return s.pair.cluster.AwaitActive(ctx, node, after)
+	return s.Pair.Cluster.AwaitActive(ctx, node, after)
 }
 
 // claimFailover tells that the standby was made active in time, and why.
-func (s *show) claimFailover(ctx context.Context, since time.Time) error {
-	c, err := s.activated(ctx, testnet.Standby, since, failoverAfter+20*s.blockTime)
+func (s *demo) claimFailover(ctx context.Context, since time.Time) error {
+	c, err := s.activated(ctx, testnet.Standby, since, stage.FailoverAfter+20*s.BlockTime)
 	if err != nil {
 		return err
 	}
 	took := c.At.Sub(since)
-	s.count("millis_to_failover", int(took.Milliseconds()))
-	s.claimf(took <= failoverAfter+actedWithin, "%s is active by itself, epoch %d, %s after it, of %v set: %s, %s",
-		c.Subject, c.Epoch, testnet.Millis(took), failoverAfter, c.Cause, c.Reason)
+	s.Count("millis_to_failover", int(took.Milliseconds()))
+	s.Claimf(took <= stage.FailoverAfter+actedWithin, "%s is active by itself, epoch %d, %s after it, of %v set: %s, %s",
+		c.Subject, c.Epoch, testnet.Millis(took), stage.FailoverAfter, c.Cause, c.Reason)
 	return nil
 }
 
 // claimReturn waits until main is active again by itself.
-func (s *show) claimReturn(ctx context.Context, since time.Time) error {
+func (s *demo) claimReturn(ctx context.Context, since time.Time) error {
 	c, err := s.activated(ctx, testnet.Main, since, returnsWithin)
 	if err != nil {
 		return err
 	}
-	s.claimf(c.Cause == "return", "%s is active again by itself, epoch %d, %v later: %s", c.Subject, c.Epoch, c.At.Sub(since).Round(100*time.Millisecond), c.Reason)
-	return s.someRounds(ctx, roundsAfter)
+	s.Claimf(c.Cause == "return", "%s is active again by itself, epoch %d, %v later: %s", c.Subject, c.Epoch, c.At.Sub(since).Round(100*time.Millisecond), c.Reason)
+	return s.SomeRounds(ctx, stage.RoundsAfter)
 }
 
 // fencedFailover kills the main in fenced mode, in which only the active node votes: what is lost is the time until the
 // standby is made active.
-func (s *show) fencedFailover(ctx context.Context) error {
-	p := s.pair
+func (s *demo) fencedFailover(ctx context.Context) error {
+	p := s.Pair
 	if err := s.failover(ctx, "mode", "fenced"); err != nil {
 		return err
 	}
-	if err := s.anInstant(ctx); err != nil {
+	if err := s.AnInstant(ctx); err != nil {
 		return err
 	}
 	killed := time.Now()
-	if err := s.disturb("kill -9 "+p.main.node.Name, p.main.node.Kill); err != nil {
+	if err := s.Disturb("kill -9 "+p.Main.Node.Name, p.Main.Node.Kill); err != nil {
 		return err
 	}
 	if err := s.claimFailover(ctx, killed); err != nil {
 		return err
 	}
-	if err := s.someRounds(ctx, roundsAfter); err != nil {
+	if err := s.SomeRounds(ctx, stage.RoundsAfter); err != nil {
 		return err
 	}
 	restarted := time.Now()
-	if err := p.main.node.Start(ctx); err != nil {
+	if err := p.Main.Node.Start(ctx); err != nil {
 		return err
 	}
 	if err := s.claimReturn(ctx, restarted); err != nil {
@@ -77,5 +74,5 @@ func (s *show) fencedFailover(ctx context.Context) error {
 	if err := s.failover(ctx, "mode", "hot"); err != nil {
 		return err
 	}
-	return s.someRounds(ctx, roundsAfter)
+	return s.SomeRounds(ctx, stage.RoundsAfter)
 }

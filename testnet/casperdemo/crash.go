@@ -6,25 +6,24 @@ import (
 	"time"
 
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/casperdemo/stage"
 )
 
 const (
-	leadsWithin   = 3 * time.Minute // until our turn to lead has come and gone
-	catchesUpIn   = 3 * time.Minute // a restarted node
-	hangs         = 15 * time.Second
-	roundsAfter   = 2
-	aimless       = 20 * time.Millisecond // how far off the vote the leading cosigner is killed, at most
-	startsAgainIn = 20 * time.Second
+	leadsWithin = 3 * time.Minute // until our turn to lead has come and gone
+	catchesUpIn = 3 * time.Minute // a restarted node
+	hangs       = 15 * time.Second
+	aimless     = 20 * time.Millisecond // how far off the vote the leading cosigner is killed, at most
 )
 
 // killMain kills the main, waits until we have led without it, and starts it again.
-func (s *show) killMain(ctx context.Context) error {
-	p := s.pair
-	if err := s.anInstant(ctx); err != nil {
+func (s *demo) killMain(ctx context.Context) error {
+	p := s.Pair
+	if err := s.AnInstant(ctx); err != nil {
 		return err
 	}
 	killed := time.Now()
-	if err := s.disturb("kill -9 "+p.main.node.Name, p.main.node.Kill); err != nil {
+	if err := s.Disturb("kill -9 "+p.Main.Node.Name, p.Main.Node.Kill); err != nil {
 		return err
 	}
 	if err := s.claimFailover(ctx, killed); err != nil {
@@ -34,20 +33,20 @@ func (s *show) killMain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.sayf("it stayed down %v; meanwhile we led round %v", time.Since(killed).Round(time.Second), led)
+	s.Sayf("it stayed down %v; meanwhile we led round %v", time.Since(killed).Round(time.Second), led)
 	restarted := time.Now()
-	if err := p.main.node.Start(ctx); err != nil {
+	if err := p.Main.Node.Start(ctx); err != nil {
 		return err
 	}
-	if _, err := s.validates(ctx, p.main.node, catchesUpIn); err != nil {
+	if _, err := s.Validates(ctx, p.Main.Node, catchesUpIn); err != nil {
 		return err
 	}
-	s.sayf("started again: in Validate after %v", time.Since(restarted).Round(100*time.Millisecond))
+	s.Sayf("started again: in Validate after %v", time.Since(restarted).Round(100*time.Millisecond))
 	if err := s.caughtUp(ctx); err != nil {
 		return err
 	}
-	s.count("seconds_to_catch_up", int(time.Since(restarted)/time.Second))
-	s.claimf(true, "it has caught up after %v: its newest round is the others'", time.Since(restarted).Round(100*time.Millisecond))
+	s.Count("seconds_to_catch_up", int(time.Since(restarted)/time.Second))
+	s.Claimf(true, "it has caught up after %v: its newest round is the others'", time.Since(restarted).Round(100*time.Millisecond))
 	if err := s.claimReturn(ctx, restarted); err != nil {
 		return err
 	}
@@ -55,15 +54,15 @@ func (s *show) killMain(ctx context.Context) error {
 }
 
 // ledSince waits until a round that we lead has begun after the given time and is over.
-func (s *show) ledSince(ctx context.Context, from time.Time) (led roundID, err error) {
-	err = s.await(ctx, leadsWithin, "a round that we lead", func() (bool, error) {
-		if err := s.pair.update(); err != nil {
+func (s *demo) ledSince(ctx context.Context, from time.Time) (led stage.RoundID, err error) {
+	err = s.Await(ctx, leadsWithin, "a round that we lead", func() (bool, error) {
+		if err := s.Pair.Update(); err != nil {
 			return false, err
 		}
-		t := s.pair.watched.timeline()
-		for _, r := range t.index() {
-			if r.Leader == s.pair.ourIndex && r.Start.After(from) && !r.end.IsZero() {
-				led = r.id()
+		t := s.Pair.Watched.Timeline()
+		for _, r := range t.Index() {
+			if r.Leader == s.Pair.OurIndex && r.Start.After(from) && !r.End.IsZero() {
+				led = r.Name()
 				return true, nil
 			}
 		}
@@ -73,53 +72,53 @@ func (s *show) ledSince(ctx context.Context, from time.Time) (led roundID, err e
 }
 
 // caughtUp waits until the main is in the round that the others are in.
-func (s *show) caughtUp(ctx context.Context) error {
-	return s.await(ctx, catchesUpIn, "the main to catch up", func() (bool, error) {
-		if err := s.pair.update(); err != nil {
+func (s *demo) caughtUp(ctx context.Context) error {
+	return s.Await(ctx, catchesUpIn, "the main to catch up", func() (bool, error) {
+		if err := s.Pair.Update(); err != nil {
 			return false, err
 		}
-		theirs, _ := s.pair.watched.timeline().newest()
-		own, ok := s.pair.main.timeline().newest()
-		return ok && own.id() == theirs.id(), nil
+		theirs, _ := s.Pair.Watched.Timeline().Newest()
+		own, ok := s.Pair.Main.Timeline().Newest()
+		return ok && own.Name() == theirs.Name(), nil
 	})
 }
 
 // claimAdopted tells what the restarted main was answered in the rounds that it had missed or forgotten.
-func (s *show) claimAdopted(restarted time.Time) error {
-	p := s.pair
-	if err := p.update(); err != nil {
+func (s *demo) claimAdopted(restarted time.Time) error {
+	p := s.Pair
+	if err := p.Update(); err != nil {
 		return err
 	}
-	index := p.watched.timeline().index()
-	old := map[roundID]bool{}
+	index := p.Watched.Timeline().Index()
+	old := map[stage.RoundID]bool{}
 	times := 0
-	for _, b := range p.main.last().bound {
+	for _, b := range p.Main.Last().Bound {
 		times++
-		if r, known := index[b.Round]; known && r.Leader == p.ourIndex && r.Start.Before(restarted) {
+		if r, known := index[b.Round]; known && r.Leader == p.OurIndex && r.Start.Before(restarted) {
 			old[b.Round] = true
 		}
 	}
-	s.count("bound_after_restart", times)
-	s.count("old_leader_rounds_bound", len(old))
-	s.claimf(len(old) > 0, "it asked again in %d old rounds that we led, was answered Bound (%d times in all), and adopted what was signed", len(old), times)
+	s.Count("bound_after_restart", times)
+	s.Count("old_leader_rounds_bound", len(old))
+	s.Claimf(len(old) > 0, "it asked again in %d old rounds that we led, was answered Bound (%d times in all), and adopted what was signed", len(old), times)
 	last := ""
-	for _, a := range p.main.last().asked {
-		if a.Kind == "vote" && a.answered() && a.At.After(restarted) {
+	for _, a := range p.Main.Last().Asked {
+		if a.Kind == "vote" && a.Answered() && a.At.After(restarted) {
 			last = a.Slot
 		}
 	}
-	s.claimf(last != "" && p.main.node.Running(), "it votes again, the last time in %q", last)
+	s.Claimf(last != "" && p.Main.Node.Running(), "it votes again, the last time in %q", last)
 	return nil
 }
 
 // hangMain halts the main for a while.
-func (s *show) hangMain(ctx context.Context) error {
-	p := s.pair
-	if err := s.anInstant(ctx); err != nil {
+func (s *demo) hangMain(ctx context.Context) error {
+	p := s.Pair
+	if err := s.AnInstant(ctx); err != nil {
 		return err
 	}
 	halted := time.Now()
-	if err := s.disturb("SIGSTOP "+p.main.node.Name, p.main.node.Pause); err != nil {
+	if err := s.Disturb("SIGSTOP "+p.Main.Node.Name, p.Main.Node.Pause); err != nil {
 		return err
 	}
 	if err := s.claimFailover(ctx, halted); err != nil {
@@ -128,81 +127,77 @@ func (s *show) hangMain(ctx context.Context) error {
 	if err := testnet.Pause(ctx, time.Until(halted.Add(hangs))); err != nil {
 		return err
 	}
-	if err := p.main.node.Resume(); err != nil {
+	if err := p.Main.Node.Resume(); err != nil {
 		return err
 	}
 	resumed := time.Now()
 	if err := s.caughtUp(ctx); err != nil {
 		return err
 	}
-	s.claimf(true, "SIGCONT after %v; it is in the others' round again %v later", hangs, time.Since(resumed).Round(100*time.Millisecond))
+	s.Claimf(true, "SIGCONT after %v; it is in the others' round again %v later", hangs, time.Since(resumed).Round(100*time.Millisecond))
 	return s.claimReturn(ctx, resumed)
 }
 
 // killLeader kills the leading cosigner at about the time of a vote: when the next round is due, since a round begins when the
 // one before is decided.
-func (s *show) killLeader(ctx context.Context) error {
-	p := s.pair
-	ready, cancel := context.WithTimeout(ctx, readyWithin)
-	defer cancel()
-	status, err := p.cluster.Ready(ready)
+func (s *demo) killLeader(ctx context.Context) error {
+	p := s.Pair
+	status, err := p.Cluster.Ready(ctx, stage.ReadyWithin)
 	if err != nil {
 		return err
 	}
-	leader := p.cluster.Cosigner(status.Leader)
-	before, err := s.newRound(ctx)
+	leader := p.Cluster.Cosigner(status.Leader)
+	before, err := s.NewRound(ctx)
 	if err != nil {
 		return err
 	}
-	r, err := s.newRound(ctx)
+	r, err := s.NewRound(ctx)
 	if err != nil {
 		return err
 	}
-	pace := min(r.Start.Sub(before.Start), s.blockTime+s.blockTime/4) // a round may have been skipped
-	off := time.Duration(s.random.Int64N(int64(2*aimless))) - aimless
+	pace := min(r.Start.Sub(before.Start), s.BlockTime+s.BlockTime/4) // a round may have been skipped
+	off := time.Duration(s.Random.Int64N(int64(2*aimless))) - aimless
 	if err := testnet.Pause(ctx, time.Until(r.Start.Add(pace+off))); err != nil {
 		return err
 	}
 	killed := time.Now()
-	if err := s.disturb("kill -9 "+leader.Name+", which led", leader.Kill); err != nil {
+	if err := s.Disturb("kill -9 "+leader.Name+", which led", leader.Kill); err != nil {
 		return err
 	}
 	other, err := s.newLeader(ctx, leader.Name)
 	if err != nil {
 		return err
 	}
-	s.sayf("%s leads %v after the kill", other, time.Since(killed).Round(10*time.Millisecond))
-	if err := s.someRounds(ctx, roundsAfter); err != nil {
+	s.Sayf("%s leads %v after the kill", other, time.Since(killed).Round(10*time.Millisecond))
+	if err := s.SomeRounds(ctx, stage.RoundsAfter); err != nil {
 		return err
 	}
 	if err := leader.Start(ctx); err != nil {
 		return err
 	}
-	again, cancel := context.WithTimeout(ctx, startsAgainIn)
-	defer cancel()
-	if _, err := p.cluster.Ready(again); err != nil {
+	if _, err := p.Cluster.Ready(ctx, stage.ReadyWithin); err != nil {
 		return err
 	}
-	s.claimf(true, "%s is started again and ready", leader.Name)
-	s.sayf("the request nearest to the kill was answered %s off it", s.nearest(killed))
+	s.Claimf(true, "%s is started again and ready", leader.Name)
+	s.Sayf("the request nearest to the kill was answered %s off it", s.nearest(killed))
 	return nil
 }
 
-func (s *show) newLeader(ctx context.Context, old string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+func (s *demo) newLeader(ctx context.Context, old string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, stage.ReadyWithin)
 	defer cancel()
-	status, err := s.pair.cluster.Await(ctx, func(status testnet.Status) bool { return status.Leader != "" && status.Leader != old })
+	status, err := s.Pair.Cluster.Await(ctx, func(status testnet.Status) bool { return status.Leader != "" && status.Leader != old })
 	return status.Leader, err
 }
 
 // nearest tells how far from an instant a request of ours was answered.
-func (s *show) nearest(at time.Time) string {
-	if err := s.pair.update(); err != nil {
+func (s *demo) nearest(at time.Time) string {
+	if err := s.Pair.Update(); err != nil {
 		return fmt.Sprintf("(%v)", err)
 	}
 	best := time.Hour
-	for _, l := range []*nodeLog{s.pair.main, s.pair.standby} {
-		for _, a := range l.asked() {
+	for _, l := range []*stage.NodeLog{s.Pair.Main, s.Pair.Standby} {
+		for _, a := range l.Asked() {
 			best = min(best, a.At.Sub(at).Abs())
 		}
 	}

@@ -6,6 +6,8 @@
 // received: the unit files, finality signatures and faults of the validators that are not ours; a program that shares no code
 // with the product reads the unit files. Instants are drawn from a seed, which is printed; --seed repeats them. Every wait is
 // bounded, and only processes that it started are signalled.
+//
+// Here are the acts of the demo. What they are played on is in package stage, and the longer run, -long, in package long.
 package main
 
 import (
@@ -13,103 +15,106 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
-	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/casperdemo/long"
+	"casper-cosigner/testnet/casperdemo/stage"
+	"casper-cosigner/testnet/show"
 )
 
-// limit is when the demo gives up.
-const limit = 15 * time.Minute
-
-// options are the command line.
-type options struct {
-	node, defaults, binary, judge string
-	seed                          uint64
-	blockTime                     time.Duration
-	json, only, results, commit   string
-	keep, long, short             bool
-}
+// When the demo, and the longer run, give up.
+const (
+	limit     = 15 * time.Minute
+	longLimit = 75 * time.Minute
+)
 
 func main() {
-	var o options
-	flag.StringVar(&o.node, "node", "", "casper-node, the patched build")
-	flag.StringVar(&o.defaults, "defaults", "", "the program localnet-defaults (default: beside casper-node)")
-	flag.StringVar(&o.binary, "binary", "bin/casper-cosigner", "the program")
-	flag.StringVar(&o.judge, "judge", "bin/judge", "the judge")
-	flag.Uint64Var(&o.seed, "seed", 0, "of keys and instants (default: drawn, and printed)")
-	flag.DurationVar(&o.blockTime, "block-time", 4*time.Second, "least time between blocks")
-	flag.StringVar(&o.json, "json", "", "file for the figures")
-	flag.StringVar(&o.only, "only", "", "play these acts only, by name, with commas (all but the last need \"start\")")
-	flag.BoolVar(&o.long, "long", false, "play the longer acts, on other networks, instead (--only then names networks, or acts)")
-	flag.BoolVar(&o.short, "short", false, "with --long: fewer of everything, to try the acts; its figures are worth nothing")
-	flag.StringVar(&o.results, "results", "", "with --long: file for the results, in Markdown")
-	flag.StringVar(&o.commit, "commit", "unknown", "with --long: revision of the checkout, for the results")
-	flag.BoolVar(&o.keep, "keep", false, "keep the folder: settings, state and logs")
+	var o stage.Options
+	var longer long.Options
+	json := flag.String("json", "", "file for the figures")
+	only := flag.String("only", "", "play these acts only, by name, with commas (all but the last need \"start\")")
+	playLong := flag.Bool("long", false, "play the longer acts, on other networks, instead (--only then names networks, or acts)")
+	keep := flag.Bool("keep", false, "keep the folder: settings, state and logs")
+	flag.StringVar(&o.Node, "node", "", "casper-node, the patched build")
+	flag.StringVar(&o.Defaults, "defaults", "", "the program localnet-defaults (default: beside casper-node)")
+	flag.StringVar(&o.Binary, "binary", "bin/casper-cosigner", "the program")
+	flag.StringVar(&o.Judge, "judge", "bin/judge", "the judge")
+	flag.Uint64Var(&o.Seed, "seed", 0, "of keys and instants (default: drawn, and printed)")
+	flag.DurationVar(&o.BlockTime, "block-time", 4*time.Second, "least time between blocks")
+	flag.BoolVar(&longer.Short, "short", false, "with --long: fewer of everything, to try the acts; its figures are worth nothing")
+	flag.StringVar(&longer.Results, "results", "", "with --long: file for the results, in Markdown")
+	flag.StringVar(&longer.Commit, "commit", "unknown", "with --long: revision of the checkout, for the results")
+	chain := flag.String("chain", "", "only write a small chain's chainspec and accounts into this folder (needs -defaults)")
 	flag.Parse()
-	if o.node == "" {
+	if *chain != "" {
+		if err := writeChain(context.Background(), o.Defaults, *chain); err != nil {
+			fmt.Fprintln(os.Stderr, "casperdemo:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if o.Node == "" {
 		fmt.Fprintln(os.Stderr, "casperdemo: name the patched casper-node with --node (make casper-node builds it)")
 		os.Exit(2)
 	}
-	if o.defaults == "" {
-		o.defaults = filepath.Join(filepath.Dir(o.node), "localnet-defaults")
+	if o.Defaults == "" {
+		o.Defaults = filepath.Join(filepath.Dir(o.Node), "localnet-defaults")
 	}
-	for o.seed == 0 {
-		o.seed = rand.Uint64N(1_000_000)
+	for o.Seed == 0 {
+		o.Seed = rand.Uint64N(1_000_000)
 	}
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, o.limit())
-	defer cancel()
-	held, err := testnet.InFolder(o.keep, os.Stdout, func(dir string) (bool, error) { return run(ctx, o, dir, os.Stdout) })
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "casperdemo:", err)
+	within := limit
+	if *playLong {
+		within, longer.Only = longLimit, *only
 	}
-	if err != nil || !held {
-		os.Exit(1)
-	}
+	show.Program{Name: "casperdemo", Limit: within, Keep: *keep}.Run(func(ctx context.Context, dir string) (held bool, err error) {
+		s, err := stage.New(ctx, o, dir, os.Stdout)
+		if err != nil {
+			return false, err
+		}
+		d := &demo{s}
+		if *playLong {
+			held, err = long.Run(ctx, s, longer, d.acts())
+		} else {
+			held, err = d.play(ctx, *only)
+		}
+		if *json != "" {
+			err = errors.Join(err, s.Result.Write(*json))
+		}
+		return held, err
+	})
 }
 
-// run shows everything in a folder and reports whether every line held.
-func run(ctx context.Context, o options, dir string, out io.Writer) (held bool, err error) {
-	s, err := newShow(ctx, o, dir, out)
-	if err != nil {
-		return false, err
-	}
-	if o.long {
-		return s.runLong(ctx)
-	}
-	s.acts = slices.DeleteFunc(acts(), func(a act) bool {
-		return o.only != "" && !slices.Contains(strings.Split(o.only, ","), a.name)
+// demo is the short run.
+type demo struct{ *stage.Stage }
+
+// play plays the named acts, or all, and reports whether every line held.
+func (s *demo) play(ctx context.Context, only string) (held bool, err error) {
+	acts := slices.DeleteFunc(s.acts(), func(a stage.Act) bool {
+		return only != "" && !slices.Contains(strings.Split(only, ","), a.Name)
 	})
-	err = errors.Join(s.play(ctx, s.acts), s.closePair())
-	held = s.printVerdict() && err == nil
-	if o.json != "" {
-		err = errors.Join(err, s.result.write(o.json))
-	}
-	return held, err
+	err = errors.Join(s.Play(ctx, 1, acts), s.ClosePair())
+	return s.End() && err == nil, err
 }
 
 // acts are the demo's, in order.
-func acts() []act {
-	return []act{
-		{name: "start", title: "Starting: a key split 2 of 3, then four validators, ours without a key", play: (*show).begins},
-		{name: "steady", title: "Both nodes of ours run and ask", play: (*show).steady, rounds: true},
-		{name: "kill", title: "kill -9 of the main, in the middle of a round", play: (*show).killMain, rounds: true},
-		{name: "hang", title: "SIGSTOP of the main, SIGCONT later", play: (*show).hangMain, rounds: true},
-		{name: "leader", title: "kill -9 of the leading cosigner while we vote", play: (*show).killLeader, rounds: true, mayLose: 1},
-		{name: "fenced", title: "kill -9 of the main in fenced mode", play: (*show).fencedFailover, rounds: true, mayLose: lostToDetect},
-		{name: "failover", title: "Handing over by hand", play: (*show).handOver, rounds: true},
-		{name: "search", title: "Searching files and memory for the key", play: (*show).searchKey},
-		{name: "judges", title: "The judges", play: (*show).judges},
-		{name: "copied", title: "Without the product: a key copied to two nodes", play: (*show).copied},
+func (s *demo) acts() []stage.Act {
+	return []stage.Act{
+		{Name: "start", Title: "Starting: a key split 2 of 3, then four validators, ours without a key", Play: s.Begins},
+		{Name: "steady", Title: "Both nodes of ours run and ask", Play: s.Steady, Rounds: true},
+		{Name: "kill", Title: "kill -9 of the main, in the middle of a round", Play: s.killMain, Rounds: true},
+		{Name: "hang", Title: "SIGSTOP of the main, SIGCONT later", Play: s.hangMain, Rounds: true},
+		{Name: "leader", Title: "kill -9 of the leading cosigner while we vote", Play: s.killLeader, Rounds: true, MayLose: 1},
+		{Name: "fenced", Title: "kill -9 of the main in fenced mode", Play: s.fencedFailover, Rounds: true, MayLose: lostToDetect},
+		{Name: "failover", Title: "Handing over by hand", Play: s.handOver, Rounds: true},
+		{Name: "search", Title: "Searching files and memory for the key", Play: s.searchKey},
+		{Name: "judges", Title: "The judges", Play: s.Judges},
+		{Name: "copied", Title: "Without the product: a key copied to two nodes", Play: s.copied},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/casperdemo/stage"
 )
 
 // target is a process to search.
@@ -16,25 +17,25 @@ type target struct {
 }
 
 // searchKey looks for the validator's secret wherever it could be, and for its public key to see that it would be found.
-func (s *show) searchKey(context.Context) error {
-	p := s.pair
-	needles, err := secretNeedles(p.key)
+func (s *demo) searchKey(context.Context) error {
+	p := s.Pair
+	needles, err := secretNeedles(p.Key)
 	if err != nil {
 		return err
 	}
-	files, err := searchFiles(needles, s.networkDir(), s.clusterDir())
+	files, err := searchFiles(needles, s.NetworkDir(), s.ClusterDir())
 	if err != nil {
 		return err
 	}
-	s.count("files", files.Files)
-	s.count("bytes_of_files", int(files.Bytes))
-	s.claimf(len(files.Where) == 0 && files.Files > 0, "%d files of the nodes and the cosigners, %d MB: none holds the key%s",
-		files.Files, files.Bytes>>20, list(": ", files.Where))
+	s.Count("files", files.Files)
+	s.Count("bytes_of_files", int(files.Bytes))
+	s.Claimf(len(files.Where) == 0 && files.Files > 0, "%d files of the nodes and the cosigners, %d MB: none holds the key%s",
+		files.Files, files.Bytes>>20, stage.List(": ", files.Where))
 
-	public := needle{"the public key", p.ours[:]}
-	targets := []target{{p.main.node.Name, p.main.node.PID()}, {p.standby.node.Name, p.standby.node.PID()}}
+	public := needle{"the public key", p.Ours[:]}
+	targets := []target{{p.Main.Node.Name, p.Main.Node.PID()}, {p.Standby.Node.Name, p.Standby.Node.PID()}}
 	nodes := len(targets)
-	for _, process := range slices.Concat(p.cluster.Cosigners, p.cluster.Agents) {
+	for _, process := range slices.Concat(p.Cluster.Cosigners, p.Cluster.Agents) {
 		targets = append(targets, target{processName(process), process.PID()})
 	}
 	var where, unread []string
@@ -51,15 +52,15 @@ func (s *show) searchKey(context.Context) error {
 		}
 		where = append(where, slices.DeleteFunc(found.Where, func(w string) bool { return strings.HasSuffix(w, public.name) })...)
 	}
-	s.count("bytes_of_memory", int(bytes))
-	s.claimf(len(unread) == 0, "the memory of %d processes can be read%s", len(targets), list("; run as root, or with CAP_SYS_PTRACE: ", unread))
-	s.claimf(len(where) == 0 && len(unread) == 0, "%d MB of memory, of the 2 nodes, the cosigners and the agents: no key%s", bytes>>20, list(": ", where))
-	s.claimf(known == nodes, "the search works: it finds the public key in the memory of %d of %d nodes", known, nodes)
+	s.Count("bytes_of_memory", int(bytes))
+	s.Claimf(len(unread) == 0, "the memory of %d processes can be read%s", len(targets), stage.List("; run as root, or with CAP_SYS_PTRACE: ", unread))
+	s.Claimf(len(where) == 0 && len(unread) == 0, "%d MB of memory, of the 2 nodes, the cosigners and the agents: no key%s", bytes>>20, stage.List(": ", where))
+	s.Claimf(known == nodes, "the search works: it finds the public key in the memory of %d of %d nodes", known, nodes)
 	names := make([]string, len(needles))
 	for i, n := range needles {
 		names[i] = n.name
 	}
-	s.sayf("searched for: %s", strings.Join(names, ", "))
+	s.Sayf("searched for: %s", strings.Join(names, ", "))
 	return nil
 }
 

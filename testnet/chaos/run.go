@@ -95,14 +95,7 @@ func (r *run) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	r.start = time.Now()
-	return r.ready(ctx)
-}
-
-// ready waits until every cosigner is ready and one leads.
-func (r *run) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
-	defer cancel()
-	_, err := r.cluster.Ready(ctx)
+	_, err = r.cluster.Ready(ctx, readyWithin)
 	return err
 }
 
@@ -113,11 +106,6 @@ func (r *run) call(ctx context.Context, c history.Call) testnet.Answer {
 	c.End = time.Since(r.start)
 	r.history.Note(c)
 	return c.Answer
-}
-
-// operate runs a command of the operator's.
-func (r *run) operate(ctx context.Context, args ...string) error {
-	return r.cluster.Command(ctx, append(args, "--config", filepath.Join(r.cluster.Dir, "operator", "operator.toml"))...)
 }
 
 // close ends all processes and finishes the history.

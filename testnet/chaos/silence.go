@@ -27,7 +27,7 @@ func (r *run) silence(ctx context.Context, length time.Duration) error {
 	random, free := draw{rand.New(rand.NewPCG(r.seed, 1))}, testnet.MadeUp{Round: round(0)}
 	begin, tries, hits, outcomes := time.Now(), 0, 0, map[string]int{}
 	for ; time.Since(begin) < length; tries++ {
-		if err := r.ready(ctx); err != nil {
+		if _, err := r.cluster.Ready(ctx, readyWithin); err != nil {
 			return err
 		}
 		h := hit{kind: random.oneOf(kill, kill, halt, cut), away: random.between(0, awayFor), first: testnet.Main, other: testnet.Standby}
@@ -148,11 +148,11 @@ func (r *run) last(ctx context.Context) error {
 		return err
 	}
 	begin := time.Now()
-	if err := r.ready(ctx); err != nil {
+	if _, err := r.cluster.Ready(ctx, readyWithin); err != nil {
 		return err
 	}
 	// What nobody claimed yet a standby may not claim in fenced mode.
-	if err := r.operate(ctx, "failover", "mode", "hot", "--reason", "chaos ends"); err != nil {
+	if err := r.cluster.Failover(ctx, "mode", "hot", "--reason", "chaos ends"); err != nil {
 		return err
 	}
 	took := time.Since(begin)

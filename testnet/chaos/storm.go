@@ -32,7 +32,7 @@ type storm struct {
 
 // storm has clients ask while faults of all kinds come and go.
 func (r *run) storm(ctx context.Context, length time.Duration) error {
-	if err := r.ready(ctx); err != nil {
+	if _, err := r.cluster.Ready(ctx, readyWithin); err != nil {
 		return err
 	}
 	calm, cancel := context.WithCancel(ctx)
@@ -175,13 +175,7 @@ func (s *storm) strikeLinks(ctx context.Context, f fault) bool {
 func (s *storm) operator(ctx context.Context, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, operateIn)
 	defer cancel()
-	command := append(append([]string{"failover"}, args...), "--reason", "chaos")
-	for {
-		err := s.operate(ctx, command...)
-		if err == nil || testnet.Pause(ctx, lookWithin) != nil {
-			return err
-		}
-	}
+	return s.cluster.Operate(ctx, append(args, "--reason", "chaos")...)
 }
 
 // take returns the processes of these names that no other fault has in its hands.

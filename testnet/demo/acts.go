@@ -15,6 +15,7 @@ import (
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/show"
 )
 
 const (
@@ -26,7 +27,7 @@ const (
 )
 
 // play is the whole show.
-func (s *show) play(ctx context.Context) error {
+func (s *demo) play(ctx context.Context) error {
 	acts := []func(context.Context) error{
 		s.split, s.startAll, s.registerPoint, s.playRecording, s.killLeader, s.killSecond, s.bringBack, s.killAll, s.playAgain,
 		s.startNetwork, s.again(s.killHost), s.again(s.handOver(fenced)), s.again(s.killNode), s.again(s.hang), s.again(s.cutOff),
@@ -34,7 +35,7 @@ func (s *show) play(ctx context.Context) error {
 	}
 	for _, act := range acts {
 		if err := act(ctx); err != nil {
-			return fmt.Errorf("act %q: %w", s.act, err)
+			return fmt.Errorf("act %q: %w", s.Act().Name, err)
 		}
 	}
 	return nil
@@ -45,27 +46,27 @@ const tries = 3
 
 // again has an act played again if not all of it held and meanwhile a cosigner ended itself since the disk hung: what that
 // costs is not what the act is about.
-func (s *show) again(act func(context.Context) error) func(context.Context) error {
+func (s *demo) again(act func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		for try := 1; ; try++ {
-			claims, rows := len(s.claims), len(s.rows)
+			acts, rows := len(s.Acts), len(s.rows)
 			before, _ := s.ended()
 			if err := act(ctx); err != nil {
 				return err
 			}
-			held := !slices.ContainsFunc(s.claims[claims:], func(c claim) bool { return !c.holds })
+			held := !slices.ContainsFunc(s.Acts[acts:], func(a *show.Act) bool { return !a.Holds() })
 			if after, _ := s.ended(); held || len(after) == len(before) || try == tries {
 				return nil
 			}
-			s.sayf("but meanwhile this machine's disk hung for over a second, and a cosigner ended itself for it; so once more:")
-			s.claims, s.rows = s.claims[:claims], s.rows[:rows]
+			s.Sayf("but meanwhile this machine's disk hung for over a second, and a cosigner ended itself for it; so once more:")
+			s.Acts, s.rows = s.Acts[:acts], s.rows[:rows]
 		}
 	}
 }
 
 // split makes the cluster from a copy of the key, and destroys the copy.
-func (s *show) split(ctx context.Context) error {
-	s.begin("split", "Splitting the key of %v, 2 of 3", s.recording.Validator)
+func (s *demo) split(ctx context.Context) error {
+	s.Begin("split", "Splitting the key of %v, 2 of 3", s.recording.Validator)
 	text, err := os.ReadFile(s.pem)
 	if err != nil {
 		return fmt.Errorf("reading the key: %w", err)
@@ -86,9 +87,9 @@ func (s *show) split(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.claimf(len(found) == 0, "the PEM is deleted; no file in %s holds the key", s.dir)
-	s.sayf("settings as shipped, first era and height 0, with one exception: the cluster file states %v an era and %v a", eraTime, blockTime)
-	s.sayf("block, since the recorded network's eras lasted seconds; so the marks may rise by 4 eras in %v", eraTime)
+	s.Claimf(len(found) == 0, "the PEM is deleted; no file in %s holds the key", s.dir)
+	s.Sayf("settings as shipped, first era and height 0, with one exception: the cluster file states %v an era and %v a", eraTime, blockTime)
+	s.Sayf("block, since the recorded network's eras lasted seconds; so the marks may rise by 4 eras in %v", eraTime)
 	return nil
 }
 
@@ -115,19 +116,19 @@ func filesWithKey(dir string, text []byte) (found []string, err error) {
 	return found, err
 }
 
-func (s *show) startAll(ctx context.Context) error {
-	s.begin("start", "Starting 3 cosigners and 2 agents: mTLS, Raft, fsync")
+func (s *demo) startAll(ctx context.Context) error {
+	s.Begin("start", "Starting 3 cosigners and 2 agents: mTLS, Raft, fsync")
 	if err := s.cluster.Start(ctx); err != nil {
 		return err
 	}
 	for _, p := range slices.Concat(s.cluster.Cosigners, s.cluster.Agents) {
-		s.sayf("%-7s pid %d", p.Name, p.PID())
+		s.Sayf("%-7s pid %d", p.Name, p.PID())
 	}
-	status, err := s.ready(ctx)
+	status, err := s.cluster.Ready(ctx, readyWithin)
 	if err != nil {
 		return err
 	}
-	s.claimf(true, "ready, %s leads", status.Leader)
+	s.Claimf(true, "ready, %s leads", status.Leader)
 	if s.a, err = s.cluster.Node(testnet.Main); err != nil {
 		return err
 	}
@@ -135,15 +136,9 @@ func (s *show) startAll(ctx context.Context) error {
 	return err
 }
 
-func (s *show) ready(ctx context.Context) (testnet.Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
-	defer cancel()
-	return s.cluster.Ready(ctx)
-}
-
 // registerPoint states the recorded node's TLS key for A, as its casper-node would at start. B may not have it too.
-func (s *show) registerPoint(ctx context.Context) error {
-	s.begin("register", "%s registers the TLS key of its node", s.a.Name)
+func (s *demo) registerPoint(ctx context.Context) error {
+	s.Begin("register", "%s registers the TLS key of its node", s.a.Name)
 	_, handshakes := s.eras()
 	if len(handshakes) == 0 {
 		return errors.New("the recording has no handshake")
@@ -156,21 +151,21 @@ func (s *show) registerPoint(ctx context.Context) error {
 	if refusal != "" {
 		refusal = ": refused, " + refusal
 	}
-	s.claimf(refusal == "", "registered for %s%s", s.a.Name, refusal)
+	s.Claimf(refusal == "", "registered for %s%s", s.a.Name, refusal)
 	if refusal, err = s.b.Register(ctx, point); err != nil {
 		return err
 	}
-	s.claimf(refusal == tlsPoint, "the same for %s: refused, %s", s.b.Name, refusal)
+	s.Claimf(refusal == tlsPoint, "the same for %s: refused, %s", s.b.Name, refusal)
 	return nil
 }
 
 // killLeader kills the leader and asks for free slots until one is signed.
-func (s *show) killLeader(ctx context.Context) error {
-	status, err := s.ready(ctx)
+func (s *demo) killLeader(ctx context.Context) error {
+	status, err := s.cluster.Ready(ctx, readyWithin)
 	if err != nil {
 		return err
 	}
-	s.begin("kill the leader", "kill -9 %s, which leads; then free slots: rounds from %d up of era %d, made up",
+	s.Begin("kill the leader", "kill -9 %s, which leads; then free slots: rounds from %d up of era %d, made up",
 		status.Leader, s.free.Round.ID, s.free.Round.Era)
 	at := time.Now()
 	if err := s.cluster.Cosigner(status.Leader).Kill(); err != nil {
@@ -180,12 +175,12 @@ func (s *show) killLeader(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.claimf(a.Kind == testnet.Signed, "next signature %s after the kill, from %s, which leads now", testnet.Millis(time.Since(at)), a.DecidedBy)
+	s.Claimf(a.Kind == testnet.Signed, "next signature %s after the kill, from %s, which leads now", testnet.Millis(time.Since(at)), a.DecidedBy)
 	return nil
 }
 
 // nextSignature asks for one free slot until it is signed, each time with a node's patience.
-func (s *show) nextSignature(ctx context.Context) (testnet.Answer, error) {
+func (s *demo) nextSignature(ctx context.Context) (testnet.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, recovery)
 	defer cancel()
 	m := s.free.Next()
@@ -201,14 +196,14 @@ func (s *show) nextSignature(ctx context.Context) (testnet.Answer, error) {
 }
 
 // killSecond kills a second cosigner. One share is worth nothing.
-func (s *show) killSecond(ctx context.Context) error {
+func (s *demo) killSecond(ctx context.Context) error {
 	status, err := s.cluster.Status(ctx)
 	if err != nil {
 		return err
 	}
 	i := slices.IndexFunc(s.cluster.Cosigners, func(p *testnet.Process) bool { return p.Running() && p.Name != status.Leader })
 	second := s.cluster.Cosigners[i]
-	s.begin("kill a second", "kill -9 %s: one of three is left", second.Name)
+	s.Begin("kill a second", "kill -9 %s: one of three is left", second.Name)
 	if err := second.Kill(); err != nil {
 		return err
 	}
@@ -224,12 +219,12 @@ func (s *show) killSecond(ctx context.Context) error {
 		}
 		testnet.Pause(ctx, askAgain) //nolint:errcheck // the loop asks the same
 	}
-	s.claimf(answered == 0, "%d free slots asked for in %v, none is signed", asked, silence)
+	s.Claimf(answered == 0, "%d free slots asked for in %v, none is signed", asked, silence)
 	return nil
 }
 
-func (s *show) bringBack(ctx context.Context) error {
-	s.begin("both back", "Starting both again")
+func (s *demo) bringBack(ctx context.Context) error {
+	s.Begin("both back", "Starting both again")
 	if err := s.startAgain(ctx); err != nil {
 		return err
 	}
@@ -237,26 +232,26 @@ func (s *show) bringBack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.claimf(a.Kind == testnet.Signed, "it signs again, in %s", testnet.Millis(a.Took))
+	s.Claimf(a.Kind == testnet.Signed, "it signs again, in %s", testnet.Millis(a.Took))
 	return nil
 }
 
-func (s *show) startAgain(ctx context.Context) error {
+func (s *demo) startAgain(ctx context.Context) error {
 	at := time.Now()
 	if err := s.cluster.Start(ctx); err != nil {
 		return err
 	}
-	status, err := s.ready(ctx)
+	status, err := s.cluster.Ready(ctx, readyWithin)
 	if err != nil {
 		return err
 	}
-	s.sayf("all ready after %s, %s leads", testnet.Millis(time.Since(at)), status.Leader)
+	s.Sayf("all ready after %s, %s leads", testnet.Millis(time.Since(at)), status.Leader)
 	return nil
 }
 
 // killAll kills all three at once and asks a sample of what they hold for other values.
-func (s *show) killAll(ctx context.Context) error {
-	s.begin("kill all", "kill -9 of all three at once, and started again")
+func (s *demo) killAll(ctx context.Context) error {
+	s.Begin("kill all", "kill -9 of all three at once, and started again")
 	var wait sync.WaitGroup
 	failed := make([]error, len(s.cluster.Cosigners))
 	for i, p := range s.cluster.Cosigners {
@@ -288,7 +283,7 @@ func (s *show) killAll(ctx context.Context) error {
 		}
 		s.count(&t, a, other, e.Message, nil)
 	}
-	s.claimf(t.bound == t.asked, "%d of the %d slots that are kept asked for other values: %d bound, %d signed", t.asked, kept, t.bound, t.signed)
+	s.Claimf(t.bound == t.asked, "%d of the %d slots that are kept asked for other values: %d bound, %d signed", t.asked, kept, t.bound, t.signed)
 	s.sayWrong(&t)
 	return nil
 }

@@ -2,12 +2,13 @@ package main
 
 import (
 	"context"
-	"os"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/rehearse"
 	"casper-cosigner/testnet/simcasper/hub"
 	"casper-cosigner/testnet/simnet"
 	"casper-cosigner/testnet/zug"
@@ -18,45 +19,6 @@ const failoverAfter = 3 * time.Second
 
 // comesWithin is how long what must come may take, beyond what is claimed of it. The end of an era is the longest.
 const comesWithin = time.Minute
-
-func soon(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, comesWithin)
-}
-
-// activated waits until the log makes the node active, later than the given time.
-func (s *show) activated(ctx context.Context, node string, after time.Time) (testnet.Change, error) {
-	ctx, cancel := soon(ctx)
-	defer cancel()
-	return s.network.Cluster.AwaitActive(ctx, node, after)
-}
-
-// awaitReport asks the hub until what the network has seen is as wished.
-func (s *show) awaitReport(ctx context.Context, wished func(hub.Report) bool) (hub.Report, error) {
-	ctx, cancel := soon(ctx)
-	defer cancel()
-	return s.network.AwaitReport(ctx, wished)
-}
-
-// someRounds lets so many rounds pass.
-func (s *show) someRounds(ctx context.Context, count int) error {
-	ctx, cancel := soon(ctx)
-	defer cancel()
-	return s.network.AwaitRounds(ctx, count)
-}
-
-// awaitRoles asks the cosigners until the roles, and what they judge of the nodes, are as wished.
-func (s *show) awaitRoles(ctx context.Context, wished func(testnet.Roles) bool) (testnet.Roles, error) {
-	ctx, cancel := soon(ctx)
-	defer cancel()
-	return s.network.Cluster.AwaitRoles(ctx, wished)
-}
-
-// allReady waits until both nodes are ready, main is active and all is well.
-func (s *show) allReady(ctx context.Context) (testnet.Roles, error) {
-	return s.awaitRoles(ctx, func(r testnet.Roles) bool {
-		return r.Active == testnet.Main && r.Ready(testnet.Main, testnet.Standby) && r.Judgement.Code == "well"
-	})
-}
 
 // leaders returns a seed, the given one or above, by which our validator leads two or three of some early rounds of the first
 // eras: main is to come back to old leader slots.
@@ -84,7 +46,7 @@ const (
 )
 
 // startNetwork ends the cluster of the first part and makes one whose agents stand beside simulated casper-nodes.
-func (s *show) startNetwork(ctx context.Context) error {
+func (s *demo) startNetwork(ctx context.Context) error {
 	s.restarts = s.cluster.Restarts()
 	if err := s.cluster.Close(); err != nil {
 		return err
@@ -93,25 +55,23 @@ func (s *show) startNetwork(ctx context.Context) error {
 	settings.Binary, settings.Simcasper, settings.PEM = s.binary, s.simcasper, s.pem
 	settings.Dir, settings.Seed = filepath.Join(s.dir, "failover"), leaders(s.seed)
 	settings.FailoverAfter, settings.FailbackAfter = failoverAfter, failoverAfter
-	s.begin("network", "A main and a standby in a network of four validators, rounds of %v, -seed %d", settings.Block, s.seed)
-	if err := os.Mkdir(settings.Dir, 0o700); err != nil {
+	s.Begin("network", "A main and a standby in a network of four validators, rounds of %v, -seed %d", settings.Block, s.seed)
+	random := rand.New(rand.NewPCG(s.seed, 1))
+	s.Rehearsal = &rehearse.Rehearsal{Random: random, Reason: "demo", Within: comesWithin}
+	if err := s.Setup(ctx, settings); err != nil {
 		return err
 	}
-	var err error
-	if s.network, err = simnet.Setup(ctx, settings); err != nil {
-		return err
-	}
-	if err := s.network.Start(ctx); err != nil {
+	if err := s.Net.Start(ctx); err != nil {
 		return err
 	}
 	started := time.Now()
-	r, err := s.allReady(ctx)
+	r, err := s.AllReady(ctx)
 	if err != nil {
 		return err
 	}
-	s.claimf(r.Active == testnet.Main && r.Mode == hot, "%s is active, epoch %d, %s; both are ready %.1f s after their start",
+	s.Claimf(r.Active == testnet.Main && r.Mode == hot, "%s is active, epoch %d, %s; both are ready %.1f s after their start",
 		r.Active, r.Epoch, r.Mode, time.Since(started).Seconds())
-	s.sayf("each agent pings every cosigner and the other agent each %v; failover_after and failback_after are %v",
+	s.Sayf("each agent pings every cosigner and the other agent each %v; failover_after and failback_after are %v",
 		settings.PingInterval, failoverAfter)
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/rehearse"
+	"casper-cosigner/testnet/show"
 	"casper-cosigner/testnet/simcasper/hub"
 	"casper-cosigner/testnet/simcasper/node"
 	"casper-cosigner/testnet/simnet"
@@ -41,16 +43,17 @@ func TestClaimLosses(t *testing.T) {
 	} {
 		s := networkShow()
 		s.claimLosses(c.losses, c.mode, active, c.most)
-		if s.claims[0].holds != c.holds {
-			t.Errorf("%s: holds is %v", name, s.claims[0].holds)
+		if s.Act().Claims[0].Holds != c.holds {
+			t.Errorf("%s: holds is %v", name, s.Act().Claims[0].Holds)
 		}
 	}
 }
 
 // networkShow has a network of which nothing runs.
-func networkShow() *show {
-	s := &show{out: io.Discard, network: &simnet.Network{Settings: simnet.Defaults(), Cluster: &testnet.Cluster{}}}
-	s.progress = newProgress(s.out)
+func networkShow() *demo {
+	s := &demo{Show: show.New(io.Discard, 0), Rehearsal: &rehearse.Rehearsal{
+		Net: &simnet.Network{Settings: simnet.Defaults(), Cluster: &testnet.Cluster{}}}}
+	s.Begin("test", "An act")
 	return s
 }
 
@@ -68,15 +71,16 @@ func TestAgain(t *testing.T) {
 		s, plays := networkShow(), 0
 		s.again(func(context.Context) error {
 			plays++
-			s.claimf(plays == 2, "it is the second time")
+			s.Begin("again", "Once more")
+			s.Claimf(plays == 2, "it is the second time")
 			s.rows = append(s.rows, row{})
 			if c.ends != "" && plays == 1 {
 				s.restarts = append(s.restarts, c.ends)
 			}
 			return nil
 		})(t.Context())
-		if plays != c.plays || len(s.claims) != 1 || s.claims[0].holds != c.holds || len(s.rows) != 1 {
-			t.Errorf("%s: played %d times, %+v", name, plays, s.claims)
+		if plays != c.plays || len(s.Acts) != 2 || s.Act().Holds() != c.holds || len(s.rows) != 1 {
+			t.Errorf("%s: played %d times, %+v", name, plays, s.Act())
 		}
 	}
 }
@@ -85,8 +89,8 @@ func TestAgain(t *testing.T) {
 func TestClaimHandshakes(t *testing.T) {
 	for standbys, holds := range map[int]bool{1: false, 2: true} {
 		s := networkShow()
-		s.upgrades, s.network.Dir = 1, t.TempDir()
-		f, err := os.Create(s.network.Transcript())
+		s.upgrades, s.Net.Dir = 1, t.TempDir()
+		f, err := os.Create(s.Net.Transcript())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,8 +105,8 @@ func TestClaimHandshakes(t *testing.T) {
 		if err := errors.Join(out.Close(), f.Close(), s.claimHandshakes()); err != nil {
 			t.Fatal(err)
 		}
-		if s.claims[0].holds != holds {
-			t.Errorf("%d of the standby: holds is %v", standbys, s.claims[0].holds)
+		if s.Act().Claims[0].Holds != holds {
+			t.Errorf("%d of the standby: holds is %v", standbys, s.Act().Claims[0].Holds)
 		}
 	}
 }
@@ -111,20 +115,20 @@ func TestClaimEnds(t *testing.T) {
 	for why, holds := range map[string]bool{"c1: " + diskHangs: true, "c1: panic": false} {
 		s := networkShow()
 		s.restarts = []string{why}
-		if s.claimEnds(); s.claims[0].holds != holds {
-			t.Errorf("%s: holds is %v", why, s.claims[0].holds)
+		if s.claimEnds(); s.Act().Claims[0].Holds != holds {
+			t.Errorf("%s: holds is %v", why, s.Act().Claims[0].Holds)
 		}
 	}
 	s := networkShow()
-	if s.claimEnds(); s.claims[0].text != "no process ended by itself" {
-		t.Errorf("none ended: %q", s.claims[0].text)
+	if s.claimEnds(); s.Act().Claims[0].Text != "no process ended by itself" {
+		t.Errorf("none ended: %q", s.Act().Claims[0].Text)
 	}
 }
 
 // TestLegend: below the table it says from when its times count.
 func TestLegend(t *testing.T) {
 	s, out := networkShow(), &bytes.Buffer{}
-	s.out, s.rows = out, []row{{"host killed", hot, "silent", "1.70 s", "0.40 s", "5.00 s", simnet.Losses{Of: 3, Died: []hub.Round{{Ours: true, Skipped: true}}}}}
+	s.Out, s.rows = out, []row{{"host killed", hot, "silent", "1.70 s", "0.40 s", "5.00 s", simnet.Losses{Of: 3, Died: []hub.Round{{Ours: true, Skipped: true}}}}}
 	s.printTable()
 	for _, want := range []string{"blocks of ours lost", "0 of 3", "from the failure on", "from when main came back", "votes before it is active"} {
 		if !strings.Contains(out.String(), want) {
@@ -223,8 +227,8 @@ func TestClaimLastEra(t *testing.T) {
 		s := networkShow()
 		r := hub.Report{Now: up, Rounds: []hub.Round{c.round, {Era: 2, Ended: 7000}}, Blocks: []hub.Block{c.block, {Height: 21, Added: 7000}}}
 		s.claimLastEra(before(r, 2, 4500), 1, time.UnixMilli(1000))
-		if s.claims[0].holds != c.holds {
-			t.Errorf("%s: holds is %v", name, s.claims[0].holds)
+		if s.Act().Claims[0].Holds != c.holds {
+			t.Errorf("%s: holds is %v", name, s.Act().Claims[0].Holds)
 		}
 	}
 }
@@ -238,7 +242,7 @@ func TestLongestGap(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	var out bytes.Buffer
-	s := &show{out: &out, network: &simnet.Network{Settings: simnet.Defaults()}, rows: []row{
+	s := &demo{Show: show.New(&out, 0), Rehearsal: &rehearse.Rehearsal{Net: &simnet.Network{Settings: simnet.Defaults()}}, rows: []row{
 		{"node killed", fenced, "node_down", "2.10 s", "2.20 s", "4.00 s", simnet.Losses{Rounds: make([]hub.Round, 2), Of: 7, Died: []hub.Round{{Ours: true, Skipped: true}}}}}}
 	s.printTable()
 	for _, want := range []string{"2.10 s", "2.20 s", "2 of 7", "fenced", "4.00 s"} {

@@ -37,23 +37,23 @@ func (p place) isBefore(q place) bool { return p.Era < q.Era || p.Era == q.Era &
 
 // handOver rehearses a planned handover between two nodes that are ready, and holds what the rehearsal says against what the
 // other validators have seen.
-func (s *show) handOver(mode string) func(context.Context) error {
+func (s *demo) handOver(mode string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		s.begin("drill, "+mode, "In %s mode: failover drill hands over to %s and back, both ready", mode, testnet.Standby)
+		s.Begin("drill, "+mode, "In %s mode: failover drill hands over to %s and back, both ready", mode, testnet.Standby)
 		return s.rehearse(ctx, mode)
 	}
 }
 
-func (s *show) rehearse(ctx context.Context, mode string) error {
+func (s *demo) rehearse(ctx context.Context, mode string) error {
 	if _, err := s.awaitInstant(ctx, mode, false); err != nil {
 		return err
 	}
-	if _, err := s.allReady(ctx); err != nil {
+	if _, err := s.AllReady(ctx); err != nil {
 		return err
 	}
 	began := time.Now()
 	var r rehearsal
-	if err := s.network.Cluster.Ask(ctx, &r, "failover", "drill", "--yes", reason); err != nil {
+	if err := s.Net.Cluster.Ask(ctx, &r, "failover", "drill", "--yes", "--reason", s.Reason); err != nil {
 		return err
 	}
 	votes := 0
@@ -62,20 +62,20 @@ func (s *show) rehearse(ctx context.Context, mode string) error {
 			votes = n.Votes
 		}
 	}
-	s.claimf(r.Ended == "" && r.Active == testnet.Main && votes > 0, "%s was active for %.1f s and bound %d votes, %s is active again, epoch %d",
+	s.Claimf(r.Ended == "" && r.Active == testnet.Main && votes > 0, "%s was active for %.1f s and bound %d votes, %s is active again, epoch %d",
 		r.Standby, r.KeptSeconds, votes, r.Active, r.Epoch)
-	s.claimf(r.Rounds > 0 && r.Heights > 0 && len(r.LostRounds)+len(r.LostHeights) == 0, "it says: of %d rounds and %d heights, %d and %d are lost",
+	s.Claimf(r.Rounds > 0 && r.Heights > 0 && len(r.LostRounds)+len(r.LostHeights) == 0, "it says: of %d rounds and %d heights, %d and %d are lost",
 		r.Rounds, r.Heights, len(r.LostRounds), len(r.LostHeights))
-	if err := s.someRounds(ctx, 2); err != nil {
+	if err := s.SomeRounds(ctx, 2); err != nil {
 		return err
 	}
-	seen, err := s.network.Report(ctx)
+	seen, err := s.Net.Report(ctx)
 	if err != nil {
 		return err
 	}
 	rounds, unvoted := r.against(seen)
-	s.claimf(rounds == r.Rounds && unvoted == len(r.LostRounds), "the other validators saw the same: of these %d rounds, %d are without our vote", rounds, unvoted)
-	l, err := s.network.Losses(ctx, began)
+	s.Claimf(rounds == r.Rounds && unvoted == len(r.LostRounds), "the other validators saw the same: of these %d rounds, %d are without our vote", rounds, unvoted)
+	l, err := s.Net.Losses(ctx, began)
 	if err != nil {
 		return err
 	}

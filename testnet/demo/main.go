@@ -13,16 +13,13 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
-	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/show"
 )
 
 // The one setting that is not as shipped: the recorded network's eras lasted seconds, so the least times that the
@@ -57,22 +54,14 @@ func main() {
 		o.seed = rand.Uint64N(1 << 20)
 	}
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	held, err := testnet.InFolder(o.keep, os.Stdout, func(dir string) (bool, error) { return run(ctx, o, dir, os.Stdout) })
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "demo:", err)
-	}
-	if err != nil || !held {
-		os.Exit(1)
-	}
+	show.Program{Name: "demo", Limit: limit, Keep: o.keep}.Run(func(ctx context.Context, dir string) (bool, error) {
+		return run(ctx, o, dir, os.Stdout)
+	})
 }
 
 // run shows everything in a folder and reports whether every line held.
 func run(ctx context.Context, o options, dir string, out io.Writer) (held bool, err error) {
-	s, err := newShow(o, dir, out)
+	s, err := newDemo(o, dir, out)
 	if err != nil {
 		return false, err
 	}
@@ -87,9 +76,9 @@ func run(ctx context.Context, o options, dir string, out io.Writer) (held bool, 
 	if err := s.claimHandshakes(); err != nil {
 		return false, err
 	}
-	if err := s.judge(ctx, o.judge, "what the other validators received", s.network.Transcript()); err != nil {
+	if err := s.judge(ctx, o.judge, "what the other validators received", s.Net.Transcript()); err != nil {
 		return false, err
 	}
 	s.printTable()
-	return s.printVerdict(), nil
+	return s.Verdict(), nil
 }

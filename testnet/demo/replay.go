@@ -29,16 +29,16 @@ type tally struct {
 func (t *tally) refused(reason string) int { return t.reasons[reason] }
 
 // sayWrong prints what was neither of the answers that there should be, the first few.
-func (s *show) sayWrong(tallies ...*tally) {
+func (s *demo) sayWrong(tallies ...*tally) {
 	for _, t := range tallies {
 		for _, w := range t.wrong[:min(len(t.wrong), 5)] {
-			s.sayf("wrong: %s", w)
+			s.Sayf("wrong: %s", w)
 		}
 	}
 }
 
 // count takes an answer to a request for asked; want is what the slot must hold, before the signature that was given for it.
-func (s *show) count(t *tally, a testnet.Answer, asked, want casper.Message, before *casper.Signature) {
+func (s *demo) count(t *tally, a testnet.Answer, asked, want casper.Message, before *casper.Signature) {
 	t.asked++
 	switch {
 	case a.Kind == testnet.Signed && asked == want && s.valid(a, asked):
@@ -59,7 +59,7 @@ func (s *show) count(t *tally, a testnet.Answer, asked, want casper.Message, bef
 }
 
 // eras groups the recording by era, in order, and what belongs to none.
-func (s *show) eras() (eras [][]casper.Message, handshakes []casper.Message) {
+func (s *demo) eras() (eras [][]casper.Message, handshakes []casper.Message) {
 	for _, e := range s.recording.Entries {
 		era, ok := eraOf(e.Message)
 		if !ok {
@@ -75,12 +75,12 @@ func (s *show) eras() (eras [][]casper.Message, handshakes []casper.Message) {
 }
 
 // playRecording asks for everything era by era: from A, again from B, and then with another value for each slot.
-func (s *show) playRecording(ctx context.Context) error {
+func (s *demo) playRecording(ctx context.Context) error {
 	eras, handshakes := s.eras()
 	slots := len(s.recording.Entries) - len(handshakes)
-	s.begin("recording", "%d messages of %d eras: from %s, again from %s, then another value for each slot",
+	s.Begin("recording", "%d messages of %d eras: from %s, again from %s, then another value for each slot",
 		slots, len(eras), s.a.Name, s.b.Name)
-	s.progress.begin(3 * slots)
+	s.Steps(3 * slots)
 	if err := s.showTooFarAhead(ctx, eras); err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (s *show) playRecording(ctx context.Context) error {
 			}
 			given[m] = a.Signature
 			s.count(&first, a, m, m, nil)
-			s.progress.step("era %d from %s", era, s.a.Name)
+			s.Step("era %d from %s", era, s.a.Name)
 		}
 		for _, m := range messages {
 			a, err := s.ask(ctx, s.b, m, asAgain)
@@ -103,7 +103,7 @@ func (s *show) playRecording(ctx context.Context) error {
 			}
 			before := given[m]
 			s.count(&again, a, m, m, &before)
-			s.progress.step("era %d from %s", era, s.b.Name)
+			s.Step("era %d from %s", era, s.b.Name)
 		}
 		for i, m := range messages {
 			n := []*testnet.Node{s.a, s.b}[i%2]
@@ -112,30 +112,30 @@ func (s *show) playRecording(ctx context.Context) error {
 				return err
 			}
 			s.count(&other, a, testnet.Other(m), m, nil)
-			s.progress.step("era %d, other values", era)
+			s.Step("era %d, other values", era)
 		}
 	}
-	s.claimf(first.signed == slots, "%s: %d of %d signed, every signature valid", s.a.Name, first.signed, slots)
-	s.claimf(again.signed == slots, "%s asks for the same: %d of %d signed, the same message bytes (%d the same signature bytes)",
+	s.Claimf(first.signed == slots, "%s: %d of %d signed, every signature valid", s.a.Name, first.signed, slots)
+	s.Claimf(again.signed == slots, "%s asks for the same: %d of %d signed, the same message bytes (%d the same signature bytes)",
 		s.b.Name, again.signed, slots, again.sameBytes)
-	s.claimf(other.bound == slots && other.signed == 0, "another value for each slot: %d of %d bound, with the held value and its signature, %d signed",
+	s.Claimf(other.bound == slots && other.signed == 0, "another value for each slot: %d of %d bound, with the held value and its signature, %d signed",
 		other.bound, slots, other.signed)
 	s.sayWrong(&first, &again, &other)
-	s.claimf(s.waits > 0, "the token bucket paced it: asked again since it came too early, %s", plural(s.waits, "request"))
+	s.Claimf(s.waits > 0, "the token bucket paced it: asked again since it came too early, %s", plural(s.waits, "request"))
 	return s.playHandshakes(ctx, handshakes)
 }
 
 // showTooFarAhead asks for the last era before the first.
-func (s *show) showTooFarAhead(ctx context.Context, eras [][]casper.Message) error {
+func (s *demo) showTooFarAhead(ctx context.Context, eras [][]casper.Message) error {
 	last := eras[len(eras)-1]
 	m := last[len(last)-1]
 	a := s.once(ctx, s.a, m, false)
 	era, _ := eraOf(m)
-	s.claimf(a.Kind == testnet.Refused && a.Reason == tooFar, "era %d asked for at the start: %s %s", era, a.Kind, a.Reason)
+	s.Claimf(a.Kind == testnet.Refused && a.Reason == tooFar, "era %d asked for at the start: %s %s", era, a.Kind, a.Reason)
 	return ctx.Err()
 }
 
-func (s *show) playHandshakes(ctx context.Context, handshakes []casper.Message) error {
+func (s *demo) playHandshakes(ctx context.Context, handshakes []casper.Message) error {
 	var fromA, fromB tally
 	for _, m := range handshakes {
 		a, err := s.ask(ctx, s.a, m, asNew)
@@ -148,17 +148,17 @@ func (s *show) playHandshakes(ctx context.Context, handshakes []casper.Message) 
 		}
 		s.count(&fromB, a, m, m, nil)
 	}
-	s.claimf(fromA.signed == len(handshakes), "handshakes of %s: %d of %d signed", s.a.Name, fromA.signed, len(handshakes))
-	s.claimf(fromB.refused(tlsPoint) == len(handshakes), "the same from %s: %d of %d refused, %s: the point is %s's",
+	s.Claimf(fromA.signed == len(handshakes), "handshakes of %s: %d of %d signed", s.a.Name, fromA.signed, len(handshakes))
+	s.Claimf(fromB.refused(tlsPoint) == len(handshakes), "the same from %s: %d of %d refused, %s: the point is %s's",
 		s.b.Name, fromB.refused(tlsPoint), len(handshakes), tlsPoint, s.a.Name)
 	s.sayWrong(&fromA, &fromB)
 	return nil
 }
 
 // playAgain asks A's messages once more, after everything that happened.
-func (s *show) playAgain(ctx context.Context) error {
-	s.begin("replay", "Everything once more from %s", s.a.Name)
-	s.progress.begin(len(s.recording.Entries))
+func (s *demo) playAgain(ctx context.Context) error {
+	s.Begin("replay", "Everything once more from %s", s.a.Name)
+	s.Steps(len(s.recording.Entries))
 	var zug, finality, handshake tally
 	by := map[casper.Kind]*tally{casper.KindEcho: &zug, casper.KindVote: &zug, casper.KindFinality: &finality, casper.KindHandshake: &handshake}
 	newest := lastRound(s.recording).Era
@@ -179,13 +179,13 @@ func (s *show) playAgain(ctx context.Context) error {
 			gone++
 		}
 		s.count(by[e.Message.Kind()], a, e.Message, e.Message, nil)
-		s.progress.step("%v", e.Message.Kind())
+		s.Step("%v", e.Message.Kind())
 	}
-	s.claimf(zug.signed == kept && misplaced == 0, "%d of %d Zug slots of eras %d to %d: signed as before", zug.signed, kept, keptFrom, newest)
-	s.claimf(finality.signed == finality.asked, "%d of %d heights: signed as before", finality.signed, finality.asked)
-	s.claimf(zug.refused(belowFloor) == gone, "%d of %d Zug slots of eras 1 to %d: refused, %s: pruned, so never again",
+	s.Claimf(zug.signed == kept && misplaced == 0, "%d of %d Zug slots of eras %d to %d: signed as before", zug.signed, kept, keptFrom, newest)
+	s.Claimf(finality.signed == finality.asked, "%d of %d heights: signed as before", finality.signed, finality.asked)
+	s.Claimf(zug.refused(belowFloor) == gone, "%d of %d Zug slots of eras 1 to %d: refused, %s: pruned, so never again",
 		zug.refused(belowFloor), gone, keptFrom-1, belowFloor)
-	s.claimf(handshake.signed == handshake.asked, "%d of %d handshakes: signed anew", handshake.signed, handshake.asked)
+	s.Claimf(handshake.signed == handshake.asked, "%d of %d handshakes: signed anew", handshake.signed, handshake.asked)
 	s.sayWrong(&zug, &finality, &handshake)
 	return nil
 }

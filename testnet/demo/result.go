@@ -11,16 +11,15 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 )
 
 // printLatencies prints what a node waited, per kind of message and way of asking.
-func (s *show) printLatencies() {
-	fmt.Fprintf(s.out, "\nLatency through the agent\n")
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+func (s *demo) printLatencies() {
+	fmt.Fprintf(s.Out, "\nLatency through the agent\n")
+	w := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "  message\tasked\tcount\tp50\tp99\tmax\t")
 	for _, how := range []string{asNew, asAgain, asOther, asLast} {
 		for _, kind := range []casper.Kind{casper.KindEcho, casper.KindVote, casper.KindFinality, casper.KindHandshake} {
@@ -33,7 +32,7 @@ func (s *show) printLatencies() {
 		}
 	}
 	w.Flush()
-	fmt.Fprintf(s.out, "A node waits %v for an echo or a vote; asked again for want of an answer in time: %s.\n",
+	fmt.Fprintf(s.Out, "A node waits %v for an echo or a vote; asked again for want of an answer in time: %s.\n",
 		testnet.ZugPatience, plural(s.retries, "request"))
 }
 
@@ -41,8 +40,8 @@ func (s *show) printLatencies() {
 const diskHangs = "the disk hangs"
 
 // ended lists the processes that ended by themselves and were started again: since their disk hung, and for other reasons.
-func (s *show) ended() (hung, others []string) {
-	for _, why := range slices.Concat(s.restarts, s.network.Cluster.Restarts()) {
+func (s *demo) ended() (hung, others []string) {
+	for _, why := range slices.Concat(s.restarts, s.Net.Cluster.Restarts()) {
 		if strings.Contains(why, diskHangs) {
 			hung = append(hung, why)
 		} else {
@@ -53,21 +52,21 @@ func (s *show) ended() (hung, others []string) {
 }
 
 // claimEnds tells of them. Only a hanging disk excuses an end.
-func (s *show) claimEnds() {
+func (s *demo) claimEnds() {
 	hung, others := s.ended()
 	but := ""
 	if len(hung) > 0 {
 		but = fmt.Sprintf(", but for %d whose disk hung for over a second", len(hung))
 	}
-	s.claimf(len(others) == 0, "no process ended by itself%s", but)
+	s.Claimf(len(others) == 0, "no process ended by itself%s", but)
 	for _, why := range others {
-		s.sayf("%s", why)
+		s.Sayf("%s", why)
 	}
 }
 
 // judge runs the program that trusts nobody.
-func (s *show) judge(ctx context.Context, judge, what, transcript string) error {
-	s.begin("judge", "The judge, a program that shares no code with the product, reads %s", what)
+func (s *demo) judge(ctx context.Context, judge, what, transcript string) error {
+	s.Begin("judge", "The judge, a program that shares no code with the product, reads %s", what)
 	cmd := exec.CommandContext(ctx, judge, "-key", s.recording.Validator.String(), transcript)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
@@ -75,16 +74,16 @@ func (s *show) judge(ctx context.Context, judge, what, transcript string) error 
 		return fmt.Errorf("running the judge: %w", err)
 	}
 	for line := range bytes.Lines(out) {
-		s.sayf("%s", bytes.TrimRight(line, "\n"))
+		s.Sayf("%s", bytes.TrimRight(line, "\n"))
 	}
-	s.claimf(err == nil, "every signature is valid, and no slot has two values")
+	s.Claimf(err == nil, "every signature is valid, and no slot has two values")
 	return nil
 }
 
 // claimHandshakes tells that both nodes came into the network with the validator's key, and again after each upgrade.
-func (s *show) claimHandshakes() error {
-	s.begin("handshakes", "The handshakes of both nodes with the other validators")
-	text, err := os.ReadFile(s.network.Transcript())
+func (s *demo) claimHandshakes() error {
+	s.Begin("handshakes", "The handshakes of both nodes with the other validators")
+	text, err := os.ReadFile(s.Net.Transcript())
 	if err != nil {
 		return fmt.Errorf("reading what the other validators received: %w", err)
 	}
@@ -99,17 +98,7 @@ func (s *show) claimHandshakes() error {
 		}
 	}
 	least := 1 + s.upgrades
-	s.claimf(by[testnet.Main] >= least && by[testnet.Standby] >= least, "certified with our validator's key: %d of %s, %d of %s; at least %d each",
+	s.Claimf(by[testnet.Main] >= least && by[testnet.Standby] >= least, "certified with our validator's key: %d of %s, %d of %s; at least %d each",
 		by[testnet.Main], testnet.Main, by[testnet.Standby], testnet.Standby, least)
 	return nil
-}
-
-// printVerdict says how it went and reports whether every line held.
-func (s *show) printVerdict() bool {
-	failed := slices.DeleteFunc(slices.Clone(s.claims), func(c claim) bool { return c.holds })
-	fmt.Fprintf(s.out, "\n%d of %d lines hold, in %.0f s\n", len(s.claims)-len(failed), len(s.claims), time.Since(s.start).Seconds())
-	for _, c := range failed {
-		fmt.Fprintf(s.out, "  FAIL  %s: %s\n", c.act, c.text)
-	}
-	return len(failed) == 0
 }

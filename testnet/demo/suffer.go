@@ -32,28 +32,28 @@ type course struct {
 }
 
 // suffer has main fail, the standby take over, and main come back.
-func (s *show) suffer(ctx context.Context, t trouble) (err error) {
+func (s *demo) suffer(ctx context.Context, t trouble) (err error) {
 	c := &course{trouble: t}
 	if c.led, err = s.awaitInstant(ctx, t.mode, t.forgets); err != nil {
 		return err
 	}
 	c.struck = time.Now()
-	if err := t.strike(ctx); err != nil {
+	if err := t.strike.Do(ctx); err != nil {
 		return err
 	}
-	if c.away, err = s.activated(ctx, testnet.Standby, c.struck); err != nil {
+	if c.away, err = s.AwaitActive(ctx, testnet.Standby, c.struck); err != nil {
 		return err
 	}
 	took, most := c.away.At.Sub(c.struck), failoverAfter+t.more+slack
-	s.claimf(took <= most && slices.Contains(t.causes, c.away.Cause), "%s is active, epoch %d, %s after it, of at most %v (failover_after %v): %s, %s",
+	s.Claimf(took <= most && slices.Contains(t.causes, c.away.Cause), "%s is active, epoch %d, %s after it, of at most %v (failover_after %v): %s, %s",
 		c.away.Subject, c.away.Epoch, testnet.Millis(took), most, failoverAfter, c.away.Cause, c.away.Reason)
 	if t.byHand {
-		s.sayf("an operator holds the roles, and makes %s active again: each return by itself doubles the wait for the next", testnet.Main)
-		if err := s.network.Cluster.Failover(ctx, "hold", "--for=2m", reason); err != nil {
+		s.Sayf("an operator holds the roles, and makes %s active again: each return by itself doubles the wait for the next", testnet.Main)
+		if err := s.Command(ctx, "hold", "--for=2m"); err != nil {
 			return err
 		}
 	}
-	if err := s.someRounds(ctx, 2); err != nil {
+	if err := s.SomeRounds(ctx, 2); err != nil {
 		return err
 	}
 	voted, err := s.claimVote(ctx, c)
@@ -61,7 +61,7 @@ func (s *show) suffer(ctx context.Context, t trouble) (err error) {
 		return err
 	}
 	c.mended = time.Now()
-	if err := t.mend(ctx); err != nil {
+	if err := t.strike.Mend(ctx); err != nil {
 		return err
 	}
 	if err := s.comeBack(ctx, c); err != nil {
@@ -70,7 +70,7 @@ func (s *show) suffer(ctx context.Context, t trouble) (err error) {
 	if err := s.claimServed(c); err != nil {
 		return err
 	}
-	l, err := s.network.Losses(ctx, c.struck)
+	l, err := s.Net.Losses(ctx, c.struck)
 	if err != nil {
 		return err
 	}
@@ -82,14 +82,14 @@ func (s *show) suffer(ctx context.Context, t trouble) (err error) {
 // awaitInstant waits until all is well in the mode, for as long as the last change keeps the next one off, and then for a
 // random instant of a round. With early that round is one of an era in which we led another already, and main will be back
 // in it; those that we led are returned.
-func (s *show) awaitInstant(ctx context.Context, mode string, early bool) (led []hub.Round, err error) {
-	if err := s.network.Cluster.Failover(ctx, "mode", mode, reason); err != nil {
+func (s *demo) awaitInstant(ctx context.Context, mode string, early bool) (led []hub.Round, err error) {
+	if err := s.Command(ctx, "mode", mode); err != nil {
 		return nil, err
 	}
-	if _, err := s.allReady(ctx); err != nil {
+	if _, err := s.AllReady(ctx); err != nil {
 		return nil, err
 	}
-	changes, err := s.network.Cluster.Changes(ctx)
+	changes, err := s.Net.Cluster.Changes(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (s *show) awaitInstant(ctx context.Context, mode string, early bool) (led [
 		}
 	}
 	if early {
-		_, err := s.awaitReport(ctx, func(r hub.Report) bool {
+		_, err := s.AwaitReport(ctx, func(r hub.Report) bool {
 			led = slices.DeleteFunc(r.Rounds, func(o hub.Round) bool { return o.Era != r.Era || !o.Ours || o.Skipped })
 			return len(led) > 0 && r.Round < lastStrike // it will be in the next
 		})
@@ -107,30 +107,30 @@ func (s *show) awaitInstant(ctx context.Context, mode string, early bool) (led [
 			return nil, err
 		}
 	}
-	if err := s.someRounds(ctx, 1); err != nil {
+	if err := s.SomeRounds(ctx, 1); err != nil {
 		return nil, err
 	}
-	return led, testnet.Pause(ctx, time.Duration(s.random.Int64N(int64(s.network.Block))))
+	return led, s.Instant(ctx)
 }
 
 // claimVote tells of the standby's first vote: since main failed, or in fenced mode since the standby is active.
-func (s *show) claimVote(ctx context.Context, c *course) (took time.Duration, err error) {
+func (s *demo) claimVote(ctx context.Context, c *course) (took time.Duration, err error) {
 	since := c.struck
 	if c.mode == fenced {
 		since = c.away.At
 	}
-	all, err := s.network.Node(testnet.Standby).Journal(since)
+	all, err := s.Net.Node(testnet.Standby).Journal(since)
 	if err != nil {
 		return 0, err
 	}
 	i := slices.IndexFunc(all, func(e node.Entry) bool { return e.Kind == casper.KindVote.String() && e.Given() })
 	if i < 0 {
-		s.claimf(false, "%s has no vote signed", testnet.Standby)
+		s.Claimf(false, "%s has no vote signed", testnet.Standby)
 		return 0, nil
 	}
-	r, err := s.network.Report(ctx)
+	r, err := s.Net.Report(ctx)
 	took = time.UnixMilli(all[i].At).Sub(c.struck)
-	s.claimf(openOrNext(r.Rounds, since, all[i]), "first vote of %s %s after it, in round %d of era %d: the one open by then, or the next",
+	s.Claimf(openOrNext(r.Rounds, since, all[i]), "first vote of %s %s after it, in round %d of era %d: the one open by then, or the next",
 		testnet.Standby, testnet.Millis(took), all[i].Round, all[i].Era)
 	return took, err
 }
@@ -143,51 +143,51 @@ func openOrNext(rounds []hub.Round, then time.Time, e node.Entry) bool {
 }
 
 // comeBack waits until main has caught up, and is active again.
-func (s *show) comeBack(ctx context.Context, c *course) error {
-	if _, err := s.awaitRoles(ctx, func(r testnet.Roles) bool { return r.Ready(testnet.Main) }); err != nil {
+func (s *demo) comeBack(ctx context.Context, c *course) error {
+	if _, err := s.AwaitRoles(ctx, func(r testnet.Roles) bool { return r.Ready(testnet.Main) }); err != nil {
 		return err
 	}
-	s.sayf("%s has caught up: ready %s after it came back", testnet.Main, testnet.Millis(time.Since(c.mended)))
+	s.Sayf("%s has caught up: ready %s after it came back", testnet.Main, testnet.Millis(time.Since(c.mended)))
 	by, cause, least := "by itself", "return", failoverAfter<<s.returns
 	if c.byHand {
 		by, cause, least = "by hand", "operator", 0
-		if err := s.network.Cluster.Failover(ctx, "promote", testnet.Main, reason); err != nil {
+		if err := s.Command(ctx, "promote", testnet.Main); err != nil {
 			return err
 		}
-		if err := s.network.Cluster.Failover(ctx, "resume", reason); err != nil {
+		if err := s.Command(ctx, "resume"); err != nil {
 			return err
 		}
 	} else {
 		s.returns++
 	}
 	var err error
-	if c.back, err = s.activated(ctx, testnet.Main, c.mended); err != nil {
+	if c.back, err = s.AwaitActive(ctx, testnet.Main, c.mended); err != nil {
 		return err
 	}
 	took := c.back.At.Sub(c.mended)
-	s.claimf(c.back.Cause == cause && took >= least, "%s is active again %s, epoch %d, %.1f s after it came back: %s",
+	s.Claimf(c.back.Cause == cause && took >= least, "%s is active again %s, epoch %d, %.1f s after it came back: %s",
 		testnet.Main, by, c.back.Epoch, took.Seconds(), c.back.Reason)
-	return s.someRounds(ctx, 2)
+	return s.SomeRounds(ctx, 2)
 }
 
 // claimServed tells what main was given that came back without its log, and in fenced mode who was refused.
-func (s *show) claimServed(c *course) error {
-	main, err := s.network.Node(testnet.Main).Journal(c.mended)
+func (s *demo) claimServed(c *course) error {
+	main, err := s.Net.Node(testnet.Main).Journal(c.mended)
 	if err != nil {
 		return err
 	}
 	if c.forgets {
 		asked, adopted := proposedAnew(main, c.led)
 		// In the rest it had heard its old proposal by then, and asked for the same.
-		s.claimf(adopted > 0, "%s lost its log, and asked again for %d of the %d rounds that it had led: in %d it took what is bound",
+		s.Claimf(adopted > 0, "%s lost its log, and asked again for %d of the %d rounds that it had led: in %d it took what is bound",
 			testnet.Main, asked, len(c.led), adopted)
 	}
 	if c.mode != fenced {
 		return nil
 	}
-	standby, err := s.network.Node(testnet.Standby).Journal(c.struck)
+	standby, err := s.Net.Node(testnet.Standby).Journal(c.struck)
 	before, after := refused(standby, c.away.At), refused(main, c.back.At)
-	s.claimf(before > 0 && after > 0, "only the active node votes: until it was active, %s was refused %s, and %s %s until it was again",
+	s.Claimf(before > 0 && after > 0, "only the active node votes: until it was active, %s was refused %s, and %s %s until it was again",
 		testnet.Standby, plural(before, "time"), testnet.Main, plural(after, "time"))
 	return err
 }
@@ -220,7 +220,7 @@ func refused(all []node.Entry, until time.Time) (n int) {
 }
 
 // claimLosses: in hot mode so many at most; in fenced mode those that began before the standby was active.
-func (s *show) claimLosses(l simnet.Losses, mode string, active time.Time, most int) {
+func (s *demo) claimLosses(l simnet.Losses, mode string, active time.Time, most int) {
 	holds, which := len(l.Rounds) <= most, ""
 	switch {
 	case mode == fenced:
@@ -229,8 +229,8 @@ func (s *show) claimLosses(l simnet.Losses, mode string, active time.Time, most 
 	case most > 0:
 		which = fmt.Sprintf(", of at most %d", most)
 	}
-	s.claimf(holds && len(l.Finality) == 0, "of %d rounds %d are lost%s, and %d finality signatures", l.Of, len(l.Rounds), which, len(l.Finality))
+	s.Claimf(holds && len(l.Finality) == 0, "of %d rounds %d are lost%s, and %d finality signatures", l.Of, len(l.Rounds), which, len(l.Finality))
 	if len(l.Died) > 0 {
-		s.sayf("rounds that we led and whose proposal died with what failed: %d", len(l.Died))
+		s.Sayf("rounds that we led and whose proposal died with what failed: %d", len(l.Died))
 	}
 }

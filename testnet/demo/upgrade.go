@@ -16,36 +16,36 @@ import (
 const leastNotice = 3
 
 // upgrade has the whole network leave for a new version, for longer than failoverAfter. No role changes.
-func (s *show) upgrade(ctx context.Context) error {
-	r, err := s.network.Report(ctx)
+func (s *demo) upgrade(ctx context.Context) error {
+	r, err := s.Net.Report(ctx)
 	if err != nil {
 		return err
 	}
 	era := r.Era + 1
-	if left := s.network.EraBlocks - r.Height%s.network.EraBlocks; left < leastNotice {
+	if left := s.Net.EraBlocks - r.Height%s.Net.EraBlocks; left < leastNotice {
 		era++
 	}
 	s.upgrades++
 	version := fmt.Sprintf("2.1.%d", s.upgrades)
-	s.begin("upgrade", "Version %s is staged for era %d; all nodes shut down at the end of era %d", version, era, era-1)
-	roles, err := s.network.Cluster.Roles(ctx)
+	s.Begin("upgrade", "Version %s is staged for era %d; all nodes shut down at the end of era %d", version, era, era-1)
+	roles, err := s.Net.Cluster.Roles(ctx)
 	if err != nil {
 		return err
 	}
 	staged := time.Now()
-	if err := s.network.Stage(ctx, era, version); err != nil {
+	if err := s.Net.Stage(ctx, era, version); err != nil {
 		return err
 	}
-	down, err := s.awaitReport(ctx, func(r hub.Report) bool { return r.Down })
+	down, err := s.AwaitReport(ctx, func(r hub.Report) bool { return r.Down })
 	if err != nil {
 		return err
 	}
-	seen, err := s.awaitRoles(ctx, func(r testnet.Roles) bool { return r.Judgement.Code == "upgrade" })
+	seen, err := s.AwaitRoles(ctx, func(r testnet.Roles) bool { return r.Judgement.Code == "upgrade" })
 	if err != nil {
 		return err
 	}
-	s.sayf("the cosigners: %s, %s", seen.Judgement.Code, seen.Judgement.Why)
-	up, err := s.awaitReport(ctx, func(r hub.Report) bool {
+	s.Sayf("the cosigners: %s, %s", seen.Judgement.Code, seen.Judgement.Why)
+	up, err := s.AwaitReport(ctx, func(r hub.Report) bool {
 		return r.Version == version && slices.ContainsFunc(r.Rounds, func(o hub.Round) bool { return o.Era >= era && o.Vote != 0 })
 	})
 	if err != nil {
@@ -53,7 +53,7 @@ func (s *show) upgrade(ctx context.Context) error {
 	}
 	voting := time.Now()
 	s.claimLastEra(before(up, era, down.Now), era-1, staged)
-	after, err := s.allReady(ctx)
+	after, err := s.AllReady(ctx)
 	if err != nil {
 		return err
 	}
@@ -72,54 +72,54 @@ func before(r hub.Report, era uint64, down int64) hub.Report {
 
 // claimLastEra tells of the rounds and blocks since the version was staged, up to the era's last. The others are there for
 // half a block's time after that block; what of ours has not reached them by then has not come.
-func (s *show) claimLastEra(r hub.Report, era uint64, staged time.Time) {
-	last := era * s.network.EraBlocks // height of the switch block
-	l := simnet.LossesOf(r, s.network.Block, staged).Unexcused()
+func (s *demo) claimLastEra(r hub.Report, era uint64, staged time.Time) {
+	last := era * s.Net.EraBlocks // height of the switch block
+	l := simnet.LossesOf(r, s.Net.Block, staged).Unexcused()
 	whole := len(r.Blocks) > 0 && r.Blocks[len(r.Blocks)-1].Height == last
-	s.claimf(whole && l.Of > 0 && len(l.Rounds)+len(l.Finality) == 0,
+	s.Claimf(whole && l.Of > 0 && len(l.Rounds)+len(l.Finality) == 0,
 		"to the end of era %d: of %d rounds %d are lost, and of the heights up to %d, the switch block's, %d finality signatures",
 		era, l.Of, len(l.Rounds), last, len(l.Finality))
 	for _, b := range l.Finality {
-		s.sayf("lost: the finality signature of height %d", b.Height)
+		s.Sayf("lost: the finality signature of height %d", b.Height)
 	}
 }
 
 // claimRoles tells that the roles are what they were, though main was away for longer than failoverAfter.
-func (s *show) claimRoles(ctx context.Context, before, after testnet.Roles, staged time.Time) error {
-	all, err := s.network.Node(testnet.Main).Journal(staged)
+func (s *demo) claimRoles(ctx context.Context, before, after testnet.Roles, staged time.Time) error {
+	all, err := s.Net.Node(testnet.Main).Journal(staged)
 	if err != nil {
 		return err
 	}
-	changes, err := s.network.Cluster.Changes(ctx)
+	changes, err := s.Net.Cluster.Changes(ctx)
 	if err != nil {
 		return err
 	}
 	away := longestGap(all)
 	changed := slices.ContainsFunc(changes, func(c testnet.Change) bool { return c.At.After(staged) })
-	s.claimf(!changed && away > failoverAfter && after.Epoch == before.Epoch, "%s is active as before, epoch %d, though it asked for nothing for %s (failover_after %v)",
+	s.Claimf(!changed && away > failoverAfter && after.Epoch == before.Epoch, "%s is active as before, epoch %d, though it asked for nothing for %s (failover_after %v)",
 		after.Active, after.Epoch, testnet.Millis(away), failoverAfter)
 	return nil
 }
 
 // claimUpgraded tells of the rounds since our nodes vote in the new version. The other validators are up before them.
-func (s *show) claimUpgraded(ctx context.Context, staged, voting time.Time) error {
-	if err := s.someRounds(ctx, 3); err != nil {
+func (s *demo) claimUpgraded(ctx context.Context, staged, voting time.Time) error {
+	if err := s.SomeRounds(ctx, 3); err != nil {
 		return err
 	}
-	r, err := s.network.Report(ctx)
+	r, err := s.Net.Report(ctx)
 	if err != nil {
 		return err
 	}
-	s.claimf(len(r.Faults) == 0, "version %s: rounds with our votes; in all eras no validator saw us contradict ourselves", r.Version)
-	l, err := s.network.Losses(ctx, voting)
+	s.Claimf(len(r.Faults) == 0, "version %s: rounds with our votes; in all eras no validator saw us contradict ourselves", r.Version)
+	l, err := s.Net.Losses(ctx, voting)
 	if err != nil {
 		return err
 	}
 	s.claimLosses(l, hot, voting, 0)
-	if l, err = s.network.Losses(ctx, staged); err != nil {
+	if l, err = s.Net.Losses(ctx, staged); err != nil {
 		return err
 	}
-	s.sayf("the other validators were up first: %d of the %d rounds since the version was staged ended before our nodes voted again", len(l.Rounds), l.Of)
+	s.Sayf("the other validators were up first: %d of the %d rounds since the version was staged ended before our nodes voted again", len(l.Rounds), l.Of)
 	s.rows = append(s.rows, row{"upgrade", hot, "upgrade", "never", "-", "-", l})
 	return nil
 }

@@ -124,7 +124,7 @@ func (n *Network) Start(ctx context.Context) error {
 	if err := n.Cluster.Start(ctx); err != nil {
 		return err
 	}
-	if _, err := n.Cluster.Ready(ctx); err != nil {
+	if _, err := n.Cluster.Ready(ctx, readyWithin); err != nil {
 		return err
 	}
 	err := n.hub.Start(ctx)
@@ -133,6 +133,9 @@ func (n *Network) Start(ctx context.Context) error {
 	}
 	return err
 }
+
+// readyWithin is how long the cosigners may take to be ready.
+const readyWithin = 30 * time.Second
 
 // closesIn is how long the hub has to finish its transcript.
 const closesIn = 5 * time.Second

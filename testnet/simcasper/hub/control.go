@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-
-	"casper-cosigner/testnet/simcasper/link"
 )
 
 // commands are what the hub is told over HTTP:
@@ -43,7 +41,7 @@ func (h *Hub) commands() http.Handler {
 		if err != nil || version == "" {
 			return fmt.Errorf("want an era and a version")
 		}
-		if over := h.do(func() { err = h.stage(link.Upgrade{Era: era, Version: version}) }); over != nil {
+		if over := h.do(func() { err = h.stage(Upgrade{Era: era, Version: version}) }); over != nil {
 			return over
 		}
 		return err

@@ -5,7 +5,8 @@
 // what is addressed to it alone, and what it sends, passes before too, as casper-node has it (components/network.rs,
 // broadcast_message_to_validators); what is sent takes a few milliseconds, and is lost when a node is cut off or too slow to
 // take it; every message of our validator that one of the others received is in the transcript. It checks no other signature
-// than a certificate's: the transcript's judge does.
+// than a certificate's: the transcript's judge does. A Loop and a Conn serve both ends: what becomes of a node's output, and of
+// what it receives, its owner says.
 package hub
 
 import (
@@ -25,8 +26,6 @@ import (
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
-	"casper-cosigner/testnet/simcasper/link"
-	"casper-cosigner/testnet/simcasper/live"
 	"casper-cosigner/testnet/zug"
 )
 
@@ -61,16 +60,16 @@ type Config struct {
 // Hub is the network. New makes one; Run runs it.
 type Hub struct {
 	Config
-	loop       *live.Loop
+	loop       *Loop
 	transcript *testnet.Transcript
 
 	// Steps of the loop only:
 	rng     *mathrand.Rand
-	players map[int]*live.Player // the foreign nodes
-	peers   [OurNodes]*peer      // nil: not connected
+	players map[int]*Player // the foreign nodes
+	peers   [OurNodes]*peer // nil: not connected
 	cut     [OurNodes]bool
 	record  *record
-	staged  *link.Upgrade
+	staged  *Upgrade
 	down    bool
 	waiting []func() // nodes that wait for the network to be up
 }
@@ -80,13 +79,13 @@ func New(c Config, now time.Time) *Hub {
 	c.Chain.Weights = []uint64{1, 1, 1, 1}
 	c.Chain.Chainspec = chainspec(c.Chain.Name, c.Version)
 	c.Chain.Genesis = now
-	h := &Hub{Config: c, loop: live.New(), transcript: testnet.NewTranscript(c.Transcript), record: newRecord(ours),
-		rng: mathrand.New(mathrand.NewPCG(c.Chain.Seed, 1)), players: map[int]*live.Player{}}
+	h := &Hub{Config: c, loop: NewLoop(), transcript: testnet.NewTranscript(c.Transcript), record: newRecord(ours),
+		rng: mathrand.New(mathrand.NewPCG(c.Chain.Seed, 1)), players: map[int]*Player{}}
 	for id := OurNodes; id < Nodes; id++ {
 		n := zug.Config{Chain: &h.Chain, Validator: uint32(id - OurNodes + 1), Peers: Others(id), Seed: c.Chain.Seed<<8 + uint64(id),
 			Sign: func(casper.Message) (s casper.Signature) { return s }, Deadline: time.Second,
 			Sync: syncEvery, IdleSync: idleSync, CatchUp: syncEvery, StartUp: startUp}
-		h.players[id] = live.Play(h.loop, zug.New(n, now), func(out zug.Output) { h.heed(id, out) })
+		h.players[id] = Play(h.loop, zug.New(n, now), func(out zug.Output) { h.heed(id, out) })
 	}
 	return h
 }
@@ -151,7 +150,7 @@ func (h *Hub) accept(ctx context.Context, l net.Listener, running *sync.WaitGrou
 			stop := context.AfterFunc(ctx, func() { c.Close() })
 			defer stop()
 			defer c.Close()
-			if err := h.serve(ctx, link.New(c)); ctx.Err() == nil {
+			if err := h.serve(ctx, NewConn(c)); ctx.Err() == nil {
 				h.Logger.Info().Err(err).Msg("a node's connection has ended")
 			}
 		})
@@ -160,15 +159,15 @@ func (h *Hub) accept(ctx context.Context, l net.Listener, running *sync.WaitGrou
 
 // peer is a node of ours that is connected.
 type peer struct {
-	conn      *link.Conn
-	out       chan link.Frame
+	conn      *Conn
+	out       chan Frame
 	certified bool
 }
 
 // queued is how many frames wait for a node; what comes when so many do is lost.
 const queued = 512
 
-func (p *peer) send(f link.Frame) {
+func (p *peer) send(f Frame) {
 	select {
 	case p.out <- f:
 	default:
@@ -176,7 +175,7 @@ func (p *peer) send(f link.Frame) {
 }
 
 // serve is a node's connection.
-func (h *Hub) serve(ctx context.Context, conn *link.Conn) error {
+func (h *Hub) serve(ctx context.Context, conn *Conn) error {
 	first, err := conn.Receive()
 	if err != nil {
 		return err
@@ -186,10 +185,10 @@ func (h *Hub) serve(ctx context.Context, conn *link.Conn) error {
 	}
 	hello := *first.Hello
 	welcome := h.welcome(ctx)
-	if err := conn.Send(link.Frame{Welcome: &welcome}); err != nil {
+	if err := conn.Send(Frame{Welcome: &welcome}); err != nil {
 		return err
 	}
-	p := &peer{conn: conn, out: make(chan link.Frame, queued)}
+	p := &peer{conn: conn, out: make(chan Frame, queued)}
 	h.loop.Do(func() { h.peers[hello.ID] = p })
 	ended := make(chan struct{})
 	var writer sync.WaitGroup
@@ -225,9 +224,9 @@ func (h *Hub) serve(ctx context.Context, conn *link.Conn) error {
 }
 
 // welcome waits until the network is up.
-func (h *Hub) welcome(ctx context.Context) (w link.Welcome) {
+func (h *Hub) welcome(ctx context.Context) (w Welcome) {
 	rand.Read(w.Random[:])
-	w.Point = link.NewPoint()
+	w.Point = NewPoint()
 	ready := make(chan struct{})
 	tell := func() {
 		w.Chain, w.Version, w.Upgrade = h.Chain, h.Version, h.staged

@@ -6,7 +6,6 @@ import (
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
-	"casper-cosigner/testnet/simcasper/link"
 	"casper-cosigner/testnet/zug"
 )
 
@@ -55,7 +54,7 @@ func (h *Hub) deliver(from, to int, e zug.Envelope) {
 		}
 		h.players[to].Drive(func(n *zug.Node, now time.Time) zug.Output { return n.Receive(from, e.Message, now) })
 	case h.peers[to] != nil && (h.peers[to].certified || e.To != zug.All):
-		h.peers[to].send(link.Frame{Peer: from, Message: e.Message})
+		h.peers[to].send(Frame{Peer: from, Message: e.Message})
 	}
 }
 
@@ -71,11 +70,11 @@ func (h *Hub) write(from int, m casper.Message, s casper.Signature) {
 }
 
 // received takes in a frame of a node of ours.
-func (h *Hub) received(hello link.Hello, w link.Welcome, p *peer, f link.Frame) {
+func (h *Hub) received(hello Hello, w Welcome, p *peer, f Frame) {
 	switch {
 	case h.peers[hello.ID] != p:
 	case f.Certificate != nil:
-		m := link.Certified(hello, w)
+		m := Certified(hello, w)
 		if p.certified = h.Validator.Verify(m, *f.Certificate); !p.certified {
 			h.Logger.Error().Str("node", h.Names[hello.ID]).Msg("the certificate is not our validator's")
 			return
@@ -88,7 +87,7 @@ func (h *Hub) received(hello link.Hello, w link.Welcome, p *peer, f link.Frame) 
 }
 
 // stage stages the next version on all hosts.
-func (h *Hub) stage(u link.Upgrade) error {
+func (h *Hub) stage(u Upgrade) error {
 	open := h.players[watcher].Node.Status().Tip
 	if next := h.Chain.EraOf(open.Height + 1); u.Era <= next || h.down {
 		return fmt.Errorf("era %d has begun or is over, era %d is open", u.Era, next)
@@ -96,7 +95,7 @@ func (h *Hub) stage(u link.Upgrade) error {
 	h.staged = &u
 	for _, p := range h.peers {
 		if p != nil {
-			p.send(link.Frame{Staged: &u})
+			p.send(Frame{Staged: &u})
 		}
 	}
 	return nil

@@ -6,7 +6,7 @@ import (
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
-	"casper-cosigner/testnet/simcasper/link"
+	"casper-cosigner/testnet/simcasper/hub"
 	"casper-cosigner/testnet/zug"
 )
 
@@ -26,7 +26,7 @@ func (n *Node) heed(ctx context.Context, out zug.Output) {
 	}
 	for _, e := range out.Send {
 		n.log.add(e.Message)
-		n.queue(link.Frame{Peer: e.To, Message: e.Message})
+		n.queue(hub.Frame{Peer: e.To, Message: e.Message})
 	}
 	for _, r := range out.Requests {
 		if n.mayAsk(r.Message) {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 
-	"casper-cosigner/testnet/simcasper/link"
+	"casper-cosigner/testnet/simcasper/hub"
 	"casper-cosigner/testnet/zug"
 )
 
@@ -21,7 +21,7 @@ type logged struct{ Message zug.Message }
 
 // openLog returns an empty log and what was in the one that it takes the place of.
 func openLog(path string) (*unitLog, []zug.Message, error) {
-	link.Register()
+	hub.Register()
 	var old []zug.Message
 	if f, err := os.Open(path); err == nil {
 		in := gob.NewDecoder(f)

@@ -21,8 +21,6 @@ import (
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/simcasper/hub"
-	"casper-cosigner/testnet/simcasper/link"
-	"casper-cosigner/testnet/simcasper/live"
 	"casper-cosigner/testnet/zug"
 )
 
@@ -58,11 +56,11 @@ type Config struct {
 // Node is one life of the process. New makes one; Run lives it.
 type Node struct {
 	Config
-	loop    *live.Loop
+	loop    *hub.Loop
 	started time.Time
 	agent   *testnet.Node
-	conn    *link.Conn
-	out     chan link.Frame
+	conn    *hub.Conn
+	out     chan hub.Frame
 	journal *journal
 	asking  sync.WaitGroup
 	end     context.CancelFunc
@@ -71,10 +69,10 @@ type Node struct {
 	chain    zug.Chain
 	version  string
 	height   uint64 // of the network when this process joined it
-	player   *live.Player
+	player   *hub.Player
 	log      *unitLog
 	replay   []zug.Message // of the log, until there is an era to replay it in
-	staged   *link.Upgrade
+	staged   *hub.Upgrade
 	leaving  bool // the era before the upgrade is over
 	heard    map[int]time.Time
 	progress time.Time
@@ -83,7 +81,7 @@ type Node struct {
 
 // New returns a Node.
 func New(c Config) *Node {
-	return &Node{Config: c, loop: live.New(), out: make(chan link.Frame, queued), heard: map[int]time.Time{}, events: newEventStream()}
+	return &Node{Config: c, loop: hub.NewLoop(), out: make(chan hub.Frame, queued), heard: map[int]time.Time{}, events: newEventStream()}
 }
 
 // Run lives until ctx ends or an upgrade is due, neither of which is an error.
@@ -98,7 +96,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer n.journal.close()
-	hello := link.Hello{ID: n.ID, Point: link.NewPoint()}
+	hello := hub.Hello{ID: n.ID, Point: hub.NewPoint()}
 	rand.Read(hello.Random[:])
 	welcome, err := n.join(ctx, hello)
 	if err != nil || ctx.Err() != nil {
@@ -114,14 +112,14 @@ func (n *Node) Run(ctx context.Context) (err error) {
 }
 
 // join connects to the hub and waits until the network is up.
-func (n *Node) join(ctx context.Context, hello link.Hello) (link.Welcome, error) {
+func (n *Node) join(ctx context.Context, hello hub.Hello) (hub.Welcome, error) {
 	for {
 		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", n.Hub)
 		if err == nil {
-			n.conn = link.New(c)
+			n.conn = hub.NewConn(c)
 			stop := context.AfterFunc(ctx, func() { c.Close() })
-			var f link.Frame
-			if err = n.conn.Send(link.Frame{Hello: &hello}); err == nil {
+			var f hub.Frame
+			if err = n.conn.Send(hub.Frame{Hello: &hello}); err == nil {
 				f, err = n.conn.Receive()
 			}
 			stop()
@@ -131,21 +129,21 @@ func (n *Node) join(ctx context.Context, hello link.Hello) (link.Welcome, error)
 			c.Close()
 		}
 		if testnet.Pause(ctx, joinAgain) != nil {
-			return link.Welcome{}, nil
+			return hub.Welcome{}, nil
 		}
 		n.Logger.Info().Err(err).Msg("joining the network again")
 	}
 }
 
 // live is the node's life in the network.
-func (n *Node) live(ctx context.Context, hello link.Hello, welcome link.Welcome) error {
+func (n *Node) live(ctx context.Context, hello hub.Hello, welcome hub.Welcome) error {
 	ctx, n.end = context.WithCancel(ctx)
 	defer n.end()
 	now := time.Now()
 	z := zug.New(zug.Config{Chain: &n.chain, Validator: 0, Peers: hub.Others(n.ID), Seed: uint64(now.UnixNano()),
 		Deadline: testnet.ZugPatience, Sync: syncEvery, IdleSync: idleSync, CatchUp: syncEvery / 4, StartUp: startUp}, now)
 	z.Restart(false, now)
-	n.player = live.Play(n.loop, z, func(out zug.Output) { n.heed(ctx, out) })
+	n.player = hub.Play(n.loop, z, func(out zug.Output) { n.heed(ctx, out) })
 
 	var running sync.WaitGroup
 	var failed [3]error
@@ -161,7 +159,7 @@ func (n *Node) live(ctx context.Context, hello link.Hello, welcome link.Welcome)
 	run(0, func() error { return n.receive(ctx) })
 	run(1, func() error { return n.send(ctx) })
 	run(2, func() error { return n.serve(ctx) })
-	running.Go(func() { n.certify(ctx, link.Certified(hello, welcome)) })
+	running.Go(func() { n.certify(ctx, hub.Certified(hello, welcome)) })
 	n.loop.Do(func() { n.player.Drive((*zug.Node).Tick) })
 	<-ctx.Done()
 	n.conn.Close()
@@ -208,7 +206,7 @@ func (n *Node) send(ctx context.Context) error {
 	}
 }
 
-func (n *Node) queue(f link.Frame) {
+func (n *Node) queue(f hub.Frame) {
 	select {
 	case n.out <- f:
 	default:
@@ -223,7 +221,7 @@ func (n *Node) certify(ctx context.Context, m casper.Handshake) {
 			a := n.agent.Sign(ctx, m)
 			n.journal.note(m, a)
 			if a.Kind == testnet.Signed {
-				n.queue(link.Frame{Certificate: &a.Signature})
+				n.queue(hub.Frame{Certificate: &a.Signature})
 				return
 			}
 		}

@@ -15,8 +15,7 @@ import (
 	"casper-cosigner/agent/health"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
-	"casper-cosigner/testnet/simcasper/link"
-	"casper-cosigner/testnet/simcasper/live"
+	"casper-cosigner/testnet/simcasper/hub"
 	"casper-cosigner/testnet/zug"
 )
 
@@ -70,8 +69,8 @@ func TestStatusHasTheFieldsOfARealOne(t *testing.T) {
 	now := time.Now()
 	n := New(Config{})
 	n.chain = zug.Chain{Name: "test", Weights: []uint64{1}, Genesis: now, Block: time.Second, EraBlocks: 10}
-	n.player = live.Play(n.loop, zug.New(zug.Config{Chain: &n.chain}, now), func(zug.Output) {})
-	n.staged, n.heard[1] = &link.Upgrade{Era: 2, Version: "2.0.4"}, now
+	n.player = hub.Play(n.loop, zug.New(zug.Config{Chain: &n.chain}, now), func(zug.Output) {})
+	n.staged, n.heard[1] = &hub.Upgrade{Era: 2, Version: "2.0.4"}, now
 	ours, err := json.Marshal(n.status(now))
 	if err != nil {
 		t.Fatal(err)
