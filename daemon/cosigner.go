@@ -156,13 +156,13 @@ func (h *host) openStore(f *CosignerFile) (*raftstore.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("binding the Raft port: %w", err)
 	}
-	var members []raftstore.Member
+	var voters raftstore.Voters
 	for _, e := range c.Cosigners {
-		members = append(members, raftstore.Member{Name: e.Name, Address: e.RaftAddress})
+		voters = append(voters, raftstore.Voter{Name: e.Name, Address: e.RaftAddress})
 	}
 	s, err := raftstore.Open(raftstore.Config{
-		Name: f.Name, Members: members, Path: h.dir.Path("raft"),
-		FirstRun: h.dir.FirstRun(), EndFirstRun: h.dir.EndFirstRun, Genesis: h.genesis,
+		Name: f.Name, Voters: voters, Path: h.dir.Path("raft"),
+		FirstRun: h.dir.FirstRun(), EndFirstRun: h.dir.EndFirstRun, Active: c.Main,
 		Network: raftstore.Network{
 			Listener:  tls.NewListener(plain, c.ServerTLS(h.member.Certificate, cluster.Cosigner)),
 			Dial:      h.dialRaft,

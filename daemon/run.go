@@ -78,38 +78,6 @@ func (h *host) close() error {
 	return err
 }
 
-// genesis waits until every member has been met, since none may sign below the highest of their first eras and heights,
-// and until each shows that it has met all others too. Nothing is claimed before Genesis, so whoever loses what it
-// claimed comes back to members that have all pinned its directory: one that had not would take an emptied disk for new.
-func (h *host) genesis(ctx context.Context) (machine.Genesis, error) {
-	c := h.member.Cluster
-	tick, said := time.NewTicker(retryEvery), time.Time{}
-	defer tick.Stop()
-	for {
-		first, missing := h.dir.Identity().First, []string(nil)
-		for name := range h.peers {
-			if p, ok := h.dir.Seen(name); ok && int(p.Pinned) >= len(c.Cosigners)-1 {
-				first = first.Max(p.First)
-			} else {
-				missing = append(missing, name)
-			}
-		}
-		if len(missing) == 0 {
-			return machine.Genesis{First: first, Active: c.Main, At: h.options.Now().UnixMilli()}, nil
-		}
-		if now := time.Now(); now.Sub(said) > sayEvery {
-			said = now
-			h.options.Logger.Info().Strs("missing", missing).
-				Msg("nothing is signed before all cosigners have met once; waiting")
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return machine.Genesis{}, ctx.Err()
-		}
-	}
-}
-
 // becomeReady lets shares out once this cosigner knows every claim that was ever made: it passes a barrier, then fills
 // its ledger from the log. Until then its own ledger may lack what the others released.
 func (h *host) becomeReady(ctx context.Context) error {
