@@ -113,11 +113,11 @@ type QuorumStats struct {
 // preferred, for messages that the log holds. It keeps commitments of all of
 // them in hand, so that a signature takes one round. NewQuorum makes one.
 type Quorum struct {
-	config     QuorumConfig
-	threshold  int
-	own        *member
-	members    []*member // own first
-	handshakes chan struct{}
+	config       QuorumConfig
+	threshold    int
+	own          *participant
+	participants []*participant // own first
+	handshakes   chan struct{}
 
 	signatures, hedged, retried, badShares, alarms atomic.Uint64
 }
@@ -129,14 +129,14 @@ func NewQuorum(config QuorumConfig) *Quorum {
 		config: config, threshold: own.config.Share.Group().Threshold(),
 		handshakes: make(chan struct{}, handshakesAtOnce),
 	}
-	add := func(m *member) {
+	add := func(m *participant) {
 		m.target, m.wake = targetMin, make(chan struct{}, 1)
-		q.members = append(q.members, m)
+		q.participants = append(q.participants, m)
 	}
-	q.own = &member{name: own.config.Name, id: own.config.Share.ID(), own: true, asker: local{own}}
+	q.own = &participant{name: own.config.Name, id: own.config.Share.ID(), own: true, asker: local{own}}
 	add(q.own)
 	for _, p := range config.Peers {
-		add(&member{
+		add(&participant{
 			name: p.Name, id: p.ShareID, asker: remote{p, own, config.Admit},
 			keep: make(chan *cosignerv1.KeptSignature, keepQueue),
 		})
@@ -148,7 +148,7 @@ func NewQuorum(config QuorumConfig) *Quorum {
 // run on every cosigner, so that a new leader can sign at once.
 func (q *Quorum) Run(ctx context.Context) error {
 	var g errgroup.Group
-	for _, m := range q.members {
+	for _, m := range q.participants {
 		g.Go(func() error { m.refill(ctx); return nil })
 		if !m.own {
 			g.Go(func() error { m.spread(ctx); return nil })
@@ -165,7 +165,7 @@ func (q *Quorum) Ready() error {
 	}
 	now, ready := time.Now(), 0
 	var causes []error
-	for _, m := range q.members {
+	for _, m := range q.participants {
 		if m.own {
 			continue
 		}
@@ -184,7 +184,7 @@ func (q *Quorum) Ready() error {
 // Spread queues a finished signature for the other cosigners, so that a next
 // leader can answer without another round. It does not block.
 func (q *Quorum) Spread(digest casper.Hash, signature casper.Signature) {
-	for _, m := range q.members {
+	for _, m := range q.participants {
 		if !m.own {
 			m.offer(digest, signature)
 		}
@@ -192,9 +192,9 @@ func (q *Quorum) Spread(digest casper.Hash, signature casper.Signature) {
 }
 
 // Status returns what is known of each cosigner, ourselves first.
-func (q *Quorum) Status() []PeerStatus {
-	all := make([]PeerStatus, len(q.members))
-	for i, m := range q.members {
+func (q *Quorum) Status() []Standing {
+	all := make([]Standing, len(q.participants))
+	for i, m := range q.participants {
 		all[i] = m.status()
 	}
 	return all
@@ -235,7 +235,7 @@ func (q *Quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (casp
 			Term: term, ShareEpoch: q.config.Own.config.ShareEpoch,
 			Message: message, Node: c.Node, RequestSignature: c.Signature[:],
 		},
-		outcomes: make(chan outcome), failed: map[*member]error{}, slow: map[*member]bool{}, unknown: map[*member]bool{},
+		outcomes: make(chan outcome), failed: map[*participant]error{}, slow: map[*participant]bool{}, unknown: map[*participant]bool{},
 	}
 	signature, err := s.run(ctx)
 	if err != nil {
@@ -245,16 +245,16 @@ func (q *Quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (casp
 	return signature, nil
 }
 
-// choose returns the t best members that are not avoided: ourselves, then the
+// choose returns the t best participants that are not avoided: ourselves, then the
 // quickest, then those that failed lately, we included, and last those that
 // ever gave a wrong share. It returns nil if there are too few.
-func (q *Quorum) choose(avoid func(*member) bool) []*member {
+func (q *Quorum) choose(avoid func(*participant) bool) []*participant {
 	type ranked struct {
-		*member
-		status PeerStatus
+		*participant
+		status Standing
 	}
 	var all []ranked
-	for _, m := range q.members {
+	for _, m := range q.participants {
 		if !avoid(m) {
 			all = append(all, ranked{m, m.status()})
 		}
@@ -263,15 +263,15 @@ func (q *Quorum) choose(avoid func(*member) bool) []*member {
 		return nil
 	}
 	slices.SortStableFunc(all, func(a, b ranked) int { return compareRank(a.status, b.status) })
-	set := make([]*member, q.threshold)
+	set := make([]*participant, q.threshold)
 	for i := range set {
-		set[i] = all[i].member
+		set[i] = all[i].participant
 	}
-	slices.SortFunc(set, func(a, b *member) int { return cmp.Compare(a.id, b.id) })
+	slices.SortFunc(set, func(a, b *participant) int { return cmp.Compare(a.id, b.id) })
 	return set
 }
 
-func compareRank(a, b PeerStatus) int {
+func compareRank(a, b Standing) int {
 	flag := func(v bool) int {
 		if v {
 			return 1

@@ -156,7 +156,7 @@ func TestQuorumProbes(t *testing.T) {
 }
 
 func TestQuorumDropsStockOfOldSession(t *testing.T) {
-	m := &member{stock: []commitment{{index: 1, session: statedir.ID{1}}, {index: 2, session: statedir.ID{1}}}}
+	m := &participant{stock: []commitment{{index: 1, session: statedir.ID{1}}, {index: 2, session: statedir.ID{1}}}}
 	m.add([]commitment{{index: 3, session: statedir.ID{1}}})
 	m.add([]commitment{{index: 1, session: statedir.ID{2}}})
 	if len(m.stock) != 1 || m.stock[0].session != (statedir.ID{2}) {

@@ -239,11 +239,11 @@ func (s *Server) openSession(caller string, r *cosignerv1.ShareRequest, m casper
 		if len(c.GetHiding()) != 32 || len(c.GetBinding()) != 32 {
 			return nil, status.Error(codes.InvalidArgument, "a commitment is not two points of 32 bytes")
 		}
-		member := frost.Commitment{ID: int(c.GetShareId()), Hiding: [32]byte(c.GetHiding()), Binding: [32]byte(c.GetBinding())}
-		if member.ID == own.ID && member.Hiding == own.Hiding && member.Binding == own.Binding {
-			member, listed = own, true // it is decoded already
+		one := frost.Commitment{ID: int(c.GetShareId()), Hiding: [32]byte(c.GetHiding()), Binding: [32]byte(c.GetBinding())}
+		if one.ID == own.ID && one.Hiding == own.Hiding && one.Binding == own.Binding {
+			one, listed = own, true // it is decoded already
 		}
-		set = append(set, member)
+		set = append(set, one)
 	}
 	if !listed {
 		return nil, status.Errorf(codes.InvalidArgument, "the signing set lacks our commitment %d", r.GetCommitmentIndex())

@@ -37,8 +37,8 @@ const (
 	callLimit = time.Second
 )
 
-// PeerStatus is what a Quorum knows of one cosigner, itself included.
-type PeerStatus struct {
+// Standing is what a Quorum knows of one cosigner, itself included.
+type Standing struct {
 	Name      string
 	ShareID   int
 	Own       bool
@@ -49,7 +49,7 @@ type PeerStatus struct {
 	LastError string        // of the last failure; "" since the last good answer
 }
 
-// commitment is one commitment of a member and where it came from.
+// commitment is one commitment of a participant and where it came from.
 type commitment struct {
 	frost.Commitment
 	index   uint64
@@ -57,9 +57,9 @@ type commitment struct {
 	since   time.Time
 }
 
-// member is one cosigner as the leader sees it: how to ask it, its commitments
-// and how well it answered.
-type member struct {
+// participant is one cosigner as the leader sees it (RFC 9591's word for who takes part in a signature): how to ask it, its
+// commitments and how well it answered.
+type participant struct {
 	name  string
 	id    int
 	own   bool
@@ -79,194 +79,194 @@ type member struct {
 
 // take returns a commitment from the stock, the oldest. Handshakes leave the
 // last ones to slots.
-func (m *member) take(forSlot bool, now time.Time) (commitment, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.discardOld(now)
+func (p *participant) take(forSlot bool, now time.Time) (commitment, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.discardOld(now)
 	keep := 0
 	if !forSlot {
 		keep = slotReserve
 	}
-	m.taken++
-	if len(m.stock) <= m.target/2 {
-		m.rouse()
+	p.taken++
+	if len(p.stock) <= p.target/2 {
+		p.rouse()
 	}
-	if len(m.stock) <= keep {
+	if len(p.stock) <= keep {
 		return commitment{}, false
 	}
-	c := m.stock[0]
-	m.stock = m.stock[1:]
+	c := p.stock[0]
+	p.stock = p.stock[1:]
 	return c, true
 }
 
 // rouse wakes the refill if it sleeps.
-func (m *member) rouse() {
+func (p *participant) rouse() {
 	select {
-	case m.wake <- struct{}{}:
+	case p.wake <- struct{}{}:
 	default:
 	}
 }
 
 // discardOld drops what the other side is about to forget. mu is held.
-func (m *member) discardOld(now time.Time) {
-	m.stock = slices.DeleteFunc(m.stock, func(c commitment) bool { return now.Sub(c.since) > commitmentLife })
+func (p *participant) discardOld(now time.Time) {
+	p.stock = slices.DeleteFunc(p.stock, func(c commitment) bool { return now.Sub(c.since) > commitmentLife })
 }
 
 // add puts fresh commitments into the stock. If they are of another session,
 // the process that the stock came from is gone, and its nonces with it.
-func (m *member) add(fresh []commitment) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.stock) > 0 && m.stock[0].session != fresh[0].session {
-		m.stock = nil
+func (p *participant) add(fresh []commitment) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.stock) > 0 && p.stock[0].session != fresh[0].session {
+		p.stock = nil
 	}
-	m.stock = append(m.stock, fresh...)
+	p.stock = append(p.stock, fresh...)
 }
 
 // forget empties the stock: the other side does not know it any more.
-func (m *member) forget() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.stock = nil
-	m.rouse()
+func (p *participant) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stock = nil
+	p.rouse()
 }
 
 // ask asks for a share.
-func (m *member) ask(ctx context.Context, r *cosignerv1.ShareRequest, session *frost.Session) (share [32]byte, err error) {
+func (p *participant) ask(ctx context.Context, r *cosignerv1.ShareRequest, session *frost.Session) (share [32]byte, err error) {
 	start := time.Now()
-	if share, err = m.asker.share(ctx, r, session); err == nil {
-		m.answered(time.Since(start))
+	if share, err = p.asker.share(ctx, r, session); err == nil {
+		p.answered(time.Since(start))
 	}
 	return share, err
 }
 
 // answered notes a good answer, or how long one has been waited for.
-func (m *member) answered(after time.Duration) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.failures, m.lastError = 0, ""
-	m.measure(after)
+func (p *participant) answered(after time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failures, p.lastError = 0, ""
+	p.measure(after)
 }
 
-func (m *member) measure(took time.Duration) {
-	if m.latency == 0 {
-		m.latency = took
+func (p *participant) measure(took time.Duration) {
+	if p.latency == 0 {
+		p.latency = took
 	}
-	m.latency += (took - m.latency) / 8
+	p.latency += (took - p.latency) / 8
 }
 
 // failed notes a failure.
-func (m *member) failed(err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.failures++
-	m.lastError = err.Error()
+func (p *participant) failed(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failures++
+	p.lastError = err.Error()
 }
 
 // slow notes that an answer is overdue.
-func (m *member) slow() { m.failed(errors.New("its answer is overdue")) }
+func (p *participant) slow() { p.failed(errors.New("its answer is overdue")) }
 
 // usual returns how long its shares take, smoothed.
-func (m *member) usual() time.Duration {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.latency
+func (p *participant) usual() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.latency
 }
 
 // cheated notes a wrong share.
-func (m *member) cheated() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.badShares++
-	m.lastError = "gave a wrong share"
+func (p *participant) cheated() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.badShares++
+	p.lastError = "gave a wrong share"
 }
 
-func (m *member) status() PeerStatus {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return PeerStatus{
-		Name: m.name, ShareID: m.id, Own: m.own, Stock: len(m.stock), Latency: m.latency,
-		Failures: m.failures, BadShares: m.badShares, LastError: m.lastError,
+func (p *participant) status() Standing {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Standing{
+		Name: p.name, ShareID: p.id, Own: p.own, Stock: len(p.stock), Latency: p.latency,
+		Failures: p.failures, BadShares: p.badShares, LastError: p.lastError,
 	}
 }
 
 // inHand returns how many commitments are usable, and why there are none.
-func (m *member) inHand(now time.Time) (int, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.discardOld(now)
-	if len(m.stock) > 0 {
-		return len(m.stock), nil
+func (p *participant) inHand(now time.Time) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.discardOld(now)
+	if len(p.stock) > 0 {
+		return len(p.stock), nil
 	}
-	m.rouse()
-	if m.lastError != "" {
-		return 0, errors.New(m.lastError)
+	p.rouse()
+	if p.lastError != "" {
+		return 0, errors.New(p.lastError)
 	}
 	return 0, errors.New("no commitments yet")
 }
 
-// refill keeps the stock until ctx ends. A fetch is also how a member that
+// refill keeps the stock until ctx ends. A fetch is also how a participant that
 // failed is found to be back.
-func (m *member) refill(ctx context.Context) {
+func (p *participant) refill(ctx context.Context) {
 	look := time.NewTicker(probeEvery)
 	defer look.Stop()
 	for {
-		m.top(ctx)
+		p.top(ctx)
 		select {
 		case <-ctx.Done():
 			return
-		case <-m.wake:
+		case <-p.wake:
 		case <-look.C:
-			m.aim()
+			p.aim()
 		}
 	}
 }
 
 // aim sets the target by what was taken since the last look.
-func (m *member) aim() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.target = min(max(targetMin, m.taken/2), targetMax)
-	m.taken = 0
+func (p *participant) aim() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = min(max(targetMin, p.taken/2), targetMax)
+	p.taken = 0
 }
 
 // wants returns how many commitments to fetch next; filling says that a refill
 // is under way.
-func (m *member) wants(now time.Time, filling bool) int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.discardOld(now)
+func (p *participant) wants(now time.Time, filling bool) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.discardOld(now)
 	stale := 0
-	for stale < len(m.stock) && now.Sub(m.stock[stale].since) > staleAfter {
+	for stale < len(p.stock) && now.Sub(p.stock[stale].since) > staleAfter {
 		stale++
 	}
-	if missing := m.target - len(m.stock) + stale; missing >= refillBatch && (filling || missing >= m.target/2) {
+	if missing := p.target - len(p.stock) + stale; missing >= refillBatch && (filling || missing >= p.target/2) {
 		return refillBatch
 	}
-	if m.failures > 0 {
+	if p.failures > 0 {
 		return 1
 	}
 	return 0
 }
 
 // top fetches whole batches until the stock is at its target or a fetch fails.
-func (m *member) top(ctx context.Context) {
+func (p *participant) top(ctx context.Context) {
 	filling := false
-	for n := m.wants(time.Now(), false); n > 0; n = m.wants(time.Now(), filling) {
+	for n := p.wants(time.Now(), false); n > 0; n = p.wants(time.Now(), filling) {
 		call, cancel := context.WithTimeout(ctx, callLimit)
-		fresh, err := m.asker.commit(call, n)
+		fresh, err := p.asker.commit(call, n)
 		cancel()
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil {
-			m.failed(err)
+			p.failed(err)
 			return
 		}
-		m.add(fresh)
-		m.mu.Lock()
-		m.failures, m.lastError = 0, ""
-		m.mu.Unlock()
+		p.add(fresh)
+		p.mu.Lock()
+		p.failures, p.lastError = 0, ""
+		p.mu.Unlock()
 		filling = n == refillBatch
 		select {
 		case <-ctx.Done():
@@ -276,36 +276,36 @@ func (m *member) top(ctx context.Context) {
 	}
 }
 
-// spread sends finished signatures to the member until ctx ends, those that
+// spread sends finished signatures to the participant until ctx ends, those that
 // came meanwhile together. What cannot be sent is dropped: a leader that lacks
 // one signs again.
-func (m *member) spread(ctx context.Context) {
+func (p *participant) spread(ctx context.Context) {
 	for {
 		r := &cosignerv1.KeepRequest{}
 		select {
 		case <-ctx.Done():
 			return
-		case k := <-m.keep:
+		case k := <-p.keep:
 			r.Signatures = append(r.Signatures, k)
 		}
-		for more := true; more && len(r.Signatures) < cap(m.keep); {
+		for more := true; more && len(r.Signatures) < cap(p.keep); {
 			select {
-			case k := <-m.keep:
+			case k := <-p.keep:
 				r.Signatures = append(r.Signatures, k)
 			default:
 				more = false
 			}
 		}
 		call, cancel := context.WithTimeout(ctx, callLimit)
-		m.asker.hand(call, r)
+		p.asker.hand(call, r)
 		cancel()
 	}
 }
 
-// offer queues a signature for the member, or drops it when too many wait.
-func (m *member) offer(digest casper.Hash, signature casper.Signature) {
+// offer queues a signature for the participant, or drops it when too many wait.
+func (p *participant) offer(digest casper.Hash, signature casper.Signature) {
 	select {
-	case m.keep <- &cosignerv1.KeptSignature{Digest: digest[:], Signature: signature[:]}:
+	case p.keep <- &cosignerv1.KeptSignature{Digest: digest[:], Signature: signature[:]}:
 	default:
 	}
 }
