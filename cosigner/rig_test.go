@@ -42,6 +42,7 @@ type host struct {
 	name   string
 	server *Server
 	ledger *rig
+	log    Log // nil: nothing is caught up with
 	boot   uint64
 
 	mu     sync.Mutex
@@ -75,7 +76,7 @@ func (c *committee) restart(i int) {
 	h.boot++
 	boot := h.boot
 	server := NewServer(ServerConfig{
-		Name: h.name, Share: c.keys[i], ShareEpoch: 1, Chain: casper.ChainNameHash(testChain), Ledger: h.ledger.Ledger,
+		Name: h.name, Share: c.keys[i], ShareEpoch: 1, Chain: casper.ChainNameHash(testChain), Ledger: h.ledger.Ledger, Log: h.log,
 		Caller: func(ctx context.Context) (string, bool) { name, ok := ctx.Value(callerKey{}).(string); return name, ok },
 		Admit: func(string, statedir.Presence) error {
 			h.mu.Lock()
@@ -100,7 +101,7 @@ func (c *committee) restart(i int) {
 		},
 		Reports: func() *cosignerv1.GatherResponse { return &cosignerv1.GatherResponse{ListeningMs: 7} },
 	})
-	server.OpenGate()
+	server.openGate()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.server = server

@@ -24,6 +24,7 @@ type ServerConfig struct {
 	ShareEpoch uint32          // epoch of that share
 	Chain      casper.Hash     // hash of the pinned chain name; see casper.ChainNameHash
 	Ledger     *Ledger
+	Log        Log // to catch up with
 
 	// Caller returns the name of the cosigner at the other end of a call; false
 	// for anybody else.
@@ -56,8 +57,8 @@ type ServerStats struct {
 }
 
 // Server implements CosignerService: it answers the other cosigners, and its
-// own Quorum. Until OpenGate is called it gives neither shares nor commitments.
-// NewServer makes one.
+// own Quorum. Until Run has caught up with the log it gives neither shares nor
+// commitments. NewServer makes one.
 type Server struct {
 	cosignerv1.UnimplementedCosignerServiceServer
 	config  ServerConfig
@@ -73,10 +74,10 @@ func NewServer(config ServerConfig) *Server {
 	return &Server{config: config, session: config.Presence().Session, nonces: newNonces(config.Share)}
 }
 
-// OpenGate lets shares leave. It must be called only when this cosigner has
-// waited for a barrier and then filled its ledger from the log: before that, its
-// ledger may lack what the others saw it sign.
-func (s *Server) OpenGate() { s.gate.Store(true) }
+// openGate lets shares leave. It is called only when this cosigner has waited
+// for a barrier and then filled its ledger from the log: before that, its ledger
+// may lack what the others saw it sign.
+func (s *Server) openGate() { s.gate.Store(true) }
 
 // Ready returns nil once the gate is open.
 func (s *Server) Ready() error {

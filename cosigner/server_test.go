@@ -171,7 +171,7 @@ func TestShareBeforeGate(t *testing.T) {
 	wantCode(t, "share", err, codes.Unavailable)
 	_, err = a.server().Commit(a.ctx, &cosignerv1.CommitRequest{Presence: a.presence(), Count: 1, ShareEpoch: 1})
 	wantCode(t, "commitments", err, codes.Unavailable)
-	a.server().OpenGate()
+	a.server().openGate()
 	if _, err := a.server().Share(a.ctx, r); err != nil {
 		t.Fatal("a refusal before the gate burnt the nonce:", err)
 	}

@@ -25,12 +25,9 @@ import (
 )
 
 const (
-	gcPercent    = 50                     // halves the heap that is garbage, for little CPU: hosts are small
-	diskLimit    = time.Second            // a write that takes longer ends the process
-	standBackFor = 10 * time.Second       // a leader that could not sign keeps from leading again
-	pruneEvery   = time.Second            // how often the ledger follows the log's pruned mark
-	retryEvery   = 100 * time.Millisecond // while waiting for the others
-	sayEvery     = 10 * time.Second       // for whom
+	gcPercent    = 50               // halves the heap that is garbage, for little CPU: hosts are small
+	diskLimit    = time.Second      // a write that takes longer ends the process
+	standBackFor = 10 * time.Second // a leader that could not sign keeps from leading again
 )
 
 // access is what each role may call on the data port. Administration is on a port of its own.
@@ -135,15 +132,10 @@ func (h *host) open(f *CosignerFile) (err error) {
 }
 
 func (h *host) openLedger() (*cosigner.Ledger, error) {
-	path := h.dir.Path("ledger")
-	if h.dir.FirstRun() {
-		err := cosigner.CreateLedger(path, h.dir.ID(), h.dir.Identity().First)
-		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, err
-		}
-	}
 	return cosigner.OpenLedger(cosigner.LedgerConfig{
-		Path: path, Directory: h.dir.ID(), Watchdog: h.watchdog(), Fatal: h.options.Fatal})
+		Path: h.dir.Path("ledger"), Directory: h.dir.ID(), FirstRun: h.dir.FirstRun(), First: h.dir.Identity().First,
+		Watchdog: h.watchdog(), Fatal: h.options.Fatal,
+	})
 }
 
 func (h *host) openStore(f *CosignerFile) (*raftstore.Store, error) {
@@ -183,6 +175,7 @@ func (h *host) assemble(share *frost.KeyShare, epoch uint32) {
 	h.server = cosigner.NewServer(cosigner.ServerConfig{
 		Name: h.member.Name, Share: share, ShareEpoch: epoch, Chain: casper.ChainNameHash(c.Chain), Ledger: h.ledger,
 		Caller: h.callingCosigner, Admit: h.dir.Admit, Presence: h.presence, VerifyRequest: c.VerifyClaimed,
+		Log:     anyLeaderLog{h.store, h.barrier},
 		Term:    func() uint64 { return h.store.Leader().Term },
 		Barrier: h.store.Barrier,
 		Keep:    func(d casper.Hash, s casper.Signature) { h.signer.Keep(d, s) },
@@ -208,6 +201,14 @@ func (h *host) assemble(share *frost.KeyShare, epoch uint32) {
 type replicatedLog struct{ *raftstore.Store }
 
 func (l replicatedLog) Leader() signer.Leadership { return signer.Leadership(l.Store.Leader()) }
+
+// anyLeaderLog is the store as a cosigner catches up with it: with the barriers of whoever leads.
+type anyLeaderLog struct {
+	*raftstore.Store
+	barrier func(context.Context) (uint64, error)
+}
+
+func (l anyLeaderLog) Barrier(ctx context.Context) (uint64, error) { return l.barrier(ctx) }
 
 // quorum is the quorum as signer knows it.
 type quorum struct{ *cosigner.Quorum }
