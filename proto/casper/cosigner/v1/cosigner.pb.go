@@ -23,124 +23,6 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Presence proves which state a cosigner runs on. A peer refuses less than it has durably seen.
-type Presence struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Cluster id, 16 bytes.
-	ClusterId []byte `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
-	// Random id of the state directory, 16 bytes.
-	DirectoryId []byte `protobuf:"bytes,2,opt,name=directory_id,json=directoryId,proto3" json:"directory_id,omitempty"`
-	// How many times a process has started on that directory.
-	BootCount uint64 `protobuf:"varint,3,opt,name=boot_count,json=bootCount,proto3" json:"boot_count,omitempty"`
-	// Random id of the process that runs on it now, 16 bytes.
-	SessionId []byte `protobuf:"bytes,4,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
-	// Index of the last entry in the Raft log.
-	LastIndex uint64 `protobuf:"varint,5,opt,name=last_index,json=lastIndex,proto3" json:"last_index,omitempty"`
-	// Index of the last applied entry; a sound log never ends below what it has applied.
-	AppliedIndex uint64 `protobuf:"varint,6,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`
-	// First era that the cosigner may sign.
-	FirstEra uint64 `protobuf:"varint,7,opt,name=first_era,json=firstEra,proto3" json:"first_era,omitempty"`
-	// First height that the cosigner may sign.
-	FirstHeight uint64 `protobuf:"varint,8,opt,name=first_height,json=firstHeight,proto3" json:"first_height,omitempty"`
-	// How many other cosigners it has durably pinned to their state directories.
-	Pinned        uint32 `protobuf:"varint,9,opt,name=pinned,proto3" json:"pinned,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Presence) Reset() {
-	*x = Presence{}
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[0]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Presence) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Presence) ProtoMessage() {}
-
-func (x *Presence) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[0]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Presence.ProtoReflect.Descriptor instead.
-func (*Presence) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{0}
-}
-
-func (x *Presence) GetClusterId() []byte {
-	if x != nil {
-		return x.ClusterId
-	}
-	return nil
-}
-
-func (x *Presence) GetDirectoryId() []byte {
-	if x != nil {
-		return x.DirectoryId
-	}
-	return nil
-}
-
-func (x *Presence) GetBootCount() uint64 {
-	if x != nil {
-		return x.BootCount
-	}
-	return 0
-}
-
-func (x *Presence) GetSessionId() []byte {
-	if x != nil {
-		return x.SessionId
-	}
-	return nil
-}
-
-func (x *Presence) GetLastIndex() uint64 {
-	if x != nil {
-		return x.LastIndex
-	}
-	return 0
-}
-
-func (x *Presence) GetAppliedIndex() uint64 {
-	if x != nil {
-		return x.AppliedIndex
-	}
-	return 0
-}
-
-func (x *Presence) GetFirstEra() uint64 {
-	if x != nil {
-		return x.FirstEra
-	}
-	return 0
-}
-
-func (x *Presence) GetFirstHeight() uint64 {
-	if x != nil {
-		return x.FirstHeight
-	}
-	return 0
-}
-
-func (x *Presence) GetPinned() uint32 {
-	if x != nil {
-		return x.Pinned
-	}
-	return 0
-}
-
 // CommitRequest asks for one-time commitments.
 type CommitRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -156,7 +38,7 @@ type CommitRequest struct {
 
 func (x *CommitRequest) Reset() {
 	*x = CommitRequest{}
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[1]
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -168,7 +50,7 @@ func (x *CommitRequest) String() string {
 func (*CommitRequest) ProtoMessage() {}
 
 func (x *CommitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[1]
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -181,7 +63,7 @@ func (x *CommitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommitRequest.ProtoReflect.Descriptor instead.
 func (*CommitRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{1}
+	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *CommitRequest) GetPresence() *Presence {
@@ -218,7 +100,7 @@ type CommitResponse struct {
 
 func (x *CommitResponse) Reset() {
 	*x = CommitResponse{}
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -230,7 +112,7 @@ func (x *CommitResponse) String() string {
 func (*CommitResponse) ProtoMessage() {}
 
 func (x *CommitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -243,7 +125,7 @@ func (x *CommitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommitResponse.ProtoReflect.Descriptor instead.
 func (*CommitResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{2}
+	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *CommitResponse) GetPresence() *Presence {
@@ -275,7 +157,7 @@ type Commitment struct {
 
 func (x *Commitment) Reset() {
 	*x = Commitment{}
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -287,7 +169,7 @@ func (x *Commitment) String() string {
 func (*Commitment) ProtoMessage() {}
 
 func (x *Commitment) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -300,7 +182,7 @@ func (x *Commitment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Commitment.ProtoReflect.Descriptor instead.
 func (*Commitment) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{3}
+	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Commitment) GetIndex() uint64 {
@@ -339,7 +221,7 @@ type SignerCommitment struct {
 
 func (x *SignerCommitment) Reset() {
 	*x = SignerCommitment{}
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -351,7 +233,7 @@ func (x *SignerCommitment) String() string {
 func (*SignerCommitment) ProtoMessage() {}
 
 func (x *SignerCommitment) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -364,7 +246,7 @@ func (x *SignerCommitment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignerCommitment.ProtoReflect.Descriptor instead.
 func (*SignerCommitment) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{4}
+	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SignerCommitment) GetShareId() uint32 {
@@ -415,7 +297,7 @@ type ShareRequest struct {
 
 func (x *ShareRequest) Reset() {
 	*x = ShareRequest{}
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[5]
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -427,7 +309,7 @@ func (x *ShareRequest) String() string {
 func (*ShareRequest) ProtoMessage() {}
 
 func (x *ShareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[5]
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -440,7 +322,7 @@ func (x *ShareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShareRequest.ProtoReflect.Descriptor instead.
 func (*ShareRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{5}
+	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ShareRequest) GetPresence() *Presence {
@@ -519,7 +401,7 @@ type ShareResponse struct {
 
 func (x *ShareResponse) Reset() {
 	*x = ShareResponse{}
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[6]
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -531,7 +413,7 @@ func (x *ShareResponse) String() string {
 func (*ShareResponse) ProtoMessage() {}
 
 func (x *ShareResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[6]
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -544,7 +426,7 @@ func (x *ShareResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShareResponse.ProtoReflect.Descriptor instead.
 func (*ShareResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{6}
+	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ShareResponse) GetShare() []byte {
@@ -561,447 +443,11 @@ func (x *ShareResponse) GetPresence() *Presence {
 	return nil
 }
 
-// BarrierRequest asks the leader for a barrier.
-type BarrierRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The caller.
-	Presence      *Presence `protobuf:"bytes,1,opt,name=presence,proto3" json:"presence,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *BarrierRequest) Reset() {
-	*x = BarrierRequest{}
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[7]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *BarrierRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*BarrierRequest) ProtoMessage() {}
-
-func (x *BarrierRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[7]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use BarrierRequest.ProtoReflect.Descriptor instead.
-func (*BarrierRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{7}
-}
-
-func (x *BarrierRequest) GetPresence() *Presence {
-	if x != nil {
-		return x.Presence
-	}
-	return nil
-}
-
-// BarrierResponse holds the index.
-type BarrierResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Raft index.
-	Index         uint64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *BarrierResponse) Reset() {
-	*x = BarrierResponse{}
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[8]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *BarrierResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*BarrierResponse) ProtoMessage() {}
-
-func (x *BarrierResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[8]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use BarrierResponse.ProtoReflect.Descriptor instead.
-func (*BarrierResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{8}
-}
-
-func (x *BarrierResponse) GetIndex() uint64 {
-	if x != nil {
-		return x.Index
-	}
-	return 0
-}
-
-// KeepRequest hands over signatures.
-type KeepRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The caller.
-	Presence *Presence `protobuf:"bytes,1,opt,name=presence,proto3" json:"presence,omitempty"`
-	// The signatures.
-	Signatures    []*KeptSignature `protobuf:"bytes,2,rep,name=signatures,proto3" json:"signatures,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *KeepRequest) Reset() {
-	*x = KeepRequest{}
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[9]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *KeepRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*KeepRequest) ProtoMessage() {}
-
-func (x *KeepRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[9]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use KeepRequest.ProtoReflect.Descriptor instead.
-func (*KeepRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{9}
-}
-
-func (x *KeepRequest) GetPresence() *Presence {
-	if x != nil {
-		return x.Presence
-	}
-	return nil
-}
-
-func (x *KeepRequest) GetSignatures() []*KeptSignature {
-	if x != nil {
-		return x.Signatures
-	}
-	return nil
-}
-
-// KeptSignature is a finished signature.
-type KeptSignature struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// BLAKE2b-256 of the signed bytes, 32 bytes.
-	Digest []byte `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
-	// Ed25519 signature, 64 bytes.
-	Signature     []byte `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *KeptSignature) Reset() {
-	*x = KeptSignature{}
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[10]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *KeptSignature) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*KeptSignature) ProtoMessage() {}
-
-func (x *KeptSignature) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[10]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use KeptSignature.ProtoReflect.Descriptor instead.
-func (*KeptSignature) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{10}
-}
-
-func (x *KeptSignature) GetDigest() []byte {
-	if x != nil {
-		return x.Digest
-	}
-	return nil
-}
-
-func (x *KeptSignature) GetSignature() []byte {
-	if x != nil {
-		return x.Signature
-	}
-	return nil
-}
-
-// KeepResponse is empty.
-type KeepResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *KeepResponse) Reset() {
-	*x = KeepResponse{}
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[11]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *KeepResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*KeepResponse) ProtoMessage() {}
-
-func (x *KeepResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[11]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use KeepResponse.ProtoReflect.Descriptor instead.
-func (*KeepResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{11}
-}
-
-// GatherRequest asks for reports.
-type GatherRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The caller.
-	Presence      *Presence `protobuf:"bytes,1,opt,name=presence,proto3" json:"presence,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *GatherRequest) Reset() {
-	*x = GatherRequest{}
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[12]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *GatherRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*GatherRequest) ProtoMessage() {}
-
-func (x *GatherRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[12]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use GatherRequest.ProtoReflect.Descriptor instead.
-func (*GatherRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{12}
-}
-
-func (x *GatherRequest) GetPresence() *Presence {
-	if x != nil {
-		return x.Presence
-	}
-	return nil
-}
-
-// GatherResponse holds a report of each node.
-type GatherResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The answering cosigner.
-	Presence *Presence `protobuf:"bytes,1,opt,name=presence,proto3" json:"presence,omitempty"`
-	// How long it has been listening, milliseconds: since it was started, or last paused.
-	ListeningMs uint64 `protobuf:"varint,2,opt,name=listening_ms,json=listeningMs,proto3" json:"listening_ms,omitempty"`
-	// The reports.
-	Nodes         []*NodeReport `protobuf:"bytes,3,rep,name=nodes,proto3" json:"nodes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *GatherResponse) Reset() {
-	*x = GatherResponse{}
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[13]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *GatherResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*GatherResponse) ProtoMessage() {}
-
-func (x *GatherResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[13]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use GatherResponse.ProtoReflect.Descriptor instead.
-func (*GatherResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{13}
-}
-
-func (x *GatherResponse) GetPresence() *Presence {
-	if x != nil {
-		return x.Presence
-	}
-	return nil
-}
-
-func (x *GatherResponse) GetListeningMs() uint64 {
-	if x != nil {
-		return x.ListeningMs
-	}
-	return 0
-}
-
-func (x *GatherResponse) GetNodes() []*NodeReport {
-	if x != nil {
-		return x.Nodes
-	}
-	return nil
-}
-
-// NodeReport is what one cosigner has heard from one node's agent.
-type NodeReport struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The node.
-	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Since its agent's last ping, milliseconds; absent if none came.
-	HeardAgoMs *uint64 `protobuf:"varint,2,opt,name=heard_ago_ms,json=heardAgoMs,proto3,oneof" json:"heard_ago_ms,omitempty"`
-	// What that ping said of the node. Ages in it count from the ping.
-	Health *NodeHealth `protobuf:"bytes,3,opt,name=health,proto3" json:"health,omitempty"`
-	// What that ping said of the other members.
-	Reach         []*Reach `protobuf:"bytes,4,rep,name=reach,proto3" json:"reach,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *NodeReport) Reset() {
-	*x = NodeReport{}
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[14]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *NodeReport) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*NodeReport) ProtoMessage() {}
-
-func (x *NodeReport) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[14]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use NodeReport.ProtoReflect.Descriptor instead.
-func (*NodeReport) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{14}
-}
-
-func (x *NodeReport) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *NodeReport) GetHeardAgoMs() uint64 {
-	if x != nil && x.HeardAgoMs != nil {
-		return *x.HeardAgoMs
-	}
-	return 0
-}
-
-func (x *NodeReport) GetHealth() *NodeHealth {
-	if x != nil {
-		return x.Health
-	}
-	return nil
-}
-
-func (x *NodeReport) GetReach() []*Reach {
-	if x != nil {
-		return x.Reach
-	}
-	return nil
-}
-
 var File_casper_cosigner_v1_cosigner_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_cosigner_proto_rawDesc = "" +
 	"\n" +
-	"!casper/cosigner/v1/cosigner.proto\x12\x12casper.cosigner.v1\x1a\x1fcasper/cosigner/v1/health.proto\"\xa6\x02\n" +
-	"\bPresence\x12\x1d\n" +
-	"\n" +
-	"cluster_id\x18\x01 \x01(\fR\tclusterId\x12!\n" +
-	"\fdirectory_id\x18\x02 \x01(\fR\vdirectoryId\x12\x1d\n" +
-	"\n" +
-	"boot_count\x18\x03 \x01(\x04R\tbootCount\x12\x1d\n" +
-	"\n" +
-	"session_id\x18\x04 \x01(\fR\tsessionId\x12\x1d\n" +
-	"\n" +
-	"last_index\x18\x05 \x01(\x04R\tlastIndex\x12#\n" +
-	"\rapplied_index\x18\x06 \x01(\x04R\fappliedIndex\x12\x1b\n" +
-	"\tfirst_era\x18\a \x01(\x04R\bfirstEra\x12!\n" +
-	"\ffirst_height\x18\b \x01(\x04R\vfirstHeight\x12\x16\n" +
-	"\x06pinned\x18\t \x01(\rR\x06pinned\"\x80\x01\n" +
+	"!casper/cosigner/v1/cosigner.proto\x12\x12casper.cosigner.v1\x1a\x1dcasper/cosigner/v1/peer.proto\"\x80\x01\n" +
 	"\rCommitRequest\x128\n" +
 	"\bpresence\x18\x01 \x01(\v2\x1c.casper.cosigner.v1.PresenceR\bpresence\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\rR\x05count\x12\x1f\n" +
@@ -1033,34 +479,7 @@ const file_casper_cosigner_v1_cosigner_proto_rawDesc = "" +
 	"\asigners\x18\t \x03(\v2$.casper.cosigner.v1.SignerCommitmentR\asigners\"_\n" +
 	"\rShareResponse\x12\x14\n" +
 	"\x05share\x18\x01 \x01(\fR\x05share\x128\n" +
-	"\bpresence\x18\x02 \x01(\v2\x1c.casper.cosigner.v1.PresenceR\bpresence\"J\n" +
-	"\x0eBarrierRequest\x128\n" +
-	"\bpresence\x18\x01 \x01(\v2\x1c.casper.cosigner.v1.PresenceR\bpresence\"'\n" +
-	"\x0fBarrierResponse\x12\x14\n" +
-	"\x05index\x18\x01 \x01(\x04R\x05index\"\x8a\x01\n" +
-	"\vKeepRequest\x128\n" +
-	"\bpresence\x18\x01 \x01(\v2\x1c.casper.cosigner.v1.PresenceR\bpresence\x12A\n" +
-	"\n" +
-	"signatures\x18\x02 \x03(\v2!.casper.cosigner.v1.KeptSignatureR\n" +
-	"signatures\"E\n" +
-	"\rKeptSignature\x12\x16\n" +
-	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x1c\n" +
-	"\tsignature\x18\x02 \x01(\fR\tsignature\"\x0e\n" +
-	"\fKeepResponse\"I\n" +
-	"\rGatherRequest\x128\n" +
-	"\bpresence\x18\x01 \x01(\v2\x1c.casper.cosigner.v1.PresenceR\bpresence\"\xa3\x01\n" +
-	"\x0eGatherResponse\x128\n" +
-	"\bpresence\x18\x01 \x01(\v2\x1c.casper.cosigner.v1.PresenceR\bpresence\x12!\n" +
-	"\flistening_ms\x18\x02 \x01(\x04R\vlisteningMs\x124\n" +
-	"\x05nodes\x18\x03 \x03(\v2\x1e.casper.cosigner.v1.NodeReportR\x05nodes\"\xc1\x01\n" +
-	"\n" +
-	"NodeReport\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12%\n" +
-	"\fheard_ago_ms\x18\x02 \x01(\x04H\x00R\n" +
-	"heardAgoMs\x88\x01\x01\x126\n" +
-	"\x06health\x18\x03 \x01(\v2\x1e.casper.cosigner.v1.NodeHealthR\x06health\x12/\n" +
-	"\x05reach\x18\x04 \x03(\v2\x19.casper.cosigner.v1.ReachR\x05reachB\x0f\n" +
-	"\r_heard_ago_ms2\xa0\x03\n" +
+	"\bpresence\x18\x02 \x01(\v2\x1c.casper.cosigner.v1.PresenceR\bpresence2\xa0\x03\n" +
 	"\x0fCosignerService\x12O\n" +
 	"\x06Commit\x12!.casper.cosigner.v1.CommitRequest\x1a\".casper.cosigner.v1.CommitResponse\x12L\n" +
 	"\x05Share\x12 .casper.cosigner.v1.ShareRequest\x1a!.casper.cosigner.v1.ShareResponse\x12R\n" +
@@ -1080,56 +499,44 @@ func file_casper_cosigner_v1_cosigner_proto_rawDescGZIP() []byte {
 	return file_casper_cosigner_v1_cosigner_proto_rawDescData
 }
 
-var file_casper_cosigner_v1_cosigner_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_casper_cosigner_v1_cosigner_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_casper_cosigner_v1_cosigner_proto_goTypes = []any{
-	(*Presence)(nil),         // 0: casper.cosigner.v1.Presence
-	(*CommitRequest)(nil),    // 1: casper.cosigner.v1.CommitRequest
-	(*CommitResponse)(nil),   // 2: casper.cosigner.v1.CommitResponse
-	(*Commitment)(nil),       // 3: casper.cosigner.v1.Commitment
-	(*SignerCommitment)(nil), // 4: casper.cosigner.v1.SignerCommitment
-	(*ShareRequest)(nil),     // 5: casper.cosigner.v1.ShareRequest
-	(*ShareResponse)(nil),    // 6: casper.cosigner.v1.ShareResponse
+	(*CommitRequest)(nil),    // 0: casper.cosigner.v1.CommitRequest
+	(*CommitResponse)(nil),   // 1: casper.cosigner.v1.CommitResponse
+	(*Commitment)(nil),       // 2: casper.cosigner.v1.Commitment
+	(*SignerCommitment)(nil), // 3: casper.cosigner.v1.SignerCommitment
+	(*ShareRequest)(nil),     // 4: casper.cosigner.v1.ShareRequest
+	(*ShareResponse)(nil),    // 5: casper.cosigner.v1.ShareResponse
+	(*Presence)(nil),         // 6: casper.cosigner.v1.Presence
 	(*BarrierRequest)(nil),   // 7: casper.cosigner.v1.BarrierRequest
-	(*BarrierResponse)(nil),  // 8: casper.cosigner.v1.BarrierResponse
-	(*KeepRequest)(nil),      // 9: casper.cosigner.v1.KeepRequest
-	(*KeptSignature)(nil),    // 10: casper.cosigner.v1.KeptSignature
+	(*KeepRequest)(nil),      // 8: casper.cosigner.v1.KeepRequest
+	(*GatherRequest)(nil),    // 9: casper.cosigner.v1.GatherRequest
+	(*BarrierResponse)(nil),  // 10: casper.cosigner.v1.BarrierResponse
 	(*KeepResponse)(nil),     // 11: casper.cosigner.v1.KeepResponse
-	(*GatherRequest)(nil),    // 12: casper.cosigner.v1.GatherRequest
-	(*GatherResponse)(nil),   // 13: casper.cosigner.v1.GatherResponse
-	(*NodeReport)(nil),       // 14: casper.cosigner.v1.NodeReport
-	(*NodeHealth)(nil),       // 15: casper.cosigner.v1.NodeHealth
-	(*Reach)(nil),            // 16: casper.cosigner.v1.Reach
+	(*GatherResponse)(nil),   // 12: casper.cosigner.v1.GatherResponse
 }
 var file_casper_cosigner_v1_cosigner_proto_depIdxs = []int32{
-	0,  // 0: casper.cosigner.v1.CommitRequest.presence:type_name -> casper.cosigner.v1.Presence
-	0,  // 1: casper.cosigner.v1.CommitResponse.presence:type_name -> casper.cosigner.v1.Presence
-	3,  // 2: casper.cosigner.v1.CommitResponse.commitments:type_name -> casper.cosigner.v1.Commitment
-	0,  // 3: casper.cosigner.v1.ShareRequest.presence:type_name -> casper.cosigner.v1.Presence
-	4,  // 4: casper.cosigner.v1.ShareRequest.signers:type_name -> casper.cosigner.v1.SignerCommitment
-	0,  // 5: casper.cosigner.v1.ShareResponse.presence:type_name -> casper.cosigner.v1.Presence
-	0,  // 6: casper.cosigner.v1.BarrierRequest.presence:type_name -> casper.cosigner.v1.Presence
-	0,  // 7: casper.cosigner.v1.KeepRequest.presence:type_name -> casper.cosigner.v1.Presence
-	10, // 8: casper.cosigner.v1.KeepRequest.signatures:type_name -> casper.cosigner.v1.KeptSignature
-	0,  // 9: casper.cosigner.v1.GatherRequest.presence:type_name -> casper.cosigner.v1.Presence
-	0,  // 10: casper.cosigner.v1.GatherResponse.presence:type_name -> casper.cosigner.v1.Presence
-	14, // 11: casper.cosigner.v1.GatherResponse.nodes:type_name -> casper.cosigner.v1.NodeReport
-	15, // 12: casper.cosigner.v1.NodeReport.health:type_name -> casper.cosigner.v1.NodeHealth
-	16, // 13: casper.cosigner.v1.NodeReport.reach:type_name -> casper.cosigner.v1.Reach
-	1,  // 14: casper.cosigner.v1.CosignerService.Commit:input_type -> casper.cosigner.v1.CommitRequest
-	5,  // 15: casper.cosigner.v1.CosignerService.Share:input_type -> casper.cosigner.v1.ShareRequest
-	7,  // 16: casper.cosigner.v1.CosignerService.Barrier:input_type -> casper.cosigner.v1.BarrierRequest
-	9,  // 17: casper.cosigner.v1.CosignerService.Keep:input_type -> casper.cosigner.v1.KeepRequest
-	12, // 18: casper.cosigner.v1.CosignerService.Gather:input_type -> casper.cosigner.v1.GatherRequest
-	2,  // 19: casper.cosigner.v1.CosignerService.Commit:output_type -> casper.cosigner.v1.CommitResponse
-	6,  // 20: casper.cosigner.v1.CosignerService.Share:output_type -> casper.cosigner.v1.ShareResponse
-	8,  // 21: casper.cosigner.v1.CosignerService.Barrier:output_type -> casper.cosigner.v1.BarrierResponse
-	11, // 22: casper.cosigner.v1.CosignerService.Keep:output_type -> casper.cosigner.v1.KeepResponse
-	13, // 23: casper.cosigner.v1.CosignerService.Gather:output_type -> casper.cosigner.v1.GatherResponse
-	19, // [19:24] is the sub-list for method output_type
-	14, // [14:19] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	6,  // 0: casper.cosigner.v1.CommitRequest.presence:type_name -> casper.cosigner.v1.Presence
+	6,  // 1: casper.cosigner.v1.CommitResponse.presence:type_name -> casper.cosigner.v1.Presence
+	2,  // 2: casper.cosigner.v1.CommitResponse.commitments:type_name -> casper.cosigner.v1.Commitment
+	6,  // 3: casper.cosigner.v1.ShareRequest.presence:type_name -> casper.cosigner.v1.Presence
+	3,  // 4: casper.cosigner.v1.ShareRequest.signers:type_name -> casper.cosigner.v1.SignerCommitment
+	6,  // 5: casper.cosigner.v1.ShareResponse.presence:type_name -> casper.cosigner.v1.Presence
+	0,  // 6: casper.cosigner.v1.CosignerService.Commit:input_type -> casper.cosigner.v1.CommitRequest
+	4,  // 7: casper.cosigner.v1.CosignerService.Share:input_type -> casper.cosigner.v1.ShareRequest
+	7,  // 8: casper.cosigner.v1.CosignerService.Barrier:input_type -> casper.cosigner.v1.BarrierRequest
+	8,  // 9: casper.cosigner.v1.CosignerService.Keep:input_type -> casper.cosigner.v1.KeepRequest
+	9,  // 10: casper.cosigner.v1.CosignerService.Gather:input_type -> casper.cosigner.v1.GatherRequest
+	1,  // 11: casper.cosigner.v1.CosignerService.Commit:output_type -> casper.cosigner.v1.CommitResponse
+	5,  // 12: casper.cosigner.v1.CosignerService.Share:output_type -> casper.cosigner.v1.ShareResponse
+	10, // 13: casper.cosigner.v1.CosignerService.Barrier:output_type -> casper.cosigner.v1.BarrierResponse
+	11, // 14: casper.cosigner.v1.CosignerService.Keep:output_type -> casper.cosigner.v1.KeepResponse
+	12, // 15: casper.cosigner.v1.CosignerService.Gather:output_type -> casper.cosigner.v1.GatherResponse
+	11, // [11:16] is the sub-list for method output_type
+	6,  // [6:11] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_cosigner_proto_init() }
@@ -1137,15 +544,14 @@ func file_casper_cosigner_v1_cosigner_proto_init() {
 	if File_casper_cosigner_v1_cosigner_proto != nil {
 		return
 	}
-	file_casper_cosigner_v1_health_proto_init()
-	file_casper_cosigner_v1_cosigner_proto_msgTypes[14].OneofWrappers = []any{}
+	file_casper_cosigner_v1_peer_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_cosigner_proto_rawDesc), len(file_casper_cosigner_v1_cosigner_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
