@@ -9,7 +9,6 @@ import (
 
 	"casper-cosigner/cosigner/frost"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/rule/casper"
 	"casper-cosigner/statedir"
 )
 
@@ -40,7 +39,6 @@ const (
 // Standing is what a Quorum knows of one cosigner, itself included.
 type Standing struct {
 	Name      string
-	ShareID   int
 	Own       bool
 	Stock     int           // commitments in hand
 	Latency   time.Duration // of its shares, smoothed; 0 if it was never asked
@@ -53,6 +51,7 @@ type Standing struct {
 type commitment struct {
 	frost.Commitment
 	index   uint64
+	epoch   uint32 // of the shares that it is for
 	session statedir.ID
 	since   time.Time
 }
@@ -60,15 +59,14 @@ type commitment struct {
 // participant is one cosigner as the leader sees it (RFC 9591's word for who takes part in a signature): how to ask it, its
 // commitments and how well it answered.
 type participant struct {
-	name  string
-	id    int
-	own   bool
-	asker asker
-	wake  chan struct{}                  // asks for a refill
-	keep  chan *cosignerv1.KeptSignature // waits to be sent to it
+	name    string
+	own     bool
+	asker   asker
+	keyring *Keyring
+	wake    chan struct{} // asks for a refill
 
 	mu        sync.Mutex
-	stock     []commitment // oldest first, all of one session
+	stock     []commitment // oldest first, all of one session and epoch
 	target    int
 	taken     int // since the last look
 	latency   time.Duration
@@ -77,9 +75,9 @@ type participant struct {
 	lastError string
 }
 
-// take returns a commitment from the stock, the oldest. Handshakes leave the
-// last ones to slots.
-func (p *participant) take(forSlot bool, now time.Time) (commitment, bool) {
+// take returns a commitment from the stock for shares of the epoch, the oldest.
+// Handshakes leave the last ones to slots.
+func (p *participant) take(epoch uint32, forSlot bool, now time.Time) (commitment, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.discardOld(now)
@@ -95,6 +93,9 @@ func (p *participant) take(forSlot bool, now time.Time) (commitment, bool) {
 		return commitment{}, false
 	}
 	c := p.stock[0]
+	if c.epoch != epoch {
+		return commitment{}, false
+	}
 	p.stock = p.stock[1:]
 	return c, true
 }
@@ -113,11 +114,12 @@ func (p *participant) discardOld(now time.Time) {
 }
 
 // add puts fresh commitments into the stock. If they are of another session,
-// the process that the stock came from is gone, and its nonces with it.
+// the process that the stock came from is gone, and its nonces with it; if of
+// another epoch, the stock is of no use any more.
 func (p *participant) add(fresh []commitment) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.stock) > 0 && p.stock[0].session != fresh[0].session {
+	if len(p.stock) > 0 && (p.stock[0].session != fresh[0].session || p.stock[0].epoch != fresh[0].epoch) {
 		p.stock = nil
 	}
 	p.stock = append(p.stock, fresh...)
@@ -185,7 +187,7 @@ func (p *participant) status() Standing {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return Standing{
-		Name: p.name, ShareID: p.id, Own: p.own, Stock: len(p.stock), Latency: p.latency,
+		Name: p.name, Own: p.own, Stock: len(p.stock), Latency: p.latency,
 		Failures: p.failures, BadShares: p.badShares, LastError: p.lastError,
 	}
 }
@@ -254,7 +256,7 @@ func (p *participant) top(ctx context.Context) {
 	filling := false
 	for n := p.wants(time.Now(), false); n > 0; n = p.wants(time.Now(), filling) {
 		call, cancel := context.WithTimeout(ctx, callLimit)
-		fresh, err := p.asker.commit(call, n)
+		fresh, err := p.asker.commit(call, p.keyring.Newest(), n)
 		cancel()
 		if ctx.Err() != nil {
 			return
@@ -273,39 +275,5 @@ func (p *participant) top(ctx context.Context) {
 			return
 		case <-time.After(refillPause):
 		}
-	}
-}
-
-// spread sends finished signatures to the participant until ctx ends, those that
-// came meanwhile together. What cannot be sent is dropped: a leader that lacks
-// one signs again.
-func (p *participant) spread(ctx context.Context) {
-	for {
-		r := &cosignerv1.KeepRequest{}
-		select {
-		case <-ctx.Done():
-			return
-		case k := <-p.keep:
-			r.Signatures = append(r.Signatures, k)
-		}
-		for more := true; more && len(r.Signatures) < cap(p.keep); {
-			select {
-			case k := <-p.keep:
-				r.Signatures = append(r.Signatures, k)
-			default:
-				more = false
-			}
-		}
-		call, cancel := context.WithTimeout(ctx, callLimit)
-		p.asker.hand(call, r)
-		cancel()
-	}
-}
-
-// offer queues a signature for the participant, or drops it when too many wait.
-func (p *participant) offer(digest casper.Hash, signature casper.Signature) {
-	select {
-	case p.keep <- &cosignerv1.KeptSignature{Digest: digest[:], Signature: signature[:]}:
-	default:
 	}
 }

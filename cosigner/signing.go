@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 // that runs it; attempts report through outcomes.
 type signing struct {
 	quorum   *Quorum
+	keys     Keys // of the epoch that it is made in
 	slot     casper.Slot
 	forSlot  bool
 	signed   []byte // bytes to be signed
@@ -99,7 +101,7 @@ func (s *signing) patience() time.Duration {
 
 // start begins another attempt if enough participants are neither failed nor slow.
 func (s *signing) start(ctx context.Context) bool {
-	set := s.quorum.choose(func(p *participant) bool { return s.failed[p] != nil || s.slow[p] })
+	set := s.quorum.choose(s.keys, func(p *participant) bool { return s.failed[p] != nil || s.slow[p] })
 	if set == nil {
 		return false
 	}
@@ -178,10 +180,10 @@ func (s *signing) try(ctx context.Context, a *attempt) outcome {
 	ctx, cancel := context.WithCancel(ctx) // after one failure the others' shares are of no use
 	defer cancel()
 	commitments, failures := each(ctx, a, func(p *participant) (commitment, error) {
-		if c, ok := p.take(s.forSlot, time.Now()); ok {
+		if c, ok := p.take(s.keys.Epoch, s.forSlot, time.Now()); ok {
 			return c, nil
 		}
-		fresh, err := p.asker.commit(ctx, 1)
+		fresh, err := p.asker.commit(ctx, s.keys, 1)
 		if err != nil {
 			return commitment{}, err
 		}
@@ -190,19 +192,16 @@ func (s *signing) try(ctx context.Context, a *attempt) outcome {
 	if failures != nil {
 		return outcome{failures: failures}
 	}
-	request := proto.Clone(s.request).(*cosignerv1.ShareRequest)
-	request.Presence = s.quorum.config.Own.config.Presence().Proto()
-	list := make([]frost.Commitment, len(a.participants))
+	set := make([]frost.Commitment, len(a.participants))
 	for i, p := range a.participants {
-		c := commitments[p]
-		list[i] = c.Commitment
-		request.Signers = append(request.Signers,
-			&cosignerv1.SignerCommitment{ShareId: uint32(p.id), Hiding: c.Hiding[:], Binding: c.Binding[:]})
+		set[i] = commitments[p].Commitment
 	}
-	session, err := frost.NewSession(s.quorum.config.Own.config.Share.Group(), s.signed, list)
+	session, err := frost.NewSession(s.keys.Share.Group(), s.signed, set)
 	if err != nil {
 		return outcome{err: err}
 	}
+	request := proto.Clone(s.request).(*cosignerv1.ShareRequest)
+	request.Signers = protoSigners(set)
 	shares, failures := each(ctx, a, func(p *participant) ([32]byte, error) {
 		own := proto.Clone(request).(*cosignerv1.ShareRequest)
 		c := commitments[p]
@@ -218,24 +217,22 @@ func (s *signing) try(ctx context.Context, a *attempt) outcome {
 // aggregate adds the shares up. Whose share is wrong is named and asked last
 // from then on.
 func (s *signing) aggregate(session *frost.Session, participants []*participant, shares map[*participant][32]byte) outcome {
-	byID := make(map[int][32]byte, len(shares))
+	byNumber := make(map[int][32]byte, len(shares))
 	for p, share := range shares {
-		byID[p.id] = share
+		byNumber[s.keys.Holders[p.name]] = share
 	}
-	signature, err := session.Aggregate(byID)
+	signature, err := session.Aggregate(byNumber)
 	var culprits *frost.CulpritError
 	if !errors.As(err, &culprits) {
 		return outcome{signature: signature, err: err}
 	}
 	failures := map[*participant]error{}
 	for _, p := range participants {
-		for _, id := range culprits.IDs {
-			if p.id == id {
-				p.cheated()
-				failures[p] = errBadShare
-				s.quorum.badShares.Add(1)
-				s.quorum.config.Logger.Error().Str("cosigner", p.name).Int("share_id", id).Msg("gave a wrong share")
-			}
+		if number := s.keys.Holders[p.name]; slices.Contains(culprits.IDs, number) {
+			p.cheated()
+			failures[p] = errBadShare
+			s.quorum.badShares.Add(1)
+			s.quorum.config.Logger.Error().Str("cosigner", p.name).Int("share_id", number).Msg("gave a wrong share")
 		}
 	}
 	return outcome{failures: failures}

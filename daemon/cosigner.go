@@ -8,22 +8,24 @@ import (
 	"runtime/debug"
 
 	"casper-cosigner/cluster"
+	"casper-cosigner/peer"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 )
 
 // gcPercent halves the heap that is garbage, for little CPU: hosts are small.
 const gcPercent = 50
 
-// access is what each role may call on the data port. Administration is on a port of its own.
-var access = cluster.Access{
-	cosignerv1.SignerService_Sign_FullMethodName:             {cluster.Node, cluster.Cosigner},
-	cosignerv1.SignerService_RegisterTLSPoint_FullMethodName: {cluster.Node, cluster.Cosigner},
-	cosignerv1.CosignerService_Commit_FullMethodName:         {cluster.Cosigner},
-	cosignerv1.CosignerService_Share_FullMethodName:          {cluster.Cosigner},
-	cosignerv1.CosignerService_Barrier_FullMethodName:        {cluster.Cosigner},
-	cosignerv1.CosignerService_Keep_FullMethodName:           {cluster.Cosigner},
-	cosignerv1.CosignerService_Gather_FullMethodName:         {cluster.Cosigner},
-	cosignerv1.PingService_Ping_FullMethodName:               {cluster.Node},
+// dataAccess is what each role may call on the data port. Administration is on a port of its own.
+func dataAccess() cluster.Access {
+	access := cluster.Access{
+		cosignerv1.SignerService_Sign_FullMethodName:             {cluster.Node},
+		cosignerv1.SignerService_RegisterTLSPoint_FullMethodName: {cluster.Node},
+		cosignerv1.PingService_Ping_FullMethodName:               {cluster.Node},
+	}
+	for _, method := range peer.Methods() {
+		access[method] = append(access[method], cluster.Cosigner)
+	}
+	return access
 }
 
 var adminAccess = cluster.Access{
@@ -53,12 +55,16 @@ func RunCosigner(ctx context.Context, f *CosignerFile, o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	keys, err := keyring(self.Cluster, f.Name, share, epoch)
+	if err != nil {
+		return err
+	}
 	p, err := openProcess(self, f, o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	v := newValidator(p, share, epoch)
+	v := newValidator(p, keys)
 	data, err := net.Listen("tcp", or(f.Listen, entry.Address))
 	if err != nil {
 		return fmt.Errorf("binding the data port: %w", err)

@@ -54,9 +54,14 @@ func (l links) signer(name string) (cosignerv1.SignerServiceClient, bool) {
 	return cosignerv1.NewSignerServiceClient(conn), true
 }
 
-// cosigners returns clients of the other cosigners.
+// cosigners returns clients by which to gather shares.
 func (l links) cosigners() map[string]cosignerv1.CosignerServiceClient {
 	return clients(l, cosignerv1.NewCosignerServiceClient)
+}
+
+// peers returns clients of what keeps cosigners in step.
+func (l links) peers() map[string]cosignerv1.PeerServiceClient {
+	return clients(l, cosignerv1.NewPeerServiceClient)
 }
 
 func clients[C any](l links, of func(grpc.ClientConnInterface) C) map[string]C {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"casper-cosigner/cosigner"
+	"casper-cosigner/peer"
 	"casper-cosigner/raftstore"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/watermark"
@@ -21,11 +22,11 @@ func (l replicatedLog) Leader() signer.Leadership { return signer.Leadership(l.S
 // catchUpLog is the store as a cosigner catches up with it: with the barriers of whoever leads.
 type catchUpLog struct {
 	*raftstore.Store
-	barrier func(context.Context) (uint64, error)
+	barriers *peer.Barriers
 }
 
 // Barrier returns an index by which the log holds every claim made so far.
-func (l catchUpLog) Barrier(ctx context.Context) (uint64, error) { return l.barrier(ctx) }
+func (l catchUpLog) Barrier(ctx context.Context) (uint64, error) { return l.barriers.Barrier(ctx) }
 
 // quorum is the quorum as signer knows it.
 type quorum struct{ *cosigner.Quorum }

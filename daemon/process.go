@@ -13,6 +13,7 @@ import (
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/cosigner"
+	"casper-cosigner/peer"
 	"casper-cosigner/pulse"
 	"casper-cosigner/raftstore"
 	"casper-cosigner/statedir"
@@ -23,20 +24,22 @@ const (
 	standBackFor = 10 * time.Second // a leader that could not sign keeps from leading again
 )
 
-// process is a cosigner without a key: its state directory, its ledger, its copy of the log and its connections to the
-// others.
+// process is a cosigner without a key: its state directory, its ledger, its copy of the log, its connections to the others
+// and on which terms they are used.
 type process struct {
 	self    Member
 	options Options
 	pulse   *pulse.Pulse
 
-	dir    *statedir.Dir
-	ledger *cosigner.Ledger
-	store  *raftstore.Store
-	links  links
+	dir       *statedir.Dir
+	ledger    *cosigner.Ledger
+	store     *raftstore.Store
+	admission *peer.Admission
+	links     links
 }
 
-// openProcess opens what has a file, ledger before log: see cosigner.OpenLedger.
+// openProcess opens what has a file, ledger before log: see cosigner.OpenLedger. Then the connections can be made, for what
+// they show of us is known.
 func openProcess(self Member, f *CosignerFile, o Options) (p *process, err error) {
 	p = &process{self: self, options: o, pulse: pulse.New(), links: links{}}
 	defer func() {
@@ -57,7 +60,8 @@ func openProcess(self Member, f *CosignerFile, o Options) (p *process, err error
 	if p.store, err = openStore(self, f, p.dir, o); err != nil {
 		return p, err
 	}
-	return p, p.links.dial(self, cosigners(self.Cluster), nil)
+	p.admission = peer.New(self.Name, p.callingCosigner, p)
+	return p, p.links.dial(self, cosigners(self.Cluster), p.admission.DialOptions)
 }
 
 // close closes what openProcess opened.
@@ -134,6 +138,9 @@ func watchdog(o Options) statedir.Watchdog {
 
 // Presence is what this cosigner shows of its state.
 func (p *process) Presence() statedir.Presence { return p.dir.Presence(p.store.Indexes()) }
+
+// Admit is what this cosigner thinks of a state that another shows.
+func (p *process) Admit(name string, shown statedir.Presence) error { return p.dir.Admit(name, shown) }
 
 func (p *process) callingCosigner(ctx context.Context) (string, bool) {
 	m, ok := p.self.Cluster.Caller(ctx)

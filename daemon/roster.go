@@ -5,6 +5,7 @@ import (
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/cosigner"
+	"casper-cosigner/cosigner/frost"
 	"casper-cosigner/raftstore"
 	"casper-cosigner/rule/failover"
 )
@@ -42,15 +43,13 @@ func voters(c *cluster.File) (all raftstore.Voters) {
 	return all
 }
 
-// others returns the other cosigners as shares are asked of them.
-func (l links) others(c *cluster.File) (all []cosigner.Peer) {
-	clients := l.cosigners()
+// keyring returns who holds which share. The cluster file knows of one epoch: that of the share.
+func keyring(c *cluster.File, own string, share *frost.KeyShare, epoch uint32) (*cosigner.Keyring, error) {
+	keys := cosigner.Keys{Epoch: epoch, Share: share, Holders: map[string]int{}}
 	for _, e := range c.Cosigners {
-		if client, ok := clients[e.Name]; ok {
-			all = append(all, cosigner.Peer{Name: e.Name, ShareID: e.Share, Client: client})
-		}
+		keys.Holders[e.Name] = e.Share
 	}
-	return all
+	return cosigner.NewKeyring(own, keys)
 }
 
 // failoverSettings returns what the nodes are judged by.

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"time"
 
@@ -11,41 +10,40 @@ import (
 	"google.golang.org/grpc"
 
 	"casper-cosigner/cosigner"
-	"casper-cosigner/cosigner/frost"
 	"casper-cosigner/monitor"
+	"casper-cosigner/peer"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/signer"
-	"casper-cosigner/statedir"
 )
 
-// validator is what a process does for one validator's key.
+// validator is what a process does for one validator's key. Each part is made from parts that are there already.
 type validator struct {
 	*process
 	metrics *cosignerMetrics
 	recent  *signer.Recent
 	server  *cosigner.Server // gives shares
 	quorum  *cosigner.Quorum // gathers them
+	spread  *peer.Spread     // hands finished signatures to the others
 	signer  *signer.Signer
 	monitor *monitor.Monitor
 }
 
-func newValidator(p *process, share *frost.KeyShare, epoch uint32) *validator {
+func newValidator(p *process, keys *cosigner.Keyring) *validator {
 	c, o := p.self.Cluster, p.options
 	v := &validator{process: p, metrics: newCosignerMetrics(), recent: &signer.Recent{}}
 	v.server = cosigner.NewServer(cosigner.ServerConfig{
-		Name: p.self.Name, Share: share, ShareEpoch: epoch, Chain: casper.ChainNameHash(c.Chain), Ledger: p.ledger,
-		Log: catchUpLog{p.store, p.barrier}, Caller: p.callingCosigner, Admit: p.dir.Admit, Presence: p.Presence,
-		VerifyRequest: c.VerifyClaimed, Term: func() uint64 { return p.store.Leader().Term }, Barrier: p.store.Barrier,
-		Keep:    func(d casper.Hash, s casper.Signature) { v.signer.Keep(d, s) },
-		Reports: func() *cosignerv1.GatherResponse { return v.monitor.Reports() },
-		Logger:  o.Logger,
+		Name: p.self.Name, Session: p.Presence().Session, Chain: casper.ChainNameHash(c.Chain),
+		Keyring: keys, Ledger: p.ledger, Log: catchUpLog{p.store, p.barriers()},
+		Caller: peer.Caller, VerifyRequest: c.VerifyClaimed, Term: func() uint64 { return p.store.Leader().Term },
+		Logger: o.Logger,
 	})
 	v.quorum = cosigner.NewQuorum(cosigner.QuorumConfig{
-		Own: v.server, Peers: p.links.others(c), Admit: p.dir.Admit, Logger: o.Logger})
+		Keyring: keys, Own: v.server, Others: p.links.cosigners(), Logger: o.Logger})
+	v.spread = peer.NewSpread(p.links.peers())
 	told := observer{metrics: v.metrics, recent: v.recent, options: o}
 	v.signer = signer.New(signer.Config{
-		Cluster: c, Log: replicatedLog{p.store}, Quorum: quorum{v.quorum}, Spread: v.quorum.Spread,
+		Cluster: c, Log: replicatedLog{p.store}, Quorum: quorum{v.quorum}, Spread: v.spread.Offer,
 		HandOver: p.handOver, Observe: told.observe, Phase: v.metrics.phase, Steady: p.pulse.Steady,
 		Now: o.Now, Logger: o.Logger,
 	})
@@ -54,21 +52,9 @@ func newValidator(p *process, share *frost.KeyShare, epoch uint32) *validator {
 	return v
 }
 
-// barrier returns an index by which the log holds every claim made so far.
-func (p *process) barrier(ctx context.Context) (uint64, error) {
-	lead := p.store.Leader()
-	if lead.Name == p.self.Name {
-		return p.store.Barrier(ctx)
-	}
-	client, ok := p.links.cosigners()[lead.Name]
-	if !ok {
-		return 0, errors.New("no leader")
-	}
-	r, err := client.Barrier(ctx, &cosignerv1.BarrierRequest{Presence: p.Presence().Proto()})
-	if err != nil {
-		return 0, fmt.Errorf("asking %q for a barrier: %w", lead.Name, err)
-	}
-	return r.GetIndex(), nil
+func (p *process) barriers() *peer.Barriers {
+	return &peer.Barriers{Name: p.self.Name, Log: p.store, Others: p.links.peers(),
+		Leader: func() string { return p.store.Leader().Name }}
 }
 
 // monitorConfig is how the nodes are watched. Ready says whether a signature could be made now.
@@ -79,27 +65,14 @@ func monitorConfig(p *process, ready func() error) monitor.Config {
 		Leader: func() (string, bool) { lead := p.store.Leader(); return lead.Name, lead.Self },
 		Ready:  ready, Now: p.options.Now, Logger: p.options.Logger,
 	}
-	clients := p.links.cosigners()
+	clients := p.links.peers()
 	for _, name := range p.links.names() {
-		config.Others = append(config.Others, monitor.Other{Name: name, Ask: p.gathering(name, clients[name])})
+		config.Others = append(config.Others, monitor.Other{Name: name,
+			Ask: func(ctx context.Context) (*cosignerv1.GatherResponse, error) {
+				return clients[name].Gather(ctx, &cosignerv1.GatherRequest{})
+			}})
 	}
 	return config
-}
-
-// gathering returns how to ask another cosigner what the agents told it.
-func (p *process) gathering(name string,
-	client cosignerv1.CosignerServiceClient) func(context.Context) (*cosignerv1.GatherResponse, error) {
-	return func(ctx context.Context) (*cosignerv1.GatherResponse, error) {
-		r, err := client.Gather(ctx, &cosignerv1.GatherRequest{Presence: p.Presence().Proto()})
-		if err != nil {
-			return nil, err
-		}
-		presence, err := statedir.ParsePresence(r.GetPresence())
-		if err != nil {
-			return nil, fmt.Errorf("reading its presence: %w", err)
-		}
-		return r, p.dir.Admit(name, presence)
-	}
 }
 
 // run serves until ctx ends.
@@ -111,6 +84,7 @@ func (v *validator) run(ctx context.Context, f *CosignerFile, data, admin net.Li
 	group.Go(func() error { return v.store.Run(ctx) })
 	group.Go(func() error { return v.dir.Run(ctx) })
 	group.Go(func() error { return v.quorum.Run(ctx) })
+	group.Go(func() error { return v.spread.Run(ctx) })
 	group.Go(func() error { v.pulse.Run(ctx); return nil })
 	group.Go(func() error { return v.server.Run(ctx) })
 	group.Go(func() error { return v.monitor.Run(ctx) })
@@ -135,11 +109,12 @@ func (v *validator) run(ctx context.Context, f *CosignerFile, data, admin net.Li
 	return nil
 }
 
-// dataServer serves agents and the other cosigners.
+// dataServer serves agents and the other cosigners, those on the terms of package peer.
 func (v *validator) dataServer() *grpc.Server {
 	c := v.self.Cluster
-	s := c.NewServer(v.self.Certificate, access)
+	s := c.NewServer(v.self.Certificate, dataAccess(), v.admission.ServerOptions()...)
 	cosignerv1.RegisterCosignerServiceServer(s, v.server)
+	cosignerv1.RegisterPeerServiceServer(s, &peer.Server{Log: v.store, Signatures: v.signer, Reports: v.monitor})
 	cosignerv1.RegisterSignerServiceServer(s,
 		&signer.Server{Signer: v.signer, Name: v.self.Name, Caller: c.Caller, Peer: v.links.signer})
 	cosignerv1.RegisterPingServiceServer(s, &monitor.Server{Monitor: v.monitor, Caller: c.Caller})

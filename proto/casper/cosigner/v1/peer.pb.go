@@ -24,7 +24,9 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Presence proves which state a cosigner runs on. A peer refuses less than it has durably seen.
+// Presence proves which state a cosigner runs on. A peer refuses less than it has durably seen. Every call between
+// cosigners carries the caller's, and every answer the answering side's, as the binary header casper-presence-bin;
+// connections of Raft begin with an exchange of both.
 type Presence struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Cluster id, 16 bytes.
@@ -144,9 +146,7 @@ func (x *Presence) GetPinned() uint32 {
 
 // BarrierRequest asks the leader for a barrier.
 type BarrierRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The caller.
-	Presence      *Presence `protobuf:"bytes,1,opt,name=presence,proto3" json:"presence,omitempty"`
+	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -179,13 +179,6 @@ func (x *BarrierRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use BarrierRequest.ProtoReflect.Descriptor instead.
 func (*BarrierRequest) Descriptor() ([]byte, []int) {
 	return file_casper_cosigner_v1_peer_proto_rawDescGZIP(), []int{1}
-}
-
-func (x *BarrierRequest) GetPresence() *Presence {
-	if x != nil {
-		return x.Presence
-	}
-	return nil
 }
 
 // BarrierResponse holds the index.
@@ -237,10 +230,8 @@ func (x *BarrierResponse) GetIndex() uint64 {
 // KeepRequest hands over signatures.
 type KeepRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The caller.
-	Presence *Presence `protobuf:"bytes,1,opt,name=presence,proto3" json:"presence,omitempty"`
 	// The signatures.
-	Signatures    []*KeptSignature `protobuf:"bytes,2,rep,name=signatures,proto3" json:"signatures,omitempty"`
+	Signatures    []*KeptSignature `protobuf:"bytes,1,rep,name=signatures,proto3" json:"signatures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -273,13 +264,6 @@ func (x *KeepRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use KeepRequest.ProtoReflect.Descriptor instead.
 func (*KeepRequest) Descriptor() ([]byte, []int) {
 	return file_casper_cosigner_v1_peer_proto_rawDescGZIP(), []int{3}
-}
-
-func (x *KeepRequest) GetPresence() *Presence {
-	if x != nil {
-		return x.Presence
-	}
-	return nil
 }
 
 func (x *KeepRequest) GetSignatures() []*KeptSignature {
@@ -383,9 +367,7 @@ func (*KeepResponse) Descriptor() ([]byte, []int) {
 
 // GatherRequest asks for reports.
 type GatherRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The caller.
-	Presence      *Presence `protobuf:"bytes,1,opt,name=presence,proto3" json:"presence,omitempty"`
+	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -420,22 +402,13 @@ func (*GatherRequest) Descriptor() ([]byte, []int) {
 	return file_casper_cosigner_v1_peer_proto_rawDescGZIP(), []int{6}
 }
 
-func (x *GatherRequest) GetPresence() *Presence {
-	if x != nil {
-		return x.Presence
-	}
-	return nil
-}
-
 // GatherResponse holds a report of each node.
 type GatherResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The answering cosigner.
-	Presence *Presence `protobuf:"bytes,1,opt,name=presence,proto3" json:"presence,omitempty"`
 	// How long it has been listening, milliseconds: since it was started, or last paused.
-	ListeningMs uint64 `protobuf:"varint,2,opt,name=listening_ms,json=listeningMs,proto3" json:"listening_ms,omitempty"`
+	ListeningMs uint64 `protobuf:"varint,1,opt,name=listening_ms,json=listeningMs,proto3" json:"listening_ms,omitempty"`
 	// The reports.
-	Nodes         []*NodeReport `protobuf:"bytes,3,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	Nodes         []*NodeReport `protobuf:"bytes,2,rep,name=nodes,proto3" json:"nodes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -468,13 +441,6 @@ func (x *GatherResponse) ProtoReflect() protoreflect.Message {
 // Deprecated: Use GatherResponse.ProtoReflect.Descriptor instead.
 func (*GatherResponse) Descriptor() ([]byte, []int) {
 	return file_casper_cosigner_v1_peer_proto_rawDescGZIP(), []int{7}
-}
-
-func (x *GatherResponse) GetPresence() *Presence {
-	if x != nil {
-		return x.Presence
-	}
-	return nil
 }
 
 func (x *GatherResponse) GetListeningMs() uint64 {
@@ -582,26 +548,22 @@ const file_casper_cosigner_v1_peer_proto_rawDesc = "" +
 	"\rapplied_index\x18\x06 \x01(\x04R\fappliedIndex\x12\x1b\n" +
 	"\tfirst_era\x18\a \x01(\x04R\bfirstEra\x12!\n" +
 	"\ffirst_height\x18\b \x01(\x04R\vfirstHeight\x12\x16\n" +
-	"\x06pinned\x18\t \x01(\rR\x06pinned\"J\n" +
-	"\x0eBarrierRequest\x128\n" +
-	"\bpresence\x18\x01 \x01(\v2\x1c.casper.cosigner.v1.PresenceR\bpresence\"'\n" +
+	"\x06pinned\x18\t \x01(\rR\x06pinned\"\x10\n" +
+	"\x0eBarrierRequest\"'\n" +
 	"\x0fBarrierResponse\x12\x14\n" +
-	"\x05index\x18\x01 \x01(\x04R\x05index\"\x8a\x01\n" +
-	"\vKeepRequest\x128\n" +
-	"\bpresence\x18\x01 \x01(\v2\x1c.casper.cosigner.v1.PresenceR\bpresence\x12A\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\"P\n" +
+	"\vKeepRequest\x12A\n" +
 	"\n" +
-	"signatures\x18\x02 \x03(\v2!.casper.cosigner.v1.KeptSignatureR\n" +
+	"signatures\x18\x01 \x03(\v2!.casper.cosigner.v1.KeptSignatureR\n" +
 	"signatures\"E\n" +
 	"\rKeptSignature\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\"\x0e\n" +
-	"\fKeepResponse\"I\n" +
-	"\rGatherRequest\x128\n" +
-	"\bpresence\x18\x01 \x01(\v2\x1c.casper.cosigner.v1.PresenceR\bpresence\"\xa3\x01\n" +
-	"\x0eGatherResponse\x128\n" +
-	"\bpresence\x18\x01 \x01(\v2\x1c.casper.cosigner.v1.PresenceR\bpresence\x12!\n" +
-	"\flistening_ms\x18\x02 \x01(\x04R\vlisteningMs\x124\n" +
-	"\x05nodes\x18\x03 \x03(\v2\x1e.casper.cosigner.v1.NodeReportR\x05nodes\"\xc1\x01\n" +
+	"\fKeepResponse\"\x0f\n" +
+	"\rGatherRequest\"i\n" +
+	"\x0eGatherResponse\x12!\n" +
+	"\flistening_ms\x18\x01 \x01(\x04R\vlisteningMs\x124\n" +
+	"\x05nodes\x18\x02 \x03(\v2\x1e.casper.cosigner.v1.NodeReportR\x05nodes\"\xc1\x01\n" +
 	"\n" +
 	"NodeReport\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12%\n" +
@@ -642,25 +604,21 @@ var file_casper_cosigner_v1_peer_proto_goTypes = []any{
 	(*Reach)(nil),           // 10: casper.cosigner.v1.Reach
 }
 var file_casper_cosigner_v1_peer_proto_depIdxs = []int32{
-	0,  // 0: casper.cosigner.v1.BarrierRequest.presence:type_name -> casper.cosigner.v1.Presence
-	0,  // 1: casper.cosigner.v1.KeepRequest.presence:type_name -> casper.cosigner.v1.Presence
-	4,  // 2: casper.cosigner.v1.KeepRequest.signatures:type_name -> casper.cosigner.v1.KeptSignature
-	0,  // 3: casper.cosigner.v1.GatherRequest.presence:type_name -> casper.cosigner.v1.Presence
-	0,  // 4: casper.cosigner.v1.GatherResponse.presence:type_name -> casper.cosigner.v1.Presence
-	8,  // 5: casper.cosigner.v1.GatherResponse.nodes:type_name -> casper.cosigner.v1.NodeReport
-	9,  // 6: casper.cosigner.v1.NodeReport.health:type_name -> casper.cosigner.v1.NodeHealth
-	10, // 7: casper.cosigner.v1.NodeReport.reach:type_name -> casper.cosigner.v1.Reach
-	1,  // 8: casper.cosigner.v1.PeerService.Barrier:input_type -> casper.cosigner.v1.BarrierRequest
-	3,  // 9: casper.cosigner.v1.PeerService.Keep:input_type -> casper.cosigner.v1.KeepRequest
-	6,  // 10: casper.cosigner.v1.PeerService.Gather:input_type -> casper.cosigner.v1.GatherRequest
-	2,  // 11: casper.cosigner.v1.PeerService.Barrier:output_type -> casper.cosigner.v1.BarrierResponse
-	5,  // 12: casper.cosigner.v1.PeerService.Keep:output_type -> casper.cosigner.v1.KeepResponse
-	7,  // 13: casper.cosigner.v1.PeerService.Gather:output_type -> casper.cosigner.v1.GatherResponse
-	11, // [11:14] is the sub-list for method output_type
-	8,  // [8:11] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	4,  // 0: casper.cosigner.v1.KeepRequest.signatures:type_name -> casper.cosigner.v1.KeptSignature
+	8,  // 1: casper.cosigner.v1.GatherResponse.nodes:type_name -> casper.cosigner.v1.NodeReport
+	9,  // 2: casper.cosigner.v1.NodeReport.health:type_name -> casper.cosigner.v1.NodeHealth
+	10, // 3: casper.cosigner.v1.NodeReport.reach:type_name -> casper.cosigner.v1.Reach
+	1,  // 4: casper.cosigner.v1.PeerService.Barrier:input_type -> casper.cosigner.v1.BarrierRequest
+	3,  // 5: casper.cosigner.v1.PeerService.Keep:input_type -> casper.cosigner.v1.KeepRequest
+	6,  // 6: casper.cosigner.v1.PeerService.Gather:input_type -> casper.cosigner.v1.GatherRequest
+	2,  // 7: casper.cosigner.v1.PeerService.Barrier:output_type -> casper.cosigner.v1.BarrierResponse
+	5,  // 8: casper.cosigner.v1.PeerService.Keep:output_type -> casper.cosigner.v1.KeepResponse
+	7,  // 9: casper.cosigner.v1.PeerService.Gather:output_type -> casper.cosigner.v1.GatherResponse
+	7,  // [7:10] is the sub-list for method output_type
+	4,  // [4:7] is the sub-list for method input_type
+	4,  // [4:4] is the sub-list for extension type_name
+	4,  // [4:4] is the sub-list for extension extendee
+	0,  // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_peer_proto_init() }
