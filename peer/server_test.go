@@ -120,13 +120,3 @@ func TestSpread(t *testing.T) {
 		}
 	})
 }
-
-func wantCode(t *testing.T, what string, err error, want codes.Code) {
-	t.Helper()
-	if got := status.Code(err); got != want {
-		t.Errorf("%s: %v (%v), want %v", what, got, err, want)
-	}
-}
-
-// errNoWrite is what a full disk says.
-var errNoWrite = errors.New("recording a presence: no space left")
