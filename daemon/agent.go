@@ -39,10 +39,10 @@ var agentAccess = cluster.Access{cosignerv1.PingService_Ping_FullMethodName: {cl
 // RunAgent serves the node's unix socket, and pings and is pinged, until ctx ends.
 func RunAgent(ctx context.Context, f *AgentFile, o Options) (err error) {
 	h := &agentHost{options: o, pulse: pulse.New(), links: links{}}
-	if h.member, err = f.Member(); err != nil {
+	if h.self, err = f.Host(); err != nil {
 		return err
 	}
-	entry, ok := h.member.Cluster.Node(f.Name)
+	entry, ok := h.self.Cluster.Node(f.Name)
 	if !ok {
 		return fmt.Errorf("%q is not a node in the cluster file", f.Name)
 	}
@@ -66,7 +66,7 @@ func RunAgent(ctx context.Context, f *AgentFile, o Options) (err error) {
 
 // agentHost is an agent process.
 type agentHost struct {
-	member  Member
+	self    Host
 	options Options
 	pulse   *pulse.Pulse
 	metrics *agentMetrics
@@ -79,15 +79,15 @@ type agentHost struct {
 
 // assemble makes the parts. Only the connections are to be closed.
 func (h *agentHost) assemble(f *AgentFile) error {
-	c, logger := h.member.Cluster, h.options.Logger
-	if err := h.links.dial(h.member, append(cosigners(c), nodes(c)...), nil); err != nil {
+	c, logger := h.self.Cluster, h.options.Logger
+	if err := h.links.dial(h.self, append(cosigners(c), nodes(c)...), nil); err != nil {
 		return err
 	}
 	h.metrics = newAgentMetrics(f.Name, h.links.names())
 	h.watcher = health.New(f.health(c, logger))
 	h.metrics.watch(f.Name, h.watcher.Health, h.options.Now)
 	h.agent = agent.New(agent.Config{
-		Cluster: c, Name: f.Name, Key: h.member.Key(), Cosigners: h.links.signers(c),
+		Cluster: c, Name: f.Name, Key: h.self.Key(), Cosigners: h.links.signers(c),
 		Steady: h.pulse.Steady, Observe: h.metrics.observe, Asked: h.watcher.Asked, Logger: logger,
 	})
 	h.pinger = agent.NewPinger(agent.PingerConfig{
@@ -99,10 +99,10 @@ func (h *agentHost) assemble(f *AgentFile) error {
 
 // run serves until ctx ends.
 func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Listener) error {
-	c := h.member.Cluster
+	c := h.self.Cluster
 	server := grpc.NewServer(grpc.MaxRecvMsgSize(1 << 16))
 	cosignerv1.RegisterSignerServiceServer(server, h.agent)
-	pingServer := c.NewServer(h.member.Certificate, agentAccess)
+	pingServer := c.NewServer(h.self.Certificate, agentAccess)
 	cosignerv1.RegisterPingServiceServer(pingServer, &agent.PingServer{Caller: c.Caller, Health: h.watcher.Health})
 
 	group, ctx := errgroup.WithContext(ctx)
@@ -123,16 +123,16 @@ func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Lis
 
 // DialAgent returns an agent that asks the cosigners for one program's own requests, without a socket and without pings.
 func DialAgent(ctx context.Context, f *AgentFile, logger zerolog.Logger) (*agent.Agent, func(), error) {
-	member, err := f.Member()
+	self, err := f.Host()
 	if err != nil {
 		return nil, nil, err
 	}
 	l := links{}
-	if err := l.dial(member, cosigners(member.Cluster), nil); err != nil {
+	if err := l.dial(self, cosigners(self.Cluster), nil); err != nil {
 		return nil, nil, errors.Join(err, l.close())
 	}
 	return agent.New(agent.Config{
-		Cluster: member.Cluster, Name: member.Name, Key: member.Key(), Cosigners: l.signers(member.Cluster),
+		Cluster: self.Cluster, Name: self.Name, Key: self.Key(), Cosigners: l.signers(self.Cluster),
 		Steady: func() bool { return true }, Observe: func(string, error, time.Duration) {},
 		Asked: func(casper.Message, *cosignerv1.SignResponse) {}, Logger: logger,
 	}), func() { _ = l.close() }, nil

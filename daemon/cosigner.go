@@ -43,7 +43,7 @@ var adminAccess = cluster.Access{
 // RunCosigner runs a cosigner until ctx ends; then it hands over and stops.
 func RunCosigner(ctx context.Context, f *CosignerFile, o Options) (err error) {
 	debug.SetGCPercent(gcPercent)
-	self, err := f.Member()
+	self, err := f.Host()
 	if err != nil {
 		return err
 	}

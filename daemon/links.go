@@ -16,7 +16,7 @@ type links map[string]*grpc.ClientConn
 
 // dial adds a connection to each of the members but ourselves. More returns the options that one needs besides; it may be
 // nil.
-func (l links) dial(self Member, to []contact, more func(name string) []grpc.DialOption) error {
+func (l links) dial(self Host, to []contact, more func(name string) []grpc.DialOption) error {
 	for _, c := range to {
 		if c.name == self.Name {
 			continue

@@ -27,7 +27,7 @@ const (
 // process is a cosigner without a key: its state directory, its ledger, its copy of the log, its connections to the others
 // and on which terms they are used.
 type process struct {
-	self    Member
+	self    Host
 	options Options
 	pulse   *pulse.Pulse
 
@@ -40,7 +40,7 @@ type process struct {
 
 // openProcess opens what has a file, ledger before log: see cosigner.OpenLedger. Then the connections can be made, for what
 // they show of us is known.
-func openProcess(self Member, f *CosignerFile, o Options) (p *process, err error) {
+func openProcess(self Host, f *CosignerFile, o Options) (p *process, err error) {
 	p = &process{self: self, options: o, pulse: pulse.New(), links: links{}}
 	defer func() {
 		if err != nil {
@@ -80,7 +80,7 @@ func (p *process) close() error {
 	return err
 }
 
-func openDir(self Member, f *CosignerFile) (*statedir.Dir, error) {
+func openDir(self Host, f *CosignerFile) (*statedir.Dir, error) {
 	dir, err := statedir.Open(f.StatePath())
 	if err != nil {
 		if _, statErr := os.Stat(f.StatePath()); errors.Is(statErr, fs.ErrNotExist) {
@@ -96,7 +96,7 @@ func openDir(self Member, f *CosignerFile) (*statedir.Dir, error) {
 	return dir, nil
 }
 
-func openStore(self Member, f *CosignerFile, dir *statedir.Dir, o Options) (*raftstore.Store, error) {
+func openStore(self Host, f *CosignerFile, dir *statedir.Dir, o Options) (*raftstore.Store, error) {
 	c, all := self.Cluster, voters(self.Cluster)
 	timing, err := raftstore.Profile(c.Timing)
 	if err != nil {
