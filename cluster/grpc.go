@@ -25,8 +25,9 @@ const (
 // Access is which roles may call which gRPC method, by full method name. What is not in it nobody may call.
 type Access map[string][]Role
 
-// NewServer returns a gRPC server that takes members only, each for what access gives its role.
-func (f *File) NewServer(own tls.Certificate, access Access) *grpc.Server {
+// NewServer returns a gRPC server that takes members only, each for what access gives its role. What more options ask of a
+// call is asked after that.
+func (f *File) NewServer(own tls.Certificate, access Access, more ...grpc.ServerOption) *grpc.Server {
 	var roles []Role
 	for _, allowed := range access {
 		roles = append(roles, allowed...)
@@ -41,7 +42,7 @@ func (f *File) NewServer(own tls.Certificate, access Access) *grpc.Server {
 		}
 		return nil
 	}
-	return grpc.NewServer(
+	return grpc.NewServer(append([]grpc.ServerOption{
 		grpc.Creds(credentials.NewTLS(f.ServerTLS(own, roles...))),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(maxStreams),
@@ -58,7 +59,7 @@ func (f *File) NewServer(own tls.Certificate, access Access) *grpc.Server {
 			}
 			return next(srv, ss)
 		}),
-	)
+	}, more...)...)
 }
 
 // Dial returns a connection to the named member. It connects when first used and again whenever it has to.

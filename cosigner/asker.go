@@ -12,30 +12,30 @@ import (
 
 // asker is how a Quorum asks one cosigner: over the network, or its own server.
 type asker interface {
-	// commit must return exactly count commitments, decoded and checked.
-	commit(ctx context.Context, count int) ([]commitment, error)
+	// commit must return exactly count commitments for shares of the keys' epoch, decoded and checked.
+	commit(ctx context.Context, keys Keys, count int) ([]commitment, error)
 	// share must be for the session, which r describes for the other side.
 	share(ctx context.Context, r *cosignerv1.ShareRequest, session *frost.Session) ([32]byte, error)
-	// hand gives finished signatures away, as best it can.
-	hand(ctx context.Context, r *cosignerv1.KeepRequest)
 }
 
 // local asks our own server: the same gate and the same ledger, without a
 // network, and without decoding what was made here.
 type local struct{ server *Server }
 
-func (l local) commit(_ context.Context, count int) ([]commitment, error) {
+func (l local) commit(_ context.Context, keys Keys, count int) ([]commitment, error) {
 	if err := l.server.Ready(); err != nil {
 		return nil, err
 	}
-	now := time.Now()
-	issued, err := l.server.nonces.issue(l.server.config.Name, count, now)
+	now, config := time.Now(), l.server.config
+	issued, err := l.server.nonces.issue(config.Name, keys, count, now)
 	if err != nil {
 		return nil, err
 	}
 	fresh := make([]commitment, count)
 	for i, w := range issued {
-		fresh[i] = commitment{Commitment: w.nonce.Commitment(), index: w.index, session: l.server.session, since: now}
+		fresh[i] = commitment{
+			Commitment: w.nonce.Commitment(), index: w.index, epoch: keys.Epoch, session: config.Session, since: now,
+		}
 	}
 	return fresh, nil
 }
@@ -44,25 +44,19 @@ func (l local) share(_ context.Context, r *cosignerv1.ShareRequest, session *fro
 	return l.server.share(l.server.config.Name, r, session)
 }
 
-func (l local) hand(context.Context, *cosignerv1.KeepRequest) {}
-
-// remote asks another cosigner, and believes its answers only while it shows the
-// state that it was last seen with.
+// remote asks another cosigner. That its answers come from the state that it was
+// last seen with is the connection's to see to: see package peer.
 type remote struct {
-	Peer
-	server *Server // our own, for what we show of ourselves
-	admit  func(peer string, p statedir.Presence) error
+	name   string
+	client cosignerv1.CosignerServiceClient
 }
 
-func (r remote) commit(ctx context.Context, count int) ([]commitment, error) {
-	config := r.server.config
-	answer, err := r.Client.Commit(ctx, &cosignerv1.CommitRequest{
-		Presence: config.Presence().Proto(), Count: uint32(count), ShareEpoch: config.ShareEpoch,
-	})
+func (r remote) commit(ctx context.Context, keys Keys, count int) ([]commitment, error) {
+	answer, err := r.client.Commit(ctx, &cosignerv1.CommitRequest{Count: uint32(count), ShareEpoch: keys.Epoch})
 	if err != nil {
 		return nil, err
 	}
-	session, err := r.check(answer.GetPresence())
+	session, err := statedir.ParseID(answer.GetSessionId())
 	if err != nil {
 		return nil, err
 	}
@@ -72,39 +66,22 @@ func (r remote) commit(ctx context.Context, count int) ([]commitment, error) {
 	now := time.Now()
 	fresh := make([]commitment, count)
 	for i, c := range answer.GetCommitments() {
-		parsed, err := frost.ParseCommitment(config.Share.Group(), r.ShareID, c.GetHiding(), c.GetBinding())
+		parsed, err := frost.ParseCommitment(keys.Share.Group(), keys.Holders[r.name], c.GetHiding(), c.GetBinding())
 		if err != nil {
 			return nil, err
 		}
-		fresh[i] = commitment{Commitment: parsed, index: c.GetIndex(), session: session, since: now}
+		fresh[i] = commitment{Commitment: parsed, index: c.GetIndex(), epoch: keys.Epoch, session: session, since: now}
 	}
 	return fresh, nil
 }
 
 func (r remote) share(ctx context.Context, request *cosignerv1.ShareRequest, _ *frost.Session) (share [32]byte, err error) {
-	answer, err := r.Client.Share(ctx, request)
+	answer, err := r.client.Share(ctx, request)
 	if err != nil {
-		return share, err
-	}
-	if _, err := r.check(answer.GetPresence()); err != nil {
 		return share, err
 	}
 	if len(answer.GetShare()) != len(share) {
 		return share, fmt.Errorf("a share of %d bytes", len(answer.GetShare()))
 	}
 	return [32]byte(answer.GetShare()), nil
-}
-
-func (r remote) hand(ctx context.Context, request *cosignerv1.KeepRequest) {
-	request.Presence = r.server.config.Presence().Proto()
-	_, _ = r.Client.Keep(ctx, request)
-}
-
-// check admits the process that answered.
-func (r remote) check(p *cosignerv1.Presence) (session statedir.ID, err error) {
-	presence, err := statedir.ParsePresence(p)
-	if err != nil {
-		return session, err
-	}
-	return presence.Session, r.admit(r.Name, presence)
 }

@@ -36,6 +36,8 @@ func (e *ConflictError) Error() string {
 type LedgerConfig struct {
 	Path      string
 	Directory statedir.ID       // the state directory that it lies in
+	FirstRun  bool              // whether that has never run: only then is a ledger made where there is none
+	First     watermark.Mark    // below which a ledger that is made refuses everything
 	Watchdog  statedir.Watchdog // guards each write
 	// Fatal is called when a write's outcome is unknown. It must end the
 	// process: pages that failed to reach the disk may be dropped from memory
@@ -110,8 +112,16 @@ func CreateLedger(path string, directory statedir.ID, first watermark.Mark) erro
 
 // OpenLedger loads a ledger. A batch that was being written when the process or
 // the machine stopped is cut off and counted: nothing was released for it. It
-// refuses, with a *DamagedError, a file that lost what was once durable.
+// refuses, with a *DamagedError, a file that lost what was once durable. On the
+// directory's first run it makes the ledger if there is none. It must be opened
+// before the log, which ends the first run: from then on the absence of either
+// is a loss.
 func OpenLedger(config LedgerConfig) (*Ledger, error) {
+	if config.FirstRun {
+		if err := CreateLedger(config.Path, config.Directory, config.First); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+	}
 	return openLedger(config, osDisk(config.Path))
 }
 

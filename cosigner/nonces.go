@@ -24,11 +24,16 @@ const (
 // live in memory only: a nonce that outlived the process on disk or in a backup
 // could be used twice, and two shares from one nonce reveal the key share.
 type nonces struct {
-	key *frost.KeyShare
-
 	mu      sync.Mutex
 	last    uint64               // number of the newest nonce
-	waiting map[string][]waiting // by requester, oldest first
+	waiting map[holder][]waiting // oldest first
+}
+
+// holder is who holds commitments of ours, and for shares of which epoch. A nonce
+// is for the share that it was made with.
+type holder struct {
+	requester string
+	epoch     uint32
 }
 
 // waiting is a nonce whose commitment was given out.
@@ -38,16 +43,14 @@ type waiting struct {
 	nonce *frost.Nonce
 }
 
-func newNonces(key *frost.KeyShare) *nonces {
-	return &nonces{key: key, waiting: map[string][]waiting{}}
-}
+func newNonces() *nonces { return &nonces{waiting: map[holder][]waiting{}} }
 
 // issue makes count fresh nonces for requester and drops those that are too old
 // or too many.
-func (n *nonces) issue(requester string, count int, now time.Time) ([]waiting, error) {
+func (n *nonces) issue(requester string, keys Keys, count int, now time.Time) ([]waiting, error) {
 	fresh := make([]waiting, count)
 	for i := range fresh {
-		nonce, err := n.key.Commit(rand.Reader)
+		nonce, err := keys.Share.Commit(rand.Reader)
 		if err != nil {
 			return nil, fmt.Errorf("making a nonce: %w", err)
 		}
@@ -59,42 +62,43 @@ func (n *nonces) issue(requester string, count int, now time.Time) ([]waiting, e
 		n.last++
 		fresh[i].index = n.last
 	}
-	all := append(n.waiting[requester], fresh...)
+	to := holder{requester, keys.Epoch}
+	all := append(n.waiting[to], fresh...)
 	drop := max(0, len(all)-maxOutstanding)
 	for drop < len(all) && now.Sub(all[drop].since) > nonceLife {
 		drop++
 	}
-	n.waiting[requester] = slices.Delete(all, 0, drop)
+	n.waiting[to] = slices.Delete(all, 0, drop)
 	return fresh, nil
 }
 
-// commitment returns what was given to requester under index, if it is unused.
-func (n *nonces) commitment(requester string, index uint64, now time.Time) (frost.Commitment, bool) {
+// commitment returns what was given to a holder under index, if it is unused.
+func (n *nonces) commitment(to holder, index uint64, now time.Time) (frost.Commitment, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	i, ok := n.find(requester, index, now)
+	i, ok := n.find(to, index, now)
 	if !ok {
 		return frost.Commitment{}, false
 	}
-	return n.waiting[requester][i].nonce.Commitment(), true
+	return n.waiting[to][i].nonce.Commitment(), true
 }
 
 // take hands out a nonce for its one use. It is burnt from then on: nobody gets
 // it again, whatever its taker does.
-func (n *nonces) take(requester string, index uint64, now time.Time) (*frost.Nonce, bool) {
+func (n *nonces) take(to holder, index uint64, now time.Time) (*frost.Nonce, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	i, ok := n.find(requester, index, now)
+	i, ok := n.find(to, index, now)
 	if !ok {
 		return nil, false
 	}
-	nonce := n.waiting[requester][i].nonce
-	n.waiting[requester] = slices.Delete(n.waiting[requester], i, i+1)
+	nonce := n.waiting[to][i].nonce
+	n.waiting[to] = slices.Delete(n.waiting[to], i, i+1)
 	return nonce, true
 }
 
 // find returns the place of a nonce that is young enough. mu is held.
-func (n *nonces) find(requester string, index uint64, now time.Time) (int, bool) {
-	i := slices.IndexFunc(n.waiting[requester], func(w waiting) bool { return w.index == index })
-	return i, i >= 0 && now.Sub(n.waiting[requester][i].since) <= nonceLife
+func (n *nonces) find(to holder, index uint64, now time.Time) (int, bool) {
+	i := slices.IndexFunc(n.waiting[to], func(w waiting) bool { return w.index == index })
+	return i, i >= 0 && now.Sub(n.waiting[to][i].since) <= nonceLife
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -18,7 +19,6 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/watermark"
-	"casper-cosigner/statedir"
 )
 
 const (
@@ -31,8 +31,6 @@ const (
 	// handshakesAtOnce bounds the handshakes that are signed at one time, so
 	// that a burst of them takes neither the machine nor the nonces.
 	handshakesAtOnce = 16
-	// keepQueue bounds the finished signatures that wait for one cosigner.
-	keepQueue = 256
 )
 
 // ErrNoQuorum is returned by Sign and Ready when fewer cosigners than the
@@ -84,19 +82,13 @@ func (e *AlarmError) Error() string {
 // Unwrap returns the cosigner's answer.
 func (e *AlarmError) Unwrap() error { return e.Err }
 
-// Peer is another cosigner.
-type Peer struct {
-	Name    string
-	ShareID int // from 1
-	Client  cosignerv1.CosignerServiceClient
-}
-
 // QuorumConfig is what a Quorum needs.
 type QuorumConfig struct {
-	Own   *Server
-	Peers []Peer // the other cosigners
-	// Admit must refuse a peer whose state is older than was seen of it.
-	Admit  func(peer string, p statedir.Presence) error
+	Keyring *Keyring
+	Own     *Server
+	// Others are the other cosigners by name. Their connections must refuse the answers of one that shows an older state
+	// than was seen of it; package peer's do.
+	Others map[string]cosignerv1.CosignerServiceClient
 	Logger zerolog.Logger
 }
 
@@ -113,46 +105,35 @@ type QuorumStats struct {
 // preferred, for messages that the log holds. It keeps commitments of all of
 // them in hand, so that a signature takes one round. NewQuorum makes one.
 type Quorum struct {
-	config     QuorumConfig
-	threshold  int
-	own        *member
-	members    []*member // own first
-	handshakes chan struct{}
+	config       QuorumConfig
+	participants []*participant // own first
+	handshakes   chan struct{}
 
 	signatures, hedged, retried, badShares, alarms atomic.Uint64
 }
 
 // NewQuorum returns a Quorum that has no commitments yet.
 func NewQuorum(config QuorumConfig) *Quorum {
-	own := config.Own
-	q := &Quorum{
-		config: config, threshold: own.config.Share.Group().Threshold(),
-		handshakes: make(chan struct{}, handshakesAtOnce),
-	}
-	add := func(m *member) {
-		m.target, m.wake = targetMin, make(chan struct{}, 1)
-		q.members = append(q.members, m)
-	}
-	q.own = &member{name: own.config.Name, id: own.config.Share.ID(), own: true, asker: local{own}}
-	add(q.own)
-	for _, p := range config.Peers {
-		add(&member{
-			name: p.Name, id: p.ShareID, asker: remote{p, own, config.Admit},
-			keep: make(chan *cosignerv1.KeptSignature, keepQueue),
+	q := &Quorum{config: config, handshakes: make(chan struct{}, handshakesAtOnce)}
+	add := func(name string, a asker) {
+		q.participants = append(q.participants, &participant{
+			name: name, own: len(q.participants) == 0, asker: a, keyring: config.Keyring,
+			target: targetMin, wake: make(chan struct{}, 1),
 		})
+	}
+	add(config.Own.config.Name, local{config.Own})
+	for _, name := range slices.Sorted(maps.Keys(config.Others)) {
+		add(name, remote{name, config.Others[name]})
 	}
 	return q
 }
 
-// Run fills the pools and spreads finished signatures until ctx ends. It should
-// run on every cosigner, so that a new leader can sign at once.
+// Run fills the pools until ctx ends. It should run on every cosigner, so that a
+// new leader can sign at once.
 func (q *Quorum) Run(ctx context.Context) error {
 	var g errgroup.Group
-	for _, m := range q.members {
+	for _, m := range q.participants {
 		g.Go(func() error { m.refill(ctx); return nil })
-		if !m.own {
-			g.Go(func() error { m.spread(ctx); return nil })
-		}
 	}
 	return g.Wait()
 }
@@ -165,7 +146,7 @@ func (q *Quorum) Ready() error {
 	}
 	now, ready := time.Now(), 0
 	var causes []error
-	for _, m := range q.members {
+	for _, m := range q.participants {
 		if m.own {
 			continue
 		}
@@ -175,26 +156,16 @@ func (q *Quorum) Ready() error {
 		}
 		ready++
 	}
-	if ready < q.threshold-1 {
+	if ready < q.config.Keyring.Newest().Share.Group().Threshold()-1 {
 		return &QuorumError{Causes: causes}
 	}
 	return nil
 }
 
-// Spread queues a finished signature for the other cosigners, so that a next
-// leader can answer without another round. It does not block.
-func (q *Quorum) Spread(digest casper.Hash, signature casper.Signature) {
-	for _, m := range q.members {
-		if !m.own {
-			m.offer(digest, signature)
-		}
-	}
-}
-
 // Status returns what is known of each cosigner, ourselves first.
-func (q *Quorum) Status() []PeerStatus {
-	all := make([]PeerStatus, len(q.members))
-	for i, m := range q.members {
+func (q *Quorum) Status() []Standing {
+	all := make([]Standing, len(q.participants))
+	for i, m := range q.participants {
 		all[i] = m.status()
 	}
 	return all
@@ -229,13 +200,14 @@ func (q *Quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (casp
 	}
 	ctx, cancel := context.WithCancel(ctx) // ends the attempts that lost
 	defer cancel()
+	keys := q.config.Keyring.Newest()
 	s := signing{
-		quorum: q, slot: slot, forSlot: forSlot, signed: c.Message.SignBytes(),
+		quorum: q, keys: keys, slot: slot, forSlot: forSlot, signed: c.Message.SignBytes(),
 		request: &cosignerv1.ShareRequest{
-			Term: term, ShareEpoch: q.config.Own.config.ShareEpoch,
+			Term: term, ShareEpoch: keys.Epoch,
 			Message: message, Node: c.Node, RequestSignature: c.Signature[:],
 		},
-		outcomes: make(chan outcome), failed: map[*member]error{}, slow: map[*member]bool{}, unknown: map[*member]bool{},
+		outcomes: make(chan outcome), failed: map[*participant]error{}, slow: map[*participant]bool{}, unknown: map[*participant]bool{},
 	}
 	signature, err := s.run(ctx)
 	if err != nil {
@@ -245,33 +217,34 @@ func (q *Quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (casp
 	return signature, nil
 }
 
-// choose returns the t best members that are not avoided: ourselves, then the
-// quickest, then those that failed lately, we included, and last those that
-// ever gave a wrong share. It returns nil if there are too few.
-func (q *Quorum) choose(avoid func(*member) bool) []*member {
+// choose returns the t best holders of shares that are not avoided: ourselves,
+// then the quickest, then those that failed lately, we included, and last those
+// that ever gave a wrong share. It returns nil if there are too few.
+func (q *Quorum) choose(keys Keys, avoid func(*participant) bool) []*participant {
 	type ranked struct {
-		*member
-		status PeerStatus
+		*participant
+		status Standing
 	}
 	var all []ranked
-	for _, m := range q.members {
-		if !avoid(m) {
-			all = append(all, ranked{m, m.status()})
+	for _, p := range q.participants {
+		if _, holds := keys.Holders[p.name]; holds && !avoid(p) {
+			all = append(all, ranked{p, p.status()})
 		}
 	}
-	if len(all) < q.threshold {
+	threshold := keys.Share.Group().Threshold()
+	if len(all) < threshold {
 		return nil
 	}
 	slices.SortStableFunc(all, func(a, b ranked) int { return compareRank(a.status, b.status) })
-	set := make([]*member, q.threshold)
+	set := make([]*participant, threshold)
 	for i := range set {
-		set[i] = all[i].member
+		set[i] = all[i].participant
 	}
-	slices.SortFunc(set, func(a, b *member) int { return cmp.Compare(a.id, b.id) })
+	slices.SortFunc(set, func(a, b *participant) int { return cmp.Compare(keys.Holders[a.name], keys.Holders[b.name]) })
 	return set
 }
 
-func compareRank(a, b PeerStatus) int {
+func compareRank(a, b Standing) int {
 	flag := func(v bool) int {
 		if v {
 			return 1

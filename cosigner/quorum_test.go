@@ -156,7 +156,7 @@ func TestQuorumProbes(t *testing.T) {
 }
 
 func TestQuorumDropsStockOfOldSession(t *testing.T) {
-	m := &member{stock: []commitment{{index: 1, session: statedir.ID{1}}, {index: 2, session: statedir.ID{1}}}}
+	m := &participant{stock: []commitment{{index: 1, session: statedir.ID{1}}, {index: 2, session: statedir.ID{1}}}}
 	m.add([]commitment{{index: 3, session: statedir.ID{1}}})
 	m.add([]commitment{{index: 1, session: statedir.ID{2}}})
 	if len(m.stock) != 1 || m.stock[0].session != (statedir.ID{2}) {
@@ -273,11 +273,7 @@ func TestQuorumOneValuePerSlot(t *testing.T) {
 func TestQuorumTwoValuesAtOnce(t *testing.T) {
 	stage(t, 2, 3, func(t *testing.T, c *committee, q *Quorum) {
 		c.hosts[0], c.hosts[1] = c.hosts[1], c.hosts[0] // the second leader is c2
-		var peers []Peer
-		for _, h := range c.hosts[1:] {
-			peers = append(peers, Peer{Name: h.name, ShareID: h.server.config.Share.ID(), Client: client{"c2", h}})
-		}
-		rival := NewQuorum(QuorumConfig{Own: c.hosts[0].server, Peers: peers, Admit: q.config.Admit})
+		rival := c.lead()
 		for i := range 50 {
 			var signed atomic.Int32
 			var both sync.WaitGroup
@@ -347,24 +343,6 @@ func TestQuorumHandshakeBurst(t *testing.T) {
 	})
 }
 
-func TestQuorumSpreads(t *testing.T) {
-	stage(t, 2, 3, func(t *testing.T, c *committee, q *Quorum) {
-		c.hosts[1].set(func(h *host) { h.fault = hung })
-		for i := range 1000 { // more than wait for the hung one
-			q.Spread(digest(i), casper.Signature{byte(i)})
-			if i%100 == 99 {
-				synctest.Wait()
-			}
-		}
-		synctest.Wait()
-		c.hosts[2].set(func(h *host) {
-			if len(h.kept) != 1000 || h.kept[digest(5)] != (casper.Signature{5}) {
-				t.Errorf("%d signatures kept, want 1000", len(h.kept))
-			}
-		})
-	})
-}
-
 func TestQuorumUsesPoolsWithinLimits(t *testing.T) {
 	stage(t, 2, 3, func(t *testing.T, c *committee, q *Quorum) {
 		for i := range 400 { // 1,000 a second
@@ -375,7 +353,7 @@ func TestQuorumUsesPoolsWithinLimits(t *testing.T) {
 			h.server.nonces.mu.Lock()
 			for who, w := range h.server.nonces.waiting {
 				if len(w) > maxOutstanding*3/4 {
-					t.Errorf("%s holds %d nonces for %s", h.name, len(w), who)
+					t.Errorf("%s holds %d nonces for %s", h.name, len(w), who.requester)
 				}
 			}
 			h.server.nonces.mu.Unlock()

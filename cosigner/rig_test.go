@@ -42,15 +42,13 @@ type host struct {
 	name   string
 	server *Server
 	ledger *rig
-	boot   uint64
+	log    Log // nil: nothing is caught up with
 
-	mu     sync.Mutex
-	fault  func(ctx context.Context, method string) error // before each call from a peer
-	spoil  func(share []byte)                             // changes what leaves
-	calls  map[string]int
-	kept   map[casper.Hash]casper.Signature
-	refuse error // Admit of everybody's presence
-	term   atomic.Uint64
+	mu    sync.Mutex
+	fault func(ctx context.Context, method string) error // before each call from a peer
+	spoil func(share []byte)                             // changes what leaves
+	calls map[string]int
+	term  atomic.Uint64
 }
 
 func newCommittee(t *testing.T, threshold, n int) *committee {
@@ -61,46 +59,53 @@ func newCommittee(t *testing.T, threshold, n int) *committee {
 	}
 	c := &committee{t: t, group: group, keys: keys}
 	for i := range n {
-		c.hosts = append(c.hosts, &host{name: fmt.Sprintf("c%d", i+1), calls: map[string]int{}, kept: map[casper.Hash]casper.Signature{}})
+		c.hosts = append(c.hosts, &host{name: fmt.Sprintf("c%d", i+1), calls: map[string]int{}})
 		c.hosts[i].ledger = newRig(t)
 		c.restart(i)
 	}
 	return c
 }
 
+// holders are who holds which share.
+func (c *committee) holders() map[string]int {
+	all := map[string]int{}
+	for i, key := range c.keys {
+		all[fmt.Sprintf("c%d", i+1)] = key.ID()
+	}
+	return all
+}
+
+// keyring returns a host's keyring with one epoch.
+func (c *committee) keyring(i int) *Keyring {
+	c.t.Helper()
+	k, err := NewKeyring(c.hosts[i].name, Keys{Epoch: 1, Share: c.keyOf(c.hosts[i].name), Holders: c.holders()})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return k
+}
+
+func (c *committee) keyOf(name string) *frost.KeyShare { return c.keys[c.holders()[name]-1] }
+
 // restart gives a host a new process on its ledger, caught up with the log.
-func (c *committee) restart(i int) {
+func (c *committee) restart(i int) { c.restartWith(i, c.keyring(i)) }
+
+func (c *committee) restartWith(i int, keyring *Keyring) {
 	c.session++
-	h, session := c.hosts[i], statedir.ID{c.session}
-	h.boot++
-	boot := h.boot
+	h := c.hosts[i]
 	server := NewServer(ServerConfig{
-		Name: h.name, Share: c.keys[i], ShareEpoch: 1, Chain: casper.ChainNameHash(testChain), Ledger: h.ledger.Ledger,
+		Name: h.name, Session: statedir.ID{c.session}, Keyring: keyring, Chain: casper.ChainNameHash(testChain),
+		Ledger: h.ledger.Ledger, Log: h.log,
 		Caller: func(ctx context.Context) (string, bool) { name, ok := ctx.Value(callerKey{}).(string); return name, ok },
-		Admit: func(string, statedir.Presence) error {
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			return h.refuse
-		},
-		Term: h.term.Load,
-		Presence: func() statedir.Presence {
-			return statedir.Presence{Cluster: statedir.ID{1}, Directory: statedir.ID{byte(i + 1)}, Session: session, Boot: boot}
-		},
+		Term:   h.term.Load,
 		VerifyRequest: func(node string, _ casper.Message, signature [64]byte) error {
 			if node != "A" || signature != testSignature {
 				return errors.New("not signed by that node")
 			}
 			return nil
 		},
-		Barrier: func(context.Context) (uint64, error) { return 42, nil },
-		Keep: func(d casper.Hash, s casper.Signature) {
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			h.kept[d] = s
-		},
-		Reports: func() *cosignerv1.GatherResponse { return &cosignerv1.GatherResponse{ListeningMs: 7} },
 	})
-	server.OpenGate()
+	server.openGate()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.server = server
@@ -187,41 +192,15 @@ func (c client) Share(ctx context.Context, r *cosignerv1.ShareRequest, _ ...grpc
 	return response, err
 }
 
-func (c client) Barrier(ctx context.Context, r *cosignerv1.BarrierRequest, _ ...grpc.CallOption) (*cosignerv1.BarrierResponse, error) {
-	server, ctx, err := c.reach(ctx, "Barrier")
-	if err != nil {
-		return nil, err
-	}
-	return server.Barrier(ctx, r)
-}
-
-func (c client) Keep(ctx context.Context, r *cosignerv1.KeepRequest, _ ...grpc.CallOption) (*cosignerv1.KeepResponse, error) {
-	server, ctx, err := c.reach(ctx, "Keep")
-	if err != nil {
-		return nil, err
-	}
-	return server.Keep(ctx, r)
-}
-
-func (c client) Gather(ctx context.Context, r *cosignerv1.GatherRequest, _ ...grpc.CallOption) (*cosignerv1.GatherResponse, error) {
-	server, ctx, err := c.reach(ctx, "Gather")
-	if err != nil {
-		return nil, err
-	}
-	return server.Gather(ctx, r)
-}
-
 // lead returns the quorum of the first host; filled also runs it until the
 // returned function is called.
 func (c *committee) lead() *Quorum {
-	var peers []Peer
-	for i, h := range c.hosts[1:] {
-		peers = append(peers, Peer{Name: h.name, ShareID: i + 2, Client: client{c.hosts[0].name, h}})
+	others := map[string]cosignerv1.CosignerServiceClient{}
+	for _, h := range c.hosts[1:] {
+		others[h.name] = client{c.hosts[0].name, h}
 	}
-	return NewQuorum(QuorumConfig{
-		Own: c.hosts[0].server, Peers: peers,
-		Admit: func(string, statedir.Presence) error { return nil },
-	})
+	own := c.hosts[0].server
+	return NewQuorum(QuorumConfig{Keyring: own.config.Keyring, Own: own, Others: others})
 }
 
 func (c *committee) leadFilled() (q *Quorum, stop func()) {

@@ -19,32 +19,23 @@ import (
 // ServerConfig is what a Server needs. All functions must be safe for
 // concurrent use.
 type ServerConfig struct {
-	Name       string          // this cosigner
-	Share      *frost.KeyShare // its share of the key
-	ShareEpoch uint32          // epoch of that share
-	Chain      casper.Hash     // hash of the pinned chain name; see casper.ChainNameHash
-	Ledger     *Ledger
+	Name    string      // this cosigner
+	Session statedir.ID // of this process: nonces are its own
+	Chain   casper.Hash // hash of the pinned chain name; see casper.ChainNameHash
+	Keyring *Keyring
+	Ledger  *Ledger
+	Log     Log // to catch up with
 
-	// Caller returns the name of the cosigner at the other end of a call; false
-	// for anybody else.
+	// Caller must return the cosigner at the other end of a call once that was
+	// admitted on the state that it shows, and false for anybody else;
+	// peer.Caller does.
 	Caller func(context.Context) (name string, ok bool)
-	// Admit must refuse a peer whose state is older than was seen of it.
-	Admit func(peer string, p statedir.Presence) error
-	// Presence returns what this cosigner shows of its own state.
-	Presence func() statedir.Presence
 	// VerifyRequest must fail unless that node signed its request for m, now or
 	// when it was claimed.
 	VerifyRequest func(node string, m casper.Message, signature [64]byte) error
-	// Term returns the newest Raft term that this cosigner knows. What a caller
+	// Term must return the newest Raft term that this cosigner knows. What a caller
 	// says of its term must not raise it: a hostile one could shut out the leader.
 	Term func() uint64
-	// Barrier returns an index up to which the log holds every claim made so
-	// far. It must fail if this cosigner does not lead.
-	Barrier func(context.Context) (uint64, error)
-	// Keep takes a signature that another cosigner finished, unverified.
-	Keep func(digest casper.Hash, signature casper.Signature)
-	// Reports returns what the agents told this cosigner, without a presence.
-	Reports func() *cosignerv1.GatherResponse
 
 	Logger zerolog.Logger
 }
@@ -56,27 +47,26 @@ type ServerStats struct {
 }
 
 // Server implements CosignerService: it answers the other cosigners, and its
-// own Quorum. Until OpenGate is called it gives neither shares nor commitments.
-// NewServer makes one.
+// own Quorum. Until Run has caught up with the log it gives neither shares nor
+// commitments. NewServer makes one.
 type Server struct {
 	cosignerv1.UnimplementedCosignerServiceServer
-	config  ServerConfig
-	session statedir.ID
-	nonces  *nonces
-	gate    atomic.Bool
+	config ServerConfig
+	nonces *nonces
+	gate   atomic.Bool
 
 	shares, refused atomic.Uint64
 }
 
 // NewServer returns a server whose gate is shut.
 func NewServer(config ServerConfig) *Server {
-	return &Server{config: config, session: config.Presence().Session, nonces: newNonces(config.Share)}
+	return &Server{config: config, nonces: newNonces()}
 }
 
-// OpenGate lets shares leave. It must be called only when this cosigner has
-// waited for a barrier and then filled its ledger from the log: before that, its
-// ledger may lack what the others saw it sign.
-func (s *Server) OpenGate() { s.gate.Store(true) }
+// openGate lets shares leave. It is called only when this cosigner has waited
+// for a barrier and then filled its ledger from the log: before that, its ledger
+// may lack what the others saw it sign.
+func (s *Server) openGate() { s.gate.Store(true) }
 
 // Ready returns nil once the gate is open.
 func (s *Server) Ready() error {
@@ -94,28 +84,33 @@ func (s *Server) Stats() ServerStats {
 // Commit hands out fresh one-time commitments to another cosigner (RFC 9591
 // section 5.1).
 func (s *Server) Commit(ctx context.Context, r *cosignerv1.CommitRequest) (*cosignerv1.CommitResponse, error) {
-	caller, err := s.admit(ctx, r.GetPresence())
-	if err != nil {
-		return nil, err
+	caller, ok := s.config.Caller(ctx)
+	if !ok {
+		return nil, errNotAdmitted
 	}
 	return s.commit(caller, r)
 }
+
+// errNotAdmitted is for a call that did not come through package peer.
+var errNotAdmitted = status.Error(codes.PermissionDenied,
+	"only another cosigner may call this, once it is admitted on the state that it shows")
 
 func (s *Server) commit(caller string, r *cosignerv1.CommitRequest) (*cosignerv1.CommitResponse, error) {
 	if r.GetCount() == 0 || r.GetCount() > maxCommit {
 		return nil, status.Errorf(codes.InvalidArgument, "%d commitments, allowed are 1 to %d", r.GetCount(), maxCommit)
 	}
-	if err := s.checkEpoch(r.GetShareEpoch()); err != nil {
+	keys, err := s.keys(r.GetShareEpoch())
+	if err != nil {
 		return nil, err
 	}
 	if err := s.Ready(); err != nil { // whoever holds our commitments counts on our shares
 		return nil, status.Error(codes.Unavailable, err.Error())
 	}
-	fresh, err := s.nonces.issue(caller, int(r.GetCount()), time.Now())
+	fresh, err := s.nonces.issue(caller, keys, int(r.GetCount()), time.Now())
 	if err != nil {
 		return nil, status.Error(codes.Unavailable, err.Error())
 	}
-	out := &cosignerv1.CommitResponse{Presence: s.config.Presence().Proto()}
+	out := &cosignerv1.CommitResponse{SessionId: s.config.Session[:]}
 	for _, w := range fresh {
 		c := w.nonce.Commitment()
 		out.Commitments = append(out.Commitments,
@@ -124,23 +119,23 @@ func (s *Server) commit(caller string, r *cosignerv1.CommitRequest) (*cosignerv1
 	return out, nil
 }
 
-// Share makes this cosigner's share of a message that the log holds (RFC 9591
-// section 5.2). It refuses with PermissionDenied whom it does not trust,
+// Share makes this cosigner's share of a message that a node asked for (RFC 9591
+// section 5.2). It refuses with PermissionDenied whom nobody admitted,
 // Unauthenticated what no node signed, InvalidArgument what it would not sign for
 // anybody, Aborted what comes from an
 // older term or share epoch, NotFound a commitment that it does not have (any
 // more), FailedPrecondition a slot for which its ledger has another digest or no
 // memory, and Unavailable while it cannot tell.
 func (s *Server) Share(ctx context.Context, r *cosignerv1.ShareRequest) (*cosignerv1.ShareResponse, error) {
-	caller, err := s.admit(ctx, r.GetPresence())
-	if err != nil {
-		return nil, err
+	caller, ok := s.config.Caller(ctx)
+	if !ok {
+		return nil, errNotAdmitted
 	}
 	share, err := s.share(caller, r, nil)
 	if err != nil {
 		return nil, err
 	}
-	return &cosignerv1.ShareResponse{Share: share[:], Presence: s.config.Presence().Proto()}, nil
+	return &cosignerv1.ShareResponse{Share: share[:]}, nil
 }
 
 func (s *Server) share(caller string, r *cosignerv1.ShareRequest, session *frost.Session) ([32]byte, error) {
@@ -154,19 +149,31 @@ func (s *Server) share(caller string, r *cosignerv1.ShareRequest, session *frost
 	return share, nil
 }
 
-// release is the one place where a share leaves this cosigner, for itself as
-// for others: nothing else in the program calls frost's Sign on a real share.
-// Each step guards the next: what is signed is a message that a registered node
-// signed; its slot is in our ledger, durably, with exactly its digest; and the
-// nonce is burnt before the share is computed. The session is nil but for our
-// own Quorum, which has derived it already.
+// release is the one place where a share of the validator's key leaves this
+// cosigner, for itself as for others. (keygen's check of fresh shares signs a
+// message of its own, before there is a cosigner.) Each step guards the next:
+//
+//   - authorize: we hold shares of that epoch, Raft knows no newer term than the
+//     caller's, the message is one of Casper's and of our chain, a registered
+//     node signed its request for it, and our gate is open: we have caught up;
+//   - openSession: the commitment is one that this process gave this caller and
+//     has not used, and the signing set lists exactly that. The session is nil but
+//     for our own Quorum, which has derived it already;
+//   - claim: the slot is in our ledger, durably, with exactly this digest. A
+//     handshake has no slot;
+//   - the nonce is burnt before the share is computed.
+//
+// That the log holds the message is not looked at here, nor whether the caller
+// leads: a caller that lies about either meets the same ledger, and the other
+// ledgers. Whether a handshake is for the node's own TLS key, and how many it may
+// have, only the leader checks (signer).
 func (s *Server) release(caller string, r *cosignerv1.ShareRequest, session *frost.Session) (share [32]byte, err error) {
-	message, err := s.authorize(r)
+	keys, message, err := s.authorize(r)
 	if err != nil {
 		return share, err
 	}
 	if session == nil {
-		if session, err = s.openSession(caller, r, message); err != nil {
+		if session, err = s.openSession(holder{caller, keys.Epoch}, keys.Share, r, message); err != nil {
 			return share, err
 		}
 	}
@@ -179,11 +186,11 @@ func (s *Server) release(caller string, r *cosignerv1.ShareRequest, session *fro
 	}
 	// From here on the slot is bound on our disk. If we crash now, the share is
 	// made again later, for the same message.
-	nonce, ok := s.nonces.take(caller, r.GetCommitmentIndex(), time.Now())
+	nonce, ok := s.nonces.take(holder{caller, keys.Epoch}, r.GetCommitmentIndex(), time.Now())
 	if !ok {
 		return share, errNonceUnknown
 	}
-	share, err = s.config.Share.Sign(nonce, session)
+	share, err = keys.Share.Sign(nonce, session)
 	if err != nil {
 		return share, status.Errorf(codes.InvalidArgument, "signing: %v", err)
 	}
@@ -193,62 +200,54 @@ func (s *Server) release(caller string, r *cosignerv1.ShareRequest, session *fro
 var errNonceUnknown = status.Error(codes.NotFound, "no such commitment: used, too old, or of an earlier process")
 
 // authorize returns the message of a request that is fit to be signed by
-// somebody: well-formed, of our chain, signed by its node, from the newest term,
-// and we have caught up.
-func (s *Server) authorize(r *cosignerv1.ShareRequest) (casper.Message, error) {
-	if err := s.checkEpoch(r.GetShareEpoch()); err != nil {
-		return nil, err
+// somebody, and the keys to do it with; see release.
+func (s *Server) authorize(r *cosignerv1.ShareRequest) (Keys, casper.Message, error) {
+	keys, err := s.keys(r.GetShareEpoch())
+	if err != nil {
+		return keys, nil, err
 	}
 	if err := s.checkTerm(r.GetTerm()); err != nil {
-		return nil, err
+		return keys, nil, err
 	}
 	message, err := casper.Decode(r.GetMessage()) // also validates
 	if err != nil {
-		return nil, status.Error(codes.InvalidArgument, err.Error())
+		return keys, nil, status.Error(codes.InvalidArgument, err.Error())
 	}
 	if chain, ok := casper.ChainOf(message); ok && chain != s.config.Chain {
-		return nil, status.Errorf(codes.InvalidArgument, "finality signature for chain name hash %v, ours is %v", chain, s.config.Chain)
+		return keys, nil, status.Errorf(codes.InvalidArgument,
+			"finality signature for chain name hash %v, ours is %v", chain, s.config.Chain)
 	}
 	if len(r.GetRequestSignature()) != 64 {
-		return nil, status.Errorf(codes.InvalidArgument, "request signature of %d bytes, want 64", len(r.GetRequestSignature()))
+		return keys, nil, status.Errorf(codes.InvalidArgument,
+			"request signature of %d bytes, want 64", len(r.GetRequestSignature()))
 	}
 	if err := s.config.VerifyRequest(r.GetNode(), message, [64]byte(r.GetRequestSignature())); err != nil {
-		return nil, status.Errorf(codes.Unauthenticated, "request of node %q: %v", r.GetNode(), err)
+		return keys, nil, status.Errorf(codes.Unauthenticated, "request of node %q: %v", r.GetNode(), err)
 	}
 	if err := s.Ready(); err != nil {
-		return nil, status.Error(codes.Unavailable, err.Error())
+		return keys, nil, status.Error(codes.Unavailable, err.Error())
 	}
-	return message, nil
+	return keys, message, nil
 }
 
 // openSession derives the FROST session, which must list exactly the commitment
 // that we gave to the caller under that number.
-func (s *Server) openSession(caller string, r *cosignerv1.ShareRequest, m casper.Message) (*frost.Session, error) {
+func (s *Server) openSession(to holder, key *frost.KeyShare, r *cosignerv1.ShareRequest,
+	m casper.Message) (*frost.Session, error) {
 	if session, err := statedir.ParseID(r.GetSessionId()); err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
-	} else if session != s.session {
+	} else if session != s.config.Session {
 		return nil, errNonceUnknown
 	}
-	own, ok := s.nonces.commitment(caller, r.GetCommitmentIndex(), time.Now())
+	own, ok := s.nonces.commitment(to, r.GetCommitmentIndex(), time.Now())
 	if !ok {
 		return nil, errNonceUnknown
 	}
-	listed := false
-	set := make([]frost.Commitment, 0, len(r.GetSigners()))
-	for _, c := range r.GetSigners() {
-		if len(c.GetHiding()) != 32 || len(c.GetBinding()) != 32 {
-			return nil, status.Error(codes.InvalidArgument, "a commitment is not two points of 32 bytes")
-		}
-		member := frost.Commitment{ID: int(c.GetShareId()), Hiding: [32]byte(c.GetHiding()), Binding: [32]byte(c.GetBinding())}
-		if member.ID == own.ID && member.Hiding == own.Hiding && member.Binding == own.Binding {
-			member, listed = own, true // it is decoded already
-		}
-		set = append(set, member)
+	set, err := parseSigners(r.GetSigners(), own)
+	if err != nil {
+		return nil, err
 	}
-	if !listed {
-		return nil, status.Errorf(codes.InvalidArgument, "the signing set lacks our commitment %d", r.GetCommitmentIndex())
-	}
-	session, err := frost.NewSession(s.config.Share.Group(), m.SignBytes(), set)
+	session, err := frost.NewSession(key.Group(), m.SignBytes(), set)
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
@@ -272,73 +271,13 @@ func (s *Server) claim(m casper.Message) error {
 	return status.Error(codes.Unavailable, err.Error())
 }
 
-// Barrier passes on the log's barrier.
-func (s *Server) Barrier(ctx context.Context, r *cosignerv1.BarrierRequest) (*cosignerv1.BarrierResponse, error) {
-	if _, err := s.admit(ctx, r.GetPresence()); err != nil {
-		return nil, err
-	}
-	index, err := s.config.Barrier(ctx)
+// keys returns the keys of an epoch that a caller names.
+func (s *Server) keys(epoch uint32) (Keys, error) {
+	keys, err := s.config.Keyring.At(epoch)
 	if err != nil {
-		return nil, status.Error(codes.Unavailable, err.Error())
+		return keys, status.Error(codes.Aborted, err.Error())
 	}
-	return &cosignerv1.BarrierResponse{Index: index}, nil
-}
-
-// Keep passes on finished signatures.
-func (s *Server) Keep(ctx context.Context, r *cosignerv1.KeepRequest) (*cosignerv1.KeepResponse, error) {
-	if _, err := s.admit(ctx, r.GetPresence()); err != nil {
-		return nil, err
-	}
-	for _, k := range r.GetSignatures() {
-		if len(k.GetDigest()) != 32 || len(k.GetSignature()) != 64 {
-			return nil, status.Error(codes.InvalidArgument, "a digest has 32 bytes, a signature 64")
-		}
-		s.config.Keep(casper.Hash(k.GetDigest()), casper.Signature(k.GetSignature()))
-	}
-	return &cosignerv1.KeepResponse{}, nil
-}
-
-// Gather tells what the agents told this cosigner. No share depends on it.
-func (s *Server) Gather(ctx context.Context, r *cosignerv1.GatherRequest) (*cosignerv1.GatherResponse, error) {
-	if _, err := s.admit(ctx, r.GetPresence()); err != nil {
-		return nil, err
-	}
-	out := s.config.Reports()
-	out.Presence = s.config.Presence().Proto()
-	return out, nil
-}
-
-// admit returns the caller if it is another cosigner on sound state.
-func (s *Server) admit(ctx context.Context, p *cosignerv1.Presence) (string, error) {
-	caller, ok := s.config.Caller(ctx)
-	if !ok || caller == s.config.Name {
-		return "", status.Error(codes.PermissionDenied, "only the other cosigners may call this")
-	}
-	presence, err := statedir.ParsePresence(p)
-	if err != nil {
-		return "", status.Error(codes.InvalidArgument, err.Error())
-	}
-	return caller, admitStatus(s.config.Admit(caller, presence))
-}
-
-// admitStatus tells a peer that was refused from one that could not be judged.
-func admitStatus(err error) error {
-	var refused *statedir.PeerError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &refused):
-		return status.Error(codes.PermissionDenied, err.Error())
-	}
-	return status.Error(codes.Unavailable, err.Error())
-}
-
-// checkEpoch refuses shares of another epoch: they do not add up with ours.
-func (s *Server) checkEpoch(epoch uint32) error {
-	if epoch != s.config.ShareEpoch {
-		return status.Errorf(codes.Aborted, "share epoch %d, ours is %d", epoch, s.config.ShareEpoch)
-	}
-	return nil
+	return keys, nil
 }
 
 // checkTerm refuses a leader that has been replaced.

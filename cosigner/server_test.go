@@ -2,7 +2,6 @@ package cosigner
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,7 +14,6 @@ import (
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
-	"casper-cosigner/statedir"
 )
 
 // asking is c1's side of a conversation with c2, made by hand.
@@ -28,16 +26,12 @@ func newAsking(t *testing.T) asking {
 	return asking{newCommittee(t, 2, 3), context.WithValue(t.Context(), callerKey{}, "c1")}
 }
 
-func (a asking) presence() *cosignerv1.Presence {
-	return a.hosts[0].server.config.Presence().Proto()
-}
-
 func (a asking) server() *Server { return a.hosts[1].server }
 
 // request is what c1 would send to c2 for a share of m.
 func (a asking) request(m casper.Message) *cosignerv1.ShareRequest {
 	a.t.Helper()
-	theirs, err := a.server().Commit(a.ctx, &cosignerv1.CommitRequest{Presence: a.presence(), Count: 1, ShareEpoch: 1})
+	theirs, err := a.server().Commit(a.ctx, &cosignerv1.CommitRequest{Count: 1, ShareEpoch: 1})
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -51,8 +45,8 @@ func (a asking) request(m casper.Message) *cosignerv1.ShareRequest {
 	}
 	c1, c2 := ours.Commitments[0], theirs.Commitments[0]
 	return &cosignerv1.ShareRequest{
-		Presence: a.presence(), Term: 7, ShareEpoch: 1, Message: message, Node: "A", RequestSignature: testSignature[:],
-		SessionId: theirs.Presence.SessionId, CommitmentIndex: c2.Index,
+		Term: 7, ShareEpoch: 1, Message: message, Node: "A", RequestSignature: testSignature[:],
+		SessionId: theirs.SessionId, CommitmentIndex: c2.Index,
 		Signers: []*cosignerv1.SignerCommitment{
 			{ShareId: 1, Hiding: c1.Hiding, Binding: c1.Binding}, {ShareId: 2, Hiding: c2.Hiding, Binding: c2.Binding},
 		},
@@ -68,7 +62,7 @@ func wantCode(t *testing.T, name string, err error, want codes.Code) {
 
 func TestShareRefusals(t *testing.T) {
 	a := newAsking(t)
-	stranger, self := t.Context(), context.WithValue(t.Context(), callerKey{}, "c2")
+	stranger := t.Context() // or one that was not admitted
 	c3 := context.WithValue(t.Context(), callerKey{}, "c3")
 	tests := []struct {
 		name  string
@@ -77,9 +71,7 @@ func TestShareRefusals(t *testing.T) {
 		want  codes.Code
 	}{
 		{"no cosigner", stranger, nil, codes.PermissionDenied},
-		{"our own name", self, nil, codes.PermissionDenied},
 		{"nonce of another requester", c3, nil, codes.NotFound},
-		{"no presence", nil, func(r *cosignerv1.ShareRequest) { r.Presence = nil }, codes.InvalidArgument},
 		{"other share epoch", nil, func(r *cosignerv1.ShareRequest) { r.ShareEpoch = 2 }, codes.Aborted},
 		{"older term", nil, func(r *cosignerv1.ShareRequest) { r.Term = 6 }, codes.Aborted},
 		{"no message", nil, func(r *cosignerv1.ShareRequest) { r.Message = nil }, codes.InvalidArgument},
@@ -169,25 +161,12 @@ func TestShareBeforeGate(t *testing.T) {
 	a.server().gate.Store(false)
 	_, err := a.server().Share(a.ctx, r)
 	wantCode(t, "share", err, codes.Unavailable)
-	_, err = a.server().Commit(a.ctx, &cosignerv1.CommitRequest{Presence: a.presence(), Count: 1, ShareEpoch: 1})
+	_, err = a.server().Commit(a.ctx, &cosignerv1.CommitRequest{Count: 1, ShareEpoch: 1})
 	wantCode(t, "commitments", err, codes.Unavailable)
-	a.server().OpenGate()
+	a.server().openGate()
 	if _, err := a.server().Share(a.ctx, r); err != nil {
 		t.Fatal("a refusal before the gate burnt the nonce:", err)
 	}
-}
-
-func TestShareRefusedPeer(t *testing.T) {
-	a := newAsking(t)
-	r := a.request(echo(1, 1))
-	a.hosts[1].refuse = &statedir.PeerError{Peer: "c1", Reason: statedir.ReasonBoot}
-	_, err := a.server().Share(a.ctx, r)
-	wantCode(t, "older state", err, codes.PermissionDenied)
-	_, err = a.server().Commit(a.ctx, &cosignerv1.CommitRequest{Presence: a.presence(), Count: 1, ShareEpoch: 1})
-	wantCode(t, "older state", err, codes.PermissionDenied)
-	a.hosts[1].refuse = errors.New("disk full")
-	_, err = a.server().Share(a.ctx, r)
-	wantCode(t, "not judged", err, codes.Unavailable)
 }
 
 // TestNonceOnlyOnce asks for many shares with one commitment at once, for two
@@ -217,95 +196,62 @@ func TestNonceOnlyOnce(t *testing.T) {
 
 func TestNoncePool(t *testing.T) {
 	a := newAsking(t)
-	n := newNonces(a.keys[1])
+	n, keys := newNonces(), a.hosts[1].server.config.Keyring.Newest()
 	start := time.Unix(1000, 0)
-	first, err := n.issue("c1", maxCommit, start)
+	first, err := n.issue("c1", keys, maxCommit, start)
 	if err != nil {
 		t.Fatal(err)
 	}
 	has := func(who string, w waiting, at time.Time, want bool) {
 		t.Helper()
-		if c, ok := n.commitment(who, w.index, at); ok != want || ok && c.Hiding != w.nonce.Commitment().Hiding {
+		if c, ok := n.commitment(holder{who, 1}, w.index, at); ok != want || ok && c.Hiding != w.nonce.Commitment().Hiding {
 			t.Errorf("nonce %d of %s: %v, want %v", w.index, who, ok, want)
 		}
 	}
 	has("c1", first[0], start, true)
 	has("c3", first[0], start, false)
+	if _, ok := n.commitment(holder{"c1", 2}, first[0].index, start); ok {
+		t.Error("a nonce is there for shares of another epoch")
+	}
 	has("c1", first[0], start.Add(nonceLife), true)
 	has("c1", first[0], start.Add(nonceLife+1), false)
-	if _, ok := n.take("c1", first[1].index, start.Add(nonceLife+1)); ok {
+	if _, ok := n.take(holder{"c1", 1}, first[1].index, start.Add(nonceLife+1)); ok {
 		t.Error("took a nonce that is too old")
 	}
-	if _, ok := n.take("c1", first[2].index, start); !ok {
+	if _, ok := n.take(holder{"c1", 1}, first[2].index, start); !ok {
 		t.Error("a fresh nonce is not there")
 	}
-	if _, ok := n.take("c1", first[2].index, start); ok {
+	if _, ok := n.take(holder{"c1", 1}, first[2].index, start); ok {
 		t.Error("took a nonce twice")
 	}
 	for range maxOutstanding / maxCommit { // the other requester's flood drops only its own
-		if _, err := n.issue("c3", maxCommit, start); err != nil {
+		if _, err := n.issue("c3", keys, maxCommit, start); err != nil {
 			t.Fatal(err)
 		}
 	}
 	has("c1", first[0], start, true)
 	for range maxOutstanding / maxCommit {
-		if _, err := n.issue("c1", maxCommit, start); err != nil {
+		if _, err := n.issue("c1", keys, maxCommit, start); err != nil {
 			t.Fatal(err)
 		}
 	}
 	has("c1", first[maxCommit-1], start, false)
-	if got := len(n.waiting["c1"]); got != maxOutstanding {
+	if got := len(n.waiting[holder{"c1", 1}]); got != maxOutstanding {
 		t.Errorf("%d outstanding, want %d", got, maxOutstanding)
 	}
-	if _, err := n.issue("c1", 1, start.Add(2*nonceLife)); err != nil || len(n.waiting["c1"]) != 1 {
-		t.Errorf("%d left after their life, %v", len(n.waiting["c1"]), err)
+	if _, err := n.issue("c1", keys, 1, start.Add(2*nonceLife)); err != nil || len(n.waiting[holder{"c1", 1}]) != 1 {
+		t.Errorf("%d left after their life, %v", len(n.waiting[holder{"c1", 1}]), err)
 	}
 }
 
 func TestCommitLimits(t *testing.T) {
 	a := newAsking(t)
 	for _, count := range []uint32{0, maxCommit + 1, 1<<32 - 1} {
-		_, err := a.server().Commit(a.ctx, &cosignerv1.CommitRequest{Presence: a.presence(), Count: count, ShareEpoch: 1})
+		_, err := a.server().Commit(a.ctx, &cosignerv1.CommitRequest{Count: count, ShareEpoch: 1})
 		wantCode(t, "count", err, codes.InvalidArgument)
 	}
-	_, err := a.server().Commit(t.Context(), &cosignerv1.CommitRequest{Presence: a.presence(), Count: 1, ShareEpoch: 1})
+	_, err := a.server().Commit(t.Context(), &cosignerv1.CommitRequest{Count: 1, ShareEpoch: 1})
 	wantCode(t, "stranger", err, codes.PermissionDenied)
-}
-
-func TestBarrierAndKeep(t *testing.T) {
-	a := newAsking(t)
-	b, err := a.server().Barrier(a.ctx, &cosignerv1.BarrierRequest{Presence: a.presence()})
-	if err != nil || b.GetIndex() != 42 {
-		t.Errorf("barrier %v, %v; want 42", b, err)
-	}
-	_, err = a.server().Barrier(t.Context(), &cosignerv1.BarrierRequest{Presence: a.presence()})
-	wantCode(t, "stranger", err, codes.PermissionDenied)
-	for _, size := range [][2]int{{31, 64}, {32, 63}, {0, 0}} {
-		_, err := a.server().Keep(a.ctx, &cosignerv1.KeepRequest{Presence: a.presence(), Signatures: []*cosignerv1.KeptSignature{
-			{Digest: make([]byte, size[0]), Signature: make([]byte, size[1])},
-		}})
-		wantCode(t, "wrong size", err, codes.InvalidArgument)
-	}
-	_, err = a.server().Keep(t.Context(), &cosignerv1.KeepRequest{Presence: a.presence()})
-	wantCode(t, "stranger", err, codes.PermissionDenied)
-}
-
-func TestGather(t *testing.T) {
-	a := newAsking(t)
-	r, err := a.server().Gather(a.ctx, &cosignerv1.GatherRequest{Presence: a.presence()})
-	if err != nil || r.GetListeningMs() != 7 {
-		t.Errorf("got %v, %v; want the reports", r, err)
-	}
-	if p, err := statedir.ParsePresence(r.GetPresence()); err != nil || p != a.server().config.Presence() {
-		t.Errorf("got presence %v, %v", p, err)
-	}
-	_, err = a.server().Gather(t.Context(), &cosignerv1.GatherRequest{Presence: a.presence()})
-	wantCode(t, "stranger", err, codes.PermissionDenied)
-	_, err = a.server().Gather(a.ctx, &cosignerv1.GatherRequest{})
-	wantCode(t, "no presence", err, codes.InvalidArgument)
-	a.hosts[1].set(func(h *host) { h.refuse = &statedir.PeerError{} })
-	_, err = a.server().Gather(a.ctx, &cosignerv1.GatherRequest{Presence: a.presence()})
-	wantCode(t, "older state", err, codes.PermissionDenied)
 }
 
 // FuzzShare feeds arbitrary requests: no panic, and no share but for messages

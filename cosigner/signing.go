@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 // that runs it; attempts report through outcomes.
 type signing struct {
 	quorum   *Quorum
+	keys     Keys // of the epoch that it is made in
 	slot     casper.Slot
 	forSlot  bool
 	signed   []byte // bytes to be signed
@@ -27,28 +29,28 @@ type signing struct {
 	outcomes chan outcome
 
 	running []*attempt
-	failed  map[*member]error // not to be asked again for this signature
-	slow    map[*member]bool  // overdue in some attempt
-	unknown map[*member]bool  // had lost a commitment, and got a second chance
+	failed  map[*participant]error // not to be asked again for this signature
+	slow    map[*participant]bool  // overdue in some attempt
+	unknown map[*participant]bool  // had lost a commitment, and got a second chance
 }
 
-// attempt is one set of t members that were asked together.
+// attempt is one set of t participants that were asked together.
 type attempt struct {
-	members []*member
+	participants []*participant
 
 	mu      sync.Mutex
-	waiting map[*member]bool
+	waiting map[*participant]bool
 }
 
 // outcome is how an attempt ended: a signature, or who failed it.
 type outcome struct {
 	attempt   *attempt
 	signature casper.Signature
-	failures  map[*member]error
+	failures  map[*participant]error
 	err       error // nobody's fault in particular
 }
 
-// run makes attempts until one succeeds: another one with other members when
+// run makes attempts until one succeeds: another one with other participants when
 // one fails, and beside it when one is slow.
 func (s *signing) run(ctx context.Context) (casper.Signature, error) {
 	s.start(ctx)
@@ -56,7 +58,7 @@ func (s *signing) run(ctx context.Context) (casper.Signature, error) {
 	defer hedge.Stop()
 	for {
 		if len(s.running) == 0 {
-			clear(s.slow) // better a slow member than none
+			clear(s.slow) // better a slow participant than none
 			if !s.start(ctx) {
 				return casper.Signature{}, s.noQuorum()
 			}
@@ -90,22 +92,22 @@ func (s *signing) run(ctx context.Context) (casper.Signature, error) {
 func (s *signing) patience() time.Duration {
 	usual := time.Duration(0)
 	for _, a := range s.running {
-		for _, m := range a.members {
-			usual = max(usual, m.usual())
+		for _, p := range a.participants {
+			usual = max(usual, p.usual())
 		}
 	}
 	return max(hedgeAfter, min(slowerThanUsual*usual, mostPatience))
 }
 
-// start begins another attempt if enough members are neither failed nor slow.
+// start begins another attempt if enough participants are neither failed nor slow.
 func (s *signing) start(ctx context.Context) bool {
-	set := s.quorum.choose(func(m *member) bool { return s.failed[m] != nil || s.slow[m] })
+	set := s.quorum.choose(s.keys, func(p *participant) bool { return s.failed[p] != nil || s.slow[p] })
 	if set == nil {
 		return false
 	}
-	a := &attempt{members: set, waiting: map[*member]bool{}}
-	for _, m := range set {
-		a.waiting[m] = true
+	a := &attempt{participants: set, waiting: map[*participant]bool{}}
+	for _, p := range set {
+		a.waiting[p] = true
 	}
 	s.running = append(s.running, a)
 	// The goroutine ends when ctx does, which Sign sees to. Only a share of our
@@ -130,20 +132,20 @@ func (s *signing) fail(o outcome) {
 		}
 	}
 	q := s.quorum
-	for m, err := range o.failures {
-		m.failed(err)
-		if status.Code(err) == codes.NotFound && !s.unknown[m] {
+	for p, err := range o.failures {
+		p.failed(err)
+		if status.Code(err) == codes.NotFound && !s.unknown[p] {
 			// It restarted, or dropped our commitment: others of it may be good.
-			s.unknown[m] = true
-			m.forget()
+			s.unknown[p] = true
+			p.forget()
 			continue
 		}
 		if s.forSlot && slotRefusal(err) {
-			err = &AlarmError{Cosigner: m.name, Slot: s.slot, Err: err}
+			err = &AlarmError{Cosigner: p.name, Slot: s.slot, Err: err}
 			q.alarms.Add(1)
-			q.config.Logger.Error().Err(err).Str("cosigner", m.name).Stringer("slot", s.slot).Msg("ledger contradicts the log")
+			q.config.Logger.Error().Err(err).Str("cosigner", p.name).Stringer("slot", s.slot).Msg("ledger contradicts the log")
 		}
-		s.failed[m] = err
+		s.failed[p] = err
 	}
 }
 
@@ -151,10 +153,10 @@ func (s *signing) fail(o outcome) {
 func (s *signing) markSlow() {
 	for _, a := range s.running {
 		a.mu.Lock()
-		for m := range a.waiting {
-			if !s.slow[m] {
-				s.slow[m] = true
-				m.slow()
+		for p := range a.waiting {
+			if !s.slow[p] {
+				s.slow[p] = true
+				p.slow()
 			}
 		}
 		a.mu.Unlock()
@@ -163,25 +165,25 @@ func (s *signing) markSlow() {
 
 func (s *signing) noQuorum() error {
 	e := &QuorumError{}
-	for _, m := range s.quorum.members {
-		if err := s.failed[m]; err != nil {
-			e.Causes = append(e.Causes, fmt.Errorf("cosigner %s: %w", m.name, err))
-		} else if s.slow[m] {
-			e.Causes = append(e.Causes, fmt.Errorf("cosigner %s: no answer yet", m.name))
+	for _, p := range s.quorum.participants {
+		if err := s.failed[p]; err != nil {
+			e.Causes = append(e.Causes, fmt.Errorf("cosigner %s: %w", p.name, err))
+		} else if s.slow[p] {
+			e.Causes = append(e.Causes, fmt.Errorf("cosigner %s: no answer yet", p.name))
 		}
 	}
 	return e
 }
 
-// try makes one attempt: commitments of all members, one session, their shares.
+// try makes one attempt: commitments of all participants, one session, their shares.
 func (s *signing) try(ctx context.Context, a *attempt) outcome {
 	ctx, cancel := context.WithCancel(ctx) // after one failure the others' shares are of no use
 	defer cancel()
-	commitments, failures := each(ctx, a, func(m *member) (commitment, error) {
-		if c, ok := m.take(s.forSlot, time.Now()); ok {
+	commitments, failures := each(ctx, a, func(p *participant) (commitment, error) {
+		if c, ok := p.take(s.keys.Epoch, s.forSlot, time.Now()); ok {
 			return c, nil
 		}
-		fresh, err := m.asker.commit(ctx, 1)
+		fresh, err := p.asker.commit(ctx, s.keys, 1)
 		if err != nil {
 			return commitment{}, err
 		}
@@ -190,52 +192,47 @@ func (s *signing) try(ctx context.Context, a *attempt) outcome {
 	if failures != nil {
 		return outcome{failures: failures}
 	}
-	request := proto.Clone(s.request).(*cosignerv1.ShareRequest)
-	request.Presence = s.quorum.config.Own.config.Presence().Proto()
-	list := make([]frost.Commitment, len(a.members))
-	for i, m := range a.members {
-		c := commitments[m]
-		list[i] = c.Commitment
-		request.Signers = append(request.Signers,
-			&cosignerv1.SignerCommitment{ShareId: uint32(m.id), Hiding: c.Hiding[:], Binding: c.Binding[:]})
+	set := make([]frost.Commitment, len(a.participants))
+	for i, p := range a.participants {
+		set[i] = commitments[p].Commitment
 	}
-	session, err := frost.NewSession(s.quorum.config.Own.config.Share.Group(), s.signed, list)
+	session, err := frost.NewSession(s.keys.Share.Group(), s.signed, set)
 	if err != nil {
 		return outcome{err: err}
 	}
-	shares, failures := each(ctx, a, func(m *member) ([32]byte, error) {
+	request := proto.Clone(s.request).(*cosignerv1.ShareRequest)
+	request.Signers = protoSigners(set)
+	shares, failures := each(ctx, a, func(p *participant) ([32]byte, error) {
 		own := proto.Clone(request).(*cosignerv1.ShareRequest)
-		c := commitments[m]
+		c := commitments[p]
 		own.SessionId, own.CommitmentIndex = c.session[:], c.index
-		return m.ask(ctx, own, session)
+		return p.ask(ctx, own, session)
 	})
 	if failures != nil {
 		return outcome{failures: failures}
 	}
-	return s.aggregate(session, a.members, shares)
+	return s.aggregate(session, a.participants, shares)
 }
 
 // aggregate adds the shares up. Whose share is wrong is named and asked last
 // from then on.
-func (s *signing) aggregate(session *frost.Session, members []*member, shares map[*member][32]byte) outcome {
-	byID := make(map[int][32]byte, len(shares))
-	for m, share := range shares {
-		byID[m.id] = share
+func (s *signing) aggregate(session *frost.Session, participants []*participant, shares map[*participant][32]byte) outcome {
+	byNumber := make(map[int][32]byte, len(shares))
+	for p, share := range shares {
+		byNumber[s.keys.Holders[p.name]] = share
 	}
-	signature, err := session.Aggregate(byID)
+	signature, err := session.Aggregate(byNumber)
 	var culprits *frost.CulpritError
 	if !errors.As(err, &culprits) {
 		return outcome{signature: signature, err: err}
 	}
-	failures := map[*member]error{}
-	for _, m := range members {
-		for _, id := range culprits.IDs {
-			if m.id == id {
-				m.cheated()
-				failures[m] = errBadShare
-				s.quorum.badShares.Add(1)
-				s.quorum.config.Logger.Error().Str("cosigner", m.name).Int("share_id", id).Msg("gave a wrong share")
-			}
+	failures := map[*participant]error{}
+	for _, p := range participants {
+		if number := s.keys.Holders[p.name]; slices.Contains(culprits.IDs, number) {
+			p.cheated()
+			failures[p] = errBadShare
+			s.quorum.badShares.Add(1)
+			s.quorum.config.Logger.Error().Str("cosigner", p.name).Int("share_id", number).Msg("gave a wrong share")
 		}
 	}
 	return outcome{failures: failures}
@@ -243,39 +240,39 @@ func (s *signing) aggregate(session *frost.Session, members []*member, shares ma
 
 var errBadShare = errors.New("gave a wrong share: its share file, memory or program is broken, or it is hostile")
 
-// each calls f for all members of the attempt at once and returns what they
+// each calls f for all participants of the attempt at once and returns what they
 // gave, or who failed first. It does not wait for the others then.
-func each[T any](ctx context.Context, a *attempt, f func(*member) (T, error)) (map[*member]T, map[*member]error) {
+func each[T any](ctx context.Context, a *attempt, f func(*participant) (T, error)) (map[*participant]T, map[*participant]error) {
 	type answer struct {
-		from  *member
+		from  *participant
 		value T
 		err   error
 	}
 	a.mu.Lock()
-	for _, m := range a.members {
-		a.waiting[m] = true
+	for _, p := range a.participants {
+		a.waiting[p] = true
 	}
 	a.mu.Unlock()
-	answers := make(chan answer, len(a.members))
-	for _, m := range a.members {
+	answers := make(chan answer, len(a.participants))
+	for _, p := range a.participants {
 		go func() {
-			v, err := f(m)
-			answers <- answer{m, v, err}
+			v, err := f(p)
+			answers <- answer{p, v, err}
 		}()
 	}
-	values := make(map[*member]T, len(a.members))
-	for range a.members {
+	values := make(map[*participant]T, len(a.participants))
+	for range a.participants {
 		select {
 		case got := <-answers:
 			if got.err != nil {
-				return nil, map[*member]error{got.from: got.err}
+				return nil, map[*participant]error{got.from: got.err}
 			}
 			a.mu.Lock()
 			delete(a.waiting, got.from)
 			a.mu.Unlock()
 			values[got.from] = got.value
 		case <-ctx.Done():
-			return nil, map[*member]error{}
+			return nil, map[*participant]error{}
 		}
 	}
 	return values, nil

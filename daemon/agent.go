@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -40,15 +38,15 @@ var agentAccess = cluster.Access{cosignerv1.PingService_Ping_FullMethodName: {cl
 
 // RunAgent serves the node's unix socket, and pings and is pinged, until ctx ends.
 func RunAgent(ctx context.Context, f *AgentFile, o Options) (err error) {
-	h := &agentHost{options: o, pulse: pulse.New()}
-	if h.member, err = f.Member(); err != nil {
+	h := &agentHost{options: o, pulse: pulse.New(), links: links{}}
+	if h.self, err = f.Host(); err != nil {
 		return err
 	}
-	entry, ok := h.member.Cluster.Node(f.Name)
+	entry, ok := h.self.Cluster.Node(f.Name)
 	if !ok {
 		return fmt.Errorf("%q is not a node in the cluster file", f.Name)
 	}
-	defer func() { err = errors.Join(err, h.peers.close()) }()
+	defer func() { err = errors.Join(err, h.links.close()) }()
 	if err := h.assemble(f); err != nil {
 		return err
 	}
@@ -68,37 +66,32 @@ func RunAgent(ctx context.Context, f *AgentFile, o Options) (err error) {
 
 // agentHost is an agent process.
 type agentHost struct {
-	member  Member
+	self    Host
 	options Options
 	pulse   *pulse.Pulse
 	metrics *agentMetrics
 
-	peers   peers
+	links   links
 	agent   *agent.Agent
 	watcher *health.Watcher
 	pinger  *agent.Pinger
 }
 
 // assemble makes the parts. Only the connections are to be closed.
-func (h *agentHost) assemble(f *AgentFile) (err error) {
-	c, logger := h.member.Cluster, h.options.Logger
-	if h.peers, err = newPeers(h.member); err != nil {
+func (h *agentHost) assemble(f *AgentFile) error {
+	c, logger := h.self.Cluster, h.options.Logger
+	if err := h.links.dial(h.self, append(cosigners(c), nodes(c)...), nil); err != nil {
 		return err
 	}
-	for _, n := range c.Nodes {
-		if err := h.peers.dial(h.member, n.Name, n.Address); err != nil {
-			return err
-		}
-	}
-	h.metrics = newAgentMetrics(f.Name, slices.Sorted(maps.Keys(h.peers)))
+	h.metrics = newAgentMetrics(f.Name, h.links.names())
 	h.watcher = health.New(f.health(c, logger))
 	h.metrics.watch(f.Name, h.watcher.Health, h.options.Now)
 	h.agent = agent.New(agent.Config{
-		Cluster: c, Name: f.Name, Key: h.member.Key(), Cosigners: h.peers.signers(c),
+		Cluster: c, Name: f.Name, Key: h.self.Key(), Cosigners: h.links.signers(c),
 		Steady: h.pulse.Steady, Observe: h.metrics.observe, Asked: h.watcher.Asked, Logger: logger,
 	})
 	h.pinger = agent.NewPinger(agent.PingerConfig{
-		Peers: h.peers.pinged(c), Interval: time.Duration(c.Failover.PingInterval), Timeout: time.Duration(c.Failover.PingTimeout),
+		Peers: h.links.pinged(c), Interval: time.Duration(c.Failover.PingInterval), Timeout: time.Duration(c.Failover.PingTimeout),
 		Health: h.watcher.Health, Observe: h.metrics.observePing, Logger: logger,
 	})
 	return nil
@@ -106,10 +99,10 @@ func (h *agentHost) assemble(f *AgentFile) (err error) {
 
 // run serves until ctx ends.
 func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Listener) error {
-	c := h.member.Cluster
+	c := h.self.Cluster
 	server := grpc.NewServer(grpc.MaxRecvMsgSize(1 << 16))
 	cosignerv1.RegisterSignerServiceServer(server, h.agent)
-	pingServer := c.NewServer(h.member.Certificate, agentAccess)
+	pingServer := c.NewServer(h.self.Certificate, agentAccess)
 	cosignerv1.RegisterPingServiceServer(pingServer, &agent.PingServer{Caller: c.Caller, Health: h.watcher.Health})
 
 	group, ctx := errgroup.WithContext(ctx)
@@ -130,43 +123,37 @@ func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Lis
 
 // DialAgent returns an agent that asks the cosigners for one program's own requests, without a socket and without pings.
 func DialAgent(ctx context.Context, f *AgentFile, logger zerolog.Logger) (*agent.Agent, func(), error) {
-	member, err := f.Member()
+	self, err := f.Host()
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := newPeers(member)
-	if err != nil {
-		return nil, nil, err
+	l := links{}
+	if err := l.dial(self, cosigners(self.Cluster), nil); err != nil {
+		return nil, nil, errors.Join(err, l.close())
 	}
 	return agent.New(agent.Config{
-		Cluster: member.Cluster, Name: member.Name, Key: member.Key(), Cosigners: p.signers(member.Cluster),
+		Cluster: self.Cluster, Name: self.Name, Key: self.Key(), Cosigners: l.signers(self.Cluster),
 		Steady: func() bool { return true }, Observe: func(string, error, time.Duration) {},
 		Asked: func(casper.Message, *cosignerv1.SignResponse) {}, Logger: logger,
-	}), func() { _ = p.close() }, nil
+	}), func() { _ = l.close() }, nil
 }
 
 // signers returns the cosigners as an agent asks them.
-func (p peers) signers(c *cluster.File) (list []agent.Cosigner) {
-	for _, e := range c.Cosigners {
-		if client, ok := p.signer(e.Name); ok {
-			list = append(list, agent.Cosigner{Name: e.Name, Client: client})
+func (l links) signers(c *cluster.File) (list []agent.Cosigner) {
+	for _, to := range cosigners(c) {
+		if client, ok := l.signer(to.name); ok {
+			list = append(list, agent.Cosigner{Name: to.name, Client: client})
 		}
 	}
 	return list
 }
 
 // pinged returns the members as an agent pings them: every cosigner and the other nodes.
-func (p peers) pinged(c *cluster.File) (list []agent.Peer) {
-	for _, e := range c.Cosigners {
-		list = append(list, agent.Peer{Name: e.Name, Role: cluster.Cosigner})
-	}
-	for _, e := range c.Nodes {
-		if _, other := p[e.Name]; other {
-			list = append(list, agent.Peer{Name: e.Name, Role: cluster.Node})
+func (l links) pinged(c *cluster.File) (list []agent.Peer) {
+	for _, to := range append(cosigners(c), nodes(c)...) {
+		if conn, other := l[to.name]; other {
+			list = append(list, agent.Peer{Name: to.name, Role: to.role, Client: cosignerv1.NewPingServiceClient(conn)})
 		}
-	}
-	for i := range list {
-		list[i].Client = cosignerv1.NewPingServiceClient(p[list[i].Name])
 	}
 	return list
 }

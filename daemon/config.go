@@ -72,15 +72,15 @@ type OperatorFile struct {
 	dir string
 }
 
-// Member is who a host is: the cluster file and the proof of a place in it.
-type Member struct {
+// Host is who a host is: the cluster file and the proof of a place in it.
+type Host struct {
 	Cluster     *cluster.File
 	Name        string
 	Certificate tls.Certificate
 }
 
-// Key is the secret key of the member's certificate.
-func (m Member) Key() ed25519.PrivateKey { return m.Certificate.PrivateKey.(ed25519.PrivateKey) }
+// Key is the secret key of the host's certificate.
+func (h Host) Key() ed25519.PrivateKey { return h.Certificate.PrivateKey.(ed25519.PrivateKey) }
 
 // ReadCosignerFile reads a cosigner's settings. Its error lists every fault found.
 func ReadCosignerFile(path string) (*CosignerFile, error) {
@@ -144,19 +144,19 @@ func ReadOperatorFile(path string) (*OperatorFile, error) {
 	return f, missing(path, "name", f.Name, "cluster", f.Cluster, "certificate", f.Certificate, "key", f.Key)
 }
 
-// Member reads the cluster file and this host's certificate.
-func (f *CosignerFile) Member() (Member, error) {
-	return readMember(f.dir, f.Name, f.Cluster, [2]string{f.Certificate, f.Key})
+// Host reads the cluster file and this host's certificate.
+func (f *CosignerFile) Host() (Host, error) {
+	return readHost(f.dir, f.Name, f.Cluster, [2]string{f.Certificate, f.Key})
 }
 
-// Member reads the cluster file and this host's certificate.
-func (f *AgentFile) Member() (Member, error) {
-	return readMember(f.dir, f.Name, f.Cluster, [2]string{f.Certificate, f.Key})
+// Host reads the cluster file and this host's certificate.
+func (f *AgentFile) Host() (Host, error) {
+	return readHost(f.dir, f.Name, f.Cluster, [2]string{f.Certificate, f.Key})
 }
 
-// Member reads the cluster file and the operator's certificate.
-func (f *OperatorFile) Member() (Member, error) {
-	return readMember(f.dir, f.Name, f.Cluster, [2]string{f.Certificate, f.Key})
+// Host reads the cluster file and the operator's certificate.
+func (f *OperatorFile) Host() (Host, error) {
+	return readHost(f.dir, f.Name, f.Cluster, [2]string{f.Certificate, f.Key})
 }
 
 // HookTarget is the hook: a command with its arguments, or one URL. It is empty if there is none.
@@ -263,23 +263,23 @@ func missing(path string, settings ...string) error {
 	return errors.Join(faults...)
 }
 
-func readMember(dir, name, clusterPath string, pair [2]string) (Member, error) {
+func readHost(dir, name, clusterPath string, pair [2]string) (Host, error) {
 	var text [3][]byte
 	for i, path := range []string{clusterPath, pair[0], pair[1]} {
 		var err error
 		if text[i], err = os.ReadFile(resolve(dir, path)); err != nil {
-			return Member{}, fmt.Errorf("reading settings: %w", err)
+			return Host{}, fmt.Errorf("reading settings: %w", err)
 		}
 	}
 	c, err := cluster.Parse(text[0])
 	if err != nil {
-		return Member{}, fmt.Errorf("%s: %w", resolve(dir, clusterPath), err)
+		return Host{}, fmt.Errorf("%s: %w", resolve(dir, clusterPath), err)
 	}
 	certificate, err := c.LoadCertificate(name, text[1], text[2])
 	if err != nil {
-		return Member{}, err
+		return Host{}, err
 	}
-	return Member{Cluster: c, Name: name, Certificate: certificate}, nil
+	return Host{Cluster: c, Name: name, Certificate: certificate}, nil
 }
 
 func resolve(dir, path string) string {

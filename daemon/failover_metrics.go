@@ -11,7 +11,7 @@ import (
 // failoverMetrics are the figures of roles and nodes, read when they are asked for. Each has the node as its first label,
 // if it has any.
 type failoverMetrics struct {
-	host *host
+	validator *validator
 
 	active, mode, hold                     *prometheus.Desc
 	ready, condition, lastRequest          *prometheus.Desc
@@ -19,12 +19,12 @@ type failoverMetrics struct {
 	main, upgrade                          *prometheus.Desc
 }
 
-func newFailoverMetrics(h *host) failoverMetrics {
+func newFailoverMetrics(v *validator) failoverMetrics {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
 	}
 	return failoverMetrics{
-		host:        h,
+		validator:   v,
 		active:      desc("active_node", "1 for the active node, 0 for the others.", "node"),
 		mode:        desc("mode", "1 for the mode that holds: hot or fenced.", "mode"),
 		hold:        desc("hold", "1 while automatic changes of roles are stopped."),
@@ -59,14 +59,15 @@ func (m failoverMetrics) Collect(out chan<- prometheus.Metric) {
 			gauge(d, float64(at.UnixMilli())/1000, node)
 		}
 	}
-	roles := m.host.roles()
+	roles := m.validator.roles()
 	for _, mode := range []failover.Mode{failover.Hot, failover.Fenced} {
 		gauge(m.mode, truth(roles.Mode == mode), mode.String())
 	}
-	gauge(m.hold, truth(roles.HoldUntil > m.host.options.Now().UnixMilli()))
-	judgement, seen := m.host.monitor.Judgement()
-	for _, entry := range m.host.member.Cluster.Nodes {
-		name, n := entry.Name, seen.Nodes[entry.Name]
+	gauge(m.hold, truth(roles.HoldUntil > m.validator.options.Now().UnixMilli()))
+	judgement, seen := m.validator.monitor.Judgement()
+	settings := m.validator.monitor.Settings
+	for _, name := range settings.Nodes {
+		n := seen.Nodes[name]
 		condition := judgement.Conditions[name]
 		gauge(m.active, truth(roles.Active == name), name)
 		gauge(m.ready, truth(condition.Ready), name)
@@ -79,7 +80,7 @@ func (m failoverMetrics) Collect(out chan<- prometheus.Metric) {
 		gauge(m.lag, lagOf(n.Place, seen.Bound), name)
 		gauge(m.leftover, truth(n.LeftoverKey != ""), name)
 		gauge(m.fault, truth(!n.Fault.IsZero()), name)
-		gauge(m.main, truth(m.host.member.Cluster.Main == name), name)
+		gauge(m.main, truth(settings.Main == name), name)
 		gauge(m.upgrade, float64(n.Status.UpgradeEra), name)
 	}
 }

@@ -146,7 +146,7 @@ func (h *head) Write(p []byte) (int, error) {
 // watchRoles tells of each change of mode and roles that the log brings once this cosigner has caught up. It looks at the
 // log from outside, so that nothing can keep the log waiting; the log remembers far more changes than come between two
 // looks.
-func (h *host) watchRoles(ctx context.Context, told *hook) error {
+func (v *validator) watchRoles(ctx context.Context, told *hook) error {
 	tick := time.NewTicker(rolesEvery)
 	defer tick.Stop()
 	var known uint64 // epoch that has been told of, once started
@@ -156,8 +156,8 @@ func (h *host) watchRoles(ctx context.Context, told *hook) error {
 		case <-ctx.Done():
 			return nil
 		}
-		caughtUp := h.server.Ready() == nil // asked first: what is applied until then is not news
-		roles := h.roles()
+		caughtUp := v.server.Ready() == nil // asked first: what is applied until then is not news
+		roles := v.roles()
 		if !started {
 			known, started = roles.Epoch, caughtUp
 			continue
@@ -167,22 +167,22 @@ func (h *host) watchRoles(ctx context.Context, told *hook) error {
 				continue
 			}
 			known = e.Epoch
-			h.metrics.changed(e)
-			h.options.Logger.Info().Uint64("epoch", e.Epoch).Str("what", e.What).Str("subject", e.Subject).Str("cause", e.Cause).
+			v.metrics.changed(e)
+			v.options.Logger.Info().Uint64("epoch", e.Epoch).Str("what", e.What).Str("subject", e.Subject).Str("cause", e.Cause).
 				Str("reason", e.Reason).Str("active", roles.Active).Msg("roles changed")
-			told.tell(h.describe(e, roles))
+			told.tell(v.describe(e, roles))
 		}
 	}
 }
 
 // roles returns the mode and the roles that hold now. Later changes leave its lists as they are.
-func (h *host) roles() (roles failover.State) {
-	h.store.View(func(m *machine.State) { roles = m.Roles() })
+func (v *validator) roles() (roles failover.State) {
+	v.store.View(func(m *machine.State) { roles = m.Roles() })
 	return roles
 }
 
-func (h *host) describe(e failover.Event, now failover.State) roleChange {
-	return roleChange{Cosigner: h.member.Name, Validator: h.member.Cluster.Validator.String(), Epoch: e.Epoch,
+func (v *validator) describe(e failover.Event, now failover.State) roleChange {
+	return roleChange{Cosigner: v.self.Name, Validator: v.self.Cluster.Validator.String(), Epoch: e.Epoch,
 		At: time.UnixMilli(e.At).UTC().Format(time.RFC3339Nano), What: e.What, Subject: e.Subject, Cause: e.Cause, Reason: e.Reason,
 		Active: now.Active, Mode: now.Mode.String()}
 }

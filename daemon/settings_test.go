@@ -44,8 +44,8 @@ func TestFailoverSettings(t *testing.T) {
 	if got := failoverSettings(c.File); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	h := &host{member: Member{Cluster: c.File, Name: "cosigner-1"}}
-	if m := h.newMonitor(); m.Timeout != 300*time.Millisecond || !reflect.DeepEqual(m.Settings, want) {
+	p := &process{self: Host{Cluster: c.File, Name: "cosigner-1"}}
+	if m := monitorConfig(p, nil); m.Timeout != 300*time.Millisecond || !reflect.DeepEqual(m.Settings, want) {
 		t.Errorf("the monitor waits %v for an answer, and goes by %+v", m.Timeout, m.Settings)
 	}
 }
@@ -55,12 +55,12 @@ func TestAgentSettings(t *testing.T) {
 	c := unusual(t)
 	f := &AgentFile{Name: "node-a", REST: "http://127.0.0.1:1/", Events: "http://127.0.0.1:2", KeyFiles: []string{"keys/*.pem", "/etc/x.pem"},
 		dir: "/host"}
-	h := &agentHost{member: Member{Cluster: c.File, Name: "node-a", Certificate: c.Certificates["node-a"]}, pulse: pulse.New(),
-		options: Options{Now: time.Now, Logger: zerolog.Nop()}}
+	h := &agentHost{self: Host{Cluster: c.File, Name: "node-a", Certificate: c.Certificates["node-a"]}, pulse: pulse.New(),
+		options: Options{Now: time.Now, Logger: zerolog.Nop()}, links: links{}}
 	if err := h.assemble(f); err != nil {
 		t.Fatal(err)
 	}
-	defer h.peers.close() //nolint:errcheck // nothing was sent
+	defer h.links.close() //nolint:errcheck // nothing was sent
 	if p := h.pinger; p.Interval != 700*time.Millisecond || p.Timeout != 300*time.Millisecond {
 		t.Errorf("it pings each %v and waits %v", p.Interval, p.Timeout)
 	}

@@ -9,13 +9,13 @@ import (
 )
 
 // status fills in what the signer does not know.
-func (h *host) status(r *cosignerv1.StatusResponse) {
-	r.Name, r.Version = h.member.Name, h.options.Version
-	_, r.AppliedIndex = h.store.Indexes()
-	r.Ready = h.server.Ready() == nil
-	ledger := h.ledger.Stats()
+func (v *validator) status(r *cosignerv1.StatusResponse) {
+	r.Name, r.Version = v.self.Name, v.options.Version
+	_, r.AppliedIndex = v.store.Indexes()
+	r.Ready = v.server.Ready() == nil
+	ledger := v.ledger.Stats()
 	r.TornRecords, r.DifferingSlots = uint64(ledger.Torn), uint64(ledger.Differing)
-	for _, p := range h.quorum.Status() {
+	for _, p := range v.quorum.Status() {
 		if p.Own {
 			continue
 		}
@@ -24,57 +24,64 @@ func (h *host) status(r *cosignerv1.StatusResponse) {
 	}
 }
 
+// observer is told what the signer answered.
+type observer struct {
+	metrics *cosignerMetrics
+	recent  *signer.Recent
+	options Options
+}
+
 // observe counts and logs an answer: one line a signature, and a warning a refusal.
-func (h *host) observe(e signer.Event) {
-	h.metrics.observe(e)
-	log := h.options.Logger.Info()
+func (o observer) observe(e signer.Event) {
+	o.metrics.observe(e)
+	log := o.options.Logger.Info()
 	if e.Err != nil {
-		log = h.options.Logger.Warn().Err(e.Err)
+		log = o.options.Logger.Warn().Err(e.Err)
 		if refusal := (*signer.Refusal)(nil); errors.As(e.Err, &refusal) {
-			h.recent.Add(e, h.options.Now())
+			o.recent.Add(e, o.options.Now())
 		}
 	}
 	if e.Err == nil && e.Bound && e.Kind.OfHeight() {
-		log = h.options.Logger.Error().Bool("alarm", true) // two nodes disagree about a block
+		log = o.options.Logger.Error().Bool("alarm", true) // two nodes disagree about a block
 	}
 	log.Str("node", e.Node).Str("slot", e.Slot).Dur("took", e.Elapsed).Msg(result(e))
 }
 
 // register adds the figures that are read when they are asked for.
-func (h *host) register() {
-	m := h.metrics
-	m.gauge("is_leader", "1 while this cosigner leads.", func() float64 { return truth(h.store.Leader().Self) })
-	m.gauge("raft_term", "Raft term.", func() float64 { return float64(h.store.Leader().Term) })
+func (v *validator) register() {
+	m := v.metrics
+	m.gauge("is_leader", "1 while this cosigner leads.", func() float64 { return truth(v.store.Leader().Self) })
+	m.gauge("raft_term", "Raft term.", func() float64 { return float64(v.store.Leader().Term) })
 	m.gauge("raft_applied_index", "Last applied Raft index.", func() float64 {
-		_, applied := h.store.Indexes()
+		_, applied := v.store.Indexes()
 		return float64(applied)
 	})
-	m.counter("raft_writes_total", "Durable writes of the Raft log; each is at least one fsync.", func() float64 { return float64(h.store.Writes()) })
-	m.counter("ledger_claims_total", "Slots bound in the ledger.", func() float64 { return float64(h.ledger.Stats().Claims) })
-	m.counter("ledger_syncs_total", "Syncs of the ledger.", func() float64 { return float64(h.ledger.Stats().Syncs) })
-	m.gauge("ledger_slots", "Slots held by the ledger.", func() float64 { return float64(h.ledger.Stats().Slots) })
-	m.gauge("ledger_bytes", "Size of the ledger.", func() float64 { return float64(h.ledger.Stats().Bytes) })
-	m.gauge("ledger_torn_records", "Torn records cut at the last start.", func() float64 { return float64(h.ledger.Stats().Torn) })
-	m.gauge("ledger_differing_slots", "Slots for which ledger and log differ. Not 0: alarm.", func() float64 { return float64(h.ledger.Stats().Differing) })
-	m.counter("shares_total", "Shares given, to itself included.", func() float64 { return float64(h.server.Stats().Shares) })
-	m.counter("shares_refused_total", "Share requests refused.", func() float64 { return float64(h.server.Stats().Refused) })
-	m.counter("bad_shares_total", "Wrong shares got from others. Not 0: alarm.", func() float64 { return float64(h.quorum.Stats().BadShares) })
-	m.counter("alarms_total", "Ledgers that contradicted the log. Not 0: alarm.", func() float64 { return float64(h.quorum.Stats().Alarms) })
-	m.counter("hedged_total", "Rounds of shares started because another was slow.", func() float64 { return float64(h.quorum.Stats().Hedged) })
-	m.gauge("watermark_era", "Newest era claimed.", func() float64 { return h.newest(func(s *machine.State) uint64 { return s.Table().Newest().Era }) })
-	m.gauge("watermark_height", "Newest height claimed.", func() float64 { return h.newest(func(s *machine.State) uint64 { return s.Table().Newest().Height }) })
-	m.registry.MustRegister(newFailoverMetrics(h))
-	m.gauge("epoch", "Changes of mode and roles so far.", func() float64 { return h.newest(func(s *machine.State) uint64 { return s.Roles().Epoch }) })
+	m.counter("raft_writes_total", "Durable writes of the Raft log; each is at least one fsync.", func() float64 { return float64(v.store.Writes()) })
+	m.counter("ledger_claims_total", "Slots bound in the ledger.", func() float64 { return float64(v.ledger.Stats().Claims) })
+	m.counter("ledger_syncs_total", "Syncs of the ledger.", func() float64 { return float64(v.ledger.Stats().Syncs) })
+	m.gauge("ledger_slots", "Slots held by the ledger.", func() float64 { return float64(v.ledger.Stats().Slots) })
+	m.gauge("ledger_bytes", "Size of the ledger.", func() float64 { return float64(v.ledger.Stats().Bytes) })
+	m.gauge("ledger_torn_records", "Torn records cut at the last start.", func() float64 { return float64(v.ledger.Stats().Torn) })
+	m.gauge("ledger_differing_slots", "Slots for which ledger and log differ. Not 0: alarm.", func() float64 { return float64(v.ledger.Stats().Differing) })
+	m.counter("shares_total", "Shares given, to itself included.", func() float64 { return float64(v.server.Stats().Shares) })
+	m.counter("shares_refused_total", "Share requests refused.", func() float64 { return float64(v.server.Stats().Refused) })
+	m.counter("bad_shares_total", "Wrong shares got from others. Not 0: alarm.", func() float64 { return float64(v.quorum.Stats().BadShares) })
+	m.counter("alarms_total", "Ledgers that contradicted the log. Not 0: alarm.", func() float64 { return float64(v.quorum.Stats().Alarms) })
+	m.counter("hedged_total", "Rounds of shares started because another was slow.", func() float64 { return float64(v.quorum.Stats().Hedged) })
+	m.gauge("watermark_era", "Newest era claimed.", func() float64 { return v.newest(func(s *machine.State) uint64 { return s.Table().Newest().Era }) })
+	m.gauge("watermark_height", "Newest height claimed.", func() float64 { return v.newest(func(s *machine.State) uint64 { return s.Table().Newest().Height }) })
+	m.registry.MustRegister(newFailoverMetrics(v))
+	m.gauge("epoch", "Changes of mode and roles so far.", func() float64 { return v.newest(func(s *machine.State) uint64 { return s.Roles().Epoch }) })
 }
 
 // newest reads a figure of the state, 0 before Genesis.
-func (h *host) newest(f func(*machine.State) uint64) (v float64) {
-	h.store.View(func(s *machine.State) {
+func (v *validator) newest(f func(*machine.State) uint64) (n float64) {
+	v.store.View(func(s *machine.State) {
 		if s.Started() {
-			v = float64(f(s))
+			n = float64(f(s))
 		}
 	})
-	return v
+	return n
 }
 
 func truth(b bool) float64 {

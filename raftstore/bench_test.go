@@ -79,8 +79,8 @@ func onLoopback(t testing.TB) func(name string, c *Config) {
 	}
 	return func(name string, c *Config) {
 		conf := a.config(name)
-		for i, m := range c.Members {
-			c.Members[i].Address = listeners[m.Name].Addr().String()
+		for i, m := range c.Voters {
+			c.Voters[i].Address = listeners[m.Name].Addr().String()
 		}
 		dialer := &tls.Dialer{Config: conf}
 		c.Network.Listener = tls.NewListener(listeners[name], conf)

@@ -182,9 +182,7 @@ func (tr *trio) init(name string) {
 func (tr *trio) config(m *member) Config {
 	c := Config{
 		Name: m.name, Path: m.dir.Path("raft"), FirstRun: m.dir.FirstRun(), EndFirstRun: m.dir.EndFirstRun,
-		Genesis: func(context.Context) (machine.Genesis, error) {
-			return machine.Genesis{Active: "a", At: time.Now().UnixMilli()}, nil
-		},
+		Active: "a",
 		Fatal: func(err error) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
@@ -199,7 +197,7 @@ func (tr *trio) config(m *member) Config {
 		Timing: lanTiming(tr.t), Log: zerolog.New(io.Discard), Now: time.Now,
 	}
 	for _, name := range trioNames {
-		c.Members = append(c.Members, Member{Name: name, Address: name})
+		c.Voters = append(c.Voters, Voter{Name: name, Address: name})
 	}
 	if os.Getenv("RAFT_LOG") != "" {
 		c.Log = zerolog.New(os.Stderr).With().Str("member", m.name).Logger()

@@ -5,6 +5,7 @@
 //   - an Apply that returns no error was committed by a majority and applied here; ErrNotLeader means that nothing was
 //     proposed; anything that may or may not be in the log is ErrUnknown, never a success;
 //   - a directory that has run before and has lost its log is refused, never started anew;
+//   - nothing is claimed before every voter has met every other, and durably knows its directory;
 //   - neither a vote nor an append is exchanged with a peer that shows less state than it once had;
 //   - whatever leaves it unsure what its log holds (an entry that cannot be decoded, a failed write) is given to
 //     Config.Fatal, and nothing is applied or reported as done afterwards.
@@ -23,15 +24,8 @@ import (
 	"github.com/hashicorp/raft"
 	"github.com/rs/zerolog"
 
-	"casper-cosigner/rule/machine"
 	"casper-cosigner/statedir"
 )
-
-// Member is a voter: a cosigner that holds a share.
-type Member struct {
-	Name    string // its name in the cluster file, which is its Raft id
-	Address string // where its Raft listener is reached, as Network.Dial takes it
-}
 
 // Network is how a store reaches the others.
 type Network struct {
@@ -46,26 +40,30 @@ type Network struct {
 	Presences Presences
 }
 
-// Presences is what a *statedir.Dir does. Admit must return nil only once what it accepted is durable.
+// Presences is what a *statedir.Dir does.
 type Presences interface {
+	// Presence must be what this process shows, given its last and its last applied entry.
 	Presence(last, applied uint64) statedir.Presence
+	// Admit must return nil only once what it accepted is durable.
 	Admit(peer string, p statedir.Presence) error
+	// Seen must return the newest presence that Admit accepted of the peer.
+	Seen(peer string) (statedir.Presence, bool)
 }
 
 // Config is what a store needs. All exported fields are required.
 type Config struct {
-	Name    string   // this member
-	Members []Member // all voters: exactly the share holders
-	Path    string   // the store's own directory, within the state directory
+	Name   string // this voter
+	Voters Voters // exactly the share holders
+	Path   string // the store's own directory, within the state directory
 
 	// FirstRun says that the state directory has never run. Only then is the log started; EndFirstRun, which must be
 	// durable, is called once it is.
 	FirstRun    bool
 	EndFirstRun func() error
 
-	// Genesis returns the first command. The leader asks for it while the log has none. It must block until every member
-	// has met every other: the first era and height are the highest of all, and nobody may claim before all know all.
-	Genesis func(ctx context.Context) (machine.Genesis, error)
+	// Active is the node that is active first. The leader writes it into Genesis, the log's first command, once all voters
+	// have met.
+	Active string
 
 	// Fatal is called once, when it is unknown what the log holds. It must end the process or see to it, and need not
 	// return; if a write failed, the library panics at its next one.
@@ -121,20 +119,13 @@ func defaultCompaction() compaction {
 
 func (c Config) validate() error {
 	var faults []error
-	names, addresses := map[string]bool{}, map[string]bool{}
-	for _, m := range c.Members {
-		if m.Name == "" || m.Address == "" || names[m.Name] || addresses[m.Address] {
-			faults = append(faults, fmt.Errorf("member %q at %q: name and address must be given and unique", m.Name, m.Address))
-		}
-		names[m.Name], addresses[m.Address] = true, true
-	}
-	if !names[c.Name] {
-		faults = append(faults, fmt.Errorf("%q is not a member", c.Name))
+	if err := c.Voters.validate(c.Name); err != nil {
+		faults = append(faults, err)
 	}
 	if c.Path == "" {
 		faults = append(faults, errors.New("no path"))
 	}
-	if c.EndFirstRun == nil || c.Genesis == nil || c.Fatal == nil || c.Now == nil {
+	if c.EndFirstRun == nil || c.Fatal == nil || c.Now == nil {
 		faults = append(faults, errors.New("a function is missing"))
 	}
 	n := c.Network

@@ -32,11 +32,11 @@ func TestProfilesAreSound(t *testing.T) {
 }
 
 func TestEveryFaultIsListed(t *testing.T) {
-	_, err := Open(Config{Name: "d", Members: []Member{{Name: "a", Address: "x"}, {Name: "b", Address: "x"}, {Name: "c"}}})
+	_, err := Open(Config{Name: "d", Voters: Voters{{Name: "a", Address: "x"}, {Name: "b", Address: "x"}, {Name: "c"}}})
 	if err == nil {
 		t.Fatal("opened")
 	}
-	for _, want := range []string{`"b" at "x"`, `"c" at ""`, `"d" is not a member`, "no path", "function is missing", "network"} {
+	for _, want := range []string{`"b" at "x"`, `"c" at ""`, `"d" is not a voter`, "no path", "function is missing", "network"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not say %q:\n%v", want, err)
 		}

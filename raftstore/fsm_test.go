@@ -99,7 +99,7 @@ func TestSameLogSameSnapshot(t *testing.T) {
 	logs := mixedLog(t)
 	hour := func() time.Time { return time.Now().Add(time.Hour) }
 	one := testFSM(Config{Name: "a"})
-	two := testFSM(Config{Name: "b", Now: hour, Members: []Member{{Name: "b", Address: "x"}}})
+	two := testFSM(Config{Name: "b", Now: hour, Voters: Voters{{Name: "b", Address: "x"}}})
 	three := testFSM(Config{Name: "c", Path: "/other", Now: func() time.Time { return time.Time{} }})
 
 	for _, l := range logs {

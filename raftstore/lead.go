@@ -154,7 +154,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	if s.founded() {
 		return nil
 	}
-	genesis, err := s.cfg.Genesis(ctx)
+	genesis, err := s.genesis(ctx)
 	if err != nil {
 		return fmt.Errorf("preparing the first entry: %w", err)
 	}
@@ -212,10 +212,8 @@ func (s *Store) successors() []raft.ServerID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ids []raft.ServerID
-	for _, m := range s.cfg.Members {
-		if m.Name != s.cfg.Name {
-			ids = append(ids, raft.ServerID(m.Name))
-		}
+	for _, name := range s.cfg.Voters.but(s.cfg.Name) {
+		ids = append(ids, raft.ServerID(name))
 	}
 	demerits := func(id raft.ServerID) int {
 		n := 0

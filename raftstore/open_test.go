@@ -35,7 +35,7 @@ func TestStaleEntriesBelowASnapshot(t *testing.T) {
 		"is the snapshot's last entry only": {entries(8, 8, 3), true},
 	} {
 		t.Run(what, func(t *testing.T) {
-			c := Config{Name: "a", Members: []Member{{Name: "a", Address: "a"}}, Path: t.TempDir(), FirstRun: true}
+			c := Config{Name: "a", Voters: Voters{{Name: "a", Address: "a"}}, Path: t.TempDir(), FirstRun: true}
 			l := newHCLogger(zerolog.New(io.Discard), time.Now)
 			d, err := openDisk(c, newHalt(func(error) {}), l)
 			if err != nil {

@@ -247,11 +247,11 @@ func TestOtherMembersThanTheLogs(t *testing.T) {
 		tr := newTrio(t, nil)
 		defer tr.stopAll()
 		tr.stop("c")
-		tr.adjust = func(_ string, c *Config) { c.Members[0].Name = "d" }
+		tr.adjust = func(_ string, c *Config) { c.Voters[0].Name = "d" }
 		if _, err := tr.open("c"); err == nil || !strings.Contains(err.Error(), "never change") {
 			t.Errorf("Open: %v, want a refusal of the other members", err)
 		}
-		tr.adjust = func(_ string, c *Config) { c.Members[0].Address, c.Members[1].Address = "b", "a" }
+		tr.adjust = func(_ string, c *Config) { c.Voters[0].Address, c.Voters[1].Address = "b", "a" }
 		tr.start("c") // where the members are reached may change
 	})
 }
@@ -349,9 +349,9 @@ func TestUnfinishedSnapshotsAreRemoved(t *testing.T) {
 }
 
 func TestMemberOrderDoesNotMatter(t *testing.T) {
-	c := Config{Members: []Member{{Name: "b"}, {Name: "a"}, {Name: "c"}}}
-	d := Config{Members: []Member{{Name: "c"}, {Name: "b"}, {Name: "a"}}}
-	if got, want := c.voters().Servers, d.voters().Servers; !slices.Equal(got, want) {
+	c := Config{Voters: Voters{{Name: "b"}, {Name: "a"}, {Name: "c"}}}
+	d := Config{Voters: Voters{{Name: "c"}, {Name: "b"}, {Name: "a"}}}
+	if got, want := c.Voters.configuration().Servers, d.Voters.configuration().Servers; !slices.Equal(got, want) {
 		t.Errorf("%v and %v", got, want)
 	}
 }

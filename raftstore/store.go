@@ -85,7 +85,7 @@ func (s *Store) open() error {
 	if err != nil {
 		return errors.Join(err, s.net.Close(), s.disk.log.Close())
 	}
-	if err := s.cfg.checkVoters(s.raft.GetConfiguration().Configuration()); err != nil {
+	if err := s.cfg.Voters.check(s.raft.GetConfiguration().Configuration()); err != nil {
 		return errors.Join(err, s.Close())
 	}
 	s.observer = raft.NewObserver(nil, false, s.observe)

@@ -60,13 +60,10 @@ type stream struct {
 
 func newStream(c Config, indexes func() (last, applied uint64), founded func() bool) *stream {
 	s := &stream{
-		self: c.Name, addresses: map[string]string{}, network: c.Network, watchdog: c.Watchdog, indexes: indexes,
+		self: c.Name, addresses: c.Voters.addresses(), network: c.Network, watchdog: c.Watchdog, indexes: indexes,
 		founded: founded, complain: newComplaints(c.Log),
 		started: make(chan struct{}), accepted: make(chan net.Conn),
 		open: map[*tracked]struct{}{}, newest: map[string]uint64{},
-	}
-	for _, m := range c.Members {
-		s.addresses[m.Name] = m.Address
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s

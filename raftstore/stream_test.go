@@ -18,7 +18,8 @@ import (
 
 // doorman shows a fixed presence and admits whom it is told to.
 type doorman struct {
-	id statedir.ID
+	id   statedir.ID
+	seen map[string]statedir.Presence
 
 	mu     sync.Mutex
 	refuse error
@@ -44,6 +45,11 @@ func (d *doorman) Admit(string, statedir.Presence) error {
 	return d.refuse
 }
 
+func (d *doorman) Seen(peer string) (statedir.Presence, bool) {
+	p, ok := d.seen[peer]
+	return p, ok
+}
+
 func (d *doorman) set(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -63,7 +69,7 @@ func streams(t *testing.T, w *wire, adjust func(name string, c *Config)) (a, b *
 	open := func(name string) *end {
 		e := &end{doorman: &doorman{id: statedir.ID{name[0]}}}
 		c := Config{
-			Name: name, Members: []Member{{Name: "a", Address: "a"}, {Name: "b", Address: "b"}}, Log: zerolog.New(&e.logged),
+			Name: name, Voters: Voters{{Name: "a", Address: "a"}, {Name: "b", Address: "b"}}, Log: zerolog.New(&e.logged),
 			Network: Network{
 				Listener:  w.listen(name),
 				Dial:      func(ctx context.Context, to string) (net.Conn, error) { return w.dial(ctx, name, to) },
@@ -199,7 +205,7 @@ func TestWrongPeersAreKeptOut(t *testing.T) {
 func TestOtherMemberAtTheAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := streams(t, newWire(), func(name string, c *Config) {
-			c.Members = append(c.Members, Member{Name: "c", Address: "b"})
+			c.Voters = append(c.Voters, Voter{Name: "c", Address: "b"})
 		})
 		defer a.Close()
 		defer b.Close()

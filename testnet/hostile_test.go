@@ -36,8 +36,8 @@ var unanswered = []string{codes.DeadlineExceeded.String(), codes.Unavailable.Str
 type hostile struct {
 	t      *testing.T
 	rig    *rig
-	member daemon.Member
-	main   daemon.Member // for requests of the main that it got hold of
+	member daemon.Host
+	main   daemon.Host // for requests of the main that it got hold of
 	leader *grpc.ClientConn
 }
 
@@ -53,13 +53,13 @@ func newHostile(r *rig) *hostile {
 	return h
 }
 
-func readMember(r *rig, node string) daemon.Member {
+func readMember(r *rig, node string) daemon.Host {
 	r.t.Helper()
 	f, err := daemon.ReadAgentFile(filepath.Join(r.Dir, node, "agent.toml"))
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	m, err := f.Member()
+	m, err := f.Host()
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func (h *hostile) request(m casper.Message) *cosignerv1.SignRequest {
 	return signedBy(h.t, h.member, m)
 }
 
-func signedBy(t *testing.T, by daemon.Member, m casper.Message) *cosignerv1.SignRequest {
+func signedBy(t *testing.T, by daemon.Host, m casper.Message) *cosignerv1.SignRequest {
 	t.Helper()
 	signature, err := by.Cluster.SignRequest(by.Key(), by.Name, m)
 	if err != nil {

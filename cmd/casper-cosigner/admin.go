@@ -46,7 +46,7 @@ func (f *operatorFlags) open() (*admin, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := own.Member()
+	m, err := own.Host()
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ func initAgent(c *cobra.Command, config string) error {
 	if err != nil {
 		return err
 	}
-	m, err := f.Member()
+	m, err := f.Host()
 	if err != nil {
 		return err
 	}

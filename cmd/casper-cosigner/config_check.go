@@ -43,7 +43,7 @@ func checkConfig(path string) (string, error) {
 		return kind, err
 	case "cosigner":
 		f, err := daemon.ReadCosignerFile(path)
-		return kind, checkHost(err, f, cluster.Cosigner, func(m daemon.Member) error {
+		return kind, checkHost(err, f, cluster.Cosigner, func(m daemon.Host) error {
 			_, _, err := f.OpenShare(m.Cluster)
 			return err
 		})
@@ -57,11 +57,11 @@ func checkConfig(path string) (string, error) {
 }
 
 // checkHost adds to the faults of a host's settings those of what they lead to.
-func checkHost(faults error, f interface{ Member() (daemon.Member, error) }, role cluster.Role, more func(daemon.Member) error) error {
+func checkHost(faults error, f interface{ Host() (daemon.Host, error) }, role cluster.Role, more func(daemon.Host) error) error {
 	if faults != nil {
 		return faults // paths that are missing lead nowhere
 	}
-	m, err := f.Member()
+	m, err := f.Host()
 	if err != nil {
 		return err
 	}

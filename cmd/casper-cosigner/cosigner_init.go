@@ -51,7 +51,7 @@ func initCosigner(c *cobra.Command, config string, first watermark.Mark, yes boo
 	if err != nil {
 		return err
 	}
-	m, err := f.Member()
+	m, err := f.Host()
 	if err != nil {
 		return err
 	}

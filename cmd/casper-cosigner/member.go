@@ -9,7 +9,7 @@ import (
 )
 
 // checkRole refuses settings that name a member of another role.
-func checkRole(m daemon.Member, want cluster.Role) error {
+func checkRole(m daemon.Host, want cluster.Role) error {
 	if have, _ := m.Cluster.Member(m.Name); have.Role != want {
 		return withHint(errorf("the cluster file has %q as %s, %s is needed here", m.Name, have.Role, want),
 			"the settings of this host, named by --config")

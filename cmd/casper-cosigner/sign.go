@@ -77,7 +77,7 @@ func (f *signFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	member, err := settings.Member()
+	member, err := settings.Host()
 	if err != nil {
 		return err
 	}

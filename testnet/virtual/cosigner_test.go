@@ -17,7 +17,6 @@ import (
 	"casper-cosigner/cosigner"
 	"casper-cosigner/raftstore"
 	"casper-cosigner/rule/casper"
-	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/signer"
 	"casper-cosigner/statedir"
@@ -94,16 +93,13 @@ func (p *process) raftConfig() raftstore.Config {
 	if err != nil {
 		p.die(err)
 	}
-	var members []raftstore.Member
+	var voters raftstore.Voters
 	for _, name := range p.names {
-		members = append(members, raftstore.Member{Name: name, Address: name})
+		voters = append(voters, raftstore.Voter{Name: name, Address: name})
 	}
 	return raftstore.Config{
-		Name: p.name, Members: members, Path: p.dir.Path("raft"), FirstRun: p.dir.FirstRun(), EndFirstRun: p.dir.EndFirstRun,
-		Genesis: func(context.Context) (machine.Genesis, error) {
-			return machine.Genesis{Active: testnet.Main, At: time.Now().UnixMilli()}, nil
-		},
-		Fatal: p.die,
+		Name: p.name, Voters: voters, Path: p.dir.Path("raft"), FirstRun: p.dir.FirstRun(), EndFirstRun: p.dir.EndFirstRun,
+		Active: testnet.Main, Fatal: p.die,
 		Network: raftstore.Network{
 			Listener:  p.wire.listen(p.name),
 			Dial:      func(ctx context.Context, to string) (net.Conn, error) { return p.wire.dial(ctx, p.name, to) },

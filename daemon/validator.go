@@ -1,0 +1,139 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"casper-cosigner/cosigner"
+	"casper-cosigner/monitor"
+	"casper-cosigner/peer"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/signer"
+)
+
+// validator is what a process does for one validator's key. Each part is made from parts that are there already.
+type validator struct {
+	*process
+	metrics *cosignerMetrics
+	recent  *signer.Recent
+	server  *cosigner.Server // gives shares
+	quorum  *cosigner.Quorum // gathers them
+	spread  *peer.Spread     // hands finished signatures to the others
+	signer  *signer.Signer
+	monitor *monitor.Monitor
+}
+
+func newValidator(p *process, keys *cosigner.Keyring) *validator {
+	c, o := p.self.Cluster, p.options
+	v := &validator{process: p, metrics: newCosignerMetrics(), recent: &signer.Recent{}}
+	v.server = cosigner.NewServer(cosigner.ServerConfig{
+		Name: p.self.Name, Session: p.Presence().Session, Chain: casper.ChainNameHash(c.Chain),
+		Keyring: keys, Ledger: p.ledger, Log: catchUpLog{p.store, p.barriers()},
+		Caller: peer.Caller, VerifyRequest: c.VerifyClaimed, Term: func() uint64 { return p.store.Leader().Term },
+		Logger: o.Logger,
+	})
+	v.quorum = cosigner.NewQuorum(cosigner.QuorumConfig{
+		Keyring: keys, Own: v.server, Others: p.links.cosigners(), Logger: o.Logger})
+	v.spread = peer.NewSpread(p.links.peers())
+	told := observer{metrics: v.metrics, recent: v.recent, options: o}
+	v.signer = signer.New(signer.Config{
+		Cluster: c, Log: replicatedLog{p.store}, Quorum: quorum{v.quorum}, Spread: v.spread.Offer,
+		HandOver: p.handOver, Observe: told.observe, Phase: v.metrics.phase, Steady: p.pulse.Steady,
+		Now: o.Now, Logger: o.Logger,
+	})
+	v.monitor = monitor.New(monitorConfig(p, v.quorum.Ready))
+	v.register()
+	return v
+}
+
+func (p *process) barriers() *peer.Barriers {
+	return &peer.Barriers{Name: p.self.Name, Log: p.store, Others: p.links.peers(),
+		Leader: func() string { return p.store.Leader().Name }}
+}
+
+// monitorConfig is how the nodes are watched. Ready says whether a signature could be made now.
+func monitorConfig(p *process, ready func() error) monitor.Config {
+	c := p.self.Cluster
+	config := monitor.Config{
+		Name: p.self.Name, Settings: failoverSettings(c), Timeout: time.Duration(c.Failover.PingTimeout), Log: p.store,
+		Leader: func() (string, bool) { lead := p.store.Leader(); return lead.Name, lead.Self },
+		Ready:  ready, Now: p.options.Now, Logger: p.options.Logger,
+	}
+	clients := p.links.peers()
+	for _, name := range p.links.names() {
+		config.Others = append(config.Others, monitor.Other{Name: name,
+			Ask: func(ctx context.Context) (*cosignerv1.GatherResponse, error) {
+				return clients[name].Gather(ctx, &cosignerv1.GatherRequest{})
+			}})
+	}
+	return config
+}
+
+// run serves until ctx ends.
+func (v *validator) run(ctx context.Context, f *CosignerFile, data, admin net.Listener) error {
+	dataServer, adminServer := v.dataServer(), v.adminServer()
+	told := newHook(f.HookTarget(), v.options.Logger)
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return v.store.Run(ctx) })
+	group.Go(func() error { return v.dir.Run(ctx) })
+	group.Go(func() error { return v.quorum.Run(ctx) })
+	group.Go(func() error { return v.spread.Run(ctx) })
+	group.Go(func() error { v.pulse.Run(ctx); return nil })
+	group.Go(func() error { return v.server.Run(ctx) })
+	group.Go(func() error { return v.monitor.Run(ctx) })
+	group.Go(func() error { return v.watchRoles(ctx, told) })
+	group.Go(func() error { told.run(ctx); return nil })
+	group.Go(func() error { return dataServer.Serve(data) })
+	group.Go(func() error { return adminServer.Serve(admin) })
+	group.Go(func() error { return serveMetrics(ctx, f.Metrics, v.metrics.registry, v.ready, v.options.Logger) })
+	group.Go(func() error {
+		<-ctx.Done()
+		// While the others still hear us: whoever leads next can answer at once.
+		if err := v.store.HandOver(); err != nil {
+			v.options.Logger.Debug().Err(err).Msg("stopping without a hand-over")
+		}
+		stopServer(dataServer)
+		stopServer(adminServer)
+		return nil
+	})
+	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// dataServer serves agents and the other cosigners, those on the terms of package peer.
+func (v *validator) dataServer() *grpc.Server {
+	c := v.self.Cluster
+	s := c.NewServer(v.self.Certificate, dataAccess(), v.admission.ServerOptions()...)
+	cosignerv1.RegisterCosignerServiceServer(s, v.server)
+	cosignerv1.RegisterPeerServiceServer(s, &peer.Server{Log: v.store, Signatures: v.signer, Reports: v.monitor})
+	cosignerv1.RegisterSignerServiceServer(s,
+		&signer.Server{Signer: v.signer, Name: v.self.Name, Caller: c.Caller, Peer: v.links.signer})
+	cosignerv1.RegisterPingServiceServer(s, &monitor.Server{Monitor: v.monitor, Caller: c.Caller})
+	return s
+}
+
+// adminServer serves operators.
+func (v *validator) adminServer() *grpc.Server {
+	c := v.self.Cluster
+	s := c.NewServer(v.self.Certificate, adminAccess)
+	cosignerv1.RegisterAdminServiceServer(s, &signer.Admin{Signer: v.signer, Recent: v.recent, Caller: c.Caller,
+		Host: v.status, Judgement: v.monitor.Judgement, Report: v.monitor.Report})
+	return s
+}
+
+// ready is the answer to /readyz.
+func (v *validator) ready() error {
+	if v.store.Leader().Name == "" {
+		return errors.New("no leader")
+	}
+	return v.quorum.Ready()
+}

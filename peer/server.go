@@ -1,0 +1,63 @@
+package peer
+
+import (
+	"context"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/casper"
+)
+
+// Log is this cosigner's copy of the log.
+type Log interface {
+	// Barrier must return an index up to which the log holds every claim made so far, and fail if this cosigner does not
+	// lead.
+	Barrier(context.Context) (uint64, error)
+}
+
+// Signatures takes what other cosigners finished.
+type Signatures interface {
+	// Keep must not believe that the signature is one of the digest.
+	Keep(digest casper.Hash, signature casper.Signature)
+}
+
+// Reports is what the agents told this cosigner.
+type Reports interface {
+	// Reports must return a message that the caller may have for itself.
+	Reports() *cosignerv1.GatherResponse
+}
+
+// Server implements PeerService. It passes on; who may call, and on which state, is for Admission to say.
+type Server struct {
+	cosignerv1.UnimplementedPeerServiceServer
+	Log        Log
+	Signatures Signatures
+	Reports    Reports
+}
+
+// Barrier passes on the log's barrier.
+func (s *Server) Barrier(ctx context.Context, _ *cosignerv1.BarrierRequest) (*cosignerv1.BarrierResponse, error) {
+	index, err := s.Log.Barrier(ctx)
+	if err != nil {
+		return nil, status.Error(codes.Unavailable, err.Error())
+	}
+	return &cosignerv1.BarrierResponse{Index: index}, nil
+}
+
+// Keep passes on finished signatures.
+func (s *Server) Keep(_ context.Context, r *cosignerv1.KeepRequest) (*cosignerv1.KeepResponse, error) {
+	for _, k := range r.GetSignatures() {
+		if len(k.GetDigest()) != 32 || len(k.GetSignature()) != 64 {
+			return nil, status.Error(codes.InvalidArgument, "a digest has 32 bytes, a signature 64")
+		}
+		s.Signatures.Keep(casper.Hash(k.GetDigest()), casper.Signature(k.GetSignature()))
+	}
+	return &cosignerv1.KeepResponse{}, nil
+}
+
+// Gather tells what the agents told this cosigner. No share depends on it.
+func (s *Server) Gather(context.Context, *cosignerv1.GatherRequest) (*cosignerv1.GatherResponse, error) {
+	return s.Reports.Reports(), nil
+}

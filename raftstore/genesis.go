@@ -1,0 +1,54 @@
+package raftstore
+
+import (
+	"context"
+	"time"
+
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
+)
+
+const (
+	genesisRetry = 100 * time.Millisecond // while waiting for the others
+	genesisSay   = 10 * time.Second       // for whom
+)
+
+// genesis returns the log's first command. It waits until every voter has been met, since none may sign below the highest
+// of their first eras and heights, and until each shows that it has met all others too. Nothing is claimed before Genesis,
+// so whoever loses what it claimed comes back to voters that have all pinned its directory: one that had not would take an
+// emptied disk for new.
+func (s *Store) genesis(ctx context.Context) (machine.Genesis, error) {
+	tick, said := time.NewTicker(genesisRetry), time.Time{}
+	defer tick.Stop()
+	own := s.cfg.Network.Presences.Presence(s.Indexes()).First
+	for {
+		first, missing := s.cfg.met(own)
+		if len(missing) == 0 {
+			return machine.Genesis{First: first, Active: s.cfg.Active, At: s.cfg.Now().UnixMilli()}, nil
+		}
+		if now := time.Now(); now.Sub(said) > genesisSay {
+			said = now
+			s.log.Info().Strs("missing", missing).Msg("nothing is signed before all cosigners have met once; waiting")
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return machine.Genesis{}, ctx.Err()
+		}
+	}
+}
+
+// met returns the highest first era and height of all voters, and which of the others this one has not met, or have not
+// shown that they met all others.
+func (c Config) met(own watermark.Mark) (first watermark.Mark, missing []string) {
+	first = own
+	others := c.Voters.but(c.Name)
+	for _, name := range others {
+		if p, ok := c.Network.Presences.Seen(name); ok && int(p.Pinned) >= len(others) {
+			first = first.Max(p.First)
+		} else {
+			missing = append(missing, name)
+		}
+	}
+	return first, missing
+}
