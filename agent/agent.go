@@ -1,14 +1,14 @@
 // Package agent stands beside a casper-node and passes its requests on to the cosigners.
 //
-// It serves SignerService on a unix socket, adds the node's name and its failover key's signature, and finds the
-// cosigner that leads. It promises to keep the caller's deadline, to ask no further once the caller has given up, and to
-// answer Unavailable soon when no cosigner leads.
+// It serves SignerService on a unix socket, adds the node's name and its failover key's signature,
+// and finds the cosigner that leads. It promises to keep the caller's deadline, to ask no further
+// once the caller has given up, and to answer Unavailable soon when no cosigner leads.
 //
-// It pings the cosigners and the other agents, and tells them with each ping how its node is and whom it reaches. No
-// member that is down or hangs delays the ping of another one, or a request.
+// It pings the cosigners and the other agents, and tells them with each ping how its node is and
+// whom it reaches. No member that is down or hangs delays the ping of another one, or a request.
 //
-// It decides nothing about slots or roles, and holds no part of the validator's key. How the node is, package health
-// finds out.
+// It decides nothing about slots or roles, and holds no part of the validator's key. How the node
+// is, package health finds out.
 package agent
 
 import (
@@ -34,8 +34,8 @@ const (
 	deadlineSlack = 50 * time.Millisecond // between a caller's clock and ours; the shortest deadline of a node is 250 ms
 )
 
-// Handshakes come in bursts when a node starts, and each costs milliseconds of arithmetic on P-521 points. Few at a time
-// leave the processor to votes; more than may wait are refused at once.
+// Handshakes come in bursts when a node starts, and each costs milliseconds of arithmetic on P-521
+// points. Few at a time leave the processor to votes; more than may wait are refused at once.
 const (
 	handshakesAtOnce  = 4
 	handshakesWaiting = 128
@@ -55,9 +55,9 @@ type Config struct {
 	Cosigners []Cosigner
 	Steady    func() bool // false for a moment after this process was paused
 	Observe   func(method string, err error, elapsed time.Duration)
-	// Asked is told of each request for a signature that cosigners were asked for, once it is over, and of the answer: a
-	// refusal is one, a failed call is none, so nil. What the node withdrew is left out, since nothing is known of it. It
-	// must not block.
+	// Asked is told of each request for a signature that cosigners were asked for, once it is over,
+	// and of the answer: a refusal is one, a failed call is none, so nil. What the node withdrew is
+	// left out, since nothing is known of it. It must not block.
 	Asked  func(m casper.Message, answer *cosignerv1.SignResponse)
 	Logger zerolog.Logger
 }
@@ -127,15 +127,17 @@ func (a *Agent) sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosignerv
 	return response, err
 }
 
-// withdrawn reports whether the caller gave up before its time, as a node does that ends. One whose time is over may cancel
-// a moment before our own clock says so; that one was left without an answer.
+// withdrawn reports whether the caller gave up before its time, as a node does that ends. One
+// whose time is over may cancel a moment before our own clock says so; that one was left
+// without an answer.
 func withdrawn(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return errors.Is(ctx.Err(), context.Canceled) && (!ok || time.Until(deadline) > deadlineSlack)
 }
 
 // RegisterTLSPoint signs the node's registration with the failover key and passes it on.
-func (a *Agent) RegisterTLSPoint(ctx context.Context, r *cosignerv1.RegisterTLSPointRequest) (*cosignerv1.RegisterTLSPointResponse, error) {
+func (a *Agent) RegisterTLSPoint(ctx context.Context,
+	r *cosignerv1.RegisterTLSPointRequest) (*cosignerv1.RegisterTLSPointResponse, error) {
 	var point casper.TLSPoint
 	if err := wire.Copy(point[:], r.GetTlsPoint(), "tls_point"); err != nil {
 		return &cosignerv1.RegisterTLSPointResponse{Refused: wire.Refused(refusal.Malformed, err.Error())}, nil
@@ -150,8 +152,8 @@ func (a *Agent) RegisterTLSPoint(ctx context.Context, r *cosignerv1.RegisterTLSP
 	return response, err
 }
 
-// ask tries the cosigners, the last known leader first, until one answers or the caller gives up. Each is tried once:
-// when none leads, the node is better served by a quick no than by a late one.
+// ask tries the cosigners, the last known leader first, until one answers or the caller gives up.
+// Each is tried once: when none leads, the node is better served by a quick no than by a late one.
 func (a *Agent) ask(ctx context.Context, method string, try func(context.Context, Cosigner) error) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
@@ -173,7 +175,8 @@ func (a *Agent) ask(ctx context.Context, method string, try func(context.Context
 		if code := status.Code(err); code != codes.Unavailable && code != codes.DeadlineExceeded {
 			break // an answer, if not one to be glad of
 		}
-		// A hung cosigner uses up its request's time, so that the next request must begin with another one.
+		// A hung cosigner uses up its request's time, so that the next request must begin with
+		// another one.
 		a.leader.Store(int32((first + i + 1) % len(a.Cosigners)))
 	}
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {

@@ -29,7 +29,8 @@ type fake struct {
 	no    bool   // refuses
 }
 
-func (f *fake) Sign(ctx context.Context, r *cosignerv1.SignRequest, _ ...grpc.CallOption) (*cosignerv1.SignResponse, error) {
+func (f *fake) Sign(ctx context.Context, r *cosignerv1.SignRequest, _ ...grpc.CallOption) (*cosignerv1.SignResponse,
+	error) {
 	f.asked++
 	f.last = r
 	if f.hang {
@@ -46,7 +47,8 @@ func (f *fake) Sign(ctx context.Context, r *cosignerv1.SignRequest, _ ...grpc.Ca
 		Answer: &cosignerv1.SignResponse_Signed{Signed: &cosignerv1.Signed{Signature: make([]byte, 64)}}}, nil
 }
 
-func (f *fake) RegisterTLSPoint(context.Context, *cosignerv1.RegisterTLSPointRequest, ...grpc.CallOption) (*cosignerv1.RegisterTLSPointResponse, error) {
+func (f *fake) RegisterTLSPoint(context.Context, *cosignerv1.RegisterTLSPointRequest,
+	...grpc.CallOption) (*cosignerv1.RegisterTLSPointResponse, error) {
 	f.asked++
 	return &cosignerv1.RegisterTLSPointResponse{}, f.err
 }
@@ -91,7 +93,8 @@ func (r *rig) asked() (n [3]int) {
 
 var vote = casper.Vote{Round: casper.Round{Era: 3, ID: 4}, Value: true}
 
-// TestSignsRequest: what leaves is signed by the node's key, under the node's name, whatever the socket's client wrote.
+// TestSignsRequest: what leaves is signed by the node's key, under the node's name, whatever the
+// socket's client wrote.
 func TestSignsRequest(t *testing.T) {
 	r := newRig(t)
 	request := wire.Request(vote)
@@ -124,7 +127,8 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// TestFollowsLeader: the cosigner that decided is asked first from then on; one that is gone is passed over at once.
+// TestFollowsLeader: the cosigner that decided is asked first from then on; one that is gone is
+// passed over at once.
 func TestFollowsLeader(t *testing.T) {
 	r := newRig(t)
 	sign := func() error { _, err := r.Sign(t.Context(), wire.Request(vote)); return err }
@@ -204,7 +208,8 @@ func TestPaused(t *testing.T) {
 	}
 }
 
-// TestAsked: each request that cosigners were asked for is told of once, with whether one of them said anything to it.
+// TestAsked: each request that cosigners were asked for is told of once, with whether one of them
+// said anything to it.
 func TestAsked(t *testing.T) {
 	answered, unanswered := []told{{vote, true}}, []told{{vote, false}}
 	for name, c := range map[string]struct {
@@ -212,10 +217,12 @@ func TestAsked(t *testing.T) {
 		cancels time.Duration // the node, whose deadline is 250 ms; 0: it does not
 		want    []told
 	}{
-		"signed":           {func(*rig) {}, 0, answered},
-		"refused":          {func(r *rig) { r.cosigners[0].no = true }, 0, answered},
-		"by the second":    {func(r *rig) { r.cosigners[0].err = status.Error(codes.Unavailable, "gone") }, 0, answered},
-		"not let in":       {func(r *rig) { r.cosigners[0].err = status.Error(codes.PermissionDenied, "not you") }, 0, unanswered},
+		"signed":        {func(*rig) {}, 0, answered},
+		"refused":       {func(r *rig) { r.cosigners[0].no = true }, 0, answered},
+		"by the second": {func(r *rig) { r.cosigners[0].err = status.Error(codes.Unavailable, "gone") }, 0, answered},
+		"not let in": {func(r *rig) {
+			r.cosigners[0].err = status.Error(codes.PermissionDenied, "not you")
+		}, 0, unanswered},
 		"nobody is there":  {func(r *rig) { r.fail(codes.Unavailable) }, 0, unanswered},
 		"all are too late": {func(r *rig) { r.fail(codes.DeadlineExceeded) }, 0, unanswered},
 		"hung":             {func(r *rig) { r.cosigners[0].hang = true }, 0, unanswered},

@@ -28,7 +28,8 @@ func TestRead(t *testing.T) {
 	asked := casper.Vote{Round: casper.Round{Era: 12, ID: 3}, Value: true}
 	other := casper.Vote{Round: casper.Round{Era: 12, ID: 3}, Value: false}
 	signed := func(s []byte) *cosignerv1.SignResponse {
-		return &cosignerv1.SignResponse{DecidedBy: "c2", Answer: &cosignerv1.SignResponse_Signed{Signed: &cosignerv1.Signed{Signature: s}}}
+		return &cosignerv1.SignResponse{DecidedBy: "c2",
+			Answer: &cosignerv1.SignResponse_Signed{Signed: &cosignerv1.Signed{Signature: s}}}
 	}
 	bound := func(b *cosignerv1.Bound) *cosignerv1.SignResponse {
 		return &cosignerv1.SignResponse{DecidedBy: "c2", Answer: &cosignerv1.SignResponse_Bound{Bound: b}}
@@ -62,7 +63,8 @@ func TestRead(t *testing.T) {
 		}
 	}
 	refusal := &cosignerv1.Refused{Reason: cosignerv1.RefusalReason_REFUSAL_REASON_BELOW_FLOOR, Detail: "too old"}
-	a, err := agent.Read(casper.PublicKey(public), asked, &cosignerv1.SignResponse{Answer: &cosignerv1.SignResponse_Refused{Refused: refusal}})
+	a, err := agent.Read(casper.PublicKey(public), asked,
+		&cosignerv1.SignResponse{Answer: &cosignerv1.SignResponse_Refused{Refused: refusal}})
 	if err != nil || a.Refused != refusal || a.Signature != nil {
 		t.Errorf("refused: %+v, %v", a, err)
 	}

@@ -11,13 +11,14 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 )
 
-// PingServer answers the other agents' pings with how the own node is. It keeps nothing of what they say: that is for
-// the cosigners to judge.
+// PingServer answers the other agents' pings with how the own node is. It keeps nothing of what
+// they say: that is for the cosigners to judge.
 type PingServer struct {
 	cosignerv1.UnimplementedPingServiceServer
 	// Caller returns the member at the other end of a call.
 	Caller func(context.Context) (cluster.Member, bool)
-	// Health says how the own node is. It must not block, and what it returned it must not change any more.
+	// Health says how the own node is. It must not block, and what it returned it must not
+	// change any more.
 	Health func(now time.Time) *cosignerv1.NodeHealth
 }
 

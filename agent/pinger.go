@@ -30,10 +30,11 @@ type PingerConfig struct {
 	Peers    []Peer
 	Interval time.Duration // between two pings of one peer
 	Timeout  time.Duration // for the answer, at most Interval
-	// Health says how the own node is. It must not block, and what it returned it must not change any more.
+	// Health says how the own node is. It must not block, and what it returned it must not
+	// change any more.
 	Health func(now time.Time) *cosignerv1.NodeHealth
-	// Observe is told each ping's result, from many goroutines: the time to the answer, or why there was none in time.
-	// It must not block.
+	// Observe is told each ping's result, from many goroutines: the time to the answer, or why there
+	// was none in time. It must not block.
 	Observe func(peer string, rtt time.Duration, err error)
 	Logger  zerolog.Logger
 }
@@ -52,8 +53,8 @@ func NewPinger(c PingerConfig) *Pinger {
 	return &Pinger{PingerConfig: c, tracks: make([]track, len(c.Peers))}
 }
 
-// Run pings every peer at once and then each interval, until ctx ends. Each peer has a goroutine of its own, which
-// waits for one ping's end before it begins the next.
+// Run pings every peer at once and then each interval, until ctx ends. Each peer has a goroutine of
+// its own, which waits for one ping's end before it begins the next.
 func (p *Pinger) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for i := range p.Peers {
@@ -127,8 +128,8 @@ func (p *Pinger) answer(i int, rtt time.Duration, now time.Time, r *cosignerv1.P
 	return again
 }
 
-// learn keeps roles that are newer than those that it knows, and reports whether they were. A cosigner that lags tells
-// old ones; one whose log has not begun tells none.
+// learn keeps roles that are newer than those that it knows, and reports whether they were. A
+// cosigner that lags tells old ones; one whose log has not begun tells none.
 func (p *Pinger) learn(r *cosignerv1.Roles) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -150,15 +151,16 @@ func (p *Pinger) Reach(now time.Time) []*cosignerv1.Reach {
 	return all
 }
 
-// Roles returns the newest roles that a cosigner told, nil before the first. They must not be changed.
+// Roles returns the newest roles that a cosigner told, nil before the first. They must
+// not be changed.
 func (p *Pinger) Roles() *cosignerv1.Roles {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.latest
 }
 
-// Told returns how the named agent last said that its node is, nil if it never did, and when. Ages in it count from
-// then. It must not be changed.
+// Told returns how the named agent last said that its node is, nil if it never did, and when. Ages
+// in it count from then. It must not be changed.
 func (p *Pinger) Told(agent string) (health *cosignerv1.NodeHealth, at time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -36,7 +36,8 @@ type pinged struct {
 	most   int // pings at once
 }
 
-func (p *pinged) Ping(ctx context.Context, r *cosignerv1.PingRequest, _ ...grpc.CallOption) (*cosignerv1.PingResponse, error) {
+func (p *pinged) Ping(ctx context.Context, r *cosignerv1.PingRequest, _ ...grpc.CallOption) (*cosignerv1.PingResponse,
+	error) {
 	p.mu.Lock()
 	n := len(p.began)
 	p.began, p.last = append(p.began, time.Now()), r
@@ -115,7 +116,8 @@ func startPinger(t *testing.T, c agent.PingerConfig) *agent.Pinger {
 	return p
 }
 
-// TestPingsEachInterval: the first ping goes out at once, each carries how the node is now and how the peers were reached.
+// TestPingsEachInterval: the first ping goes out at once, each carries how the node is now and how
+// the peers were reached.
 func TestPingsEachInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start, peer := time.Now(), &pinged{answer: well}
@@ -130,14 +132,15 @@ func TestPingsEachInterval(t *testing.T) {
 			t.Errorf("pinged after %v", got)
 		}
 		reach := peer.last.GetReach()
-		if peer.last.GetHealth().GetLowestHeight() != 3 || len(reach) != 1 || reach[0].GetName() != "cosigner-1" || reach[0].GetSent() != 3 {
+		if peer.last.GetHealth().GetLowestHeight() != 3 || len(reach) != 1 || reach[0].GetName() != "cosigner-1" ||
+			reach[0].GetSent() != 3 {
 			t.Errorf("the fourth ping said %v", peer.last)
 		}
 	})
 }
 
-// TestHungPeer: it costs its own pings only, one at a time, each of which is lost after the timeout. So does a client
-// that does not heed its context.
+// TestHungPeer: it costs its own pings only, one at a time, each of which is lost after the
+// timeout. So does a client that does not heed its context.
 func TestHungPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -170,7 +173,8 @@ func TestHungPeer(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if got := lost["stuck"]; len(got) != 5 || slices.Max(got) != timeout || len(lost["deaf"]) != 1 || len(lost["quick"]) != 0 {
+		if got := lost["stuck"]; len(got) != 5 || slices.Max(got) != timeout || len(lost["deaf"]) != 1 ||
+			len(lost["quick"]) != 0 {
 			t.Errorf("lost %v, want the hung one's five after %v, and the late answer", lost, timeout)
 		}
 		if r := p.Reach(time.Now())[0]; r.GetLost() != 5 || r.AnsweredAgoMs != nil {
@@ -202,7 +206,8 @@ func TestReach(t *testing.T) {
 				p := startPinger(t, agent.PingerConfig{Peers: []agent.Peer{{Name: "x", Client: &pinged{answer: in(c.answers...)}}}})
 				time.Sleep(time.Duration(c.pings-1)*interval + interval/2)
 				r := p.Reach(time.Now())[0]
-				if r.GetName() != "x" || r.GetRttUs() != uint64(c.rtt.Microseconds()) || r.GetSent() != c.sent || r.GetLost() != c.lost ||
+				if r.GetName() != "x" || r.GetRttUs() != uint64(c.rtt.Microseconds()) || r.GetSent() != c.sent ||
+					r.GetLost() != c.lost ||
 					r.GetAnsweredAgoMs() != uint64(c.ago) || (r.AnsweredAgoMs == nil) != (c.ago == 0) {
 					t.Errorf("got %v, want %+v", r, c)
 				}
@@ -211,7 +216,8 @@ func TestReach(t *testing.T) {
 	}
 }
 
-// TestRoles: the highest epoch counts, whoever told it last. An agent is not asked for roles, nor is a log that has not begun.
+// TestRoles: the highest epoch counts, whoever told it last. An agent is not asked for roles, nor
+// is a log that has not begun.
 func TestRoles(t *testing.T) {
 	tells := func(epochs ...uint64) *pinged {
 		return &pinged{answer: func(_ context.Context, n int) (*cosignerv1.PingResponse, error) {
@@ -277,7 +283,8 @@ func TestPingLog(t *testing.T) {
 		})
 		time.Sleep(20 * interval)
 		synctest.Wait()
-		if s := log.String(); strings.Count(s, "\n") != 2 || !strings.Contains(s, "3 pings in a row") || !strings.Contains(s, "answered again") {
+		if s := log.String(); strings.Count(s, "\n") != 2 || !strings.Contains(s, "3 pings in a row") ||
+			!strings.Contains(s, "answered again") {
 			t.Errorf("logged %q", s)
 		}
 	})

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// How long certificates hold, and how far back they begin, so that a host whose clock lags can use them at once.
+// How long certificates hold, and how far back they begin, so that a host whose clock lags can
+// use them at once.
 const (
 	authorityLife = 20 * 365 * 24 * time.Hour
 	memberLife    = 5 * 365 * 24 * time.Hour

@@ -46,13 +46,15 @@ func TestFaults(t *testing.T) {
 	f.Nodes = slices.Clone(f.Nodes)
 	f.Nodes[0].Name, f.Nodes[1].Key = "Bad Name", f.Operators[0].Key
 	err := f.Validate()
-	for _, want := range []string{"id:", "chain:", "threshold: 1 of 3", `main: "nobody"`, `"warp"`, "grace:", "min_block_time",
+	for _, want := range []string{"id:", "chain:", "threshold: 1 of 3", `main: "nobody"`, `"warp"`, "grace:",
+		"min_block_time",
 		"ca_certificate", "share 1", `"nowhere" is not host:port`, "used twice", `"Bad Name"`, `has the key of`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not mention %q:\n%v", want, err)
 		}
 	}
-	if _, err := cluster.Parse(append(c.Text, "\ntreshold = 2\n"...)); err == nil || !strings.Contains(err.Error(), "treshold") {
+	if _, err := cluster.Parse(append(c.Text, "\ntreshold = 2\n"...)); err == nil || !strings.Contains(err.Error(),
+		"treshold") {
 		t.Errorf("an unknown key: got %v", err)
 	}
 	for _, n := range []struct{ t, n int }{{2, 4}, {1, 3}, {4, 3}, {3, 6}} {
@@ -69,7 +71,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestFailoverFaults: each setting of failover is held against what makes sense, and the others are taken.
+// TestFailoverFaults: each setting of failover is held against what makes sense, and the
+// others are taken.
 func TestFailoverFaults(t *testing.T) {
 	c := clustertest.New(t, casper.PublicKey{1}, nil)
 	const ms, s = cluster.Duration(time.Millisecond), cluster.Duration(time.Second)
@@ -88,7 +91,8 @@ func TestFailoverFaults(t *testing.T) {
 		}
 	}
 	for _, good := range []cluster.Failover{
-		{Policy: "confirm", Return: "manual", PingInterval: 10 * ms, PingTimeout: 10 * ms, After: 30 * ms, FailbackAfter: 30 * ms},
+		{Policy: "confirm", Return: "manual", PingInterval: 10 * ms, PingTimeout: 10 * ms, After: 30 * ms,
+			FailbackAfter: 30 * ms},
 		{Policy: "manual", Return: "auto", PingInterval: 60 * s, PingTimeout: 1, After: 180 * s, FailbackAfter: 180 * s},
 	} {
 		f := *c.File
@@ -146,8 +150,9 @@ func TestRequestSignatures(t *testing.T) {
 		"another cluster's id": c.File.VerifyRequest("node-a", m, foreign),
 		"an unknown node":      c.File.VerifyRequest("node-x", m, good),
 		"a cosigner as a node": c.File.VerifyRequest("cosigner-1", m, c.Request(t, "cosigner-1", m)),
-		"a registration":       c.File.VerifyRequest("node-a", m, c.File.SignRegistration(c.Keys["node-a"], "node-a", casper.TLSPoint{})),
-		"a bare message":       c.File.VerifyRequest("node-a", m, [64]byte(ed25519.Sign(c.Keys["node-a"], m.SignBytes()))),
+		"a registration": c.File.VerifyRequest("node-a", m, c.File.SignRegistration(c.Keys["node-a"], "node-a",
+			casper.TLSPoint{})),
+		"a bare message": c.File.VerifyRequest("node-a", m, [64]byte(ed25519.Sign(c.Keys["node-a"], m.SignBytes()))),
 	} {
 		if !errors.Is(err, cluster.ErrRequestSignature) {
 			t.Errorf("%s: got %v", name, err)
@@ -170,7 +175,8 @@ func (a admin) Status(ctx context.Context, _ *cosignerv1.StatusRequest) (*cosign
 func TestMutualTLS(t *testing.T) {
 	c := clustertest.New(t, casper.PublicKey{1}, nil)
 	stranger := clustertest.New(t, casper.PublicKey{1}, nil)
-	expired, err := c.Authority.Issue("ops", c.Keys["ops"].Public().(ed25519.PublicKey), time.Now().Add(-10*365*24*time.Hour))
+	expired, err := c.Authority.Issue("ops",
+		c.Keys["ops"].Public().(ed25519.PublicKey), time.Now().Add(-10*365*24*time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +206,8 @@ func TestMutualTLS(t *testing.T) {
 		{"cosigner has no business on this port", c.Certificates["cosigner-2"], "cosigner-1", codes.Unavailable},
 		{"another authority's operator", stranger.Certificates["ops"], "cosigner-1", codes.Unavailable},
 		{"expired certificate", pair(t, expired, c.Keys["ops"]), "cosigner-1", codes.Unavailable},
-		{"certificate over an unregistered key", pair(t, unregistered, stranger.Keys["ops"]), "cosigner-1", codes.Unavailable},
+		{"certificate over an unregistered key", pair(t, unregistered, stranger.Keys["ops"]), "cosigner-1",
+			codes.Unavailable},
 		{"no certificate", tls.Certificate{}, "cosigner-1", codes.Unavailable},
 		{"another server than wanted", c.Certificates["ops"], "cosigner-2", codes.Unavailable},
 	} {
@@ -281,7 +288,8 @@ func TestAuthorityRoundTrip(t *testing.T) {
 	}
 }
 
-// TestRetiredKey: what a node claimed under an earlier key can be finished; new requests under it are refused.
+// TestRetiredKey: what a node claimed under an earlier key can be finished; new requests under
+// it are refused.
 func TestRetiredKey(t *testing.T) {
 	m := casper.Vote{Round: casper.Round{Era: 3, ID: 4}, Value: true}
 	before := clustertest.New(t, casper.PublicKey{1}, nil)

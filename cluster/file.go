@@ -1,9 +1,9 @@
-// Package cluster is the cluster file and what it proves: who the cosigners, nodes and operators are, and under which
-// Ed25519 keys.
+// Package cluster is the cluster file and what it proves: who the cosigners, nodes and operators
+// are, and under which Ed25519 keys.
 //
-// The file is the same on every host. It promises that only a registered key, on a certificate of the cluster's own
-// authority, is taken for a member, and that a request is taken for a node's only when that node's key signed it. What a
-// member may then ask for is decided by whoever serves it.
+// The file is the same on every host. It promises that only a registered key, on a certificate of
+// the cluster's own authority, is taken for a member, and that a request is taken for a node's only
+// when that node's key signed it. What a member may then ask for is decided by whoever serves it.
 package cluster
 
 import (
@@ -232,7 +232,8 @@ func (f Failover) faults() (faults []error) {
 		fault("failover.ping_timeout: want more than 0 and at most ping_interval, %v, got %v", interval, timeout)
 	}
 	if after < pingsToJudge*interval {
-		fault("failover.failover_after: want at least %d times ping_interval, %v, got %v", pingsToJudge, pingsToJudge*interval, after)
+		fault("failover.failover_after: want at least %d times ping_interval, %v, got %v",
+			pingsToJudge, pingsToJudge*interval, after)
 	}
 	if failback < after {
 		fault("failover.failback_after: want at least failover_after, %v, got %v", after, failback)
@@ -259,7 +260,8 @@ func (f *File) memberFaults() (faults []error) {
 	}
 	for _, e := range f.Retired {
 		if len(e.Key) != ed25519.PublicKeySize || keys[string(e.Key)] != "" {
-			faults = append(faults, fmt.Errorf("retired %q: want an Ed25519 key of 32 bytes that no member has any more", e.Name))
+			faults = append(faults, fmt.Errorf("retired %q: want an Ed25519 key of 32 bytes that no member has any more",
+				e.Name))
 		}
 	}
 	return faults
@@ -277,7 +279,8 @@ func (f *File) addressFaults() (faults []error) {
 	}
 	for _, c := range f.Cosigners {
 		if c.Share < 1 || c.Share > len(f.Cosigners) || shares[c.Share] {
-			faults = append(faults, fmt.Errorf("cosigner %q: share %d; want each of 1 to %d once", c.Name, c.Share, len(f.Cosigners)))
+			faults = append(faults, fmt.Errorf("cosigner %q: share %d; want each of 1 to %d once",
+				c.Name, c.Share, len(f.Cosigners)))
 		}
 		shares[c.Share] = true
 		for _, a := range []string{c.Address, c.RaftAddress, c.AdminAddress} {
@@ -298,8 +301,8 @@ func LeastThreshold(cosigners int) int { return cosigners/2 + 1 }
 // MayBeLost is how many cosigners can be gone with the others still able to sign.
 func (f *File) MayBeLost() int { return len(f.Cosigners) - f.Threshold }
 
-// MayBeStolen is how many cosigners can be in an attacker's hands with no slot getting two values: two thresholds of
-// cosigners have at least one more in common.
+// MayBeStolen is how many cosigners can be in an attacker's hands with no slot getting two values:
+// two thresholds of cosigners have at least one more in common.
 func (f *File) MayBeStolen() int { return max(0, 2*f.Threshold-len(f.Cosigners)-1) }
 
 // Encode writes the file with a comment on each setting.

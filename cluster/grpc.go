@@ -22,11 +22,12 @@ const (
 	keepaliveWait  = 2 * time.Second
 )
 
-// Access is which roles may call which gRPC method, by full method name. What is not in it nobody may call.
+// Access is which roles may call which gRPC method, by full method name. What is not in it
+// nobody may call.
 type Access map[string][]Role
 
-// NewServer returns a gRPC server that takes members only, each for what access gives its role. What more options ask of a
-// call is asked after that.
+// NewServer returns a gRPC server that takes members only, each for what access gives its role.
+// What more options ask of a call is asked after that.
 func (f *File) NewServer(own tls.Certificate, access Access, more ...grpc.ServerOption) *grpc.Server {
 	var roles []Role
 	for _, allowed := range access {
@@ -47,13 +48,15 @@ func (f *File) NewServer(own tls.Certificate, access Access, more ...grpc.Server
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveEvery / 2, PermitWithoutStream: true}),
-		grpc.UnaryInterceptor(func(ctx context.Context, r any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		grpc.UnaryInterceptor(func(ctx context.Context, r any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any,
+			error) {
 			if err := check(ctx, info.FullMethod); err != nil {
 				return nil, err
 			}
 			return next(ctx, r)
 		}),
-		grpc.StreamInterceptor(func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+		grpc.StreamInterceptor(func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo,
+			next grpc.StreamHandler) error {
 			if err := check(ss.Context(), info.FullMethod); err != nil {
 				return err
 			}
@@ -62,16 +65,19 @@ func (f *File) NewServer(own tls.Certificate, access Access, more ...grpc.Server
 	}, more...)...)
 }
 
-// Dial returns a connection to the named member. It connects when first used and again whenever it has to.
+// Dial returns a connection to the named member. It connects when first used and again
+// whenever it has to.
 func (f *File) Dial(own tls.Certificate, name, address string, more ...grpc.DialOption) (*grpc.ClientConn, error) {
 	options := append([]grpc.DialOption{
 		grpc.WithTransportCredentials(credentials.NewTLS(f.ClientTLS(own, name))),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			// A member that comes back must be found within a round, not after a minute of backing off.
-			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
+			Backoff: backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2,
+				MaxDelay: time.Second},
 			MinConnectTimeout: time.Second,
 		}),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveEvery, Timeout: keepaliveWait, PermitWithoutStream: true}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveEvery, Timeout: keepaliveWait,
+			PermitWithoutStream: true}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
 		grpc.WithDisableServiceConfig(),
 	}, more...)

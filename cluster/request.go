@@ -11,7 +11,8 @@ import (
 // ErrRequestSignature says that a request is not signed by the node that it names.
 var ErrRequestSignature = errors.New("the request is not signed by the node that it names")
 
-// Each kind of signed text begins with a tag of its own, so that none can pass for another, nor for TLS's.
+// Each kind of signed text begins with a tag of its own, so that none can pass for
+// another, nor for TLS's.
 const (
 	requestTag      = "casper-cosigner request 1\x00"
 	registrationTag = "casper-cosigner registration 1\x00"
@@ -26,7 +27,8 @@ func (f *File) SignRequest(key ed25519.PrivateKey, node string, m casper.Message
 	return [64]byte(ed25519.Sign(key, text)), nil
 }
 
-// VerifyRequest returns ErrRequestSignature unless the named node's failover key signed its request for the message.
+// VerifyRequest returns ErrRequestSignature unless the named node's failover key signed its request
+// for the message.
 func (f *File) VerifyRequest(node string, m casper.Message, signature [64]byte) error {
 	text, err := f.requestText(node, m)
 	if err != nil {
@@ -35,8 +37,9 @@ func (f *File) VerifyRequest(node string, m casper.Message, signature [64]byte) 
 	return f.verify(node, text, signature)
 }
 
-// VerifyClaimed is VerifyRequest for a message that the log holds: it also takes a key that the node had when it claimed,
-// if the cluster file lists it as retired. Without that, a slot that was claimed and not finished could never be.
+// VerifyClaimed is VerifyRequest for a message that the log holds: it also takes a key that the
+// node had when it claimed, if the cluster file lists it as retired. Without that, a slot that was
+// claimed and not finished could never be.
 func (f *File) VerifyClaimed(node string, m casper.Message, signature [64]byte) error {
 	err := f.VerifyRequest(node, m, signature)
 	if err == nil {
@@ -59,7 +62,8 @@ func (f *File) SignRegistration(key ed25519.PrivateKey, node string, point caspe
 	return [64]byte(ed25519.Sign(key, f.registrationText(node, point)))
 }
 
-// VerifyRegistration returns ErrRequestSignature unless the named node's failover key signed the registration.
+// VerifyRegistration returns ErrRequestSignature unless the named node's failover key signed
+// the registration.
 func (f *File) VerifyRegistration(node string, point casper.TLSPoint, signature [64]byte) error {
 	return f.verify(node, f.registrationText(node, point), signature)
 }

@@ -54,8 +54,9 @@ func (f *File) ClientTLS(own tls.Certificate, name string) *tls.Config {
 	}
 }
 
-// memberOf returns the member whose registered key is on the peer's certificate. TLS has checked by then that the
-// authority signed the certificate, that it is in date and that the peer holds the key.
+// memberOf returns the member whose registered key is on the peer's certificate. TLS has
+// checked by then that the authority signed the certificate, that it is in date and that the
+// peer holds the key.
 func (f *File) memberOf(s tls.ConnectionState) (Member, error) {
 	if len(s.PeerCertificates) == 0 {
 		return Member{}, errors.New("the peer has no certificate")
@@ -98,8 +99,9 @@ func (f *File) PeerName(c net.Conn) (string, error) {
 	return m.Name, err
 }
 
-// LoadCertificate reads a member's certificate and key, and refuses what others would: another authority's certificate,
-// a key that is not the one registered for the name, a certificate that is out of date.
+// LoadCertificate reads a member's certificate and key, and refuses what others would: another
+// authority's certificate, a key that is not the one registered for the name, a certificate that
+// is out of date.
 func (f *File) LoadCertificate(name string, certPEM, keyPEM []byte) (tls.Certificate, error) {
 	c, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err != nil {
@@ -109,7 +111,9 @@ func (f *File) LoadCertificate(name string, certPEM, keyPEM []byte) (tls.Certifi
 	if err != nil {
 		return c, fmt.Errorf("loading the certificate of %q: %w", name, err)
 	}
-	if _, err := leaf.Verify(x509.VerifyOptions{Roots: f.pool, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err != nil {
+	if _,
+		err := leaf.Verify(x509.VerifyOptions{Roots: f.pool,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err != nil {
 		return c, fmt.Errorf("loading the certificate of %q: %w", name, err)
 	}
 	m, err := f.memberOf(tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}})

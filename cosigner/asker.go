@@ -75,7 +75,8 @@ func (r remote) commit(ctx context.Context, keys Keys, count int) ([]commitment,
 	return fresh, nil
 }
 
-func (r remote) share(ctx context.Context, request *cosignerv1.ShareRequest, _ *frost.Session) (share [32]byte, err error) {
+func (r remote) share(ctx context.Context, request *cosignerv1.ShareRequest, _ *frost.Session) (share [32]byte,
+	err error) {
 	answer, err := r.client.Share(ctx, request)
 	if err != nil {
 		return share, err

@@ -25,12 +25,14 @@ type Log interface {
 	Barrier(ctx context.Context) (uint64, error)
 	// WaitApplied must return nil only once the entry with the index is applied here.
 	WaitApplied(ctx context.Context, index uint64) error
-	// View must call f with the state as it is applied here. f neither changes nor keeps it, and is quick.
+	// View must call f with the state as it is applied here. f neither changes nor keeps it,
+	// and is quick.
 	View(f func(*machine.State))
 }
 
-// Run catches up with the log and then opens the gate; all the while it lets the ledger forget what the log has forgotten,
-// also on a cosigner that is never asked for a share. It returns when ctx ends.
+// Run catches up with the log and then opens the gate; all the while it lets the ledger
+// forget what the log has forgotten, also on a cosigner that is never asked for a share. It
+// returns when ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	var g errgroup.Group
 	g.Go(func() error { s.becomeReady(ctx); return nil })
@@ -38,8 +40,9 @@ func (s *Server) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// becomeReady lets shares out once this cosigner knows every claim that was ever made: it passes a barrier, then fills its
-// ledger from the log. Until then its own ledger may lack what the others saw it sign.
+// becomeReady lets shares out once this cosigner knows every claim that was ever made: it passes
+// a barrier, then fills its ledger from the log. Until then its own ledger may lack what the
+// others saw it sign.
 func (s *Server) becomeReady(ctx context.Context) {
 	tick := time.NewTicker(catchUpRetry)
 	defer tick.Stop()

@@ -82,7 +82,8 @@ func claimOf(m casper.Message) machine.Claim {
 	return machine.Claim{Claim: watermark.Claim{Message: m, Node: "A", Signature: testSignature}}
 }
 
-// TestCatchUp: no share leaves before somebody leads, its barrier is applied here and the ledger holds what the log does.
+// TestCatchUp: no share leaves before somebody leads, its barrier is applied here and the ledger
+// holds what the log does.
 func TestCatchUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCommittee(t, 2, 3)
@@ -145,7 +146,9 @@ func TestCatchUpBeforeGenesis(t *testing.T) {
 
 // TestLedgerOnFirstRun: a ledger is made on a directory's first run and never again.
 func TestLedgerOnFirstRun(t *testing.T) {
-	config := LedgerConfig{Path: t.TempDir() + "/ledger", First: watermark.Mark{Height: 100}, Fatal: func(err error) { t.Error(err) }}
+	config := LedgerConfig{Path: t.TempDir() + "/ledger", First: watermark.Mark{Height: 100}, Fatal: func(err error) {
+		t.Error(err)
+	}}
 	var damaged *DamagedError
 	if _, err := OpenLedger(config); !errors.As(err, &damaged) {
 		t.Fatalf("a directory that has run and has no ledger: %v, want damaged", err)

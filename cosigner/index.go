@@ -48,7 +48,8 @@ func (v voice) slot(key uint64) casper.Slot {
 	if v.finality {
 		return casper.SlotOfHeight(key)
 	}
-	return casper.Slot{Kind: casper.Kind(key), Era: v.era, Instance: v.instance, Validator: v.validator, Round: uint32(key >> 8)}
+	return casper.Slot{Kind: casper.Kind(key), Era: v.era, Instance: v.instance, Validator: v.validator,
+		Round: uint32(key >> 8)}
 }
 
 // find returns where key is or belongs in entries.

@@ -9,7 +9,8 @@ import (
 	"casper-cosigner/cosigner/frost"
 )
 
-// Keys are the shares of the validator's key in one epoch: our own, and who holds which. Shares of two epochs do not add up.
+// Keys are the shares of the validator's key in one epoch: our own, and who holds which. Shares of
+// two epochs do not add up.
 type Keys struct {
 	Epoch   uint32
 	Share   *frost.KeyShare
@@ -29,14 +30,15 @@ func (k Keys) validate(own string) error {
 	return nil
 }
 
-// Keyring says which cosigner holds which share, epoch by epoch, for those who ask for shares as for those who give them.
-// NewKeyring makes one; it does not change.
+// Keyring says which cosigner holds which share, epoch by epoch, for those who ask for shares as
+// for those who give them. NewKeyring makes one; it does not change.
 type Keyring struct {
 	epochs map[uint32]Keys
 	newest uint32
 }
 
-// NewKeyring returns the keyring of the named cosigner. It refuses keys that contradict themselves, and two of one epoch.
+// NewKeyring returns the keyring of the named cosigner. It refuses keys that contradict themselves,
+// and two of one epoch.
 func NewKeyring(own string, keys ...Keys) (*Keyring, error) {
 	k := &Keyring{epochs: map[uint32]Keys{}}
 	for _, one := range keys {

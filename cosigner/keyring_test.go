@@ -37,8 +37,8 @@ func TestKeyringRefusesContradictions(t *testing.T) {
 	}
 }
 
-// TestKeyringTwoEpochs: shares of two splits do not mix. New signatures are made with the newest, an older one is served
-// as long as it is there, and an unknown one is refused by name.
+// TestKeyringTwoEpochs: shares of two splits do not mix. New signatures are made with the newest,
+// an older one is served as long as it is there, and an unknown one is refused by name.
 func TestKeyringTwoEpochs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCommittee(t, 2, 3)

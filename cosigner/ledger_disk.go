@@ -199,7 +199,8 @@ func (l *Ledger) compact() error {
 	l.writing <- struct{}{}
 	defer func() { <-l.writing }()
 	l.mu.Lock()
-	failed, h, differing := l.failed, header{directory: l.config.Directory, first: l.first, floor: l.floor}, maps.Clone(l.differing)
+	failed, h, differing := l.failed, header{directory: l.config.Directory, first: l.first, floor: l.floor},
+		maps.Clone(l.differing)
 	l.mu.Unlock()
 	live := uint64(l.index.size + len(differing)) // writing suffices to read the index
 	if failed != nil || int64(l.next)*recordSize <= l.compactAbove || l.next <= compactRatio*live {

@@ -151,7 +151,8 @@ func (s *scan) record(seq uint64, b []byte) error {
 		return nil
 	}
 	if r.first > s.next || s.torn != 0 && r.first != s.torn || r.first < s.next && r.first != s.first {
-		return s.ledger.damaged(s.next, fmt.Sprintf("no valid record there, but a later batch has one at byte %d", seq*recordSize))
+		return s.ledger.damaged(s.next, fmt.Sprintf("no valid record there, but a later batch has one at byte %d",
+			seq*recordSize))
 	}
 	s.torn, s.mate = r.first, seq
 	return nil

@@ -33,7 +33,8 @@ func TestLedgerModel(t *testing.T) {
 			"fill":  func(t *rapid.T) { m.fill(t, rapid.MapOfN(slot, value, 0, 12).Draw(t, "log")) },
 			"prune": func(t *rapid.T) {
 				m.compactAbove = 0
-				m.prune(t, watermark.Mark{Era: rapid.Uint64Range(0, 14).Draw(t, "era"), Height: rapid.Uint64Range(0, 108).Draw(t, "height")})
+				m.prune(t, watermark.Mark{Era: rapid.Uint64Range(0, 14).Draw(t, "era"),
+					Height: rapid.Uint64Range(0, 108).Draw(t, "height")})
 			},
 			"fault": func(t *rapid.T) {
 				m.failOnce(rapid.SampledFrom([]string{"write", "sync", "replace", "open"}).Draw(t, "op"),

@@ -54,7 +54,8 @@ type rig struct {
 func newRig(t testing.TB) *rig {
 	t.Helper()
 	r := &rig{t: t, disk: &fakeDisk{}}
-	if err := writeLedger(r.disk, statedir.Watchdog{}, header{directory: testDirectory, first: testFirst, floor: testFirst}, none); err != nil {
+	if err := writeLedger(r.disk, statedir.Watchdog{}, header{directory: testDirectory, first: testFirst,
+		floor: testFirst}, none); err != nil {
 		t.Fatal(err)
 	}
 	r.reopen()
@@ -131,7 +132,8 @@ func TestLedgerClaim(t *testing.T) {
 	for _, slot := range []casper.Slot{echoSlot(9, 5), heightSlot(99)} {
 		wantIs(t, r.Claim(slot, digest(0)), ErrBelowFloor)
 	}
-	for _, slot := range []casper.Slot{{}, {Kind: casper.KindHandshake}, {Kind: casper.KindFinality, Era: 10, Height: 100}} {
+	for _, slot := range []casper.Slot{{}, {Kind: casper.KindHandshake},
+		{Kind: casper.KindFinality, Era: 10, Height: 100}} {
 		if err := r.Claim(slot, digest(0)); err == nil {
 			t.Fatalf("claimed %+v, which is no slot", slot)
 		}

@@ -56,8 +56,8 @@ type commitment struct {
 	since   time.Time
 }
 
-// participant is one cosigner as the leader sees it (RFC 9591's word for who takes part in a signature): how to ask it, its
-// commitments and how well it answered.
+// participant is one cosigner as the leader sees it (RFC 9591's word for who takes part in a
+// signature): how to ask it, its commitments and how well it answered.
 type participant struct {
 	name    string
 	own     bool
@@ -134,7 +134,8 @@ func (p *participant) forget() {
 }
 
 // ask asks for a share.
-func (p *participant) ask(ctx context.Context, r *cosignerv1.ShareRequest, session *frost.Session) (share [32]byte, err error) {
+func (p *participant) ask(ctx context.Context, r *cosignerv1.ShareRequest, session *frost.Session) (share [32]byte,
+	err error) {
 	start := time.Now()
 	if share, err = p.asker.share(ctx, r, session); err == nil {
 		p.answered(time.Since(start))

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TestQuorumStaysReady: commitments that were made together end together, and there are others by then, at the pace of a
-// chain and when nothing is asked for.
+// TestQuorumStaysReady: commitments that were made together end together, and there are others by
+// then, at the pace of a chain and when nothing is asked for.
 func TestQuorumStaysReady(t *testing.T) {
 	for _, every := range []time.Duration{3 * time.Second, time.Hour} {
 		stage(t, 2, 3, func(t *testing.T, c *committee, q *Quorum) {

@@ -86,8 +86,8 @@ func (e *AlarmError) Unwrap() error { return e.Err }
 type QuorumConfig struct {
 	Keyring *Keyring
 	Own     *Server
-	// Others are the other cosigners by name. Their connections must refuse the answers of one that shows an older state
-	// than was seen of it; package peer's do.
+	// Others are the other cosigners by name. Their connections must refuse the answers of one that
+	// shows an older state than was seen of it; package peer's do.
 	Others map[string]cosignerv1.CosignerServiceClient
 	Logger zerolog.Logger
 }
@@ -207,7 +207,8 @@ func (q *Quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (casp
 			Term: term, ShareEpoch: keys.Epoch,
 			Message: message, Node: c.Node, RequestSignature: c.Signature[:],
 		},
-		outcomes: make(chan outcome), failed: map[*participant]error{}, slow: map[*participant]bool{}, unknown: map[*participant]bool{},
+		outcomes: make(chan outcome), failed: map[*participant]error{}, slow: map[*participant]bool{},
+		unknown: map[*participant]bool{},
 	}
 	signature, err := s.run(ctx)
 	if err != nil {

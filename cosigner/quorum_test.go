@@ -69,8 +69,8 @@ func TestQuorumSurvives(t *testing.T) {
 			func(s QuorumStats) bool { return s.Retried >= 1 }},
 		{"one hung", func(c *committee) { c.hosts[1].set(func(h *host) { h.fault = hung }) }, 21 * time.Millisecond,
 			func(s QuorumStats) bool { return s.Hedged >= 1 }},
-		{"one slow", func(c *committee) { c.hosts[1].set(func(h *host) { h.fault = after(300 * time.Millisecond) }) }, 21 * time.Millisecond,
-			func(s QuorumStats) bool { return s.Hedged >= 1 }},
+		{"one slow", func(c *committee) { c.hosts[1].set(func(h *host) { h.fault = after(300 * time.Millisecond) }) },
+			21 * time.Millisecond, func(s QuorumStats) bool { return s.Hedged >= 1 }},
 		{"both slow", func(c *committee) {
 			for _, h := range c.hosts[1:] {
 				h.set(func(h *host) { h.fault = after(50 * time.Millisecond) })

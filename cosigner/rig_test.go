@@ -170,7 +170,8 @@ func (c client) reach(ctx context.Context, method string) (*Server, context.Cont
 	return server, context.WithValue(ctx, callerKey{}, c.from), nil
 }
 
-func (c client) Commit(ctx context.Context, r *cosignerv1.CommitRequest, _ ...grpc.CallOption) (*cosignerv1.CommitResponse, error) {
+func (c client) Commit(ctx context.Context, r *cosignerv1.CommitRequest,
+	_ ...grpc.CallOption) (*cosignerv1.CommitResponse, error) {
 	server, ctx, err := c.reach(ctx, "Commit")
 	if err != nil {
 		return nil, err
@@ -178,7 +179,8 @@ func (c client) Commit(ctx context.Context, r *cosignerv1.CommitRequest, _ ...gr
 	return server.Commit(ctx, r)
 }
 
-func (c client) Share(ctx context.Context, r *cosignerv1.ShareRequest, _ ...grpc.CallOption) (*cosignerv1.ShareResponse, error) {
+func (c client) Share(ctx context.Context, r *cosignerv1.ShareRequest, _ ...grpc.CallOption) (*cosignerv1.ShareResponse,
+	error) {
 	server, ctx, err := c.reach(ctx, "Share")
 	if err != nil {
 		return nil, err
@@ -231,7 +233,8 @@ func (c *committee) mustSign(q *Quorum, m casper.Message) {
 }
 
 func echo(round uint32, value byte) casper.Message {
-	return casper.Echo{Round: casper.Round{Chainspec: casper.Hash{1}, Era: 10, ID: round, Validator: 3}, Proposal: casper.Hash{value}}
+	return casper.Echo{Round: casper.Round{Chainspec: casper.Hash{1}, Era: 10, ID: round, Validator: 3},
+		Proposal: casper.Hash{value}}
 }
 
 func finality(height uint64) casper.Message {

@@ -167,7 +167,8 @@ func (s *Server) share(caller string, r *cosignerv1.ShareRequest, session *frost
 // leads: a caller that lies about either meets the same ledger, and the other
 // ledgers. Whether a handshake is for the node's own TLS key, and how many it may
 // have, only the leader checks (signer).
-func (s *Server) release(caller string, r *cosignerv1.ShareRequest, session *frost.Session) (share [32]byte, err error) {
+func (s *Server) release(caller string, r *cosignerv1.ShareRequest, session *frost.Session) (share [32]byte,
+	err error) {
 	keys, message, err := s.authorize(r)
 	if err != nil {
 		return share, err

@@ -76,16 +76,26 @@ func TestShareRefusals(t *testing.T) {
 		{"older term", nil, func(r *cosignerv1.ShareRequest) { r.Term = 6 }, codes.Aborted},
 		{"no message", nil, func(r *cosignerv1.ShareRequest) { r.Message = nil }, codes.InvalidArgument},
 		{"32 opaque bytes", nil, func(r *cosignerv1.ShareRequest) { r.Message = make([]byte, 32) }, codes.InvalidArgument},
-		{"message with a byte more", nil, func(r *cosignerv1.ShareRequest) { r.Message = append(r.Message, 0) }, codes.InvalidArgument},
+		{"message with a byte more", nil, func(r *cosignerv1.ShareRequest) {
+			r.Message = append(r.Message, 0)
+		}, codes.InvalidArgument},
 		{"unknown node", nil, func(r *cosignerv1.ShareRequest) { r.Node = "B" }, codes.Unauthenticated},
-		{"not signed by the node", nil, func(r *cosignerv1.ShareRequest) { r.RequestSignature = make([]byte, 64) }, codes.Unauthenticated},
-		{"short request signature", nil, func(r *cosignerv1.ShareRequest) { r.RequestSignature = make([]byte, 63) }, codes.InvalidArgument},
+		{"not signed by the node", nil, func(r *cosignerv1.ShareRequest) {
+			r.RequestSignature = make([]byte, 64)
+		}, codes.Unauthenticated},
+		{"short request signature", nil, func(r *cosignerv1.ShareRequest) {
+			r.RequestSignature = make([]byte, 63)
+		}, codes.InvalidArgument},
 		{"other session", nil, func(r *cosignerv1.ShareRequest) { r.SessionId = make([]byte, 16) }, codes.NotFound},
 		{"no session", nil, func(r *cosignerv1.ShareRequest) { r.SessionId = nil }, codes.InvalidArgument},
 		{"unknown commitment", nil, func(r *cosignerv1.ShareRequest) { r.CommitmentIndex += 99 }, codes.NotFound},
 		{"without us", nil, func(r *cosignerv1.ShareRequest) { r.Signers[1].ShareId = 3 }, codes.InvalidArgument},
-		{"our commitment changed", nil, func(r *cosignerv1.ShareRequest) { r.Signers[1].Hiding = r.Signers[0].Hiding }, codes.InvalidArgument},
-		{"short point", nil, func(r *cosignerv1.ShareRequest) { r.Signers[0].Hiding = r.Signers[0].Hiding[:31] }, codes.InvalidArgument},
+		{"our commitment changed", nil, func(r *cosignerv1.ShareRequest) {
+			r.Signers[1].Hiding = r.Signers[0].Hiding
+		}, codes.InvalidArgument},
+		{"short point", nil, func(r *cosignerv1.ShareRequest) {
+			r.Signers[0].Hiding = r.Signers[0].Hiding[:31]
+		}, codes.InvalidArgument},
 		{"no point", nil, func(r *cosignerv1.ShareRequest) { r.Signers[0].Hiding = make([]byte, 32) }, codes.InvalidArgument},
 		{"too few signers", nil, func(r *cosignerv1.ShareRequest) { r.Signers = r.Signers[1:] }, codes.InvalidArgument},
 		{"unsorted signers", nil, func(r *cosignerv1.ShareRequest) {
@@ -140,7 +150,9 @@ func TestShareBySlot(t *testing.T) {
 	_, err = a.server().Share(a.ctx, a.request(finality(99)))
 	wantCode(t, "below the floor", err, codes.FailedPrecondition)
 	slot, _ := casper.SlotOf(echo(1, 1))
-	if _, err := a.hosts[1].ledger.Fill(func(yield func(casper.Slot, casper.Hash) bool) { yield(slot, digest(5)) }); err != nil {
+	if _, err := a.hosts[1].ledger.Fill(func(yield func(casper.Slot, casper.Hash) bool) {
+		yield(slot, digest(5))
+	}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = a.server().Share(a.ctx, a.request(echo(1, 1)))

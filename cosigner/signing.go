@@ -216,7 +216,8 @@ func (s *signing) try(ctx context.Context, a *attempt) outcome {
 
 // aggregate adds the shares up. Whose share is wrong is named and asked last
 // from then on.
-func (s *signing) aggregate(session *frost.Session, participants []*participant, shares map[*participant][32]byte) outcome {
+func (s *signing) aggregate(session *frost.Session, participants []*participant,
+	shares map[*participant][32]byte) outcome {
 	byNumber := make(map[int][32]byte, len(shares))
 	for p, share := range shares {
 		byNumber[s.keys.Holders[p.name]] = share
@@ -242,7 +243,8 @@ var errBadShare = errors.New("gave a wrong share: its share file, memory or prog
 
 // each calls f for all participants of the attempt at once and returns what they
 // gave, or who failed first. It does not wait for the others then.
-func each[T any](ctx context.Context, a *attempt, f func(*participant) (T, error)) (map[*participant]T, map[*participant]error) {
+func each[T any](ctx context.Context, a *attempt, f func(*participant) (T, error)) (map[*participant]T,
+	map[*participant]error) {
 	type answer struct {
 		from  *participant
 		value T

@@ -16,14 +16,15 @@ import (
 	"casper-cosigner/statedir"
 )
 
-// TestNoPresenceNoAnswer: a running cosigner answers another's certificate only on the state that it was seen with, and a
-// node's certificate not at all, whatever is called.
+// TestNoPresenceNoAnswer: a running cosigner answers another's certificate only on the state that
+// it was seen with, and a node's certificate not at all, whatever is called.
 func TestNoPresenceNoAnswer(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t, nil)
 	l.start("cosigner-1", "cosigner-2", "cosigner-3")
 	l.waitPinned("cosigner-1", "cosigner-2")
-	other := statedir.Presence{Cluster: statedir.ID(l.File.ID), Directory: statedir.NewID(), Session: statedir.NewID(), Boot: 1}
+	other := statedir.Presence{Cluster: statedir.ID(l.File.ID), Directory: statedir.NewID(), Session: statedir.NewID(),
+		Boot: 1}
 	shown, err := proto.Marshal(other.Proto())
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +50,8 @@ func TestNoPresenceNoAnswer(t *testing.T) {
 				continue // a node's own
 			}
 			ctx := metadata.AppendToOutgoingContext(t.Context(), c.shows...)
-			if err := conn.Invoke(ctx, method, &emptypb.Empty{}, &emptypb.Empty{}, grpc.WaitForReady(true)); status.Code(err) != c.want {
+			if err := conn.Invoke(ctx, method, &emptypb.Empty{}, &emptypb.Empty{},
+				grpc.WaitForReady(true)); status.Code(err) != c.want {
 				t.Errorf("%s, %s: got %v, want %v", method, c.name, err, c.want)
 			}
 		}

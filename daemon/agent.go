@@ -91,8 +91,9 @@ func (h *agentHost) assemble(f *AgentFile) error {
 		Steady: h.pulse.Steady, Observe: h.metrics.observe, Asked: h.watcher.Asked, Logger: logger,
 	})
 	h.pinger = agent.NewPinger(agent.PingerConfig{
-		Peers: h.links.pinged(c), Interval: time.Duration(c.Failover.PingInterval), Timeout: time.Duration(c.Failover.PingTimeout),
-		Health: h.watcher.Health, Observe: h.metrics.observePing, Logger: logger,
+		Peers: h.links.pinged(c), Interval: time.Duration(c.Failover.PingInterval),
+		Timeout: time.Duration(c.Failover.PingTimeout),
+		Health:  h.watcher.Health, Observe: h.metrics.observePing, Logger: logger,
 	})
 	return nil
 }
@@ -121,7 +122,8 @@ func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Lis
 	return group.Wait()
 }
 
-// DialAgent returns an agent that asks the cosigners for one program's own requests, without a socket and without pings.
+// DialAgent returns an agent that asks the cosigners for one program's own requests, without a
+// socket and without pings.
 func DialAgent(ctx context.Context, f *AgentFile, logger zerolog.Logger) (*agent.Agent, func(), error) {
 	self, err := f.Host()
 	if err != nil {
@@ -158,7 +160,8 @@ func (l links) pinged(c *cluster.File) (list []agent.Peer) {
 	return list
 }
 
-// listenUnix binds the socket. A socket that a dead process left is replaced, one that answers is not.
+// listenUnix binds the socket. A socket that a dead process left is replaced, one that
+// answers is not.
 func listenUnix(path string) (net.Listener, error) {
 	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
 		conn.Close()

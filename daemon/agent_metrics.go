@@ -28,10 +28,13 @@ func newAgentMetrics(node string, peers []string) *agentMetrics {
 		registry: newRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "agent_requests_total",
 			Help: "Requests of the node, by method and gRPC code.", ConstLabels: labels}, []string{"method", "code"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: "agent_request_duration_seconds",
-			Help: "Time from the node's request to its answer.", Buckets: latencyBuckets, ConstLabels: labels}, []string{"method"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace,
+			Name: "agent_request_duration_seconds",
+			Help: "Time from the node's request to its answer.", Buckets: latencyBuckets, ConstLabels: labels},
+			[]string{"method"}),
 		rtt: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: "ping_rtt_seconds",
-			Help: "Round-trip times of the pings that were answered in time.", Buckets: pingBuckets, ConstLabels: labels}, []string{"peer"}),
+			Help: "Round-trip times of the pings that were answered in time.", Buckets: pingBuckets, ConstLabels: labels},
+			[]string{"peer"}),
 		lost: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "pings_lost_total",
 			Help: "Pings that were not answered in time.", ConstLabels: labels}, []string{"peer"}),
 	}
@@ -67,9 +70,10 @@ func (m *agentMetrics) watch(node string, health func(time.Time) *cosignerv1.Nod
 		up:      describe("node_up", "1 if the node answered the last /status, 0 if not; absent if it is not watched."),
 		reactor: describe("node_reactor_state", "1 for the state that /status tells.", "state"),
 		height:  describe("node_height", "Height of the node's last block, as /status tells it."),
-		request: describe("last_signing_request_timestamp_seconds", "When the node last asked for a signature of a round or block."),
-		events:  describe("node_events", "1 if the node's events are heard, 0 if no fault of our validator would be noticed."),
-		key:     describe("leftover_key", "1 if a secret key of the validator lies on the node's host."),
+		request: describe("last_signing_request_timestamp_seconds",
+			"When the node last asked for a signature of a round or block."),
+		events: describe("node_events", "1 if the node's events are heard, 0 if no fault of our validator would be noticed."),
+		key:    describe("leftover_key", "1 if a secret key of the validator lies on the node's host."),
 	})
 }
 

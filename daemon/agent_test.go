@@ -24,10 +24,12 @@ import (
 
 // quickPings makes agents ping ten times a second.
 func quickPings(f *cluster.File) {
-	f.Failover.PingInterval, f.Failover.PingTimeout = cluster.Duration(100*time.Millisecond), cluster.Duration(100*time.Millisecond)
+	f.Failover.PingInterval, f.Failover.PingTimeout = cluster.Duration(100*time.Millisecond),
+		cluster.Duration(100*time.Millisecond)
 }
 
-// TestAgentsPing: agents ping each other over mTLS and answer nobody else; pings that nobody answers are counted.
+// TestAgentsPing: agents ping each other over mTLS and answer nobody else; pings that nobody
+// answers are counted.
 func TestAgentsPing(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t, quickPings)
@@ -58,7 +60,8 @@ func TestAgentsPing(t *testing.T) {
 	}
 }
 
-// ping pings whoever is at the address once. A connection that did not come about in time on a busy machine is tried again.
+// ping pings whoever is at the address once. A connection that did not come about in time on a busy
+// machine is tried again.
 func (l *local) ping(own tls.Certificate, server, address string) (*cosignerv1.PingResponse, error) {
 	l.t.Helper()
 	conn, err := l.File.Dial(own, server, address)
@@ -102,7 +105,8 @@ func TestPingPeerHangs(t *testing.T) {
 	}
 }
 
-// TestPingPort: an agent does not start without its ping port, and says which one. `listen` goes before the cluster file.
+// TestPingPort: an agent does not start without its ping port, and says which one. `listen` goes
+// before the cluster file.
 func TestPingPort(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -113,7 +117,8 @@ func TestPingPort(t *testing.T) {
 	l := newLocal(t, func(f *cluster.File) { f.Nodes[0].Address = taken.Addr().String() })
 	l.start("node-a")
 	<-l.running["node-a"].ended
-	if err := l.running["node-a"].err; err == nil || !strings.Contains(err.Error(), taken.Addr().String()) || !strings.Contains(err.Error(), "listen") {
+	if err := l.running["node-a"].err; err == nil || !strings.Contains(err.Error(), taken.Addr().String()) ||
+		!strings.Contains(err.Error(), "listen") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(l.path, "node-a", "signer.sock")); err == nil {
@@ -138,7 +143,8 @@ func TestNotANode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := daemon.RunAgent(t.Context(), f, daemon.Options{Now: time.Now}); err == nil || !strings.Contains(err.Error(), "not a node") {
+	if err := daemon.RunAgent(t.Context(), f, daemon.Options{Now: time.Now}); err == nil || !strings.Contains(err.Error(),
+		"not a node") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -154,13 +160,17 @@ func TestAgentFile(t *testing.T) {
 		_, err := daemon.ReadAgentFile(path)
 		return err
 	}
-	for _, good := range []string{"", "http://127.0.0.1:8888", "http://node.example:8888/", "http://[::1]:8888", "http://node"} {
-		if err := read(fmt.Sprintf("rest = %q\nevents = %q\nkey_files = ['/etc/casper/validator_keys/*.pem', 'x']\n", good, good)); err != nil {
+	for _, good := range []string{"", "http://127.0.0.1:8888", "http://node.example:8888/", "http://[::1]:8888",
+		"http://node"} {
+		if err := read(fmt.Sprintf("rest = %q\nevents = %q\nkey_files = ['/etc/casper/validator_keys/*.pem', 'x']\n",
+			good, good)); err != nil {
 			t.Errorf("%q: %v", good, err)
 		}
 	}
-	for _, bad := range []string{"127.0.0.1:8888", "https://node:8888", "http://", "http://:8888", "http://node:8888/status", "http://node:8888//",
-		"http://node:8888?x", "http://node:8888/#x", "http://user@node:8888", "node:8888", "/run/node.sock", "http://node:port"} {
+	for _, bad := range []string{"127.0.0.1:8888", "https://node:8888", "http://", "http://:8888",
+		"http://node:8888/status", "http://node:8888//",
+		"http://node:8888?x", "http://node:8888/#x", "http://user@node:8888", "node:8888", "/run/node.sock",
+		"http://node:port"} {
 		err := read(fmt.Sprintf("rest = %q\nevents = %q\nkey_files = ['[']\n", bad, bad))
 		for _, want := range []string{"rest: ", "events: ", "key_files: "} {
 			if err == nil || !strings.Contains(err.Error(), want) {

@@ -1,5 +1,5 @@
-// Package daemon assembles a cosigner or an agent from its host's files and runs it. It is where signer, cosigner,
-// raftstore and agent meet; it decides nothing of its own.
+// Package daemon assembles a cosigner or an agent from its host's files and runs it. It is where
+// signer, cosigner, raftstore and agent meet; it decides nothing of its own.
 package daemon
 
 import (
@@ -95,7 +95,8 @@ func ReadCosignerFile(path string) (*CosignerFile, error) {
 	}
 	if len(f.Hook) > 0 && !isURL(f.Hook) {
 		if _, lookErr := exec.LookPath(f.HookTarget()[0]); lookErr != nil {
-			err = errors.Join(err, fmt.Errorf("%s: hook: want a program and its arguments, or one http(s) URL: %w", path, lookErr))
+			err = errors.Join(err, fmt.Errorf("%s: hook: want a program and its arguments, or one http(s) URL: %w",
+				path, lookErr))
 		}
 	}
 	return f, err
@@ -116,7 +117,8 @@ func ReadAgentFile(path string) (*AgentFile, error) {
 	}
 	for _, pattern := range f.KeyFiles {
 		if _, bad := filepath.Match(pattern, ""); bad != nil || pattern == "" {
-			err = errors.Join(err, fmt.Errorf("%s: key_files: want paths, in which * stands for any name, got %q", path, pattern))
+			err = errors.Join(err, fmt.Errorf("%s: key_files: want paths, in which * stands for any name, got %q",
+				path, pattern))
 		}
 	}
 	return f, err
@@ -173,7 +175,8 @@ func (f *CosignerFile) StatePath() string { return resolve(f.dir, f.State) }
 // SocketPath is the unix socket.
 func (f *AgentFile) SocketPath() string { return resolve(f.dir, f.Socket) }
 
-// health is what the agent watches of its node. Ages are measured by the monotonic clock, whatever the wall clock says.
+// health is what the agent watches of its node. Ages are measured by the monotonic clock, whatever
+// the wall clock says.
 func (f *AgentFile) health(c *cluster.File, logger zerolog.Logger) health.Config {
 	w := health.Config{REST: strings.TrimSuffix(f.REST, "/"), Events: strings.TrimSuffix(f.Events, "/"),
 		Validator: c.Validator, Logger: logger, Now: time.Now}

@@ -14,7 +14,8 @@ import (
 	"casper-cosigner/keygen"
 )
 
-// TestShareFiles: only this cosigner's share, of this validator and cluster, is taken; each other one is refused by name.
+// TestShareFiles: only this cosigner's share, of this validator and cluster, is taken; each other
+// one is refused by name.
 func TestShareFiles(t *testing.T) {
 	l := newLocal(t, nil)
 	path := filepath.Join(l.path, "cosigner-1")
@@ -74,7 +75,8 @@ func TestShareFiles(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(path, "share.age"), c.text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := f.OpenShare(l.File); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "AGE-SECRET") {
+		if _, _, err := f.OpenShare(l.File); err == nil || !strings.Contains(err.Error(), c.want) ||
+			strings.Contains(err.Error(), "AGE-SECRET") {
 			t.Errorf("%s: got %v, want an error with %q", name, err, c.want)
 		}
 	}
@@ -90,7 +92,8 @@ func TestHostFiles(t *testing.T) {
 	}
 	write("name = \"c1\"\n")
 	_, err := daemon.ReadCosignerFile(path)
-	for _, want := range []string{"cluster is missing", "certificate is missing", "state is missing", "share is missing", "one of share_identity"} {
+	for _, want := range []string{"cluster is missing", "certificate is missing", "state is missing", "share is missing",
+		"one of share_identity"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q in it", err, want)
 		}
@@ -99,7 +102,8 @@ func TestHostFiles(t *testing.T) {
 	if _, err := daemon.ReadCosignerFile(path); err == nil || !strings.Contains(err.Error(), "stat") {
 		t.Errorf("unknown key: got %v", err)
 	}
-	if _, err := daemon.ReadAgentFile(filepath.Join(t.TempDir(), "none.toml")); err == nil || !strings.Contains(err.Error(), "--config") {
+	if _, err := daemon.ReadAgentFile(filepath.Join(t.TempDir(), "none.toml")); err == nil ||
+		!strings.Contains(err.Error(), "--config") {
 		t.Errorf("no file: got %v", err)
 	}
 }

@@ -29,7 +29,8 @@ func others(name string) (names []string) {
 	return names
 }
 
-// TestEndToEnd: both nodes get signatures of one value; a leader's stop and a restart of all change nothing.
+// TestEndToEnd: both nodes get signatures of one value; a leader's stop and a restart of all
+// change nothing.
 func TestEndToEnd(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t, nil)
@@ -82,8 +83,8 @@ func TestThirdStandsIn(t *testing.T) {
 	l.mustSign(a, echo(100, 2, 1))
 }
 
-// TestEmptiedDisk: a cosigner that comes back under its name with an emptied disk is refused by the others, also when
-// only it and a lagging one are up.
+// TestEmptiedDisk: a cosigner that comes back under its name with an emptied disk is refused by the
+// others, also when only it and a lagging one are up.
 func TestEmptiedDisk(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t, nil)
@@ -110,8 +111,9 @@ func TestEmptiedDisk(t *testing.T) {
 	}
 }
 
-// TestEmptiedDiskNeverMet: nothing is signed before each cosigner has met each other one. Else one that came late would
-// take a third whose disk was emptied since for new, and both would sign a second value.
+// TestEmptiedDiskNeverMet: nothing is signed before each cosigner has met each other one. Else
+// one that came late would take a third whose disk was emptied since for new, and both would sign
+// a second value.
 func TestEmptiedDiskNeverMet(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t, nil)
@@ -272,30 +274,36 @@ func TestModes(t *testing.T) {
 			t.Errorf("got %v, want %v", r, want)
 		}
 	}
-	if _, err := admin.SetMode(t.Context(), &cosignerv1.SetModeRequest{Mode: cosignerv1.Mode_MODE_FENCED, Reason: "test"}); err != nil {
+	if _, err := admin.SetMode(t.Context(), &cosignerv1.SetModeRequest{Mode: cosignerv1.Mode_MODE_FENCED,
+		Reason: "test"}); err != nil {
 		t.Fatal(err)
 	}
 	refuses(b, echo(1, 1, 2), cosignerv1.RefusalReason_REFUSAL_REASON_NOT_ACTIVE)
 	l.mustSign(b, block(1, 1))
-	if _, err := admin.Activate(t.Context(), &cosignerv1.ActivateRequest{Node: "node-b", Epoch: 0, Force: true}); err == nil {
+	if _, err := admin.Activate(t.Context(), &cosignerv1.ActivateRequest{Node: "node-b",
+		Epoch: 0, Force: true}); err == nil {
 		t.Error("a promotion against an old epoch went through")
 	}
-	if _, err := admin.Activate(t.Context(), &cosignerv1.ActivateRequest{Node: "node-b", Epoch: 1, Reason: "test", Force: true}); err != nil {
+	if _, err := admin.Activate(t.Context(), &cosignerv1.ActivateRequest{Node: "node-b", Epoch: 1, Reason: "test",
+		Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	refuses(a, echo(1, 1, 1), cosignerv1.RefusalReason_REFUSAL_REASON_NOT_ACTIVE)
 	l.mustSign(b, echo(1, 1, 2))
-	if s, err := admin.Status(t.Context(), &cosignerv1.StatusRequest{}); err != nil || s.GetActive() != "node-b" || s.GetReason() != "ops: test" {
+	if s, err := admin.Status(t.Context(), &cosignerv1.StatusRequest{}); err != nil || s.GetActive() != "node-b" ||
+		s.GetReason() != "ops: test" {
 		t.Errorf("got active %q for reason %q, %v", s.GetActive(), s.GetReason(), err)
 	}
-	if _, err := admin.Suspend(t.Context(), &cosignerv1.SuspendRequest{Node: "node-b", Suspended: true, Epoch: 2}); err != nil {
+	if _, err := admin.Suspend(t.Context(), &cosignerv1.SuspendRequest{Node: "node-b",
+		Suspended: true, Epoch: 2}); err != nil {
 		t.Fatal(err)
 	}
 	refuses(b, block(2, 1), cosignerv1.RefusalReason_REFUSAL_REASON_SUSPENDED)
 	l.mustBind(a, echo(1, 1, 1), echo(1, 1, 2))
 }
 
-// TestRaceOnTwoCosigners: two values for one slot at one instant, by two agents that ask different cosigners.
+// TestRaceOnTwoCosigners: two values for one slot at one instant, by two agents that ask
+// different cosigners.
 func TestRaceOnTwoCosigners(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t, nil)
@@ -359,7 +367,8 @@ func TestTwoProcessesOneDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := daemon.RunCosigner(t.Context(), f, daemon.Options{Fatal: func(error) {}, Now: time.Now}); !errors.Is(err, statedir.ErrInUse) {
+	if err := daemon.RunCosigner(t.Context(), f, daemon.Options{Fatal: func(error) {}, Now: time.Now}); !errors.Is(err,
+		statedir.ErrInUse) {
 		t.Errorf("got %v, want in use", err)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"casper-cosigner/rule/failover"
 )
 
-// failoverMetrics are the figures of roles and nodes, read when they are asked for. Each has the node as its first label,
-// if it has any.
+// failoverMetrics are the figures of roles and nodes, read when they are asked for. Each has the
+// node as its first label, if it has any.
 type failoverMetrics struct {
 	validator *validator
 
@@ -24,27 +24,29 @@ func newFailoverMetrics(v *validator) failoverMetrics {
 		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
 	}
 	return failoverMetrics{
-		validator:   v,
-		active:      desc("active_node", "1 for the active node, 0 for the others.", "node"),
-		mode:        desc("mode", "1 for the mode that holds: hot or fenced.", "mode"),
-		hold:        desc("hold", "1 while automatic changes of roles are stopped."),
-		ready:       desc("node_ready", "1 for a node that could be made active.", "node"),
-		condition:   desc("node_condition", "1 for what keeps the node from being well or ready; absent if nothing does.", "node", "code"),
+		validator: v,
+		active:    desc("active_node", "1 for the active node, 0 for the others.", "node"),
+		mode:      desc("mode", "1 for the mode that holds: hot or fenced.", "mode"),
+		hold:      desc("hold", "1 while automatic changes of roles are stopped."),
+		ready:     desc("node_ready", "1 for a node that could be made active.", "node"),
+		condition: desc("node_condition", "1 for what keeps the node from being well or ready; absent if nothing does.",
+			"node", "code"),
 		lastRequest: desc("node_last_request_timestamp_seconds", "Last request of the node for a signature.", "node"),
 		lastPing:    desc("node_last_ping_timestamp_seconds", "Last ping of the node's agent to any cosigner.", "node"),
 		height:      desc("node_height", "Height of the node's last block.", "node"),
 		lag:         desc("node_lag_rounds", "Rounds of the newest era that the node has not asked for yet.", "node"),
-		leftover:    desc("node_leftover_key", "1 while a secret key of the validator lies on the node's host. Not 0: alarm.", "node"),
-		fault:       desc("node_fault", "1 once the node has said that the validator equivocated. Not 0: alarm.", "node"),
-		main:        desc("main_node", "1 for the node that the cluster file names main, 0 for the others.", "node"),
-		upgrade:     desc("node_upgrade_era", "Era at which the node's next version begins, 0 if none is staged.", "node"),
+		leftover: desc("node_leftover_key", "1 while a secret key of the validator lies on the node's host. Not 0: alarm.",
+			"node"),
+		fault:   desc("node_fault", "1 once the node has said that the validator equivocated. Not 0: alarm.", "node"),
+		main:    desc("main_node", "1 for the node that the cluster file names main, 0 for the others.", "node"),
+		upgrade: desc("node_upgrade_era", "Era at which the node's next version begins, 0 if none is staged.", "node"),
 	}
 }
 
 // Describe names the figures.
 func (m failoverMetrics) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.active, m.mode, m.hold, m.ready, m.condition, m.lastRequest, m.lastPing, m.height, m.lag,
-		m.leftover, m.fault, m.main, m.upgrade} {
+	for _, d := range []*prometheus.Desc{m.active, m.mode, m.hold, m.ready, m.condition, m.lastRequest, m.lastPing,
+		m.height, m.lag, m.leftover, m.fault, m.main, m.upgrade} {
 		out <- d
 	}
 }

@@ -22,10 +22,12 @@ import (
 	"casper-cosigner/rule/wire"
 )
 
-// quickFailover has a node failed over within two seconds. Rounds and pings are slow enough for a busy machine.
+// quickFailover has a node failed over within two seconds. Rounds and pings are slow enough for
+// a busy machine.
 func quickFailover(f *cluster.File) {
 	f.MinBlockTime = cluster.Duration(time.Second)
-	f.Failover.PingInterval, f.Failover.PingTimeout = cluster.Duration(200*time.Millisecond), cluster.Duration(200*time.Millisecond)
+	f.Failover.PingInterval, f.Failover.PingTimeout = cluster.Duration(200*time.Millisecond),
+		cluster.Duration(200*time.Millisecond)
 	f.Failover.After, f.Failover.FailbackAfter = cluster.Duration(2*time.Second), cluster.Duration(2*time.Second)
 }
 
@@ -73,8 +75,8 @@ func (l *local) waitActive(name string) *cosignerv1.StatusResponse {
 	return nil
 }
 
-// TestFailover: the agent of main dies, and the standby becomes active; main comes back, and is active again. Whoever
-// leads tells why, counts it, and its hook is told of both.
+// TestFailover: the agent of main dies, and the standby becomes active; main comes back, and is
+// active again. Whoever leads tells why, counts it, and its hook is told of both.
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t, quickFailover)
@@ -127,7 +129,8 @@ func TestFailover(t *testing.T) {
 	l.waitTold(told, 2)
 	for i, c := range l.told(told) {
 		want := []string{"activate node-b silent node-b", "activate node-a return node-a"}[i]
-		if got := fmt.Sprintf("%v %v %v %v", c["what"], c["subject"], c["cause"], c["active"]); got != want || c["epoch"] != float64(i+1) {
+		if got := fmt.Sprintf("%v %v %v %v", c["what"], c["subject"], c["cause"], c["active"]); got != want ||
+			c["epoch"] != float64(i+1) {
 			t.Errorf("got %v, want %s", c, want)
 		}
 	}
@@ -137,7 +140,8 @@ func TestFailover(t *testing.T) {
 	}
 }
 
-// TestHookAfterRestart: a cosigner that is started again does not tell of what it has told, or missed, before.
+// TestHookAfterRestart: a cosigner that is started again does not tell of what it has told, or
+// missed, before.
 func TestHookAfterRestart(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t, nil)
@@ -185,7 +189,8 @@ func TestHookAfterRestart(t *testing.T) {
 	}
 }
 
-// TestFailoverMetrics: every figure of roles and nodes is there before a node was ever heard, and for every node.
+// TestFailoverMetrics: every figure of roles and nodes is there before a node was ever heard, and
+// for every node.
 func TestFailoverMetrics(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t, nil)
@@ -202,9 +207,10 @@ func TestFailoverMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`mode{mode="fenced"} 0`, `hold 0`, `epoch 0`, `active_node{node="node-a"} 1`, `active_node{node="node-b"} 0`,
-		`node_ready{node="node-a"} 0`, `node_height{node="node-a"} 0`, `node_lag_rounds{node="node-b"} `, `node_leftover_key{node="node-a"} 0`,
-		`node_fault{node="node-b"} 0`} {
+	for _, want := range []string{`mode{mode="fenced"} 0`, `hold 0`, `epoch 0`, `active_node{node="node-a"} 1`,
+		`active_node{node="node-b"} 0`,
+		`node_ready{node="node-a"} 0`, `node_height{node="node-a"} 0`, `node_lag_rounds{node="node-b"} `,
+		`node_leftover_key{node="node-a"} 0`, `node_fault{node="node-b"} 0`} {
 		if !strings.Contains(string(text), "\ncasper_cosigner_"+want) {
 			t.Errorf("no %s", want)
 		}
@@ -236,7 +242,8 @@ func (l *local) waitTold(path string, n int) {
 func TestHookSetting(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cosigner.toml")
 	read := func(hook string) (*daemon.CosignerFile, error) {
-		text := "name = 'a'\ncluster = 'c'\ncertificate = 'c'\nkey = 'k'\nstate = 's'\nshare = 's'\nshare_identity = 'i'\n" + hook
+		text := "name = 'a'\ncluster = 'c'\ncertificate = 'c'\nkey = 'k'\nstate = 's'\nshare = 's'\nshare_identity = 'i'\n" +
+			hook
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -257,8 +264,8 @@ func TestHookSetting(t *testing.T) {
 			t.Errorf("%s: got %v, %v; want %v", hook, f.HookTarget(), err, want)
 		}
 	}
-	for _, hook := range []string{"hook = ['']", "hook = ['./absent']", "hook = ['no-such-program']", "hook = ['ftp://example.com']",
-		"hook = ['https://example.com', 'more']"} {
+	for _, hook := range []string{"hook = ['']", "hook = ['./absent']", "hook = ['no-such-program']",
+		"hook = ['ftp://example.com']", "hook = ['https://example.com', 'more']"} {
 		if _, err := read(hook); err == nil || !strings.Contains(err.Error(), "hook: ") {
 			t.Errorf("%s: got %v", hook, err)
 		}

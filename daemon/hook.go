@@ -38,8 +38,8 @@ type roleChange struct {
 	Mode      string `json:"mode"`
 }
 
-// hook runs an operator's command, or calls a URL, on each change of roles: one at a time, in order. It never keeps
-// anybody waiting. newHook makes one.
+// hook runs an operator's command, or calls a URL, on each change of roles: one at a time, in
+// order. It never keeps anybody waiting. newHook makes one.
 type hook struct {
 	target []string // a command and its arguments, or one URL; empty: no hook
 	queue  chan roleChange
@@ -94,9 +94,11 @@ func (h *hook) call(ctx context.Context, c roleChange) {
 	message := "the hook was told of a change of roles"
 	if err != nil {
 		log = h.logger.Error().Err(err)
-		message = "the hook failed and is not run again for this change; try it by hand with the change's JSON, and see `failover history`"
+		message = "the hook failed and is not run again for this change; try it by hand with the change's JSON, and see " +
+			"`failover history`"
 	}
-	log.Uint64("epoch", c.Epoch).Str("what", c.What).Str("subject", c.Subject).Str("hook", h.target[0]).Str("output", output).Msg(message)
+	log.Uint64("epoch", c.Epoch).Str("what", c.What).Str("subject", c.Subject).Str("hook", h.target[0]).Str("output",
+		output).Msg(message)
 }
 
 // isURL reports whether the hook is a webhook.
@@ -122,7 +124,8 @@ func post(ctx context.Context, url string, body []byte) error {
 	return nil
 }
 
-// execute runs a command with the change on its standard input, and ends it with all that it started when ctx ends.
+// execute runs a command with the change on its standard input, and ends it with all that it
+// started when ctx ends.
 func execute(ctx context.Context, command []string, input []byte) (string, error) {
 	c := exec.CommandContext(ctx, command[0], command[1:]...)
 	output := &head{}
@@ -143,9 +146,9 @@ func (h *head) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// watchRoles tells of each change of mode and roles that the log brings once this cosigner has caught up. It looks at the
-// log from outside, so that nothing can keep the log waiting; the log remembers far more changes than come between two
-// looks.
+// watchRoles tells of each change of mode and roles that the log brings once this cosigner has
+// caught up. It looks at the log from outside, so that nothing can keep the log waiting; the log
+// remembers far more changes than come between two looks.
 func (v *validator) watchRoles(ctx context.Context, told *hook) error {
 	tick := time.NewTicker(rolesEvery)
 	defer tick.Stop()
@@ -183,6 +186,6 @@ func (v *validator) roles() (roles failover.State) {
 
 func (v *validator) describe(e failover.Event, now failover.State) roleChange {
 	return roleChange{Cosigner: v.self.Name, Validator: v.self.Cluster.Validator.String(), Epoch: e.Epoch,
-		At: time.UnixMilli(e.At).UTC().Format(time.RFC3339Nano), What: e.What, Subject: e.Subject, Cause: e.Cause, Reason: e.Reason,
-		Active: now.Active, Mode: now.Mode.String()}
+		At: time.UnixMilli(e.At).UTC().Format(time.RFC3339Nano), What: e.What, Subject: e.Subject, Cause: e.Cause,
+		Reason: e.Reason, Active: now.Active, Mode: now.Mode.String()}
 }

@@ -39,7 +39,8 @@ func (h *hooked) logged() string {
 	return h.logs.String()
 }
 
-// runHook runs a hook that is a shell script, or the target if that is given. $1 of the script is an empty directory.
+// runHook runs a hook that is a shell script, or the target if that is given. $1 of the script is
+// an empty directory.
 func runHook(t *testing.T, limit time.Duration, script string, target ...string) *hooked {
 	h := &hooked{t: t, path: t.TempDir()}
 	if script != "" {
@@ -72,10 +73,12 @@ func (h *hooked) wait(file, text string) {
 }
 
 func numbered(epoch uint64) roleChange {
-	return roleChange{Cosigner: "cosigner-1", Epoch: epoch, What: "activate", Subject: "node-b", Cause: "silent", Active: "node-b", Mode: "hot"}
+	return roleChange{Cosigner: "cosigner-1", Epoch: epoch, What: "activate", Subject: "node-b", Cause: "silent",
+		Active: "node-b", Mode: "hot"}
 }
 
-// TestHookCommand: each change is told once, in order, one at a time, as a line of JSON; the output is logged.
+// TestHookCommand: each change is told once, in order, one at a time, as a line of JSON; the
+// output is logged.
 func TestHookCommand(t *testing.T) {
 	h := runHook(t, hookLimit, `mkdir "$1/busy" || echo "two at a time"; cat >> "$1/told"; echo heard; rmdir "$1/busy"`)
 	const changes = 5
@@ -102,7 +105,8 @@ func TestHookCommand(t *testing.T) {
 	}
 }
 
-// TestHookFails: a failing hook is logged with what it said and what to do, and the next change is told all the same.
+// TestHookFails: a failing hook is logged with what it said and what to do, and the next change is
+// told all the same.
 func TestHookFails(t *testing.T) {
 	h := runHook(t, hookLimit, `echo "no such channel" >&2; exit 3`)
 	h.tell(numbered(1))
@@ -119,7 +123,8 @@ func TestHookFails(t *testing.T) {
 	absent.wait("", "no such file")
 }
 
-// TestHookHangs: a hook that hangs keeps nobody waiting, is ended with what it started, and so is one that floods.
+// TestHookHangs: a hook that hangs keeps nobody waiting, is ended with what it started, and so is
+// one that floods.
 func TestHookHangs(t *testing.T) {
 	h := runHook(t, 200*time.Millisecond, `read -r line
 case $line in *'"epoch":1,'*) (sleep 1; echo "still there" > "$1/child") & sleep 600;; esac
@@ -148,7 +153,8 @@ func TestHookURL(t *testing.T) {
 	code := http.StatusNoContent
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
-		if err != nil || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" || json.Unmarshal(b, &got) != nil {
+		if err != nil || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" ||
+			json.Unmarshal(b, &got) != nil {
 			t.Errorf("got %s %v: %s, %v", r.Method, r.Header, b, err)
 		}
 		w.WriteHeader(code)

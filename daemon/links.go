@@ -14,8 +14,8 @@ import (
 // links are the connections to other members, one each, for all that is asked of them.
 type links map[string]*grpc.ClientConn
 
-// dial adds a connection to each of the members but ourselves. More returns the options that one needs besides; it may be
-// nil.
+// dial adds a connection to each of the members but ourselves. More returns the options that one
+// needs besides; it may be nil.
 func (l links) dial(self Host, to []contact, more func(name string) []grpc.DialOption) error {
 	for _, c := range to {
 		if c.name == self.Name {

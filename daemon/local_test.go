@@ -154,7 +154,8 @@ func (l *local) write(host, file string, settings any) {
 // writeAgent writes an agent's settings, which edit may change.
 func (l *local) writeAgent(name string, edit func(*daemon.AgentFile)) {
 	l.t.Helper()
-	f := daemon.AgentFile{Name: name, Cluster: "cluster.toml", Certificate: "tls.crt", Key: "tls.key", Socket: "signer.sock"}
+	f := daemon.AgentFile{Name: name, Cluster: "cluster.toml", Certificate: "tls.crt", Key: "tls.key",
+		Socket: "signer.sock"}
 	if edit != nil {
 		edit(&f)
 	}
@@ -313,14 +314,16 @@ func (l *local) mustBind(node cosignerv1.SignerServiceClient, other, held casper
 	}
 }
 
-// Where freeAddress looks: below the ports which systems give to outgoing connections by themselves, one of which could
-// otherwise sit on a process's port while that is down; and apart from those of testnet, whose tests run at the same time.
+// Where freeAddress looks: below the ports which systems give to outgoing connections by
+// themselves, one of which could otherwise sit on a process's port while that is down; and apart
+// from those of testnet, whose tests run at the same time.
 const (
 	lowestPort = 10000
 	ports      = 2000
 )
 
-// portsTaken counts the ports that freeAddress tried, from a random one on: no two clusters of a run get the same.
+// portsTaken counts the ports that freeAddress tried, from a random one on: no two clusters of a
+// run get the same.
 var portsTaken atomic.Uint32
 
 // firstPort is where this run begins, so that two runs at once seldom meet.
@@ -345,7 +348,8 @@ func echo(era uint64, round uint32, value byte) casper.Echo {
 }
 
 func block(height uint64, value byte) casper.Finality {
-	return casper.Finality{Block: casper.Hash{value}, Height: height, Era: 1, ChainName: casper.ChainNameHash(clustertest.Chain)}
+	return casper.Finality{Block: casper.Hash{value}, Height: height, Era: 1,
+		ChainName: casper.ChainNameHash(clustertest.Chain)}
 }
 
 func request(m casper.Message) *cosignerv1.SignRequest { return wire.Request(m) }
@@ -359,7 +363,9 @@ func (l *local) runTwin(path string) {
 	}
 	ctx, cancel := context.WithTimeout(l.t.Context(), 2*time.Second)
 	defer cancel()
-	if err := daemon.RunCosigner(ctx, f, daemon.Options{Logger: l.logger("twin"), Fatal: func(error) { cancel() }, Now: time.Now}); err != nil {
+	if err := daemon.RunCosigner(ctx, f, daemon.Options{Logger: l.logger("twin"), Fatal: func(error) {
+		cancel()
+	}, Now: time.Now}); err != nil {
 		l.t.Logf("the twin stopped with %v", err)
 	}
 }

@@ -47,9 +47,11 @@ func newCosignerMetrics() *cosignerMetrics {
 			Help: "Time from request to answer at the leader.", Buckets: latencyBuckets}, []string{"kind"}),
 	}
 	m.phases = prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: "sign_phase_seconds",
-		Help: "Of that: the claim's way through the log, and the round of shares.", Buckets: latencyBuckets}, []string{"phase"})
+		Help: "Of that: the claim's way through the log, and the round of shares.", Buckets: latencyBuckets},
+		[]string{"phase"})
 	m.changes = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "failovers_total",
-		Help: "Times that a node was made active since this cosigner was started, by cause: operator, or the code of a failover rule."},
+		Help: "Times that a node was made active since this cosigner was started, by cause: operator, or the code of a " +
+			"failover rule."},
 		[]string{"cause"})
 	m.registry.MustRegister(m.requests, m.duration, m.phases, m.changes)
 	return m
@@ -86,17 +88,20 @@ func result(e signer.Event) string {
 
 // gauge adds a figure that is read when it is asked for.
 func (m *cosignerMetrics) gauge(name, help string, value func() float64) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, value))
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help},
+		value))
 }
 
 // counter adds a rising figure that is read when it is asked for.
 func (m *cosignerMetrics) counter(name, help string, value func() float64) {
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, value))
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help},
+		value))
 }
 
-// serveMetrics serves /metrics, /livez and, if ready is given, /readyz until ctx ends. An address that cannot be bound is reported and
-// nothing more: looking at a signer must not stop it.
-func serveMetrics(ctx context.Context, address string, r *prometheus.Registry, ready func() error, logger zerolog.Logger) error {
+// serveMetrics serves /metrics, /livez and, if ready is given, /readyz until ctx ends. An address
+// that cannot be bound is reported and nothing more: looking at a signer must not stop it.
+func serveMetrics(ctx context.Context, address string, r *prometheus.Registry, ready func() error,
+	logger zerolog.Logger) error {
 	if address == "" {
 		return nil
 	}

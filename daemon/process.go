@@ -24,8 +24,8 @@ const (
 	standBackFor = 10 * time.Second // a leader that could not sign keeps from leading again
 )
 
-// process is a cosigner without a key: its state directory, its ledger, its copy of the log, its connections to the others
-// and on which terms they are used.
+// process is a cosigner without a key: its state directory, its ledger, its copy of the log, its
+// connections to the others and on which terms they are used.
 type process struct {
 	self    Host
 	options Options
@@ -38,8 +38,8 @@ type process struct {
 	links     links
 }
 
-// openProcess opens what has a file, ledger before log: see cosigner.OpenLedger. Then the connections can be made, for what
-// they show of us is known.
+// openProcess opens what has a file, ledger before log: see cosigner.OpenLedger. Then the
+// connections can be made, for what they show of us is known.
 func openProcess(self Host, f *CosignerFile, o Options) (p *process, err error) {
 	p = &process{self: self, options: o, pulse: pulse.New(), links: links{}}
 	defer func() {
@@ -147,7 +147,8 @@ func (p *process) callingCosigner(ctx context.Context) (string, bool) {
 	return m.Name, ok && m.Role == cluster.Cosigner
 }
 
-// handOver gives up leadership, for a while: what kept this cosigner from signing is likely to go on.
+// handOver gives up leadership, for a while: what kept this cosigner from signing is
+// likely to go on.
 func (p *process) handOver() {
 	p.options.Logger.Warn().Msg("could not sign for a second while asked: handing over")
 	p.store.StandBack(standBackFor)

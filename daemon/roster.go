@@ -10,8 +10,8 @@ import (
 	"casper-cosigner/rule/failover"
 )
 
-// This file is where the members of the cluster file become what each room knows of them: whom it votes with, who holds
-// which share, whom it calls, which nodes it judges.
+// This file is where the members of the cluster file become what each room knows of them: whom it
+// votes with, who holds which share, whom it calls, which nodes it judges.
 
 // contact is where a member is reached.
 type contact struct {

@@ -38,7 +38,8 @@ func TestFailoverSettings(t *testing.T) {
 	if c.File.Failover == cluster.DefaultFailover() {
 		t.Fatal("these are the defaults")
 	}
-	want := failover.Settings{Main: "node-b", Validator: casper.PublicKey{7}.String(), Nodes: []string{"node-a", "node-b"}, Threshold: 3,
+	want := failover.Settings{Main: "node-b", Validator: casper.PublicKey{7}.String(), Nodes: []string{"node-a",
+		"node-b"}, Threshold: 3,
 		Round: 3 * time.Second, PingInterval: 700 * time.Millisecond, After: 4 * time.Second, FailbackAfter: time.Minute,
 		Failover: failover.Confirm, Failback: failover.Manual}
 	if got := failoverSettings(c.File); !reflect.DeepEqual(got, want) {
@@ -50,11 +51,12 @@ func TestFailoverSettings(t *testing.T) {
 	}
 }
 
-// TestAgentSettings: each setting of the cluster file and of agent.toml is the one that the agent goes by.
+// TestAgentSettings: each setting of the cluster file and of agent.toml is the one that
+// the agent goes by.
 func TestAgentSettings(t *testing.T) {
 	c := unusual(t)
-	f := &AgentFile{Name: "node-a", REST: "http://127.0.0.1:1/", Events: "http://127.0.0.1:2", KeyFiles: []string{"keys/*.pem", "/etc/x.pem"},
-		dir: "/host"}
+	f := &AgentFile{Name: "node-a", REST: "http://127.0.0.1:1/", Events: "http://127.0.0.1:2",
+		KeyFiles: []string{"keys/*.pem", "/etc/x.pem"}, dir: "/host"}
 	h := &agentHost{self: Host{Cluster: c.File, Name: "node-a", Certificate: c.Certificates["node-a"]}, pulse: pulse.New(),
 		options: Options{Now: time.Now, Logger: zerolog.Nop()}, links: links{}}
 	if err := h.assemble(f); err != nil {
@@ -80,7 +82,8 @@ func TestAgentSettings(t *testing.T) {
 	}
 }
 
-// TestAgentWatches: what /status, /events and a leftover key say of a node arrives in the agent's account of it.
+// TestAgentWatches: what /status, /events and a leftover key say of a node arrives in the
+// agent's account of it.
 func TestAgentWatches(t *testing.T) {
 	pem, err := os.ReadFile("../testdata/node-1.secret_key.pem")
 	if err != nil {
@@ -101,7 +104,8 @@ func TestAgentWatches(t *testing.T) {
 			return
 		}
 		w.Write([]byte(`data:{"ApiVersion":"2.0.0"}` + "\n\n" + //nolint:errcheck // likewise
-			`data:{"Fault":{"era_id":3,"public_key":"` + validator.String() + `","timestamp":"2026-01-01T00:00:00.000Z"}}` + "\nid:1\n\n"))
+			`data:{"Fault":{"era_id":3,"public_key":"` + validator.String() + `","timestamp":"2026-01-01T00:00:00.000Z"}}` +
+			"\nid:1\n\n"))
 	}))
 	defer node.Close()
 	dir := t.TempDir()

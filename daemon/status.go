@@ -56,22 +56,37 @@ func (v *validator) register() {
 		_, applied := v.store.Indexes()
 		return float64(applied)
 	})
-	m.counter("raft_writes_total", "Durable writes of the Raft log; each is at least one fsync.", func() float64 { return float64(v.store.Writes()) })
-	m.counter("ledger_claims_total", "Slots bound in the ledger.", func() float64 { return float64(v.ledger.Stats().Claims) })
+	m.counter("raft_writes_total", "Durable writes of the Raft log; each is at least one fsync.",
+		func() float64 { return float64(v.store.Writes()) })
+	m.counter("ledger_claims_total", "Slots bound in the ledger.",
+		func() float64 { return float64(v.ledger.Stats().Claims) })
 	m.counter("ledger_syncs_total", "Syncs of the ledger.", func() float64 { return float64(v.ledger.Stats().Syncs) })
 	m.gauge("ledger_slots", "Slots held by the ledger.", func() float64 { return float64(v.ledger.Stats().Slots) })
 	m.gauge("ledger_bytes", "Size of the ledger.", func() float64 { return float64(v.ledger.Stats().Bytes) })
-	m.gauge("ledger_torn_records", "Torn records cut at the last start.", func() float64 { return float64(v.ledger.Stats().Torn) })
-	m.gauge("ledger_differing_slots", "Slots for which ledger and log differ. Not 0: alarm.", func() float64 { return float64(v.ledger.Stats().Differing) })
-	m.counter("shares_total", "Shares given, to itself included.", func() float64 { return float64(v.server.Stats().Shares) })
-	m.counter("shares_refused_total", "Share requests refused.", func() float64 { return float64(v.server.Stats().Refused) })
-	m.counter("bad_shares_total", "Wrong shares got from others. Not 0: alarm.", func() float64 { return float64(v.quorum.Stats().BadShares) })
-	m.counter("alarms_total", "Ledgers that contradicted the log. Not 0: alarm.", func() float64 { return float64(v.quorum.Stats().Alarms) })
-	m.counter("hedged_total", "Rounds of shares started because another was slow.", func() float64 { return float64(v.quorum.Stats().Hedged) })
-	m.gauge("watermark_era", "Newest era claimed.", func() float64 { return v.newest(func(s *machine.State) uint64 { return s.Table().Newest().Era }) })
-	m.gauge("watermark_height", "Newest height claimed.", func() float64 { return v.newest(func(s *machine.State) uint64 { return s.Table().Newest().Height }) })
+	m.gauge("ledger_torn_records", "Torn records cut at the last start.",
+		func() float64 { return float64(v.ledger.Stats().Torn) })
+	m.gauge("ledger_differing_slots", "Slots for which ledger and log differ. Not 0: alarm.",
+		func() float64 { return float64(v.ledger.Stats().Differing) })
+	m.counter("shares_total", "Shares given, to itself included.",
+		func() float64 { return float64(v.server.Stats().Shares) })
+	m.counter("shares_refused_total", "Share requests refused.",
+		func() float64 { return float64(v.server.Stats().Refused) })
+	m.counter("bad_shares_total", "Wrong shares got from others. Not 0: alarm.",
+		func() float64 { return float64(v.quorum.Stats().BadShares) })
+	m.counter("alarms_total", "Ledgers that contradicted the log. Not 0: alarm.",
+		func() float64 { return float64(v.quorum.Stats().Alarms) })
+	m.counter("hedged_total", "Rounds of shares started because another was slow.",
+		func() float64 { return float64(v.quorum.Stats().Hedged) })
+	m.gauge("watermark_era", "Newest era claimed.", func() float64 {
+		return v.newest(func(s *machine.State) uint64 { return s.Table().Newest().Era })
+	})
+	m.gauge("watermark_height", "Newest height claimed.", func() float64 {
+		return v.newest(func(s *machine.State) uint64 { return s.Table().Newest().Height })
+	})
 	m.registry.MustRegister(newFailoverMetrics(v))
-	m.gauge("epoch", "Changes of mode and roles so far.", func() float64 { return v.newest(func(s *machine.State) uint64 { return s.Roles().Epoch }) })
+	m.gauge("epoch", "Changes of mode and roles so far.", func() float64 {
+		return v.newest(func(s *machine.State) uint64 { return s.Roles().Epoch })
+	})
 }
 
 // newest reads a figure of the state, 0 before Genesis.

@@ -17,7 +17,8 @@ import (
 	"casper-cosigner/signer"
 )
 
-// validator is what a process does for one validator's key. Each part is made from parts that are there already.
+// validator is what a process does for one validator's key. Each part is made from parts that
+// are there already.
 type validator struct {
 	*process
 	metrics *cosignerMetrics

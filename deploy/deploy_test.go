@@ -1,5 +1,6 @@
-// Package deploy_test checks what deploy/ ships for Prometheus and Grafana: that it asks for no figure that the programs
-// do not have, and that each alert is documented and tested. Of the programs it reads the source.
+// Package deploy_test checks what deploy/ ships for Prometheus and Grafana: that it asks for no
+// figure that the programs do not have, and that each alert is documented and tested. Of the
+// programs it reads the source.
 package deploy_test
 
 import (
@@ -102,8 +103,8 @@ func option(e ast.Expr, field string) string {
 	return ""
 }
 
-// described returns the full name in prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), ...), or in
-// NewDesc(namespace+"_name", ...).
+// described returns the full name in prometheus.NewDesc(prometheus.BuildFQName(namespace, "",
+// name), ...), or in NewDesc(namespace+"_name", ...).
 func described(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.CallExpr:
@@ -185,7 +186,8 @@ func TestFind(t *testing.T) {
 		c := prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "lag"), "h", nil, nil)
 		d := prometheus.NewDesc(namespace+"_height", "h", nil, nil)
 	}`, "x.go")
-	for _, name := range []string{"epoch", "lost_total", "up", "ready", "rtt_seconds_bucket", "rtt_seconds_count", "lag", "height"} {
+	for _, name := range []string{"epoch", "lost_total", "up", "ready", "rtt_seconds_bucket", "rtt_seconds_count", "lag",
+		"height"} {
 		if !m[namespace+"_"+name] {
 			t.Errorf("%s was not found, only %v", name, m)
 		}

@@ -1,5 +1,6 @@
-// Package docs_test checks what the documents say and a program can tell: that the table of rooms is the one that the
-// compiler sees, that links lead somewhere, and that the page of decisions lists them all.
+// Package docs_test checks what the documents say and a program can tell: that the table of rooms
+// is the one that the compiler sees, that links lead somewhere, and that the page of decisions
+// lists them all.
 package docs_test
 
 import (
@@ -70,7 +71,8 @@ func ours(path string) string {
 	return path
 }
 
-// cell is how the table writes what a room imports: the pure ones first, without the name of their wing.
+// cell is how the table writes what a room imports: the pure ones first, without the name
+// of their wing.
 func (r room) cell() string {
 	var rules, others []string
 	for _, i := range r.imports {
@@ -98,8 +100,8 @@ func (r room) cell() string {
 
 var row = regexp.MustCompile(`(?m)^\| ([a-z0-9/.-]+) \| (.*) \| (.*) \|$`)
 
-// TestRooms: the table has a row for each package, and says just what each imports, or "any" of what is not shipped. With
-// "-args -write" it is made to say so.
+// TestRooms: the table has a row for each package, and says just what each imports, or "any" of
+// what is not shipped. With "-args -write" it is made to say so.
 func TestRooms(t *testing.T) {
 	text, err := os.ReadFile(architecture)
 	if err != nil {
@@ -129,7 +131,8 @@ func TestRooms(t *testing.T) {
 		case (was[3] != "any" || shipped(name)) && was[3] != r.cell():
 			mended = strings.Replace(mended, was[0], "| "+name+" | "+was[2]+" | "+r.cell()+" |", 1)
 			if !*write {
-				t.Errorf("%s imports\n%s\nand the table says\n%s\nwrite it: go test ./docs -run TestRooms -args -write", name, r.cell(), was[3])
+				t.Errorf("%s imports\n%s\nand the table says\n%s\nwrite it: go test ./docs -run TestRooms -args -write",
+					name, r.cell(), was[3])
 			}
 		}
 	}
@@ -146,12 +149,15 @@ func TestRooms(t *testing.T) {
 }
 
 // shipped reports whether the room is part of the product.
-func shipped(room string) bool { return !strings.HasPrefix(room, "testnet") && !strings.HasPrefix(room, "tools/") }
+func shipped(room string) bool {
+	return !strings.HasPrefix(room, "testnet") && !strings.HasPrefix(room, "tools/")
+}
 
 var (
 	link = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
-	path = regexp.MustCompile("(?:^|[\\s(`])((?:agent|cluster|cmd|cosigner|daemon|deploy|docs|drill|keygen|monitor|node|peer|" +
-		"proto|pulse|raftstore|report|rule|signer|statedir|testnet|tools)/[A-Za-z0-9_./-]*[A-Za-z0-9_])")
+	path = regexp.MustCompile(
+		"(?:^|[\\s(`])((?:agent|cluster|cmd|cosigner|daemon|deploy|docs|drill|keygen|monitor|node|peer|" +
+			"proto|pulse|raftstore|report|rule|signer|statedir|testnet|tools)/[A-Za-z0-9_./-]*[A-Za-z0-9_])")
 )
 
 // pages are all that people read.
@@ -187,7 +193,8 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// there reports whether the repository has that path, or a file that begins with it, as cosigner/server does.
+// there reports whether the repository has that path, or a file that begins with it, as
+// cosigner/server does.
 func there(path string) bool {
 	found, err := filepath.Glob(filepath.Join("..", path) + "*")
 	return err == nil && len(found) > 0

@@ -31,7 +31,8 @@ func TestDrill(t *testing.T) {
 	}{
 		{"well", func(f *fake, _ func()) { f.chain() }, "", "a", 7},
 		{"fenced", func(f *fake, _ func()) { f.chain(); f.view.Mode = cosignerv1.Mode_MODE_FENCED }, "", "a", 7},
-		{"a round is lost at the change", func(f *fake, _ func()) { f.chain(8) }, "the rehearsal lost 1 round and 0 heights", "a", 7},
+		{"a round is lost at the change", func(f *fake, _ func()) { f.chain(8) }, "the rehearsal lost 1 round and 0 heights",
+			"a", 7},
 		{"the standby fails", func(f *fake, _ func()) {
 			f.chain()
 			f.while("b", func() {
@@ -53,7 +54,8 @@ func TestDrill(t *testing.T) {
 		{"interrupted before anything is done", func(f *fake, interrupt func()) { f.looked = interrupt },
 			"interrupted: b is active no more", "a", 7}, // the outcome of a change must be known, so it is made to its end
 		{"what is bound comes late", func(f *fake, _ func()) { f.chain(); f.late = 2 }, "", "a", 7},
-		{"it comes too late", func(f *fake, _ func()) { f.chain(); f.late = 3 }, "the rehearsal lost 1 round and 1 height", "a", 7},
+		{"it comes too late", func(f *fake, _ func()) { f.chain(); f.late = 3 }, "the rehearsal lost 1 round and 1 height",
+			"a", 7},
 		{"interrupted while the open rounds end", func(f *fake, interrupt func()) {
 			f.chain()
 			f.while("b", func() { f.while("a", interrupt) })
@@ -73,7 +75,9 @@ func TestDrill(t *testing.T) {
 				return nil
 			}
 		}, "", "a", 7},
-		{"refused", func(f *fake, _ func()) { f.fail = func() error { f.view.Active = "a"; return ErrRefused } }, "making b active: refused", "a", 6},
+		{"refused", func(f *fake, _ func()) {
+			f.fail = func() error { f.view.Active = "a"; return ErrRefused }
+		}, "making b active: refused", "a", 6},
 		{"nobody leads for a while", func(f *fake, _ func()) {
 			f.chain()
 			f.while("b", func() {
@@ -101,7 +105,9 @@ func TestDrill(t *testing.T) {
 			"upgrade, a shuts down", "a", 5},
 		{"a change is due", func(f *fake, _ func()) { f.view.Judgement.Node = "b" }, "b becomes active", "a", 5},
 		{"not judged", func(f *fake, _ func()) { f.view.Judgement = nil }, "has not judged", "a", 5},
-		{"the standby is active", func(f *fake, _ func()) { f.view.Active = "b" }, "b is active; a rehearsal begins with main, a", "b", 5},
+		{"the standby is active", func(f *fake, _ func()) {
+			f.view.Active = "b"
+		}, "b is active; a rehearsal begins with main, a", "b", 5},
 		{"main is not ready", func(f *fake, _ func()) { f.view.Nodes[0].Ready = false }, "a is not ready", "a", 5},
 		{"no standby is ready", func(f *fake, _ func()) {
 			f.view.Nodes[1].Ready, f.view.Nodes[1].Condition, f.view.Nodes[1].Why = false, "catching_up", "40 rounds behind"
@@ -153,13 +159,16 @@ func TestDrillTimes(t *testing.T) {
 		least time.Duration // that the whole takes
 		most  time.Duration
 	}{
-		{"three rounds, of the cluster file's length", func(f *fake, _ *Drill) { f.chain() }, 3 * block, 3 * block, 4 * block},
+		{"three rounds, of the cluster file's length", func(f *fake, _ *Drill) {
+			f.chain()
+		}, 3 * block, 3 * block, 4 * block},
 		{"three rounds, as long as the active node has them", func(f *fake, _ *Drill) {
 			f.chain()
 			f.view.Nodes[0].LastPing = timestamppb.New(time.Now())
 			f.view.Nodes[0].Health = &cosignerv1.NodeHealth{RoundLengthMs: 16000}
 		}, 6 * block, 6 * block, 8 * block},
-		{"as long as was asked for", func(f *fake, d *Drill) { f.chain(); d.Keep = time.Hour }, time.Hour, time.Hour, time.Hour + block},
+		{"as long as was asked for", func(f *fake, d *Drill) { f.chain(); d.Keep = time.Hour }, time.Hour, time.Hour,
+			time.Hour + block},
 		{"no round goes by", func(*fake, *Drill) {}, 3 * block, 12 * block, 13 * block},
 		{"nobody leads any more", func(f *fake, _ *Drill) {
 			f.while("b", func() { f.away = func() error { return errGone } })
@@ -238,17 +247,19 @@ func TestTally(t *testing.T) {
 		rounds      int
 		lost        []Place
 	}{
-		{"one era", failover.Place{Era: 5, Round: 3}, failover.Place{Era: 5, Round: 6}, []slot{{5, 3}, {5, 4}, {5, 5}}, nil, 3, nil},
-		{"an echo is no vote", failover.Place{Era: 5, Round: 3}, failover.Place{Era: 5, Round: 5}, []slot{{5, 3}}, []slot{{5, 4}}, 2,
-			[]Place{{Era: 5, Round: 4}}},
-		{"earlier and later rounds do not count", failover.Place{Era: 5, Round: 3}, failover.Place{Era: 5, Round: 4}, []slot{{5, 2}, {5, 4}}, nil, 1,
-			[]Place{{Era: 5, Round: 3}}},
-		{"the next era", failover.Place{Era: 5, Round: 8}, failover.Place{Era: 6, Round: 2}, []slot{{5, 8}, {5, 10}, {6, 0}, {6, 1}}, nil, 5,
-			[]Place{{Era: 5, Round: 9}}},
-		{"an era without anything", failover.Place{Era: 5, Round: 8}, failover.Place{Era: 7, Round: 1}, []slot{{5, 8}, {7, 0}}, nil, 3,
-			[]Place{{Era: 6, Round: 0}}},
+		{"one era", failover.Place{Era: 5, Round: 3}, failover.Place{Era: 5, Round: 6}, []slot{{5, 3}, {5, 4}, {5, 5}}, nil,
+			3, nil},
+		{"an echo is no vote", failover.Place{Era: 5, Round: 3}, failover.Place{Era: 5, Round: 5}, []slot{{5, 3}},
+			[]slot{{5, 4}}, 2, []Place{{Era: 5, Round: 4}}},
+		{"earlier and later rounds do not count", failover.Place{Era: 5, Round: 3}, failover.Place{Era: 5, Round: 4},
+			[]slot{{5, 2}, {5, 4}}, nil, 1, []Place{{Era: 5, Round: 3}}},
+		{"the next era", failover.Place{Era: 5, Round: 8}, failover.Place{Era: 6, Round: 2},
+			[]slot{{5, 8}, {5, 10}, {6, 0}, {6, 1}}, nil, 5, []Place{{Era: 5, Round: 9}}},
+		{"an era without anything", failover.Place{Era: 5, Round: 8}, failover.Place{Era: 7, Round: 1},
+			[]slot{{5, 8}, {7, 0}}, nil, 3, []Place{{Era: 6, Round: 0}}},
 		{"nothing went by", failover.Place{Era: 5, Round: 3}, failover.Place{Era: 5, Round: 3}, []slot{{5, 3}}, nil, 0, nil},
-		{"nor when the newest is the first", failover.Place{Era: 5, Round: 3}, failover.Place{Era: 5, Round: 2}, []slot{{5, 3}}, nil, 0, nil},
+		{"nor when the newest is the first", failover.Place{Era: 5, Round: 3}, failover.Place{Era: 5, Round: 2},
+			[]slot{{5, 3}}, nil, 0, nil},
 	} {
 		c := newTally(test.first, test.last)
 		for _, s := range test.votes {

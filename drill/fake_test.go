@@ -96,7 +96,8 @@ func (f *fake) chain(lost ...uint32) {
 			vote = casper.Echo{Round: r}
 		}
 		v.NewestRound, v.Newest.Height = v.NewestRound+1, v.Newest.Height+1
-		f.coming = append(f.coming, held{v.Active, vote}, held{v.Active, casper.Finality{Height: v.Newest.Height, Era: r.Era}})
+		f.coming = append(f.coming, held{v.Active, vote},
+			held{v.Active, casper.Finality{Height: v.Newest.Height, Era: r.Era}})
 		for len(f.coming) > 2*f.late {
 			f.held, f.coming = append(f.held, f.coming[0]), f.coming[1:]
 		}

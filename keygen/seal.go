@@ -126,7 +126,8 @@ func OpenShare(r io.Reader, ids ...age.Identity) (ShareFile, error) {
 	}
 	defer clear(d.Secret)
 	if d.Version > version {
-		return ShareFile{}, fmt.Errorf("opening a share file: its version is %d, this program reads version %d", d.Version, version)
+		return ShareFile{}, fmt.Errorf("opening a share file: its version is %d, this program reads version %d",
+			d.Version, version)
 	}
 	s, err := d.shareFile(plain)
 	if err != nil {
@@ -140,7 +141,8 @@ func decrypt(file []byte, ids []age.Identity) ([]byte, error) {
 	if noMatch := new(age.NoIdentityMatchError); errors.As(err, &noMatch) {
 		return nil, fmt.Errorf("%w: %w", ErrWrongKey, err)
 	}
-	// age's own words quote what stands where an age file should begin. Where files were mixed up that is a secret.
+	// age's own words quote what stands where an age file should begin. Where files were mixed up
+	// that is a secret.
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, errNotAge)
 	}

@@ -147,7 +147,8 @@ func TestOpenRefusesWrongKeys(t *testing.T) {
 		{"a passphrase for an identity's file", byIdentity, []age.Identity{wordID}},
 		{"an identity for a passphrase's file", byWord, []age.Identity{id}},
 	} {
-		if _, err := OpenShare(bytes.NewReader(tt.file), tt.ids...); !errors.Is(err, ErrWrongKey) || errors.Is(err, ErrDamaged) {
+		if _, err := OpenShare(bytes.NewReader(tt.file), tt.ids...); !errors.Is(err, ErrWrongKey) ||
+			errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
@@ -243,7 +244,8 @@ func TestOpenRefusesContent(t *testing.T) {
 		}
 	}
 	later := strings.Replace(good, `"version":1`, `"version":2,"new":true`, 1)
-	if _, err := OpenShare(bytes.NewReader(sealText(t, later, id.Recipient())), id); err == nil || errors.Is(err, ErrDamaged) {
+	if _, err := OpenShare(bytes.NewReader(sealText(t, later, id.Recipient())), id); err == nil ||
+		errors.Is(err, ErrDamaged) {
 		t.Errorf("a later version: %v", err)
 	}
 	if _, err := OpenShare(bytes.NewReader(sealText(t, good, id.Recipient())), id); err != nil {

@@ -85,7 +85,8 @@ func (s ShareFile) check() (*frost.KeyShare, error) {
 
 // String describes the file in one line, without the secret.
 func (s ShareFile) String() string {
-	return fmt.Sprintf("share %d of %d (threshold %d, epoch %d) of %v: [secret]", s.ID, s.Size, s.Threshold, s.Epoch, s.Validator)
+	return fmt.Sprintf("share %d of %d (threshold %d, epoch %d) of %v: [secret]",
+		s.ID, s.Size, s.Threshold, s.Epoch, s.Validator)
 }
 
 // GoString returns what String does.

@@ -11,8 +11,8 @@ import (
 // Other is another cosigner.
 type Other struct {
 	Name string
-	// Ask returns what the agents told it. It must return when ctx ends, and must not believe one that shows a state
-	// older than was seen of it.
+	// Ask returns what the agents told it. It must return when ctx ends, and must not believe one that
+	// shows a state older than was seen of it.
 	Ask func(ctx context.Context) (*cosignerv1.GatherResponse, error)
 }
 
@@ -24,8 +24,8 @@ type other struct {
 	missed  bool          // the last one did not come: it is asked, but not waited for
 }
 
-// gather asks the other cosigners and returns what each told, this one first. It waits only for those that answered the
-// last time, so one that hangs delays one round and no more.
+// gather asks the other cosigners and returns what each told, this one first. It waits only for
+// those that answered the last time, so one that hangs delays one round and no more.
 func (m *Monitor) gather(ctx context.Context, asking *sync.WaitGroup) []ear.Told {
 	for _, o := range m.others {
 		if o.asked {

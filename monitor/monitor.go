@@ -1,10 +1,12 @@
-// Package monitor watches the nodes and moves the active role: it gathers what the agents told all cosigners, has the
-// failover rule judge it and, on the leader, proposes the change that the rule wants.
+// Package monitor watches the nodes and moves the active role: it gathers what the agents told
+// all cosigners, has the failover rule judge it and, on the leader, proposes the change that
+// the rule wants.
 //
-// Every cosigner gathers and judges, so that one that begins to lead knows already since when a node is silent, and since
-// when another is ready. It promises that only the leader proposes, that each proposal holds only on top of the roles
-// that the judgement saw, that one cosigner which hangs delays nobody, and that a cosigner which was paused, or reaches
-// too few others, blames no node. When a role is to change is failover's to say. Safety never rests on any of it.
+// Every cosigner gathers and judges, so that one that begins to lead knows already since when a
+// node is silent, and since when another is ready. It promises that only the leader proposes, that
+// each proposal holds only on top of the roles that the judgement saw, that one cosigner which
+// hangs delays nobody, and that a cosigner which was paused, or reaches too few others, blames no
+// node. When a role is to change is failover's to say. Safety never rests on any of it.
 package monitor
 
 import (
@@ -35,8 +37,8 @@ const (
 type Log interface {
 	// View calls f with the applied state, which f must not keep or change.
 	View(f func(*machine.State))
-	// Apply must return nil only once the command is committed and applied here. Whatever else it returns, the command
-	// may still be applied later.
+	// Apply must return nil only once the command is committed and applied here. Whatever else it
+	// returns, the command may still be applied later.
 	Apply(ctx context.Context, c machine.Command) (machine.Result, error)
 }
 
@@ -47,7 +49,8 @@ type Config struct {
 	Timeout  time.Duration // how long another cosigner's answer may take
 	Others   []Other
 	Log      Log
-	// Leader must return who leads, empty if nobody is known to, and whether this cosigner does and is fit to.
+	// Leader must return who leads, empty if nobody is known to, and whether this cosigner
+	// does and is fit to.
 	Leader func() (name string, self bool)
 	// Ready must return nil only if a signature could be made now.
 	Ready  func() error
@@ -55,7 +58,8 @@ type Config struct {
 	Logger zerolog.Logger
 }
 
-// Monitor hears the agents and judges the nodes. New makes one, Run runs it; its other methods may be called at any time.
+// Monitor hears the agents and judges the nodes. New makes one, Run runs it; its other methods may
+// be called at any time.
 type Monitor struct {
 	Config
 
@@ -87,15 +91,16 @@ func New(c Config) *Monitor {
 	return m
 }
 
-// Ping notes what the named node's agent told. Its error says that the node is not in the cluster file, or that it told
-// more than there is to tell.
+// Ping notes what the named node's agent told. Its error says that the node is not in the cluster
+// file, or that it told more than there is to tell.
 func (m *Monitor) Ping(name string, r *cosignerv1.PingRequest) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.ear.Heard(name, r, m.Now())
 }
 
-// Reports returns what the agents told this cosigner, for the others to gather. It lacks the presence.
+// Reports returns what the agents told this cosigner, for the others to gather. It lacks
+// the presence.
 func (m *Monitor) Reports() *cosignerv1.GatherResponse {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -109,7 +114,8 @@ func (m *Monitor) Judgement() (failover.Judgement, failover.Observation) {
 	return m.judgement, m.observed
 }
 
-// Report returns what counts of what the cosigners heard from the node's agent, nil if nothing. Callers only read it.
+// Report returns what counts of what the cosigners heard from the node's agent, nil if nothing.
+// Callers only read it.
 func (m *Monitor) Report(node string) *cosignerv1.NodeReport {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -169,15 +175,15 @@ func (m *Monitor) look(ctx context.Context, asking *sync.WaitGroup) (due time.Ti
 	return judgement.Due
 }
 
-// signs reports whether a signature could be made now. A leader that is being unseated, or is not fit to lead yet, makes
-// none.
+// signs reports whether a signature could be made now. A leader that is being unseated, or is not
+// fit to lead yet, makes none.
 func (m *Monitor) signs() bool {
 	leader, self := m.Leader()
 	return leader != "" && (leader != m.Name || self) && m.Ready() == nil
 }
 
-// act proposes what the judgement wants done now. What comes of it shows at the next look: another change may have come
-// first, or leadership may have been lost before the answer.
+// act proposes what the judgement wants done now. What comes of it shows at the next look: another
+// change may have come first, or leadership may have been lost before the answer.
 func (m *Monitor) act(ctx context.Context, j failover.Judgement, epoch uint64) {
 	var c machine.Command
 	change := failover.Change{Epoch: epoch, Cause: j.Code, Reason: j.Why, At: m.Now().UnixMilli()}
@@ -236,7 +242,8 @@ func level(j failover.Judgement) zerolog.Level {
 func alarmOf(n failover.Node) string {
 	var all []string
 	if !n.Fault.IsZero() {
-		all = append(all, fmt.Sprintf("the node says that our validator equivocated in era %d; find out who else holds its key", n.FaultEra))
+		all = append(all,
+			fmt.Sprintf("the node says that our validator equivocated in era %d; find out who else holds its key", n.FaultEra))
 	}
 	if n.LeftoverKey != "" {
 		all = append(all, "a secret key of the validator lies on the node's host, "+n.LeftoverKey+

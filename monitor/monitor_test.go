@@ -21,8 +21,8 @@ func story(t *testing.T, tell func(t *testing.T, w *world)) {
 	synctest.Test(t, func(t *testing.T) { tell(t, newWorld(t, nil)) })
 }
 
-// TestFailover: a dead main is replaced After its last ping: not before, not twice, by the leader alone, and every
-// cosigner says so once.
+// TestFailover: a dead main is replaced After its last ping: not before, not twice, by the leader
+// alone, and every cosigner says so once.
 func TestFailover(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
 		w.wantNothing(time.Minute)
@@ -57,7 +57,8 @@ func TestOnlyLeaderActs(t *testing.T) {
 	})
 }
 
-// TestLeaderChange: what the nodes did is known to whoever leads next, so a change of leader half way costs no time.
+// TestLeaderChange: what the nodes did is known to whoever leads next, so a change of leader half
+// way costs no time.
 func TestLeaderChange(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
 		due := w.kill()
@@ -67,8 +68,8 @@ func TestLeaderChange(t *testing.T) {
 	})
 }
 
-// TestEpochMoved: another change comes between the judgement and its proposal. The proposal changes nothing, and what
-// holds then is judged anew.
+// TestEpochMoved: another change comes between the judgement and its proposal. The proposal changes
+// nothing, and what holds then is judged anew.
 func TestEpochMoved(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
 		due := w.kill()
@@ -93,7 +94,8 @@ func TestEpochMoved(t *testing.T) {
 	})
 }
 
-// TestUnavailable: a log that takes no commands is asked again at the next look, and not in between.
+// TestUnavailable: a log that takes no commands is asked again at the next look, and not
+// in between.
 func TestUnavailable(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
 		tries := 0
@@ -119,7 +121,8 @@ func TestUnavailable(t *testing.T) {
 	})
 }
 
-// TestPartitionedLeader: a leader that reaches too few others blames nobody, however silent the nodes are to it.
+// TestPartitionedLeader: a leader that reaches too few others blames nobody, however silent the
+// nodes are to it.
 func TestPartitionedLeader(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
 		w.set(func() { w.cut["cosigner-1"] = true })
@@ -148,9 +151,11 @@ func TestHungCosigner(t *testing.T) {
 	})
 }
 
-// TestLyingFollower: a cosigner that does not lead makes no dead node look alive, and no live one dead.
+// TestLyingFollower: a cosigner that does not lead makes no dead node look alive, and no
+// live one dead.
 func TestLyingFollower(t *testing.T) {
-	dead := &cosignerv1.NodeHealth{StatusAgoMs: proto.Uint64(3600000), Rounds: &cosignerv1.Asked{AgoMs: proto.Uint64(3600000), AdvancedAgoMs: 3600000, Era: 10}}
+	dead := &cosignerv1.NodeHealth{StatusAgoMs: proto.Uint64(3600000),
+		Rounds: &cosignerv1.Asked{AgoMs: proto.Uint64(3600000), AdvancedAgoMs: 3600000, Era: 10}}
 	for name, lie := range map[string]func(w *world) *cosignerv1.NodeHealth{
 		"the dead look alive": (*world).health,
 		"the live look dead":  func(*world) *cosignerv1.NodeHealth { return dead },
@@ -165,8 +170,8 @@ func TestLyingFollower(t *testing.T) {
 	}
 }
 
-// TestCutFromLeader: a node that the leader does not hear and both others do is not silent; one that only one of them
-// hears is.
+// TestCutFromLeader: a node that the leader does not hear and both others do is not silent; one
+// that only one of them hears is.
 func TestCutFromLeader(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
 		w.set(func() { w.deaf["cosigner-1"] = true })
@@ -179,8 +184,8 @@ func TestCutFromLeader(t *testing.T) {
 	})
 }
 
-// TestPaused: cosigners that stood still for a while, as on a machine that was suspended, call nobody silent before they
-// have listened for as long as it takes.
+// TestPaused: cosigners that stood still for a while, as on a machine that was suspended, call
+// nobody silent before they have listened for as long as it takes.
 func TestPaused(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
 		w.set(func() {
@@ -225,10 +230,13 @@ func TestNoQuorum(t *testing.T) {
 	}
 }
 
-// TestSigning: the leader that is being unseated makes no signatures, though it is still known as the leader.
+// TestSigning: the leader that is being unseated makes no signatures, though it is still
+// known as the leader.
 func TestSigning(t *testing.T) {
 	leader, self, ready := "cosigner-1", true, error(nil)
-	m := New(Config{Name: "cosigner-1", Leader: func() (string, bool) { return leader, self }, Ready: func() error { return ready }})
+	m := New(Config{Name: "cosigner-1", Leader: func() (string, bool) {
+		return leader, self
+	}, Ready: func() error { return ready }})
 	for name, is := range map[string]func(){
 		"unseated": func() { self = false },
 		"unknown":  func() { leader, self = "", false },
@@ -272,7 +280,8 @@ func TestFault(t *testing.T) {
 	})
 }
 
-// TestLeftoverKey: a secret key on a node's host is an alarm, once, and again when it lies elsewhere.
+// TestLeftoverKey: a secret key on a node's host is an alarm, once, and again when it
+// lies elsewhere.
 func TestLeftoverKey(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
 		for i, path := range []string{"/etc/casper/one.pem", "/etc/casper/two.pem"} {

@@ -11,7 +11,8 @@ import (
 	"casper-cosigner/rule/machine"
 )
 
-// Server serves PingService to the agents. It answers what this cosigner's copy of the log says of the roles.
+// Server serves PingService to the agents. It answers what this cosigner's copy of the log
+// says of the roles.
 type Server struct {
 	cosignerv1.UnimplementedPingServiceServer
 	Monitor *Monitor
@@ -19,8 +20,8 @@ type Server struct {
 	Caller func(context.Context) (cluster.Member, bool)
 }
 
-// Ping notes the caller's account of its node. Who pings is settled by its certificate alone: an agent speaks for no other
-// node than its own.
+// Ping notes the caller's account of its node. Who pings is settled by its certificate alone: an
+// agent speaks for no other node than its own.
 func (s *Server) Ping(ctx context.Context, r *cosignerv1.PingRequest) (*cosignerv1.PingResponse, error) {
 	caller, ok := s.Caller(ctx)
 	if !ok || caller.Role != cluster.Node {

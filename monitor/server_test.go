@@ -17,7 +17,8 @@ import (
 	"casper-cosigner/rule/watermark"
 )
 
-// TestServer: an agent pings for its own node, nobody else pings, and the answer is what the log says of the roles.
+// TestServer: an agent pings for its own node, nobody else pings, and the answer is what the log
+// says of the roles.
 func TestServer(t *testing.T) {
 	w := &world{t: t, state: machine.New()}
 	w.state.Apply(machine.Genesis{First: watermark.Mark{Era: 10}, Active: "a"})
@@ -30,11 +31,14 @@ func TestServer(t *testing.T) {
 		request *cosignerv1.PingRequest
 		want    codes.Code
 	}{
-		"an agent":            {cluster.Member{Name: "b", Role: cluster.Node}, &cosignerv1.PingRequest{}, codes.OK},
-		"a cosigner":          {cluster.Member{Name: "b", Role: cluster.Cosigner}, &cosignerv1.PingRequest{}, codes.PermissionDenied},
-		"an operator":         {cluster.Member{Name: "ops", Role: cluster.Operator}, &cosignerv1.PingRequest{}, codes.PermissionDenied},
-		"a stranger":          {cluster.Member{}, &cosignerv1.PingRequest{}, codes.PermissionDenied},
-		"an agent of no node": {cluster.Member{Name: "c", Role: cluster.Node}, &cosignerv1.PingRequest{}, codes.InvalidArgument},
+		"an agent": {cluster.Member{Name: "b", Role: cluster.Node}, &cosignerv1.PingRequest{}, codes.OK},
+		"a cosigner": {cluster.Member{Name: "b", Role: cluster.Cosigner}, &cosignerv1.PingRequest{},
+			codes.PermissionDenied},
+		"an operator": {cluster.Member{Name: "ops", Role: cluster.Operator}, &cosignerv1.PingRequest{},
+			codes.PermissionDenied},
+		"a stranger": {cluster.Member{}, &cosignerv1.PingRequest{}, codes.PermissionDenied},
+		"an agent of no node": {cluster.Member{Name: "c", Role: cluster.Node}, &cosignerv1.PingRequest{},
+			codes.InvalidArgument},
 		"an agent that says all": {cluster.Member{Name: "a", Role: cluster.Node}, &cosignerv1.PingRequest{
 			Reach: []*cosignerv1.Reach{{Name: strings.Repeat("x", ear.MaxPing)}}}, codes.InvalidArgument},
 	} {

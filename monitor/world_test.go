@@ -29,7 +29,8 @@ const (
 	lifetime = 30*time.Second + interval/20 // of the world before anything happens to it, which is between two looks
 )
 
-// world is three cosigners with one log, and two nodes, a (main) and b, with their agents. Its tests run in virtual time.
+// world is three cosigners with one log, and two nodes, a (main) and b, with their agents. Its
+// tests run in virtual time.
 type world struct {
 	t        *testing.T
 	start    time.Time
@@ -65,7 +66,8 @@ type change struct {
 
 var cosigners = []string{"cosigner-1", "cosigner-2", "cosigner-3"}
 
-// newWorld makes a world in which cosigner-1 leads, and lets it live for lifetime. edit may change its settings.
+// newWorld makes a world in which cosigner-1 leads, and lets it live for lifetime. edit may
+// change its settings.
 func newWorld(t *testing.T, edit func(*failover.Settings)) *world {
 	w := &world{t: t, start: time.Now(), state: machine.New(), leader: "cosigner-1", monitors: map[string]*Monitor{},
 		cut: map[string]bool{}, hung: map[string]bool{}, skipped: map[string]time.Duration{}, silent: map[string]bool{},
@@ -190,7 +192,8 @@ func (w *world) chain() {
 	for w.ctx.Err() == nil {
 		w.mu.Lock()
 		w.state.Apply(machine.Claim{Claim: watermark.Claim{Node: "a",
-			Message: casper.Vote{Round: casper.Round{Era: 10, ID: w.round(), Validator: 1}, Value: true}}, At: time.Now().UnixMilli()})
+			Message: casper.Vote{Round: casper.Round{Era: 10, ID: w.round(), Validator: 1}, Value: true}},
+			At: time.Now().UnixMilli()})
 		w.mu.Unlock()
 		w.sleep(round)
 	}
@@ -232,8 +235,10 @@ func (w *world) agent(name string, begins time.Duration) {
 // health is that of a node which is well.
 func (w *world) health() *cosignerv1.NodeHealth {
 	ago := *wire.Ago(w.start.Add(time.Duration(w.round())*round), time.Now())
-	asked := &cosignerv1.Asked{AgoMs: proto.Uint64(ago), AdvancedAgoMs: ago, Era: 10, Round: w.round(), Height: 100 + uint64(w.round())}
-	return &cosignerv1.NodeHealth{StatusAgoMs: proto.Uint64(0), ReactorState: "Validate", RoundLengthMs: uint64(round.Milliseconds()), Peers: 9,
+	asked := &cosignerv1.Asked{AgoMs: proto.Uint64(ago), AdvancedAgoMs: ago, Era: 10, Round: w.round(),
+		Height: 100 + uint64(w.round())}
+	return &cosignerv1.NodeHealth{StatusAgoMs: proto.Uint64(0), ReactorState: "Validate",
+		RoundLengthMs: uint64(round.Milliseconds()), Peers: 9,
 		Block: &cosignerv1.Block{Era: 10, Height: asked.Height}, Rounds: asked, Heights: asked}
 }
 
@@ -269,7 +274,8 @@ func (w *world) wantNothing(d time.Duration) {
 	}
 }
 
-// wantActivation lets the time pass until due and wants node b made active by then and not before, once.
+// wantActivation lets the time pass until due and wants node b made active by then and
+// not before, once.
 func (w *world) wantActivation(by string, due time.Time) {
 	w.t.Helper()
 	before := len(w.changes())

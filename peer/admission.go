@@ -18,9 +18,9 @@ import (
 	"casper-cosigner/statedir"
 )
 
-// Admission lets calls between cosigners through, or refuses them: the two interceptors that it gives out belong on every
-// server that cosigners call, and on every connection from one to another. Its methods may be called concurrently. New
-// makes one.
+// Admission lets calls between cosigners through, or refuses them: the two interceptors that it
+// gives out belong on every server that cosigners call, and on every connection from one to
+// another. Its methods may be called concurrently. New makes one.
 type Admission struct {
 	name     string
 	cosigner func(context.Context) (string, bool)
@@ -41,8 +41,8 @@ type shown struct {
 // flow is the calls of one method by one cosigner.
 type flow struct{ caller, method string }
 
-// New returns the admission of the named cosigner. The function must return which cosigner is at the other end of a call,
-// as its TLS key proves, and false if it is none.
+// New returns the admission of the named cosigner. The function must return which cosigner is at
+// the other end of a call, as its TLS key proves, and false if it is none.
 func New(name string, cosigner func(context.Context) (name string, ok bool), state State) *Admission {
 	return &Admission{name: name, cosigner: cosigner, state: state, running: map[flow]int{}}
 }
@@ -56,7 +56,8 @@ func (a *Admission) ServerOptions() []grpc.ServerOption {
 	}
 }
 
-// DialOptions are for a connection to the named cosigner, whom TLS must prove to be the one at its other end.
+// DialOptions are for a connection to the named cosigner, whom TLS must prove to be the one
+// at its other end.
 func (a *Admission) DialOptions(name string) []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithChainUnaryInterceptor(a.ask(name)),
@@ -67,13 +68,13 @@ func (a *Admission) DialOptions(name string) []grpc.DialOption {
 	}
 }
 
-// errStream is the answer to every stream: a presence holds for one request and one answer, and what a peer has become
-// since would go unseen on a stream that stays open.
+// errStream is the answer to every stream: a presence holds for one request and one answer, and
+// what a peer has become since would go unseen on a stream that stays open.
 var errStream = status.Error(codes.PermissionDenied,
 	"cosigners do not stream to each other: make it a call, or let package peer compare presences along the stream")
 
-// ask stands behind every call to the named cosigner: what it shows, what its answer may come to, and from which state the
-// answer must come to be used.
+// ask stands behind every call to the named cosigner: what it shows, what its answer may come to,
+// and from which state the answer must come to be used.
 func (a *Admission) ask(name string) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, request, answer any, conn *grpc.ClientConn,
 		invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
@@ -102,8 +103,8 @@ func (a *Admission) ask(name string) grpc.UnaryClientInterceptor {
 	}
 }
 
-// serve stands in front of every handler. The order is: who, what, how much, on which state; then the call is served, and
-// its answer shows the state as it is by then.
+// serve stands in front of every handler. The order is: who, what, how much, on which state; then
+// the call is served, and its answer shows the state as it is by then.
 func (a *Admission) serve(ctx context.Context, request any, info *grpc.UnaryServerInfo,
 	next grpc.UnaryHandler) (any, error) {
 	terms, known := calls[info.FullMethod]
@@ -188,7 +189,8 @@ func (a *Admission) show() (string, error) {
 // errUnreadable is returned for what is no presence: whoever sent it runs another version.
 var errUnreadable = errors.New("run the same version of this program on all cosigners")
 
-// admit compares the presence that came with a request or an answer of a cosigner with what was seen of it.
+// admit compares the presence that came with a request or an answer of a cosigner with what
+// was seen of it.
 func (a *Admission) admit(from string, texts []string) error {
 	if len(texts) != 1 {
 		return fmt.Errorf("cosigner %s shows %d presences, want one: %w", from, len(texts), errUnreadable)

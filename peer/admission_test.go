@@ -43,8 +43,8 @@ func wantCode(t *testing.T, what string, err error, want codes.Code) {
 	}
 }
 
-// TestEveryCallIsListed: the table holds every method of every service between cosigners, and beside those only the two
-// that pass a node's request on.
+// TestEveryCallIsListed: the table holds every method of every service between cosigners, and
+// beside those only the two that pass a node's request on.
 func TestEveryCallIsListed(t *testing.T) {
 	var want []string
 	for _, m := range between(t) {
@@ -80,8 +80,9 @@ func TestEveryCallIsListed(t *testing.T) {
 	}
 }
 
-// TestEveryCallIsAdmitted: no handler of a service between cosigners is reached before the caller is known and the state
-// that it shows was admitted; and then it is told who calls, and its answer shows a presence.
+// TestEveryCallIsAdmitted: no handler of a service between cosigners is reached before the caller
+// is known and the state that it shows was admitted; and then it is told who calls, and its answer
+// shows a presence.
 func TestEveryCallIsAdmitted(t *testing.T) {
 	p := newPair(t)
 	good := text(t, p.c1.Presence())
@@ -117,7 +118,8 @@ func TestEveryCallIsAdmitted(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s on a sound state: %v", m.Name(), err)
 		}
-		if reached, callers := p.taken(); !slices.Equal(reached, []string{string(m.Name())}) || !slices.Equal(callers, []string{"c1"}) {
+		if reached, callers := p.taken(); !slices.Equal(reached, []string{string(m.Name())}) ||
+			!slices.Equal(callers, []string{"c1"}) {
 			t.Errorf("%s reached %v as %v", m.Name(), reached, callers)
 		}
 		if !slices.Equal(theirs.Get(header), []string{text(t, p.c2.Presence())}) {
@@ -155,8 +157,8 @@ func TestAnswerWithoutPresence(t *testing.T) {
 	}
 }
 
-// TestForgottenCall: a method that nobody told admission of is refused, on both sides, and the refusal says where it
-// belongs. So is a stream.
+// TestForgottenCall: a method that nobody told admission of is refused, on both sides, and the
+// refusal says where it belongs. So is a stream.
 func TestForgottenCall(t *testing.T) {
 	p := newPair(t)
 	const method = "/casper.cosigner.v1.PeerService/Forgotten"
@@ -182,8 +184,8 @@ func TestForgottenCall(t *testing.T) {
 	}
 }
 
-// TestPassedOn: a node's request that is passed on needs no presence, and neither does the node's own; but who passes on is
-// known, and a cosigner may call nothing else of the nodes' services.
+// TestPassedOn: a node's request that is passed on needs no presence, and neither does the node's
+// own; but who passes on is known, and a cosigner may call nothing else of the nodes' services.
 func TestPassedOn(t *testing.T) {
 	p := newPair(t)
 	p.c1.set(func(s *side) { s.refuse = errOlder })
@@ -256,7 +258,8 @@ func TestSizes(t *testing.T) {
 	client := cosignerv1.NewPeerServiceClient(p.conn)
 	full := &cosignerv1.KeepRequest{}
 	for range spreadQueue {
-		full.Signatures = append(full.Signatures, &cosignerv1.KeptSignature{Digest: make([]byte, 32), Signature: make([]byte, 64)})
+		full.Signatures = append(full.Signatures, &cosignerv1.KeptSignature{Digest: make([]byte, 32),
+			Signature: make([]byte, 64)})
 	}
 	if _, err := client.Keep(t.Context(), full); err != nil {
 		t.Errorf("as many signatures as are sent at once: %v", err)

@@ -6,8 +6,8 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 )
 
-// BenchmarkCall is what two presences add to a call: one shows them, one does not. Indexes move from call to call, as they
-// do when each call is for a signature.
+// BenchmarkCall is what two presences add to a call: one shows them, one does not. Indexes move
+// from call to call, as they do when each call is for a signature.
 func BenchmarkCall(b *testing.B) {
 	p := newPair(b)
 	b.Run("with presences", func(b *testing.B) {

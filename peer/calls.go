@@ -12,25 +12,28 @@ type call struct {
 	request int // bytes of a request, at most
 	answer  int // bytes of an answer, at most
 	atOnce  int // calls of one cosigner that are answered at a time, whatever number of connections it has
-	// passes is set for a node's request that one cosigner passes on to another. Nodes call it too, and it shows no
-	// presence: the leader would take the same request from the node itself, who passes it on adds nothing to it, and the
-	// answer is believed for the signature in it. So a cosigner on a lost state can do no more with it than a network.
+	// passes is set for a node's request that one cosigner passes on to another. Nodes call it too,
+	// and it shows no presence: the leader would take the same request from the node itself, who
+	// passes it on adds nothing to it, and the answer is believed for the signature in it. So a
+	// cosigner on a lost state can do no more with it than a network.
 	passes bool
 }
 
 const (
 	kib = 1 << 10
-	// manyAtOnce is what a connection carries at a time, and eight nodes with 128 requests each: shares and commitments
-	// are asked for as requests come in.
+	// manyAtOnce is what a connection carries at a time, and eight nodes with 128 requests each:
+	// shares and commitments are asked for as requests come in.
 	manyAtOnce = 1024
-	// fewAtOnce is for what a cosigner asks one by one, with room for those that it no longer waits for.
+	// fewAtOnce is for what a cosigner asks one by one, with room for those that it no
+	// longer waits for.
 	fewAtOnce = 8
 )
 
 // calls is all that one cosigner may call of another. What is not in it is refused, on both sides.
 //
-// A share request holds one message and at most 15 commitments; 64 commitments answer one request for them; 256 signatures
-// are kept at once; a node's report is a ping of at most 16 KiB, and there are at most eight.
+// A share request holds one message and at most 15 commitments; 64 commitments answer one request
+// for them; 256 signatures are kept at once; a node's report is a ping of at most 16 KiB, and there
+// are at most eight.
 var calls = map[string]call{
 	cosignerv1.CosignerService_Commit_FullMethodName: {request: kib, answer: 16 * kib, atOnce: manyAtOnce},
 	cosignerv1.CosignerService_Share_FullMethodName:  {request: 8 * kib, answer: kib, atOnce: manyAtOnce},

@@ -29,7 +29,8 @@ type side struct {
 
 func newSide(id byte) *side {
 	return &side{shows: statedir.Presence{
-		Cluster: statedir.ID{9}, Directory: statedir.ID{id}, Session: statedir.ID{id}, Boot: 1, LastIndex: 7, AppliedIndex: 5}}
+		Cluster: statedir.ID{9}, Directory: statedir.ID{id}, Session: statedir.ID{id}, Boot: 1, LastIndex: 7,
+		AppliedIndex: 5}}
 }
 
 func (s *side) Presence() statedir.Presence {
@@ -56,7 +57,8 @@ var (
 	errNoWrite = errors.New("recording a presence: no space left")
 )
 
-// pair is c1, who calls, and c2, who answers, over a real server with real interceptors. Who calls is what the test says.
+// pair is c1, who calls, and c2, who answers, over a real server with real interceptors. Who calls
+// is what the test says.
 type pair struct {
 	t      testing.TB
 	c1, c2 *side
@@ -119,8 +121,8 @@ func newPair(t testing.TB) *pair {
 			services[name] = &grpc.ServiceDesc{ServiceName: string(name), HandlerType: (*any)(nil)}
 		}
 		if m.IsStreamingServer() || m.IsStreamingClient() {
-			services[name].Streams = append(services[name].Streams, grpc.StreamDesc{StreamName: string(m.Name()), ServerStreams: true,
-				Handler: func(any, grpc.ServerStream) error { p.reach(string(m.Name()), ""); return nil }})
+			services[name].Streams = append(services[name].Streams, grpc.StreamDesc{StreamName: string(m.Name()),
+				ServerStreams: true, Handler: func(any, grpc.ServerStream) error { p.reach(string(m.Name()), ""); return nil }})
 			continue
 		}
 		services[name].Methods = append(services[name].Methods, p.method(m, string(m.Name())))
@@ -134,8 +136,11 @@ func newPair(t testing.TB) *pair {
 	go server.Serve(listener)
 	t.Cleanup(server.Stop)
 	dial := func(more ...grpc.DialOption) *grpc.ClientConn {
-		conn, err := grpc.NewClient("passthrough:///c2", append(more, grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))...)
+		conn,
+			err := grpc.NewClient("passthrough:///c2", append(more, grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+				return listener.DialContext(ctx)
+			}))...)
 		if err != nil {
 			t.Fatal(err)
 		}

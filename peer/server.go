@@ -12,8 +12,8 @@ import (
 
 // Log is this cosigner's copy of the log.
 type Log interface {
-	// Barrier must return an index up to which the log holds every claim made so far, and fail if this cosigner does not
-	// lead.
+	// Barrier must return an index up to which the log holds every claim made so far, and fail if this
+	// cosigner does not lead.
 	Barrier(context.Context) (uint64, error)
 }
 
@@ -29,7 +29,8 @@ type Reports interface {
 	Reports() *cosignerv1.GatherResponse
 }
 
-// Server implements PeerService. It passes on; who may call, and on which state, is for Admission to say.
+// Server implements PeerService. It passes on; who may call, and on which state, is for
+// Admission to say.
 type Server struct {
 	cosignerv1.UnimplementedPeerServiceServer
 	Log        Log

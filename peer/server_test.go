@@ -69,11 +69,13 @@ type fake struct {
 	rooms
 }
 
-func (f *fake) Barrier(context.Context, *cosignerv1.BarrierRequest, ...grpc.CallOption) (*cosignerv1.BarrierResponse, error) {
+func (f *fake) Barrier(context.Context, *cosignerv1.BarrierRequest, ...grpc.CallOption) (*cosignerv1.BarrierResponse,
+	error) {
 	return &cosignerv1.BarrierResponse{Index: f.index}, f.err
 }
 
-func (f *fake) Keep(ctx context.Context, r *cosignerv1.KeepRequest, _ ...grpc.CallOption) (*cosignerv1.KeepResponse, error) {
+func (f *fake) Keep(ctx context.Context, r *cosignerv1.KeepRequest, _ ...grpc.CallOption) (*cosignerv1.KeepResponse,
+	error) {
 	if f.hung {
 		<-ctx.Done()
 		return nil, status.FromContextError(ctx.Err()).Err()

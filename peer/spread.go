@@ -17,8 +17,9 @@ const (
 	spreadLimit = time.Second
 )
 
-// Spread hands finished signatures to the other cosigners, so that a next leader can answer without another round. What
-// cannot be sent is dropped: a leader that lacks one signs again. NewSpread makes one.
+// Spread hands finished signatures to the other cosigners, so that a next leader can answer
+// without another round. What cannot be sent is dropped: a leader that lacks one signs again.
+// NewSpread makes one.
 type Spread struct{ queues []queue }
 
 // queue is what waits for one cosigner.

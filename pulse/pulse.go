@@ -1,8 +1,9 @@
 // Package pulse tells whether this process stood still a moment ago.
 //
-// A process that was paused (SIGSTOP, a frozen virtual machine) finds requests in its sockets whose askers gave up long
-// ago; gRPC deadlines are relative, so they look fresh, and the cancellations come behind them. Nothing may be bound for
-// such a request. So after a pause a Pulse is silent until the cancellations have been read.
+// A process that was paused (SIGSTOP, a frozen virtual machine) finds requests in its sockets whose
+// askers gave up long ago; gRPC deadlines are relative, so they look fresh, and the cancellations
+// come behind them. Nothing may be bound for such a request. So after a pause a Pulse is silent
+// until the cancellations have been read.
 package pulse
 
 import (

@@ -1,5 +1,5 @@
-// Package raftstore replicates the log that drives the state machine: hashicorp/raft over a bbolt file, with a transport
-// that lets a cosigner in only on the state that it was last seen with.
+// Package raftstore replicates the log that drives the state machine: hashicorp/raft over a bbolt
+// file, with a transport that lets a cosigner in only on the state that it was last seen with.
 //
 // It promises:
 //   - an Apply that returns no error was committed by a majority and applied here; ErrNotLeader means that nothing was
@@ -10,8 +10,9 @@
 //   - whatever leaves it unsure what its log holds (an entry that cannot be decoded, a failed write) is given to
 //     Config.Fatal, and nothing is applied or reported as done afterwards.
 //
-// It leaves to others: what a command means (rule/machine), whether it should be proposed (signer), proving who a peer
-// is (TLS, in Network), remembering what a peer has shown (statedir), and ending the process.
+// It leaves to others: what a command means (rule/machine), whether it should be proposed
+// (signer), proving who a peer is (TLS, in Network), remembering what a peer has shown (statedir),
+// and ending the process.
 package raftstore
 
 import (
@@ -29,8 +30,8 @@ import (
 
 // Network is how a store reaches the others.
 type Network struct {
-	// Listener accepts the others' connections; the store closes it. Connections may be *tls.Conn whose handshake has
-	// not run yet.
+	// Listener accepts the others' connections; the store closes it. Connections may be *tls.Conn
+	// whose handshake has not run yet.
 	Listener net.Listener
 	// Dial connects to a member's address. It must give up when ctx ends.
 	Dial func(ctx context.Context, address string) (net.Conn, error)
@@ -56,17 +57,17 @@ type Config struct {
 	Voters Voters // exactly the share holders
 	Path   string // the store's own directory, within the state directory
 
-	// FirstRun says that the state directory has never run. Only then is the log started; EndFirstRun, which must be
-	// durable, is called once it is.
+	// FirstRun says that the state directory has never run. Only then is the log started; EndFirstRun,
+	// which must be durable, is called once it is.
 	FirstRun    bool
 	EndFirstRun func() error
 
-	// Active is the node that is active first. The leader writes it into Genesis, the log's first command, once all voters
-	// have met.
+	// Active is the node that is active first. The leader writes it into Genesis, the log's first
+	// command, once all voters have met.
 	Active string
 
-	// Fatal is called once, when it is unknown what the log holds. It must end the process or see to it, and need not
-	// return; if a write failed, the library panics at its next one.
+	// Fatal is called once, when it is unknown what the log holds. It must end the process or see to
+	// it, and need not return; if a write failed, the library panics at its next one.
 	Fatal func(error)
 
 	Network  Network
@@ -88,8 +89,8 @@ type Timing struct {
 	Network   time.Duration // for one exchange with a peer
 }
 
-// Profile returns the timing of that name. "lan" is for one site: the next signature comes in well under a second after
-// a leader died. "wan" is for sites up to 200 ms apart.
+// Profile returns the timing of that name. "lan" is for one site: the next signature comes in well
+// under a second after a leader died. "wan" is for sites up to 200 ms apart.
 func Profile(name string) (Timing, error) {
 	switch name {
 	case "lan":
@@ -106,8 +107,9 @@ func Profile(name string) (Timing, error) {
 	return Timing{}, fmt.Errorf("timing %q is unknown: choose \"lan\" or \"wan\"", name)
 }
 
-// compaction bounds the log. A snapshot is taken once threshold entries came since the last; trailing entries are kept,
-// more than threshold, so that the older of the two snapshots kept can be completed from the log.
+// compaction bounds the log. A snapshot is taken once threshold entries came since the last;
+// trailing entries are kept, more than threshold, so that the older of the two snapshots kept can
+// be completed from the log.
 type compaction struct {
 	threshold, trailing uint64
 	interval            time.Duration

@@ -27,7 +27,8 @@ func TestProfilesAreSound(t *testing.T) {
 		t.Error("there is no such profile")
 	}
 	if c := defaultCompaction(); c.trailing <= c.threshold {
-		t.Errorf("%d entries trail and a snapshot comes after %d: the older snapshot cannot be completed", c.trailing, c.threshold)
+		t.Errorf("%d entries trail and a snapshot comes after %d: the older snapshot cannot be completed",
+			c.trailing, c.threshold)
 	}
 }
 
@@ -36,7 +37,8 @@ func TestEveryFaultIsListed(t *testing.T) {
 	if err == nil {
 		t.Fatal("opened")
 	}
-	for _, want := range []string{`"b" at "x"`, `"c" at ""`, `"d" is not a voter`, "no path", "function is missing", "network"} {
+	for _, want := range []string{`"b" at "x"`, `"c" at ""`, `"d" is not a voter`, "no path", "function is missing",
+		"network"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not say %q:\n%v", want, err)
 		}

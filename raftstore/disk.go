@@ -22,8 +22,8 @@ type database interface {
 	io.Closer
 }
 
-// openBolt opens the database file. It keeps the free list on disk: an own check of it at each start is worth more than
-// the write that it costs.
+// openBolt opens the database file. It keeps the free list on disk: an own check of it at each
+// start is worth more than the write that it costs.
 func openBolt(path string) (database, error) {
 	db, err := raftboltdb.New(raftboltdb.Options{Path: path, BoltOptions: &bbolt.Options{Timeout: time.Second}})
 	if err != nil {
@@ -32,7 +32,8 @@ func openBolt(path string) (database, error) {
 	return db, nil
 }
 
-// Keys of the Raft library's own (hashicorp/raft raft.go), and keyVote, which takes the place of the two before it.
+// Keys of the Raft library's own (hashicorp/raft raft.go), and keyVote, which takes the place of
+// the two before it.
 const (
 	keyTerm          = "CurrentTerm"
 	keyVoteTerm      = "LastVoteTerm"
@@ -40,13 +41,14 @@ const (
 	keyVote          = "Vote"
 )
 
-// logStore guards a database: a write that hangs is reported to the watchdog, and one that fails ends the store, since
-// after it nobody knows what the file holds. It may not be tried again: after a failed fsync, a second one that succeeds
-// proves nothing.
+// logStore guards a database: a write that hangs is reported to the watchdog, and one that fails
+// ends the store, since after it nobody knows what the file holds. It may not be tried again: after
+// a failed fsync, a second one that succeeds proves nothing.
 //
-// It also keeps a vote in one write. The library writes the term and then the candidate. A crash between the two leaves
-// the new term beside the candidate of an earlier one, and to that candidate a vote is granted again as a duplicate,
-// without a look at its log: a committed entry could be lost.
+// It also keeps a vote in one write. The library writes the term and then the candidate. A
+// crash between the two leaves the new term beside the candidate of an earlier one, and to that
+// candidate a vote is granted again as a duplicate, without a look at its log: a committed
+// entry could be lost.
 type logStore struct {
 	database
 	watchdog statedir.Watchdog
@@ -87,8 +89,8 @@ func (s *logStore) DeleteRange(first, last uint64) error {
 	return s.guard("deleting log entries", func() error { return s.database.DeleteRange(first, last) })
 }
 
-// IsMonotonic makes the library drop the whole old log once it has installed a snapshot, so that no entry that was never
-// committed can stay below the snapshot and be sent on later.
+// IsMonotonic makes the library drop the whole old log once it has installed a snapshot, so that no
+// entry that was never committed can stay below the snapshot and be sent on later.
 func (s *logStore) IsMonotonic() bool { return true }
 
 // Set stores a value.
@@ -144,8 +146,8 @@ func (s *logStore) vote() (term uint64, candidate []byte, err error) {
 	return binary.BigEndian.Uint64(vote), vote[8:], nil
 }
 
-// snapshotStore guards the writes of a raft.SnapshotStore. One that fails is no reason to stop: the log is still there,
-// and only a whole snapshot is ever used.
+// snapshotStore guards the writes of a raft.SnapshotStore. One that fails is no reason to stop: the
+// log is still there, and only a whole snapshot is ever used.
 type snapshotStore struct {
 	raft.SnapshotStore
 	watchdog statedir.Watchdog

@@ -14,7 +14,8 @@ import (
 	"casper-cosigner/statedir"
 )
 
-// faulty is a database whose writes can be made to fail, before or after they were stored, or to hang.
+// faulty is a database whose writes can be made to fail, before or after they were
+// stored, or to hang.
 type faulty struct {
 	database
 
@@ -127,7 +128,8 @@ func TestFailedWriteStopsTheStore(t *testing.T) {
 
 func (s *logStore) Writes() uint64 { return s.writes.Load() }
 
-// The library writes a vote as a term and then a candidate. Cut short between the two, the former vote must stand whole.
+// The library writes a vote as a term and then a candidate. Cut short between the two, the former
+// vote must stand whole.
 func TestVoteIsOneWrite(t *testing.T) {
 	s := &logStore{database: newFaulty(t), halt: newHalt(func(error) {})}
 	vote := func() (uint64, string) {

@@ -15,8 +15,8 @@ import (
 	"casper-cosigner/rule/machine"
 )
 
-// fsm lets the Raft library drive a machine.State. It decides nothing; it adds the index of the last entry it saw and
-// the local time of the last advances, neither of which the state depends on.
+// fsm lets the Raft library drive a machine.State. It decides nothing; it adds the index of the
+// last entry it saw and the local time of the last advances, neither of which the state depends on.
 type fsm struct {
 	halt   *halt
 	now    func() time.Time
@@ -46,8 +46,8 @@ func newFSM(c Config, h *halt, onDisk uint64) *fsm {
 // Apply applies one entry.
 func (f *fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
 
-// ApplyBatch applies entries in order. Their results are machine.Results; an entry that is not a command, or comes after
-// one that cannot be decoded, has none.
+// ApplyBatch applies entries in order. Their results are machine.Results; an entry that is not a
+// command, or comes after one that cannot be decoded, has none.
 func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 	results := make([]any, len(logs))
 	if err := f.apply(logs, results); err != nil {
@@ -61,8 +61,8 @@ func (f *fsm) apply(logs []*raft.Log, results []any) error {
 	defer f.mu.Unlock()
 	defer f.wake()
 	for i, l := range logs {
-		// After a failure the state is that of some prefix of the log; to apply what follows would make it a state that
-		// no log has.
+		// After a failure the state is that of some prefix of the log; to apply what follows would make
+		// it a state that no log has.
 		if f.halt.stopped() {
 			return nil
 		}
@@ -136,8 +136,8 @@ func (f *fsm) seen() uint64 {
 	return f.index
 }
 
-// snapshot is the state at one entry. Its form is the index of that entry, 8 bytes big-endian, and then what
-// machine.State writes.
+// snapshot is the state at one entry. Its form is the index of that entry, 8 bytes big-endian, and
+// then what machine.State writes.
 type snapshot struct {
 	index uint64
 	state *machine.State
@@ -172,8 +172,9 @@ func (s snapshot) write(w io.Writer) error {
 // Release does nothing: the copy is garbage collected.
 func (s snapshot) Release() {}
 
-// Restore replaces the state by a snapshot's, or fails and changes nothing. A snapshot whose checksum held and that
-// still cannot be read was written by a program that knows more than this one: the process must end.
+// Restore replaces the state by a snapshot's, or fails and changes nothing. A snapshot whose
+// checksum held and that still cannot be read was written by a program that knows more than this
+// one: the process must end.
 func (f *fsm) Restore(r io.ReadCloser) error {
 	defer r.Close()
 	index, state, err := readSnapshot(bufio.NewReader(r))

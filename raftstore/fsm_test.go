@@ -82,7 +82,8 @@ func mixedLog(t *testing.T) []*raft.Log {
 	for r := range uint32(40) {
 		round := casper.Round{Era: 4 + uint64(r/20), ID: r, Validator: 1}
 		for _, node := range []string{"a", "b"} {
-			for _, m := range []casper.Message{casper.Echo{Round: round, Proposal: casper.Hash{byte(r)}}, casper.Vote{Round: round, Value: node == "a"}} {
+			for _, m := range []casper.Message{casper.Echo{Round: round, Proposal: casper.Hash{byte(r)}},
+				casper.Vote{Round: round, Value: node == "a"}} {
 				add(machine.Claim{Claim: watermark.Claim{Message: m, Node: node}, At: 3000})
 			}
 		}

@@ -13,10 +13,10 @@ const (
 	genesisSay   = 10 * time.Second       // for whom
 )
 
-// genesis returns the log's first command. It waits until every voter has been met, since none may sign below the highest
-// of their first eras and heights, and until each shows that it has met all others too. Nothing is claimed before Genesis,
-// so whoever loses what it claimed comes back to voters that have all pinned its directory: one that had not would take an
-// emptied disk for new.
+// genesis returns the log's first command. It waits until every voter has been met, since none may
+// sign below the highest of their first eras and heights, and until each shows that it has met all
+// others too. Nothing is claimed before Genesis, so whoever loses what it claimed comes back to
+// voters that have all pinned its directory: one that had not would take an emptied disk for new.
 func (s *Store) genesis(ctx context.Context) (machine.Genesis, error) {
 	tick, said := time.NewTicker(genesisRetry), time.Time{}
 	defer tick.Stop()
@@ -38,8 +38,8 @@ func (s *Store) genesis(ctx context.Context) (machine.Genesis, error) {
 	}
 }
 
-// met returns the highest first era and height of all voters, and which of the others this one has not met, or have not
-// shown that they met all others.
+// met returns the highest first era and height of all voters, and which of the others this one has
+// not met, or have not shown that they met all others.
 func (c Config) met(own watermark.Mark) (first watermark.Mark, missing []string) {
 	first = own
 	others := c.Voters.but(c.Name)

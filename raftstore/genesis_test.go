@@ -11,8 +11,8 @@ import (
 	"casper-cosigner/statedir"
 )
 
-// TestGenesisWaitsForAll: the log begins once this voter has met each other one and each shows that it has met all, with the
-// highest of all first eras and heights.
+// TestGenesisWaitsForAll: the log begins once this voter has met each other one and each shows that
+// it has met all, with the highest of all first eras and heights.
 func TestGenesisWaitsForAll(t *testing.T) {
 	own := watermark.Mark{Era: 5, Height: 50}
 	pinned := func(n uint32, era, height uint64) statedir.Presence {
@@ -27,7 +27,8 @@ func TestGenesisWaitsForAll(t *testing.T) {
 		"one of two":      {map[string]statedir.Presence{"b": pinned(2, 0, 0)}, []string{"c"}, own},
 		"one met only us": {map[string]statedir.Presence{"b": pinned(2, 0, 0), "c": pinned(1, 0, 0)}, []string{"c"}, own},
 		"all, we highest": {map[string]statedir.Presence{"b": pinned(2, 4, 40), "c": pinned(2, 0, 0)}, nil, own},
-		"all, mixed":      {map[string]statedir.Presence{"b": pinned(2, 7, 40), "c": pinned(2, 1, 60)}, nil, watermark.Mark{Era: 7, Height: 60}},
+		"all, mixed": {map[string]statedir.Presence{"b": pinned(2, 7, 40), "c": pinned(2, 1, 60)}, nil,
+			watermark.Mark{Era: 7, Height: 60}},
 	} {
 		config := Config{Name: "a", Voters: Voters{{Name: "a"}, {Name: "b"}, {Name: "c"}},
 			Network: Network{Presences: &doorman{seen: c.seen}}}
@@ -38,7 +39,8 @@ func TestGenesisWaitsForAll(t *testing.T) {
 	}
 }
 
-// TestGenesisIsNotWrittenBefore: two of three elect a leader, and that begins no log before the third has been met by both.
+// TestGenesisIsNotWrittenBefore: two of three elect a leader, and that begins no log before the
+// third has been met by both.
 func TestGenesisIsNotWrittenBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTrio(t, nil)

@@ -47,7 +47,8 @@ func TestSilentCallerBlocksNobody(t *testing.T) {
 	})
 }
 
-// Strangers who say nothing cannot shut a peer out: the one that came first makes room for the one that comes last.
+// Strangers who say nothing cannot shut a peer out: the one that came first makes room for the one
+// that comes last.
 func TestTooManyCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()

@@ -11,12 +11,12 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// repeatAfter is how long a message of the Raft library stays quiet after it was logged: with a peer down it says so
-// many times a second.
+// repeatAfter is how long a message of the Raft library stays quiet after it was logged: with a
+// peer down it says so many times a second.
 const repeatAfter = 10 * time.Second
 
-// hcLogger gives the Raft library's messages to zerolog: warnings and errors as such, information as debug messages, the
-// rest not at all.
+// hcLogger gives the Raft library's messages to zerolog: warnings and errors as such, information
+// as debug messages, the rest not at all.
 type hcLogger struct {
 	log zerolog.Logger
 	now func() time.Time

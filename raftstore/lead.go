@@ -14,8 +14,8 @@ import (
 type Leadership struct {
 	Name string // empty if nobody is known to lead
 	Term uint64
-	// Self is set when this member leads, the log has its Genesis, and everything committed before this term is applied
-	// here. It is not set while it hands over.
+	// Self is set when this member leads, the log has its Genesis, and everything committed before
+	// this term is applied here. It is not set while it hands over.
 	Self bool
 }
 
@@ -28,8 +28,9 @@ func (s *Store) Leader() Leadership {
 	}
 }
 
-// role returns whether this member leads, in which term, and who leads, all of one moment: a member that was deposed
-// leaves its state before it takes the new term, so an unchanged term belongs to the state between.
+// role returns whether this member leads, in which term, and who leads, all of one moment: a member
+// that was deposed leaves its state before it takes the new term, so an unchanged term belongs to
+// the state between.
 func (s *Store) role() (leading bool, term uint64, leader string) {
 	for {
 		term = s.raft.CurrentTerm()
@@ -79,8 +80,8 @@ func (s *Store) poke() {
 	}
 }
 
-// Run makes this member fit to lead whenever it is elected, and returns when ctx ends, or with the error that was fatal.
-// It must be called once.
+// Run makes this member fit to lead whenever it is elected, and returns when ctx ends, or with the
+// error that was fatal. It must be called once.
 func (s *Store) Run(ctx context.Context) error {
 	var leading uint64 // the term that lead runs for, 0 for none
 	stop := func() {}
@@ -162,13 +163,15 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.log.Info().Uint64("era", genesis.First.Era).Uint64("height", genesis.First.Height).Stringer("outcome", result.Outcome).
+	s.log.Info().Uint64("era", genesis.First.Era).Uint64("height", genesis.First.Height).Stringer("outcome",
+		result.Outcome).
 		Msg("Genesis")
 	return nil
 }
 
-// HandOver makes another member lead and returns once this one does not. It takes about one round trip, or for each
-// member that does not take over up to an election timeout; commands are answered ErrNotLeader meanwhile.
+// HandOver makes another member lead and returns once this one does not. It takes about one round
+// trip, or for each member that does not take over up to an election timeout; commands are answered
+// ErrNotLeader meanwhile.
 func (s *Store) HandOver() error {
 	if leading, _, _ := s.role(); !leading {
 		return ErrNotLeader
@@ -205,9 +208,9 @@ func (s *Store) transfer(peer raft.ServerID) error {
 	}
 }
 
-// successors returns the other members, best first: the one that led before may have had its reason to hand over, and one
-// whose heartbeat failed may not be there. The library's own choice knows neither; given one that is not there, it
-// refuses commands until the call to it times out.
+// successors returns the other members, best first: the one that led before may have had its reason
+// to hand over, and one whose heartbeat failed may not be there. The library's own choice knows
+// neither; given one that is not there, it refuses commands until the call to it times out.
 func (s *Store) successors() []raft.ServerID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -229,8 +232,8 @@ func (s *Store) successors() []raft.ServerID {
 	return ids
 }
 
-// StandBack makes this member hand over again whenever it is elected within d, unless no other takes over or it did so
-// only a moment ago: two that stand back must not pass the lead to and fro.
+// StandBack makes this member hand over again whenever it is elected within d, unless no other
+// takes over or it did so only a moment ago: two that stand back must not pass the lead to and fro.
 func (s *Store) StandBack(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,7 +17,8 @@ const (
 	snapshotsDir = "snapshots" // as raft.FileSnapshotStore calls it
 )
 
-// LostStateError is returned by Open for a directory that has run before and whose log is gone or has a gap.
+// LostStateError is returned by Open for a directory that has run before and whose log is
+// gone or has a gap.
 type LostStateError struct {
 	Path   string // the store's directory
 	Reason string // what is missing
@@ -25,7 +26,8 @@ type LostStateError struct {
 
 // Error says what is lost, what is at stake and what to do.
 func (e *LostStateError) Error() string {
-	return fmt.Sprintf("the Raft log in %s is lost: %s. This cosigner has run before, so votes and claims that it answered "+
+	return fmt.Sprintf("the Raft log in %s is lost: %s. This cosigner has run before, so votes and claims that it "+
+		"answered "+
 		"for are gone, and with an empty log it could make the validator sign twice. Do not initialise the directory again, "+
 		"do not put a copy or a backup in its place and do not start it as a first run: the other cosigners refuse it. "+
 		"Leave it stopped and keep its share file; it has to be replaced by a cosigner with a new identity", e.Path, e.Reason)
@@ -89,8 +91,8 @@ func removeUnfinished(path string) error {
 	return err
 }
 
-// check refuses a log with nothing in it or with a gap, after it has started one if this is the first run and has deleted
-// what a snapshot took the place of.
+// check refuses a log with nothing in it or with a gap, after it has started one if this is the
+// first run and has deleted what a snapshot took the place of.
 func (d *disk) check(c Config) error {
 	if err := d.deleteStale(); err != nil {
 		return fmt.Errorf("deleting what lies below the newest snapshot: %w", err)
@@ -136,9 +138,10 @@ func (d *disk) extent() (first, last, snapshot uint64, err error) {
 	return first, last, snapshot, nil
 }
 
-// deleteStale deletes the log if it reaches below the newest snapshot and does not hold the snapshot's own last entry.
-// Then another member made the snapshot, and we crashed between installing it and deleting the log. What is left of that
-// may differ from what was committed; this member would lead on with it and send it to others.
+// deleteStale deletes the log if it reaches below the newest snapshot and does not hold the
+// snapshot's own last entry. Then another member made the snapshot, and we crashed between
+// installing it and deleting the log. What is left of that may differ from what was committed; this
+// member would lead on with it and send it to others.
 func (d *disk) deleteStale() error {
 	snapshots, err := d.snapshots.List()
 	if err != nil || len(snapshots) == 0 {
@@ -158,12 +161,13 @@ func (d *disk) deleteStale() error {
 	return d.log.DeleteRange(first, last)
 }
 
-// bootstrap writes the first entry, the voters, which is the same on all of them. If it is cut short the directory is
-// still in its first run, the log still empty, and it is written again.
+// bootstrap writes the first entry, the voters, which is the same on all of them. If it is cut
+// short the directory is still in its first run, the log still empty, and it is written again.
 func (d *disk) bootstrap(c Config) error {
-	// In this order, and not by raft.BootstrapCluster: that one writes the term first, and with a term and no entry it
-	// refuses to go on.
-	entry := &raft.Log{Index: 1, Term: 1, Type: raft.LogConfiguration, Data: raft.EncodeConfiguration(c.Voters.configuration())}
+	// In this order, and not by raft.BootstrapCluster: that one writes the term first, and with a term
+	// and no entry it refuses to go on.
+	entry := &raft.Log{Index: 1, Term: 1, Type: raft.LogConfiguration,
+		Data: raft.EncodeConfiguration(c.Voters.configuration())}
 	if err := errors.Join(d.log.StoreLog(entry), d.log.SetUint64([]byte(keyTerm), entry.Term)); err != nil {
 		return err
 	}

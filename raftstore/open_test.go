@@ -11,8 +11,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// A crash after a snapshot was installed and before the log below it was deleted leaves entries that may never have been
-// committed. They must be gone before this member can lead with them.
+// A crash after a snapshot was installed and before the log below it was deleted leaves entries
+// that may never have been committed. They must be gone before this member can lead with them.
 func TestStaleEntriesBelowASnapshot(t *testing.T) {
 	const snapshotIndex, snapshotTerm = 8, 3
 	entries := func(first, last, term uint64) (logs []*raft.Log) {
@@ -44,7 +44,8 @@ func TestStaleEntriesBelowASnapshot(t *testing.T) {
 			if err := d.log.DeleteRange(1, 1); err != nil {
 				t.Fatal(err)
 			}
-			if err := errors.Join(d.log.StoreLogs(tt.log), takeSnapshot(d, snapshotIndex, snapshotTerm), d.log.Close()); err != nil {
+			if err := errors.Join(d.log.StoreLogs(tt.log), takeSnapshot(d, snapshotIndex, snapshotTerm),
+				d.log.Close()); err != nil {
 				t.Fatal(err)
 			}
 			c.FirstRun = false

@@ -10,17 +10,18 @@ import (
 	"casper-cosigner/rule/machine"
 )
 
-// ErrNotLeader is returned where only a leader can serve: this member does not lead, or not yet, or hands over or stops.
-// Nothing was proposed.
+// ErrNotLeader is returned where only a leader can serve: this member does not lead, or not yet, or
+// hands over or stops. Nothing was proposed.
 var ErrNotLeader = errors.New("this cosigner does not lead")
 
-// ErrUnknown is returned by Apply when the command was proposed and it is not known whether it is, or will be, in the
-// log. It may be proposed again: that is what the state machine is made for.
+// ErrUnknown is returned by Apply when the command was proposed and it is not known whether it is,
+// or will be, in the log. It may be proposed again: that is what the state machine is made for.
 var ErrUnknown = errors.New("it is not known whether the command was committed")
 
-// Apply proposes a command and returns what it did once it is committed and applied here. The error is ErrNotLeader or,
-// if ctx had already ended or the command cannot be encoded, another that is not ErrUnknown: nothing was proposed. Or it
-// is ErrUnknown: leadership was lost, ctx ended or the store stopped after it was proposed.
+// Apply proposes a command and returns what it did once it is committed and applied here. The error
+// is ErrNotLeader or, if ctx had already ended or the command cannot be encoded, another that is
+// not ErrUnknown: nothing was proposed. Or it is ErrUnknown: leadership was lost, ctx ended or the
+// store stopped after it was proposed.
 func (s *Store) Apply(ctx context.Context, c machine.Command) (machine.Result, error) {
 	if !s.Leader().Self {
 		return machine.Result{}, ErrNotLeader
@@ -51,7 +52,8 @@ func (s *Store) propose(ctx context.Context, c machine.Command) (machine.Result,
 	return result, nil
 }
 
-// enqueue gives the library something to commit and waits for it. Errors are ErrNotLeader and ErrUnknown.
+// enqueue gives the library something to commit and waits for it. Errors are ErrNotLeader
+// and ErrUnknown.
 func (s *Store) enqueue(ctx context.Context, propose func() raft.ApplyFuture) (any, error) {
 	s.mu.Lock()
 	if s.closing {
@@ -82,8 +84,9 @@ func (s *Store) enqueue(ctx context.Context, propose func() raft.ApplyFuture) (a
 	}
 }
 
-// outcome names the library's errors. The two that mean "not proposed" are returned only before an entry is written
-// (hashicorp/raft raft.go, runFollower, runCandidate, leaderLoop); about any other nothing can be said.
+// outcome names the library's errors. The two that mean "not proposed" are returned only before an
+// entry is written (hashicorp/raft raft.go, runFollower, runCandidate, leaderLoop); about any other
+// nothing can be said.
 func outcome(err error) error {
 	switch {
 	case err == nil:
@@ -94,9 +97,10 @@ func outcome(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnknown, err)
 }
 
-// Barrier returns an index such that who has waited for it with WaitApplied has applied every command that was committed
-// before the call. It commits an entry of its own; the library's cheaper check of leadership counts answers to earlier
-// messages. Only the leader can tell: others get ErrNotLeader, and ErrUnknown means to ask again.
+// Barrier returns an index such that who has waited for it with WaitApplied has applied every
+// command that was committed before the call. It commits an entry of its own; the library's cheaper
+// check of leadership counts answers to earlier messages. Only the leader can tell: others get
+// ErrNotLeader, and ErrUnknown means to ask again.
 func (s *Store) Barrier(ctx context.Context) (uint64, error) {
 	if !s.Leader().Self {
 		return 0, ErrNotLeader

@@ -202,7 +202,8 @@ func TestLostSnapshot(t *testing.T) {
 	})
 }
 
-// A first run that was cut short is a first run again, and one whose mark alone was left over starts nothing anew.
+// A first run that was cut short is a first run again, and one whose mark alone was left over
+// starts nothing anew.
 func TestFirstRunCutShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -256,8 +257,8 @@ func TestOtherMembersThanTheLogs(t *testing.T) {
 	})
 }
 
-// b lags behind when a and c commit a value; c's state is then replaced and a dies. b and c would be a majority that
-// knows nothing of the value.
+// b lags behind when a and c commit a value; c's state is then replaced and a dies. b and c would
+// be a majority that knows nothing of the value.
 func TestEmptiedOrRestoredMemberIsKeptOut(t *testing.T) {
 	for name, older := range map[string]func(tr *trio, saved string){
 		"emptied": func(tr *trio, _ string) { tr.init("c") },

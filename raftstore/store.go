@@ -17,8 +17,8 @@ import (
 // cachedEntries is how many of the last log entries are kept in memory for the followers.
 const cachedEntries = 512
 
-// Store is one member's copy of the log and of the state that it amounts to. Open makes one; Run leads when elected;
-// Close ends it. Its methods may be called concurrently.
+// Store is one member's copy of the log and of the state that it amounts to. Open makes one; Run
+// leads when elected; Close ends it. Its methods may be called concurrently.
 type Store struct {
 	cfg  Config
 	log  zerolog.Logger
@@ -44,8 +44,9 @@ type Store struct {
 	closeError error
 }
 
-// Open opens the log, starts it on the first run of the state directory, and takes part in elections from then on. It
-// returns a *LostStateError for a directory that has run before and has no sound log.
+// Open opens the log, starts it on the first run of the state directory, and takes part in
+// elections from then on. It returns a *LostStateError for a directory that has run before and
+// has no sound log.
 func Open(c Config) (*Store, error) {
 	if err := c.validate(); err != nil {
 		return nil, fmt.Errorf("opening the Raft store: %w", err)
@@ -94,8 +95,9 @@ func (s *Store) open() error {
 	return nil
 }
 
-// View calls f with the state as it is applied here; on a leader of which Leader says Self it holds everything committed
-// before its term. f must neither change the state nor keep it, and be quick: entries wait meanwhile.
+// View calls f with the state as it is applied here; on a leader of which Leader says Self it holds
+// everything committed before its term. f must neither change the state nor keep it, and be quick:
+// entries wait meanwhile.
 func (s *Store) View(f func(*machine.State)) {
 	s.fsm.mu.RLock()
 	defer s.fsm.mu.RUnlock()
@@ -108,27 +110,28 @@ func (s *Store) founded() (ok bool) {
 	return ok
 }
 
-// Indexes returns the index of the last log entry and of the last one that was handed over to be applied. Both are on
-// this member's disk.
+// Indexes returns the index of the last log entry and of the last one that was handed over to be
+// applied. Both are on this member's disk.
 func (s *Store) Indexes() (last, applied uint64) {
 	applied = s.raft.AppliedIndex()
 	return s.raft.LastIndex(), applied
 }
 
-// AdvancedAt returns when, by this member's clock, the newest era and the newest height were last raised. What was
-// already on disk at Open or came with a snapshot counts from its leader's stamp, or from when it was read if that is
-// earlier. Both are zero before Genesis.
+// AdvancedAt returns when, by this member's clock, the newest era and the newest height were last
+// raised. What was already on disk at Open or came with a snapshot counts from its leader's stamp,
+// or from when it was read if that is earlier. Both are zero before Genesis.
 func (s *Store) AdvancedAt() (era, height time.Time) {
 	s.fsm.mu.RLock()
 	defer s.fsm.mu.RUnlock()
 	return s.fsm.era, s.fsm.height
 }
 
-// Writes returns how many durable writes of the log and the votes were made since Open; each is at least one fsync.
+// Writes returns how many durable writes of the log and the votes were made since Open; each is at
+// least one fsync.
 func (s *Store) Writes() uint64 { return s.disk.log.writes.Load() }
 
-// Close hands over if this member leads, lets what was proposed finish, and ends the store. Run may have ended before or
-// not. A second call does nothing.
+// Close hands over if this member leads, lets what was proposed finish, and ends the store. Run may
+// have ended before or not. A second call does nothing.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() { s.closeError = s.close() })
 	return s.closeError
@@ -141,8 +144,8 @@ func (s *Store) close() error {
 	s.mu.Lock()
 	s.closing = true
 	s.mu.Unlock()
-	// The library forgets what is still queued when it stops, so it is given the time to answer: at most two elections,
-	// by which a leader without a majority has stepped down.
+	// The library forgets what is still queued when it stops, so it is given the time to answer: at
+	// most two elections, by which a leader without a majority has stepped down.
 	ctx, cancel := context.WithTimeout(context.Background(), 2*s.cfg.Timing.Election)
 	defer cancel()
 	go func() {

@@ -85,7 +85,8 @@ func TestApplyOnAFollower(t *testing.T) {
 	})
 }
 
-// What a cut-off leader takes is answered ErrUnknown; a value that is reported as done is the one that all hold.
+// What a cut-off leader takes is answered ErrUnknown; a value that is reported as done is the
+// one that all hold.
 func TestPartitionedLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTrio(t, nil)
@@ -128,7 +129,8 @@ func TestApplyGivesUpWithItsContext(t *testing.T) {
 		tr.wire.isolate(leader.name, true)
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 		defer cancel()
-		if _, err := leader.Apply(ctx, claim(1, 1)); !errors.Is(err, ErrUnknown) || !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := leader.Apply(ctx, claim(1, 1)); !errors.Is(err, ErrUnknown) ||
+			!errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Apply: %v, want ErrUnknown and DeadlineExceeded", err)
 		}
 	})

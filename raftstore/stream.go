@@ -27,16 +27,17 @@ const (
 	visitSoon       = 150 * time.Millisecond // while the log has no Genesis
 )
 
-// stream is the raft.StreamLayer. Before Raft sees a connection each end has proved who it is, shown its presence and
-// accepted the other's. The one that called shows first, so that a stranger learns nothing.
+// stream is the raft.StreamLayer. Before Raft sees a connection each end has proved who it is,
+// shown its presence and accepted the other's. The one that called shows first, so that a stranger
+// learns nothing.
 //
-// Each member also visits each other one now and then for nothing but the exchange. Raft's own connections are kept for
-// months, and two followers have none: without the visits they would not know each other's newest state, and could not
-// tell that the other has come back on an older one. Until the log has its Genesis the visits come quickly, since Genesis
-// waits for all to have met.
+// Each member also visits each other one now and then for nothing but the exchange. Raft's own
+// connections are kept for months, and two followers have none: without the visits they would not
+// know each other's newest state, and could not tell that the other has come back on an older one.
+// Until the log has its Genesis the visits come quickly, since Genesis waits for all to have met.
 //
-// When a newer start of a peer is let in, the connections of its earlier ones are closed: of a directory that runs twice,
-// one process at most is heard.
+// When a newer start of a peer is let in, the connections of its earlier ones are closed: of a
+// directory that runs twice, one process at most is heard.
 type stream struct {
 	self      string
 	addresses map[string]string // by name, self included
@@ -119,8 +120,9 @@ func (s *stream) listen() {
 	}
 }
 
-// begin notes that a caller is greeting. If too many are, it closes the one that has been at it longest: a peer needs
-// milliseconds, so that is a stranger, and a port full of strangers must not shut peers out.
+// begin notes that a caller is greeting. If too many are, it closes the one that has been at it
+// longest: a peer needs milliseconds, so that is a stranger, and a port full of strangers must not
+// shut peers out.
 func (s *stream) begin(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -194,8 +196,8 @@ func (s *stream) Dial(name raft.ServerAddress, timeout time.Duration) (net.Conn,
 // errNotGreeted is what Raft is told of a connection that came to nothing.
 var errNotGreeted = errors.New("no presences were exchanged")
 
-// greet exchanges presences on a connection, which it closes when ctx ends too early, or on an error, which it logs.
-// callee is whom we called, empty if we were called.
+// greet exchanges presences on a connection, which it closes when ctx ends too early, or on an
+// error, which it logs. callee is whom we called, empty if we were called.
 func (s *stream) greet(ctx context.Context, conn net.Conn, callee string) (net.Conn, error) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	peer, boot, step, err := s.exchange(ctx, conn, callee)
@@ -217,8 +219,10 @@ func (s *stream) greet(ctx context.Context, conn net.Conn, callee string) (net.C
 	return nil, err
 }
 
-// exchange returns the peer's name, once known, and the boot count that it showed, or on an error in which step it came.
-func (s *stream) exchange(ctx context.Context, conn net.Conn, callee string) (peer string, boot uint64, step string, err error) {
+// exchange returns the peer's name, once known, and the boot count that it showed, or on an error
+// in which step it came.
+func (s *stream) exchange(ctx context.Context, conn net.Conn, callee string) (peer string, boot uint64, step string,
+	err error) {
 	if peer, step, err = s.identify(ctx, conn, callee); err != nil {
 		return peer, 0, step, err
 	}
@@ -315,8 +319,8 @@ func readPresence(conn net.Conn) (*cosignerv1.Presence, error) {
 // errSuperseded says that a newer start of the peer was let in meanwhile.
 var errSuperseded = errors.New("a newer start of this cosigner was let in")
 
-// track makes Close close the connection as well, since Raft itself leaves open what it has taken; likewise the first
-// connection of a newer start of the peer.
+// track makes Close close the connection as well, since Raft itself leaves open what it has taken;
+// likewise the first connection of a newer start of the peer.
 func (s *stream) track(conn net.Conn, peer string, boot uint64) (*tracked, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

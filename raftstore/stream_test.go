@@ -36,7 +36,8 @@ func (d *doorman) isFounded() bool {
 func (d *doorman) Presence(last, applied uint64) statedir.Presence {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return statedir.Presence{Cluster: statedir.ID{1}, Directory: d.id, Session: d.id, Boot: 1 + d.boots, LastIndex: last, AppliedIndex: applied}
+	return statedir.Presence{Cluster: statedir.ID{1}, Directory: d.id, Session: d.id, Boot: 1 + d.boots, LastIndex: last,
+		AppliedIndex: applied}
 }
 
 func (d *doorman) Admit(string, statedir.Presence) error {
@@ -137,7 +138,8 @@ func TestStreamCarriesBytes(t *testing.T) {
 	})
 }
 
-// Until the log has its Genesis, which waits for all to have met, members look for each other all the time.
+// Until the log has its Genesis, which waits for all to have met, members look for each
+// other all the time.
 func TestVisitsAreQuickBeforeGenesis(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := streams(t, newWire(), nil)
@@ -273,8 +275,8 @@ func TestRefusedPresence(t *testing.T) {
 	})
 }
 
-// Of a state directory that runs twice one process at most is heard: the first connection of the newer start ends those
-// of the older one, and a late one of that is not let in.
+// Of a state directory that runs twice one process at most is heard: the first connection of the
+// newer start ends those of the older one, and a late one of that is not let in.
 func TestNewerStartEndsOlderConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := streams(t, newWire(), nil)

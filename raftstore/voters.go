@@ -53,8 +53,8 @@ func (v Voters) but(own string) []string {
 	return names
 }
 
-// configuration returns the voters as Raft keeps them. Their addresses there are their names: where one is reached is the
-// cluster file's to say, and may change, and a vote is remembered by address.
+// configuration returns the voters as Raft keeps them. Their addresses there are their names: where
+// one is reached is the cluster file's to say, and may change, and a vote is remembered by address.
 func (v Voters) configuration() raft.Configuration {
 	var c raft.Configuration
 	for _, m := range v {

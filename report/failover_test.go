@@ -19,11 +19,15 @@ func TestNext(t *testing.T) {
 		want string
 	}{
 		{"due", func(*report.FailoverStatus) {}, "node-b becomes active in 4s (silent): node-a is silent"},
-		{"due now", func(v *report.FailoverStatus) { v.Judgement.Due = &reporttest.Noon }, "node-b becomes active now (silent): node-a is silent"},
+		{"due now", func(v *report.FailoverStatus) {
+			v.Judgement.Due = &reporttest.Noon
+		}, "node-b becomes active now (silent): node-a is silent"},
 		{"an operator is asked", func(v *report.FailoverStatus) { v.Judgement.Confirm = true },
 			"waiting for an operator to make node-b active (silent): node-a is silent"},
-		{"nothing", func(v *report.FailoverStatus) { *v.Judgement = report.Judgement{Code: "well", Why: "all is well"} }, "nothing (well): all is well"},
-		{"nothing, for no given reason", func(v *report.FailoverStatus) { *v.Judgement = report.Judgement{Code: "well"} }, "nothing (well)"},
+		{"nothing", func(v *report.FailoverStatus) { *v.Judgement = report.Judgement{Code: "well", Why: "all is well"} },
+			"nothing (well): all is well"},
+		{"nothing, for no given reason", func(v *report.FailoverStatus) { *v.Judgement = report.Judgement{Code: "well"} },
+			"nothing (well)"},
 		{"not judged", func(v *report.FailoverStatus) { v.Judgement = nil }, "not known"},
 		{"nobody leads", func(v *report.FailoverStatus) { v.Leader = "" }, "nothing: no cosigner leads"},
 	} {
@@ -32,7 +36,8 @@ func TestNext(t *testing.T) {
 		if have := v.Next(); have != test.want {
 			t.Errorf("%s: %q, want %q", test.name, have, test.want)
 		}
-		if line := v.Line(); !strings.HasPrefix(line, "2026-11-20T12:00:00Z active node-a, epoch 2, mode hot; ") || !strings.HasSuffix(line, "; next "+test.want) ||
+		if line := v.Line(); !strings.HasPrefix(line, "2026-11-20T12:00:00Z active node-a, epoch 2, mode hot; ") ||
+			!strings.HasSuffix(line, "; next "+test.want) ||
 			strings.Contains(line, "\n") {
 			t.Errorf("%s: line %q", test.name, line)
 		}

@@ -36,9 +36,9 @@
 // leaders nor blocks; the simulated network sees all; real nodes' unit files tell of proposals, and
 // the watched node's log of leaders.
 //
-// A Status counts no rounds. A node that leads in vain is a condition there, and the rule of that is
-// failover's. testnet/judge counts rounds without a Vote by itself, on purpose: it imports nothing
-// of ours.
+// A Status counts no rounds. A node that leads in vain is a condition there, and the rule of that
+// is failover's. testnet/judge counts rounds without a Vote by itself, on purpose: it imports
+// nothing of ours.
 //
 // # What it leaves to others
 //

@@ -20,8 +20,11 @@ func TestStatusState(t *testing.T) {
 		problem string // part of one, empty for none
 	}{
 		{"all well", func([]report.Answer) {}, report.OK, ""},
-		{"one away", func(r []report.Answer) { reporttest.Away(&r[2]) }, report.Degraded, "cosigner c3 does not answer: refused"},
-		{"two away", func(r []report.Answer) { reporttest.Away(&r[0]); reporttest.Away(&r[2]) }, report.NoQuorum, "1 ready cosigners, 2 are needed"},
+		{"one away", func(r []report.Answer) {
+			reporttest.Away(&r[2])
+		}, report.Degraded, "cosigner c3 does not answer: refused"},
+		{"two away", func(r []report.Answer) { reporttest.Away(&r[0]); reporttest.Away(&r[2]) }, report.NoQuorum,
+			"1 ready cosigners, 2 are needed"},
 		{"leader away", func(r []report.Answer) { reporttest.Away(&r[1]) }, report.NoQuorum, "no cosigner leads"},
 		{"nobody leads", func(r []report.Answer) {
 			for _, x := range r {
@@ -29,25 +32,42 @@ func TestStatusState(t *testing.T) {
 			}
 		}, report.NoQuorum, "no cosigner leads"},
 		{"one not ready", func(r []report.Answer) { r[0].Status.Ready = false }, report.Degraded, "c1 is not ready"},
-		{"two not ready", func(r []report.Answer) { r[0].Status.Ready, r[1].Status.Ready = false, false }, report.NoQuorum, "1 ready"},
-		{"other file", func(r []report.Answer) { r[0].Status.ClusterFileHash = []byte{1} }, report.Degraded, "c1 has another cluster file"},
-		{"differing slots", func(r []report.Answer) { r[0].Status.DifferingSlots = 2 }, report.Degraded, "c1 gives no share for 2 slots"},
+		{"two not ready", func(r []report.Answer) { r[0].Status.Ready, r[1].Status.Ready = false, false }, report.NoQuorum,
+			"1 ready"},
+		{"other file", func(r []report.Answer) {
+			r[0].Status.ClusterFileHash = []byte{1}
+		}, report.Degraded, "c1 has another cluster file"},
+		{"differing slots", func(r []report.Answer) {
+			r[0].Status.DifferingSlots = 2
+		}, report.Degraded, "c1 gives no share for 2 slots"},
 		{"torn records", func(r []report.Answer) { r[0].Status.TornRecords = 1 }, report.OK, ""},
-		{"cut off", func(r []report.Answer) { r[0].Status.Peers[1].Reachable = false }, report.Degraded, "c1 does not reach c3"},
-		{"bad share", func(r []report.Answer) { r[1].Status.Peers[0].BadShares = 1 }, report.Degraded, "c2 got 1 bad share from c1"},
-		{"active suspended", func(r []report.Answer) { r[1].Status.Suspended = []string{"node-a"} }, report.Degraded, "node-a is active and suspended"},
+		{"cut off", func(r []report.Answer) {
+			r[0].Status.Peers[1].Reachable = false
+		}, report.Degraded, "c1 does not reach c3"},
+		{"bad share", func(r []report.Answer) {
+			r[1].Status.Peers[0].BadShares = 1
+		}, report.Degraded, "c2 got 1 bad share from c1"},
+		{"active suspended", func(r []report.Answer) {
+			r[1].Status.Suspended = []string{"node-a"}
+		}, report.Degraded, "node-a is active and suspended"},
 		{"standby not ready", func(r []report.Answer) {
 			n := r[1].Status.Nodes[1]
 			n.Ready, n.Condition, n.Why = false, "era_closed", "its /status has no round length"
 		}, report.Degraded, "node node-b is not ready: era_closed, its /status has no round length"},
-		{"not judged", func(r []report.Answer) { r[1].Status.Judgement.Code, r[1].Status.Nodes[1].Ready = "", false }, report.OK, ""},
-		{"active not well", func(r []report.Answer) { r[1].Status.Nodes[0].Condition = "behind" }, report.Degraded, "node node-a is not well: behind"},
+		{"not judged", func(r []report.Answer) {
+			r[1].Status.Judgement.Code, r[1].Status.Nodes[1].Ready = "", false
+		}, report.OK, ""},
+		{"active not well", func(r []report.Answer) {
+			r[1].Status.Nodes[0].Condition = "behind"
+		}, report.Degraded, "node node-a is not well: behind"},
 		{"leftover key", func(r []report.Answer) {
 			r[1].Status.Nodes[1].Health = &cosignerv1.NodeHealth{LeftoverKey: "/etc/casper/validator_keys/secret_key.pem"}
-		}, report.Degraded, "node node-b: a secret key of the validator lies on its host, /etc/casper/validator_keys/secret_key.pem"},
+		}, report.Degraded, "node node-b: a secret key of the validator lies on its host, " +
+			"/etc/casper/validator_keys/secret_key.pem"},
 		{"events not heard", func(r []report.Answer) {
 			r[1].Status.Nodes[1].Health = &cosignerv1.NodeHealth{EventsError: "404 Not Found"}
-		}, report.Degraded, "node node-b: its events are not heard, so no fault of the validator would be noticed: 404 Not Found"},
+		}, report.Degraded, "node node-b: its events are not heard, so no fault of the validator would be noticed: 404 " +
+			"Not Found"},
 		{"fault", func(r []report.Answer) {
 			ago := uint64(1000)
 			r[1].Status.Nodes[0].Health = &cosignerv1.NodeHealth{FaultAgoMs: &ago, FaultEra: 22}
@@ -55,7 +75,9 @@ func TestStatusState(t *testing.T) {
 		{"held since a fault", func(r []report.Answer) {
 			r[1].Status.Cause, r[1].Status.HoldUntil = "fault", &timestamppb.Timestamp{Seconds: 253402300799}
 		}, report.Degraded, "since a fault was reported: because"},
-		{"held by an operator", func(r []report.Answer) { r[1].Status.HoldUntil = timestamppb.New(reporttest.Noon.Add(time.Hour)) }, report.OK, ""},
+		{"held by an operator", func(r []report.Answer) {
+			r[1].Status.HoldUntil = timestamppb.New(reporttest.Noon.Add(time.Hour))
+		}, report.OK, ""},
 		{"waits for an operator", func(r []report.Answer) {
 			r[1].Status.Judgement = &cosignerv1.Judgement{Code: "silent", Why: "no ping", Node: "node-b", Confirm: true}
 		}, report.Degraded, "node-b is to become active and waits for an operator: no ping"},
@@ -63,9 +85,13 @@ func TestStatusState(t *testing.T) {
 			r[1].Status.Judgement.Code, r[1].Status.Judgement.Why = "nobody_ready", "both are down"
 		},
 			report.Degraded, "no node can take over from node-a"},
-		{"not started", func(r []report.Answer) { fresh(r); reporttest.Away(&r[2]) }, report.NoQuorum, "not started: waiting for c3; nothing is signed"},
+		{"not started", func(r []report.Answer) {
+			fresh(r)
+			reporttest.Away(&r[2])
+		}, report.NoQuorum, "not started: waiting for c3; nothing is signed"},
 		{"not started, all there", fresh, report.NoQuorum, "not started: waiting for the cosigners to have met each other"},
-		{"not started, alone", func(r []report.Answer) { fresh(r); reporttest.Away(&r[1]); reporttest.Away(&r[2]) }, report.NoQuorum, "not started: waiting for c2, c3"},
+		{"not started, alone", func(r []report.Answer) { fresh(r); reporttest.Away(&r[1]); reporttest.Away(&r[2]) },
+			report.NoQuorum, "not started: waiting for c2, c3"},
 	} {
 		c := reporttest.Cluster()
 		answers := reporttest.Healthy(c)
@@ -103,7 +129,8 @@ func TestStatusOldLeader(t *testing.T) {
 	c := reporttest.Cluster()
 	answers := reporttest.Healthy(c)
 	answers[0].Status.Leader, answers[0].Status.Term, answers[0].Status.Active = "c1", 3, "node-b"
-	if s := report.NewStatus(c, answers, reporttest.Noon); s.Leader != "c2" || s.Active != "node-a" || s.Cosigners[0].Leads {
+	if s := report.NewStatus(c, answers, reporttest.Noon); s.Leader != "c2" || s.Active != "node-a" ||
+		s.Cosigners[0].Leads {
 		t.Errorf("leader %s, active %s", s.Leader, s.Active)
 	}
 }

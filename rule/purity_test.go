@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// Of the standard library the pure packages use what computes; whatever else they import needs a line here. The clock is
-// part of time, so calls are looked at as well.
+// Of the standard library the pure packages use what computes; whatever else they import needs a
+// line here. The clock is part of time, so calls are looked at as well.
 var (
 	pureImports = []string{
 		"bufio", "bytes", "cmp", "crypto/ed25519", "crypto/elliptic", "crypto/sha512", "encoding/binary", "encoding/hex",
@@ -25,10 +25,12 @@ var (
 		"casper-cosigner/rule/machine", "casper-cosigner/rule/refusal", "casper-cosigner/rule/tlspoint",
 		"casper-cosigner/rule/watermark", "casper-cosigner/rule/wire",
 	}
-	pureTime = []string{"Duration", "Microsecond", "Millisecond", "Second", "Minute", "Hour", "UnixMilli", "Time", "RFC3339"}
+	pureTime = []string{"Duration", "Microsecond", "Millisecond", "Second", "Minute", "Hour", "UnixMilli", "Time",
+		"RFC3339"}
 )
 
-// TestPurity: nothing that decides has a network, files, a clock, goroutines, randomness or a log; nor has what is told of it.
+// TestPurity: nothing that decides has a network, files, a clock, goroutines, randomness or a log;
+// nor has what is told of it.
 func TestPurity(t *testing.T) {
 	var files []string
 	for _, pattern := range []string{"*/*.go", "../report/*.go"} {
@@ -58,7 +60,8 @@ func TestPurityBites(t *testing.T) {
 		`import "os"`, `import _ "net"`, `import "sync"`, `import "log"`, `import "math/rand"`, `import "context"`,
 		`import "google.golang.org/grpc"`, `import "casper-cosigner/statedir"`,
 		"import \"google.golang.org/protobuf/types/known/timestamppb\"\nvar _ = timestamppb.Now()",
-		"import \"time\"\nvar now = time.Now()", "import clock \"time\"\nvar now = clock.Now", "import . \"time\"\nvar now = Now()",
+		"import \"time\"\nvar now = time.Now()", "import clock \"time\"\nvar now = clock.Now",
+		"import . \"time\"\nvar now = Now()",
 		"func f() { go f() }", "func f(c chan int) { c <- 1 }", "func init() {}", "var seen = map[int]bool{}",
 	} {
 		if len(impurities(t, text, "package p\n"+text)) == 0 {

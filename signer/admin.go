@@ -21,8 +21,8 @@ import (
 	"casper-cosigner/rule/watermark"
 )
 
-// Admin serves AdminService. Its listener takes operators only. Changes go through the log, so only the leader makes
-// them; the others say who that is.
+// Admin serves AdminService. Its listener takes operators only. Changes go through the log, so only
+// the leader makes them; the others say who that is.
 type Admin struct {
 	cosignerv1.UnimplementedAdminServiceServer
 	Signer *Signer
@@ -31,7 +31,8 @@ type Admin struct {
 	Caller func(context.Context) (cluster.Member, bool)
 	// Host fills in what the signer does not know: this host, its peers, its ledger.
 	Host func(*cosignerv1.StatusResponse)
-	// Judgement returns the last judgement of the nodes and what it was made of, both zero before the first.
+	// Judgement returns the last judgement of the nodes and what it was made of, both zero
+	// before the first.
 	Judgement func() (failover.Judgement, failover.Observation)
 	// Report returns what was heard last of a node, nil if nothing. It is only read.
 	Report func(node string) *cosignerv1.NodeReport
@@ -48,7 +49,8 @@ func (a *Admin) SetFloor(ctx context.Context, r *cosignerv1.SetFloorRequest) (*c
 }
 
 // ExportWatermark streams every slot that is held, oldest first within its kind.
-func (a *Admin) ExportWatermark(_ *cosignerv1.ExportWatermarkRequest, out grpc.ServerStreamingServer[cosignerv1.ExportWatermarkResponse]) error {
+func (a *Admin) ExportWatermark(_ *cosignerv1.ExportWatermarkRequest,
+	out grpc.ServerStreamingServer[cosignerv1.ExportWatermarkResponse]) error {
 	var held []watermark.Claim
 	a.Signer.Log.View(func(m *machine.State) {
 		if !m.Started() {
@@ -63,7 +65,8 @@ func (a *Admin) ExportWatermark(_ *cosignerv1.ExportWatermarkRequest, out grpc.S
 		if err != nil {
 			return status.Errorf(codes.Internal, "encoding %s: %v", describe(c.Message), err)
 		}
-		if err := out.Send(&cosignerv1.ExportWatermarkResponse{Slot: describe(c.Message), Message: b, Node: c.Node}); err != nil {
+		if err := out.Send(&cosignerv1.ExportWatermarkResponse{Slot: describe(c.Message), Message: b,
+			Node: c.Node}); err != nil {
 			return err
 		}
 	}
@@ -84,7 +87,8 @@ func (a *Admin) change(ctx context.Context, c machine.Command) (uint64, error) {
 		a.Signer.Logger.Info().Interface("change", c).Uint64("epoch", result.Epoch).Msg("changed by an operator")
 		return result.Epoch, nil
 	case result.Why == refusal.EpochMoved:
-		return 0, status.Errorf(codes.Aborted, "another change came first, the epoch is %d now; look at `status` and ask again", result.Epoch)
+		return 0, status.Errorf(codes.Aborted, "another change came first, the epoch is %d now; look at `status` and "+
+			"ask again", result.Epoch)
 	case result.Why == refusal.BelowPruned:
 		return 0, status.Error(codes.InvalidArgument, result.Why.String())
 	}

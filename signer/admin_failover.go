@@ -15,8 +15,8 @@ import (
 // longestHold is the longest time to hold for; whoever wants more says so and resumes by hand.
 const longestHold = 30 * 24 * time.Hour
 
-// Activate makes a node the active one. One that is suspended is refused, since it would be given nothing; one that is not
-// ready is refused unless the request forces it.
+// Activate makes a node the active one. One that is suspended is refused, since it would be given
+// nothing; one that is not ready is refused unless the request forces it.
 func (a *Admin) Activate(ctx context.Context, r *cosignerv1.ActivateRequest) (*cosignerv1.ActivateResponse, error) {
 	if err := a.known(r.GetNode()); err != nil {
 		return nil, err
@@ -44,12 +44,14 @@ func (a *Admin) unsuspended(node string) error {
 		suspended = roles.IsSuspended(node)
 	})
 	if suspended {
-		return status.Errorf(codes.FailedPrecondition, "%s is suspended: end that first (failover suspend %s --end)", node, node)
+		return status.Errorf(codes.FailedPrecondition, "%s is suspended: end that first (failover suspend %s --end)",
+			node, node)
 	}
 	return nil
 }
 
-// mayActivate refuses a node that is known not to be ready. Before the first judgement nothing is known.
+// mayActivate refuses a node that is known not to be ready. Before the first judgement
+// nothing is known.
 func (a *Admin) mayActivate(node string) error {
 	judgement, _ := a.Judgement()
 	if judgement.Code == "" {
@@ -61,7 +63,8 @@ func (a *Admin) mayActivate(node string) error {
 	return nil
 }
 
-// SetMode switches between hot and fenced. To fence to a node that is gone is refused: nobody would sign.
+// SetMode switches between hot and fenced. To fence to a node that is gone is refused:
+// nobody would sign.
 func (a *Admin) SetMode(ctx context.Context, r *cosignerv1.SetModeRequest) (*cosignerv1.SetModeResponse, error) {
 	mode := failover.Mode(r.GetMode())
 	if mode != failover.Hot && mode != failover.Fenced {
@@ -76,7 +79,8 @@ func (a *Admin) SetMode(ctx context.Context, r *cosignerv1.SetModeRequest) (*cos
 	return &cosignerv1.SetModeResponse{Epoch: epoch}, err
 }
 
-// mayFence refuses while the active node is gone. Cosigners that have not listened for long enough do not know.
+// mayFence refuses while the active node is gone. Cosigners that have not listened for long
+// enough do not know.
 func (a *Admin) mayFence() error {
 	if err := a.leads(); err != nil {
 		return err
@@ -90,7 +94,8 @@ func (a *Admin) mayFence() error {
 	}
 	switch c := judgement.Conditions[active]; c.Code {
 	case failover.Silent, failover.CutOff, failover.NodeDown, failover.Suspended:
-		return status.Errorf(codes.FailedPrecondition, "the active node is gone (%s: %s), and in fenced mode nobody else gets rounds; "+
+		return status.Errorf(codes.FailedPrecondition, "the active node is gone (%s: %s), and in fenced mode nobody else "+
+			"gets rounds; "+
 			"promote a node that is ready first", c.Code, c.Why)
 	}
 	return nil
@@ -124,12 +129,14 @@ func (a *Admin) Resume(ctx context.Context, r *cosignerv1.ResumeRequest) (*cosig
 	return &cosignerv1.ResumeResponse{Epoch: epoch}, err
 }
 
-// by is what the requests for a change of roles have in common: the epoch that the operator saw, and why.
+// by is what the requests for a change of roles have in common: the epoch that the
+// operator saw, and why.
 func (a *Admin) by(ctx context.Context, r interface {
 	GetEpoch() uint64
 	GetReason() string
 }) failover.Change {
-	return failover.Change{Epoch: r.GetEpoch(), Cause: failover.Operator, Reason: a.reason(ctx, r.GetReason()), At: a.now()}
+	return failover.Change{Epoch: r.GetEpoch(), Cause: failover.Operator, Reason: a.reason(ctx, r.GetReason()),
+		At: a.now()}
 }
 
 // History tells the last changes of mode and roles, as this cosigner has applied them.

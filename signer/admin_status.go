@@ -13,7 +13,8 @@ import (
 	"casper-cosigner/rule/watermark"
 )
 
-// endOfTime is the last second that a protobuf Timestamp can tell, in Unix milliseconds: that of a hold without an end.
+// endOfTime is the last second that a protobuf Timestamp can tell, in Unix milliseconds: that of a
+// hold without an end.
 const endOfTime = 253402300799000
 
 // Status tells what this cosigner sees.
@@ -48,7 +49,8 @@ func (a *Admin) Status(context.Context, *cosignerv1.StatusRequest) (*cosignerv1.
 	return r, nil
 }
 
-// node tells what is known of a node: its requests to this cosigner if there were any, else those that its agent tells of.
+// node tells what is known of a node: its requests to this cosigner if there were any, else those
+// that its agent tells of.
 func (a *Admin) node(name string, c failover.Condition, seen failover.Node) *cosignerv1.NodeStatus {
 	report := a.Report(name)
 	n := &cosignerv1.NodeStatus{Name: name, LastPing: timestamp(seen.Heard), Ready: c.Ready, Condition: c.Code, Why: c.Why,

@@ -57,7 +57,8 @@ func wantCode(t *testing.T, what string, err error, want codes.Code) {
 	}
 }
 
-// TestChanges: each change by an operator, with who made it and why, and what the history keeps of it.
+// TestChanges: each change by an operator, with who made it and why, and what the history
+// keeps of it.
 func TestChanges(t *testing.T) {
 	a := newAdministered(t)
 	ctx, epoch := t.Context(), uint64(0)
@@ -81,12 +82,14 @@ func TestChanges(t *testing.T) {
 	}
 	held, err = a.Hold(ctx, &cosignerv1.HoldRequest{Epoch: epoch})
 	next("hold", held.GetEpoch(), err)
-	if s, err := a.Status(ctx, &cosignerv1.StatusRequest{}); err != nil || s.GetHoldUntil().CheckValid() != nil || time.Until(s.GetHoldUntil().AsTime()) < 1e6*time.Hour {
+	if s, err := a.Status(ctx, &cosignerv1.StatusRequest{}); err != nil || s.GetHoldUntil().CheckValid() != nil ||
+		time.Until(s.GetHoldUntil().AsTime()) < 1e6*time.Hour {
 		t.Errorf("held until %v, %v; want until resumed", s.GetHoldUntil(), err)
 	}
 	resumed, err := a.Resume(ctx, &cosignerv1.ResumeRequest{Reason: "done", Epoch: epoch})
 	next("resume", resumed.GetEpoch(), err)
-	if s, err := a.Status(ctx, &cosignerv1.StatusRequest{}); err != nil || s.GetHoldUntil() != nil || s.GetCause() != "operator" || s.GetReason() != "ops: done" {
+	if s, err := a.Status(ctx, &cosignerv1.StatusRequest{}); err != nil || s.GetHoldUntil() != nil ||
+		s.GetCause() != "operator" || s.GetReason() != "ops: done" {
 		t.Errorf("got hold until %v, cause %q, reason %q, %v", s.GetHoldUntil(), s.GetCause(), s.GetReason(), err)
 	}
 	_, err = a.Resume(ctx, &cosignerv1.ResumeRequest{Epoch: 2})
@@ -99,11 +102,13 @@ func TestChanges(t *testing.T) {
 	var what []string
 	for i, c := range h.GetChanges() {
 		what = append(what, strings.TrimSpace(c.GetWhat()+" "+c.GetSubject()))
-		if c.GetEpoch() != uint64(i+1) || c.GetCause() != "operator" || !strings.HasPrefix(c.GetReason(), "ops: ") || c.GetAt() == 0 {
+		if c.GetEpoch() != uint64(i+1) || c.GetCause() != "operator" || !strings.HasPrefix(c.GetReason(), "ops: ") ||
+			c.GetAt() == 0 {
 			t.Errorf("got %v", c)
 		}
 	}
-	if got, want := strings.Join(what, ", "), "activate node-b, mode fenced, suspend node-a, hold, hold, resume"; got != want {
+	if got, want := strings.Join(what, ", "),
+		"activate node-b, mode fenced, suspend node-a, hold, hold, resume"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -121,8 +126,8 @@ func TestHoldBounds(t *testing.T) {
 	}
 }
 
-// TestActivateNotReady: an operator cannot make a node active that is not ready, but by force. What nobody knows yet is
-// the operator's to know.
+// TestActivateNotReady: an operator cannot make a node active that is not ready, but by force. What
+// nobody knows yet is the operator's to know.
 func TestActivateNotReady(t *testing.T) {
 	a := newAdministered(t)
 	activate := func(node string, force bool) error {
@@ -153,17 +158,20 @@ func TestActivateNotReady(t *testing.T) {
 	}
 }
 
-// TestActivateSuspended: a suspended node is not made active, not even by force, whatever is known of it.
+// TestActivateSuspended: a suspended node is not made active, not even by force, whatever
+// is known of it.
 func TestActivateSuspended(t *testing.T) {
 	a := newAdministered(t)
 	a.listened()
 	suspend := func(suspended bool) {
 		t.Helper()
-		_, err := a.Suspend(t.Context(), &cosignerv1.SuspendRequest{Node: "node-b", Suspended: suspended, Epoch: uint64(len(a.rig.log.applied))})
+		_, err := a.Suspend(t.Context(), &cosignerv1.SuspendRequest{Node: "node-b",
+			Suspended: suspended, Epoch: uint64(len(a.rig.log.applied))})
 		wantCode(t, "suspend", err, codes.OK)
 	}
 	activate := func(force bool) error {
-		_, err := a.Activate(t.Context(), &cosignerv1.ActivateRequest{Node: "node-b", Epoch: uint64(len(a.rig.log.applied)), Force: force})
+		_, err := a.Activate(t.Context(), &cosignerv1.ActivateRequest{Node: "node-b",
+			Epoch: uint64(len(a.rig.log.applied)), Force: force})
 		return err
 	}
 	suspend(true)
@@ -171,7 +179,8 @@ func TestActivateSuspended(t *testing.T) {
 	for _, force := range []bool{false, true} {
 		err := activate(force)
 		wantCode(t, "suspended", err, codes.FailedPrecondition)
-		if want := "node-b is suspended: end that first (failover suspend node-b --end)"; status.Convert(err).Message() != want {
+		if want := "node-b is suspended: end that first (failover suspend node-b --end)"; status.Convert(
+			err).Message() != want {
 			t.Errorf("force %v: got %v, want %q", force, err, want)
 		}
 	}
@@ -179,7 +188,8 @@ func TestActivateSuspended(t *testing.T) {
 	wantCode(t, "no longer suspended", activate(false), codes.OK)
 }
 
-// TestFenceToNobody: fenced mode is refused while the active node is gone: then nobody would get a round.
+// TestFenceToNobody: fenced mode is refused while the active node is gone: then nobody
+// would get a round.
 func TestFenceToNobody(t *testing.T) {
 	fenced := cosignerv1.Mode_MODE_FENCED
 	for _, c := range []struct {
@@ -222,7 +232,8 @@ func TestStatusNodes(t *testing.T) {
 	a.judge("node-b", failover.Condition{Code: failover.Silent, Why: "not heard"})
 	a.seen.Nodes = map[string]failover.Node{"node-a": {Heard: now.Add(-time.Second),
 		Asks: failover.Asks{Place: failover.Place{Era: 10, Round: 3, Height: 1002},
-			Rounds: failover.Progress{Asked: now.Add(-3 * time.Second)}, Heights: failover.Progress{Asked: now.Add(-2 * time.Second)}}}}
+			Rounds:  failover.Progress{Asked: now.Add(-3 * time.Second)},
+			Heights: failover.Progress{Asked: now.Add(-2 * time.Second)}}}}
 	a.reports = map[string]*cosignerv1.NodeReport{"node-a": {Name: "node-a", HeardAgoMs: proto.Uint64(0),
 		Health: &cosignerv1.NodeHealth{Peers: 7}, Reach: []*cosignerv1.Reach{{Name: "node-b"}}}}
 	s, err := a.Status(t.Context(), &cosignerv1.StatusRequest{})
@@ -230,14 +241,18 @@ func TestStatusNodes(t *testing.T) {
 		t.Fatalf("got %v, %v", s, err)
 	}
 	n, other := s.GetNodes()[0], s.GetNodes()[1]
-	if !n.GetReady() || n.GetCondition() != "" || n.GetHealth().GetPeers() != 7 || len(n.GetReach()) != 1 || n.GetRound() != 3 || n.GetHeight() != 1002 ||
-		!n.GetLastPing().AsTime().Equal(now.Add(-time.Second)) || !n.GetLastRequest().AsTime().Equal(now.Add(-2*time.Second)) {
+	if !n.GetReady() || n.GetCondition() != "" || n.GetHealth().GetPeers() != 7 || len(n.GetReach()) != 1 ||
+		n.GetRound() != 3 || n.GetHeight() != 1002 ||
+		!n.GetLastPing().AsTime().Equal(now.Add(-time.Second)) ||
+		!n.GetLastRequest().AsTime().Equal(now.Add(-2*time.Second)) {
 		t.Errorf("node-a: got %v", n)
 	}
-	if other.GetReady() || other.GetCondition() != failover.Silent || other.GetWhy() != "not heard" || other.LastPing != nil || other.LastRequest != nil {
+	if other.GetReady() || other.GetCondition() != failover.Silent || other.GetWhy() != "not heard" ||
+		other.LastPing != nil || other.LastRequest != nil {
 		t.Errorf("node-b: got %v", other)
 	}
-	if j := s.GetJudgement(); j.GetCode() != failover.Well || j.GetNode() != "node-b" || !j.GetDue().AsTime().Equal(a.judgement.Due) {
+	if j := s.GetJudgement(); j.GetCode() != failover.Well || j.GetNode() != "node-b" ||
+		!j.GetDue().AsTime().Equal(a.judgement.Due) {
 		t.Errorf("got judgement %v", j)
 	}
 	a.rig.mustSign("node-a", echo(10, 4, 1)) // newer than what its agent told

@@ -185,9 +185,11 @@ func echo(era uint64, round uint32, value byte) casper.Echo {
 }
 
 func vote(era uint64, round uint32, value bool) casper.Vote {
-	return casper.Vote{Round: casper.Round{Era: era, ID: round, Validator: 1, KeyBlock: casper.Hash{byte(era)}}, Value: value}
+	return casper.Vote{Round: casper.Round{Era: era, ID: round, Validator: 1, KeyBlock: casper.Hash{byte(era)}},
+		Value: value}
 }
 
 func block(height uint64, value byte) casper.Finality {
-	return casper.Finality{Block: casper.Hash{value}, Height: height, Era: 10, ChainName: casper.ChainNameHash(clustertest.Chain)}
+	return casper.Finality{Block: casper.Hash{value}, Height: height, Era: 10,
+		ChainName: casper.ChainNameHash(clustertest.Chain)}
 }

@@ -12,16 +12,17 @@ import (
 	"casper-cosigner/rule/watermark"
 )
 
-// A node makes two handshakes a peer when it starts, and few later. The bound keeps a hostile one from grinding: a
-// certificate is a signature of 32 bytes without domain separation (package tlspoint).
+// A node makes two handshakes a peer when it starts, and few later. The bound keeps a hostile
+// one from grinding: a certificate is a signature of 32 bytes without domain separation
+// (package tlspoint).
 const (
 	handshakesPerSecond = 50
 	handshakeBurst      = 1000
 )
 
-// certify signs a handshake certificate for a node that registered the TLS point at its own end, which admit has seen to.
-// It has no slot, since it cannot equivocate. Who sends one request again and again, as a cosigner that it passed through
-// can, uses up nothing of the node's.
+// certify signs a handshake certificate for a node that registered the TLS point at its own end,
+// which admit has seen to. It has no slot, since it cannot equivocate. Who sends one request again
+// and again, as a cosigner that it passed through can, uses up nothing of the node's.
 func (s *Signer) certify(ctx context.Context, term uint64, request watermark.Claim) (Answer, error) {
 	digest := casper.Digest(request.Message)
 	signature, err, _ := s.flight.Do(string(digest[:]), func() (any, error) {
@@ -55,7 +56,8 @@ func (s *Signer) limiter(node string) *rate.Limiter {
 	return l
 }
 
-// Register takes the TLS point with which a node has just started. The error is a *Refusal or wraps ErrUnavailable.
+// Register takes the TLS point with which a node has just started. The error is a *Refusal or wraps
+// ErrUnavailable.
 func (s *Signer) Register(ctx context.Context, node string, point casper.TLSPoint, signature [64]byte) error {
 	if !s.Log.Leader().Self {
 		return unserved(refusal.NotLeading)

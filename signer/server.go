@@ -18,7 +18,8 @@ import (
 	"casper-cosigner/rule/wire"
 )
 
-// Server serves SignerService. A cosigner that does not lead passes requests on to the one that does, one hop.
+// Server serves SignerService. A cosigner that does not lead passes requests on to the one
+// that does, one hop.
 type Server struct {
 	cosignerv1.UnimplementedSignerServiceServer
 	Signer *Signer
@@ -32,8 +33,8 @@ type Server struct {
 	pending map[string]int // requests of each node that are being answered
 }
 
-// maxPending is how many requests of one node are answered at a time. A node has a handful, and two a peer when it starts;
-// the bound keeps one that floods from starving the other.
+// maxPending is how many requests of one node are answered at a time. A node has a handful, and two
+// a peer when it starts; the bound keeps one that floods from starving the other.
 const maxPending = 128
 
 // enter counts a request in, or refuses it. Each request that was let in must leave.
@@ -95,7 +96,8 @@ func (s *Server) Sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosigner
 }
 
 // RegisterTLSPoint takes the TLS key with which a node has just started.
-func (s *Server) RegisterTLSPoint(ctx context.Context, r *cosignerv1.RegisterTLSPointRequest) (*cosignerv1.RegisterTLSPointResponse, error) {
+func (s *Server) RegisterTLSPoint(ctx context.Context,
+	r *cosignerv1.RegisterTLSPointRequest) (*cosignerv1.RegisterTLSPointResponse, error) {
 	if err := s.authorize(ctx, r.GetNode(), r.GetForwarded()); err != nil {
 		return nil, err
 	}
@@ -132,8 +134,9 @@ func registered(err error) (*cosignerv1.RegisterTLSPointResponse, error) {
 	return response, toStatus(err)
 }
 
-// authorize takes requests from the node that they name, and from cosigners those that they pass on. Who asked is
-// settled by the node's own signature; this keeps strangers from costing us its verification.
+// authorize takes requests from the node that they name, and from cosigners those that they
+// pass on. Who asked is settled by the node's own signature; this keeps strangers from costing
+// us its verification.
 func (s *Server) authorize(ctx context.Context, node string, forwarded bool) error {
 	caller, ok := s.Caller(ctx)
 	switch {
@@ -171,7 +174,8 @@ func refused(response *cosignerv1.SignResponse, err error) (*cosignerv1.SignResp
 	return nil, toStatus(err)
 }
 
-// toStatus maps what is not a refusal. Only an asker that ran out of time is told so; all else is "ask again".
+// toStatus maps what is not a refusal. Only an asker that ran out of time is told so; all else
+// is "ask again".
 func toStatus(err error) error {
 	switch {
 	case err == nil:

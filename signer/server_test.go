@@ -20,14 +20,16 @@ type leaderClient struct {
 	forwarded int
 }
 
-func (c *leaderClient) Sign(_ context.Context, r *cosignerv1.SignRequest, _ ...grpc.CallOption) (*cosignerv1.SignResponse, error) {
+func (c *leaderClient) Sign(_ context.Context, r *cosignerv1.SignRequest,
+	_ ...grpc.CallOption) (*cosignerv1.SignResponse, error) {
 	if r.GetForwarded() {
 		c.forwarded++
 	}
 	return &cosignerv1.SignResponse{DecidedBy: "cosigner-1"}, nil
 }
 
-func (c *leaderClient) RegisterTLSPoint(_ context.Context, r *cosignerv1.RegisterTLSPointRequest, _ ...grpc.CallOption) (*cosignerv1.RegisterTLSPointResponse, error) {
+func (c *leaderClient) RegisterTLSPoint(_ context.Context, r *cosignerv1.RegisterTLSPointRequest,
+	_ ...grpc.CallOption) (*cosignerv1.RegisterTLSPointResponse, error) {
 	if r.GetForwarded() {
 		c.forwarded++
 	}
@@ -75,10 +77,18 @@ func TestAnswers(t *testing.T) {
 		edit func(*cosignerv1.SignRequest)
 		want cosignerv1.RefusalReason
 	}{
-		"empty":                 {func(r *cosignerv1.SignRequest) { r.Message = nil }, cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED},
-		"short hash":            {func(r *cosignerv1.SignRequest) { r.GetZugVote().Round.KeyBlockHash = []byte{1} }, cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED},
-		"no signature":          {func(r *cosignerv1.SignRequest) { r.RequestSignature = nil }, cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE},
-		"changed after signing": {func(r *cosignerv1.SignRequest) { r.GetZugVote().Value = true }, cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE},
+		"empty": {func(r *cosignerv1.SignRequest) {
+			r.Message = nil
+		}, cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED},
+		"short hash": {func(r *cosignerv1.SignRequest) {
+			r.GetZugVote().Round.KeyBlockHash = []byte{1}
+		}, cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED},
+		"no signature": {func(r *cosignerv1.SignRequest) {
+			r.RequestSignature = nil
+		}, cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE},
+		"changed after signing": {func(r *cosignerv1.SignRequest) {
+			r.GetZugVote().Value = true
+		}, cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE},
 	} {
 		request := s.request(vote(10, 1, false))
 		c.edit(request)
@@ -95,15 +105,21 @@ func TestWhoMayAsk(t *testing.T) {
 		forwarded bool
 		want      codes.Code
 	}{
-		"the node itself":                  {cluster.Member{Name: "node-a", Role: cluster.Node}, false, codes.OK},
-		"the node, as if passed on":        {cluster.Member{Name: "node-a", Role: cluster.Node}, true, codes.PermissionDenied},
-		"another node":                     {cluster.Member{Name: "node-b", Role: cluster.Node}, false, codes.PermissionDenied},
-		"a cosigner that passes on":        {cluster.Member{Name: "cosigner-1", Role: cluster.Cosigner}, true, codes.OK},
-		"a cosigner on its own":            {cluster.Member{Name: "cosigner-1", Role: cluster.Cosigner}, false, codes.PermissionDenied},
-		"a cosigner with the node's name":  {cluster.Member{Name: "node-a", Role: cluster.Cosigner}, false, codes.PermissionDenied},
-		"an operator":                      {cluster.Member{Name: "ops", Role: cluster.Operator}, false, codes.PermissionDenied},
-		"an operator with the node's name": {cluster.Member{Name: "node-a", Role: cluster.Operator}, true, codes.PermissionDenied},
-		"a stranger":                       {cluster.Member{}, false, codes.Unauthenticated},
+		"the node itself": {cluster.Member{Name: "node-a", Role: cluster.Node}, false, codes.OK},
+		"the node, as if passed on": {cluster.Member{Name: "node-a", Role: cluster.Node}, true,
+			codes.PermissionDenied},
+		"another node": {cluster.Member{Name: "node-b", Role: cluster.Node}, false,
+			codes.PermissionDenied},
+		"a cosigner that passes on": {cluster.Member{Name: "cosigner-1", Role: cluster.Cosigner}, true, codes.OK},
+		"a cosigner on its own": {cluster.Member{Name: "cosigner-1", Role: cluster.Cosigner}, false,
+			codes.PermissionDenied},
+		"a cosigner with the node's name": {cluster.Member{Name: "node-a", Role: cluster.Cosigner}, false,
+			codes.PermissionDenied},
+		"an operator": {cluster.Member{Name: "ops", Role: cluster.Operator}, false,
+			codes.PermissionDenied},
+		"an operator with the node's name": {cluster.Member{Name: "node-a", Role: cluster.Operator}, true,
+			codes.PermissionDenied},
+		"a stranger": {cluster.Member{}, false, codes.Unauthenticated},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServed(t)
@@ -135,7 +151,8 @@ func TestOneHop(t *testing.T) {
 		t.Errorf("%d requests were marked as passed on, want 2", s.leader.forwarded)
 	}
 	s.rig.steady = false // what it finds after a pause may be nobody's any more
-	if _, err := s.Sign(t.Context(), s.request(vote(10, 0, true))); status.Code(err) != codes.Unavailable || s.leader.forwarded != 2 {
+	if _, err := s.Sign(t.Context(), s.request(vote(10, 0, true))); status.Code(err) != codes.Unavailable ||
+		s.leader.forwarded != 2 {
 		t.Errorf("after a pause: got %v, and %d were passed on", err, s.leader.forwarded)
 	}
 	s.rig.steady = true
@@ -150,7 +167,8 @@ func TestOneHop(t *testing.T) {
 	}
 }
 
-// TestStatusCodes: what is no refusal is a status that says "ask again", or that the asker's time is up.
+// TestStatusCodes: what is no refusal is a status that says "ask again", or that the
+// asker's time is up.
 func TestStatusCodes(t *testing.T) {
 	s := newServed(t)
 	s.rig.quorum.fail = context.DeadlineExceeded

@@ -6,8 +6,8 @@ import (
 	"casper-cosigner/rule/casper"
 )
 
-// keptSignatures is how many signatures are kept: more than two eras of eight-second rounds. A forgotten one costs its
-// next asker another round of shares, nothing else.
+// keptSignatures is how many signatures are kept: more than two eras of eight-second rounds. A
+// forgotten one costs its next asker another round of shares, nothing else.
 const keptSignatures = 16384
 
 // signatures holds the newest signatures by digest, in memory only.

@@ -1,9 +1,10 @@
 // Package signer is the one path from a node's request to a signature.
 //
-// It promises that a signature leaves only for a message that the log holds for its slot, that a slot which holds a
-// message is finished with that message whoever asks, and that a request whose asker has given up binds nothing. What a
-// slot may hold is watermark's to say, what becomes of a request turn's, how shares are made cosigner's, and how the log is
-// replicated raftstore's; signer knows the last two as ports only.
+// It promises that a signature leaves only for a message that the log holds for its slot, that a
+// slot which holds a message is finished with that message whoever asks, and that a request whose
+// asker has given up binds nothing. What a slot may hold is watermark's to say, what becomes of a
+// request turn's, how shares are made cosigner's, and how the log is replicated raftstore's; signer
+// knows the last two as ports only.
 package signer
 
 import (
@@ -31,8 +32,8 @@ const (
 	forgiveAfter = 5 * time.Second // failures that are further apart are not one
 )
 
-// Leadership is who leads, in which term. Self holds only when this cosigner leads and has applied all that was ever
-// claimed, so that a slot which it takes for free was free when it looked.
+// Leadership is who leads, in which term. Self holds only when this cosigner leads and has applied
+// all that was ever claimed, so that a slot which it takes for free was free when it looked.
 type Leadership struct {
 	Name string
 	Term uint64
@@ -43,12 +44,13 @@ type Leadership struct {
 type Log interface {
 	// View calls f with the applied state, which f must not keep or change.
 	View(f func(*machine.State))
-	// Apply must return nil only once the command is committed and applied here. Whatever else it returns, the command
-	// may still be applied later.
+	// Apply must return nil only once the command is committed and applied here. Whatever else it
+	// returns, the command may still be applied later.
 	Apply(ctx context.Context, c machine.Command) (machine.Result, error)
 	// Leader must not report Self on the strength of an old lease alone.
 	Leader() Leadership
-	// AdvancedAt is when the last advances of era and height were applied here, on this host's monotonic clock.
+	// AdvancedAt is when the last advances of era and height were applied here, on this host's
+	// monotonic clock.
 	AdvancedAt() (era, height time.Time)
 }
 
@@ -56,8 +58,8 @@ type Log interface {
 type Quorum interface {
 	// Ready must return nil only if commitments of enough cosigners are in hand.
 	Ready() error
-	// Sign must make no share before its cosigner has the claim on disk. If other cosigners refuse this very claim, which
-	// another leader could not help, its error must wrap ErrDisputed.
+	// Sign must make no share before its cosigner has the claim on disk. If other cosigners refuse
+	// this very claim, which another leader could not help, its error must wrap ErrDisputed.
 	Sign(ctx context.Context, term uint64, c watermark.Claim) (casper.Signature, error)
 }
 
@@ -85,7 +87,8 @@ type Event struct {
 	Elapsed time.Duration
 }
 
-// Answer is a signature and what it is of: the message that was asked for, or the one that its slot holds.
+// Answer is a signature and what it is of: the message that was asked for, or the one that
+// its slot holds.
 type Answer struct {
 	Message   casper.Message
 	Signature casper.Signature
@@ -120,8 +123,8 @@ func New(c Config) *Signer {
 	}
 }
 
-// Sign answers a node's request: the message, the node that asks for it and that node's signature of the request. The
-// error is a *Refusal or wraps ErrUnavailable. ctx is the asker's patience.
+// Sign answers a node's request: the message, the node that asks for it and that node's signature
+// of the request. The error is a *Refusal or wraps ErrUnavailable. ctx is the asker's patience.
 func (s *Signer) Sign(ctx context.Context, request watermark.Claim) (Answer, error) {
 	start := s.Now()
 	answer, err := s.sign(ctx, request)
@@ -148,7 +151,9 @@ func (s *Signer) sign(ctx context.Context, request watermark.Claim) (Answer, err
 	case err != nil:
 		return Answer{}, err
 	case d.Do == turn.Finish:
-		return s.settle(ctx, d.Held.Message, func(ctx context.Context) (Answer, error) { return s.finish(ctx, lead.Term, d.Held) })
+		return s.settle(ctx, d.Held.Message, func(ctx context.Context) (Answer, error) {
+			return s.finish(ctx, lead.Term, d.Held)
+		})
 	}
 	if err := s.mayClaim(ctx); err != nil {
 		return Answer{}, err
@@ -207,9 +212,10 @@ func (s *Signer) suspended(node string) (is bool) {
 	return is
 }
 
-// settle does what has to be done for a slot, and goes on when its asker gives up: what is claimed is to be finished, and
-// others may be waiting for it.
-func (s *Signer) settle(ctx context.Context, m casper.Message, do func(context.Context) (Answer, error)) (Answer, error) {
+// settle does what has to be done for a slot, and goes on when its asker gives up: what is claimed
+// is to be finished, and others may be waiting for it.
+func (s *Signer) settle(ctx context.Context, m casper.Message, do func(context.Context) (Answer, error)) (Answer,
+	error) {
 	type outcome struct {
 		answer Answer
 		err    error
@@ -286,8 +292,9 @@ func (s *Signer) wake() {
 	s.changed = make(chan struct{})
 }
 
-// handOverIfStuck hands over when this leader, though asked, could sign nothing for stuckAfter. start is when what failed began.
-// Only what came of a claim counts, not that askers gave up: else a node could unseat a sound leader by doing so.
+// handOverIfStuck hands over when this leader, though asked, could sign nothing for stuckAfter.
+// start is when what failed began. Only what came of a claim counts, not that askers gave up: else
+// a node could unseat a sound leader by doing so.
 func (s *Signer) handOverIfStuck(start time.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -37,7 +37,8 @@ func (r *rig) mustSign(node string, m casper.Message) {
 	}
 }
 
-// TestBound: whoever asks for a bound slot, with whatever value, gets the held value with a valid signature.
+// TestBound: whoever asks for a bound slot, with whatever value, gets the held value with a
+// valid signature.
 func TestBound(t *testing.T) {
 	r := newRig(t, nil)
 	for _, pair := range [][2]casper.Message{
@@ -59,8 +60,8 @@ func TestBound(t *testing.T) {
 	}
 }
 
-// TestOtherNodeFinishes: the leader dies, or cannot tell, right after a claim; then only the other node asks, with the
-// other value.
+// TestOtherNodeFinishes: the leader dies, or cannot tell, right after a claim; then only the other
+// node asks, with the other value.
 func TestOtherNodeFinishes(t *testing.T) {
 	r := newRig(t, nil)
 	r.log.loseAnswers = true
@@ -74,8 +75,8 @@ func TestOtherNodeFinishes(t *testing.T) {
 	}
 }
 
-// TestHeldComesBeforePolicy: a slot that is bound is finished in fenced mode, for a standby, and when the node that
-// bound it has been suspended since.
+// TestHeldComesBeforePolicy: a slot that is bound is finished in fenced mode, for a standby, and
+// when the node that bound it has been suspended since.
 func TestHeldComesBeforePolicy(t *testing.T) {
 	r := newRig(t, nil)
 	r.mustSign("node-a", echo(10, 0, 1))
@@ -127,7 +128,8 @@ func TestRefusals(t *testing.T) {
 	}
 	t.Run("signed by another node", func(t *testing.T) {
 		m := echo(10, 6, 1)
-		_, err := r.Sign(t.Context(), watermark.Claim{Message: m, Node: "node-a", Signature: r.cluster.Request(t, "node-b", m)})
+		_, err := r.Sign(t.Context(), watermark.Claim{Message: m, Node: "node-a",
+			Signature: r.cluster.Request(t, "node-b", m)})
 		wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE)
 	})
 	t.Run("signature of another message", func(t *testing.T) {
@@ -165,7 +167,8 @@ func TestGivenUp(t *testing.T) {
 	})
 }
 
-// TestFinishOutlivesAsker: once claimed, a slot is finished although its asker is gone, and both nodes share one round.
+// TestFinishOutlivesAsker: once claimed, a slot is finished although its asker is gone, and both
+// nodes share one round.
 func TestFinishOutlivesAsker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
@@ -205,7 +208,8 @@ func TestRace(t *testing.T) {
 	}
 }
 
-// TestHandOver: a leader that cannot sign for a second while asked hands over; one success in between resets it.
+// TestHandOver: a leader that cannot sign for a second while asked hands over; one success in
+// between resets it.
 func TestHandOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
@@ -225,7 +229,8 @@ func TestHandOver(t *testing.T) {
 	})
 }
 
-// TestHungLog: neither a log that does not answer nor askers with short deadlines hide from it that nothing is signed.
+// TestHungLog: neither a log that does not answer nor askers with short deadlines hide from it that
+// nothing is signed.
 func TestHungLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
@@ -244,8 +249,8 @@ func TestHungLog(t *testing.T) {
 	})
 }
 
-// TestGivingUpUnseatsNobody: a node that gives up all its requests, or asks for what other cosigners dispute, does not
-// make a sound leader hand over.
+// TestGivingUpUnseatsNobody: a node that gives up all its requests, or asks for what other
+// cosigners dispute, does not make a sound leader hand over.
 func TestGivingUpUnseatsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
@@ -272,8 +277,8 @@ func TestGivingUpUnseatsNobody(t *testing.T) {
 	})
 }
 
-// TestFloodAfterLeaderChange: nor does a hostile standby get rounds ahead from a leader that has not heard of the active
-// node yet.
+// TestFloodAfterLeaderChange: nor does a hostile standby get rounds ahead from a leader that has
+// not heard of the active node yet.
 func TestFloodAfterLeaderChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
@@ -313,7 +318,8 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// TestWalk: a hostile node that is the only one to ask cannot move the marks faster than four times the chain.
+// TestWalk: a hostile node that is the only one to ask cannot move the marks faster than four
+// times the chain.
 func TestWalk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)

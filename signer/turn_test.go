@@ -13,7 +13,8 @@ import (
 	"casper-cosigner/rule/turn"
 )
 
-// TestPreferenceWaits: while the active node is well, a standby's claim of a free slot waits for it.
+// TestPreferenceWaits: while the active node is well, a standby's claim of a free slot
+// waits for it.
 func TestPreferenceWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
@@ -44,8 +45,8 @@ func TestPreferenceWaits(t *testing.T) {
 	})
 }
 
-// TestFollows: nobody waits for an active node that only follows another's heights; for one whose heights others took with
-// other blocks, or that has its own, they do.
+// TestFollows: nobody waits for an active node that only follows another's heights; for one whose
+// heights others took with other blocks, or that has its own, they do.
 func TestFollows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
@@ -102,8 +103,8 @@ func TestGrace(t *testing.T) {
 	}
 }
 
-// TestTurnTooLate: a claim whose turn comes after its asker's deadline is refused before that, and is the claim that it was
-// when it is asked for again.
+// TestTurnTooLate: a claim whose turn comes after its asker's deadline is refused before that, and
+// is the claim that it was when it is asked for again.
 func TestTurnTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
@@ -128,8 +129,8 @@ func TestTurnTooLate(t *testing.T) {
 	})
 }
 
-// TestFlood: a hostile standby that claims every round ahead gets none while the active node is well, and the active
-// node loses none.
+// TestFlood: a hostile standby that claims every round ahead gets none while the active node is
+// well, and the active node loses none.
 func TestFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
@@ -147,8 +148,8 @@ func TestFlood(t *testing.T) {
 	})
 }
 
-// TestFewBlocks: two rounds without a block open one height to a hostile standby, not all that the tokens are good for, and
-// that is all that main ever loses.
+// TestFewBlocks: two rounds without a block open one height to a hostile standby, not all that the
+// tokens are good for, and that is all that main ever loses.
 func TestFewBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)

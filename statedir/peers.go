@@ -39,7 +39,8 @@ func (e *PeerError) Error() string {
 }
 
 func (e *PeerError) explain() string {
-	const stop = "Stop it and leave it stopped: what it signed may be unknown to it, so its answers could make the validator " +
+	const stop = "Stop it and leave it stopped: what it signed may be unknown to it, so its answers could make the " +
+		"validator " +
 		"sign twice. Do not restore, copy or initialise a directory for it and do not edit peers.json here; " +
 		"keep its share file, it has to be replaced by a cosigner with a new identity"
 	switch e.Reason {
@@ -49,12 +50,16 @@ func (e *PeerError) explain() string {
 	case ReasonSelf:
 		return "it never calls itself, so its certificate is in use on a second host. Stop that one and do not start it again"
 	case ReasonDirectory:
-		return fmt.Sprintf("directory id %v, but it was first seen with %v. Its disk was lost, or its share runs on a second host. "+
-			"If the first directory still exists, run it on that one only. Otherwise: %s", e.Got.Directory, e.Have.Directory, stop)
+		return fmt.Sprintf("directory id %v, but it was first seen with %v. Its disk was lost, or its share runs on a "+
+			"second host. "+
+			"If the first directory still exists, run it on that one only. Otherwise: %s", e.Got.Directory, e.Have.Directory,
+			stop)
 	case ReasonShared:
-		return fmt.Sprintf("directory id %v, which is already another cosigner's. A state directory was copied. %s", e.Got.Directory, stop)
+		return fmt.Sprintf("directory id %v, which is already another cosigner's. A state directory was copied. %s",
+			e.Got.Directory, stop)
 	case ReasonBoot:
-		return fmt.Sprintf("start number %d, but number %d was seen. Its directory was restored or copied from an older state. %s",
+		return fmt.Sprintf("start number %d, but number %d was seen. Its directory was restored or copied from an older "+
+			"state. %s",
 			e.Got.Boot, e.Have.Boot, stop)
 	case ReasonSession:
 		return fmt.Sprintf("start number %d as process %v, but that start was seen as process %v. "+

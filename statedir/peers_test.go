@@ -32,10 +32,14 @@ func TestAdmit(t *testing.T) {
 		{"same again", func(p *Presence) {}, ""},
 		{"same process, older indexes", func(p *Presence) { p.LastIndex, p.AppliedIndex = 1, 1 }, ""},
 		{"next boot", func(p *Presence) { p.Boot, p.Session = 6, ID{6} }, ""},
-		{"next boot, log ends where it had applied", func(p *Presence) { p.Boot, p.Session, p.LastIndex, p.AppliedIndex = 6, ID{6}, 100, 0 }, ""},
+		{"next boot, log ends where it had applied", func(p *Presence) {
+			p.Boot, p.Session, p.LastIndex, p.AppliedIndex = 6, ID{6}, 100, 0
+		}, ""},
 		{"other cluster", func(p *Presence) { p.Cluster = ID{9} }, ReasonCluster},
 		{"other directory", func(p *Presence) { p.Directory = ID{9} }, ReasonDirectory},
-		{"other directory, higher boot", func(p *Presence) { p.Directory, p.Boot, p.Session = ID{9}, 99, ID{6} }, ReasonDirectory},
+		{"other directory, higher boot", func(p *Presence) {
+			p.Directory, p.Boot, p.Session = ID{9}, 99, ID{6}
+		}, ReasonDirectory},
 		{"lower boot", func(p *Presence) { p.Boot, p.Session = 4, ID{4} }, ReasonBoot},
 		{"lower boot, same session", func(p *Presence) { p.Boot = 4 }, ReasonBoot},
 		{"same boot, other session", func(p *Presence) { p.Session = ID{6} }, ReasonSession},
@@ -139,7 +143,8 @@ func TestAdmitUnwritableDirectoryRefuses(t *testing.T) {
 	}
 }
 
-// TestPinned: a presence tells how many peers are pinned on disk, and what a peer tells of that is kept up to date.
+// TestPinned: a presence tells how many peers are pinned on disk, and what a peer tells of that is
+// kept up to date.
 func TestPinned(t *testing.T) {
 	path := initDir(t)
 	d := mustOpen(t, path)

@@ -46,7 +46,8 @@ func TestOpenCountsBootsAndKeepsIdentity(t *testing.T) {
 			t.Fatalf("boot %d: presence %+v", boot, p)
 		}
 		if boot > 1 && (p.Directory != last.Directory || p.Session == last.Session) {
-			t.Fatalf("boot %d: directory %v then %v, session %v then %v", boot, last.Directory, p.Directory, last.Session, p.Session)
+			t.Fatalf("boot %d: directory %v then %v, session %v then %v",
+				boot, last.Directory, p.Directory, last.Session, p.Session)
 		}
 		last = p
 		if got := d.FirstRun(); got != (boot < 3) {

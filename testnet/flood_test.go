@@ -8,8 +8,9 @@ import (
 	"casper-cosigner/rule/casper"
 )
 
-// TestHandshakesWhileVoting asks for 1,000 handshake certificates at once, more than a node that starts in a large network,
-// and has both nodes vote meanwhile. No vote may take longer than a node waits, retries included.
+// TestHandshakesWhileVoting asks for 1,000 handshake certificates at once, more than a node that
+// starts in a large network, and has both nodes vote meanwhile. No vote may take longer than a node
+// waits, retries included.
 func TestHandshakesWhileVoting(t *testing.T) {
 	const burst, votes, every, mostRetries = 1000, 30, 50 * time.Millisecond, 5
 	r := newRig(t, fast())
@@ -45,7 +46,8 @@ func TestHandshakesWhileVoting(t *testing.T) {
 	asking.Wait()
 	t.Logf("handshakes: %v in %v; votes: p50 %s, max %s, %d retries", ends.counts, time.Since(begin),
 		Millis(waits.Quantile(0.5)), Millis(waits.Max()), retries)
-	// How long a vote took is shown above and not judged: machines differ. That a node had to ask again is.
+	// How long a vote took is shown above and not judged: machines differ. That a node had
+	// to ask again is.
 	if retries > mostRetries {
 		t.Errorf("%d votes had to be asked for again, want at most %d of %d", retries, mostRetries, votes)
 	}

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestFullDisk fills the leader's disk while it signs. It must refuse, or end and say why; the others sign on, and no slot
-// gets two values. When there is room again it comes back by itself.
+// TestFullDisk fills the leader's disk while it signs. It must refuse, or end and say why; the
+// others sign on, and no slot gets two values. When there is room again it comes back by itself.
 func TestFullDisk(t *testing.T) {
 	const after = 50 // signatures, once the full one has ended
 	disks, states := map[string]string{}, map[string]string{}
@@ -44,7 +44,8 @@ func TestFullDisk(t *testing.T) {
 		}
 	}
 	restarts := full.Restarts()
-	t.Logf("%s was full for %v: %d slots signed, the longest took %v; it ended %d times", full.Name, time.Since(begin), signed, longest, len(restarts))
+	t.Logf("%s was full for %v: %d slots signed, the longest took %v; it ended %d times",
+		full.Name, time.Since(begin), signed, longest, len(restarts))
 	if len(restarts) == 0 {
 		t.Errorf("%s is full and runs on, while %d slots were signed", full.Name, signed)
 	}
@@ -77,7 +78,8 @@ func mountSmall(t *testing.T) string {
 		t.Skip("NOT RUN: only root may mount a file system")
 	}
 	dir := t.TempDir()
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=4m", "casper-cosigner-test", dir).CombinedOutput(); err != nil {
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=4m", "casper-cosigner-test",
+		dir).CombinedOutput(); err != nil {
 		t.Skipf("NOT RUN: this machine mounts no tmpfs: %v %s", err, out)
 	}
 	t.Cleanup(func() {

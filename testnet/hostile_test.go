@@ -126,8 +126,8 @@ func (h *hostile) flood(ctx context.Context, next func(i int) casper.Message) ma
 	return answers
 }
 
-// TestHostileNodes: a registered node asks for whatever could move a mark, fill memory, or take the main's slots. It is
-// refused, and the main gets a signature of each of its own requests meanwhile.
+// TestHostileNodes: a registered node asks for whatever could move a mark, fill memory, or take the
+// main's slots. It is refused, and the main gets a signature of each of its own requests meanwhile.
 func TestHostileNodes(t *testing.T) {
 	const era, walked, ahead, instances = 0, 10_000, 5_000, 1_000
 	r := newRig(t, Settings{MinEra: time.Hour, MinBlock: time.Second})
@@ -205,7 +205,8 @@ func (h *hostile) floodBeside(free *MadeUp, name string, right []string, next fu
 	answers := h.flood(ctx, next)
 	cancel()
 	asking.Wait()
-	h.t.Logf("%s: %v; the main: %d signed, p50 %s, max %s", name, answers, len(main), Millis(main.Quantile(0.5)), Millis(main.Max()))
+	h.t.Logf("%s: %v; the main: %d signed, p50 %s, max %s",
+		name, answers, len(main), Millis(main.Quantile(0.5)), Millis(main.Max()))
 	none, all := 0, 0
 	for answer, n := range answers {
 		all += n
@@ -234,7 +235,8 @@ func (h *hostile) sendForged(own casper.Round) {
 		edit(r)
 		return r
 	}
-	// A digest can be sent only as a field that nobody knows: no message of the API has a place for it.
+	// A digest can be sent only as a field that nobody knows: no message of the API has a
+	// place for it.
 	digest := protowire.AppendBytes(protowire.AppendTag(nil, 99, protowire.BytesType), make([]byte, 32))
 	for _, c := range []struct {
 		name    string
@@ -253,17 +255,26 @@ func (h *hostile) sendForged(own casper.Round) {
 		{"a signature of another value", edited(vote, func(r *cosignerv1.SignRequest) {
 			r.RequestSignature = h.request(Other(vote)).RequestSignature
 		}), "BAD_REQUEST_SIGNATURE"},
-		{"half a signature", edited(vote, func(r *cosignerv1.SignRequest) { r.RequestSignature = r.RequestSignature[:32] }), "BAD_REQUEST_SIGNATURE"},
-		{"passed on, as by a cosigner", edited(vote, func(r *cosignerv1.SignRequest) { r.Forwarded = true }), "PermissionDenied"},
+		{"half a signature", edited(vote, func(r *cosignerv1.SignRequest) { r.RequestSignature = r.RequestSignature[:32] }),
+			"BAD_REQUEST_SIGNATURE"},
+		{"passed on, as by a cosigner", edited(vote, func(r *cosignerv1.SignRequest) {
+			r.Forwarded = true
+		}), "PermissionDenied"},
 		{"no message", edited(vote, func(r *cosignerv1.SignRequest) { r.Message = nil }), "MALFORMED"},
 		{"an opaque digest", edited(vote, func(r *cosignerv1.SignRequest) {
 			r.Message = nil
 			r.ProtoReflect().SetUnknown(digest)
 		}), "MALFORMED"},
 		{"no round", edited(vote, func(r *cosignerv1.SignRequest) { r.GetZugVote().Round = nil }), "MALFORMED"},
-		{"a long hash", edited(vote, func(r *cosignerv1.SignRequest) { r.GetZugVote().Round.KeyBlockHash = make([]byte, 33) }), "MALFORMED"},
-		{"an endless hash", edited(vote, func(r *cosignerv1.SignRequest) { r.GetZugVote().Round.KeyBlockHash = make([]byte, 2<<20) }), "ResourceExhausted"},
-		{"bytes that are no point", edited(vote, func(r *cosignerv1.SignRequest) { r.Message = wire.Request(casper.Handshake{}).Message }), "TLS_POINT"},
+		{"a long hash", edited(vote, func(r *cosignerv1.SignRequest) {
+			r.GetZugVote().Round.KeyBlockHash = make([]byte, 33)
+		}), "MALFORMED"},
+		{"an endless hash", edited(vote, func(r *cosignerv1.SignRequest) {
+			r.GetZugVote().Round.KeyBlockHash = make([]byte, 2<<20)
+		}), "ResourceExhausted"},
+		{"bytes that are no point", edited(vote, func(r *cosignerv1.SignRequest) {
+			r.Message = wire.Request(casper.Handshake{}).Message
+		}), "TLS_POINT"},
 	} {
 		if got := h.send(c.request); got != c.want {
 			h.t.Errorf("%s: got %s, want %s", c.name, got, c.want)

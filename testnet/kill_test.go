@@ -8,8 +8,9 @@ import (
 	"casper-cosigner/rule/casper"
 )
 
-// TestKillLeaderAtAnyStep kills the leader at a random moment of a signature. Then only the other node asks, and for the
-// other value: whatever the dead leader did or began, the slot gets one value.
+// TestKillLeaderAtAnyStep kills the leader at a random moment of a signature. Then only the
+// other node asks, and for the other value: whatever the dead leader did or began, the slot
+// gets one value.
 func TestKillLeaderAtAnyStep(t *testing.T) {
 	const (
 		rounds = 12
@@ -39,7 +40,8 @@ func TestKillLeaderAtAnyStep(t *testing.T) {
 	t.Logf("outcomes: %v", outcomes)
 }
 
-// killWhileSigning has the main ask for the message and kills the leader meanwhile. It says what that led to.
+// killWhileSigning has the main ask for the message and kills the leader meanwhile. It says
+// what that led to.
 func (r *rig) killWhileSigning(leader *Process, m casper.Message, delay time.Duration) string {
 	r.t.Helper()
 	first := make(chan Answer, 1)

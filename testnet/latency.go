@@ -10,7 +10,8 @@ import (
 // Latencies are how long each of a number of like things took.
 type Latencies []time.Duration
 
-// Quantile returns the least latency that the given part of all, 0 to 1, did not exceed; 0 when there are none.
+// Quantile returns the least latency that the given part of all, 0 to 1, did not exceed; 0 when
+// there are none.
 func (l Latencies) Quantile(part float64) time.Duration {
 	if len(l) == 0 {
 		return 0

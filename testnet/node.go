@@ -17,7 +17,8 @@ import (
 	"casper-cosigner/rule/wire"
 )
 
-// How long a casper-node waits. For a Zug message it is its own deadline; what is not tied to a round may take longer.
+// How long a casper-node waits. For a Zug message it is its own deadline; what is not tied to a
+// round may take longer.
 const (
 	ZugPatience   = 250 * time.Millisecond
 	OtherPatience = 2 * time.Second
@@ -66,7 +67,8 @@ func (c *Cluster) Node(name string) (*Node, error) {
 	conn, err := grpc.NewClient("unix:"+c.Socket(name),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1.6, MaxDelay: 200 * time.Millisecond},
+			Backoff: backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1.6,
+				MaxDelay: 200 * time.Millisecond},
 			MinConnectTimeout: time.Second,
 		}))
 	if err != nil {
@@ -131,7 +133,8 @@ func (a *Answer) read(r *cosignerv1.SignResponse) {
 	}
 }
 
-// Register states the node's TLS point once, as a casper-node does when it starts. The reason is empty when it is taken.
+// Register states the node's TLS point once, as a casper-node does when it starts. The reason is
+// empty when it is taken.
 func (n *Node) Register(ctx context.Context, point casper.TLSPoint) (refusal string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, OtherPatience)
 	defer cancel()

@@ -16,14 +16,16 @@ import (
 const (
 	piledUp  = 50
 	patience = 100 * time.Millisecond // of the node whose requests pile up
-	// halt is longer than what passes for no pause (package pulse). With what the leader has not heard for when it begins,
-	// it is as a rule shorter than its lease of 200 ms, so that it goes on leading.
+	// halt is longer than what passes for no pause (package pulse). With what the leader has not
+	// heard for when it begins, it is as a rule shorter than its lease of 200 ms, so that it
+	// goes on leading.
 	halt = 165 * time.Millisecond
 )
 
-// TestPausedLeaderBindsNothing halts the leader while requests pile up in its sockets, until their asker has given up.
-// When it goes on it must bind none of them: the other node gets its own value in every slot. In one half of the acts the
-// cancellations lie in the sockets behind the requests; in the other the asker's agent is halted too and sends none.
+// TestPausedLeaderBindsNothing halts the leader while requests pile up in its sockets, until their
+// asker has given up. When it goes on it must bind none of them: the other node gets its own value
+// in every slot. In one half of the acts the cancellations lie in the sockets behind the requests;
+// in the other the asker's agent is halted too and sends none.
 func TestPausedLeaderBindsNothing(t *testing.T) {
 	const acts, wanted = 16, 2
 	r := newRig(t, fast())
@@ -48,8 +50,9 @@ func TestPausedLeaderBindsNothing(t *testing.T) {
 	}
 }
 
-// pileUp halts the leader, asks it for all messages and lets it go on when the asker has given up. Then the standby asks for
-// other values. It reports whether the leader led all the time, so that the act proves something.
+// pileUp halts the leader, asks it for all messages and lets it go on when the asker has given up.
+// Then the standby asks for other values. It reports whether the leader led all the time, so that
+// the act proves something.
 func (r *rig) pileUp(leader *Process, messages []casper.Message, silent bool) bool {
 	r.t.Helper()
 	defer leader.Cont()
@@ -85,7 +88,8 @@ func (r *rig) pileUp(leader *Process, messages []casper.Message, silent bool) bo
 	return r.askAfterPause(leader, messages)
 }
 
-// askAfterPause asks the standby for another value in every slot. It reports whether the leader is still the same.
+// askAfterPause asks the standby for another value in every slot. It reports whether the leader is
+// still the same.
 func (r *rig) askAfterPause(leader *Process, messages []casper.Message) bool {
 	r.t.Helper()
 	same, bound := true, 0

@@ -20,7 +20,8 @@ const (
 	tries      = 20
 )
 
-// FreePorts returns a base port from which on all ports that a cluster needs are free on the loopback address.
+// FreePorts returns a base port from which on all ports that a cluster needs are free on the
+// loopback address.
 func FreePorts() (int, error) {
 	var err error
 	for range tries {
@@ -51,14 +52,15 @@ func portsFree(base int) error {
 	return err
 }
 
-// Where QuietPorts looks: below those which systems give to outgoing connections by themselves, one of which could otherwise
-// sit on a process's port while that is down.
+// Where QuietPorts looks: below those which systems give to outgoing connections by themselves, one
+// of which could otherwise sit on a process's port while that is down.
 const (
 	lowestQuiet  = 12000
 	highestQuiet = 20000
 )
 
-// QuietPorts returns n different ports that are free on the loopback address now, for processes that may be down for a while.
+// QuietPorts returns n different ports that are free on the loopback address now, for processes
+// that may be down for a while.
 func QuietPorts(n int) ([]int, error) {
 	var ports []int
 	var busy error

@@ -14,17 +14,19 @@ import (
 	"time"
 )
 
-// restartAfter is how long a process that ended by itself stays away, as under systemd with its defaults.
+// restartAfter is how long a process that ended by itself stays away, as under systemd
+// with its defaults.
 const restartAfter = 100 * time.Millisecond
 
 // saysWithin is how long after the end of a process one that it started may hold its log open.
 const saysWithin = time.Second
 
-// Process is one run of the program after another, under one name and with one log. A process that ends without having
-// been told to is started again, as a host's service manager does: a cosigner whose disk hangs ends itself.
+// Process is one run of the program after another, under one name and with one log. A process that
+// ends without having been told to is started again, as a host's service manager does: a cosigner
+// whose disk hangs ends itself.
 //
-// The log is written by this program, from a pipe: what limits the files of the process does not keep it from saying why it
-// ends.
+// The log is written by this program, from a pipe: what limits the files of the process does not
+// keep it from saying why it ends.
 type Process struct {
 	Name string
 	Path string

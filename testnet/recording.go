@@ -23,8 +23,8 @@ type Recording struct {
 	Entries   []Recorded
 }
 
-// ReadRecording reads a recording, one JSON object a line. It checks every signature, so that what is measured against
-// it is measured against the truth.
+// ReadRecording reads a recording, one JSON object a line. It checks every signature, so that what
+// is measured against it is measured against the truth.
 func ReadRecording(r io.Reader) (*Recording, error) {
 	recording := &Recording{}
 	lines := bufio.NewScanner(r)
@@ -54,8 +54,8 @@ func ReadRecording(r io.Reader) (*Recording, error) {
 	return recording, nil
 }
 
-// Fields are a message's fields under the names of the recording. The transcript uses them too, so that a judge needs to
-// know one form only.
+// Fields are a message's fields under the names of the recording. The transcript uses them too, so
+// that a judge needs to know one form only.
 type Fields struct {
 	Kind           string       `json:"kind"`
 	ChainspecHash  *casper.Hash `json:"chainspec_hash,omitempty"`
@@ -95,7 +95,8 @@ func FieldsOf(m casper.Message) Fields {
 		f.Vote = &m.Value
 		return f
 	case casper.Finality:
-		return Fields{Kind: "finality_v2", EraID: &m.Era, BlockHash: &m.Block, BlockHeight: &m.Height, ChainNameHash: &m.ChainName}
+		return Fields{Kind: "finality_v2",
+			EraID: &m.Era, BlockHash: &m.Block, BlockHeight: &m.Height, ChainNameHash: &m.ChainName}
 	case casper.Handshake:
 		return Fields{Kind: "consensus_certificate", CombinedRandom: hex.EncodeToString(m.Random[:]),
 			OurTLSPoint: hex.EncodeToString(m.Our[:]), TheirTLSPoint: hex.EncodeToString(m.Their[:])}
@@ -115,7 +116,8 @@ func (f Fields) Message() (casper.Message, error) {
 		return casper.Finality{Block: *f.BlockHash, Height: *f.BlockHeight, Era: *f.EraID, ChainName: *f.ChainNameHash}, nil
 	case "consensus_certificate":
 		var m casper.Handshake
-		err := errors.Join(unhex(m.Random[:], f.CombinedRandom), unhex(m.Our[:], f.OurTLSPoint), unhex(m.Their[:], f.TheirTLSPoint))
+		err := errors.Join(unhex(m.Random[:], f.CombinedRandom), unhex(m.Our[:], f.OurTLSPoint),
+			unhex(m.Their[:], f.TheirTLSPoint))
 		return m, err
 	}
 	return nil, fmt.Errorf("unknown kind %q", f.Kind)
@@ -125,7 +127,8 @@ func (f Fields) zug() (casper.Message, error) {
 	if f.ChainspecHash == nil || f.EraID == nil || f.KeyBlockHash == nil || f.RoundID == nil || f.ValidatorIndex == nil {
 		return nil, errors.New("zug: a field is missing")
 	}
-	r := casper.Round{Chainspec: *f.ChainspecHash, Era: *f.EraID, KeyBlock: *f.KeyBlockHash, ID: *f.RoundID, Validator: *f.ValidatorIndex}
+	r := casper.Round{Chainspec: *f.ChainspecHash, Era: *f.EraID, KeyBlock: *f.KeyBlockHash, ID: *f.RoundID,
+		Validator: *f.ValidatorIndex}
 	switch {
 	case f.Echo != nil && f.Vote == nil:
 		return casper.Echo{Round: r, Proposal: *f.Echo}, nil

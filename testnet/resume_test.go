@@ -11,8 +11,9 @@ import (
 // resumePatience is of a node whose request is on its way while its agent stands still.
 const resumePatience = 30 * time.Second
 
-// TestOldMainResumes halts main's agent with requests in flight, makes the standby active and lets the old main go on. In
-// fenced mode it is refused a free slot; what the standby has bound meanwhile it is told, in either mode.
+// TestOldMainResumes halts main's agent with requests in flight, makes the standby active and lets
+// the old main go on. In fenced mode it is refused a free slot; what the standby has bound
+// meanwhile it is told, in either mode.
 func TestOldMainResumes(t *testing.T) {
 	for _, mode := range []string{"hot", "fenced"} {
 		t.Run(mode, func(t *testing.T) {
@@ -51,8 +52,8 @@ func TestOldMainResumes(t *testing.T) {
 	}
 }
 
-// wantOfOldMain checks an answer to a node that was main and has been replaced. An agent that has just been paused may give
-// none.
+// wantOfOldMain checks an answer to a node that was main and has been replaced. An agent that has
+// just been paused may give none.
 func (r *rig) wantOfOldMain(mode string, taken bool, a Answer, mayBeNone bool) {
 	r.t.Helper()
 	switch {

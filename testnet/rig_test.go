@@ -41,8 +41,9 @@ var program = sync.OnceValues(func() (string, error) {
 	return binary, nil
 })
 
-// lookAtSource reads the times of all source files. Without that the go command would not know what a result of these tests
-// depends on, and would take one from its cache although the program has changed.
+// lookAtSource reads the times of all source files. Without that the go command would not know
+// what a result of these tests depends on, and would take one from its cache although the
+// program has changed.
 func lookAtSource(root string) error {
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && filepath.Ext(path) == ".go" {
@@ -68,7 +69,8 @@ type rig struct {
 	witness *witness
 }
 
-// fast are settings under which no mark ever waits, and a main that is silent for 20 ms is no longer preferred.
+// fast are settings under which no mark ever waits, and a main that is silent for 20 ms is no
+// longer preferred.
 func fast() Settings { return Settings{MinEra: time.Second, MinBlock: 10 * time.Millisecond} }
 
 // newRig starts a cluster and waits until it is ready.
@@ -78,7 +80,8 @@ func newRig(t *testing.T, s Settings) *rig {
 	if s.Binary, err = program(); err != nil {
 		t.Fatal(err)
 	}
-	s.Dir, s.Chain, s.PEM = filepath.Join(t.TempDir(), "c"), testChain, filepath.Join("..", "testdata", "node-1.secret_key.pem")
+	s.Dir, s.Chain, s.PEM = filepath.Join(t.TempDir(), "c"), testChain, filepath.Join("..", "testdata",
+		"node-1.secret_key.pem")
 	r := &rig{t: t, witness: newWitness(t)}
 	if r.Cluster, err = Setup(t.Context(), s); err != nil {
 		t.Fatal(err)
@@ -127,7 +130,8 @@ func (r *rig) once(ctx context.Context, n *Node, m casper.Message) Answer {
 	return a
 }
 
-// until asks until there is a signature, and returns that answer. What says "ask again" is asked again.
+// until asks until there is a signature, and returns that answer. What says "ask again"
+// is asked again.
 func (r *rig) until(n *Node, m casper.Message) Answer {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), answered)
@@ -138,13 +142,15 @@ func (r *rig) until(n *Node, m casper.Message) Answer {
 			return a
 		}
 		if Pause(ctx, askAgain) != nil {
-			r.t.Errorf("%s got no signature for %v within %v, last answer %s %s %v", n.Name, m, answered, a.Kind, a.Reason, a.Err)
+			r.t.Errorf("%s got no signature for %v within %v, last answer %s %s %v",
+				n.Name, m, answered, a.Kind, a.Reason, a.Err)
 			return a
 		}
 	}
 }
 
-// askOthers asks the standby for another value in every slot that has a signature. It must get what each slot holds.
+// askOthers asks the standby for another value in every slot that has a signature. It must get what
+// each slot holds.
 func (r *rig) askOthers() {
 	r.t.Helper()
 	for _, m := range r.witness.all() {
@@ -154,8 +160,8 @@ func (r *rig) askOthers() {
 	}
 }
 
-// witness knows every message that got a signature. It fails the test when a signature is not the validator's, or when a
-// slot has signatures of two values.
+// witness knows every message that got a signature. It fails the test when a signature is not the
+// validator's, or when a slot has signatures of two values.
 type witness struct {
 	t   *testing.T
 	key casper.PublicKey
@@ -214,5 +220,6 @@ func (w *witness) all() []casper.Message {
 
 // freeRounds hands out the free slots of an era.
 func freeRounds(era uint64) *MadeUp {
-	return &MadeUp{Round: casper.Round{Era: era, Chainspec: casper.ChainNameHash("made up"), KeyBlock: madeUpHash(era, 0), Validator: 1}}
+	return &MadeUp{Round: casper.Round{Era: era, Chainspec: casper.ChainNameHash("made up"), KeyBlock: madeUpHash(era, 0),
+		Validator: 1}}
 }

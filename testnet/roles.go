@@ -51,7 +51,8 @@ func (c *Cluster) Failover(ctx context.Context, args ...string) error {
 	return c.Command(ctx, c.operating(append([]string{"failover"}, args...)...)...)
 }
 
-// Operate is Failover again and again while it is refused, until ctx ends: no cosigner may lead just now.
+// Operate is Failover again and again while it is refused, until ctx ends: no cosigner
+// may lead just now.
 func (c *Cluster) Operate(ctx context.Context, args ...string) error {
 	for {
 		err := c.Failover(ctx, args...)

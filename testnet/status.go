@@ -32,8 +32,8 @@ func (c *Cluster) Status(ctx context.Context) (s Status, err error) {
 	return s, err
 }
 
-// Ask runs an operator's command and reads its JSON. The exit code says how well the cluster is; so does the
-// output.
+// Ask runs an operator's command and reads its JSON. The exit code says how well the cluster is; so
+// does the output.
 func (c *Cluster) Ask(ctx context.Context, into any, args ...string) error {
 	cmd := exec.CommandContext(ctx, c.Binary, c.operating(append(args, "-o", "json")...)...)
 	var out, errOut bytes.Buffer
@@ -54,7 +54,8 @@ func (c *Cluster) operating(args ...string) []string {
 	return append(args, "--config", filepath.Join(c.Dir, operator, "operator.toml"))
 }
 
-// Ready waits until every cosigner is ready and one leads, for at most the given time. How the nodes are does not matter.
+// Ready waits until every cosigner is ready and one leads, for at most the given time. How the
+// nodes are does not matter.
 func (c *Cluster) Ready(ctx context.Context, within time.Duration) (Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()

@@ -1,9 +1,10 @@
-// Package testnet runs the built program as a user would: a folder made by its own commands, one process per cosigner
-// and agent, requests through the agents' unix sockets. The demo and the bench stand on it.
+// Package testnet runs the built program as a user would: a folder made by its own commands, one
+// process per cosigner and agent, requests through the agents' unix sockets. The demo and the
+// bench stand on it.
 //
-// It promises that every process which it starts ends with it: when the cluster is closed, when the context ends, and
-// when the starting program dies. It waits by asking, never by sleeping a guessed time. It judges nothing: what an
-// answer is worth, its callers say. Shipped code never imports it.
+// It promises that every process which it starts ends with it: when the cluster is closed, when the
+// context ends, and when the starting program dies. It waits by asking, never by sleeping a guessed
+// time. It judges nothing: what an answer is worth, its callers say. Shipped code never imports it.
 package testnet
 
 import (
@@ -52,8 +53,8 @@ type Cluster struct {
 	closeIn  time.Duration // for processes to end by themselves
 }
 
-// Setup makes the files of a cluster by the program's own commands: init, keygen split, and init of each host. It starts
-// nothing. The PEM is left where it is.
+// Setup makes the files of a cluster by the program's own commands: init, keygen split, and init of
+// each host. It starts nothing. The PEM is left where it is.
 func Setup(ctx context.Context, s Settings) (*Cluster, error) {
 	binary, err := filepath.Abs(s.Binary)
 	if err != nil {
@@ -93,7 +94,8 @@ func Setup(ctx context.Context, s Settings) (*Cluster, error) {
 	return c, nil
 }
 
-// Watch has a node's agent look at the casper-node that serves these addresses, once the agent is started.
+// Watch has a node's agent look at the casper-node that serves these addresses, once the
+// agent is started.
 func (c *Cluster) Watch(node, rest, events string) error {
 	path := filepath.Join(c.Dir, node, "agent.toml")
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
@@ -192,7 +194,8 @@ func (c *Cluster) Cosigner(name string) *Process {
 // Socket is the unix socket on which a node's agent listens.
 func (c *Cluster) Socket(node string) string { return filepath.Join(c.Dir, node, "signer.sock") }
 
-// Restarts lists every time that a process ended by itself and was started again, with the last that it said.
+// Restarts lists every time that a process ended by itself and was started again, with the
+// last that it said.
 func (c *Cluster) Restarts() (all []string) {
 	for _, p := range c.processes() {
 		all = append(all, p.Restarts()...)

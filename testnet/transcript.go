@@ -22,8 +22,8 @@ type TranscriptLine struct {
 	Signature *casper.Signature `json:"signature,omitempty"`
 }
 
-// Transcript writes down every request, one JSON object a line, for a judge that trusts nobody. It is safe for
-// concurrent use.
+// Transcript writes down every request, one JSON object a line, for a judge that trusts nobody. It
+// is safe for concurrent use.
 type Transcript struct {
 	mu  sync.Mutex
 	out *bufio.Writer

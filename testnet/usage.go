@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// clockTick is the unit of CPU time in /proc; Linux shows 100 a second to programs on every machine that we build for.
+// clockTick is the unit of CPU time in /proc; Linux shows 100 a second to programs on every machine
+// that we build for.
 const clockTick = 10 * time.Millisecond
 
 // Usage is what a process has used so far.
@@ -43,7 +44,8 @@ func UsageOf(pid int) (u Usage, err error) {
 
 // parseUsage reads /proc/PID/stat and /proc/PID/status (proc_pid_stat(5), proc_pid_status(5)).
 func parseUsage(stat, status string) (u Usage, err error) {
-	// The name, in parentheses, may hold spaces. Behind it utime and stime are fields 14 and 15 of the line.
+	// The name, in parentheses, may hold spaces. Behind it utime and stime are fields 14 and
+	// 15 of the line.
 	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
 	const utime, stime = 14 - 3, 15 - 3
 	if len(fields) <= stime {
@@ -108,7 +110,8 @@ func DiskUse(dir string) (sum int64, err error) {
 	return sum, err
 }
 
-// Metric is the sum of a metric over its labels and over all cosigners that serve it; false when none does.
+// Metric is the sum of a metric over its labels and over all cosigners that serve it; false
+// when none does.
 func (c *Cluster) Metric(ctx context.Context, name string) (sum float64, found bool, err error) {
 	for i := range c.Cosigners {
 		text, err := scrape(ctx, c.metricsAddress(i))

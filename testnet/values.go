@@ -6,8 +6,8 @@ import (
 	"casper-cosigner/rule/casper"
 )
 
-// Other returns another value for the message's slot: what an equivocation would need. It is nil for a handshake, which
-// has no slot.
+// Other returns another value for the message's slot: what an equivocation would need. It is nil
+// for a handshake, which has no slot.
 func Other(m casper.Message) casper.Message {
 	switch m := m.(type) {
 	case casper.Echo:
@@ -23,8 +23,8 @@ func Other(m casper.Message) casper.Message {
 	return nil
 }
 
-// MadeUp hands out free slots that no network ever had, in the order in which a node would come to them: for each round
-// an echo and a vote.
+// MadeUp hands out free slots that no network ever had, in the order in which a node would come to
+// them: for each round an echo and a vote.
 type MadeUp struct {
 	Round casper.Round // of the next echo
 
@@ -45,7 +45,8 @@ func (u *MadeUp) Next() casper.Message {
 
 // MadeUpFinality returns the finality signature of a block that no network ever had.
 func MadeUpFinality(chain string, era, height uint64) casper.Message {
-	return casper.Finality{Block: madeUpHash(era, height), Height: height, Era: era, ChainName: casper.ChainNameHash(chain)}
+	return casper.Finality{Block: madeUpHash(era, height), Height: height, Era: era,
+		ChainName: casper.ChainNameHash(chain)}
 }
 
 // madeUpHash borrows the hash of chain names: any hash will do here.

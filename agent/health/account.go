@@ -8,14 +8,15 @@ import (
 	"casper-cosigner/rule/failover"
 )
 
-// What a report tells of errors and paths is cut to these sizes, in bytes: it travels in every ping.
+// What a report tells of errors and paths is cut to these sizes, in bytes: it travels in
+// every ping.
 const (
 	errorSize = 256
 	pathSize  = 1024
 )
 
-// lateAnswer is how long after a node's end the answer to a request that it made before may come to light: no longer than
-// the agent lets a request take.
+// lateAnswer is how long after a node's end the answer to a request that it made before may come to
+// light: no longer than the agent lets a request take.
 const lateAnswer = 2 * time.Second
 
 // account is what is known of the node, on the watcher's clock, and what its leads are counted by.
@@ -39,8 +40,9 @@ func (a *account) asked(m casper.Message, answer *cosignerv1.SignResponse, now t
 	}
 }
 
-// lead notes what becomes of the rounds that our validator leads. All its nodes propose in those, so the proposal of one
-// that is not preferred finds another one bound; in no other round does that happen.
+// lead notes what becomes of the rounds that our validator leads. All its nodes propose in
+// those, so the proposal of one that is not preferred finds another one bound; in no other round
+// does that happen.
 func (a *account) lead(s casper.Slot, m casper.Message, answer *cosignerv1.SignResponse, now time.Time) {
 	bound := answer.GetBound() != nil
 	later := s.Era > a.led.Era || s.Era == a.led.Era && s.Round > a.led.Round

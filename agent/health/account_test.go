@@ -34,9 +34,10 @@ func finality(height uint64) casper.Message { return casper.Finality{Height: hei
 
 // TestAsked: each kind of slot has a place of its own, which only moves up.
 func TestAsked(t *testing.T) {
-	messages := []casper.Message{echo(3, 7), vote(3, 7), casper.Handshake{}, finality(50), echo(3, 6), finality(50), finality(49),
-		echo(2, 900), vote(3, 8), echo(4, 0), finality(51)}
-	// The newest round and height after each, and the seconds at which those were asked for last and first.
+	messages := []casper.Message{echo(3, 7), vote(3, 7), casper.Handshake{}, finality(50), echo(3, 6), finality(50),
+		finality(49), echo(2, 900), vote(3, 8), echo(4, 0), finality(51)}
+	// The newest round and height after each, and the seconds at which those were asked for
+	// last and first.
 	type place struct {
 		era             uint64
 		round           uint32
@@ -48,7 +49,8 @@ func TestAsked(t *testing.T) {
 		{3, 7, 0, 7, 0}, {3, 8, 0, 8, 8}, {4, 0, 0, 9, 9}, {4, 0, 0, 9, 9},
 	}
 	heights := []place{
-		{}, {}, {}, {0, 0, 50, 3, 3}, {0, 0, 50, 3, 3}, {0, 0, 50, 5, 3}, {0, 0, 50, 6, 3}, {0, 0, 50, 6, 3}, {0, 0, 50, 6, 3},
+		{}, {}, {}, {0, 0, 50, 3, 3}, {0, 0, 50, 3, 3}, {0, 0, 50, 5, 3}, {0, 0, 50, 6, 3}, {0, 0, 50, 6, 3},
+		{0, 0, 50, 6, 3},
 		{0, 0, 50, 6, 3}, {0, 0, 51, 10, 10},
 	}
 	progress := func(p place) failover.Progress {
@@ -68,7 +70,8 @@ func TestAsked(t *testing.T) {
 	}
 }
 
-// TestAskedForTheFirst: the first round of the first era and the genesis block are places like others.
+// TestAskedForTheFirst: the first round of the first era and the genesis block are places
+// like others.
 func TestAskedForTheFirst(t *testing.T) {
 	var r account
 	r.asked(echo(0, 0), signedAnswer, at(1))
@@ -100,7 +103,8 @@ func TestBlocked(t *testing.T) {
 	}
 }
 
-// TestLostLeads: a round that our validator led in vain shows in a proposal that was not taken and a vote for no block.
+// TestLostLeads: a round that our validator led in vain shows in a proposal that was not taken and
+// a vote for no block.
 func TestLostLeads(t *testing.T) {
 	type step struct {
 		m      casper.Message
@@ -117,19 +121,25 @@ func TestLostLeads(t *testing.T) {
 		steps []step
 		want  [3]float64 // ends of leads, by the second; 0: none
 	}{
-		"three in a row":           {three, [3]float64{6, 4, 2}},
-		"four in a row":            {slices.Concat(three, lead(2, 9)), [3]float64{8, 6, 4}},
-		"in the first round":       {lead(0, 0), [3]float64{2}},
-		"others' rounds between":   {slices.Concat(lead(1, 4), []step{{echo(1, 5), signedAnswer}, {yes(1, 5), signedAnswer}}, lead(1, 6)), [3]float64{6, 2}},
-		"another's without block":  {[]step{{echo(1, 4), signedAnswer}, {vote(1, 4), signedAnswer}, {vote(1, 5), signedAnswer}}, [3]float64{}},
-		"one that has its block":   {slices.Concat(three, []step{{echo(2, 9), boundAnswer}, {yes(2, 9), signedAnswer}}), [3]float64{}},
-		"for it, and it is lost":   {[]step{{echo(1, 4), boundAnswer}, {yes(1, 4), boundAnswer}}, [3]float64{2}},
-		"against it, and it is in": {slices.Concat(three, []step{{echo(2, 9), boundAnswer}, {vote(2, 9), boundAnswer}}), [3]float64{}},
-		"own proposal":             {[]step{{echo(1, 4), signedAnswer}, {vote(1, 4), signedAnswer}}, [3]float64{}},
-		"no vote":                  {[]step{{echo(1, 4), boundAnswer}, {echo(1, 7), boundAnswer}, {vote(1, 4), signedAnswer}}, [3]float64{}},
-		"asked again":              {slices.Concat(lead(1, 4), lead(1, 4), []step{{vote(1, 4), boundAnswer}}), [3]float64{2}},
-		"a vote not answered yet":  {[]step{{echo(1, 4), boundAnswer}, {vote(1, 4), nil}, {yes(1, 4), refusedAnswer}, {vote(1, 4), signedAnswer}}, [3]float64{4}},
-		"an old round":             {slices.Concat(lead(2, 4), lead(1, 9)), [3]float64{2}},
+		"three in a row":     {three, [3]float64{6, 4, 2}},
+		"four in a row":      {slices.Concat(three, lead(2, 9)), [3]float64{8, 6, 4}},
+		"in the first round": {lead(0, 0), [3]float64{2}},
+		"others' rounds between": {slices.Concat(lead(1, 4), []step{{echo(1, 5), signedAnswer}, {yes(1, 5), signedAnswer}},
+			lead(1, 6)), [3]float64{6, 2}},
+		"another's without block": {[]step{{echo(1, 4), signedAnswer}, {vote(1, 4), signedAnswer},
+			{vote(1, 5), signedAnswer}}, [3]float64{}},
+		"one that has its block": {slices.Concat(three, []step{{echo(2, 9), boundAnswer}, {yes(2, 9), signedAnswer}}),
+			[3]float64{}},
+		"for it, and it is lost": {[]step{{echo(1, 4), boundAnswer}, {yes(1, 4), boundAnswer}}, [3]float64{2}},
+		"against it, and it is in": {slices.Concat(three, []step{{echo(2, 9), boundAnswer}, {vote(2, 9), boundAnswer}}),
+			[3]float64{}},
+		"own proposal": {[]step{{echo(1, 4), signedAnswer}, {vote(1, 4), signedAnswer}}, [3]float64{}},
+		"no vote": {[]step{{echo(1, 4), boundAnswer}, {echo(1, 7), boundAnswer}, {vote(1, 4), signedAnswer}},
+			[3]float64{}},
+		"asked again": {slices.Concat(lead(1, 4), lead(1, 4), []step{{vote(1, 4), boundAnswer}}), [3]float64{2}},
+		"a vote not answered yet": {[]step{{echo(1, 4), boundAnswer}, {vote(1, 4), nil}, {yes(1, 4), refusedAnswer},
+			{vote(1, 4), signedAnswer}}, [3]float64{4}},
+		"an old round": {slices.Concat(lead(2, 4), lead(1, 9)), [3]float64{2}},
 	} {
 		var r account
 		for i, s := range c.steps {
@@ -144,7 +154,8 @@ func TestLostLeads(t *testing.T) {
 	}
 }
 
-// TestShutdown: it is forgotten once the node runs again, and not by an answer that the ending process gave.
+// TestShutdown: it is forgotten once the node runs again, and not by an answer that the
+// ending process gave.
 func TestShutdown(t *testing.T) {
 	up := func(d time.Duration) func(*account) {
 		return func(r *account) { r.answered(Status{Uptime: d}, at(10)) }
@@ -192,7 +203,8 @@ func TestFault(t *testing.T) {
 	}
 }
 
-// TestStatusKnown: of an answer of /status all is kept that is told, but for the error of an attempt before.
+// TestStatusKnown: of an answer of /status all is kept that is told, but for the error of an
+// attempt before.
 func TestStatusKnown(t *testing.T) {
 	r := account{Node: failover.Node{Status: failover.Status{Error: "no"}}}
 	r.answered(validating(), at(1))

@@ -16,8 +16,9 @@ type Message struct {
 	Cut  bool // Data was longer than the limit, and is left out
 }
 
-// ReadMessages calls each for every event of a stream until the stream ends, which is no error, or each fails. It holds no
-// more than about limit bytes of the data of an event, and of any line, however long they are.
+// ReadMessages calls each for every event of a stream until the stream ends, which is no error, or
+// each fails. It holds no more than about limit bytes of the data of an event, and of any line,
+// however long they are.
 func ReadMessages(stream io.Reader, limit int, each func(Message) error) error {
 	lines := lineReader{from: bufio.NewReader(stream), limit: limit}
 	var m Message
@@ -56,7 +57,8 @@ func ReadMessages(stream io.Reader, limit int, each func(Message) error) error {
 		case "id":
 			m.ID = value
 		}
-		// Anything else is a comment, which keeps the connection alive, or a field that casper-node does not use.
+		// Anything else is a comment, which keeps the connection alive, or a field that
+		// casper-node does not use.
 	}
 }
 
@@ -67,8 +69,8 @@ type lineReader struct {
 	line  []byte
 }
 
-// room is more than a line of data has beside the data: the field's name, a space and the line's end. So data that was cut
-// is still longer than the limit.
+// room is more than a line of data has beside the data: the field's name, a space and the line's
+// end. So data that was cut is still longer than the limit.
 const room = 16
 
 // next returns a line without its end, \n or \r\n.
@@ -86,8 +88,9 @@ func (l *lineReader) next() (string, error) {
 	}
 }
 
-// event is what one server-sent event of casper-node says (casper-node event_stream_server/sse_server.rs, SseData), as far
-// as it is of use here. All fields are zero for other kinds.
+// event is what one server-sent event of casper-node says (casper-node
+// event_stream_server/sse_server.rs, SseData), as far as it is of use here. All fields are zero
+// for other kinds.
 type event struct {
 	version  string // of the protocol; the first event of every stream
 	shutdown bool
@@ -100,8 +103,8 @@ type fault struct {
 	Era       uint64 `json:"era_id"`
 }
 
-// headSize is how far into an event its kind stands, in bytes. Only few kinds are parsed: blocks and transactions are
-// many and large.
+// headSize is how far into an event its kind stands, in bytes. Only few kinds are parsed: blocks
+// and transactions are many and large.
 const headSize = 32
 
 func parseEvent(data string) (event, error) {

@@ -18,33 +18,38 @@ func TestReadMessages(t *testing.T) {
 		stream string
 		want   []Message
 	}{
-		"nothing":               {"", nil},
-		"as casper-node":        {"data:{\"ApiVersion\":\"2.0.3\"}\n\ndata:{\"a\":1}\nid:7\n\n", []Message{{"", `{"ApiVersion":"2.0.3"}`, false}, {"7", `{"a":1}`, false}}},
-		"a space":               {"data: x\nid: 7\n\n", []Message{{"7", "x", false}}},
-		"two spaces":            {"data:  x\n\n", []Message{{"", " x", false}}},
-		"carriage returns":      {"data:x\r\nid:7\r\n\r\n", []Message{{"7", "x", false}}},
-		"keep-alive":            {":\n\n:\n\ndata:x\n\n", []Message{{"", "x", false}}},
-		"several lines":         {"data:x\ndata:y\n\n", []Message{{"", "x\ny", false}}},
-		"no data":               {"id:7\n\ndata:x\n\n", []Message{{"", "x", false}}},
-		"empty data":            {"data\n\n", []Message{{"", "", false}}},
-		"cut off":               {"data:x\n\ndata:y\n", []Message{{"", "x", false}}},
-		"cut off in a line":     {"data:x\n\ndata:y", []Message{{"", "x", false}}},
-		"colons in the data":    {"data:a:b: c\n\n", []Message{{"", "a:b: c", false}}},
-		"another field":         {"event:e\nretry:1\ndata:x\n\n", []Message{{"", "x", false}}},
-		"as long as it may be":  {"data:" + full + "\nid:7\n\n", []Message{{"7", full, false}}},
-		"too long":              {"data:" + full + "x\nid:7\n\ndata:y\n\n", []Message{{"7", "", true}, {"", "y", false}}},
-		"too long as a line":    {"data:" + full + full + "\nid:7\n\ndata:y\n\n", []Message{{"7", "", true}, {"", "y", false}}},
-		"long in lines":         {"data:" + full[2:] + "\ndata:x\n\n", []Message{{"", full[2:] + "\nx", false}}},
-		"too long in lines":     {"data:" + full[2:] + "\ndata:xx\n\ndata:y\n\n", []Message{{"", "", true}, {"", "y", false}}},
-		"too long in empty":     {strings.Repeat("data\n", limit+2) + "\n", []Message{{"", "", true}}},
-		"too long, then short":  {"data:" + full + full + "\ndata:z\n\ndata:y\n\n", []Message{{"", "", true}, {"", "y", false}}},
+		"nothing": {"", nil},
+		"as casper-node": {"data:{\"ApiVersion\":\"2.0.3\"}\n\ndata:{\"a\":1}\nid:7\n\n",
+			[]Message{{"", `{"ApiVersion":"2.0.3"}`, false}, {"7", `{"a":1}`, false}}},
+		"a space":              {"data: x\nid: 7\n\n", []Message{{"7", "x", false}}},
+		"two spaces":           {"data:  x\n\n", []Message{{"", " x", false}}},
+		"carriage returns":     {"data:x\r\nid:7\r\n\r\n", []Message{{"7", "x", false}}},
+		"keep-alive":           {":\n\n:\n\ndata:x\n\n", []Message{{"", "x", false}}},
+		"several lines":        {"data:x\ndata:y\n\n", []Message{{"", "x\ny", false}}},
+		"no data":              {"id:7\n\ndata:x\n\n", []Message{{"", "x", false}}},
+		"empty data":           {"data\n\n", []Message{{"", "", false}}},
+		"cut off":              {"data:x\n\ndata:y\n", []Message{{"", "x", false}}},
+		"cut off in a line":    {"data:x\n\ndata:y", []Message{{"", "x", false}}},
+		"colons in the data":   {"data:a:b: c\n\n", []Message{{"", "a:b: c", false}}},
+		"another field":        {"event:e\nretry:1\ndata:x\n\n", []Message{{"", "x", false}}},
+		"as long as it may be": {"data:" + full + "\nid:7\n\n", []Message{{"7", full, false}}},
+		"too long":             {"data:" + full + "x\nid:7\n\ndata:y\n\n", []Message{{"7", "", true}, {"", "y", false}}},
+		"too long as a line": {"data:" + full + full + "\nid:7\n\ndata:y\n\n",
+			[]Message{{"7", "", true}, {"", "y", false}}},
+		"long in lines": {"data:" + full[2:] + "\ndata:x\n\n", []Message{{"", full[2:] + "\nx", false}}},
+		"too long in lines": {"data:" + full[2:] + "\ndata:xx\n\ndata:y\n\n",
+			[]Message{{"", "", true}, {"", "y", false}}},
+		"too long in empty": {strings.Repeat("data\n", limit+2) + "\n", []Message{{"", "", true}}},
+		"too long, then short": {"data:" + full + full + "\ndata:z\n\ndata:y\n\n",
+			[]Message{{"", "", true}, {"", "y", false}}},
 		"a long comment":        {":" + full + full + full + "\ndata:y\n\n", []Message{{"", "y", false}}},
 		"a line without an end": {"data:y\n\ndata:" + full + full + full, []Message{{"", "y", false}}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			// Whole and one byte at a time: what is read must not depend on how it was sent.
-			for _, stream := range []io.Reader{strings.NewReader(test.stream), iotest.OneByteReader(strings.NewReader(test.stream))} {
+			for _, stream := range []io.Reader{strings.NewReader(test.stream),
+				iotest.OneByteReader(strings.NewReader(test.stream))} {
 				var got []Message
 				err := ReadMessages(stream, limit, func(m Message) error {
 					got = append(got, m)
@@ -69,19 +74,25 @@ func TestReadMessagesEnds(t *testing.T) {
 	if !errors.Is(err, wanted) {
 		t.Errorf("got %v", err)
 	}
-	err = ReadMessages(io.MultiReader(strings.NewReader("data:x\n"), iotest.ErrReader(wanted)), 100, func(Message) error { return nil })
+	err = ReadMessages(io.MultiReader(strings.NewReader("data:x\n"), iotest.ErrReader(wanted)), 100, func(Message) error {
+		return nil
+	})
 	if !errors.Is(err, wanted) {
 		t.Errorf("a stream that breaks: %v", err)
 	}
 	long := append([]byte("data:"), bytes.Repeat([]byte("x"), 1<<20)...)
 	length := 0
-	err = ReadMessages(bytes.NewReader(append(long, "\n\n"...)), 1<<20, func(m Message) error { length = len(m.Data); return nil })
+	err = ReadMessages(bytes.NewReader(append(long, "\n\n"...)), 1<<20, func(m Message) error {
+		length = len(m.Data)
+		return nil
+	})
 	if err != nil || length != 1<<20 {
 		t.Errorf("a long event: %d bytes, %v", length, err)
 	}
 }
 
-// endless is a line that never ends, or a great many of them. held is how much memory is in use near its end.
+// endless is a line that never ends, or a great many of them. held is how much memory is in
+// use near its end.
 type endless struct {
 	text string
 	left int
@@ -108,7 +119,8 @@ func inUse() uint64 {
 // TestReadMessagesIsBounded: what a node sends does not decide how much of it is held.
 func TestReadMessagesIsBounded(t *testing.T) {
 	for name, text := range map[string]string{
-		"a line": strings.Repeat("data:xy,", 512), "lines": strings.Repeat("data:xyzabcdefg\n", 256), "empty lines": strings.Repeat("data\n", 819) + "\r",
+		"a line": strings.Repeat("data:xy,", 512), "lines": strings.Repeat("data:xyzabcdefg\n",
+			256), "empty lines": strings.Repeat("data\n", 819) + "\r",
 	} {
 		stream, before := &endless{text: text, left: 2000}, inUse()
 		err := ReadMessages(stream, 1000, func(Message) error { return nil })
@@ -124,11 +136,13 @@ func TestParseEvent(t *testing.T) {
 		data string
 		want event
 	}{
-		"version":     {`{"ApiVersion":"2.0.3"}`, event{version: "2.0.3"}},
-		"end":         {`"Shutdown"`, event{shutdown: true}},
-		"spaced end":  {` "Shutdown"`, event{shutdown: true}},
-		"fault":       {`{"Fault":{"era_id":7,"public_key":"` + key + `","timestamp":"2030-01-02T03:04:05.678Z"}}`, event{fault: &fault{key, 7}}},
-		"spaced":      {` { "Fault" : { "public_key": "` + key + `", "era_id": 7, "new": [] } }`, event{fault: &fault{key, 7}}},
+		"version":    {`{"ApiVersion":"2.0.3"}`, event{version: "2.0.3"}},
+		"end":        {`"Shutdown"`, event{shutdown: true}},
+		"spaced end": {` "Shutdown"`, event{shutdown: true}},
+		"fault": {`{"Fault":{"era_id":7,"public_key":"` + key + `","timestamp":"2030-01-02T03:04:05.678Z"}}`,
+			event{fault: &fault{key, 7}}},
+		"spaced": {` { "Fault" : { "public_key": "` + key + `", "era_id": 7, "new": [] } }`,
+			event{fault: &fault{key, 7}}},
 		"step":        {`{"Step":{"era_id":1,"execution_effects":[]}}`, event{}},
 		"block":       {`{"BlockAdded":{"block_hash":"x","block":{"Version2":{}}}}`, event{}},
 		"quoted":      {`{"TransactionExpired":{"transaction_hash":"\"Fault\"\"Shutdown\""}}`, event{}},
@@ -140,14 +154,16 @@ func TestParseEvent(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			got, err := parseEvent(test.data)
-			same := got.version == test.want.version && got.shutdown == test.want.shutdown && (got.fault == nil) == (test.want.fault == nil) &&
+			same := got.version == test.want.version && got.shutdown == test.want.shutdown &&
+				(got.fault == nil) == (test.want.fault == nil) &&
 				(got.fault == nil || *got.fault == *test.want.fault)
 			if err != nil || !same {
 				t.Errorf("got %+v, %v, want %+v", got, err, test.want)
 			}
 		})
 	}
-	for _, data := range []string{`{"Fault":7}`, `{"Fault":{"public_key":7}}`, `{"Fault":{"era_id":7`, `{"Fault":{"era_id":-7}}`} {
+	for _, data := range []string{`{"Fault":7}`, `{"Fault":{"public_key":7}}`, `{"Fault":{"era_id":7`,
+		`{"Fault":{"era_id":-7}}`} {
 		if got, err := parseEvent(data); err == nil {
 			t.Errorf("%s was read as %+v", data, got)
 		}

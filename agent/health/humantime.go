@@ -9,12 +9,14 @@ import (
 	"time"
 )
 
-// errTooLong is what is wrong with a duration of more than 292 years, which a time.Duration cannot hold.
+// errTooLong is what is wrong with a duration of more than 292 years, which a
+// time.Duration cannot hold.
 var errTooLong = errors.New("it is too long")
 
-// ParseDuration reads a duration as casper-node writes it (casper-types timestamp.rs, TimeDiff, by the crate humantime):
-// whole numbers with their units, parted by single spaces, such as "5days 13h 46m 54s 520ms". A month is 30.44 days long
-// and a year 365.25. It is stricter than casper-node, which reads "2 hours" as well, but never writes it.
+// ParseDuration reads a duration as casper-node writes it (casper-types timestamp.rs, TimeDiff, by
+// the crate humantime): whole numbers with their units, parted by single spaces, such as "5days 13h
+// 46m 54s 520ms". A month is 30.44 days long and a year 365.25. It is stricter than casper-node,
+// which reads "2 hours" as well, but never writes it.
 func ParseDuration(text string) (time.Duration, error) {
 	var sum time.Duration
 	for part := range strings.SplitSeq(text, " ") {

@@ -35,9 +35,10 @@ func TestParseDuration(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	bad := []string{"", " ", "8", "s", "8 s", "8s ", " 8s", "8s  1ms", "-8s", "+8s", "1.5s", "8S", "8sec", "8s1ms", "٣s", "8s\n",
-		"293years", "292years 292years", "9223372036854775808ns", "99999999999999999999s", "9223372036854775807ns 1ns", "null",
-		strings.Repeat("9", 1<<16) + "s"}
+	bad := []string{"", " ", "8", "s", "8 s", "8s ", " 8s", "8s  1ms", "-8s", "+8s", "1.5s", "8S", "8sec", "8s1ms", "٣s",
+		"8s\n",
+		"293years", "292years 292years", "9223372036854775808ns", "99999999999999999999s", "9223372036854775807ns 1ns",
+		"null", strings.Repeat("9", 1<<16) + "s"}
 	for _, text := range bad {
 		if got, err := ParseDuration(text); err == nil {
 			t.Errorf("%.40q was read as %v", text, got)
@@ -74,9 +75,11 @@ func written(d time.Duration) string {
 	return strings.Join(parts, " ")
 }
 
-// FuzzParseDuration: what humantime writes is read as it was meant, and whatever is read can be written and read again.
+// FuzzParseDuration: what humantime writes is read as it was meant, and whatever is read can be
+// written and read again.
 func FuzzParseDuration(f *testing.F) {
-	for _, text := range []string{"5days 13h 46m 54s 520ms", "8s", "32s 768ms", "1year 1month", "0s", "8", "9223372036854775807ns"} {
+	for _, text := range []string{"5days 13h 46m 54s 520ms", "8s", "32s 768ms", "1year 1month", "0s", "8",
+		"9223372036854775807ns"} {
 		f.Add(text, int64(len(text))*1e12)
 	}
 	f.Fuzz(func(t *testing.T, text string, n int64) {

@@ -17,9 +17,9 @@ import (
 // keySize is more than a key file can have, in bytes.
 const keySize = 16 << 10
 
-// leftover returns the first file matching one of the globs that holds the validator's secret key, empty if none does.
-// Files that are not casper-node's key files, or hold another key, are none of its business. What could not be looked at
-// is told by path, since there the key may lie unseen.
+// leftover returns the first file matching one of the globs that holds the validator's secret key,
+// empty if none does. Files that are not casper-node's key files, or hold another key, are none of
+// its business. What could not be looked at is told by path, since there the key may lie unseen.
 func leftover(globs []string, validator casper.PublicKey) (path string, unread map[string]error) {
 	unread = map[string]error{}
 	for _, glob := range globs {
@@ -36,7 +36,8 @@ func leftover(globs []string, validator casper.PublicKey) (path string, unread m
 	return path, unread
 }
 
-// expand lists the paths that match the glob. Unlike filepath.Glob, it tells which folders could not be read.
+// expand lists the paths that match the glob. Unlike filepath.Glob, it tells which folders
+// could not be read.
 func expand(glob string, unread map[string]error) []string {
 	const signs = `*?[\`
 	if !strings.ContainsAny(glob, signs) {

@@ -14,11 +14,13 @@ import (
 	"casper-cosigner/rule/casper"
 )
 
-// secret returns a secret key's file as casper-node writes it (RFC 8410, section 7), and its public key.
+// secret returns a secret key's file as casper-node writes it (RFC 8410, section 7), and
+// its public key.
 func secret(seed byte) ([]byte, casper.PublicKey) {
 	key := ed25519.NewKeyFromSeed([]byte(strings.Repeat(string(rune(seed)), ed25519.SeedSize)))
 	der := append([]byte("\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20"), key.Seed()...)
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), casper.PublicKey(key.Public().(ed25519.PublicKey))
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}),
+		casper.PublicKey(key.Public().(ed25519.PublicKey))
 }
 
 // tree writes files below a new folder.
@@ -45,7 +47,8 @@ func TestLeftover(t *testing.T) {
 		"etc/3_0_0/keys/secret_key.pem": []byte("-----BEGIN EC PRIVATE KEY-----\nAA==\n-----END EC PRIVATE KEY-----\n"),
 		"public_key.pem":                []byte("-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----\n"),
 		"public_key_hex":                []byte(validator.String()), "empty.pem": nil,
-		"large.pem": append(slices.Clone(ours), strings.Repeat("\n", keySize)...), "full.pem": append(slices.Clone(ours), strings.Repeat("\n", keySize-len(ours))...),
+		"large.pem":    append(slices.Clone(ours), strings.Repeat("\n", keySize)...),
+		"full.pem":     append(slices.Clone(ours), strings.Repeat("\n", keySize-len(ours))...),
 		"copy [1].pem": ours, "twice.bad": append(slices.Clone(ours), ours...), "cut.bad": ours[:len(ours)-40],
 	})
 	if err := os.Mkdir(filepath.Join(root, "folder.pem"), 0o700); err != nil {
@@ -54,7 +57,8 @@ func TestLeftover(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(root, "pipe.pem"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, target := range map[string]string{"loop": "loop", "link.pem": "etc/2_0_0/keys/secret_key.pem", "dangling.pem": "nothing"} {
+	for name, target := range map[string]string{"loop": "loop", "link.pem": "etc/2_0_0/keys/secret_key.pem",
+		"dangling.pem": "nothing"} {
 		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -64,24 +68,26 @@ func TestLeftover(t *testing.T) {
 		want   string
 		unread []string
 	}{
-		"no globs":                 {nil, "", nil},
-		"its path":                 {[]string{"etc/2_0_0/keys/secret_key.pem"}, "etc/2_0_0/keys/secret_key.pem", nil},
-		"another key":              {[]string{"etc/1_0_0/keys/secret_key.pem"}, "", nil},
-		"a key of another kind":    {[]string{"etc/3_0_0/keys/secret_key.pem"}, "", nil},
-		"among others":             {[]string{"etc/*/keys/*.pem"}, "etc/2_0_0/keys/.hidden.pem", nil},
-		"in several versions":      {[]string{"etc/[0-9]_0_?/keys/secret_key.pem"}, "etc/2_0_0/keys/secret_key.pem", nil},
-		"the second glob":          {[]string{"etc/1*/keys/*", "link.pem"}, "link.pem", nil},
-		"public keys":              {[]string{"public*"}, "", nil},
-		"nothing of that name":     {[]string{"none.pem", "none/*.pem", "none/*/x.pem", "empty.pem/x", "empty.pem/*"}, "", nil},
+		"no globs":              {nil, "", nil},
+		"its path":              {[]string{"etc/2_0_0/keys/secret_key.pem"}, "etc/2_0_0/keys/secret_key.pem", nil},
+		"another key":           {[]string{"etc/1_0_0/keys/secret_key.pem"}, "", nil},
+		"a key of another kind": {[]string{"etc/3_0_0/keys/secret_key.pem"}, "", nil},
+		"among others":          {[]string{"etc/*/keys/*.pem"}, "etc/2_0_0/keys/.hidden.pem", nil},
+		"in several versions":   {[]string{"etc/[0-9]_0_?/keys/secret_key.pem"}, "etc/2_0_0/keys/secret_key.pem", nil},
+		"the second glob":       {[]string{"etc/1*/keys/*", "link.pem"}, "link.pem", nil},
+		"public keys":           {[]string{"public*"}, "", nil},
+		"nothing of that name": {[]string{"none.pem", "none/*.pem", "none/*/x.pem", "empty.pem/x", "empty.pem/*"}, "",
+			nil},
 		"neither empty nor a key":  {[]string{"empty.pem", "folder.pem", "pipe.pem", "dangling.pem"}, "", nil},
 		"not as casper-node reads": {[]string{"*.bad"}, "", nil},
 		"as large as may be":       {[]string{"full.pem"}, "full.pem", nil},
 		"larger than a key":        {[]string{"large.pem"}, "", nil},
 		"a glob's signs in names":  {[]string{`copy \[1\].pem`}, "copy [1].pem", nil},
 		"a file not to be seen":    {[]string{"loop", "link.pem"}, "link.pem", []string{"loop"}},
-		"a folder not to be seen":  {[]string{"loop/*.pem", "etc/*/keys/*_key.pem"}, "etc/2_0_0/keys/secret_key.pem", []string{"loop"}},
-		"below one":                {[]string{"loop/secret_key.pem"}, "", []string{"loop/secret_key.pem"}},
-		"a folder and no name":     {[]string{"etc*/"}, "", nil},
+		"a folder not to be seen": {[]string{"loop/*.pem", "etc/*/keys/*_key.pem"}, "etc/2_0_0/keys/secret_key.pem",
+			[]string{"loop"}},
+		"below one":            {[]string{"loop/secret_key.pem"}, "", []string{"loop/secret_key.pem"}},
+		"a folder and no name": {[]string{"etc*/"}, "", nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// node is a casper-node that answers as told, without a network, so that it can live in virtual time.
+// node is a casper-node that answers as told, without a network, so that it can live in
+// virtual time.
 type node struct {
 	events func(context.Context) (io.ReadCloser, error)
 
@@ -53,7 +54,8 @@ func (n *node) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &http.Response{StatusCode: code, Status: fmt.Sprint(code), Header: http.Header{"Location": {"http://elsewhere/"}}, Body: io.NopCloser(strings.NewReader(text))}, nil
+		return &http.Response{StatusCode: code, Status: fmt.Sprint(code),
+			Header: http.Header{"Location": {"http://elsewhere/"}}, Body: io.NopCloser(strings.NewReader(text))}, nil
 	case "http://node:9999/events?start_from=0":
 		n.mu.Lock()
 		n.streams++

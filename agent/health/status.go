@@ -13,10 +13,12 @@ import (
 	"casper-cosigner/rule/failover"
 )
 
-// nameSize is the most that a state, a version or a key may be, in bytes. They are told in every ping.
+// nameSize is the most that a state, a version or a key may be, in bytes. They are told
+// in every ping.
 const nameSize = 128
 
-// Status is what a node says of itself at /status (casper-node types/status_feed.rs), as far as it is of use here.
+// Status is what a node says of itself at /status (casper-node types/status_feed.rs), as far as it
+// is of use here.
 type Status struct {
 	Build       string         // of the program: version, commit and what the patch adds
 	Version     string         // of the protocol
@@ -75,8 +77,9 @@ type statusJSON struct {
 	Peers []struct{} `json:"peers"` // only counted
 }
 
-// ParseStatus reads an answer of /status. What a judgement may rest on must be there and well-formed; fields that it does
-// not know are passed over, since versions of casper-node add some.
+// ParseStatus reads an answer of /status. What a judgement may rest on must be there and
+// well-formed; fields that it does not know are passed over, since versions of
+// casper-node add some.
 func ParseStatus(text []byte) (Status, error) {
 	var raw statusJSON
 	if err := json.Unmarshal(text, &raw); err != nil {
@@ -141,8 +144,8 @@ func (raw statusJSON) missing() (names []string) {
 	return names
 }
 
-// publicKey checks the form of a key. One of Casper's other algorithm is well-formed: that the node signs with a key
-// which is not ours is worth telling.
+// publicKey checks the form of a key. One of Casper's other algorithm is well-formed: that the node
+// signs with a key which is not ours is worth telling.
 func publicKey(text string) (string, error) {
 	_, err := casper.ParsePublicKey(text)
 	if errors.Is(err, casper.ErrSecp256k1) && len(text) == 2+2*33 && strings.Trim(text, "0123456789abcdef") == "" {
@@ -151,8 +154,9 @@ func publicKey(text string) (string, error) {
 	return text, err
 }
 
-// activation reads the point at which a version begins (casper-types chainspec/activation_point.rs): the number of an era,
-// or a time, which only a genesis has and for which it returns nil.
+// activation reads the point at which a version begins (casper-types
+// chainspec/activation_point.rs): the number of an era, or a time, which only a genesis has and for
+// which it returns nil.
 func activation(text json.RawMessage) (*uint64, error) {
 	var err error
 	if bytes.HasPrefix(text, []byte(`"`)) {
@@ -166,10 +170,12 @@ func activation(text json.RawMessage) (*uint64, error) {
 			return era, nil
 		}
 	}
-	return nil, fmt.Errorf("the next upgrade's activation_point is neither an era nor a time: %q", printable(string(text), nameSize))
+	return nil, fmt.Errorf("the next upgrade's activation_point is neither an era nor a time: %q",
+		printable(string(text), nameSize))
 }
 
-// printable returns the text as a message of Protocol Buffers and a log can hold it: valid UTF-8, at most size bytes.
+// printable returns the text as a message of Protocol Buffers and a log can hold it: valid UTF-8,
+// at most size bytes.
 func printable(text string, size int) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) <= size {

@@ -15,7 +15,8 @@ import (
 	"casper-cosigner/rule/wire"
 )
 
-// answer returns an answer of /status as casper-node 2.0.3 shapes it, with one field at the top set to JSON, or left out.
+// answer returns an answer of /status as casper-node 2.0.3 shapes it, with one field at the top set
+// to JSON, or left out.
 func answer(t testing.TB, field, value string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "status.json"))
@@ -57,19 +58,21 @@ func TestParseStatus(t *testing.T) {
 		field, value string
 		change       func(*Status)
 	}{
-		"as it is":       {"", "", func(*Status) {}},
-		"a new field":    {"health_score", `{"of":[1,2]}`, func(*Status) {}},
-		"a new state":    {"reactor_state", `"Meditate"`, func(s *Status) { s.State = "Meditate" }},
-		"no block":       {"last_added_block_info", `null`, func(s *Status) { s.LastBlock = nil }},
-		"block unnamed":  {"last_added_block_info", ``, func(s *Status) { s.LastBlock = nil }},
-		"genesis block":  {"last_added_block_info", `{"era_id":0,"height":0}`, func(s *Status) { s.LastBlock = &Block{} }},
-		"no key":         {"our_public_signing_key", `null`, func(s *Status) { s.Key = "" }},
-		"secp256k1 key":  {"our_public_signing_key", `"` + secp + `"`, func(s *Status) { s.Key = secp }},
-		"no open era":    {"round_length", `null`, func(s *Status) { s.RoundLength = nil }},
-		"longer rounds":  {"round_length", `"32s 768ms"`, func(s *Status) { s.RoundLength = &round }},
-		"no upgrade":     {"next_upgrade", `null`, func(s *Status) { s.UpgradeEra = nil }},
-		"genesis staged": {"next_upgrade", `{"activation_point":"2030-01-02T03:04:05.678Z","protocol_version":"2.0.0"}`, func(s *Status) { s.UpgradeEra = nil }},
-		"era 0 staged":   {"next_upgrade", `{"activation_point":0,"protocol_version":"2.0.0"}`, func(s *Status) { s.UpgradeEra = new(uint64) }},
+		"as it is":      {"", "", func(*Status) {}},
+		"a new field":   {"health_score", `{"of":[1,2]}`, func(*Status) {}},
+		"a new state":   {"reactor_state", `"Meditate"`, func(s *Status) { s.State = "Meditate" }},
+		"no block":      {"last_added_block_info", `null`, func(s *Status) { s.LastBlock = nil }},
+		"block unnamed": {"last_added_block_info", ``, func(s *Status) { s.LastBlock = nil }},
+		"genesis block": {"last_added_block_info", `{"era_id":0,"height":0}`, func(s *Status) { s.LastBlock = &Block{} }},
+		"no key":        {"our_public_signing_key", `null`, func(s *Status) { s.Key = "" }},
+		"secp256k1 key": {"our_public_signing_key", `"` + secp + `"`, func(s *Status) { s.Key = secp }},
+		"no open era":   {"round_length", `null`, func(s *Status) { s.RoundLength = nil }},
+		"longer rounds": {"round_length", `"32s 768ms"`, func(s *Status) { s.RoundLength = &round }},
+		"no upgrade":    {"next_upgrade", `null`, func(s *Status) { s.UpgradeEra = nil }},
+		"genesis staged": {"next_upgrade", `{"activation_point":"2030-01-02T03:04:05.678Z","protocol_version":"2.0.0"}`,
+			func(s *Status) { s.UpgradeEra = nil }},
+		"era 0 staged": {"next_upgrade", `{"activation_point":0,"protocol_version":"2.0.0"}`,
+			func(s *Status) { s.UpgradeEra = new(uint64) }},
 		"nothing stored": {"available_block_range", `{"low":0,"high":0}`, func(s *Status) { s.Lowest, s.Highest = 0, 0 }},
 		"alone":          {"peers", `[]`, func(s *Status) { s.Peers = 0 }},
 		"just started":   {"uptime", `"520ms"`, func(s *Status) { s.Uptime = 520 * time.Millisecond }},
@@ -85,7 +88,8 @@ func TestParseStatus(t *testing.T) {
 	}
 }
 
-// TestParseStatusRefuses: what a judgement rests on is never taken for zero, nor for what it is not.
+// TestParseStatusRefuses: what a judgement rests on is never taken for zero, nor for what
+// it is not.
 func TestParseStatusRefuses(t *testing.T) {
 	long := `"` + strings.Repeat("x", nameSize+1) + `"`
 	tests := map[string]struct{ field, value, want string }{
@@ -117,12 +121,14 @@ func TestParseStatusRefuses(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got, err := ParseStatus(answer(t, test.field, test.value)); err == nil || !strings.Contains(err.Error(), test.want) {
+			if got, err := ParseStatus(answer(t, test.field, test.value)); err == nil || !strings.Contains(err.Error(),
+				test.want) {
 				t.Errorf("got %+v, %v, want an error about %s", got, err, test.want)
 			}
 		})
 	}
-	for _, text := range []string{"", "null", "{}", "[]", "<html>", `{"reactor_state":"Validate"`, string(answer(t, "", "")) + "x"} {
+	for _, text := range []string{"", "null", "{}", "[]", "<html>", `{"reactor_state":"Validate"`,
+		string(answer(t, "", "")) + "x"} {
 		if got, err := ParseStatus([]byte(text)); err == nil {
 			t.Errorf("%.30q was read as %+v", text, got)
 		}

@@ -1,11 +1,13 @@
-// Package health watches one casper-node from outside: what it says at /status and /events, what it asks the cosigners
-// for, and whether a secret key of the validator was left beside it.
+// Package health watches one casper-node from outside: what it says at /status and /events, what it
+// asks the cosigners for, and whether a secret key of the validator was left beside it.
 //
-// It promises: at most one request to /status at a time, however long the node hangs; no answer of a node, however long or
-// malformed, takes more than about a megabyte or ends the watch; a fault of our validator, once told, is told until the
-// process ends; ages are measured by the monotonic clock. What it has not heard it does not guess.
+// It promises: at most one request to /status at a time, however long the node hangs; no answer of
+// a node, however long or malformed, takes more than about a megabyte or ends the watch; a fault of
+// our validator, once told, is told until the process ends; ages are measured by the monotonic
+// clock. What it has not heard it does not guess.
 //
-// It leaves to others: what all of it means (rule/failover judges), and to carry it there (the agent's pings).
+// It leaves to others: what all of it means (rule/failover judges), and to carry it there (the
+// agent's pings).
 package health
 
 import (
@@ -92,7 +94,8 @@ func New(c Config) *Watcher {
 	return w
 }
 
-// Run watches until ctx ends, which is no error. It fails at once on a configuration that Validate refuses.
+// Run watches until ctx ends, which is no error. It fails at once on a configuration that
+// Validate refuses.
 func (w *Watcher) Run(ctx context.Context) error {
 	if err := w.Validate(); err != nil {
 		return fmt.Errorf("watching the node: %w", err)
@@ -113,8 +116,9 @@ func (w *Watcher) Run(ctx context.Context) error {
 	return nil
 }
 
-// Asked notes a request of the node for a valid message, once its end is known, and the answer: a refusal is one too, and
-// nil is none. A request that the node itself gave up is not to be noted as unanswered.
+// Asked notes a request of the node for a valid message, once its end is known, and the answer:
+// a refusal is one too, and nil is none. A request that the node itself gave up is not to be
+// noted as unanswered.
 func (w *Watcher) Asked(m casper.Message, answer *cosignerv1.SignResponse) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -144,7 +148,8 @@ func (w *Watcher) watchStatus(ctx context.Context) {
 	}
 }
 
-// askStatus asks for the status once. A node that hangs keeps its one request, and its answer counts whenever it comes.
+// askStatus asks for the status once. A node that hangs keeps its one request, and its answer
+// counts whenever it comes.
 func (w *Watcher) askStatus(ctx context.Context) {
 	var status Status
 	answer := make(chan error, 1)
@@ -186,7 +191,8 @@ func (w *Watcher) status(ctx context.Context) (Status, error) {
 	return ParseStatus(text)
 }
 
-// noteStatus notes an attempt. The log tells only when the answers begin to fail, and when they come again.
+// noteStatus notes an attempt. The log tells only when the answers begin to fail, and when
+// they come again.
 func (w *Watcher) noteStatus(s Status, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -205,8 +211,8 @@ func (w *Watcher) noteStatus(s Status, err error) {
 	}
 }
 
-// watchEvents follows the node's events, and connects again whenever the stream ends: soon if it lasted, later each time
-// if it did not, since every stream begins with a lot to read.
+// watchEvents follows the node's events, and connects again whenever the stream ends: soon if it
+// lasted, later each time if it did not, since every stream begins with a lot to read.
 func (w *Watcher) watchEvents(ctx context.Context) {
 	wait, told := retryFirst, false
 	for {
@@ -220,7 +226,8 @@ func (w *Watcher) watchEvents(ctx context.Context) {
 		}
 		w.noteEvents(err)
 		if heard || !told {
-			w.Logger.Warn().Err(err).Msg("the node's events are not heard, so no fault of our validator would be noticed; asking again")
+			w.Logger.Warn().Err(err).Msg("the node's events are not heard, so no fault of our validator would be noticed; " +
+				"asking again")
 			told = true
 		}
 		timer := time.NewTimer(wait)
@@ -234,9 +241,10 @@ func (w *Watcher) watchEvents(ctx context.Context) {
 	}
 }
 
-// followEvents follows one stream to its end, and reports whether it was a casper-node's. It begins with all events that
-// the node still holds, so that no fault is missed while the stream is down; a number to begin with would be of no use,
-// since a killed node counts its events from an older one (casper-node event_indexer.rs).
+// followEvents follows one stream to its end, and reports whether it was a casper-node's. It begins
+// with all events that the node still holds, so that no fault is missed while the stream is down; a
+// number to begin with would be of no use, since a killed node counts its events from an older one
+// (casper-node event_indexer.rs).
 func (w *Watcher) followEvents(ctx context.Context) (heard bool, err error) {
 	response, err := w.get(ctx, w.Events, "/events?start_from=0")
 	if err != nil {

@@ -36,7 +36,8 @@ func TestStatus(t *testing.T) {
 		n.says(refused)
 		after(5*time.Second + 1)
 		h = r.Health(time.Now())
-		if h.GetReactorState() != "Validate" || h.GetStatusAgoMs() != 6000 || !strings.Contains(h.GetStatusError(), "connection refused") {
+		if h.GetReactorState() != "Validate" || h.GetStatusAgoMs() != 6000 || !strings.Contains(h.GetStatusError(),
+			"connection refused") {
 			t.Errorf("refused: health %v", h)
 		}
 		if strings.Contains(h.GetStatusError(), "node:8888") {
@@ -53,7 +54,8 @@ func TestStatus(t *testing.T) {
 	})
 }
 
-// TestStatusHangs: a node that hangs has one request before it, is told to hang after 2 s, and its late answer counts.
+// TestStatusHangs: a node that hangs has one request before it, is told to hang after 2 s, and its
+// late answer counts.
 func TestStatusHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answers := good(t)
@@ -160,7 +162,8 @@ func faultOf(key casper.PublicKey, era int) string {
 	return fmt.Sprintf(`{"Fault":{"era_id":%d,"public_key":"%v","timestamp":"2030-01-02T03:04:05.678Z"}}`, era, key)
 }
 
-// TestEvents: a shutdown is known until the node runs again, a fault of our validator until the end.
+// TestEvents: a shutdown is known until the node runs again, a fault of our validator
+// until the end.
 func TestEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		validator := casper.PublicKey{0xab, 0xcd}
@@ -172,7 +175,8 @@ func TestEvents(t *testing.T) {
 		n := &node{events: events, status: up("1h")}
 		r := watch(t, Config{REST: "http://node:8888", Events: "http://node:9999", Validator: validator}, n)
 		synctest.Wait()
-		write(t, out, version, faultOf(casper.PublicKey{1}, 4), `{"Step":{}}`, strings.Repeat("x", 2*eventSize), `{"Fault":"what"}`)
+		write(t, out, version, faultOf(casper.PublicKey{1}, 4), `{"Step":{}}`,
+			strings.Repeat("x", 2*eventSize), `{"Fault":"what"}`)
 		if h := r.Health(time.Now()); h.FaultAgoMs != nil || h.ShutdownAgoMs != nil {
 			t.Errorf("nothing happened, and yet %v", h)
 		}
@@ -220,7 +224,8 @@ func TestEventsOfAQuietNode(t *testing.T) {
 	})
 }
 
-// TestEventsComeBack: a stream that breaks is taken up again soon, one that does not last ever later.
+// TestEventsComeBack: a stream that breaks is taken up again soon, one that does not last
+// ever later.
 func TestEventsComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var at []time.Duration
@@ -340,7 +345,8 @@ func TestClock(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	fit := []Config{{}, {REST: "http://127.0.0.1:8888", Events: "https://[::1]:9999/base/", KeyFiles: []string{"/etc/casper/*/*.pem"}}}
+	fit := []Config{{}, {REST: "http://127.0.0.1:8888", Events: "https://[::1]:9999/base/",
+		KeyFiles: []string{"/etc/casper/*/*.pem"}}}
 	for _, c := range fit {
 		if err := c.Validate(); err != nil {
 			t.Errorf("%+v: %v", c, err)

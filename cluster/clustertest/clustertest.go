@@ -24,8 +24,8 @@ type Cluster struct {
 // Chain is the chain name of every test cluster: that of the recording in testdata.
 const Chain = "casper-example"
 
-// New returns a cluster of 2 of 3 cosigners (cosigner-1 to -3), the nodes node-a (main) and node-b, and the operator
-// ops. edit may change the file before it is encoded.
+// New returns a cluster of 2 of 3 cosigners (cosigner-1 to -3), the nodes node-a (main) and node-b,
+// and the operator ops. edit may change the file before it is encoded.
 func New(t testing.TB, validator casper.PublicKey, edit func(*cluster.File)) *Cluster {
 	t.Helper()
 	now := time.Now()
@@ -48,7 +48,8 @@ func New(t testing.TB, validator casper.PublicKey, edit func(*cluster.File)) *Cl
 			Address: address(20001), RaftAddress: address(20101), AdminAddress: address(20201)})
 	}
 	for i, name := range []string{"node-a", "node-b"} {
-		f.Nodes = append(f.Nodes, cluster.NodeEntry{Name: name, Key: c.member(t, name, now), Address: fmt.Sprintf("127.0.0.1:%d", 20301+i)})
+		f.Nodes = append(f.Nodes, cluster.NodeEntry{Name: name, Key: c.member(t, name, now),
+			Address: fmt.Sprintf("127.0.0.1:%d", 20301+i)})
 	}
 	f.Operators = []cluster.Entry{{Name: "ops", Key: c.member(t, "ops", now)}}
 	if edit != nil {

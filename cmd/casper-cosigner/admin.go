@@ -113,12 +113,14 @@ func (a *admin) leader(ctx context.Context) (leading, error) {
 			said = append(said, errorf("cosigner %s: does not lead, and takes %q for the leader", r.Name, r.Status.GetLeader()))
 		}
 	}
-	return leading{}, &fault{code: exitNoQuorum, err: errorf("no cosigner leads, nothing was done:\n%w", errors.Join(said...)),
+	return leading{}, &fault{code: exitNoQuorum, err: errorf("no cosigner leads, nothing was done:\n%w",
+		errors.Join(said...)),
 		hints: []string{"`casper-cosigner status`; more than half of the cosigners must run and reach each other"}}
 }
 
 // withLeader calls do with the leader's client and view.
-func (f *operatorFlags) withLeader(c *cobra.Command, do func(context.Context, cosignerv1.AdminServiceClient, *cosignerv1.StatusResponse) error) error {
+func (f *operatorFlags) withLeader(c *cobra.Command, do func(context.Context, cosignerv1.AdminServiceClient,
+	*cosignerv1.StatusResponse) error) error {
 	a, err := f.open()
 	if err != nil {
 		return err
@@ -167,7 +169,8 @@ func isUnknown(err error) bool {
 func reason(err error) string {
 	s := status.Convert(err)
 	text := s.Message()
-	for _, noise := range []string{"connection error: ", "desc = ", "transport: ", "error while dialing: ", "Error while dialing: "} {
+	for _, noise := range []string{"connection error: ", "desc = ", "transport: ", "error while dialing: ",
+		"Error while dialing: "} {
 		text = strings.ReplaceAll(text, noise, "")
 	}
 	text = strings.Trim(text, `"`)

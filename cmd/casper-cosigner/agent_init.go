@@ -55,17 +55,20 @@ func initAgent(c *cobra.Command, config string) error {
 	}
 	socket := f.SocketPath()
 	if len(socket) > maxSocketPath {
-		return withHint(errorf("socket %s: its path is %d bytes long, the system allows %d", socket, len(socket), maxSocketPath),
+		return withHint(errorf("socket %s: its path is %d bytes long, the system allows %d",
+			socket, len(socket), maxSocketPath),
 			"a shorter path as socket in "+config)
 	}
 	entry, _ := m.Cluster.Member(f.Name)
 	fmt.Fprintf(c.OutOrStdout(), "Node %s of cluster %x, validator %v: key and certificate are in order.\n",
 		f.Name, []byte(m.Cluster.ID), m.Cluster.Validator)
 	if _, err := os.Stat(filepath.Dir(socket)); err != nil {
-		fmt.Fprintf(c.OutOrStdout(), "The socket's folder, %s, is not there: the systemd unit makes it; else it must be writable "+
+		fmt.Fprintf(c.OutOrStdout(), "The socket's folder, %s, is not there: the systemd unit makes it; else it must be "+
+			"writable "+
 			"for the agent and open to casper-node's group.\n", filepath.Dir(socket))
 	}
-	fmt.Fprintf(c.OutOrStdout(), "Failover key %x\nNext: casper-cosigner agent run --config %s\n", []byte(entry.Key), config)
+	fmt.Fprintf(c.OutOrStdout(), "Failover key %x\nNext: casper-cosigner agent run --config %s\n",
+		[]byte(entry.Key), config)
 	return nil
 }
 

@@ -57,7 +57,8 @@ func checkConfig(path string) (string, error) {
 }
 
 // checkHost adds to the faults of a host's settings those of what they lead to.
-func checkHost(faults error, f interface{ Host() (daemon.Host, error) }, role cluster.Role, more func(daemon.Host) error) error {
+func checkHost(faults error, f interface{ Host() (daemon.Host, error) }, role cluster.Role,
+	more func(daemon.Host) error) error {
 	if faults != nil {
 		return faults // paths that are missing lead nowhere
 	}
@@ -71,8 +72,9 @@ func checkHost(faults error, f interface{ Host() (daemon.Host, error) }, role cl
 	return more(m)
 }
 
-// kindOf tells by the keys that only one kind of file has. What has none of them is taken for an operator's, the
-// shortest; TOML that cannot be read is told by its text, so that the right reader says what is wrong.
+// kindOf tells by the keys that only one kind of file has. What has none of them is taken for an
+// operator's, the shortest; TOML that cannot be read is told by its text, so that the right reader
+// says what is wrong.
 func kindOf(text []byte) string {
 	keys := map[string]any{}
 	if err := toml.Unmarshal(text, &keys); err != nil {

@@ -76,7 +76,8 @@ slots is a double sign. The cluster starts at the highest that its members state
 		return withHint(err, "a cosigner that has run goes on with the state it has; `cosigner run`",
 			"a lost or damaged state directory must not be made anew: the others refuse it, since it may have signed")
 	}
-	fmt.Fprintf(c.OutOrStdout(), "Made %s. Never back it up, copy or restore it.\nNext: casper-cosigner cosigner run --config %s\n",
+	fmt.Fprintf(c.OutOrStdout(), "Made %s. Never back it up, copy or restore it.\nNext: casper-cosigner cosigner run "+
+		"--config %s\n",
 		f.StatePath(), config)
 	return nil
 }

@@ -53,8 +53,8 @@ func serve(c *cobra.Command, level string, do func(context.Context, daemon.Optio
 	return nil
 }
 
-// fatal ends the process at once: its disk or its log can no longer be trusted, so nothing may run on. The log may lie
-// on the very disk that hangs, so writing to it gets no more than a moment.
+// fatal ends the process at once: its disk or its log can no longer be trusted, so nothing may run
+// on. The log may lie on the very disk that hangs, so writing to it gets no more than a moment.
 func fatal(logger zerolog.Logger) func(error) {
 	return func(err error) {
 		said := make(chan struct{})

@@ -51,8 +51,11 @@ nothing is held or about to change.`,
 			return err
 		}
 		defer a.close()
-		r, err := rehearse(c, drill.New(&drilled{admin: a}, drill.Settings{View: a.view, Round: time.Duration(a.file.MinBlockTime),
-			Timeout: f.timeout, Keep: *keep, Reason: *why, Tell: func(line string) { fmt.Fprintln(c.ErrOrStderr(), line) }}), *yes)
+		r,
+			err := rehearse(c,
+			drill.New(&drilled{admin: a}, drill.Settings{View: a.view, Round: time.Duration(a.file.MinBlockTime),
+				Timeout: f.timeout, Keep: *keep, Reason: *why, Tell: func(line string) { fmt.Fprintln(c.ErrOrStderr(), line) }}),
+			*yes)
 		if err != nil {
 			return drillFault(err)
 		}
@@ -88,7 +91,8 @@ func drillFault(err error) error {
 	var still *drill.StillActiveError
 	switch {
 	case errors.As(err, &no):
-		return &fault{code: exitRefused, err: err, hints: []string{"`casper-cosigner failover status`, and again when all is well"}}
+		return &fault{code: exitRefused, err: err,
+			hints: []string{"`casper-cosigner failover status`, and again when all is well"}}
 	case errors.As(err, &still):
 		return &fault{code: exitUnavailable, err: err,
 			hints: []string{fmt.Sprintf("casper-cosigner failover promote %s --reason \"after a rehearsal\"", still.Main)}}
@@ -134,12 +138,14 @@ func printDrill(w io.Writer, r drill.Result) error {
 		fmt.Fprintf(t, "ended early\t%s\n", r.Ended)
 	}
 	fmt.Fprintf(t, "mode\t%s, epoch %d\n", r.Mode, r.Epoch)
-	fmt.Fprintf(t, "rounds\t%d, from era %d round %d; without a vote of ours: %d\n", r.Rounds, r.First.Era, r.First.Round, len(r.LostRounds))
+	fmt.Fprintf(t, "rounds\t%d, from era %d round %d; without a vote of ours: %d\n",
+		r.Rounds, r.First.Era, r.First.Round, len(r.LostRounds))
 	for _, p := range r.LostRounds {
 		fmt.Fprintf(t, "\tlost: era %d round %d\n", p.Era, p.Round)
 	}
 	fmt.Fprintf(t, "not seen\tof each round: %s\n", strings.Join(r.Unseen, ", "))
-	fmt.Fprintf(t, "heights\t%d, from %d; without a finality signature of ours: %d\n", r.Heights, r.First.Height+1, len(r.LostHeights))
+	fmt.Fprintf(t, "heights\t%d, from %d; without a finality signature of ours: %d\n",
+		r.Heights, r.First.Height+1, len(r.LostHeights))
 	for _, h := range r.LostHeights {
 		fmt.Fprintf(t, "\tlost: height %d\n", h)
 	}

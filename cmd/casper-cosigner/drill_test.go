@@ -17,8 +17,9 @@ import (
 	"casper-cosigner/rule/casper"
 )
 
-// chain has the fakes' network go one round further each time that the leader is looked at: the active node votes in the
-// open round, unless it is lost, asks for its block's finality signature, and echoes in the next.
+// chain has the fakes' network go one round further each time that the leader is looked at: the
+// active node votes in the open round, unless it is lost, asks for its block's finality signature,
+// and echoes in the next.
 func (f *fakes) chain(lost ...uint32) {
 	next := f.looked
 	f.looked = func() {
@@ -38,7 +39,8 @@ func (f *fakes) chain(lost ...uint32) {
 	}
 }
 
-// TestDrill: what comes of a rehearsal on the command line. How rehearsals go is tested where they are.
+// TestDrill: what comes of a rehearsal on the command line. How rehearsals go is tested
+// where they are.
 func TestDrill(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -48,7 +50,9 @@ func TestDrill(t *testing.T) {
 		active string   // at the end
 		epoch  uint64
 	}{
-		{"well", func(f *fakes) { f.chain() }, 0, []string{"without a vote of ours: 0", "b becomes active for 60ms, then a again; mode hot.",
+		{"well", func(f *fakes) {
+			f.chain()
+		}, 0, []string{"without a vote of ours: 0", "b becomes active for 60ms, then a again; mode hot.",
 			"b is active.\n", "not seen   of each round: who led it, whether a block came of it"}, "a", 7},
 		{"a round is lost at the change", func(f *fakes) { f.chain(8) }, exitFailed,
 			[]string{"lost: era 23 round 8", "error: the rehearsal lost 1 round and 0 heights"}, "a", 7},
@@ -69,7 +73,8 @@ func TestDrill(t *testing.T) {
 			}
 		}, exitRefused, []string{"error: making b active: this cosigner does not lead"}, "a", 6},
 		{"held", func(f *fakes) { f.view.HoldUntil = timestamppb.New(reporttest.Noon.AddDate(500, 0, 0)) }, exitRefused,
-			[]string{"no rehearsal now, nothing was done:", "the roles are held until 2526", "try: `casper-cosigner failover status`"}, "a", 5},
+			[]string{"no rehearsal now, nothing was done:", "the roles are held until 2526",
+				"try: `casper-cosigner failover status`"}, "a", 5},
 		{"nobody leads", func(f *fakes) { f.leader = "" }, exitNoQuorum, []string{"no cosigner leads"}, "a", 5},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -92,9 +97,11 @@ func TestDrill(t *testing.T) {
 // TestStillActive: an operator is told how to hand back what a rehearsal could not.
 func TestStillActive(t *testing.T) {
 	var b strings.Builder
-	code := complain(&b, drillFault(&drill.StillActiveError{Main: "a", Standby: "b", Err: answerFault(status.Error(codes.Unavailable, "gone"))}))
+	code := complain(&b, drillFault(&drill.StillActiveError{Main: "a", Standby: "b",
+		Err: answerFault(status.Error(codes.Unavailable, "gone"))}))
 	if code != exitUnavailable || !strings.Contains(b.String(), "b may still be active; handing back: gone\n") ||
-		!strings.Contains(b.String(), "try: casper-cosigner failover promote a --reason") || strings.Count(b.String(), "try: ") != 1 {
+		!strings.Contains(b.String(), "try: casper-cosigner failover promote a --reason") || strings.Count(b.String(),
+		"try: ") != 1 {
 		t.Errorf("code %d, %s", code, b.String())
 	}
 }
@@ -146,7 +153,8 @@ func TestDrillReport(t *testing.T) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	if want := "active at epoch first heights kept_seconds last lost_heights lost_rounds main mode nodes rounds schema standby"; strings.Join(names, " ") != want {
+	if want := "active at epoch first heights kept_seconds last lost_heights lost_rounds main mode nodes rounds schema " +
+		"standby"; strings.Join(names, " ") != want {
 		t.Errorf("fields %v, want %s", names, want)
 	}
 }

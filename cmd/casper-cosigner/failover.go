@@ -65,7 +65,8 @@ failover rules may give the role to another node again.`,
 			},
 		})
 		if refused && !*force {
-			return withHint(err, "wait until `casper-cosigner failover status` shows it ready; --force makes it active all the same, "+
+			return withHint(err, "wait until `casper-cosigner failover status` shows it ready; --force makes it active all "+
+				"the same, "+
 				"which in fenced mode costs rounds until it has caught up")
 		}
 		return err
@@ -160,9 +161,11 @@ func reasonFlag(c *cobra.Command) *string {
 	return why
 }
 
-// change makes one change at the leader, on top of the epoch that it shows. Another change in between is refused there.
+// change makes one change at the leader, on top of the epoch that it shows. Another change in
+// between is refused there.
 func (f *operatorFlags) change(c *cobra.Command, x change) error {
-	return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient, seen *cosignerv1.StatusResponse) error {
+	return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient,
+		seen *cosignerv1.StatusResponse) error {
 		already, err := x.check(seen)
 		if err != nil {
 			return err

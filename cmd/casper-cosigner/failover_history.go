@@ -70,7 +70,8 @@ func (f *operatorFlags) history(ctx context.Context) (report.History, error) {
 	}
 	r, err := a.clients[i].History(ctx, &cosignerv1.HistoryRequest{})
 	if err != nil {
-		return report.History{}, &fault{code: exitUnavailable, err: errorf("reading the history of %s: %s", answers[i].Name, reason(err))}
+		return report.History{}, &fault{code: exitUnavailable, err: errorf("reading the history of %s: %s",
+			answers[i].Name, reason(err))}
 	}
 	return report.NewHistory(answers[i].Name, r.GetChanges()), nil
 }

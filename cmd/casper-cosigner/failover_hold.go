@@ -27,7 +27,8 @@ still served when the active one is silent; in fenced mode nobody is.`,
 	f.add(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if c.Flags().Changed("for") && span.Duration < time.Second {
-			return usageFault(errorf("--for %v: want a second or more; without --for it holds until failover resume", span.Duration))
+			return usageFault(errorf("--for %v: want a second or more; without --for it holds until failover resume",
+				span.Duration))
 		}
 		end := "until failover resume"
 		if span.Duration > 0 {

@@ -52,7 +52,8 @@ func printFailover(w io.Writer, v report.FailoverStatus) error {
 	if v.From != "" {
 		fmt.Fprintf(t, "active\t%s, mode %s, epoch %d\n", cmp.Or(v.Active, "none"), v.Mode, v.Epoch)
 		if v.Since != nil { // of a hold as well, so it is not since when the node is active
-			fmt.Fprintf(t, "last change\t%s, %s: %s\n", v.Since.UTC().Format(time.RFC3339), report.Ago(v.At, v.Since), v.Because())
+			fmt.Fprintf(t, "last change\t%s, %s: %s\n", v.Since.UTC().Format(time.RFC3339), report.Ago(v.At, v.Since),
+				v.Because())
 		}
 		fmt.Fprintf(t, "next\t%s\n", v.Next())
 		fmt.Fprintf(t, "hold\t%s\n", v.Hold.Text(v.At))
@@ -74,7 +75,8 @@ func printFailover(w io.Writer, v report.FailoverStatus) error {
 func failoverNodes(w io.Writer, v report.FailoverStatus) {
 	fmt.Fprintf(w, "\nNODE\tROLE\tSTATE\tPING\tREQUEST\tERA\tROUND\tHEIGHT\tLAG\t/STATUS\n")
 	for _, n := range v.Nodes {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\n", n.Name, n.Role(), v.StateOf(n), report.Ago(v.At, n.LastPing),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\n",
+			n.Name, n.Role(), v.StateOf(n), report.Ago(v.At, n.LastPing),
 			report.Ago(v.At, n.LastRequest), n.Era, n.Round, n.Height, n.Lag(), n.Health.Text(v.At))
 	}
 }

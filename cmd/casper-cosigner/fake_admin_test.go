@@ -39,7 +39,8 @@ func (a *fakeAdmin) Status(context.Context, *cosignerv1.StatusRequest) (*cosigne
 }
 
 // change makes a change at the leader, on top of the epoch that the caller saw.
-func (a *fakeAdmin) change(epoch uint64, c *cosignerv1.RoleChange, do func(v *cosignerv1.StatusResponse)) (uint64, error) {
+func (a *fakeAdmin) change(epoch uint64, c *cosignerv1.RoleChange, do func(v *cosignerv1.StatusResponse)) (uint64,
+	error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.name != a.leader {
@@ -62,11 +63,13 @@ func (a *fakeAdmin) Activate(_ context.Context, r *cosignerv1.ActivateRequest) (
 	case n == nil:
 		return nil, status.Errorf(codes.NotFound, "no node %q in the cluster file", r.GetNode())
 	case a.suspended(n.Name):
-		return nil, status.Errorf(codes.FailedPrecondition, "%s is suspended: end that first (failover suspend %s --end)", n.Name, n.Name)
+		return nil, status.Errorf(codes.FailedPrecondition, "%s is suspended: end that first (failover suspend %s --end)",
+			n.Name, n.Name)
 	case !n.Ready && !r.GetForce():
 		return nil, status.Errorf(codes.FailedPrecondition, "%s is not ready: %s", n.Name, n.Why)
 	}
-	epoch, err := a.change(r.GetEpoch(), &cosignerv1.RoleChange{What: "activate", Subject: r.GetNode(), Reason: r.GetReason()},
+	epoch, err := a.change(r.GetEpoch(), &cosignerv1.RoleChange{What: "activate",
+		Subject: r.GetNode(), Reason: r.GetReason()},
 		func(v *cosignerv1.StatusResponse) { v.Active = r.GetNode() })
 	return &cosignerv1.ActivateResponse{Epoch: epoch}, err
 }
@@ -89,13 +92,15 @@ func (a *fakeAdmin) node(name string) *cosignerv1.NodeStatus {
 }
 
 func (a *fakeAdmin) SetMode(_ context.Context, r *cosignerv1.SetModeRequest) (*cosignerv1.SetModeResponse, error) {
-	epoch, err := a.change(r.GetEpoch(), &cosignerv1.RoleChange{What: "mode", Subject: report.ModeName(r.GetMode()), Reason: r.GetReason()},
+	epoch, err := a.change(r.GetEpoch(), &cosignerv1.RoleChange{What: "mode",
+		Subject: report.ModeName(r.GetMode()), Reason: r.GetReason()},
 		func(v *cosignerv1.StatusResponse) { v.Mode = r.GetMode() })
 	return &cosignerv1.SetModeResponse{Epoch: epoch}, err
 }
 
 func (a *fakeAdmin) Suspend(_ context.Context, r *cosignerv1.SuspendRequest) (*cosignerv1.SuspendResponse, error) {
-	epoch, err := a.change(r.GetEpoch(), &cosignerv1.RoleChange{What: "suspend", Subject: r.GetNode(), Reason: r.GetReason()},
+	epoch, err := a.change(r.GetEpoch(), &cosignerv1.RoleChange{What: "suspend",
+		Subject: r.GetNode(), Reason: r.GetReason()},
 		func(v *cosignerv1.StatusResponse) {
 			v.Suspended = nil
 			if r.GetSuspended() {
@@ -106,12 +111,13 @@ func (a *fakeAdmin) Suspend(_ context.Context, r *cosignerv1.SuspendRequest) (*c
 }
 
 func (a *fakeAdmin) Hold(_ context.Context, r *cosignerv1.HoldRequest) (*cosignerv1.HoldResponse, error) {
-	epoch, err := a.change(r.GetEpoch(), &cosignerv1.RoleChange{What: "hold", Reason: r.GetReason()}, func(v *cosignerv1.StatusResponse) {
-		v.HoldUntil = &timestamppb.Timestamp{Seconds: 253402300799}
-		if r.GetForMs() > 0 {
-			v.HoldUntil = timestamppb.New(time.Now().Add(time.Duration(r.GetForMs()) * time.Millisecond))
-		}
-	})
+	epoch, err := a.change(r.GetEpoch(), &cosignerv1.RoleChange{What: "hold", Reason: r.GetReason()},
+		func(v *cosignerv1.StatusResponse) {
+			v.HoldUntil = &timestamppb.Timestamp{Seconds: 253402300799}
+			if r.GetForMs() > 0 {
+				v.HoldUntil = timestamppb.New(time.Now().Add(time.Duration(r.GetForMs()) * time.Millisecond))
+			}
+		})
 	return &cosignerv1.HoldResponse{Epoch: epoch}, err
 }
 
@@ -134,7 +140,8 @@ func (a *fakeAdmin) SetFloor(_ context.Context, r *cosignerv1.SetFloorRequest) (
 	return &cosignerv1.SetFloorResponse{Floor: r.GetFloor()}, nil
 }
 
-func (a *fakeAdmin) ExportWatermark(_ *cosignerv1.ExportWatermarkRequest, out grpc.ServerStreamingServer[cosignerv1.ExportWatermarkResponse]) error {
+func (a *fakeAdmin) ExportWatermark(_ *cosignerv1.ExportWatermarkRequest,
+	out grpc.ServerStreamingServer[cosignerv1.ExportWatermarkResponse]) error {
 	a.mu.Lock()
 	held := slices.Clone(a.held)
 	a.mu.Unlock()
@@ -143,7 +150,8 @@ func (a *fakeAdmin) ExportWatermark(_ *cosignerv1.ExportWatermarkRequest, out gr
 		if err != nil {
 			return err
 		}
-		if err := out.Send(&cosignerv1.ExportWatermarkResponse{Slot: describe(h.Message), Message: b, Node: h.node}); err != nil {
+		if err := out.Send(&cosignerv1.ExportWatermarkResponse{Slot: describe(h.Message), Message: b,
+			Node: h.node}); err != nil {
 			return err
 		}
 	}

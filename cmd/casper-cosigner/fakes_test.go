@@ -24,8 +24,8 @@ import (
 
 const testPEM = "../../testdata/node-1.secret_key.pem"
 
-// fakes are three cosigners that answer over real TLS: c2 leads, changes are made in memory, and everything is signed
-// with the undivided key.
+// fakes are three cosigners that answer over real TLS: c2 leads, changes are made in memory, and
+// everything is signed with the undivided key.
 type fakes struct {
 	dir    string // as init made it
 	answer func(casper.Message) *cosignerv1.SignResponse
@@ -47,7 +47,8 @@ type fakeHeld struct {
 
 // startFakes has init make a cluster and serves it until the test ends.
 func startFakes(t *testing.T) *fakes {
-	f := &fakes{dir: filepath.Join(t.TempDir(), "new"), leader: "c2", looked: func() {}, fail: func(string) error { return nil }}
+	f := &fakes{dir: filepath.Join(t.TempDir(), "new"), leader: "c2",
+		looked: func() {}, fail: func(string) error { return nil }}
 	f.view = &cosignerv1.StatusResponse{Active: "a", Mode: cosignerv1.Mode_MODE_HOT, Epoch: 5, Term: 3, Ready: true,
 		Newest: &cosignerv1.Mark{Era: 23, Height: 266}, NewestRound: 6,
 		Judgement: &cosignerv1.Judgement{Code: "well", Why: "all is well"},

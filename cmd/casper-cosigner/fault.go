@@ -20,7 +20,8 @@ const (
 	exitUnavailable = 6 // nothing is known
 )
 
-// fault is an error with its exit code and what to try. Without err it only sets the code: the output said the rest.
+// fault is an error with its exit code and what to try. Without err it only sets the code: the
+// output said the rest.
 type fault struct {
 	code  int
 	err   error
@@ -35,7 +36,8 @@ func (f *fault) Is(target error) bool { return target == drill.ErrRefused && f.c
 
 func errorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
-// usageFault is a mistake in the command line. What to try, the command's --help, is added where the command is known.
+// usageFault is a mistake in the command line. What to try, the command's --help, is added where
+// the command is known.
 func usageFault(err error) error { return &fault{code: exitUsage, err: err} }
 
 // withHint adds what to try. The exit code stays what it was, or is 1.

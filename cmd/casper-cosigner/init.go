@@ -56,7 +56,8 @@ is not used; "keygen split" comes next.`,
 	flags.StringVar(&f.validator, "validator", "", "the validator's public key, 01 and 64 hex digits")
 	flags.StringVar(&f.validatorPEM, "validator-pem", "", "or its secret_key.pem, of which only the public key is used")
 	flags.StringSliceVar(&f.cosigners, "cosigner", nil, "cosigner as NAME=HOST, three times or more; with --local NAME")
-	flags.StringSliceVar(&f.nodes, "node", nil, "node as NAME=HOST, once or more; the other nodes' agents ping it there; with --local NAME")
+	flags.StringSliceVar(&f.nodes, "node",
+		nil, "node as NAME=HOST, once or more; the other nodes' agents ping it there; with --local NAME")
 	flags.StringSliceVar(&s.operators, "operator", []string{"operator"}, "operator")
 	flags.StringVar(&s.main, "main", "", "node that is active first (default the first node)")
 	flags.IntVar(&s.threshold, "threshold", 0, "cosigners needed for a signature (default more than half)")
@@ -65,13 +66,20 @@ is not used; "keygen split" comes next.`,
 	flags.DurationVar(&s.minEra, "min-era-time", 2*time.Hour, "least duration of an era, as in the chainspec")
 	flags.DurationVar(&s.minBlock, "min-block-time", 8*time.Second, "least time between blocks, as in the chainspec")
 	flags.DurationVar(&s.grace, "grace", 100*time.Millisecond, "how long a standby's claim waits for the main's")
-	flags.StringVar(&s.failover.Policy, "failover", s.failover.Policy, "auto, confirm or manual: what happens when the active node is unresponsive")
-	flags.StringVar(&s.failover.Return, "failback", s.failover.Return, "auto or manual: whether main becomes active again by itself")
-	flags.DurationVar((*time.Duration)(&s.failover.PingInterval), "ping-interval", time.Duration(s.failover.PingInterval), "between two pings of an agent to each other member")
-	flags.DurationVar((*time.Duration)(&s.failover.PingTimeout), "ping-timeout", time.Duration(s.failover.PingTimeout), "how long a ping's answer may take")
-	flags.DurationVar((*time.Duration)(&s.failover.After), "failover-after", time.Duration(s.failover.After), "how long the active node must be unresponsive before another takes over")
-	flags.DurationVar((*time.Duration)(&s.failover.FailbackAfter), "failback-after", time.Duration(s.failover.FailbackAfter), "how long main must be ready again before it takes over")
-	flags.BoolVar(&s.singleHost, "local", false, "everything on this machine, for tests only: members are given without a host")
+	flags.StringVar(&s.failover.Policy, "failover",
+		s.failover.Policy, "auto, confirm or manual: what happens when the active node is unresponsive")
+	flags.StringVar(&s.failover.Return, "failback",
+		s.failover.Return, "auto or manual: whether main becomes active again by itself")
+	flags.DurationVar((*time.Duration)(&s.failover.PingInterval), "ping-interval",
+		time.Duration(s.failover.PingInterval), "between two pings of an agent to each other member")
+	flags.DurationVar((*time.Duration)(&s.failover.PingTimeout), "ping-timeout",
+		time.Duration(s.failover.PingTimeout), "how long a ping's answer may take")
+	flags.DurationVar((*time.Duration)(&s.failover.After), "failover-after",
+		time.Duration(s.failover.After), "how long the active node must be unresponsive before another takes over")
+	flags.DurationVar((*time.Duration)(&s.failover.FailbackAfter), "failback-after",
+		time.Duration(s.failover.FailbackAfter), "how long main must be ready again before it takes over")
+	flags.BoolVar(&s.singleHost, "local",
+		false, "everything on this machine, for tests only: members are given without a host")
 	required(c, "dir", "chain", "cosigner", "node")
 	c.MarkFlagsMutuallyExclusive("validator", "validator-pem")
 	c.MarkFlagsOneRequired("validator", "validator-pem")
@@ -110,7 +118,8 @@ func (s setup) places(flag string, texts []string) (places []place, err error) {
 		name, host, hosted := strings.Cut(text, "=")
 		if s.singleHost {
 			if hosted {
-				return nil, usageFault(errorf("%s %q: with --local everything is on this machine; give the name only, %s %s", flag, text, flag, name))
+				return nil, usageFault(errorf("%s %q: with --local everything is on this machine; give the name only, %s %s",
+					flag, text, flag, name))
 			}
 			host = localHost
 		}
@@ -128,7 +137,8 @@ func (s setup) places(flag string, texts []string) (places []place, err error) {
 // makeCluster draws all keys, checks the result as every host will, and only then writes.
 func makeCluster(c *cobra.Command, dir string, s setup) error {
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-		return withHint(errorf("%s is not empty, nothing was written", dir), "another --dir; a cluster is never made over another")
+		return withHint(errorf("%s is not empty, nothing was written",
+			dir), "another --dir; a cluster is never made over another")
 	}
 	now := time.Now()
 	authority, err := cluster.NewAuthority(now)
@@ -208,7 +218,8 @@ func printCluster(c *cobra.Command, dir string, s setup, m material) {
 	if s.singleHost {
 		fmt.Fprintf(out, "Then, all on this machine:\n\n")
 	} else {
-		fmt.Fprintf(out, "Then carry each folder to its host over a channel that you trust, to %s, and remove it here:\n\n", configFolder)
+		fmt.Fprintf(out, "Then carry each folder to its host over a channel that you trust, to %s, and remove it here:\n\n",
+			configFolder)
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, p := range s.cosigners {
@@ -221,7 +232,8 @@ func printCluster(c *cobra.Command, dir string, s setup, m material) {
 		fmt.Fprintf(w, "  %s\tyours\tstatus, failover, watermark\n", folder(dir, name))
 	}
 	_ = w.Flush() // as with Fprintf: nobody is left to tell
-	fmt.Fprintf(out, "\nKeep offline: %s. Whoever has ca.key and may change cluster.toml can add members.\n", filepath.Join(dir, caFolder))
+	fmt.Fprintf(out, "\nKeep offline: %s. Whoever has ca.key and may change cluster.toml can add members.\n",
+		filepath.Join(dir, caFolder))
 	fmt.Fprintf(out, "cluster.toml is the same everywhere; change every copy or none.\n")
 }
 

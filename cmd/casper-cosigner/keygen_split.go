@@ -56,7 +56,8 @@ them. Do it on a machine that is offline.`,
 	flags.IntVar(&f.threshold, "threshold", 0, "without a cluster file: shares needed for a signature")
 	flags.IntVar(&f.shares, "shares", 0, "without a cluster file: number of shares")
 	flags.StringArrayVar(&f.recipients, "recipient", nil, "without a cluster file: age recipient, once for each share")
-	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "encrypt to the passphrase in this file instead; name it as share_passphrase in cosigner.toml")
+	flags.StringVar(&f.passphraseFile, "passphrase-file", "",
+		"encrypt to the passphrase in this file instead; name it as share_passphrase in cosigner.toml")
 	required(c, "pem")
 	c.MarkFlagsOneRequired("out", "into")
 	c.MarkFlagsMutuallyExclusive("out", "into")

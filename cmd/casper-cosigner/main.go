@@ -1,9 +1,10 @@
-// Command casper-cosigner is every role of the product; the subcommand says which one runs: a cosigner, the agent beside
-// a casper-node, or one of the tools that make, split, inspect and steer.
+// Command casper-cosigner is every role of the product; the subcommand says which one
+// runs: a cosigner, the agent beside a casper-node, or one of the tools that make, split,
+// inspect and steer.
 //
-// It promises that no command overwrites a file, that an error says what happened, where and what to try, and that the
-// exit code tells a script what kind of error it was. It decides nothing about keys, slots or roles: it reads arguments
-// and files, calls the room that does, and prints.
+// It promises that no command overwrites a file, that an error says what happened, where and what
+// to try, and that the exit code tells a script what kind of error it was. It decides nothing about
+// keys, slots or roles: it reads arguments and files, calls the room that does, and prints.
 package main
 
 import (
@@ -58,7 +59,8 @@ func newRoot() *cobra.Command {
 		group("certificate", "certificates of the cluster's own authority", issueCommand()),
 		signCommand(),
 		statusCommand(),
-		group("failover", "which node is active: shown, changed, held and rehearsed", failoverStatusCommand(), historyCommand(), promoteCommand(),
+		group("failover", "which node is active: shown, changed, held and rehearsed",
+			failoverStatusCommand(), historyCommand(), promoteCommand(),
 			modeCommand(), suspendCommand(), holdCommand(), resumeCommand(), drillCommand()),
 		group("watermark", "what has been signed", watermarkShowCommand(), watermarkExportCommand(), watermarkFloorCommand()),
 		group("config", "settings", configCheckCommand()),
@@ -88,7 +90,8 @@ func group(name, short string, commands ...*cobra.Command) *cobra.Command {
 	return c
 }
 
-// flagFault is a mistake among a command's flags. After the name of a command that there is not, that is the mistake.
+// flagFault is a mistake among a command's flags. After the name of a command that there is not,
+// that is the mistake.
 func flagFault(c *cobra.Command, err error) error {
 	if c.HasSubCommands() && c.Flags().NArg() > 0 {
 		return errorf("unknown command %q for %q", c.Flags().Arg(0), c.CommandPath())
@@ -118,7 +121,8 @@ func required(c *cobra.Command, flags ...string) {
 	}
 }
 
-// markStart notes when a command's own code begins. What fails before that is a mistake in the command line.
+// markStart notes when a command's own code begins. What fails before that is a mistake in
+// the command line.
 func markStart(c *cobra.Command, started *bool) {
 	if do := c.RunE; do != nil {
 		c.RunE = func(c *cobra.Command, args []string) error {

@@ -100,7 +100,8 @@ func replace(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text[:i]+args[2]+text[i+len(args[1]):]), 0o600))
 }
 
-// newEntry gives a node of a cluster file the key that init --new printed: newentry cluster.toml new.toml printed
+// newEntry gives a node of a cluster file the key that init --new printed: newentry cluster.toml
+// new.toml printed
 func newEntry(ts *testscript.TestScript, neg bool, args []string) {
 	said := regexp.MustCompile(`(?s)\[\[node\]\]\nname = '(\w+)'\nkey = '(\w+)'`).FindStringSubmatch(ts.ReadFile(args[2]))
 	if said == nil {

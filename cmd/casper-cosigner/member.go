@@ -20,6 +20,7 @@ func checkRole(m daemon.Host, want cluster.Role) error {
 // printAfterNew says what a key that was made on its own host still needs.
 func printAfterNew(w io.Writer, name string) {
 	fmt.Fprintf(w, "Next: put the entry into cluster.toml, the same on every host, in place of any of that name.\n")
-	fmt.Fprintf(w, "Where the authority is: casper-cosigner certificate issue %s --ca DIR/ca --cluster cluster.toml --out tls.crt\n", name)
+	fmt.Fprintf(w, "Where the authority is: casper-cosigner certificate issue %s --ca DIR/ca --cluster cluster.toml "+
+		"--out tls.crt\n", name)
 	fmt.Fprintf(w, "Put cluster.toml and tls.crt beside the key and run init here again, without --new.\n")
 }

@@ -17,8 +17,9 @@ const (
 	kindHandshake = "consensus_certificate"
 )
 
-// messageJSON is a message, with all byte strings in lower-case hex: what is asked to be signed, and how a held slot is
-// shown. In a request everything below "Not read" is ignored, so that a line of the recorded vectors is a request.
+// messageJSON is a message, with all byte strings in lower-case hex: what is asked to be signed,
+// and how a held slot is shown. In a request everything below "Not read" is ignored, so that a line
+// of the recorded vectors is a request.
 type messageJSON struct {
 	Kind string `json:"kind"`
 
@@ -53,7 +54,8 @@ type messageJSON struct {
 	Signature   string       `json:"signature,omitempty"`
 }
 
-// parseMessage reads one message. A field that is unknown, missing or of the wrong length is an error.
+// parseMessage reads one message. A field that is unknown, missing or of the wrong length
+// is an error.
 func parseMessage(text []byte) (casper.Message, error) {
 	var j messageJSON
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -125,7 +127,8 @@ func need[T any](f *fields, v *T, name string) T {
 	return *v
 }
 
-// showMessage is the inverse of parseMessage, with the instance id and the signed bytes that follow from the message.
+// showMessage is the inverse of parseMessage, with the instance id and the signed bytes that follow
+// from the message.
 func showMessage(m casper.Message) messageJSON {
 	signed := casper.Hex(m.SignBytes())
 	j := messageJSON{SignedBytes: &signed}

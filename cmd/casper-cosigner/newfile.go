@@ -22,8 +22,9 @@ type newFile struct {
 	mode fs.FileMode
 }
 
-// writeNew makes the files and the folders that they lie in. It makes all or none, and never touches a file that is
-// there: the second run of a command must not replace keys that the first one gave out.
+// writeNew makes the files and the folders that they lie in. It makes all or none, and never
+// touches a file that is there: the second run of a command must not replace keys that the
+// first one gave out.
 func writeNew(files []newFile) (err error) {
 	for _, f := range files {
 		if _, err := os.Lstat(f.path); err == nil {

@@ -31,7 +31,8 @@ func TestOperate(t *testing.T) {
 		{"failover mode fenced --reason doubt", 0, "Done: b is active, fenced, epoch 7. Before: b active, hot, epoch 6."},
 		{"failover suspend a --reason doubt", 0, "Done: a is suspended, epoch 8. Before: b active, fenced, epoch 7."},
 		{"failover suspend b --reason doubt", 5, "suspending b: nobody would sign; --force if that is what you want"},
-		{"failover promote a --force --reason x", 5, "making a active: a is suspended: end that first (failover suspend a --end)\n"},
+		{"failover promote a --force --reason x",
+			5, "making a active: a is suspended: end that first (failover suspend a --end)\n"},
 		{"status", 0, "suspended  a"},
 		{"status -o json", 0, `"mode":"fenced"`},
 		{"failover suspend a --end --reason cleared", 0, "Done: a is no longer suspended, epoch 9. "},
@@ -40,7 +41,8 @@ func TestOperate(t *testing.T) {
 		{"failover promote b --reason again", 0, "Nothing was changed: b is active already. Epoch 9 "},
 		{"failover mode fenced --reason again", 0, "Nothing was changed: the mode is fenced already. Epoch 9 "},
 		{"failover resume --reason again", 0, "Nothing was changed: the roles are not held. Epoch 9 "},
-		{"failover hold --for 2h --reason network", 0, "Done: the roles are held for 2h0m0s, epoch 10. Before: b active, fenced, epoch 9."},
+		{"failover hold --for 2h --reason network",
+			0, "Done: the roles are held for 2h0m0s, epoch 10. Before: b active, fenced, epoch 9."},
 		{"failover status", 0, "in 2h0m0s"},
 		{"failover hold --for 1h --reason less", 5, "held for longer already"},
 		{"failover hold --reason network", 0, "Done: the roles are held until failover resume, epoch 11. "},
@@ -50,7 +52,9 @@ func TestOperate(t *testing.T) {
 		{"status", 0, "until failover resume"},
 		{"failover resume --reason over", 0, "Done: the roles may change by themselves again, epoch 12. "},
 		{"failover history", 0, "12     2026-11-20T12:00:00Z  resume       operator  over"},
-		{"failover history -o json", 0, `{"epoch":6,"at":"2026-11-20T12:00:00Z","what":"activate","subject":"b","cause":"operator","reason":"maintenance"}`},
+		{"failover history -o json",
+			0, `{"epoch":6,"at":"2026-11-20T12:00:00Z","what":"activate","subject":"b","cause":"operator",` +
+				`"reason":"maintenance"}`},
 		{"watermark floor --era 12 --reason split", 0, "floor era 12 height 0, was era 0 height 0"},
 		{"watermark floor --height 100 --reason split", 0, "floor era 12 height 100, was era 12 height 0"},
 	} {
@@ -63,7 +67,8 @@ func TestOperate(t *testing.T) {
 	if code, out, _ := f.operate("status"); code != exitNoQuorum {
 		t.Errorf("without a leader: code %d, output %s", code, out)
 	}
-	if code, _, errOut := f.operate("failover", "promote", "a", "--reason", "x"); code != exitNoQuorum || !strings.Contains(errOut, "does not lead") {
+	if code, _, errOut := f.operate("failover", "promote", "a", "--reason",
+		"x"); code != exitNoQuorum || !strings.Contains(errOut, "does not lead") {
 		t.Errorf("without a leader: code %d, error %s", code, errOut)
 	}
 	if code, out, _ := f.operate("failover", "history"); code != 0 || !strings.Contains(out, "maintenance") {
@@ -76,29 +81,35 @@ func TestPromoteNotReady(t *testing.T) {
 	f := startFakes(t)
 	f.view.Nodes[1] = &cosignerv1.NodeStatus{Name: "b", Condition: "catching_up", Why: "40 rounds behind"}
 	code, _, errOut := f.operate("failover", "promote", "b", "--reason", "x")
-	if code != exitRefused || !strings.Contains(errOut, "b is not ready") || strings.Count(errOut, "--force") != 1 || strings.Count(errOut, "try: ") != 1 || f.view.Epoch != 5 {
+	if code != exitRefused || !strings.Contains(errOut, "b is not ready") || strings.Count(errOut, "--force") != 1 ||
+		strings.Count(errOut, "try: ") != 1 || f.view.Epoch != 5 {
 		t.Errorf("code %d, epoch %d, error %s", code, f.view.Epoch, errOut)
 	}
-	if code, out, errOut := f.operate("failover", "promote", "b", "--force", "--reason", "x"); code != 0 || !strings.Contains(out, "epoch 6") {
+	if code, out, errOut := f.operate("failover", "promote", "b", "--force", "--reason",
+		"x"); code != 0 || !strings.Contains(out, "epoch 6") {
 		t.Errorf("forced: code %d, output %s%s", code, out, errOut)
 	}
 	// A refusal that has nothing to do with it does not suggest force.
 	f.view.Nodes[1].Ready = true
 	f.fail = func(string) error { return status.Error(codes.FailedPrecondition, "this cosigner does not lead") }
-	if code, _, errOut := f.operate("failover", "promote", "a", "--reason", "x"); code != exitRefused || strings.Contains(errOut, "--force") {
+	if code, _, errOut := f.operate("failover", "promote", "a", "--reason",
+		"x"); code != exitRefused || strings.Contains(errOut, "--force") {
 		t.Errorf("other refusal: code %d, error %s", code, errOut)
 	}
 }
 
-// TestSuspendLast: the last node that is not suspended is suspended by force only, and then is not promoted.
+// TestSuspendLast: the last node that is not suspended is suspended by force only, and then
+// is not promoted.
 func TestSuspendLast(t *testing.T) {
 	f := startFakes(t)
 	f.view.Suspended = []string{"b"}
-	if code, out, _ := f.operate("failover", "suspend", "a", "--reason", "x", "--force"); code != 0 || !strings.Contains(out, "Done: a is suspended") {
+	if code, out, _ := f.operate("failover", "suspend", "a", "--reason", "x",
+		"--force"); code != 0 || !strings.Contains(out, "Done: a is suspended") {
 		t.Errorf("forced: code %d, output %s", code, out)
 	}
 	code, _, errOut := f.operate("failover", "promote", "a", "--reason", "x")
-	if code != exitRefused || !strings.Contains(errOut, "a is suspended: end that first") || strings.Contains(errOut, "--force") {
+	if code != exitRefused || !strings.Contains(errOut, "a is suspended: end that first") ||
+		strings.Contains(errOut, "--force") {
 		t.Errorf("promoting the active and suspended: code %d, error %s", code, errOut)
 	}
 }
@@ -122,7 +133,8 @@ func TestFailoverWatch(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	for _, line := range lines {
-		if len(lines) != 2 || !strings.HasSuffix(line, "Z active a, epoch 5, mode hot; a ready; b ready; next nothing (well): all is well") {
+		if len(lines) != 2 || !strings.HasSuffix(line, "Z active a, epoch 5, mode hot; a ready; b ready; next nothing "+
+			"(well): all is well") {
 			t.Fatalf("printed %q", out.String())
 		}
 	}
@@ -135,10 +147,12 @@ func TestExport(t *testing.T) {
 		{"a", casper.Echo{Round: casper.Round{Era: 12, ID: 3}, Proposal: casper.Hash{1}}},
 		{"b", casper.Finality{Height: 7, Era: 12}},
 	}
-	if code, out, _ := f.operate("watermark", "show", "-o", "json"); code != 0 || !strings.Contains(out, `"held":{"echo":1,"finality":1,"vote":1}`) {
+	if code, out, _ := f.operate("watermark", "show", "-o",
+		"json"); code != 0 || !strings.Contains(out, `"held":{"echo":1,"finality":1,"vote":1}`) {
 		t.Errorf("show: code %d, output %s", code, out)
 	}
-	if code, out, _ := f.operate("watermark", "show"); code != 0 || !strings.Contains(out, "held: 1 echo, 1 vote, 1 finality signature") {
+	if code, out, _ := f.operate("watermark",
+		"show"); code != 0 || !strings.Contains(out, "held: 1 echo, 1 vote, 1 finality signature") {
 		t.Errorf("show: code %d, output %s", code, out)
 	}
 	path := filepath.Join(t.TempDir(), "export.jsonl")
@@ -158,12 +172,14 @@ func TestExport(t *testing.T) {
 			t.Errorf("line %s: read as %v, %v", line, m, err)
 		}
 	}
-	if code, _, errOut := f.operate("watermark", "export", "--out", path); code != 1 || !strings.Contains(errOut, "file exists") {
+	if code, _, errOut := f.operate("watermark", "export", "--out",
+		path); code != 1 || !strings.Contains(errOut, "file exists") {
 		t.Errorf("over a file: code %d, error %s", code, errOut)
 	}
 }
 
-// TestSign asks with a node's identity. A signature that is not the validator's is not printed, whoever says so.
+// TestSign asks with a node's identity. A signature that is not the validator's is not printed,
+// whoever says so.
 func TestSign(t *testing.T) {
 	f := startFakes(t)
 	asked := casper.Vote{Round: casper.Round{Era: 12, ID: 3}, Value: true}
@@ -177,7 +193,8 @@ func TestSign(t *testing.T) {
 		t.Fatal(err)
 	}
 	signed := func(s casper.Signature) *cosignerv1.SignResponse {
-		return &cosignerv1.SignResponse{DecidedBy: "c2", Answer: &cosignerv1.SignResponse_Signed{Signed: &cosignerv1.Signed{Signature: s[:]}}}
+		return &cosignerv1.SignResponse{DecidedBy: "c2",
+			Answer: &cosignerv1.SignResponse_Signed{Signed: &cosignerv1.Signed{Signature: s[:]}}}
 	}
 	bound := func(m casper.Message, s casper.Signature) *cosignerv1.SignResponse {
 		return &cosignerv1.SignResponse{DecidedBy: "c2", Answer: &cosignerv1.SignResponse_Bound{Bound: wire.Bound(m, s)}}
@@ -192,8 +209,9 @@ func TestSign(t *testing.T) {
 		{"signed, the other's signature", signed(signature(t, other)), 1, "is not the validator's"},
 		{"bound", bound(other, signature(t, other)), exitRefused, `"vote":false`},
 		{"bound, the wrong signature", bound(other, signature(t, asked)), 1, "is not the validator's"},
-		{"refused", &cosignerv1.SignResponse{DecidedBy: "c2", Answer: &cosignerv1.SignResponse_Refused{Refused: &cosignerv1.Refused{
-			Reason: cosignerv1.RefusalReason_REFUSAL_REASON_BELOW_FLOOR, Detail: "too old"}}}, exitRefused, "BELOW_FLOOR"},
+		{"refused",
+			&cosignerv1.SignResponse{DecidedBy: "c2", Answer: &cosignerv1.SignResponse_Refused{Refused: &cosignerv1.Refused{
+				Reason: cosignerv1.RefusalReason_REFUSAL_REASON_BELOW_FLOOR, Detail: "too old"}}}, exitRefused, "BELOW_FLOOR"},
 		{"nothing", &cosignerv1.SignResponse{DecidedBy: "c2"}, 1, "does not know"},
 	} {
 		f.answer = func(m casper.Message) *cosignerv1.SignResponse { return test.answer }

@@ -118,7 +118,8 @@ func (s setup) port(i, offset int) int {
 	return s.basePort + sharing(s.cosigners, i)*portsEach + offset
 }
 
-// agentPort returns one of the ports of the i-th node's agent, apart from those of others on its host.
+// agentPort returns one of the ports of the i-th node's agent, apart from those of others
+// on its host.
 func (s setup) agentPort(i, offset int) int {
 	return s.basePort + agentPorts + sharing(s.nodes, i)*portsEachAgent + offset
 }
@@ -168,8 +169,8 @@ func (s setup) hostFiles() map[string]newFile {
 	return files
 }
 
-// settings encodes a host's settings; its path is a bare file name. The structs hold strings and lists of them, which
-// TOML can always write.
+// settings encodes a host's settings; its path is a bare file name. The structs hold strings and
+// lists of them, which TOML can always write.
 func settings(role string, v any) newFile {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# casper-cosigner %s settings of this host. Relative paths start at this file.\n\n", role)

@@ -31,8 +31,8 @@ func exampleSetup() setup {
 	}
 }
 
-// TestExamples demands that the shipped examples are what init writes, but for the keys, which it draws at random: these
-// are taken over from the example.
+// TestExamples demands that the shipped examples are what init writes, but for the keys, which it
+// draws at random: these are taken over from the example.
 func TestExamples(t *testing.T) {
 	s := exampleSetup()
 	if *update {
@@ -57,7 +57,8 @@ func TestExamples(t *testing.T) {
 	if again, err := s.cluster(m).Encode(); err != nil || !bytes.Equal(again, text) {
 		t.Errorf("cluster.toml is not what init writes (error %v); run go test -run TestExamples -update", err)
 	}
-	for member, name := range map[string]string{"c1": "cosigner.toml", "node-a": "agent.toml", "operator": "operator.toml"} {
+	for member, name := range map[string]string{"c1": "cosigner.toml", "node-a": "agent.toml",
+		"operator": "operator.toml"} {
 		have, err := os.ReadFile(filepath.Join(examples, name))
 		if err != nil {
 			t.Fatal(err)
@@ -111,7 +112,8 @@ func writeExamples(t *testing.T, s setup) {
 		t.Fatal(err)
 	}
 	id := sha256.Sum256([]byte("example"))
-	m := material{id: id[:16], authority: string(authority.CertificatePEM()), keys: map[string]cluster.Key{}, recipients: map[string]string{}}
+	m := material{id: id[:16], authority: string(authority.CertificatePEM()), keys: map[string]cluster.Key{},
+		recipients: map[string]string{}}
 	for _, name := range s.members() {
 		public, _, err := newKey("")
 		if err != nil {

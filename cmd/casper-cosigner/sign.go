@@ -17,7 +17,8 @@ import (
 	"casper-cosigner/rule/wire"
 )
 
-// maxRequest is the longest request in bytes that sign reads from standard input; a line of the vectors has under 2 KiB.
+// maxRequest is the longest request in bytes that sign reads from standard input; a line of the
+// vectors has under 2 KiB.
 const maxRequest = 1 << 16
 
 // signFlags are sign's flags.
@@ -162,7 +163,8 @@ func signFault(m casper.Message, err error) error {
 	f := &fault{code: exitFailed, err: errorf("asking for %s: %s", describe(m), reason(err))}
 	if isUnknown(err) {
 		f.code = exitUnavailable
-		f.hints = []string{"ask again: the slot may or may not be claimed by now, and the answer tells", "`casper-cosigner status`"}
+		f.hints = []string{"ask again: the slot may or may not be claimed by now, and the answer tells",
+			"`casper-cosigner status`"}
 	}
 	return f
 }

@@ -92,7 +92,7 @@ func printCosigners(w io.Writer, all []report.Cosigner) {
 func printNodes(w io.Writer, s report.Status) {
 	fmt.Fprintf(w, "\nNODE\tROLE\tSTATE\tLAST PING\tLAST REQUEST\tERA\tROUND\tHEIGHT\n")
 	for _, n := range s.Nodes {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\n", n.Name, n.Role(), s.StateOf(n), report.Ago(s.At, n.LastPing), report.Ago(s.At, n.LastRequest),
-			n.Era, n.Round, n.Height)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\n", n.Name, n.Role(), s.StateOf(n), report.Ago(s.At, n.LastPing),
+			report.Ago(s.At, n.LastRequest), n.Era, n.Round, n.Height)
 	}
 }

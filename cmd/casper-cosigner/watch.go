@@ -12,9 +12,10 @@ import (
 	"casper-cosigner/report"
 )
 
-// look asks every cosigner and shows what comes of it, once or until it is interrupted. The exit code is that of the last
-// look that was shown.
-func (f *operatorFlags) look(c *cobra.Command, l looking, show func(io.Writer, report.Cluster, report.Status) error) error {
+// look asks every cosigner and shows what comes of it, once or until it is interrupted. The exit
+// code is that of the last look that was shown.
+func (f *operatorFlags) look(c *cobra.Command, l looking,
+	show func(io.Writer, report.Cluster, report.Status) error) error {
 	if err := checkOutput(l.output, "table"); err != nil {
 		return err
 	}

@@ -28,7 +28,8 @@ func watermarkShowCommand() *cobra.Command {
 		if err := checkOutput(*output, "text"); err != nil {
 			return err
 		}
-		return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient, s *cosignerv1.StatusResponse) error {
+		return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient,
+			s *cosignerv1.StatusResponse) error {
 			shown := report.NewWatermark(s)
 			err := eachHeld(ctx, client, func(_ *cosignerv1.ExportWatermarkResponse, m casper.Message) error {
 				shown.Held[m.Kind().String()]++
@@ -70,7 +71,8 @@ never restored from it.`,
 	f.add(c)
 	c.Flags().StringVar(&out, "out", "-", "file to write, which must not exist; - for standard output")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient, _ *cosignerv1.StatusResponse) (err error) {
+		return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient,
+			_ *cosignerv1.StatusResponse) (err error) {
 			w := c.OutOrStdout()
 			if out != "-" {
 				file, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, secretMode)
@@ -111,7 +113,8 @@ out stays. It can be moved back as far as what is pruned.`,
 	why := reasonFlag(c)
 	f.add(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient, s *cosignerv1.StatusResponse) error {
+		return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient,
+			s *cosignerv1.StatusResponse) error {
 			want := &cosignerv1.Mark{Era: s.GetFloor().GetEra(), Height: s.GetFloor().GetHeight()}
 			if c.Flags().Changed("era") {
 				want.Era = floor.GetEra()
@@ -132,7 +135,8 @@ out stays. It can be moved back as far as what is pruned.`,
 }
 
 // eachHeld calls do for every slot that the cosigner holds.
-func eachHeld(ctx context.Context, client cosignerv1.AdminServiceClient, do func(*cosignerv1.ExportWatermarkResponse, casper.Message) error) error {
+func eachHeld(ctx context.Context, client cosignerv1.AdminServiceClient, do func(*cosignerv1.ExportWatermarkResponse,
+	casper.Message) error) error {
 	stream, err := client.ExportWatermark(ctx, &cosignerv1.ExportWatermarkRequest{})
 	for err == nil {
 		var r *cosignerv1.ExportWatermarkResponse

@@ -52,7 +52,8 @@ var errInconsistent = errors.New("every share is right, their sum is not")
 // are the shares checked one by one, and a *CulpritError names all wrong ones.
 func (s *Session) Aggregate(shares map[int][32]byte) ([64]byte, error) {
 	if len(shares) != len(s.commitments) {
-		return [64]byte{}, fmt.Errorf("aggregating: %w: %d shares for %d cosigners", ErrSigners, len(shares), len(s.commitments))
+		return [64]byte{}, fmt.Errorf("aggregating: %w: %d shares for %d cosigners",
+			ErrSigners, len(shares), len(s.commitments))
 	}
 	total := s.key.group.Scalar().Zero()
 	for _, c := range s.commitments {

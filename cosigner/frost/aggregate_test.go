@@ -89,7 +89,8 @@ func TestAggregateNamesAllCulprits(t *testing.T) {
 		{"zero", map[int]func([32]byte) [32]byte{4: func([32]byte) [32]byte { return [32]byte{} }}},
 		{"not canonical", map[int]func([32]byte) [32]byte{2: func(z [32]byte) [32]byte { z[31] |= 0xf0; return z }}},
 		{"one more L", map[int]func([32]byte) [32]byte{2: func(z [32]byte) [32]byte {
-			order := [32]byte{0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 31: 0x10}
+			order := [32]byte{0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
+				31: 0x10}
 			return [32]byte(addOrder(z[:], order[:]))
 		}}},
 		{"not canonical and wrong", map[int]func([32]byte) [32]byte{

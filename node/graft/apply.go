@@ -14,7 +14,8 @@ import (
 	"strings"
 )
 
-// revisionFile in the result holds the revision without a newline, so that the build can put it into the version.
+// revisionFile in the result holds the revision without a newline, so that the build can put it
+// into the version.
 const revisionFile = "COSIGNER_REVISION"
 
 // ours is what we add to a crate, as it stands in this repository.
@@ -67,7 +68,8 @@ func apply(p paths, out io.Writer) error {
 // newFilesDir is the folder of our new files.
 func newFilesDir(table string) string { return filepath.Join(filepath.Dir(table), "files") }
 
-// graft is the patched source. Its error lists everything that differs from what the edits were made for.
+// graft is the patched source. Its error lists everything that differs from what the
+// edits were made for.
 func (o ours) graft(packed []byte) (source, error) {
 	if got := sum(packed); got != o.sum {
 		return nil, fmt.Errorf("the crate has sha256 %s, want %s; fetch %s from the registry, or see where the edits belong "+
@@ -142,7 +144,8 @@ func (e edit) fit(all [][]byte) error {
 	return nil
 }
 
-// revision names the state of all that is ours: 12 hex digits over names, lengths and bytes, in order of names.
+// revision names the state of all that is ours: 12 hex digits over names, lengths and bytes, in
+// order of names.
 func (o ours) revision(name string, table []byte) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%d\n%s", name, len(table), table)

@@ -56,7 +56,8 @@ func TestApply(t *testing.T) {
 	printed := r.mustRun("apply")
 	r.wantResult(r.demoResult())
 	rev := r.read(filepath.Join(r.tree, revisionFile))
-	for _, want := range []string{"2 files with 6 edits (+6 -3 lines), 1 new files (1 lines), 1 copied folders\n", "revision " + rev + "\n"} {
+	for _, want := range []string{"2 files with 6 edits (+6 -3 lines), 1 new files (1 lines), 1 copied folders\n",
+		"revision " + rev + "\n"} {
 		if len(rev) != 12 || !strings.Contains(printed, want) {
 			t.Errorf("printed %q, want %q", printed, want)
 		}
@@ -177,33 +178,37 @@ func TestApplyRefuses(t *testing.T) {
 		spoil func(room)
 		want  string
 	}{
-		"crate hash":     {func(r room) { r.write(r.crate, string(pack(t, stock.with("src/main.rs")))) }, "the crate has sha256"},
-		"no crate":       {func(r room) { r.write(r.crate, "") }, "the crate has sha256"},
-		"file hash":      {edited(func(t *table) { t.files[1].sum = sum(nil) }), "src/lib.rs: the crate's file has sha256"},
-		"lines hash":     {lib(func(e []edit) { e[1].sum = sum(nil) }), "src/lib.rs: lines 2-3: what is there has"},
-		"hash at start":  {lib(func(e []edit) { e[0].sum = sum([]byte("one\n")) }), "after line 0: what is there has"},
-		"hash before":    {lib(func(e []edit) { e[4].sum = sum(nil) }), "after line 8: what is there has"},
-		"overlap":        {lib(func(e []edit) { e[3].place = place{2, 6} }), "overlap"},
-		"order":          {lib(func(e []edit) { e[0], e[1] = e[1], e[0] }), "out of order"},
-		"same place":     {lib(func(e []edit) { e[1].place = place{0, 0} }), "two edits insert there"},
-		"insert inside":  {lib(func(e []edit) { e[2].place = place{2, 2} }), "overlap"},
-		"outside":        {lib(func(e []edit) { e[4].place = place{9, 9} }), "after line 9: the file has only 8 lines"},
-		"far outside":    {lib(func(e []edit) { e[4].place = place{100, 120} }), "the file has only 8 lines"},
-		"TODO":           {lib(func(e []edit) { e[2].why = " TODO\n" }), "src/lib.rs, after line 3: say why"},
-		"no reason":      {lib(func(e []edit) { e[2].why = "" }), "say why"},
-		"no newline":     {lib(func(e []edit) { e[1].text = "zwei" }), "needs a newline"},
-		"missing file":   {edited(func(t *table) { t.files[1].path = "src/gone.rs" }), "src/gone.rs: not in the crate"},
-		"file twice":     {edited(func(t *table) { t.files[0] = t.files[1] }), "named twice"},
-		"other crate":    {edited(func(t *table) { t.version = "1.0.1" }), "the crate is demo-1.0.0, want demo-1.0.1"},
-		"no edits":       {edited(func(t *table) { t.files[0].edits = nil }), "no [[file.edit]]"},
-		"unknown key":    {text("\nwhy =", "\nwhen =\"x\"\nwhy ="), "unknown keys"},
-		"no text":        {text("text = \"\"\n", ""), "no text"},
-		"both":           {text("after = 0", "after = 0\nlines = \"1\""), "either lines or after"},
-		"neither":        {text("after = 0", ""), "either lines or after"},
-		"negative":       {text("after = 0", "after = -1"), "want a line number"},
-		"lines":          {text(`"2-3"`, `"3-2"`), `lines = "3-2"`},
-		"no table":       {func(r room) { os.Remove(r.table) }, "reading the table"},
-		"existing file":  {func(r room) { r.write(filepath.Join(r.newFiles(), "src/lib.rs"), "") }, "is in the crate already"},
+		"crate hash": {func(r room) {
+			r.write(r.crate, string(pack(t, stock.with("src/main.rs"))))
+		}, "the crate has sha256"},
+		"no crate":      {func(r room) { r.write(r.crate, "") }, "the crate has sha256"},
+		"file hash":     {edited(func(t *table) { t.files[1].sum = sum(nil) }), "src/lib.rs: the crate's file has sha256"},
+		"lines hash":    {lib(func(e []edit) { e[1].sum = sum(nil) }), "src/lib.rs: lines 2-3: what is there has"},
+		"hash at start": {lib(func(e []edit) { e[0].sum = sum([]byte("one\n")) }), "after line 0: what is there has"},
+		"hash before":   {lib(func(e []edit) { e[4].sum = sum(nil) }), "after line 8: what is there has"},
+		"overlap":       {lib(func(e []edit) { e[3].place = place{2, 6} }), "overlap"},
+		"order":         {lib(func(e []edit) { e[0], e[1] = e[1], e[0] }), "out of order"},
+		"same place":    {lib(func(e []edit) { e[1].place = place{0, 0} }), "two edits insert there"},
+		"insert inside": {lib(func(e []edit) { e[2].place = place{2, 2} }), "overlap"},
+		"outside":       {lib(func(e []edit) { e[4].place = place{9, 9} }), "after line 9: the file has only 8 lines"},
+		"far outside":   {lib(func(e []edit) { e[4].place = place{100, 120} }), "the file has only 8 lines"},
+		"TODO":          {lib(func(e []edit) { e[2].why = " TODO\n" }), "src/lib.rs, after line 3: say why"},
+		"no reason":     {lib(func(e []edit) { e[2].why = "" }), "say why"},
+		"no newline":    {lib(func(e []edit) { e[1].text = "zwei" }), "needs a newline"},
+		"missing file":  {edited(func(t *table) { t.files[1].path = "src/gone.rs" }), "src/gone.rs: not in the crate"},
+		"file twice":    {edited(func(t *table) { t.files[0] = t.files[1] }), "named twice"},
+		"other crate":   {edited(func(t *table) { t.version = "1.0.1" }), "the crate is demo-1.0.0, want demo-1.0.1"},
+		"no edits":      {edited(func(t *table) { t.files[0].edits = nil }), "no [[file.edit]]"},
+		"unknown key":   {text("\nwhy =", "\nwhen =\"x\"\nwhy ="), "unknown keys"},
+		"no text":       {text("text = \"\"\n", ""), "no text"},
+		"both":          {text("after = 0", "after = 0\nlines = \"1\""), "either lines or after"},
+		"neither":       {text("after = 0", ""), "either lines or after"},
+		"negative":      {text("after = 0", "after = -1"), "want a line number"},
+		"lines":         {text(`"2-3"`, `"3-2"`), `lines = "3-2"`},
+		"no table":      {func(r room) { os.Remove(r.table) }, "reading the table"},
+		"existing file": {func(r room) {
+			r.write(filepath.Join(r.newFiles(), "src/lib.rs"), "")
+		}, "is in the crate already"},
 		"file as folder": {func(r room) { r.write(filepath.Join(r.newFiles(), "src/lib.rs/x"), "") }, "a file and a folder"},
 		"own name":       {func(r room) { r.write(filepath.Join(r.newFiles(), revisionFile), "") }, "keeps this name"},
 		"below own name": {func(r room) { r.write(filepath.Join(r.newFiles(), ".graft/x"), "") }, "keeps this name"},
@@ -226,8 +231,8 @@ func refusesApply(t *testing.T, spoil func(room), want string) {
 	}
 }
 
-// Everything in a file that has moved by one line is where no edit was made for, even if the table is told to take the
-// crate and the file.
+// Everything in a file that has moved by one line is where no edit was made for, even if the table
+// is told to take the crate and the file.
 func TestApplyRefusesMoved(t *testing.T) {
 	moved := stock.with("src/lib.rs", "moved\n"+string(stock["src/lib.rs"]))
 	crate := pack(t, moved)
@@ -247,7 +252,8 @@ func TestLocate(t *testing.T) {
 	r := demoRoom(t)
 	r.write(r.crate, string(pack(t, stock.with("src/lib.rs", "moved\n"+string(stock["src/lib.rs"])))))
 	printed := r.mustRun("locate")
-	for _, want := range []string{"Cargo.toml: the same", "lines 2-3: lines 3-4", "after line 3: after line 4", "line 6: line 7"} {
+	for _, want := range []string{"Cargo.toml: the same", "lines 2-3: lines 3-4", "after line 3: after line 4",
+		"line 6: line 7"} {
 		if !strings.Contains(printed, want) {
 			t.Errorf("locate printed %q, want %q", printed, want)
 		}
@@ -280,12 +286,13 @@ func TestUnpackRefuses(t *testing.T) {
 		"beside":     {regular("other-1.0.0/evil"), "not a path inside"},
 		"unclean":    {regular("demo-1.0.0//evil"), "not a path inside"},
 		"backslash":  {regular(`demo-1.0.0/..\evil`), "not a path inside"},
-		"link":       {[]tar.Header{{Name: "demo-1.0.0/x", Typeflag: tar.TypeSymlink, Linkname: "/etc"}}, "not a regular file"},
-		"hard link":  {[]tar.Header{{Name: "demo-1.0.0/x", Typeflag: tar.TypeLink, Linkname: "/etc/x"}}, "not a regular file"},
-		"folder":     {[]tar.Header{{Name: "demo-1.0.0/x/", Typeflag: tar.TypeDir}}, "not a regular file"},
-		"twice":      {regular("demo-1.0.0/x", "demo-1.0.0/x"), "is there twice"},
-		"own name":   {regular("demo-1.0.0/.graft"), "keeps this name"},
-		"both":       {regular("demo-1.0.0/x", "demo-1.0.0/x/y"), "a file and a folder"},
+		"link": {[]tar.Header{{Name: "demo-1.0.0/x", Typeflag: tar.TypeSymlink, Linkname: "/etc"}},
+			"not a regular file"},
+		"hard link": {[]tar.Header{{Name: "demo-1.0.0/x", Typeflag: tar.TypeLink, Linkname: "/etc/x"}}, "not a regular file"},
+		"folder":    {[]tar.Header{{Name: "demo-1.0.0/x/", Typeflag: tar.TypeDir}}, "not a regular file"},
+		"twice":     {regular("demo-1.0.0/x", "demo-1.0.0/x"), "is there twice"},
+		"own name":  {regular("demo-1.0.0/.graft"), "keeps this name"},
+		"both":      {regular("demo-1.0.0/x", "demo-1.0.0/x/y"), "a file and a folder"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -40,7 +40,8 @@ func readCrate(name string) ([]byte, error) {
 	return packed, nil
 }
 
-// unpack reads a .crate file: a tar.gz of regular files in one folder, NAME-VERSION. Anything else in it is an error.
+// unpack reads a .crate file: a tar.gz of regular files in one folder, NAME-VERSION. Anything else
+// in it is an error.
 func unpack(packed []byte) (folder string, files source, err error) {
 	zip, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
@@ -100,7 +101,8 @@ func insideName(entry *tar.Header, folder string) (string, error) {
 	return name, nil
 }
 
-// checkNames is nil if all files can be on a disk at once and none has a name that graft keeps for itself.
+// checkNames is nil if all files can be on a disk at once and none has a name that graft
+// keeps for itself.
 func (s source) checkNames() error {
 	for name := range s {
 		if local(name) || below(name, markFile) || below(name, revisionFile) {

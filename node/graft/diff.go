@@ -16,7 +16,8 @@ type hunk struct{ was, is place }
 
 var hunkRule = regexp.MustCompile(`(?m)^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@`)
 
-// diff compares line by line. Only the line numbers are taken from git, so it does not matter how git prints lines.
+// diff compares line by line. Only the line numbers are taken from git, so it does not matter how
+// git prints lines.
 func diff(was, is []byte) ([]hunk, error) {
 	dir, err := os.MkdirTemp("", "graft-")
 	if err != nil {
@@ -28,7 +29,8 @@ func diff(was, is []byte) ([]hunk, error) {
 			return nil, fmt.Errorf("comparing: %w", err)
 		}
 	}
-	git := exec.Command("git", "diff", "--no-index", "--no-ext-diff", "--no-textconv", "--no-color", "--text", "--unified=0",
+	git := exec.Command("git", "diff", "--no-index", "--no-ext-diff", "--no-textconv", "--no-color", "--text",
+		"--unified=0",
 		"--inter-hunk-context=0", "--diff-algorithm=histogram", "--indent-heuristic", "--ignore-submodules", "was", "is")
 	git.Dir = dir
 	git.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
@@ -46,8 +48,8 @@ func diff(was, is []byte) ([]hunk, error) {
 	return hunks, nil
 }
 
-// hunkPlace reads "676,6" of a hunk's head: first line and count, or, if the count is 0, the line before. The count 1 is
-// left out. The digits are git's, so they are numbers.
+// hunkPlace reads "676,6" of a hunk's head: first line and count, or, if the count is 0, the line
+// before. The count 1 is left out. The digits are git's, so they are numbers.
 func hunkPlace(first, count []byte) place {
 	start, _ := strconv.Atoi(string(first))
 	n := 1

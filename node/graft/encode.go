@@ -10,7 +10,8 @@ const tableHeader = `# Our edits to the source of %s. Written by graft record, w
 # "lines" are replaced, "after" a line something is inserted; sha256 is of the replaced lines, or of the line before.
 `
 
-// encode writes the table by hand: our code stands as it is, in literal strings, and the same table gives the same bytes.
+// encode writes the table by hand: our code stands as it is, in literal strings, and the same table
+// gives the same bytes.
 func (t *table) encode() ([]byte, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, tableHeader, t.release())
@@ -20,7 +21,8 @@ func (t *table) encode() ([]byte, error) {
 		for i, name := range f.only {
 			only[i] = quote(name)
 		}
-		fmt.Fprintf(&b, "\n[[folder]]\nfrom = %s\nto = %s\nonly = [%s]\n", quote(f.from), quote(f.to), strings.Join(only, ", "))
+		fmt.Fprintf(&b, "\n[[folder]]\nfrom = %s\nto = %s\nonly = [%s]\n",
+			quote(f.from), quote(f.to), strings.Join(only, ", "))
 	}
 	for _, f := range t.files {
 		fmt.Fprintf(&b, "\n[[file]]\npath = %s\nsha256 = %s\n", quote(f.path), quote(f.sum))
@@ -41,7 +43,8 @@ func (t *table) encode() ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// quote writes a TOML string: in one line if it is one, else literal if that can hold it, else escaped.
+// quote writes a TOML string: in one line if it is one, else literal if that can hold it,
+// else escaped.
 func quote(s string) string {
 	if !strings.Contains(s, "\n") {
 		return `"` + strings.ReplaceAll(escape(s), `"`, `\"`) + `"`
@@ -49,11 +52,13 @@ func quote(s string) string {
 	if escape(s) == strings.ReplaceAll(s, `\`, `\\`) && !strings.Contains(s, "'''") {
 		return "'''\n" + s + "'''" // the reader drops the first newline
 	}
-	// Two quotes in a row are allowed inside and before the closing three, so only every third is escaped.
+	// Two quotes in a row are allowed inside and before the closing three, so only every
+	// third is escaped.
 	return "\"\"\"\n" + strings.ReplaceAll(escape(s), `"""`, `""\"`) + `"""`
 }
 
-// escape escapes backslashes and what TOML allows in no string; quotes and newlines are left to the caller.
+// escape escapes backslashes and what TOML allows in no string; quotes and newlines are
+// left to the caller.
 func escape(s string) string {
 	var b strings.Builder
 	for _, r := range s {

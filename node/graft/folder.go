@@ -15,19 +15,22 @@ import (
 // markFile says that a folder is graft's own result and which revision it has.
 const markFile = ".graft"
 
-// incomplete is in markFile while the folder is written. If we crash then, the next apply starts from there.
+// incomplete is in markFile while the folder is written. If we crash then, the next apply
+// starts from there.
 const incomplete = "incomplete"
 
-// local says that a path in a tree of source is of the host, neither of the crate nor ours: the output of cargo, its
-// marks and copies of the lock file, and the author's version control. It is neither recorded nor removed.
+// local says that a path in a tree of source is of the host, neither of the crate nor ours: the
+// output of cargo, its marks and copies of the lock file, and the author's version control. It is
+// neither recorded nor removed.
 func local(name string) bool {
 	top, _, _ := strings.Cut(name, "/")
-	return top == "target" || top == ".git" || top == ".cargo-ok" || top != "Cargo.lock" && strings.HasPrefix(top, "Cargo.lock")
+	return top == "target" || top == ".git" || top == ".cargo-ok" || top != "Cargo.lock" &&
+		strings.HasPrefix(top, "Cargo.lock")
 }
 
-// writeResult makes dir hold files and the mark, and nothing else but what is local. Files that are there already with
-// the same bytes are left untouched, with their times, so that cargo builds only what has changed. It returns how many
-// files it wrote and removed.
+// writeResult makes dir hold files and the mark, and nothing else but what is local. Files that are
+// there already with the same bytes are left untouched, with their times, so that cargo builds only
+// what has changed. It returns how many files it wrote and removed.
 func writeResult(dir string, files source, rev string) (written, removed int, err error) {
 	if err := checkOwn(dir); err != nil {
 		return 0, 0, err
@@ -42,7 +45,8 @@ func writeResult(dir string, files source, rev string) (written, removed int, er
 		return 0, 0, err
 	}
 	plan.write = slices.DeleteFunc(plan.write, func(name string) bool { return name == markFile })
-	// The mark is written first and last, so that a half-written folder neither looks whole nor foreign.
+	// The mark is written first and last, so that a half-written folder neither looks whole
+	// nor foreign.
 	if err := mark(dir, incomplete); err != nil {
 		return 0, 0, err
 	}
@@ -154,7 +158,8 @@ func (p syncPlan) do(dir string, files source) error {
 	return nil
 }
 
-// readFolder reads all regular files under dir but what is left out. Anything else in it is an error; no folder is no files.
+// readFolder reads all regular files under dir but what is left out. Anything else in it is an
+// error; no folder is no files.
 func readFolder(dir string, leftOut func(name string) bool) (source, error) {
 	files := source{}
 	root := os.DirFS(dir)

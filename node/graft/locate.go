@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// locate says for each edit where the lines that it was made for are in another version of the crate.
+// locate says for each edit where the lines that it was made for are in another version
+// of the crate.
 func locate(p paths, out io.Writer) error {
 	text, err := os.ReadFile(p.table)
 	if err != nil {

@@ -1,12 +1,14 @@
-// Command graft puts our edits into the published source of another program, so that none of its text has to be in this
-// repository. The edits are a table: file, place, hash of what is replaced, our text, and why. New files of ours, and copies
-// of our folders that the table names, come along.
+// Command graft puts our edits into the published source of another program, so that none of its
+// text has to be in this repository. The edits are a table: file, place, hash of what is replaced,
+// our text, and why. New files of ours, and copies of our folders that the table names, come along.
 //
-// It promises that an edit lands exactly where it was written for, or nothing is written at all: the hashes of the crate,
-// of each edited file and of each replaced line must be those of the table. A zero-context patch gives no such promise:
-// in a file that has moved by one line it puts the code in the wrong place without a word.
+// It promises that an edit lands exactly where it was written for, or nothing is written at all:
+// the hashes of the crate, of each edited file and of each replaced line must be those of the
+// table. A zero-context patch gives no such promise: in a file that has moved by one line it puts
+// the code in the wrong place without a word.
 //
-// It builds nothing and downloads nothing; whether the result works is for the crate's own tests to say.
+// It builds nothing and downloads nothing; whether the result works is for the crate's
+// own tests to say.
 package main
 
 import (
@@ -68,7 +70,8 @@ func applyCommand() *cobra.Command {
 		RunE:  func(c *cobra.Command, _ []string) error { return apply(p, c.OutOrStdout()) },
 	}
 	p.declare(c)
-	c.Flags().StringVar(&p.tree, "into", "", "folder to write: a new one, or an earlier result, whose unchanged files stay untouched")
+	c.Flags().StringVar(&p.tree, "into", "",
+		"folder to write: a new one, or an earlier result, whose unchanged files stay untouched")
 	required(c, "into")
 	return c
 }

@@ -153,7 +153,8 @@ func pack(t *testing.T, files source) []byte {
 	t.Helper()
 	var headers []tar.Header
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		headers = append(headers, tar.Header{Name: "demo-1.0.0/" + name, Typeflag: tar.TypeReg, Size: int64(len(files[name]))})
+		headers = append(headers, tar.Header{Name: "demo-1.0.0/" + name, Typeflag: tar.TypeReg,
+			Size: int64(len(files[name]))})
 	}
 	return packEntries(t, headers, files)
 }

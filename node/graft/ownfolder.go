@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// ownFolder is a folder of ours of which the tree gets a copy. A reference to the folder itself would differ from checkout
-// to checkout, and for each of them cargo would build everything anew.
+// ownFolder is a folder of ours of which the tree gets a copy. A reference to the folder itself
+// would differ from checkout to checkout, and for each of them cargo would build everything anew.
 type ownFolder struct {
 	from string   // relative to the table, with slashes
 	to   string   // in the tree, with slashes; the crate has nothing there
@@ -96,7 +96,8 @@ func (t *table) readCopied(name string) (source, error) {
 	return all, errors.Join(faults...)
 }
 
-// checkPlaces is nil if the copies of our folders get in the way neither of the crate nor of our new files.
+// checkPlaces is nil if the copies of our folders get in the way neither of the crate nor
+// of our new files.
 func (o ours) checkPlaces(stock source) error {
 	var faults []error
 	for _, f := range o.folders {
@@ -115,8 +116,9 @@ func (o ours) checkPlaces(stock source) error {
 	return errors.Join(faults...)
 }
 
-// takeCopied takes the copies of our folders out of an edited tree. What was edited there is an error, as the table
-// cannot say it. A tree without any copy, such as the bare crate of another version, is as good.
+// takeCopied takes the copies of our folders out of an edited tree. What was edited there is an
+// error, as the table cannot say it. A tree without any copy, such as the bare crate of another
+// version, is as good.
 func (t *table) takeCopied(name string, tree source) error {
 	var faults []error
 	for _, f := range t.folders {

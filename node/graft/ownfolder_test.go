@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// Of a folder of ours only what has changed there is written again, and the version says that it has changed.
+// Of a folder of ours only what has changed there is written again, and the version says that
+// it has changed.
 func TestApplyCopiesChanges(t *testing.T) {
 	r := demoRoom(t)
 	r.mustRun("apply")
@@ -25,13 +26,15 @@ func TestApplyCopiesChanges(t *testing.T) {
 	if printed := r.mustRun("apply"); !strings.Contains(printed, "3 written, 1 removed") { // and the revision
 		t.Errorf("printed %q, want 3 written and 1 removed", printed)
 	}
-	r.wantResult(r.demoResult().with("signer/src/lib.rs", "changed").with("signer/src/new.rs", "new").with("signer/src/client/mod.rs"))
+	r.wantResult(r.demoResult().with("signer/src/lib.rs", "changed").with("signer/src/new.rs",
+		"new").with("signer/src/client/mod.rs"))
 	if r.read(filepath.Join(r.tree, revisionFile)) == rev {
 		t.Error("the revision is the same")
 	}
 }
 
-// A link in the tree where a folder of ours belongs, or a part of it, is replaced; what it leads to stays as it is.
+// A link in the tree where a folder of ours belongs, or a part of it, is replaced; what it leads to
+// stays as it is.
 func TestApplyCopiesThroughNoLink(t *testing.T) {
 	for _, name := range []string{"signer", "signer/src", "signer/src/lib.rs"} {
 		r := demoRoom(t)
@@ -87,24 +90,35 @@ func TestApplyRefusesFolder(t *testing.T) {
 		"overlap": {edited(func(t *table) {
 			t.folders = append(t.folders, ownFolder{"../our-signer", "signer/src/x", []string{"src"}})
 		}), "folder signer/src/x: overlaps with folder signer"},
-		"no folder":     {folder(func(f *ownFolder) { f.from = "../gone" }), "no file named or in Cargo.toml, src"},
-		"missing":       {func(r room) { os.Remove(r.signer("Cargo.toml")) }, "our-signer: there is no file named or in Cargo.toml"},
-		"emptied":       {func(r room) { os.RemoveAll(r.signer("src")); r.mkdir(r.signer("src")) }, "no file named or in src"},
-		"link in it":    {func(r room) { os.Symlink("lib.rs", r.signer("src/link.rs")) }, "src/link.rs is not a regular file"},
-		"link named":    {func(r room) { os.Rename(r.signer("src"), r.signer("s")); os.Symlink("s", r.signer("src")) }, "src is not a regular"},
+		"no folder": {folder(func(f *ownFolder) { f.from = "../gone" }), "no file named or in Cargo.toml, src"},
+		"missing": {func(r room) {
+			os.Remove(r.signer("Cargo.toml"))
+		}, "our-signer: there is no file named or in Cargo.toml"},
+		"emptied": {func(r room) {
+			os.RemoveAll(r.signer("src"))
+			r.mkdir(r.signer("src"))
+		}, "no file named or in src"},
+		"link in it": {func(r room) {
+			os.Symlink("lib.rs", r.signer("src/link.rs"))
+		}, "src/link.rs is not a regular file"},
+		"link named": {func(r room) { os.Rename(r.signer("src"), r.signer("s")); os.Symlink("s", r.signer("src")) },
+			"src is not a regular"},
 		"crate folder":  {folder(func(f *ownFolder) { f.to = "src" }), "folder src: is in the crate already"},
 		"crate file":    {folder(func(f *ownFolder) { f.to = "README.md" }), "folder README.md: is in the crate already"},
 		"in crate file": {folder(func(f *ownFolder) { f.to = "README.md/x" }), "README.md is a file and a folder"},
-		"our new file":  {func(r room) { r.write(filepath.Join(r.newFiles(), "signer/src/x.rs"), "") }, "files/signer/src/x.rs: is where"},
-		"own name":      {folder(func(f *ownFolder) { f.to = markFile }), "keeps this name"},
-		"cargo's name":  {folder(func(f *ownFolder) { f.to = "target/signer" }), "keeps this name"},
+		"our new file": {func(r room) {
+			r.write(filepath.Join(r.newFiles(), "signer/src/x.rs"), "")
+		}, "files/signer/src/x.rs: is where"},
+		"own name":     {folder(func(f *ownFolder) { f.to = markFile }), "keeps this name"},
+		"cargo's name": {folder(func(f *ownFolder) { f.to = "target/signer" }), "keeps this name"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) { refusesApply(t, c.spoil, c.want) })
 	}
 }
 
-// A tree that has no copy of our folder, such as another version's bare crate, is recorded as well, and the entry stays.
+// A tree that has no copy of our folder, such as another version's bare crate, is recorded as well,
+// and the entry stays.
 func TestRecordKeepsFolders(t *testing.T) {
 	r := demoRoom(t)
 	var tables []string

@@ -56,7 +56,8 @@ func record(p paths, out io.Writer) error {
 	return nil
 }
 
-// readOldTable reads the table that will be replaced. Its reasons are kept; if there is none, there is nothing to keep.
+// readOldTable reads the table that will be replaced. Its reasons are kept; if there is none, there
+// is nothing to keep.
 func readOldTable(name string) (*table, error) {
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -72,7 +73,8 @@ func readOldTable(name string) (*table, error) {
 	return t, nil
 }
 
-// compare is what makes tree of the crate, as yet without reasons. The copies of our folders are taken out of tree.
+// compare is what makes tree of the crate, as yet without reasons. The copies of our folders are
+// taken out of tree.
 func compare(tableName string, folders []ownFolder, packed []byte, tree source) (ours, error) {
 	folder, stock, err := unpack(packed)
 	if err != nil {
@@ -154,7 +156,8 @@ func compareFile(stock, tree []byte) (fileEdits, error) {
 	return f, nil
 }
 
-// keepReasons takes over the old table's reasons: for the same text if it can, else for the same place. Each is used once.
+// keepReasons takes over the old table's reasons: for the same text if it can, else for the same
+// place. Each is used once.
 func keepReasons(t, old *table) {
 	ranks := []func(is, was edit) bool{
 		func(is, was edit) bool { return is.text == was.text && is.place == was.place },
@@ -203,7 +206,8 @@ func (o ours) checkRecorded(text, packed []byte, tree source) error {
 	return nil
 }
 
-// write puts the table and our new files where apply looks for them. Earlier new files that are gone are removed.
+// write puts the table and our new files where apply looks for them. Earlier new files that are
+// gone are removed.
 func (o ours) write(table string, text []byte) error {
 	dir := newFilesDir(table)
 	if err := os.MkdirAll(dir, 0o755); err != nil {

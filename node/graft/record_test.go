@@ -29,10 +29,11 @@ func TestRecordGivesTheTreeBack(t *testing.T) {
 		"no newline, changed": stock.with("README.md", "# demo\nother"),
 		"no newline, deleted": stock.with("README.md", "# demo\n"),
 		"emptied":             stock.with("src/lib.rs", ""),
-		"quotes":              stock.with("src/lib.rs", lib+"let a = '''x''';\n\\ \"\"\"\"\"\n").with("README.md", "# demo\nsay '"),
-		"odd characters":      stock.with("src/lib.rs", "\r\n\x01\x7f\t\u00e9\u2028\n"+lib),
-		"leading newlines":    stock.with("src/lib.rs", "\n\n"+lib),
-		"new files":           stock.with("src/new/a.rs", "a").with("src/new/empty.rs", "").with("raw.bin", "\xff\x00"),
+		"quotes": stock.with("src/lib.rs", lib+"let a = '''x''';\n\\ \"\"\"\"\"\n").with("README.md",
+			"# demo\nsay '"),
+		"odd characters":   stock.with("src/lib.rs", "\r\n\x01\x7f\t\u00e9\u2028\n"+lib),
+		"leading newlines": stock.with("src/lib.rs", "\n\n"+lib),
+		"new files":        stock.with("src/new/a.rs", "a").with("src/new/empty.rs", "").with("raw.bin", "\xff\x00"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRoom(t, pack(t, stock))
@@ -88,7 +89,8 @@ func TestRecordAnyFile(t *testing.T) {
 }
 
 func TestQuote(t *testing.T) {
-	piece := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"'", "''", `"`, `""`, `\`, "\n", "\r\n", "\x00", "\x7f", "x"}))
+	piece := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"'", "''", `"`, `""`, `\`, "\n", "\r\n", "\x00",
+		"\x7f", "x"}))
 	rapid.Check(t, func(rt *rapid.T) {
 		want := strings.Join(rapid.SliceOfN(piece, 0, 8).Draw(rt, "pieces"), "")
 		var got struct{ S string }
@@ -143,9 +145,11 @@ func TestRecordKeepsReasons(t *testing.T) {
 	}
 	r.write(r.table, text)
 	// zwei has moved and is there twice, what stands for six is new, the deletion is the same.
-	r.writeTree(stock.with("src/lib.rs", "zero\none\ntwo\nthree\nzwei\nfour\nzwei\nfive\nseis\nseven\n").with("src/main.rs", "x\n"))
+	r.writeTree(stock.with("src/lib.rs",
+		"zero\none\ntwo\nthree\nzwei\nfour\nzwei\nfive\nseis\nseven\n").with("src/main.rs", "x\n"))
 	r.mustRun("record")
-	want := "after line 0: TODO, after line 3: second\nin two lines, after line 4: TODO, line 6: sixth, line 8: eighth, line 1: TODO"
+	want := "after line 0: TODO, after line 3: second\nin two lines, after line 4: TODO, line 6: sixth, line 8: eighth, " +
+		"line 1: TODO"
 	if got := reasons(); got != want {
 		t.Errorf("have %q, want %q", got, want)
 	}
@@ -154,7 +158,8 @@ func TestRecordKeepsReasons(t *testing.T) {
 func TestRecordLeavesLocalFilesOut(t *testing.T) {
 	r := demoRoom(t)
 	r.mustRun("apply")
-	for _, name := range []string{"target/x", ".git/x", ".cargo-ok", "Cargo.lock.orig", "Cargo.lock~", "signer/src/.lib.rs.swp"} {
+	for _, name := range []string{"target/x", ".git/x", ".cargo-ok", "Cargo.lock.orig", "Cargo.lock~",
+		"signer/src/.lib.rs.swp"} {
 		r.write(filepath.Join(r.tree, name), "x")
 	}
 	r.mustRun("record") // joins the two edits that touch
@@ -177,8 +182,12 @@ func TestRecordRefuses(t *testing.T) {
 	}{
 		"deleted file": {func(r room) { r.writeTree(stock.with("src/main.rs")) }, "src/main.rs: deleted"},
 		"no tree":      {func(r room) { r.writeTree(nil) }, "no files in"},
-		"not UTF-8":    {func(r room) { r.writeTree(stock.with("src/main.rs", "\xff\n")) }, "src/main.rs, line 1: our text is not UTF-8"},
-		"other crate":  {func(r room) { r.write(r.crate, string(pack(r.t, stock.with("x", "y")))) }, "a published crate never changes"},
+		"not UTF-8": {func(r room) {
+			r.writeTree(stock.with("src/main.rs", "\xff\n"))
+		}, "src/main.rs, line 1: our text is not UTF-8"},
+		"other crate": {func(r room) {
+			r.write(r.crate, string(pack(r.t, stock.with("x", "y"))))
+		}, "a published crate never changes"},
 		"broken table": {func(r room) { r.write(r.table, "x") }, "reading the old table"},
 		"no folder":    {func(r room) { os.RemoveAll(r.signer("src")) }, "no file named or in src"},
 		"in the crate": {folder(func(f *ownFolder) { f.to = "src" }), "folder src: is in the crate already"},

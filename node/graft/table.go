@@ -44,7 +44,8 @@ type edit struct {
 	text  string // empty: the lines are deleted
 }
 
-// place is the lines after the first start and up to the line end. If both are the same, nothing is replaced.
+// place is the lines after the first start and up to the line end. If both are the same,
+// nothing is replaced.
 type place struct{ start, end int }
 
 func (p place) insertion() bool { return p.start == p.end }
@@ -95,7 +96,8 @@ type editTOML struct {
 	Text   *string `toml:"text"`
 }
 
-// parseTable reads a table. Its error lists every fault. Reasons may still be missing: apply asks for them, record does not.
+// parseTable reads a table. Its error lists every fault. Reasons may still be missing: apply asks
+// for them, record does not.
 func parseTable(text []byte) (*table, error) {
 	var raw tableTOML
 	if err := decodeTOML(text, &raw); err != nil {

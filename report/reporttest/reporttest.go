@@ -68,7 +68,8 @@ func Failing(c report.Cluster) report.FailoverStatus {
 		Health: &cosignerv1.NodeHealth{StatusAgoMs: ms(500), StatusError: "no answer", ReactorState: "Validate",
 			Block: &cosignerv1.Block{Era: 23, Height: 265}, RoundLengthMs: 8000, Peers: 1, Version: "2.0.3",
 			UpgradeEra: ms(24)},
-		Reach: []*cosignerv1.Reach{{Name: "c1", AnsweredAgoMs: ms(100), RttUs: 420, Sent: 60}, {Name: "c2", Sent: 60, Lost: 60},
+		Reach: []*cosignerv1.Reach{{Name: "c1", AnsweredAgoMs: ms(100), RttUs: 420, Sent: 60}, {Name: "c2",
+			Sent: 60, Lost: 60},
 			{Name: "c3"}, {Name: "node-b", AnsweredAgoMs: ms(4000), RttUs: 300, Sent: 60, Lost: 60}}}
 	v.Nodes[1].Health = &cosignerv1.NodeHealth{StatusAgoMs: ms(200), ReactorState: "Validate",
 		Block: &cosignerv1.Block{Era: 23, Height: 266}, RoundLengthMs: 8000, Peers: 34, Version: "2.0.3"}

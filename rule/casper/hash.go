@@ -43,7 +43,8 @@ type Hex []byte
 // MarshalText returns lower-case hex digits.
 func (h Hex) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h), nil }
 
-// UnmarshalText reads hex digits. Errors do not repeat them, since they may be a secret's; then h is unchanged.
+// UnmarshalText reads hex digits. Errors do not repeat them, since they may be a secret's; then
+// h is unchanged.
 func (h *Hex) UnmarshalText(text []byte) error {
 	parsed, err := hex.AppendDecode(nil, text)
 	if err != nil {

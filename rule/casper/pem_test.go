@@ -88,7 +88,8 @@ func TestParseSecretKeyPEMRefuses(t *testing.T) {
 		{"damaged block in front", append([]byte("-----BEGIN PRIVATE KEY-----\nAAAA\n"), text...), "more than one"},
 		{"cut", text[:len(text)-10], "damaged"},
 		{"not base64", bytes.Replace(text, []byte("MC4C"), []byte("M*4C"), 1), "damaged"},
-		{"headers", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED"}, Bytes: der}), "headers"},
+		{"headers", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY",
+			Headers: map[string]string{"Proc-Type": "4,ENCRYPTED"}, Bytes: der}), "headers"},
 		{"encrypted", block("ENCRYPTED PRIVATE KEY", der), "not labelled PRIVATE KEY"},
 		{"public key", block("PUBLIC KEY", der), "not labelled PRIVATE KEY"},
 		{"certificate", block("CERTIFICATE", der), "not labelled PRIVATE KEY"},
@@ -102,7 +103,8 @@ func TestParseSecretKeyPEMRefuses(t *testing.T) {
 		{"Ed448", with(11, 0x71), "not PKCS#8"},
 		{"secp256k1 as casper-node writes it", block("EC PRIVATE KEY", k1sec1), ErrSecp256k1.Error()},
 		{"secp256k1 in PKCS#8", block("PRIVATE KEY", k1pkcs8), ErrSecp256k1.Error()},
-		{"secp256k1 with parameters", append(block("EC PARAMETERS", []byte(oidSecp256k1)), block("EC PRIVATE KEY", k1sec1)...), ErrSecp256k1.Error()},
+		{"secp256k1 with parameters",
+			append(block("EC PARAMETERS", []byte(oidSecp256k1)), block("EC PRIVATE KEY", k1sec1)...), ErrSecp256k1.Error()},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

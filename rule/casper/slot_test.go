@@ -54,7 +54,8 @@ func TestSlots(t *testing.T) {
 	}
 }
 
-// TestOfHeight: a finality signature's slot is a height's, all others are a round's, and a handshake has none.
+// TestOfHeight: a finality signature's slot is a height's, all others are a round's, and a
+// handshake has none.
 func TestOfHeight(t *testing.T) {
 	for m, want := range map[Message]bool{Echo{}: false, Vote{}: false, Finality{}: true, Handshake{}: false} {
 		slot, _ := SlotOf(m)
@@ -64,7 +65,8 @@ func TestOfHeight(t *testing.T) {
 	}
 }
 
-// TestNames: only a finality signature says of which chain it is, and only a handshake has a TLS point of ours.
+// TestNames: only a finality signature says of which chain it is, and only a handshake has a
+// TLS point of ours.
 func TestNames(t *testing.T) {
 	for _, m := range []Message{Echo{}, Vote{}, Handshake{}} {
 		if chain, ok := ChainOf(m); ok {
@@ -93,7 +95,8 @@ func TestValidSlot(t *testing.T) {
 	if SlotOfHeight(4) != (Slot{Kind: KindFinality, Height: 4}) {
 		t.Errorf("got %v", SlotOfHeight(4))
 	}
-	for _, s := range []Slot{{}, {Kind: KindHandshake}, {Kind: 5}, {Kind: KindEcho, Height: 1}, {Kind: KindVote, Height: 1},
+	for _, s := range []Slot{{}, {Kind: KindHandshake}, {Kind: 5}, {Kind: KindEcho, Height: 1},
+		{Kind: KindVote, Height: 1},
 		{Kind: KindFinality, Era: 1}, {Kind: KindFinality, Round: 1}, {Kind: KindFinality, Validator: 1},
 		{Kind: KindFinality, Instance: Hash{1}}} {
 		if s.Valid() {
@@ -133,11 +136,12 @@ func TestSlotOfNil(t *testing.T) {
 
 func TestSlotString(t *testing.T) {
 	tests := map[string]Slot{
-		"echo era 12 round 3 instance 7d9f81ac/2": {Kind: KindEcho, Era: 12, Round: 3, Instance: Hash{0x7d, 0x9f, 0x81, 0xac}, Validator: 2},
-		"vote era 1 round 0 instance 00000000/0":  {Kind: KindVote, Era: 1},
-		"finality height 266":                     {Kind: KindFinality, Height: 266},
-		"no slot (handshake)":                     {Kind: KindHandshake},
-		"no slot (kind(0))":                       {},
+		"echo era 12 round 3 instance 7d9f81ac/2": {Kind: KindEcho, Era: 12, Round: 3, Instance: Hash{0x7d, 0x9f, 0x81, 0xac},
+			Validator: 2},
+		"vote era 1 round 0 instance 00000000/0": {Kind: KindVote, Era: 1},
+		"finality height 266":                    {Kind: KindFinality, Height: 266},
+		"no slot (handshake)":                    {Kind: KindHandshake},
+		"no slot (kind(0))":                      {},
 	}
 	for want, slot := range tests {
 		if have := slot.String(); have != want {

@@ -1,12 +1,13 @@
-// Package ear is what a cosigner hears of the nodes: it takes the pings of their agents, tells the other cosigners of them,
-// and puts together what all of them have heard.
+// Package ear is what a cosigner hears of the nodes: it takes the pings of their agents, tells the
+// other cosigners of them, and puts together what all of them have heard.
 //
-// It promises that a node which died is never taken for alive by what piled up while this process stood still, nor by the
-// word of fewer other cosigners than the threshold; and that nobody counts as silent for a time in which the cosigners did
-// not listen. It passes on what an agent told unread, so that what a newer one tells besides is not lost.
+// It promises that a node which died is never taken for alive by what piled up while this process
+// stood still, nor by the word of fewer other cosigners than the threshold; and that nobody counts
+// as silent for a time in which the cosigners did not listen. It passes on what an agent told
+// unread, so that what a newer one tells besides is not lost.
 //
-// It leaves to others: to carry pings and reports (monitor), what a node's account says (rule/wire), and what all of it
-// means (rule/failover).
+// It leaves to others: to carry pings and reports (monitor), what a node's account says
+// (rule/wire), and what all of it means (rule/failover).
 package ear
 
 import (
@@ -23,16 +24,18 @@ import (
 )
 
 const (
-	// MaxPing bounds a ping in bytes: the most that members, paths and error texts come to, several times over.
+	// MaxPing bounds a ping in bytes: the most that members, paths and error texts come to,
+	// several times over.
 	MaxPing = 16 << 10
-	// Settle is how long pings are not noted after a pause: what piled up tells of then as if it were now.
+	// Settle is how long pings are not noted after a pause: what piled up tells of then as
+	// if it were now.
 	Settle = 100 * time.Millisecond
 	// freshPings is for how many ping intervals what this cosigner heard itself counts alone.
 	freshPings = 3
 )
 
-// Ear is what one cosigner has heard. It is not safe for concurrent use. The times that it is given are of one host and
-// never go back.
+// Ear is what one cosigner has heard. It is not safe for concurrent use. The times that it is given
+// are of one host and never go back.
 type Ear struct {
 	settings failover.Settings
 	pings    map[string]ping
@@ -53,8 +56,9 @@ type ping struct {
 // New returns an Ear that listens from its first use on.
 func New(s failover.Settings) *Ear { return &Ear{settings: s, pings: map[string]ping{}} }
 
-// Awake notes that the process runs, and begins to listen anew if it did not for so long that a node may look silent only
-// because its pings have not been read: each node pings at least three times within Settings.After.
+// Awake notes that the process runs, and begins to listen anew if it did not for so long that a
+// node may look silent only because its pings have not been read: each node pings at least three
+// times within Settings.After.
 func (e *Ear) Awake(now time.Time) {
 	switch {
 	case e.awake.IsZero():
@@ -65,8 +69,8 @@ func (e *Ear) Awake(now time.Time) {
 	e.awake = now
 }
 
-// Heard notes what the named node's agent tells now. Its error says that the settings do not name the node, or that it told
-// more than there is to tell.
+// Heard notes what the named node's agent tells now. Its error says that the settings do not name
+// the node, or that it told more than there is to tell.
 func (e *Ear) Heard(node string, r *cosignerv1.PingRequest, now time.Time) error {
 	if !slices.Contains(e.settings.Nodes, node) {
 		return fmt.Errorf("no node %q in the cluster file", node)

@@ -49,7 +49,8 @@ func TestHeard(t *testing.T) {
 	}
 }
 
-// TestSigning: since when signatures can be made counts anew after each time in which they could not.
+// TestSigning: since when signatures can be made counts anew after each time in which
+// they could not.
 func TestSigning(t *testing.T) {
 	e := New(twoOfThree)
 	for second, c := range []struct {

@@ -9,8 +9,8 @@ import (
 	"casper-cosigner/rule/wire"
 )
 
-// Told is what one cosigner told of the nodes, and when its answer came. How long that was under way is neglected: a
-// round trip is far less than any setting.
+// Told is what one cosigner told of the nodes, and when its answer came. How long that was under
+// way is neglected: a round trip is far less than any setting.
 type Told struct {
 	At     time.Time
 	Report *cosignerv1.GatherResponse
@@ -24,8 +24,8 @@ type Here struct {
 	Signs bool           // a signature could be made now
 }
 
-// Observe puts together what the cosigners know. The first of all is this one. It also returns what counts of what each
-// node's agent told, by name; callers only read that.
+// Observe puts together what the cosigners know. The first of all is this one. It also returns what
+// counts of what each node's agent told, by name; callers only read that.
 func (e *Ear) Observe(all []Told, h Here) (failover.Observation, map[string]*cosignerv1.NodeReport) {
 	best := e.best(all)
 	o := failover.Observation{Reporting: len(all), Listening: listening(all, e.settings.Threshold), Wall: h.Wall,
@@ -54,9 +54,10 @@ type heard struct {
 	report *cosignerv1.NodeReport
 }
 
-// best returns what counts of what all have told of the nodes. This cosigner believes its own ears while a node pings it; of
-// one that does not, what the threshold of the others have heard, at the least: any fewer of them may be compromised, and
-// could make a dead node look alive. A node of which nothing counts is absent.
+// best returns what counts of what all have told of the nodes. This cosigner believes its own ears
+// while a node pings it; of one that does not, what the threshold of the others have heard, at the
+// least: any fewer of them may be compromised, and could make a dead node look alive. A node of
+// which nothing counts is absent.
 func (e *Ear) best(all []Told) map[string]heard {
 	s, best := e.settings, map[string]heard{}
 	for _, name := range s.Nodes {
@@ -116,8 +117,8 @@ func (e *Ear) nodes(best map[string]heard) map[string]failover.Node {
 	return nodes
 }
 
-// listening returns the latest start among the threshold of cosigners that have listened longest, or among all if they
-// are fewer.
+// listening returns the latest start among the threshold of cosigners that have listened longest,
+// or among all if they are fewer.
 func listening(all []Told, threshold int) time.Time {
 	starts := make([]time.Time, 0, len(all))
 	for _, t := range all {

@@ -35,8 +35,8 @@ func mergeAll(all ...Told) failover.Observation {
 	return o
 }
 
-// TestHear: a cosigner believes its own ears while a node pings it, and else what two others have heard at the least,
-// however late they answered.
+// TestHear: a cosigner believes its own ears while a node pings it, and else what two others have
+// heard at the least, however late they answered.
 func TestHear(t *testing.T) {
 	nothing := tells(noon, 0)
 	heard := func(ago, height uint64) Told { return tells(noon, 0, report("a", ms(ago), height)) }
@@ -55,8 +55,10 @@ func TestHear(t *testing.T) {
 		{"one other tells", []Told{heard(3001, 7), heard(0, 9)}, 7, before(3001)},
 		{"it heard nothing, and one other tells", []Told{nothing, heard(0, 9), nothing}, 0, time.Time{}},
 		{"it heard nothing, and both others tell", []Told{nothing, heard(0, 9), heard(50, 8)}, 8, before(50)},
-		{"a less age in an older answer", []Told{nothing, tells(before(500), 0, report("a", ms(0), 7)), heard(300, 8)}, 7, before(500)},
-		{"one that never heard it lists it", []Told{tells(noon, 0, report("a", nil, 9)), heard(0, 9), heard(300, 7)}, 7, before(300)},
+		{"a less age in an older answer", []Told{nothing, tells(before(500), 0, report("a", ms(0), 7)), heard(300, 8)}, 7,
+			before(500)},
+		{"one that never heard it lists it", []Told{tells(noon, 0, report("a", nil, 9)), heard(0, 9), heard(300, 7)}, 7,
+			before(300)},
 		{"only an unknown node was heard", []Told{tells(noon, 0, report("c", ms(0), 9))}, 0, time.Time{}},
 		{"an age without end", []Told{heard(math.MaxUint64, 9)}, 9, noon.Add(-365 * 24 * time.Hour)},
 	} {
@@ -73,8 +75,8 @@ func TestHear(t *testing.T) {
 	}
 }
 
-// TestListening: it counts from the latest start of as many as are needed; a cosigner that was started just now does not
-// spoil what the others have listened to.
+// TestListening: it counts from the latest start of as many as are needed; a cosigner that was
+// started just now does not spoil what the others have listened to.
 func TestListening(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -93,7 +95,8 @@ func TestListening(t *testing.T) {
 	}
 }
 
-// TestReach: what one agent says of another counts from its own ping, and from no ping of the node itself.
+// TestReach: what one agent says of another counts from its own ping, and from no ping of
+// the node itself.
 func TestReach(t *testing.T) {
 	b := report("b", ms(400), 1)
 	b.Reach = []*cosignerv1.Reach{
@@ -115,11 +118,12 @@ func TestReach(t *testing.T) {
 	}
 }
 
-// TestAges: each age in a node's account counts from the ping that brought it, and one that is not told is never.
+// TestAges: each age in a node's account counts from the ping that brought it, and one that is
+// not told is never.
 func TestAges(t *testing.T) {
 	full := &cosignerv1.NodeReport{Name: "a", HeardAgoMs: ms(1000), Health: &cosignerv1.NodeHealth{
-		StatusAgoMs: ms(10), StatusError: "timeout", ReactorState: "Validate", Block: &cosignerv1.Block{Era: 3, Height: 77}, RoundLengthMs: 8000,
-		PublicKey: "01ab", LowestHeight: 5, Peers: 9, UpgradeEra: ms(12), Version: "2.0.3",
+		StatusAgoMs: ms(10), StatusError: "timeout", ReactorState: "Validate", Block: &cosignerv1.Block{Era: 3, Height: 77},
+		RoundLengthMs: 8000, PublicKey: "01ab", LowestHeight: 5, Peers: 9, UpgradeEra: ms(12), Version: "2.0.3",
 		Rounds:    &cosignerv1.Asked{AgoMs: ms(20), AdvancedAgoMs: 30, Era: 4, Round: 6},
 		Heights:   &cosignerv1.Asked{AgoMs: ms(40), AdvancedAgoMs: 50, Height: 78},
 		BlockedMs: ms(60), ShutdownAgoMs: ms(70), FaultAgoMs: ms(80), FaultEra: 2, LeftoverKey: "/etc/casper/key.pem",
@@ -129,8 +133,8 @@ func TestAges(t *testing.T) {
 		Heard: before(1000), Asks: failover.Asks{Place: failover.Place{Era: 4, Round: 6, Height: 78},
 			Rounds:  failover.Progress{Asked: before(1020), Advanced: before(1030)},
 			Heights: failover.Progress{Asked: before(1040), Advanced: before(1050)}},
-		Status: failover.Status{At: before(1010), Error: "timeout", Reactor: "Validate", Era: 3, Height: 77, Lowest: 5, Round: 8 * time.Second,
-			Key: "01ab", Peers: 9, Version: "2.0.3", UpgradeEra: 12},
+		Status: failover.Status{At: before(1010), Error: "timeout", Reactor: "Validate",
+			Era: 3, Height: 77, Lowest: 5, Round: 8 * time.Second, Key: "01ab", Peers: 9, Version: "2.0.3", UpgradeEra: 12},
 		Blocked: before(1060), Shutdown: before(1070), Fault: before(1080), FaultEra: 2, LeftoverKey: "/etc/casper/key.pem",
 		LostLeads: [failover.Leads]time.Time{before(1090), before(1100), before(1110)},
 	}
@@ -138,8 +142,9 @@ func TestAges(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	for name, r := range map[string]*cosignerv1.NodeReport{
-		"no account":       {Name: "a", HeardAgoMs: ms(0)},
-		"an empty account": {Name: "a", HeardAgoMs: ms(0), Health: &cosignerv1.NodeHealth{Rounds: &cosignerv1.Asked{AdvancedAgoMs: 5}}},
+		"no account": {Name: "a", HeardAgoMs: ms(0)},
+		"an empty account": {Name: "a",
+			HeardAgoMs: ms(0), Health: &cosignerv1.NodeHealth{Rounds: &cosignerv1.Asked{AdvancedAgoMs: 5}}},
 	} {
 		if got := mergeAll(tells(noon, 0, r)).Nodes["a"]; got != (failover.Node{Heard: noon}) {
 			t.Errorf("%s: got %+v", name, got)

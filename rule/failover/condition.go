@@ -14,10 +14,11 @@ type Condition struct {
 }
 
 const (
-	// lostPings is how many pings in a row a node may miss and still be ready, and may bring before it is called behind.
+	// lostPings is how many pings in a row a node may miss and still be ready, and may bring before it
+	// is called behind.
 	lostPings = 3
-	// neededHistory is for how long back a node must have all blocks, or casper-node does not vote: the chainspec's
-	// transactions.max_ttl.
+	// neededHistory is for how long back a node must have all blocks, or casper-node does not vote:
+	// the chainspec's transactions.max_ttl.
 	neededHistory = 2 * time.Hour
 	// validating is the reactor state in which a casper-node takes part in consensus.
 	validating = "Validate"
@@ -42,9 +43,9 @@ func (l *look) condition(name string) Condition {
 	return Condition{Ready: true}
 }
 
-// unready returns what keeps the node from being ready. That is judged by its requests alone: it asks, and for what is
-// newest. A node says Validate well before its consensus state has caught up, and one that was made active on that word
-// lost 4 to 8 rounds.
+// unready returns what keeps the node from being ready. That is judged by its requests alone: it
+// asks, and for what is newest. A node says Validate well before its consensus state has caught up,
+// and one that was made active on that word lost 4 to 8 rounds.
 func (l *look) unready(name string) (code, why string) {
 	n := l.nodes[name]
 	asks := !n.Rounds.Asked.IsZero() && l.now.Sub(n.Rounds.Asked) <= l.recent()
@@ -74,11 +75,13 @@ func (l *look) explain(s Status) (code, why string) {
 	case s.Reactor != validating:
 		return NotValidating, "/status says " + s.Reactor
 	case l.Validator != "" && !strings.EqualFold(s.Key, l.Validator):
-		return OtherKey, fmt.Sprintf("/status says that its key is %q, not %s: set public_key in its config.toml", s.Key, l.Validator)
+		return OtherKey, fmt.Sprintf("/status says that its key is %q, not %s: set public_key in its config.toml",
+			s.Key, l.Validator)
 	case s.Round == 0:
 		return EraClosed, "/status gives no round length, so no era is open to it"
 	case s.Lowest > 0 && s.Height < s.Lowest+blocks:
-		return ShortHistory, fmt.Sprintf("it has the blocks from height %d on, and needs those of the last %v", s.Lowest, neededHistory)
+		return ShortHistory, fmt.Sprintf("it has the blocks from height %d on, and needs those of the last %v",
+			s.Lowest, neededHistory)
 	}
 	return NoRequests, "/status does not say why"
 }

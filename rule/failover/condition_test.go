@@ -36,10 +36,16 @@ func conditions() []condition {
 		{"asked two rounds ago", func(s *scene, n *failover.Node) { n.Rounds.Asked = s.ago(17) }, ""},
 		{"asked for heights only", quiet, failover.NoRequests},
 		{"asks for the round before the newest", func(s *scene, n *failover.Node) { s.seen.Bound.Round = 41 }, ""},
-		{"asks for what is two rounds short of what is bound", func(s *scene, n *failover.Node) { s.seen.Bound.Round = 42 }, failover.CatchingUp},
-		{"asks for what is two rounds short of what main asks for", func(s *scene, n *failover.Node) { n.Place.Round = 38 }, failover.CatchingUp},
-		{"asks in the era before, at its end", func(s *scene, n *failover.Node) { s.seen.Bound = failover.Place{Era: 8, Round: 1} }, ""},
-		{"asks in the era before", func(s *scene, n *failover.Node) { s.seen.Bound = failover.Place{Era: 8, Round: 2} }, failover.CatchingUp},
+		{"asks for what is two rounds short of what is bound", func(s *scene, n *failover.Node) { s.seen.Bound.Round = 42 },
+			failover.CatchingUp},
+		{"asks for what is two rounds short of what main asks for",
+			func(s *scene, n *failover.Node) { n.Place.Round = 38 }, failover.CatchingUp},
+		{"asks in the era before, at its end", func(s *scene, n *failover.Node) {
+			s.seen.Bound = failover.Place{Era: 8, Round: 1}
+		}, ""},
+		{"asks in the era before", func(s *scene, n *failover.Node) {
+			s.seen.Bound = failover.Place{Era: 8, Round: 2}
+		}, failover.CatchingUp},
 		{"a round is far less than a ping interval", func(s *scene, n *failover.Node) {
 			s.settings.Round, s.seen.Bound.Round, n.Rounds.Asked = time.Second/4, 45, s.ago(1)
 		}, ""},
@@ -49,22 +55,36 @@ func conditions() []condition {
 		{"asks no more, another went on", func(s *scene, n *failover.Node) {
 			n.Rounds.Asked, n.Rounds.Advanced, n.Place.Round = s.ago(30), s.ago(30), 30
 		}, failover.NoRequests},
-		{"does not advance, and asks", func(s *scene, n *failover.Node) { n.Heights.Advanced, n.Place.Height = s.ago(30), 900 }, failover.Behind},
-		{"catches up by /status, ready by what it asks", func(_ *scene, n *failover.Node) { n.Status.Reactor = "CatchUp" }, ""},
-		{"catches up", func(s *scene, n *failover.Node) { quiet(s, n); n.Status.Reactor = "CatchUp" }, failover.NotValidating},
+		{"does not advance, and asks", func(s *scene, n *failover.Node) {
+			n.Heights.Advanced, n.Place.Height = s.ago(30), 900
+		}, failover.Behind},
+		{"catches up by /status, ready by what it asks", func(_ *scene, n *failover.Node) { n.Status.Reactor = "CatchUp" },
+			""},
+		{"catches up", func(s *scene, n *failover.Node) {
+			quiet(s, n)
+			n.Status.Reactor = "CatchUp"
+		}, failover.NotValidating},
 		{"another key", func(s *scene, n *failover.Node) { quiet(s, n); n.Status.Key = "01bb" }, failover.OtherKey},
 		{"the key in capitals", func(s *scene, n *failover.Node) { quiet(s, n); n.Status.Key = "01AA" }, failover.NoRequests},
-		{"the key is not known here", func(s *scene, n *failover.Node) { quiet(s, n); s.settings.Validator = "" }, failover.NoRequests},
+		{"the key is not known here", func(s *scene, n *failover.Node) { quiet(s, n); s.settings.Validator = "" },
+			failover.NoRequests},
 		{"no era", func(s *scene, n *failover.Node) { quiet(s, n); n.Status.Round = 0 }, failover.EraClosed},
-		{"history of an hour", func(s *scene, n *failover.Node) { quiet(s, n); n.Status.Lowest = 999 - 450 }, failover.ShortHistory},
-		{"history of two hours", func(s *scene, n *failover.Node) { quiet(s, n); n.Status.Lowest = 999 - 900 }, failover.NoRequests},
+		{"history of an hour", func(s *scene, n *failover.Node) {
+			quiet(s, n)
+			n.Status.Lowest = 999 - 450
+		}, failover.ShortHistory},
+		{"history of two hours", func(s *scene, n *failover.Node) {
+			quiet(s, n)
+			n.Status.Lowest = 999 - 900
+		}, failover.NoRequests},
 		{"young chain", func(s *scene, n *failover.Node) { quiet(s, n); n.Status.Height = 500 }, failover.NoRequests},
 		{"/status fails", func(s *scene, n *failover.Node) {
 			quiet(s, n)
 			n.Status.Error = "refused"
 			n.Status.Reactor = "CatchUp"
 		}, failover.NoRequests},
-		{"/status is not known", func(s *scene, n *failover.Node) { quiet(s, n); n.Status = failover.Status{} }, failover.NoRequests},
+		{"/status is not known", func(s *scene, n *failover.Node) { quiet(s, n); n.Status = failover.Status{} },
+			failover.NoRequests},
 	}
 }
 
@@ -85,13 +105,15 @@ func TestConditions(t *testing.T) {
 func TestWhy(t *testing.T) {
 	for want, status := range map[string]failover.Status{
 		"standby asks for no round: its /status is not known; is rest set in agent.toml?": {},
-		`standby asks for no round: /status says that its key is "01bb", not ` + validator + ": set public_key in its config.toml": {
+		`standby asks for no round: /status says that its key is "01bb", not ` + validator +
+			": set public_key in its config.toml": {
 			At: begin, Reactor: "Validate", Key: "01bb"},
 		`its key is "", not ` + validator: {At: begin, Reactor: "Validate"},
 	} {
 		s := shown(begin)
 		s.node("standby", func(n *failover.Node) { n.Rounds.Asked, n.Status = s.ago(17.1), status })
-		if got := failover.NewJudge(s.settings).Judge(s.state, s.seen, s.now).Conditions["standby"]; !strings.Contains(got.Why, want) {
+		if got := failover.NewJudge(s.settings).Judge(s.state, s.seen,
+			s.now).Conditions["standby"]; !strings.Contains(got.Why, want) {
 			t.Errorf("got %q, want %q", got.Why, want)
 		}
 	}
@@ -99,7 +121,8 @@ func TestWhy(t *testing.T) {
 
 // TestStallWhy: before any node has asked, it is not the network that stands still.
 func TestStallWhy(t *testing.T) {
-	for want, asked := range map[string]bool{"no node has asked for anything yet": false, "the network stands still": true} {
+	for want, asked := range map[string]bool{"no node has asked for anything yet": false,
+		"the network stands still": true} {
 		s := shown(begin)
 		s.seen.BoundAt = s.ago(18)
 		for name := range s.seen.Nodes {

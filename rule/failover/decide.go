@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// decide is the rule. What comes first prevails: evidence of a fault before all, then whatever makes the observation
-// one that nobody may be blamed for, then the active node, and main's return last.
+// decide is the rule. What comes first prevails: evidence of a fault before all, then
+// whatever makes the observation one that nobody may be blamed for, then the active node, and
+// main's return last.
 func (l *look) decide() Judgement {
 	active := l.state.Active
 	if active == "" {
@@ -23,7 +24,8 @@ func (l *look) decide() Judgement {
 		return Judgement{Code: NoQuorum, Why: why}
 	}
 	if listening := l.seen.Listening; listening.IsZero() || l.now.Before(listening.Add(l.After)) {
-		return Judgement{Code: Paused, Why: fmt.Sprintf("the cosigners have not listened without a break for %v yet", l.After)}
+		return Judgement{Code: Paused, Why: fmt.Sprintf("the cosigners have not listened without a break for %v yet",
+			l.After)}
 	}
 	if why := l.upgrading(); why != "" {
 		return Judgement{Code: Upgrade, Why: why}
@@ -51,9 +53,9 @@ func (l *look) decide() Judgement {
 	return Judgement{Code: Well, Why: why}
 }
 
-// fault returns why automatic changes must stop for good, if a node reported an equivocation. The same one is not reason
-// enough twice, though clocks may differ and other nodes report it later: an operator who resumed knows of it. Neither is one
-// of before all changes that are remembered.
+// fault returns why automatic changes must stop for good, if a node reported an equivocation. The
+// same one is not reason enough twice, though clocks may differ and other nodes report it later: an
+// operator who resumed knows of it. Neither is one of before all changes that are remembered.
 func (l *look) fault() string {
 	h := l.state.History
 	for _, name := range l.names {
@@ -61,7 +63,8 @@ func (l *look) fault() string {
 		if l.state.IsSuspended(name) || n.Fault.IsZero() {
 			continue
 		}
-		why := fmt.Sprintf("the network has evidence that our validator equivocated in era %d; find out who else holds its key", n.FaultEra)
+		why := fmt.Sprintf("the network has evidence that our validator equivocated in era %d; find out who else holds "+
+			"its key", n.FaultEra)
 		known := len(h) >= KeptEvents && l.seen.Wall.Add(n.Fault.Sub(l.now)).UnixMilli() < h[0].At
 		for _, e := range h {
 			known = known || e.What == EventHold && e.Cause == Fault && strings.Contains(e.Reason, why)
@@ -89,8 +92,9 @@ func (l *look) held() string {
 	return why
 }
 
-// noQuorum tells that the cosigners cannot do their part, or could not until less than After ago. Then nodes have had no
-// chance: one whose requests are not answered may even cease to answer /status.
+// noQuorum tells that the cosigners cannot do their part, or could not until less than After
+// ago. Then nodes have had no chance: one whose requests are not answered may even cease to
+// answer /status.
 func (l *look) noQuorum() string {
 	switch o := l.seen; {
 	case o.Reporting < l.Threshold:
@@ -131,8 +135,9 @@ func (l *look) replace(t trouble) Judgement {
 	return d
 }
 
-// candidate returns the first ready node besides the active one, main before all others, or none. Here alone the order in
-// which the settings name the nodes counts: if several are ready, it is the operator's preference.
+// candidate returns the first ready node besides the active one, main before all others, or none.
+// Here alone the order in which the settings name the nodes counts: if several are ready, it is the
+// operator's preference.
 func (l *look) candidate() string {
 	for _, name := range append([]string{l.Main}, l.Nodes...) {
 		if name != l.state.Active && l.conditions[name].Ready {
@@ -145,10 +150,12 @@ func (l *look) candidate() string {
 // giveBack is the return to main, which is ready.
 func (l *look) giveBack() Judgement {
 	if e, ok := l.state.last(EventActivate); ok && e.Cause == Operator {
-		return Judgement{Code: ByHand, Why: "an operator made " + l.state.Active + " active, and it stays so until an operator changes that"}
+		return Judgement{Code: ByHand, Why: "an operator made " + l.state.Active + " active, and it stays so until an " +
+			"operator changes that"}
 	}
 	if l.Failback == Manual {
-		return Judgement{Code: FailbackManual, Why: l.Main + " is ready; failback is manual, so an operator is to make it active"}
+		return Judgement{Code: FailbackManual, Why: l.Main + " is ready; failback is manual, so an operator is to make " +
+			"it active"}
 	}
 	ready, stable := l.readySince(l.Main), l.stable()
 	d := Judgement{Code: Return, Node: l.Main, Due: latest(ready.Add(stable), l.changed.Add(l.After)),
@@ -159,11 +166,12 @@ func (l *look) giveBack() Judgement {
 	return d
 }
 
-// backOff is how far returns are looked back for, and the longest that their number alone can put off another one.
+// backOff is how far returns are looked back for, and the longest that their number alone can put
+// off another one.
 const backOff = time.Hour
 
-// stable returns how long main must be ready: each return of late doubles it, so that a main that fails under load only
-// does not take the role each time that it has a rest.
+// stable returns how long main must be ready: each return of late doubles it, so that a main that
+// fails under load only does not take the role each time that it has a rest.
 func (l *look) stable() time.Duration {
 	d := l.FailbackAfter
 	for _, e := range l.state.History {

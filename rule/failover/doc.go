@@ -1,14 +1,16 @@
-// Package failover is the main/standby rule: which node is active, in which mode, whose claim of a free slot is served
-// now, and when another node is to become active.
+// Package failover is the main/standby rule: which node is active, in which mode, whose claim of a
+// free slot is served now, and when another node is to become active.
 //
-// Safety never rests on it. It decides only whose value a free slot gets and when; what a slot may hold is
-// watermark's. It promises that roles change by compare-and-set on an epoch, that a preference ends by itself when the
-// preferred node is silent or behind, and that a judgement never names a node that is not ready, nor blames one for what
-// the cosigners or the whole network fail at. To gather what is judged, and to act on it, is the monitor's.
+// Safety never rests on it. It decides only whose value a free slot gets and when; what a slot may
+// hold is watermark's. It promises that roles change by compare-and-set on an epoch, that a
+// preference ends by itself when the preferred node is silent or behind, and that a judgement never
+// names a node that is not ready, nor blames one for what the cosigners or the whole network fail
+// at. To gather what is judged, and to act on it, is the monitor's.
 //
 // # A judgement, step by step
 //
-// Judge.Judge is the whole of it. Each step returns what the next one reads, and writes into nothing that it was given:
+// Judge.Judge is the whole of it. Each step returns what the next one reads, and writes into
+// nothing that it was given:
 //
 //	memory before, Observation  -> look        what is known now (look.go, memory.go, upgrade.go)
 //	look                        -> troubles    what is wrong with each node, once for each (trouble.go)

@@ -26,12 +26,13 @@ type Judgement struct {
 	Conditions map[string]Condition // of each node
 }
 
-// Judge decides when the active node is to be replaced, and when main is to be active again. Whoever gives it an
-// observation each ping interval, and one when a judgement is due, has the change made on time. It is not safe for
-// concurrent use.
+// Judge decides when the active node is to be replaced, and when main is to be active again.
+// Whoever gives it an observation each ping interval, and one when a judgement is due, has the
+// change made on time. It is not safe for concurrent use.
 //
-// It remembers little, and only what makes it slower to act: since when a node is ready or behind, since when the state is
-// what it is, and since when an upgrade is on. A new one may therefore take over at any time.
+// It remembers little, and only what makes it slower to act: since when a node is ready or behind,
+// since when the state is what it is, and since when an upgrade is on. A new one may therefore take
+// over at any time.
 type Judge struct {
 	settings Settings
 	memory   memory
@@ -40,7 +41,8 @@ type Judge struct {
 // NewJudge returns a Judge that has seen nothing yet.
 func NewJudge(s Settings) *Judge { return &Judge{settings: s} }
 
-// Judge applies the rules of failover to the state and the observation at the time now, which never goes back.
+// Judge applies the rules of failover to the state and the observation at the time now, which
+// never goes back.
 func (j *Judge) Judge(s State, o Observation, now time.Time) Judgement {
 	l := j.memory.look(j.settings, s, o, now)
 	l.troubles = each(l.concerned(), l.trouble)
@@ -51,7 +53,8 @@ func (j *Judge) Judge(s State, o Observation, now time.Time) Judgement {
 	return d
 }
 
-// concerned are the nodes whose trouble is looked for. The active one is among them even if the settings no longer name it.
+// concerned are the nodes whose trouble is looked for. The active one is among them even if the
+// settings no longer name it.
 func (l *look) concerned() []string {
 	if active := l.state.Active; active != "" && !slices.Contains(l.names, active) {
 		return append(slices.Clone(l.names), active)

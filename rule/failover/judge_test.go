@@ -12,7 +12,8 @@ import (
 	"casper-cosigner/rule/failover"
 )
 
-// scene is what a judge is shown. As shown makes it, all three nodes have been well for long and the main is active.
+// scene is what a judge is shown. As shown makes it, all three nodes have been well for long and
+// the main is active.
 type scene struct {
 	settings failover.Settings
 	state    failover.State
@@ -24,7 +25,8 @@ func shown(now time.Time) *scene {
 	s := &scene{settings: settings("main", "standby", "spare"), now: now,
 		state: failover.State{Mode: failover.Hot, Active: "main", Epoch: 3, Since: now.Add(-time.Hour).UnixMilli()},
 		seen: failover.Observation{Reporting: 2, Listening: now.Add(-time.Hour), Signing: now.Add(-time.Hour),
-			Bound: failover.Place{Era: 7, Round: 40}, BoundAt: now.Add(-3 * time.Second), Wall: now, Nodes: map[string]failover.Node{}}}
+			Bound: failover.Place{Era: 7, Round: 40}, BoundAt: now.Add(-3 * time.Second), Wall: now,
+			Nodes: map[string]failover.Node{}}}
 	ago := func(d time.Duration) time.Time { return now.Add(-d) }
 	for _, name := range s.settings.Nodes {
 		s.seen.Nodes[name] = failover.Node{
@@ -47,7 +49,8 @@ func (s *scene) node(name string, edit func(*failover.Node)) {
 	s.seen.Nodes[name] = n
 }
 
-// aheadOfBound makes the standby ask further than main, for what nothing is bound of: two rounds' time, so that it may.
+// aheadOfBound makes the standby ask further than main, for what nothing is bound of: two rounds'
+// time, so that it may.
 func (s *scene) aheadOfBound(round uint32, height uint64) {
 	s.seen.BoundAt = s.ago(17)
 	s.node("standby", func(n *failover.Node) { n.Place.Round, n.Place.Height = round, height })
@@ -64,7 +67,8 @@ func (s *scene) gone(name string, seconds float64) {
 // did adds an event to the history, and makes the standby the active node.
 func (s *scene) did(what, cause string, ago time.Duration) {
 	s.state.Active = "standby"
-	s.state.History = append(s.state.History, failover.Event{What: what, Subject: "standby", Cause: cause, At: s.now.Add(-ago).UnixMilli()})
+	s.state.History = append(s.state.History, failover.Event{What: what, Subject: "standby",
+		Cause: cause, At: s.now.Add(-ago).UnixMilli()})
 }
 
 // unanswered has the cosigners leave what these nodes ask unanswered, for half a minute now.
@@ -83,7 +87,8 @@ type rule struct {
 }
 
 func rules() []rule {
-	return slices.Concat(nobodyRules(), calmRules(), faultRules(), failoverRules(), downRules(), behindRules(), returnRules())
+	return slices.Concat(nobodyRules(), calmRules(), faultRules(), failoverRules(), downRules(), behindRules(),
+		returnRules())
 }
 
 func TestRules(t *testing.T) {
@@ -115,7 +120,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestEveryCodeHasARow: each code of the rules is the outcome of one of them, and each code of a node of one condition.
+// TestEveryCodeHasARow: each code of the rules is the outcome of one of them, and each code of a
+// node of one condition.
 func TestEveryCodeHasARow(t *testing.T) {
 	seen := map[string]bool{failover.Operator: true}
 	for _, r := range rules() {

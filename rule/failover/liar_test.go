@@ -7,8 +7,8 @@ import (
 	"casper-cosigner/rule/failover"
 )
 
-// TestLiar: a registered node that tells of a place where the chain cannot be keeps no other one from being ready, keeps
-// main from nothing, and announces no upgrade.
+// TestLiar: a registered node that tells of a place where the chain cannot be keeps no other one
+// from being ready, keeps main from nothing, and announces no upgrade.
 func TestLiar(t *testing.T) {
 	w := newWorld(settings("main", "standby", "spare"))
 	for w.t < time.Minute {
@@ -21,7 +21,8 @@ func TestLiar(t *testing.T) {
 		w.seen.BoundAt = w.now()
 	}
 	if len(w.acts) != 1 || w.state.Active != "standby" {
-		t.Errorf("done: %v; judged %s: %s; standby %+v", w.acts, w.judgement.Code, w.judgement.Why, w.judgement.Conditions["standby"])
+		t.Errorf("done: %v; judged %s: %s; standby %+v",
+			w.acts, w.judgement.Code, w.judgement.Why, w.judgement.Conditions["standby"])
 	}
 	if c := w.judgement.Conditions["main"]; c.Code != failover.Silent {
 		t.Errorf("main: %+v", c)

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// look is one judgement in the making: what is remembered with the observation taken in, and then what comes of it, step
-// by step. Its nodes are those of the settings, so that what others are told of counts for nothing.
+// look is one judgement in the making: what is remembered with the observation taken in, and then
+// what comes of it, step by step. Its nodes are those of the settings, so that what others are told
+// of counts for nothing.
 type look struct {
 	Settings
 	memory
@@ -38,9 +39,10 @@ func (m memory) look(c Settings, s State, o Observation, now time.Time) *look {
 	return l
 }
 
-// furthest returns the newest round that others are held to. One node may tell what it likes, so it is one that two have
-// asked for, or the active one, or that is bound; while a node is suspended what is bound counts only if another has come there
-// too, since it may have been for the one that is suspended.
+// furthest returns the newest round that others are held to. One node may tell what it likes, so
+// it is one that two have asked for, or the active one, or that is bound; while a node is
+// suspended what is bound counts only if another has come there too, since it may have been for
+// the one that is suspended.
 func (l *look) furthest() (newest Place) {
 	been := func(name string) bool {
 		return !l.state.IsSuspended(name) && !l.nodes[name].Place.trails(l.seen.Bound, l.slack())
@@ -76,10 +78,12 @@ func (l *look) plausible(p Place) bool {
 // maxRounds bounds for how many rounds nothing may have been bound.
 const maxRounds = 1 << 20
 
-// slack is how many rounds a node may be short of the newest: what it asked for since its last ping is not known yet.
+// slack is how many rounds a node may be short of the newest: what it asked for since its last ping
+// is not known yet.
 func (l *look) slack() uint32 { return uint32(1 + l.PingInterval/max(l.Round, time.Millisecond)) }
 
-// recent is how long ago a node that takes part asked last, at most: two round lengths, and a ping to tell of it.
+// recent is how long ago a node that takes part asked last, at most: two round lengths, and a
+// ping to tell of it.
 func (l *look) recent() time.Duration { return silentAfter*l.Round + l.PingInterval }
 
 // ago writes how long ago that was.

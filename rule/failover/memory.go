@@ -2,7 +2,8 @@ package failover
 
 import "time"
 
-// memory is what is remembered from one judgement to the next. It is a value: each judgement makes a new one.
+// memory is what is remembered from one judgement to the next. It is a value: each judgement
+// makes a new one.
 type memory struct {
 	last    time.Time // of the judgement that left it; zero: there was none
 	epoch   uint64    // of the state that it saw
@@ -21,9 +22,9 @@ type kept struct {
 	still    time.Time // when it was ready last
 }
 
-// since returns since when the state is what it is. The state dates its changes by the clock of whoever led then, so that
-// is taken for a hint: a change was made since the judgement before and not after now, and before the first judgement
-// what is more than After ago is all alike.
+// since returns since when the state is what it is. The state dates its changes by the clock of
+// whoever led then, so that is taken for a hint: a change was made since the judgement before and
+// not after now, and before the first judgement what is more than After ago is all alike.
 func (m memory) since(s State, ago, most time.Duration, now time.Time) time.Time {
 	switch {
 	case m.last.IsZero():
@@ -35,8 +36,8 @@ func (m memory) since(s State, ago, most time.Duration, now time.Time) time.Time
 	return now.Add(-min(max(ago, 0), most))
 }
 
-// sees returns what is known of the node once it is seen like that: with what its agent knew before a restart, and what this
-// cosigner knew before another one that had heard the newest went away.
+// sees returns what is known of the node once it is seen like that: with what its agent knew before
+// a restart, and what this cosigner knew before another one that had heard the newest went away.
 func (k kept) sees(n Node, now time.Time) kept {
 	was := k.Node
 	n.Heard, n.HeardByAgent = latest(n.Heard, was.Heard), latest(n.HeardByAgent, was.HeardByAgent)
@@ -59,7 +60,8 @@ func (k kept) sees(n Node, now time.Time) kept {
 	return k
 }
 
-// steady reports whether the node has been ready without a break of After, as far as is known from before.
+// steady reports whether the node has been ready without a break of After, as far as is
+// known from before.
 func (l *look) steady(k kept) bool { return !k.still.IsZero() && l.now.Sub(k.still) < l.After }
 
 // readySince returns since when the node, which is ready, has been so without a break of After.
@@ -78,7 +80,8 @@ func (l *look) remember() memory {
 		switch {
 		case l.conditions[name].Ready:
 			k.ready, k.still = l.readySince(name), l.now
-		case t.code != "" && (t.code != Blocked || !t.sign.IsZero()) && l.lasts(t): // it costs it the role, and may be over before a break of After is
+		case t.code != "" && (t.code != Blocked || !t.sign.IsZero()) && l.lasts(t):
+			// it costs it the role, and may be over before a break of After is
 			k.still = time.Time{}
 		}
 		return k

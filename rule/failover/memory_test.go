@@ -7,7 +7,8 @@ import (
 	"casper-cosigner/rule/failover"
 )
 
-// TestRemembers: what an agent forgot with its restart, or went away with a cosigner, is not held against the node.
+// TestRemembers: what an agent forgot with its restart, or went away with a cosigner, is not held
+// against the node.
 func TestRemembers(t *testing.T) {
 	asked := func(s *scene, n failover.Node) failover.Node {
 		return failover.Node{Heard: s.now, Asks: failover.Asks{Place: n.Place, Rounds: n.Rounds}}
@@ -35,7 +36,8 @@ func TestRemembers(t *testing.T) {
 // TestBehindTakesPings: after a long round both nodes go on, and the standby's ping says so first.
 func TestBehindTakesPings(t *testing.T) {
 	j := failover.NewJudge(settings("main", "standby", "spare"))
-	for i, want := range []failover.Judgement{told(failover.Well), told(failover.Well), coming(failover.Behind, "standby"), activate(failover.Behind, "standby")} {
+	for i, want := range []failover.Judgement{told(failover.Well), told(failover.Well), coming(failover.Behind, "standby"),
+		activate(failover.Behind, "standby")} {
 		s := shown(begin.Add(time.Duration(i) * time.Second))
 		s.node("main", func(n *failover.Node) { n.Rounds.Advanced = begin.Add(-time.Minute) })
 		if i > 0 {
@@ -47,7 +49,8 @@ func TestBehindTakesPings(t *testing.T) {
 	}
 }
 
-// TestBlockedNoMore: the time for which a node was left unanswered does not count against it afterwards.
+// TestBlockedNoMore: the time for which a node was left unanswered does not count against
+// it afterwards.
 func TestBlockedNoMore(t *testing.T) {
 	j := failover.NewJudge(settings("main", "standby", "spare"))
 	for i, want := range []failover.Judgement{told(failover.Blocked), coming(failover.Behind, "standby")} {
@@ -60,13 +63,15 @@ func TestBlockedNoMore(t *testing.T) {
 		}
 		s.aheadOfBound(42, 1000)
 		got := j.Judge(s.state, s.seen, s.now)
-		if got.Code != want.Code || got.Act != want.Act || got.Node != want.Node || i == 1 && got.Due.Sub(begin) != 16*time.Second {
+		if got.Code != want.Code || got.Act != want.Act || got.Node != want.Node || i == 1 &&
+			got.Due.Sub(begin) != 16*time.Second {
 			t.Errorf("judgement %d: %s (%s), act %d, node %q at %v", i, got.Code, got.Why, got.Act, got.Node, got.Due.Sub(begin))
 		}
 	}
 }
 
-// TestUpgradeOnce: an upgrade whose era is told late is still the same, and holds a failover up for ten minutes in all.
+// TestUpgradeOnce: an upgrade whose era is told late is still the same, and holds a failover up for
+// ten minutes in all.
 func TestUpgradeOnce(t *testing.T) {
 	j, acted := failover.NewJudge(settings("main", "standby", "spare")), time.Duration(0)
 	for at := time.Duration(0); at < time.Hour && acted == 0; at += time.Second {
@@ -87,7 +92,8 @@ func TestUpgradeOnce(t *testing.T) {
 	}
 }
 
-// TestNextUpgrade: what a node has told of an upgrade for long does not use up the time of the one that comes.
+// TestNextUpgrade: what a node has told of an upgrade for long does not use up the time of the
+// one that comes.
 func TestNextUpgrade(t *testing.T) {
 	j := failover.NewJudge(settings("main", "standby", "spare"))
 	const comes = 25 * time.Minute
@@ -104,8 +110,9 @@ func TestNextUpgrade(t *testing.T) {
 	}
 }
 
-// TestBlockedIsNotReady: a main that lost the role since it alone was left unanswered must be ready anew for long, also when
-// the judge could not see all of that time: else roles would come and go without the wait that doubles.
+// TestBlockedIsNotReady: a main that lost the role since it alone was left unanswered must be ready
+// anew for long, also when the judge could not see all of that time: else roles would come and go
+// without the wait that doubles.
 func TestBlockedIsNotReady(t *testing.T) {
 	w := newWorld(settings("main", "standby"))
 	pass := func(until func() bool) {

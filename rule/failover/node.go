@@ -6,8 +6,9 @@ import (
 	"casper-cosigner/rule/casper"
 )
 
-// Node is what is known of one node. It is the one form of that: an agent fills it (agent/health), rule/wire tells it in ages,
-// since clocks may differ, and a cosigner that hears of it has it again, on its own clock. A zero time means never.
+// Node is what is known of one node. It is the one form of that: an agent fills it (agent/health),
+// rule/wire tells it in ages, since clocks may differ, and a cosigner that hears of it has it
+// again, on its own clock. A zero time means never.
 type Node struct {
 	Heard        time.Time // last ping of its agent to any cosigner; its agent leaves it out
 	HeardByAgent time.Time // last time that another agent reached its agent; its agent leaves it out
@@ -19,12 +20,14 @@ type Node struct {
 	FaultEra    uint64
 	EventsError string // why its events are not heard, so that no fault would be noticed; empty if they are
 	LeftoverKey string // path of a secret key of the validator on its host
-	// LostLeads are the ends of our validator's last rounds as the leader, in a row, that had no block though another node
-	// of ours had proposed one; newest first. It is zero again from the first round on of which one came.
+	// LostLeads are the ends of our validator's last rounds as the leader, in a row, that had no block
+	// though another node of ours had proposed one; newest first. It is zero again from the first
+	// round on of which one came.
 	LostLeads [Leads]time.Time
 }
 
-// Leads is how many rounds in a row a node must lead in vain before its peers are taken not to hear it.
+// Leads is how many rounds in a row a node must lead in vain before its peers are taken
+// not to hear it.
 const Leads = 3
 
 // Served notes whether the cosigners answered a request of the node; a refusal is an answer too.
@@ -37,8 +40,8 @@ func (n *Node) Served(answered bool, now time.Time) {
 	}
 }
 
-// Accuses notes that the node reported an equivocation of our validator, and returns false if that was known. Nodes tell the
-// same fault again after a restart, and to everyone who listens anew.
+// Accuses notes that the node reported an equivocation of our validator, and returns false if that
+// was known. Nodes tell the same fault again after a restart, and to everyone who listens anew.
 func (n *Node) Accuses(era uint64, now time.Time) bool {
 	if !n.Fault.IsZero() && era <= n.FaultEra {
 		return false
@@ -47,22 +50,23 @@ func (n *Node) Accuses(era uint64, now time.Time) bool {
 	return true
 }
 
-// Asks is how far a node has asked for signatures, and when. Rounds and heights are apart: a node may vote and never ask
-// for finality signatures, or the other way round.
+// Asks is how far a node has asked for signatures, and when. Rounds and heights are apart: a node
+// may vote and never ask for finality signatures, or the other way round.
 type Asks struct {
 	Place   Place
 	Rounds  Progress
 	Heights Progress
 }
 
-// Progress is when a node asked last, and when it first asked for what is its newest. It is zero until it asks.
+// Progress is when a node asked last, and when it first asked for what is its newest. It is
+// zero until it asks.
 type Progress struct {
 	Asked    time.Time
 	Advanced time.Time
 }
 
-// Asked notes a request for the slot, and reports whether it is the newest of its kind. A place only moves up: a restarted
-// node asks for old slots again.
+// Asked notes a request for the slot, and reports whether it is the newest of its kind. A place
+// only moves up: a restarted node asks for old slots again.
 func (a *Asks) Asked(s casper.Slot, now time.Time) (advanced bool) {
 	did := &a.Rounds
 	if s.OfHeight() {
@@ -78,8 +82,8 @@ func (a *Asks) Asked(s casper.Slot, now time.Time) (advanced bool) {
 // Last returns when the node asked for anything last.
 func (a Asks) Last() time.Time { return latest(a.Rounds.Asked, a.Heights.Asked) }
 
-// Status is what casper-node's /status says. It is a hint and a reason to show: a node says Validate well before its
-// consensus state has caught up.
+// Status is what casper-node's /status says. It is a hint and a reason to show: a node says
+// Validate well before its consensus state has caught up.
 type Status struct {
 	At         time.Time     // of the last good answer
 	Error      string        // of the last attempt, empty if it was good

@@ -26,8 +26,8 @@ type Settings struct {
 	Failback      Policy
 }
 
-// Observation is what the cosigners know together at one instant. Its times are on the observing host's monotonic clock;
-// what others told in ages was taken off the time at which they told it.
+// Observation is what the cosigners know together at one instant. Its times are on the observing
+// host's monotonic clock; what others told in ages was taken off the time at which they told it.
 type Observation struct {
 	Reporting int             // cosigners whose reports are in, this one among them
 	Listening time.Time       // since when those have listened without a break; nobody was silent before

@@ -19,7 +19,8 @@ func orders() [][]string {
 	}
 }
 
-// judged returns what a judge makes of the scenes, one after the other, if its settings name the nodes in that order.
+// judged returns what a judge makes of the scenes, one after the other, if its settings name the
+// nodes in that order.
 func judged(nodes []string, scenes []*scene) (all []failover.Judgement) {
 	c := scenes[0].settings
 	c.Nodes = nodes
@@ -30,8 +31,8 @@ func judged(nodes []string, scenes []*scene) (all []failover.Judgement) {
 	return all
 }
 
-// sameInAnyOrder compares what is judged of the scenes in all orders of the nodes. The order may decide one thing: which
-// of several nodes that are ready is to become active if main is not to.
+// sameInAnyOrder compares what is judged of the scenes in all orders of the nodes. The order may
+// decide one thing: which of several nodes that are ready is to become active if main is not to.
 func sameInAnyOrder(scenes []*scene) error {
 	want := judged(orders()[0], scenes)
 	for _, nodes := range orders()[1:] {
@@ -48,8 +49,9 @@ func sameInAnyOrder(scenes []*scene) error {
 	return nil
 }
 
-// TestOrder: a standby is back after a minute in which it asked for nothing, and tells of rounds that it lost meanwhile. What
-// becomes of main does not depend on which of them the settings name first.
+// TestOrder: a standby is back after a minute in which it asked for nothing, and tells of
+// rounds that it lost meanwhile. What becomes of main does not depend on which of them the
+// settings name first.
 func TestOrder(t *testing.T) {
 	at := func(left time.Duration) time.Time { return begin.Add(-left * time.Second) }
 	var scenes []*scene
@@ -136,8 +138,8 @@ func TestAnyOrder(t *testing.T) {
 			}
 		})
 	}
-	for _, code := range []string{failover.NotConnected, failover.Behind, failover.Silent, failover.CutOff, failover.Blocked,
-		failover.NodeDown, failover.NobodyReady, failover.Return, failover.Well} {
+	for _, code := range []string{failover.NotConnected, failover.Behind, failover.Silent, failover.CutOff,
+		failover.Blocked, failover.NodeDown, failover.NobodyReady, failover.Return, failover.Well} {
 		if codes[code] < 5 {
 			t.Errorf("%d were judged %s: the test shows little; %v", codes[code], code, codes)
 		}

@@ -47,8 +47,8 @@ type Bound struct {
 	HeightAt time.Time // when Height was bound
 }
 
-// Preference holds what the leader has seen of the nodes' requests, and decides whose claim is served. It is not safe for
-// concurrent use.
+// Preference holds what the leader has seen of the nodes' requests, and decides whose claim is
+// served. It is not safe for concurrent use.
 type Preference struct {
 	Round time.Duration // least time between blocks
 	Grace time.Duration // how long a standby's claim of a round waits for the active's
@@ -72,8 +72,9 @@ type request struct {
 	slot casper.Slot
 }
 
-// Lead notes that this cosigner began to lead. It may not have heard of the active node before, which is taken to be well
-// at first: else every change of leader would open the way for a hostile standby.
+// Lead notes that this cosigner began to lead. It may not have heard of the active node before,
+// which is taken to be well at first: else every change of leader would open the way for a
+// hostile standby.
 func (p *Preference) Lead(now time.Time) { p.since, p.begun = now, false }
 
 // Asked notes a node's request for a slot.
@@ -91,8 +92,9 @@ func (p *Preference) Asked(node string, slot casper.Slot, now time.Time) {
 	}
 }
 
-// Follows notes that what the node asked for was another node's already, the same value. That alone shows that a node
-// catches up: what others bound ahead of it may be of a chain that does not exist.
+// Follows notes that what the node asked for was another node's already, the same value. That
+// alone shows that a node catches up: what others bound ahead of it may be of a chain that
+// does not exist.
 func (p *Preference) Follows(node string, slot casper.Slot) {
 	if n := p.nodes[node]; n != nil && slot.OfHeight() && slot.Height == n.Place.Height {
 		n.follows = true
@@ -149,11 +151,13 @@ func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Bound,
 		return refuse(refusal.NotPreferred)
 	}
 	until := p.firstRequest(request{node, slot}, now).Add(p.Grace)
-	// Who asked ahead of the active node waits for it all the same once it is there: its vote comes a moment after its echo.
+	// Who asked ahead of the active node waits for it all the same once it is there: its vote comes a
+	// moment after its echo.
 	if at := advanced.Add(p.Grace); place.at(slot) && at.After(until) {
 		until = at
 	}
-	// The active node's turn for its next round comes a block's time after its last one, however early others ask.
+	// The active node's turn for its next round comes a block's time after its last one, however
+	// early others ask.
 	if turn := advanced.Add(p.Round + p.Grace); place.before(slot) && !advanced.IsZero() && turn.After(until) {
 		until = turn
 	}
@@ -167,10 +171,11 @@ func waitFor(until, now time.Time) Decision {
 	return Decision{Verdict: Wait, Until: until}
 }
 
-// active tells in which round the active node is and since when, and whether it deserves preference: it asks for rounds, it
-// makes progress, and what is bound is at most the next one for it. A main that catches up after a restart asks a lot, but
-// is far behind. Before it asks this leader for anything it is taken to be where slots were bound when that began to lead,
-// and a round further with each round's time: what others bind meanwhile does not count.
+// active tells in which round the active node is and since when, and whether it deserves
+// preference: it asks for rounds, it makes progress, and what is bound is at most the next one for
+// it. A main that catches up after a restart asks a lot, but is far behind. Before it asks this
+// leader for anything it is taken to be where slots were bound when that began to lead, and a round
+// further with each round's time: what others bind meanwhile does not count.
 func (p *Preference) active(name string, bound Place, now time.Time) (Place, time.Time, bool) {
 	n, limit := p.nodes[name], silentAfter*p.Round
 	if n == nil || n.Rounds.Asked.Before(p.since) {
@@ -178,13 +183,15 @@ func (p *Preference) active(name string, bound Place, now time.Time) (Place, tim
 		return Place{Era: p.from.Era, Round: p.from.Round + passed}, time.Time{}, now.Sub(p.since) <= limit
 	}
 	did := n.Rounds
-	return n.Place, did.Advanced, now.Sub(did.Asked) <= limit && now.Sub(did.Advanced) <= limit && !n.Place.trails(bound, 1)
+	return n.Place, did.Advanced, now.Sub(did.Asked) <= limit && now.Sub(did.Advanced) <= limit &&
+		!n.Place.trails(bound, 1)
 }
 
-// height decides about a height. Its signature is of use for six blocks' time, so others wait until the active node must
-// have lost it: the height after its last one waits for two rounds' time since that, the next one for another round's, as
-// fast as a chain can grow. So a round without a block opens no height to a hostile node, some of them open some, and once
-// the chain grows again what others took ahead opens no more. Nobody waits for an active node that catches up, or that is
+// height decides about a height. Its signature is of use for six blocks' time, so others wait until
+// the active node must have lost it: the height after its last one waits for two rounds' time since
+// that, the next one for another round's, as fast as a chain can grow. So a round without a block
+// opens no height to a hostile node, some of them open some, and once the chain grows again what
+// others took ahead opens no more. Nobody waits for an active node that catches up, or that is
 // silent; but then too nobody gets further than the chain can be.
 func (p *Preference) height(active string, r request, bound Bound, now time.Time) Decision {
 	n, limit := p.nodes[active], silentAfter*p.Round
@@ -225,8 +232,8 @@ func (p Place) before(s casper.Slot) bool { return p.reach(s) }
 // at reports whether the place is the slot's round.
 func (p Place) at(s casper.Slot) bool { return s.Era == p.Era && s.Round == p.Round }
 
-// beyondNext reports whether the slot is further than one round beyond the place. Rounds 0 and 1 of the next era count as
-// the next round.
+// beyondNext reports whether the slot is further than one round beyond the place. Rounds 0 and 1 of
+// the next era count as the next round.
 func (p Place) beyondNext(s casper.Slot) bool {
 	return p.trails(Place{Era: s.Era, Round: s.Round}, 1)
 }
@@ -236,8 +243,8 @@ func (p Place) further(other Place) bool {
 	return p.Era > other.Era || p.Era == other.Era && p.Round > other.Round
 }
 
-// trails reports whether the other place is more than so many rounds further. Of the next era that many rounds count as
-// well, and one more: how many rounds this era has left is not known.
+// trails reports whether the other place is more than so many rounds further. Of the next era that
+// many rounds count as well, and one more: how many rounds this era has left is not known.
 func (p Place) trails(other Place, rounds uint32) bool {
 	switch other.Era {
 	case p.Era:
@@ -248,7 +255,8 @@ func (p Place) trails(other Place, rounds uint32) bool {
 	return other.Era > p.Era
 }
 
-// firstRequest returns when the node first asked for the slot, so that the waits of its retries add up.
+// firstRequest returns when the node first asked for the slot, so that the waits of its
+// retries add up.
 func (p *Preference) firstRequest(r request, now time.Time) time.Time {
 	if at, ok := p.first[r]; ok {
 		return at

@@ -30,7 +30,8 @@ type asked struct {
 }
 
 func TestDecide(t *testing.T) {
-	// The active node asked for round 10 and height 100 six seconds ago, and voted late in round 9 since.
+	// The active node asked for round 10 and height 100 six seconds ago, and voted late in
+	// round 9 since.
 	main10 := []asked{{"main", zug(5, 10), 6 * time.Second}, {"main", zug(5, 9), time.Second}}
 	well := append(slices.Clone(main10), asked{"main", height(100), 6 * time.Second})
 	quiet := func(rounds time.Duration) []asked {
@@ -60,34 +61,43 @@ func TestDecide(t *testing.T) {
 		{"nor is the era after", Hot, well, bound, "standby", zug(7, 0), Refuse, 0},
 		{"the next height waits longer", Hot, well, bound, "standby", height(101), Wait, turn + round},
 		{"two heights ahead", Hot, well, bound, "standby", height(102), Refuse, 0},
-		{"the active is silent", Hot, []asked{{"main", zug(5, 10), 17 * time.Second}}, bound, "standby", zug(5, 12), Serve, 0},
+		{"the active is silent", Hot, []asked{{"main", zug(5, 10), 17 * time.Second}}, bound, "standby",
+			zug(5, 12), Serve, 0},
 		{"the active asks, but stands still", Hot, []asked{{"main", zug(5, 10), 17 * time.Second}, {"main", zug(5, 10), 0}},
 			Place{Era: 5, Round: 11, Height: 100}, "standby", zug(5, 12), Serve, 0},
-		{"the active catches up, far behind what is bound", Hot, []asked{{"main", zug(5, 3), time.Second}, {"main", zug(5, 4), 0}},
+		{"the active catches up, far behind what is bound",
+			Hot, []asked{{"main", zug(5, 3), time.Second}, {"main", zug(5, 4), 0}},
 			Place{Era: 5, Round: 40, Height: 140}, "standby", zug(5, 41), Serve, 0},
 		{"behind in rounds, well in heights: a round", Hot, append(slices.Clone(well), asked{"main", height(139), 0}),
 			Place{Era: 5, Round: 40, Height: 140}, "standby", zug(5, 11), Serve, 0},
 		{"behind in rounds, well in heights: a height", Hot, append(slices.Clone(well), asked{"main", height(139), 0}),
 			Place{Era: 5, Round: 40, Height: 140}, "standby", height(139), Wait, heightGrace},
 		{"the active votes, but never asks for a height", Hot, main10, bound, "standby", height(101), Serve, 0},
-		{"the active asks for heights, but does not vote", Hot, []asked{{"main", height(100), 0}}, bound, "standby", zug(5, 11), Serve, 0},
+		{"the active asks for heights, but does not vote", Hot, []asked{{"main", height(100), 0}}, bound, "standby",
+			zug(5, 11), Serve, 0},
 		{"the active follows the chain, does not vote, and is behind: a height that it has not come to", Hot,
 			[]asked{{"main", height(99), 7 * time.Second}, {"main", height(100), 0}}, bound, "standby", height(120), Serve, 0},
 		{"two rounds without a block: the next height", Hot, quiet(2), bound, "standby", height(101), Serve, 0},
 		{"two rounds without a block: the one after", Hot, quiet(2), bound, "standby", height(102), Wait, round},
 		{"two rounds without a block: and one more", Hot, quiet(2), bound, "standby", height(103), Wait, 2 * round},
-		{"two rounds without a block: further than the chain can be", Hot, quiet(2), bound, "standby", height(104), Refuse, 0},
+		{"two rounds without a block: further than the chain can be", Hot, quiet(2), bound, "standby",
+			height(104), Refuse, 0},
 		{"three rounds without a block", Hot, quiet(3), bound, "standby", height(102), Serve, 0},
 		{"two rounds without a vote, though blocks come", Hot, append(quiet(2), asked{"main", height(101), 0}),
 			Place{Era: 5, Round: 10, Height: 101}, "standby", height(102), Serve, 0},
-		{"others took three heights meanwhile, and it goes on", Hot, append(quiet(2), asked{"main", zug(5, 11), 0}, asked{"main", height(101), 0}),
+		{"others took three heights meanwhile, and it goes on",
+			Hot, append(quiet(2), asked{"main", zug(5, 11), 0}, asked{"main", height(101), 0}),
 			Place{Era: 5, Round: 10, Height: 104}, "standby", height(105), Refuse, 0},
-		{"though they have gone ahead in rounds too", Hot, append(quiet(2), asked{"main", zug(5, 11), 0}, asked{"main", height(101), 0}),
+		{"though they have gone ahead in rounds too",
+			Hot, append(quiet(2), asked{"main", zug(5, 11), 0}, asked{"main", height(101), 0}),
 			Place{Era: 5, Round: 40, Height: 104}, "standby", height(105), Refuse, 0},
-		{"they took more, and it follows nobody", Hot, append(quiet(2), asked{"main", zug(5, 11), 0}, asked{"main", height(101), 0}),
+		{"they took more, and it follows nobody",
+			Hot, append(quiet(2), asked{"main", zug(5, 11), 0}, asked{"main", height(101), 0}),
 			Place{Era: 5, Round: 11, Height: 105}, "standby", height(106), Refuse, 0},
-		{"silent, and the chain can be there", Hot, quiet(20), Place{Era: 5, Round: 10, Height: 120}, "standby", height(121), Serve, 0},
-		{"silent, and the chain cannot be there", Hot, quiet(20), Place{Era: 5, Round: 10, Height: 121}, "standby", height(122), Refuse, 0},
+		{"silent, and the chain can be there", Hot, quiet(20), Place{Era: 5, Round: 10, Height: 120}, "standby",
+			height(121), Serve, 0},
+		{"silent, and the chain cannot be there", Hot, quiet(20), Place{Era: 5, Round: 10, Height: 121}, "standby",
+			height(122), Refuse, 0},
 		{"fenced: the standby gets no round", Fenced, nil, bound, "standby", zug(5, 11), Refuse, 0},
 		{"fenced: the next height waits", Fenced, well, bound, "standby", height(101), Wait, turn + round},
 		{"fenced: it does get a height", Fenced, nil, bound, "standby", height(101), Serve, 0},
@@ -98,7 +108,8 @@ func TestDecide(t *testing.T) {
 			for _, a := range c.seen {
 				p.Asked(a.node, a.slot, start.Add(-a.ago))
 			}
-			got := p.Decide(State{Mode: c.mode, Active: "main"}, c.node, c.slot, Bound{Place: c.bound, HeightAt: start.Add(-6 * time.Second)}, start)
+			got := p.Decide(State{Mode: c.mode, Active: "main"}, c.node, c.slot,
+				Bound{Place: c.bound, HeightAt: start.Add(-6 * time.Second)}, start)
 			if got.Verdict != c.want || c.want == Wait && got.Until != start.Add(c.wait) {
 				t.Errorf("got verdict %d until %v, want %d after %v", got.Verdict, got.Until.Sub(start), c.want, c.wait)
 			}
@@ -116,14 +127,17 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// TestNewLeader: a new leader has not heard of the active node; at first it takes it to be where slots are bound.
+// TestNewLeader: a new leader has not heard of the active node; at first it takes it to be where
+// slots are bound.
 func TestNewLeader(t *testing.T) {
 	p := &Preference{Round: round, Grace: grace}
 	p.Asked("main", zug(5, 90), start.Add(-time.Hour)) // when it led before
 	p.Lead(start)
 	state, place := State{Mode: Hot, Active: "main"}, Bound{Place{Era: 5, Round: 10, Height: 100}, start}
-	for slot, want := range map[casper.Slot]Verdict{zug(5, 11): Wait, zug(5, 12): Refuse, height(101): Wait, height(103): Refuse} {
-		if got := p.Decide(state, "standby", slot, place, start); got.Verdict != want || (got.Why == refusal.NotPreferred) != (want == Refuse) {
+	for slot, want := range map[casper.Slot]Verdict{zug(5, 11): Wait, zug(5, 12): Refuse, height(101): Wait,
+		height(103): Refuse} {
+		if got := p.Decide(state, "standby", slot, place, start); got.Verdict != want ||
+			(got.Why == refusal.NotPreferred) != (want == Refuse) {
 			t.Errorf("%v: got verdict %d, want %d", slot, got.Verdict, want)
 		}
 	}
@@ -135,8 +149,8 @@ func TestNewLeader(t *testing.T) {
 	}
 }
 
-// TestFollows: an active node that finds its newest height signed by another catches up, and nobody waits for it; one that
-// finds it free or bound to another block does not.
+// TestFollows: an active node that finds its newest height signed by another catches up, and nobody
+// waits for it; one that finds it free or bound to another block does not.
 func TestFollows(t *testing.T) {
 	state := State{Mode: Hot, Active: "main"}
 	for _, c := range []struct {
@@ -169,7 +183,8 @@ func TestFollows(t *testing.T) {
 	}
 }
 
-// chain is a chain whose heights two nodes ask for, one of them the active one. Time goes by in eighths of a round.
+// chain is a chain whose heights two nodes ask for, one of them the active one. Time goes by in
+// eighths of a round.
 type chain struct {
 	p      *Preference
 	state  State
@@ -205,8 +220,9 @@ func (c *chain) ask(node string, h uint64, fake bool) bool {
 	return true
 }
 
-// TestHeightsAfterGap: a hostile standby gets a height for each block's time without a block, in either mode, also from a new
-// leader that has not heard of a height yet, and however it goes about it; when the chain grows again it gets no more.
+// TestHeightsAfterGap: a hostile standby gets a height for each block's time without a block, in
+// either mode, also from a new leader that has not heard of a height yet, and however it goes about
+// it; when the chain grows again it gets no more.
 func TestHeightsAfterGap(t *testing.T) {
 	for _, gap := range []uint64{1, 2, 6, 10, 100} {
 		for _, mode := range []Mode{Hot, Fenced} {
@@ -234,7 +250,8 @@ func TestHeightsAfterGap(t *testing.T) {
 						}
 					}
 					if n := stolen(c, 400); n > gap+2 {
-						t.Errorf("mode %v, %d block times without a block, each %d., quick %v: the standby took %d heights", mode, gap, every, quick, n)
+						t.Errorf("mode %v, %d block times without a block, each %d., quick %v: the standby took %d heights",
+							mode, gap, every, quick, n)
 					}
 				}
 			}
@@ -252,8 +269,8 @@ func stolen(c *chain, tip uint64) (n uint64) {
 	return n
 }
 
-// TestHeightsInTime: whatever the active node does or does not, an honest standby has each block signed within four more: a
-// signature is of use for six.
+// TestHeightsInTime: whatever the active node does or does not, an honest standby has each block
+// signed within four more: a signature is of use for six.
 func TestHeightsInTime(t *testing.T) {
 	const blocks = 400
 	for name, main := range map[string]func(c *chain, r, tip uint64){
@@ -266,7 +283,8 @@ func TestHeightsInTime(t *testing.T) {
 		"is late":               func(c *chain, r, tip uint64) { c.both(r, r-min(r, 9), tip-min(r, 9), r > 50) },
 		"is down now and then":  func(c *chain, r, tip uint64) { c.both(r, r, tip, r%20 < 10) },
 	} {
-		for _, outage := range []uint64{0, 75} { // blocks while no cosigner was there; then one leads that was started just now
+		for _, outage := range []uint64{0, 75} {
+			// blocks while no cosigner was there; then one leads that was started just now
 			c, late := newChain(Hot), 0
 			c.now = start.Add(time.Duration(outage) * round)
 			c.p.Lead(c.now)
@@ -284,7 +302,8 @@ func TestHeightsInTime(t *testing.T) {
 				}
 			}
 			if late > 0 {
-				t.Errorf("main %s, after %d blocks without cosigners: %d of %d heights were signed late", name, outage, late, blocks)
+				t.Errorf("main %s, after %d blocks without cosigners: %d of %d heights were signed late",
+					name, outage, late, blocks)
 			}
 		}
 	}
@@ -298,7 +317,8 @@ func (c *chain) both(_, round, height uint64, there bool) {
 	}
 }
 
-// TestWaitsAddUp: the grace counts from a node's first request for the slot, so that its retries are not starved.
+// TestWaitsAddUp: the grace counts from a node's first request for the slot, so that its retries
+// are not starved.
 func TestWaitsAddUp(t *testing.T) {
 	p := &Preference{Round: round, Grace: grace}
 	p.Asked("main", zug(5, 10), start.Add(-round))
@@ -306,7 +326,8 @@ func TestWaitsAddUp(t *testing.T) {
 	if got := p.Decide(state, "standby", zug(5, 11), place, start); got.Verdict != Wait {
 		t.Fatalf("got verdict %d, want a wait", got.Verdict)
 	}
-	if got := p.Decide(state, "standby", zug(5, 11), place, start.Add(60*time.Millisecond)); got.Until != start.Add(grace) {
+	if got := p.Decide(state, "standby",
+		zug(5, 11), place, start.Add(60*time.Millisecond)); got.Until != start.Add(grace) {
 		t.Errorf("the retry waits until %v, want %v", got.Until, start.Add(grace))
 	}
 	if got := p.Decide(state, "standby", zug(5, 11), place, start.Add(grace)); got.Verdict != Serve {
@@ -314,7 +335,8 @@ func TestWaitsAddUp(t *testing.T) {
 	}
 }
 
-// TestAskedAhead: who asks early does not get the vote that the active node is to ask for a moment after its echo.
+// TestAskedAhead: who asks early does not get the vote that the active node is to ask for a moment
+// after its echo.
 func TestAskedAhead(t *testing.T) {
 	p := &Preference{Round: round, Grace: grace}
 	p.Asked("main", zug(5, 10), start)
@@ -343,7 +365,8 @@ func TestMissedSlot(t *testing.T) {
 		if height == 102 {
 			want = Serve
 		}
-		if got := p.Decide(state, "standby", missed, Bound{Place{Era: 5, Round: 10, Height: height}, now}, now); got.Verdict != want {
+		if got := p.Decide(state, "standby", missed, Bound{Place{Era: 5, Round: 10, Height: height}, now},
+			now); got.Verdict != want {
 			t.Errorf("main is at %d: got verdict %d, want %d", height, got.Verdict, want)
 		}
 	}
@@ -373,7 +396,8 @@ func TestFirstRequestsAreBounded(t *testing.T) {
 
 func TestChanges(t *testing.T) {
 	s := State{Mode: Hot, Active: "main"}
-	if !s.Activate("standby", Change{Epoch: 0, Reason: "drill", At: 7}) || s.Active != "standby" || s.Epoch != 1 || s.Since != 7 {
+	if !s.Activate("standby", Change{Epoch: 0, Reason: "drill", At: 7}) || s.Active != "standby" || s.Epoch != 1 ||
+		s.Since != 7 {
 		t.Errorf("got %+v after a promotion", s)
 	}
 	if s.SetMode(Fenced, Change{Epoch: 0}) || s.Mode != Hot {

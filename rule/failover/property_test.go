@@ -30,20 +30,23 @@ func drawScene(t *rapid.T, now time.Time) *scene {
 		s.node(name, func(n *failover.Node) {
 			n.Heard, n.HeardByAgent = ago("heard", n.Heard), ago("heard by agent", n.HeardByAgent)
 			n.Rounds.Asked, n.Rounds.Advanced = ago("asked", n.Rounds.Asked), ago("advanced", n.Rounds.Advanced)
-			n.Heights.Asked, n.Heights.Advanced = ago("asked height", n.Heights.Asked), ago("advanced height", n.Heights.Advanced)
+			n.Heights.Asked, n.Heights.Advanced = ago("asked height", n.Heights.Asked), ago("advanced height",
+				n.Heights.Advanced)
 			n.Place.Era += rapid.Uint64Range(0, 1).Draw(t, "era") * rapid.Uint64Range(0, 1).Draw(t, "other era")
 			n.Place.Round += rapid.Uint32Range(0, 3).Draw(t, "round")
 			if n.Rounds.Asked.IsZero() {
 				n.Place.Era, n.Place.Round = 0, 0
 			}
 			n.Status.At = ago("status", n.Status.At)
-			n.Status.Reactor = pick("reactor", "Validate", "Validate", "Validate", "Validate", "CatchUp", "ShutdownForUpgrade", "Upgrading", "")
+			n.Status.Reactor = pick("reactor", "Validate", "Validate", "Validate", "Validate", "CatchUp", "ShutdownForUpgrade",
+				"Upgrading", "")
 			n.Status.UpgradeEra = uint64(rapid.SampledFrom([]int{0, 0, 0, 7, 8, 9}).Draw(t, "upgrade era"))
 			if rapid.IntRange(0, 9).Draw(t, "leads in vain") == 0 {
 				n.LostLeads = [failover.Leads]time.Time{s.ago(2), s.ago(10), s.ago(18)}
 			}
 			if rapid.IntRange(0, 9).Draw(t, "rare") == 0 {
-				n.Blocked, n.Shutdown, n.Fault = ago("blocked", time.Time{}), ago("shutdown", time.Time{}), ago("fault", time.Time{})
+				n.Blocked, n.Shutdown, n.Fault = ago("blocked", time.Time{}), ago("shutdown", time.Time{}), ago("fault",
+					time.Time{})
 			}
 		})
 	}
@@ -55,13 +58,15 @@ func drawScene(t *rapid.T, now time.Time) *scene {
 	if name := pick("suspended", "", "", "", "main", "standby"); name != "" {
 		s.state.Suspended = []string{name}
 	}
-	s.state.HoldUntil = rapid.SampledFrom([]int64{0, 0, 0, 1, s.now.UnixMilli(), s.now.UnixMilli() + 1, math.MaxInt64}).Draw(t, "hold")
+	s.state.HoldUntil = rapid.SampledFrom([]int64{0, 0, 0, 1, s.now.UnixMilli(), s.now.UnixMilli() + 1,
+		math.MaxInt64}).Draw(t, "hold")
 	for range rapid.IntRange(0, 3).Draw(t, "history") {
 		s.state.History = append(s.state.History, failover.Event{What: pick("what", "activate", "mode"),
 			Cause: pick("cause", failover.Operator, failover.Silent, failover.Return), At: s.now.UnixMilli()})
 	}
 	policies := []string{"auto", "auto", "auto", "confirm", "manual"}
-	s.settings.Failover, s.settings.Failback = failover.Policy(pick("failover", policies...)), failover.Policy(pick("failback", "auto", "manual"))
+	s.settings.Failover, s.settings.Failback = failover.Policy(pick("failover", policies...)),
+		failover.Policy(pick("failback", "auto", "manual"))
 	s.settings.FailbackAfter = 0 // a judge that knows nothing yet may return at once
 	return s
 }
@@ -106,7 +111,8 @@ func checkNamed(t *rapid.T, s *scene, d failover.Judgement) {
 	}
 }
 
-// checkNobodyElse: no node is activated while there is a hold, or something beyond the nodes that explains all.
+// checkNobodyElse: no node is activated while there is a hold, or something beyond the nodes
+// that explains all.
 func checkNobodyElse(t *rapid.T, s *scene, d failover.Judgement) {
 	upgrade, fault, newest := false, false, max(s.seen.Bound.Era, s.seen.Nodes[s.state.Active].Place.Era)
 	for name, n := range s.seen.Nodes {
@@ -143,7 +149,8 @@ func checkReason(t *rapid.T, s *scene, d failover.Judgement) {
 	}
 	answered := func(name string) bool {
 		n := s.seen.Nodes[name]
-		return name != s.state.Active && n.Blocked.IsZero() && (s.since(n.Rounds.Asked) <= 17 || s.since(n.Heights.Asked) <= 17)
+		return name != s.state.Active && n.Blocked.IsZero() &&
+			(s.since(n.Rounds.Asked) <= 17 || s.since(n.Heights.Asked) <= 17)
 	}
 	switch {
 	case d.Code == failover.Return:
@@ -168,8 +175,9 @@ func checkReason(t *rapid.T, s *scene, d failover.Judgement) {
 	}
 }
 
-// TestWorld lets anything happen to two nodes, and then all be well again. At each judgement a node that is named must
-// live, and be the state's other one; and in the end, unless an operator wants it otherwise, a node that lives is active.
+// TestWorld lets anything happen to two nodes, and then all be well again. At each judgement a node
+// that is named must live, and be the state's other one; and in the end, unless an operator wants
+// it otherwise, a node that lives is active.
 func TestWorld(t *testing.T) {
 	changes := 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -190,7 +198,8 @@ func TestWorld(t *testing.T) {
 			if d.Node == "" {
 				return
 			}
-			if d.Node == w.state.Active || w.state.IsSuspended(d.Node) || !d.Conditions[d.Node].Ready || w.t-gone[d.Node] > 4*time.Second {
+			if d.Node == w.state.Active || w.state.IsSuspended(d.Node) || !d.Conditions[d.Node].Ready ||
+				w.t-gone[d.Node] > 4*time.Second {
 				t.Fatalf("%v: names %s, which is gone since %v: %s", w.t, d.Node, gone[d.Node], d.Why)
 			}
 			if d.Act == failover.Activate {
@@ -220,7 +229,8 @@ func TestWorld(t *testing.T) {
 		for until := w.t + 70*time.Second; w.t < until; {
 			w.pass()
 		}
-		if code := w.judgement.Code; !slices.Contains([]string{failover.Well, failover.Return, failover.ByHand, failover.Held, failover.Upgrade}, code) {
+		if code := w.judgement.Code; !slices.Contains([]string{failover.Well, failover.Return, failover.ByHand, failover.Held,
+			failover.Upgrade}, code) {
 			t.Fatalf("all are well, and the judgement is %s: %s", code, w.judgement.Why)
 		}
 	})
@@ -239,10 +249,11 @@ func befall(t *rapid.T, s *story) {
 			"cosigners have their quorum again", "leader changes", "cosigners start again", "cosigners listen anew",
 			"clock jumps an hour ahead", "clock jumps an hour back"}).Draw(t, "befalls"))
 	case 1:
-		err = s.operates(rapid.SampledFrom([]string{"promotes " + name, "holds", "holds for 2m", "resumes", "suspends " + name,
-			"unsuspends " + name}).Draw(t, "operates"))
+		err = s.operates(rapid.SampledFrom([]string{"promotes " + name, "holds", "holds for 2m", "resumes",
+			"suspends " + name, "unsuspends " + name}).Draw(t, "operates"))
 	default:
-		s.hosts[name].happens(rapid.SampledFrom([]string{"dies", "loses its agent", "loses its node", "hangs", "loses its peers",
+		s.hosts[name].happens(rapid.SampledFrom([]string{"dies", "loses its agent", "loses its node", "hangs",
+			"loses its peers",
 			"loses the cosigners", "is left unanswered", "shuts down", "stages an upgrade for the next era", "reports a fault",
 			"returns 30 rounds behind", "returns", "catches up", "says CatchUp", "says Upgrading"}).Draw(t, "happens"), s.world)
 	}

@@ -25,7 +25,8 @@ func (m Mode) String() string {
 // ForGood is the end of a hold that lasts until an operator resumes automatic changes.
 const ForGood int64 = 1<<63 - 1
 
-// KeptEvents is how many changes State.History keeps. It belongs to the version of the state machine.
+// KeptEvents is how many changes State.History keeps. It belongs to the version of the
+// state machine.
 const KeptEvents = 64
 
 // State is the replicated part: mode and roles. Its zero value holds no active node.
@@ -69,8 +70,9 @@ type Change struct {
 	At     int64 // Unix milliseconds
 }
 
-// Activate makes the node the active one. Like the other changes it reports false, and does nothing, unless the epoch is
-// still the one that the asker saw; and copies of the state made before keep their lists.
+// Activate makes the node the active one. Like the other changes it reports false, and does
+// nothing, unless the epoch is still the one that the asker saw; and copies of the state made
+// before keep their lists.
 func (s *State) Activate(node string, c Change) bool {
 	return s.change(EventActivate, node, c, func() { s.Active = node })
 }
@@ -97,8 +99,8 @@ func (s *State) Suspend(node string, suspended bool, c Change) bool {
 	})
 }
 
-// Hold stops automatic changes of roles until that time, in Unix milliseconds; 0 allows them again. Operators may always
-// change roles.
+// Hold stops automatic changes of roles until that time, in Unix milliseconds; 0 allows them again.
+// Operators may always change roles.
 func (s *State) Hold(until int64, c Change) bool {
 	what := EventHold
 	if until == 0 {

@@ -10,7 +10,8 @@ import (
 	"casper-cosigner/rule/failover"
 )
 
-// TestChangesAreCompareAndSet: of two changes against one epoch the second does nothing, and says so.
+// TestChangesAreCompareAndSet: of two changes against one epoch the second does nothing,
+// and says so.
 func TestChangesAreCompareAndSet(t *testing.T) {
 	before := failover.Event{Epoch: 7, At: 1, What: "activate", Subject: "a", Cause: "silent", Reason: "before"}
 	start := failover.State{Mode: failover.Hot, Active: "a", Epoch: 7, Since: 1, Cause: "silent", Reason: "before",
@@ -44,15 +45,18 @@ func TestChangesAreCompareAndSet(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := start
 			for _, epoch := range []uint64{0, 6, 8, 1 << 63} {
-				if tt.change(&s, failover.Change{Epoch: epoch, Cause: "operator", Reason: "now", At: 2}) || !reflect.DeepEqual(s, start) {
+				if tt.change(&s, failover.Change{Epoch: epoch, Cause: "operator", Reason: "now", At: 2}) ||
+					!reflect.DeepEqual(s, start) {
 					t.Fatalf("epoch %d taken for 7: %+v", epoch, s)
 				}
 			}
 			want := start
 			tt.want(&want)
 			want.Epoch, want.Since, want.Cause, want.Reason = 8, 2, "operator", "now"
-			want.History = []failover.Event{before, {Epoch: 8, At: 2, What: tt.what, Subject: tt.subject, Cause: "operator", Reason: "now"}}
-			if !tt.change(&s, failover.Change{Epoch: 7, Cause: "operator", Reason: "now", At: 2}) || !reflect.DeepEqual(s, want) {
+			want.History = []failover.Event{before, {Epoch: 8, At: 2, What: tt.what, Subject: tt.subject, Cause: "operator",
+				Reason: "now"}}
+			if !tt.change(&s, failover.Change{Epoch: 7, Cause: "operator", Reason: "now", At: 2}) ||
+				!reflect.DeepEqual(s, want) {
 				t.Errorf("%+v, want %+v", s, want)
 			}
 			if !slices.Equal(start.Suspended, []string{"m"}) || !slices.Equal(start.History, []failover.Event{before}) {
@@ -62,7 +66,8 @@ func TestChangesAreCompareAndSet(t *testing.T) {
 	}
 }
 
-// TestHistory holds the history against a plain list of all changes, and copies made on the way against what they were.
+// TestHistory holds the history against a plain list of all changes, and copies made on the way
+// against what they were.
 func TestHistory(t *testing.T) {
 	var s failover.State
 	var all []failover.Event
@@ -81,13 +86,15 @@ func TestHistory(t *testing.T) {
 		one, two := c, c
 		one.Hold(1, failover.Change{Epoch: uint64(i), Reason: "one"})
 		two.Hold(1, failover.Change{Epoch: uint64(i), Reason: "two"})
-		if want := all[max(0, i-64):i]; !slices.Equal(c.History, want) || one.Reason != one.History[len(one.History)-1].Reason {
+		if want := all[max(0, i-64):i]; !slices.Equal(c.History, want) ||
+			one.Reason != one.History[len(one.History)-1].Reason {
 			t.Fatalf("the copy after %d changes has %v, want %v", i, c.History, want)
 		}
 	}
 }
 
-// TestSuspended holds the sorted list against a set, and copies made on the way against what they were.
+// TestSuspended holds the sorted list against a set, and copies made on the way against
+// what they were.
 func TestSuspended(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var s, copied failover.State
@@ -116,7 +123,8 @@ func TestSuspended(t *testing.T) {
 }
 
 func TestModeString(t *testing.T) {
-	for m, want := range map[failover.Mode]string{0: "unknown", failover.Hot: "hot", failover.Fenced: "fenced", 3: "unknown"} {
+	for m, want := range map[failover.Mode]string{0: "unknown", failover.Hot: "hot", failover.Fenced: "fenced",
+		3: "unknown"} {
 		if m.String() != want {
 			t.Errorf("mode %d is called %q, want %q", m, m, want)
 		}

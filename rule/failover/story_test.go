@@ -19,10 +19,10 @@ func settings(nodes ...string) failover.Settings {
 		Failover: failover.Auto, Failback: failover.Auto}
 }
 
-// TestStories plays testdata/*.story. Before the first time the world has been well for half a minute; the first line says
-// what the story is about, and lines with "given" what is otherwise than usual: two nodes, main and standby, hot mode,
-// blocks of 8 s, pings each second, failover_after 10 s, failback_after 5 m, all automatic. Then each line is a time
-// and either
+// TestStories plays testdata/*.story. Before the first time the world has been well for half a
+// minute; the first line says what the story is about, and lines with "given" what is otherwise
+// than usual: two nodes, main and standby, hot mode, blocks of 8 s, pings each second,
+// failover_after 10 s, failback_after 5 m, all automatic. Then each line is a time and either
 //
 //	what happens: to a node, the network, the cosigners or the clock, or what the operator does
 //	=> CODE                          what is judged then

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// trouble is what is wrong with a node, if anything is. It counts once After has passed since the node's last sign of the
-// contrary, and is looked out for from half of that on, so that what is coming can be told and done on time.
+// trouble is what is wrong with a node, if anything is. It counts once After has passed since the
+// node's last sign of the contrary, and is looked out for from half of that on, so that what is
+// coming can be told and done on time.
 type trouble struct {
 	code string
 	why  string
@@ -17,8 +18,8 @@ func (l *look) lasts(t trouble) bool { return !l.now.Before(t.sign.Add(l.After))
 
 func (l *look) overdue(sign time.Time) bool { return !l.now.Before(sign.Add(l.After / 2)) }
 
-// trouble returns what is wrong with the node. What its agent cannot have told is not held against the node, and neither
-// is what the cosigners owe it.
+// trouble returns what is wrong with the node. What its agent cannot have told is not held against
+// the node, and neither is what the cosigners owe it.
 func (l *look) trouble(name string) trouble {
 	n := l.nodes[name].Node
 	if l.state.IsSuspended(name) {
@@ -32,7 +33,8 @@ func (l *look) trouble(name string) trouble {
 		return t
 	}
 	if l.unanswered(n) {
-		t := trouble{code: Blocked, why: "the cosigners have left all that " + name + " asks unanswered for " + l.ago(n.Blocked)}
+		t := trouble{code: Blocked, why: "the cosigners have left all that " + name + " asks unanswered for " +
+			l.ago(n.Blocked)}
 		if other := l.answered(name); other != "" && l.overdue(n.Blocked) {
 			t.sign, t.why = n.Blocked, t.why+", and answer "+other
 		}
@@ -48,8 +50,9 @@ func (l *look) trouble(name string) trouble {
 	return l.unheard(name)
 }
 
-// unheard returns the trouble of an active node whose blocks do not come, though others' do: it hears its peers, and they do
-// not hear it. Only a node that was ready all the time can tell; what it asks for in old rounds, to catch up, tells nothing.
+// unheard returns the trouble of an active node whose blocks do not come, though others' do: it
+// hears its peers, and they do not hear it. Only a node that was ready all the time can tell; what
+// it asks for in old rounds, to catch up, tells nothing.
 func (l *look) unheard(name string) trouble {
 	if name != l.state.Active {
 		return trouble{}
@@ -66,8 +69,9 @@ func (l *look) unheard(name string) trouble {
 	return trouble{}
 }
 
-// behind returns the trouble of a node that does not advance though others do. When all stand still, none is behind. When
-// all go on, as after a round without a block, the pings that say so come one after the other, so it takes some of them.
+// behind returns the trouble of a node that does not advance though others do. When all stand
+// still, none is behind. When all go on, as after a round without a block, the pings that say so
+// come one after the other, so it takes some of them.
 func (l *look) behind(name string) (t trouble) {
 	n, abreast := l.nodes[name], l.nodes[name].abreast
 	if l.now.Before(abreast.Add((lostPings - 1) * l.PingInterval)) {
@@ -75,24 +79,27 @@ func (l *look) behind(name string) (t trouble) {
 	}
 	passed := abreast.Add(lostPings*l.PingInterval - l.After)
 	round, height := l.ahead(name)
-	// That others are ahead is their word. The chain needs two round lengths to be further than a node's next.
+	// That others are ahead is their word. The chain needs two round lengths to be further
+	// than a node's next.
 	honest := max(0, l.recent()-l.After)
 	last := l.sign(name, n.Rounds.Advanced)
 	if sign := latest(last.Add(honest), passed); round != "" && l.overdue(sign) {
 		p := l.nodes[round].Place
-		t = trouble{code: Behind, sign: sign, why: fmt.Sprintf("%s has not come past round %d of era %d for %s, and %s has asked for round %d of era %d",
-			name, n.Place.Round, n.Place.Era, l.ago(last), round, p.Round, p.Era)}
+		t = trouble{code: Behind, sign: sign,
+			why: fmt.Sprintf("%s has not come past round %d of era %d for %s, and %s has asked for round %d of era %d",
+				name, n.Place.Round, n.Place.Era, l.ago(last), round, p.Round, p.Era)}
 	}
 	last = l.sign(name, n.Heights.Advanced)
 	if sign := latest(last.Add(honest), passed); height != "" && l.overdue(sign) && (t.code == "" || sign.Before(t.sign)) {
-		t = trouble{code: Behind, sign: sign, why: fmt.Sprintf("%s has not come past height %d for %s, and %s has asked for height %d",
-			name, n.Place.Height, l.ago(last), height, l.nodes[height].Place.Height)}
+		t = trouble{code: Behind, sign: sign,
+			why: fmt.Sprintf("%s has not come past height %d for %s, and %s has asked for height %d",
+				name, n.Place.Height, l.ago(last), height, l.nodes[height].Place.Height)}
 	}
 	return t
 }
 
-// ahead returns the nodes, not suspended ones, that have asked furthest beyond the named node's next round and height; none
-// if nobody has.
+// ahead returns the nodes, not suspended ones, that have asked furthest beyond the named node's
+// next round and height; none if nobody has.
 func (l *look) ahead(name string) (round, height string) {
 	p := l.nodes[name].Place
 	for _, other := range l.names {
@@ -110,14 +117,14 @@ func (l *look) ahead(name string) (round, height string) {
 	return round, height
 }
 
-// unanswered reports whether it is for want of the cosigners' answers that the node does not do more. A node that has
-// ceased to ask has no such excuse.
+// unanswered reports whether it is for want of the cosigners' answers that the node does not do
+// more. A node that has ceased to ask has no such excuse.
 func (l *look) unanswered(n Node) bool {
 	return !n.Blocked.IsZero() && l.now.Sub(n.Last()) <= max(l.After, l.recent())
 }
 
-// answered returns another node that asks and is answered, empty if none: then it is not the cosigners that are at a loss,
-// but the way between them and the node.
+// answered returns another node that asks and is answered, empty if none: then it is not the
+// cosigners that are at a loss, but the way between them and the node.
 func (l *look) answered(name string) string {
 	for _, other := range l.names {
 		n := l.nodes[other]
@@ -128,8 +135,9 @@ func (l *look) answered(name string) string {
 	return ""
 }
 
-// sign returns the last of the node's signs. One of which no sign was ever seen gets its time from when it was first
-// heard of; and nothing counts of the time in which it was not listened to, or not answered.
+// sign returns the last of the node's signs. One of which no sign was ever seen gets its time
+// from when it was first heard of; and nothing counts of the time in which it was not listened
+// to, or not answered.
 func (l *look) sign(name string, signs ...time.Time) time.Time {
 	k := l.nodes[name]
 	last := latest(signs...)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// window is a change of the network's version: from when a node first told of it until the active one asks in the era
-// with which the new version begins.
+// window is a change of the network's version: from when a node first told of it until the active
+// one asks in the era with which the new version begins.
 type window struct {
 	from time.Time // zero: none yet
 	era  uint64    // zero: not known
@@ -16,16 +16,18 @@ type window struct {
 // maxUpgrade bounds an upgrade: if it takes longer, something is wrong with the node.
 const maxUpgrade = 10 * time.Minute
 
-// follow returns the window, opened if an upgrade is announced. It opens once for each: a node that comes through it long after
-// the active one says so too, but no longer knows for which era. What was announced long before, as by a node that was
-// started again with the next version staged, does not count.
+// follow returns the window, opened if an upgrade is announced. It opens once for each: a node
+// that comes through it long after the active one says so too, but no longer knows for which era.
+// What was announced long before, as by a node that was started again with the next version
+// staged, does not count.
 func (w window) follow(era uint64, announced bool, now time.Time) window {
 	stale := w.era != 0 && era == w.era && now.Sub(w.told) >= maxUpgrade
 	if announced {
 		w.told = now
 	}
 	switch {
-	case announced && w.era == 0 && !w.from.IsZero() && now.Sub(w.from) < maxUpgrade: // it is the same one, whose era is known now, or not yet
+	case announced && w.era == 0 && !w.from.IsZero() && now.Sub(w.from) < maxUpgrade:
+		// it is the same one, whose era is known now, or not yet
 		w.era = era
 	case announced && (w.from.IsZero() || era > w.era || stale):
 		w = window{from: now, era: era, told: now}
@@ -52,8 +54,9 @@ func (l *look) upgrading() string {
 	return fmt.Sprintf("the network changes its version; that began %s ago", l.ago(l.upgrade.from))
 }
 
-// announced reports whether a node tells of an upgrade now, and the era that it is for, 0 if no node says. One that the
-// active node is through with is none, and neither is one of a later era than the one after that in which slots are bound.
+// announced reports whether a node tells of an upgrade now, and the era that it is for, 0 if no
+// node says. One that the active node is through with is none, and neither is one of a later era
+// than the one after that in which slots are bound.
 func (l *look) announced() (era uint64, ok bool) {
 	reached := l.reached()
 	for name, n := range l.nodes {

@@ -8,8 +8,9 @@ import (
 	"casper-cosigner/rule/failover"
 )
 
-// What the world below does at which time: agents ping on the second, nodes are asked for their /status and a round
-// opens between two pings, and the judge ticks between them too, so that it must wake by itself to be on time.
+// What the world below does at which time: agents ping on the second, nodes are asked for their
+// /status and a round opens between two pings, and the judge ticks between them too, so that it
+// must wake by itself to be on time.
 const (
 	tick       = 100 * time.Millisecond
 	judgesAt   = 200 * time.Millisecond
@@ -37,7 +38,8 @@ type host struct {
 	own         failover.Node
 }
 
-// world is hosts, a chain and cosigners, driven by hand: a plain model of what observations are made of.
+// world is hosts, a chain and cosigners, driven by hand: a plain model of what
+// observations are made of.
 type world struct {
 	settings  failover.Settings
 	state     failover.State
@@ -127,7 +129,8 @@ func (w *world) live(name string, h *host) {
 			h.own.Place, h.own.Rounds.Advanced, h.own.Heights.Advanced = p, w.now(), w.now()
 		}
 	}
-	if refused := w.state.Mode == failover.Fenced && w.state.Active != name; asks && refused && w.every(time.Second, opensAt) {
+	if refused := w.state.Mode == failover.Fenced && w.state.Active != name; asks && refused &&
+		w.every(time.Second, opensAt) {
 		h.own.Rounds.Asked = w.now() // again for the same slot
 	}
 	if w.every(time.Second, statusAt) && !h.unanswered {
@@ -191,11 +194,12 @@ func (w *world) did(format string, args ...any) {
 
 // operator makes a change as the CLI would.
 func (w *world) operator(do func(failover.Change)) {
-	do(failover.Change{Epoch: w.state.Epoch, Cause: failover.Operator, Reason: "by hand", At: w.now().Add(w.clockOff).UnixMilli()})
+	do(failover.Change{Epoch: w.state.Epoch, Cause: failover.Operator, Reason: "by hand",
+		At: w.now().Add(w.clockOff).UnixMilli()})
 }
 
-// happens makes one thing happen to a host, or reports that there is no such thing. An agent that starts again knows
-// nothing of what was before.
+// happens makes one thing happen to a host, or reports that there is no such thing. An agent that
+// starts again knows nothing of what was before.
 func (h *host) happens(what string, w *world) bool {
 	restarted := func() {
 		if !h.agent {

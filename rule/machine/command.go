@@ -1,9 +1,10 @@
-// Package machine is the state machine that the Raft log drives: the slot table, the roles and the nodes' TLS points.
+// Package machine is the state machine that the Raft log drives: the slot table, the roles and the
+// nodes' TLS points.
 //
-// It promises that the state is a function of the log alone: the same commands in the same order give the same state and
-// the same snapshot, byte for byte, whatever a host's configuration or clock says. Identity, plausibility and deadlines
-// are therefore the proposing leader's, before a command gets here. A command that cannot be decoded is an error that
-// its caller must not survive.
+// It promises that the state is a function of the log alone: the same commands in the same order
+// give the same state and the same snapshot, byte for byte, whatever a host's configuration or
+// clock says. Identity, plausibility and deadlines are therefore the proposing leader's, before a
+// command gets here. A command that cannot be decoded is an error that its caller must not survive.
 package machine
 
 import (
@@ -19,12 +20,13 @@ import (
 	"casper-cosigner/rule/watermark"
 )
 
-// Version is the version of the state machine that this package is. It rises with every change of what a log means.
+// Version is the version of the state machine that this package is. It rises with every change of
+// what a log means.
 const Version = 2
 
-// Command is one entry of the log: Genesis, Claim, Activate, SetMode, Suspend, Hold, Register or SetFloor. At, in each, is
-// the wall clock of the leader that proposed it in Unix milliseconds. A change of roles or of the mode holds a
-// failover.Change: against which epoch, and why.
+// Command is one entry of the log: Genesis, Claim, Activate, SetMode, Suspend, Hold, Register or
+// SetFloor. At, in each, is the wall clock of the leader that proposed it in Unix milliseconds. A
+// change of roles or of the mode holds a failover.Change: against which epoch, and why.
 type Command interface {
 	fill(c *cosignerv1.Command) error
 }
@@ -97,7 +99,8 @@ func Encode(c Command) ([]byte, error) {
 
 func (g Genesis) fill(c *cosignerv1.Command) error {
 	c.At = g.At
-	c.Change = &cosignerv1.Command_Genesis{Genesis: &cosignerv1.GenesisCommand{First: markToProto(g.First), Active: g.Active}}
+	c.Change = &cosignerv1.Command_Genesis{Genesis: &cosignerv1.GenesisCommand{First: markToProto(g.First),
+		Active: g.Active}}
 	return nil
 }
 
@@ -145,13 +148,14 @@ func (r Register) fill(c *cosignerv1.Command) error {
 
 func (s SetFloor) fill(c *cosignerv1.Command) error {
 	c.At = s.At
-	c.Change = &cosignerv1.Command_SetFloor{SetFloor: &cosignerv1.SetFloorCommand{Floor: markToProto(s.Floor), Reason: s.Reason}}
+	c.Change = &cosignerv1.Command_SetFloor{SetFloor: &cosignerv1.SetFloorCommand{Floor: markToProto(s.Floor),
+		Reason: s.Reason}}
 	return nil
 }
 
-// Decode is the inverse of Encode. It takes nothing that it does not know in full: another version, an unknown field, a
-// missing part or a wrong length is an error, since to skip over it would be to disagree with the copies that could read
-// it.
+// Decode is the inverse of Encode. It takes nothing that it does not know in full: another version,
+// an unknown field, a missing part or a wrong length is an error, since to skip over it would be to
+// disagree with the copies that could read it.
 func Decode(b []byte) (Command, error) {
 	m := &cosignerv1.Command{}
 	if err := proto.Unmarshal(b, m); err != nil {

@@ -18,16 +18,19 @@ import (
 )
 
 func vote(node string, era uint64, value bool) machine.Claim {
-	m := casper.Vote{Round: casper.Round{Chainspec: casper.Hash{1}, Era: era, KeyBlock: casper.Hash{2}, ID: 3, Validator: 4}, Value: value}
+	m := casper.Vote{Round: casper.Round{Chainspec: casper.Hash{1}, Era: era, KeyBlock: casper.Hash{2}, ID: 3,
+		Validator: 4}, Value: value}
 	return machine.Claim{Claim: watermark.Claim{Message: m, Node: node, Signature: [64]byte{5}}, TokensLeft: 600, At: 7000}
 }
 
 func final(node string, height uint64, block byte) machine.Claim {
 	m := casper.Finality{Block: casper.Hash{block}, Height: height, Era: 9, ChainName: casper.Hash{3}}
-	return machine.Claim{Claim: watermark.Claim{Message: m, Node: node, Signature: [64]byte{6}}, TokensLeft: 60000, At: 8000}
+	return machine.Claim{Claim: watermark.Claim{Message: m, Node: node, Signature: [64]byte{6}}, TokensLeft: 60000,
+		At: 8000}
 }
 
-// everyCommand has one of each kind, with every field set, and each again with the zeros that are allowed.
+// everyCommand has one of each kind, with every field set, and each again with the zeros
+// that are allowed.
 func everyCommand() []machine.Command {
 	mark := watermark.Mark{Era: 12, Height: 267}
 	echo := vote("a", 13, true)
@@ -37,10 +40,14 @@ func everyCommand() []machine.Command {
 	return []machine.Command{
 		machine.Genesis{First: mark, Active: "a", At: 1000}, machine.Genesis{},
 		vote("a", 13, true), echo, final("b", 1<<63, 1), late,
-		machine.Activate{Node: "b", Change: failover.Change{Epoch: 3, Cause: failover.Silent, Reason: "main is down", At: 4000}}, machine.Activate{},
-		machine.SetMode{Mode: failover.Fenced, Change: failover.Change{Epoch: 4, Cause: "operator", Reason: "maintenance", At: 5000}}, machine.SetMode{Mode: failover.Hot},
-		machine.Suspend{Node: "a", Suspended: true, Change: failover.Change{Epoch: 5, Cause: "operator", Reason: "wrong state", At: 6000}}, machine.Suspend{},
-		machine.Hold{Until: failover.ForGood, Change: failover.Change{Epoch: 6, Cause: failover.Fault, Reason: "era 7", At: 6500}}, machine.Hold{},
+		machine.Activate{Node: "b", Change: failover.Change{Epoch: 3, Cause: failover.Silent, Reason: "main is down",
+			At: 4000}}, machine.Activate{},
+		machine.SetMode{Mode: failover.Fenced, Change: failover.Change{Epoch: 4, Cause: "operator", Reason: "maintenance",
+			At: 5000}}, machine.SetMode{Mode: failover.Hot},
+		machine.Suspend{Node: "a", Suspended: true, Change: failover.Change{Epoch: 5, Cause: "operator",
+			Reason: "wrong state", At: 6000}}, machine.Suspend{},
+		machine.Hold{Until: failover.ForGood, Change: failover.Change{Epoch: 6, Cause: failover.Fault, Reason: "era 7",
+			At: 6500}}, machine.Hold{},
 		machine.Register{Node: "a", Point: casper.TLSPoint{2, 66: 1}, At: 7000}, machine.Register{},
 		machine.SetFloor{Floor: mark, Reason: "fork", At: 8000}, machine.SetFloor{},
 	}
@@ -108,25 +115,41 @@ func TestDecodeIsStrict(t *testing.T) {
 		{"next version", vote("a", 1, true), func(m *cosignerv1.Command) { m.Version++ }},
 		{"nothing to do", vote("a", 1, true), func(m *cosignerv1.Command) { m.Change = nil }},
 		{"unknown field", vote("a", 1, true), func(m *cosignerv1.Command) { m.ProtoReflect().SetUnknown(unknown) }},
-		{"unknown field in the claim", vote("a", 1, true), claim(func(c *cosignerv1.ClaimCommand) { c.ProtoReflect().SetUnknown(unknown) })},
-		{"unknown field in a mark", machine.Genesis{}, func(m *cosignerv1.Command) { m.GetGenesis().First.ProtoReflect().SetUnknown(unknown) }},
+		{"unknown field in the claim", vote("a", 1, true), claim(func(c *cosignerv1.ClaimCommand) {
+			c.ProtoReflect().SetUnknown(unknown)
+		})},
+		{"unknown field in a mark", machine.Genesis{}, func(m *cosignerv1.Command) {
+			m.GetGenesis().First.ProtoReflect().SetUnknown(unknown)
+		}},
 		{"no message", vote("a", 1, true), claim(func(c *cosignerv1.ClaimCommand) { c.Message = nil })},
 		{"longer message", vote("a", 1, true), claim(func(c *cosignerv1.ClaimCommand) { c.Message = append(c.Message, 0) })},
 		{"shorter message", vote("a", 1, true), claim(func(c *cosignerv1.ClaimCommand) { c.Message = c.Message[1:] })},
 		{"vote of 2", vote("a", 1, true), claim(func(c *cosignerv1.ClaimCommand) { c.Message[len(c.Message)-1] = 2 })},
 		{"message without a slot", vote("a", 1, true), claim(func(c *cosignerv1.ClaimCommand) { c.Message = handshake })},
 		{"no signature", vote("a", 1, true), claim(func(c *cosignerv1.ClaimCommand) { c.RequestSignature = nil })},
-		{"63 bytes of signature", vote("a", 1, true), claim(func(c *cosignerv1.ClaimCommand) { c.RequestSignature = make([]byte, 63) })},
-		{"65 bytes of signature", vote("a", 1, true), claim(func(c *cosignerv1.ClaimCommand) { c.RequestSignature = make([]byte, 65) })},
+		{"63 bytes of signature", vote("a", 1, true), claim(func(c *cosignerv1.ClaimCommand) {
+			c.RequestSignature = make([]byte, 63)
+		})},
+		{"65 bytes of signature", vote("a", 1, true), claim(func(c *cosignerv1.ClaimCommand) {
+			c.RequestSignature = make([]byte, 65)
+		})},
 		{"genesis without a mark", machine.Genesis{}, func(m *cosignerv1.Command) { m.GetGenesis().First = nil }},
 		{"floor without a mark", machine.SetFloor{}, func(m *cosignerv1.Command) { m.GetSetFloor().Floor = nil }},
 		{"no mode", machine.SetMode{Mode: failover.Hot}, func(m *cosignerv1.Command) { m.GetSetMode().Mode = 0 }},
 		{"unknown mode", machine.SetMode{Mode: failover.Hot}, func(m *cosignerv1.Command) { m.GetSetMode().Mode = 3 }},
-		{"mode that looks like hot in 8 bits", machine.SetMode{Mode: failover.Hot}, func(m *cosignerv1.Command) { m.GetSetMode().Mode = 257 }},
+		{"mode that looks like hot in 8 bits", machine.SetMode{Mode: failover.Hot}, func(m *cosignerv1.Command) {
+			m.GetSetMode().Mode = 257
+		}},
 		{"hold until before 1970", machine.Hold{Until: 1}, func(m *cosignerv1.Command) { m.GetHold().Until = -1 }},
-		{"unknown field in the hold", machine.Hold{}, func(m *cosignerv1.Command) { m.GetHold().ProtoReflect().SetUnknown(unknown) }},
-		{"66 bytes of point", machine.Register{}, func(m *cosignerv1.Command) { m.GetRegister().TlsPoint = make([]byte, 66) }},
-		{"68 bytes of point", machine.Register{}, func(m *cosignerv1.Command) { m.GetRegister().TlsPoint = make([]byte, 68) }},
+		{"unknown field in the hold", machine.Hold{}, func(m *cosignerv1.Command) {
+			m.GetHold().ProtoReflect().SetUnknown(unknown)
+		}},
+		{"66 bytes of point", machine.Register{}, func(m *cosignerv1.Command) {
+			m.GetRegister().TlsPoint = make([]byte, 66)
+		}},
+		{"68 bytes of point", machine.Register{}, func(m *cosignerv1.Command) {
+			m.GetRegister().TlsPoint = make([]byte, 68)
+		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -184,7 +207,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// TestEncodingStands: what a log of this version holds is read for ever, so its bytes change with machine.Version only.
+// TestEncodingStands: what a log of this version holds is read for ever, so its bytes change with
+// machine.Version only.
 func TestEncodingStands(t *testing.T) {
 	h := sha256.New()
 	for _, c := range everyCommand() {

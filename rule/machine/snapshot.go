@@ -17,8 +17,8 @@ import (
 	"casper-cosigner/rule/watermark"
 )
 
-// WriteTo writes the whole state: a SnapshotHeader and then a ClaimCommand for each slot held, all length-delimited.
-// Equal states give equal bytes.
+// WriteTo writes the whole state: a SnapshotHeader and then a ClaimCommand for each slot held, all
+// length-delimited. Equal states give equal bytes.
 func (s *State) WriteTo(w io.Writer) (int64, error) {
 	out := bufio.NewWriterSize(w, 1<<16)
 	write := protodelim.MarshalOptions{MarshalOptions: proto.MarshalOptions{Deterministic: true}}
@@ -47,7 +47,8 @@ func (s *State) header() *cosignerv1.SnapshotHeader {
 	if !s.Started() {
 		return h
 	}
-	h.Pruned, h.Floor, h.Newest = markToProto(s.table.Pruned()), markToProto(s.table.Floor()), markToProto(s.table.Newest())
+	h.Pruned, h.Floor, h.Newest = markToProto(s.table.Pruned()), markToProto(s.table.Floor()),
+		markToProto(s.table.Newest())
 	h.Mode, h.Active, h.Epoch = cosignerv1.Mode(s.roles.Mode), s.roles.Active, s.roles.Epoch
 	h.Since, h.Cause, h.Reason = s.roles.Since, s.roles.Cause, s.roles.Reason
 	h.Suspended, h.HoldUntil = s.roles.Suspended, s.roles.HoldUntil
@@ -64,8 +65,8 @@ func (s *State) header() *cosignerv1.SnapshotHeader {
 	return h
 }
 
-// ReadState is the inverse of WriteTo. A snapshot that ends early, says too much or has a claim that cannot be decoded is
-// an error: half a table would take bound slots for free ones.
+// ReadState is the inverse of WriteTo. A snapshot that ends early, says too much or has a claim
+// that cannot be decoded is an error: half a table would take bound slots for free ones.
 func ReadState(r io.Reader) (*State, error) {
 	in := bufio.NewReaderSize(r, 1<<16)
 	h := &cosignerv1.SnapshotHeader{}
@@ -81,8 +82,9 @@ func ReadState(r io.Reader) (*State, error) {
 			return nil, fmt.Errorf("reading snapshot: %w", err)
 		}
 	}
-	// What the header says beyond the state that came of it (an unknown field, more points than are kept, roles without
-	// Genesis) would be lost here and kept by the copies that never read a snapshot.
+	// What the header says beyond the state that came of it (an unknown field, more points than
+	// are kept, roles without Genesis) would be lost here and kept by the copies that never
+	// read a snapshot.
 	if !proto.Equal(h, s.header()) {
 		return nil, errors.New("reading snapshot: its header does not fit its state")
 	}
@@ -132,8 +134,8 @@ func (s *State) restore(h *cosignerv1.SnapshotHeader, in *bufio.Reader) error {
 	return nil
 }
 
-// rolesFromProto returns the header's mode and roles. Each change makes one epoch and one event, so the history is as
-// long as the epoch says, and ends with the last change.
+// rolesFromProto returns the header's mode and roles. Each change makes one epoch and one event, so
+// the history is as long as the epoch says, and ends with the last change.
 func rolesFromProto(h *cosignerv1.SnapshotHeader) (failover.State, error) {
 	mode, err := modeFromProto(h.Mode)
 	switch {

@@ -62,7 +62,8 @@ func drawLog(t *rapid.T) []machine.Command {
 func drawCommand(t *rapid.T) machine.Command {
 	node := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "node")
 	epoch, at := rapid.Uint64Range(0, 8).Draw(t, "epoch"), rapid.Int64Range(0, 1e6).Draw(t, "at")
-	mark := watermark.Mark{Era: rapid.Uint64Range(0, 20).Draw(t, "era"), Height: rapid.Uint64Range(25, 50).Draw(t, "height")}
+	mark := watermark.Mark{Era: rapid.Uint64Range(0, 20).Draw(t, "era"),
+		Height: rapid.Uint64Range(25, 50).Draw(t, "height")}
 	cause := rapid.SampledFrom([]string{"", failover.Operator, failover.Silent, failover.Return}).Draw(t, "cause")
 	switch rapid.IntRange(0, 13).Draw(t, "command") {
 	case 0:
@@ -70,15 +71,18 @@ func drawCommand(t *rapid.T) machine.Command {
 	case 1:
 		return machine.Activate{Node: node, Change: failover.Change{Epoch: epoch, Cause: cause, Reason: "r", At: at}}
 	case 2:
-		return machine.SetMode{Mode: failover.Mode(rapid.IntRange(1, 2).Draw(t, "mode")), Change: failover.Change{Epoch: epoch, Cause: cause, At: at}}
+		return machine.SetMode{Mode: failover.Mode(rapid.IntRange(1, 2).Draw(t, "mode")),
+			Change: failover.Change{Epoch: epoch, Cause: cause, At: at}}
 	case 3, 4:
-		return machine.Suspend{Node: node, Suspended: rapid.Bool().Draw(t, "suspended"), Change: failover.Change{Epoch: epoch, Cause: cause, At: at}}
+		return machine.Suspend{Node: node, Suspended: rapid.Bool().Draw(t, "suspended"),
+			Change: failover.Change{Epoch: epoch, Cause: cause, At: at}}
 	case 5, 6:
 		return machine.Register{Node: node, Point: casper.TLSPoint{2, rapid.Byte().Draw(t, "point")}, At: at}
 	case 7:
 		return machine.SetFloor{Floor: mark, At: at}
 	case 13:
-		return machine.Hold{Until: rapid.SampledFrom([]int64{0, 1, failover.ForGood}).Draw(t, "until"), Change: failover.Change{Epoch: epoch, Cause: cause, At: at}}
+		return machine.Hold{Until: rapid.SampledFrom([]int64{0, 1, failover.ForGood}).Draw(t, "until"),
+			Change: failover.Change{Epoch: epoch, Cause: cause, At: at}}
 	case 8, 9:
 		f := final(node, mark.Height, rapid.Byte().Draw(t, "block"))
 		f.At, f.TokensLeft = at, at
@@ -94,7 +98,8 @@ func drawCommand(t *rapid.T) machine.Command {
 	return v
 }
 
-// TestSameLogSameBytes: three copies of a log, one of them through Encode and Decode, end in one snapshot.
+// TestSameLogSameBytes: three copies of a log, one of them through Encode and Decode, end
+// in one snapshot.
 func TestSameLogSameBytes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		log := drawLog(t)
@@ -120,7 +125,8 @@ func TestSameLogSameBytes(t *testing.T) {
 	})
 }
 
-// TestSnapshotMidway: a copy that was restored on the way answers and ends as the one that never was.
+// TestSnapshotMidway: a copy that was restored on the way answers and ends as the one
+// that never was.
 func TestSnapshotMidway(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		log := drawLog(t)
@@ -157,8 +163,10 @@ func someState() *machine.State {
 		machine.Register{Node: "a", Point: casper.TLSPoint{2, 1}, At: 2000},
 		machine.Register{Node: "a", Point: casper.TLSPoint{2, 2}, At: 92000},
 		machine.Register{Node: "b", Point: casper.TLSPoint{3, 1}, At: 2000},
-		machine.Suspend{Node: "x", Suspended: true, Change: failover.Change{At: 3000}}, machine.Suspend{Node: "c", Suspended: true, Change: failover.Change{Epoch: 1, At: 3000}},
-		machine.SetMode{Mode: failover.Fenced, Change: failover.Change{Epoch: 2, Cause: failover.Operator, Reason: "maintenance", At: 4000}},
+		machine.Suspend{Node: "x", Suspended: true, Change: failover.Change{At: 3000}}, machine.Suspend{Node: "c",
+			Suspended: true, Change: failover.Change{Epoch: 1, At: 3000}},
+		machine.SetMode{Mode: failover.Fenced, Change: failover.Change{Epoch: 2, Cause: failover.Operator,
+			Reason: "maintenance", At: 4000}},
 		machine.Hold{Until: 9000, Change: failover.Change{Epoch: 3, Cause: failover.Operator, Reason: "network", At: 5000}},
 		machine.SetFloor{Floor: watermark.Mark{Era: 4, Height: 31}},
 	})
@@ -221,7 +229,8 @@ func edits() []edit {
 		{"a change less", func(h *header, _ []*claim) { h.History = h.History[1:] }, false},
 		{"a change more", func(h *header, _ []*claim) { h.History = append(h.History[:1:1], h.History...) }, false},
 		{"an epoch more", func(h *header, _ []*claim) { h.Epoch++ }, false},
-		{"changes in another order", func(h *header, _ []*claim) { h.History[0], h.History[1] = h.History[1], h.History[0] }, false},
+		{"changes in another order", func(h *header, _ []*claim) { h.History[0], h.History[1] = h.History[1], h.History[0] },
+			false},
 		{"a change of epoch 0", func(h *header, _ []*claim) { h.History[0].Epoch = 0 }, false},
 		{"an unknown change", func(h *header, _ []*claim) { h.History[0].What = "demote" }, false},
 		{"unknown field in a change", func(h *header, _ []*claim) { h.History[0].ProtoReflect().SetUnknown(unknown) }, false},
@@ -236,9 +245,11 @@ func edits() []edit {
 		{"one claim less", func(h *header, _ []*claim) { h.Claims-- }, false},
 		{"one claim more", func(h *header, _ []*claim) { h.Claims++ }, false},
 		{"claim twice", func(_ *header, c []*claim) { c[1] = c[0] }, false},
-		{"slot twice", func(_ *header, c []*claim) { c[1].Message = bytes.Clone(c[0].Message); c[1].Message[82] ^= 1 }, false},
+		{"slot twice", func(_ *header, c []*claim) { c[1].Message = bytes.Clone(c[0].Message); c[1].Message[82] ^= 1 },
+			false},
 		{"claim without a message", func(_ *header, c []*claim) { c[0].Message = nil }, false},
-		{"claim with a short signature", func(_ *header, c []*claim) { c[0].RequestSignature = c[0].RequestSignature[1:] }, false},
+		{"claim with a short signature", func(_ *header, c []*claim) { c[0].RequestSignature = c[0].RequestSignature[1:] },
+			false},
 	}
 }
 
@@ -275,14 +286,16 @@ func TestSnapshotIsStrict(t *testing.T) {
 	}
 }
 
-// TestSnapshotOfNewerProgram: the error names both versions, since the way out is to run the newer one.
+// TestSnapshotOfNewerProgram: the error names both versions, since the way out is to run
+// the newer one.
 func TestSnapshotOfNewerProgram(t *testing.T) {
 	var b bytes.Buffer
 	if _, err := protodelim.MarshalTo(&b, &cosignerv1.SnapshotHeader{Version: machine.Version + 1}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := machine.ReadState(&b)
-	if want := fmt.Sprintf("version %d, this program knows %d", machine.Version+1, machine.Version); err == nil || !strings.Contains(err.Error(), want) {
+	if want := fmt.Sprintf("version %d, this program knows %d", machine.Version+1, machine.Version); err == nil ||
+		!strings.Contains(err.Error(), want) {
 		t.Errorf("%v, want %q in it", err, want)
 	}
 }

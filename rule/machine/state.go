@@ -50,9 +50,10 @@ type Advance struct {
 	Left int64 // what its token bucket held afterwards, thousandths
 }
 
-// SeenAt tells when the advance happened, on the clock of now, where wall is what this host's wall clock shows then. One that
-// is applied as it comes happens now. Of one that was only read back, nothing but its leader's clock is known; were that in
-// the future, the token bucket would stand still until then.
+// SeenAt tells when the advance happened, on the clock of now, where wall is what this host's wall
+// clock shows then. One that is applied as it comes happens now. Of one that was only read back,
+// nothing but its leader's clock is known; were that in the future, the token bucket would stand
+// still until then.
 func (a Advance) SeenAt(now, wall time.Time, readBack bool) time.Time {
 	if age := wall.Sub(time.UnixMilli(a.At)); readBack && age > 0 {
 		return now.Add(-age)
@@ -60,7 +61,8 @@ func (a Advance) SeenAt(now, wall time.Time, readBack bool) time.Time {
 	return now
 }
 
-// State is what the log amounts to so far. New makes one. It is not safe for concurrent use; raftstore guards it.
+// State is what the log amounts to so far. New makes one. It is not safe for concurrent use;
+// raftstore guards it.
 type State struct {
 	table   *watermark.Table // nil until Genesis
 	roles   failover.State
@@ -72,7 +74,8 @@ type State struct {
 // New returns the state of an empty log.
 func New() *State { return &State{} }
 
-// Started reports whether Genesis was applied. Until then every other command is refused as NotStarted.
+// Started reports whether Genesis was applied. Until then every other command is refused
+// as NotStarted.
 func (s *State) Started() bool { return s.table != nil }
 
 // Table returns the slot table, nil until Started. Callers only read it.
@@ -87,7 +90,8 @@ func (s *State) HasPoint(node string, point casper.TLSPoint) bool { return s.poi
 // Advances returns the last entries that moved the era and the height; Genesis counts as one.
 func (s *State) Advances() (era, height Advance) { return s.eras, s.heights }
 
-// Bound returns how far slots are bound: the newest era with its newest round, and the newest height; zero until Started.
+// Bound returns how far slots are bound: the newest era with its newest round, and the newest
+// height; zero until Started.
 func (s *State) Bound() (p failover.Place) {
 	if !s.Started() {
 		return p
@@ -139,7 +143,8 @@ func (s *State) Apply(c Command) Result {
 	return refused(refusal.UnknownCommand) // Command is sealed, so there is none
 }
 
-// genesis starts the table at First: what is below was, or may have been, signed by a process that held the whole key.
+// genesis starts the table at First: what is below was, or may have been, signed by a process that
+// held the whole key.
 func (s *State) genesis(g Genesis) Result {
 	if s.Started() {
 		return refused(refusal.AlreadyStarted)

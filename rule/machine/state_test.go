@@ -51,7 +51,8 @@ func TestGenesisComesFirstAndOnce(t *testing.T) {
 	}
 }
 
-// TestClaimOutcomes: what is held is finished whoever asks; a free slot is a matter of rights first, of marks then.
+// TestClaimOutcomes: what is held is finished whoever asks; a free slot is a matter of rights
+// first, of marks then.
 func TestClaimOutcomes(t *testing.T) {
 	fenced := machine.SetMode{Mode: failover.Fenced}
 	suspended := machine.Suspend{Node: "b", Suspended: true}
@@ -83,9 +84,12 @@ func TestClaimOutcomes(t *testing.T) {
 		{"fence is said before the floor", fenced, vote("b", 1, true), refusal.NotActive},
 		{"era below the floor", nil, vote("a", 4, true), refusal.BelowFloor},
 		{"height below the floor", nil, final("a", 49, 1), refusal.BelowFloor},
-		{"held slot below the floor", machine.SetFloor{Floor: watermark.Mark{Era: 9, Height: 99}}, vote("a", 7, false), machine.Held},
+		{"held slot below the floor", machine.SetFloor{Floor: watermark.Mark{Era: 9, Height: 99}}, vote("a",
+			7, false), machine.Held},
 		{"round too high", nil, ofVote(vote("a", 8, true), func(v *casper.Vote) { v.ID = 7200 }), refusal.RoundTooHigh},
-		{"second voice", nil, ofVote(vote("b", 7, true), func(v *casper.Vote) { v.ID, v.Validator = 4, 5 }), refusal.OtherInstance},
+		{"second voice", nil, ofVote(vote("b", 7, true), func(v *casper.Vote) {
+			v.ID, v.Validator = 4, 5
+		}), refusal.OtherInstance},
 		{"no slot", nil, machine.Claim{Claim: watermark.Claim{Message: casper.Handshake{}}}, refusal.NoSlot},
 	}
 	for _, tt := range tests {
@@ -117,8 +121,10 @@ func TestRolesAreCompareAndSet(t *testing.T) {
 	s := started()
 	for i, c := range []machine.Command{
 		machine.Activate{Node: "b", Change: failover.Change{Cause: failover.Silent, Reason: "first", At: 1}},
-		machine.SetMode{Mode: failover.Fenced, Change: failover.Change{Epoch: 1, Cause: failover.Operator, Reason: "second", At: 2}},
-		machine.Suspend{Node: "c", Suspended: true, Change: failover.Change{Epoch: 2, Cause: "third cause", Reason: "third", At: 3}},
+		machine.SetMode{Mode: failover.Fenced, Change: failover.Change{Epoch: 1, Cause: failover.Operator, Reason: "second",
+			At: 2}},
+		machine.Suspend{Node: "c", Suspended: true, Change: failover.Change{Epoch: 2, Cause: "third cause", Reason: "third",
+			At: 3}},
 		machine.Hold{Until: 99, Change: failover.Change{Epoch: 3, Cause: failover.Fault, Reason: "fourth", At: 4}},
 	} {
 		done := machine.Result{Outcome: machine.Done, Epoch: uint64(i) + 1}
@@ -144,7 +150,8 @@ func TestRolesAreCompareAndSet(t *testing.T) {
 	}
 }
 
-// TestLongHistory: what a snapshot holds of it is what the state does, also when the oldest changes are gone.
+// TestLongHistory: what a snapshot holds of it is what the state does, also when the oldest
+// changes are gone.
 func TestLongHistory(t *testing.T) {
 	s := started()
 	for i := range uint64(200) {
@@ -220,7 +227,8 @@ func TestAdvances(t *testing.T) {
 	}
 }
 
-// TestSeenAt: what was read back happened when its leader says, on a clock that may be off, but never later than now.
+// TestSeenAt: what was read back happened when its leader says, on a clock that may be off, but
+// never later than now.
 func TestSeenAt(t *testing.T) {
 	now, wall := time.UnixMilli(5_000_000), time.UnixMilli(1_000_000)
 	for _, c := range []struct {
@@ -277,8 +285,10 @@ func TestCloneStands(t *testing.T) {
 	was, copied, roles := snapshot(t, s), s.Clone(), s.Roles()
 	for _, c := range []machine.Command{
 		vote("a", 14, true), final("b", 1<<63-1, 7), machine.SetFloor{Floor: watermark.Mark{Era: 99, Height: math.MaxUint64}},
-		machine.Suspend{Node: "x", Change: failover.Change{Epoch: roles.Epoch}}, machine.Suspend{Node: "n", Suspended: true, Change: failover.Change{Epoch: roles.Epoch + 1}},
-		machine.Hold{Until: 1, Change: failover.Change{Epoch: roles.Epoch + 2}}, machine.Register{Node: "b", Point: casper.TLSPoint{3, 3}, At: 1e9},
+		machine.Suspend{Node: "x", Change: failover.Change{Epoch: roles.Epoch}}, machine.Suspend{Node: "n",
+			Suspended: true, Change: failover.Change{Epoch: roles.Epoch + 1}},
+		machine.Hold{Until: 1, Change: failover.Change{Epoch: roles.Epoch + 2}}, machine.Register{Node: "b",
+			Point: casper.TLSPoint{3, 3}, At: 1e9},
 	} {
 		before := snapshot(t, s)
 		s.Apply(c)
@@ -310,14 +320,16 @@ func TestOutcomeString(t *testing.T) {
 	}
 }
 
-// TestBound: the newest era with its newest round, and the newest height, of whatever slots they are.
+// TestBound: the newest era with its newest round, and the newest height, of whatever
+// slots they are.
 func TestBound(t *testing.T) {
 	s := machine.New()
 	if got := s.Bound(); got != (failover.Place{}) {
 		t.Errorf("before Genesis: %+v", got)
 	}
 	s.Apply(machine.Genesis{First: watermark.Mark{Era: 10, Height: 100}, Active: "a"})
-	for _, m := range []casper.Message{casper.Vote{Round: casper.Round{Era: 11, ID: 3}}, casper.Echo{Round: casper.Round{Era: 11, ID: 2}},
+	for _, m := range []casper.Message{casper.Vote{Round: casper.Round{Era: 11, ID: 3}},
+		casper.Echo{Round: casper.Round{Era: 11, ID: 2}},
 		casper.Vote{Round: casper.Round{Era: 10, ID: 9}}, casper.Finality{Height: 104}, casper.Finality{Height: 102}} {
 		if r := s.Apply(machine.Claim{Claim: watermark.Claim{Node: "a", Message: m}}); r.Outcome != machine.Done {
 			t.Fatalf("%v: %v", m.Kind(), r.Outcome)

@@ -1,9 +1,10 @@
 // Package tlspoint keeps the TLS points under which nodes may have handshake certificates signed.
 //
-// A certificate is an Ed25519 signature of 32 bytes that are an XOR of hashes; with a point of its own choosing at both
-// ends a node could steer them towards something else (casper-signing: order of 2^85 work with two free points, 2^128
-// with one pinned). So each node's own end is pinned here when it starts. The package promises that a point belongs to
-// one node; who asks, and that the point is on the curve, its callers see to.
+// A certificate is an Ed25519 signature of 32 bytes that are an XOR of hashes; with a point of its
+// own choosing at both ends a node could steer them towards something else (casper-signing: order
+// of 2^85 work with two free points, 2^128 with one pinned). So each node's own end is pinned here
+// when it starts. The package promises that a point belongs to one node; who asks, and that the
+// point is on the curve, its callers see to.
 package tlspoint
 
 import (
@@ -28,14 +29,14 @@ type Registration struct {
 	At    int64 // Unix milliseconds
 }
 
-// Registry is the state: at most four points a node, newest last. Its zero value is empty. It is not safe for concurrent
-// use.
+// Registry is the state: at most four points a node, newest last. Its zero value is empty. It is
+// not safe for concurrent use.
 type Registry struct {
 	nodes map[string][]Registration
 }
 
-// Register makes the point the node's newest one; at is Unix milliseconds. Registering a point that the node has already
-// changes nothing. It returns why a point is refused, or None.
+// Register makes the point the node's newest one; at is Unix milliseconds. Registering a point that
+// the node has already changes nothing. It returns why a point is refused, or None.
 func (p *Registry) Register(node string, point casper.TLSPoint, at int64) refusal.Reason {
 	why := p.Check(node, point, at)
 	if why == refusal.None && !p.Has(node, point) {

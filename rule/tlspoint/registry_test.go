@@ -81,12 +81,14 @@ func stories() []story {
 			{"b", 1, 1 << 62, refusal.PointTaken},
 			{"b", 2, 1000, refusal.None}, // a refused one starts no minute
 			{"a", 2, 500000, refusal.PointTaken},
-		}, []registered{{"a", tlspoint.Registration{Point: point(1), At: 1000}}, {"b", tlspoint.Registration{Point: point(2), At: 1000}}}},
+		}, []registered{{"a", tlspoint.Registration{Point: point(1), At: 1000}}, {"b",
+			tlspoint.Registration{Point: point(2), At: 1000}}}},
 		{"another node's older point", []step{
 			{"a", 1, 0, refusal.None},
 			{"a", 2, 100000, refusal.None},
 			{"b", 1, 200000, refusal.PointTaken},
-		}, []registered{{"a", tlspoint.Registration{Point: point(1)}}, {"a", tlspoint.Registration{Point: point(2), At: 100000}}}},
+		}, []registered{{"a", tlspoint.Registration{Point: point(1)}}, {"a",
+			tlspoint.Registration{Point: point(2), At: 100000}}}},
 		{"clock set back", []step{
 			{"a", 1, 5000000, refusal.None},
 			{"a", 2, 5000000, refusal.None},

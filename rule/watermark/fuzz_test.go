@@ -8,8 +8,8 @@ import (
 	"casper-cosigner/rule/watermark"
 )
 
-// FuzzTable reads its input as claims, floors and restarts. Over its whole life no slot may yield two values; what is kept
-// stays bounded, and nothing below the pruned mark is kept.
+// FuzzTable reads its input as claims, floors and restarts. Over its whole life no slot may yield
+// two values; what is kept stays bounded, and nothing below the pruned mark is kept.
 func FuzzTable(f *testing.F) {
 	f.Add([]byte{0, 0x00, 1, 0, 0, 1, 0, 0, 0, 0x40, 1, 0, 0, 2, 0, 0})
 	f.Add([]byte{0, 0x01, 0, 0x0b, 0, 1, 0, 0, 0, 0x01, 0, 0x0c, 0, 1, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0})
@@ -66,8 +66,8 @@ func fuzzClaim(t *testing.T, table *watermark.Table, a asked, released map[caspe
 	}
 }
 
-// fuzzAsked reads byte 1 as kind, node and value; 2 and 3 as the era, near the newest; 4 as the round; 6 and 7 as the
-// height, near the newest, or as the instance.
+// fuzzAsked reads byte 1 as kind, node and value; 2 and 3 as the era, near the newest; 4 as the
+// round; 6 and 7 as the height, near the newest, or as the instance.
 func fuzzAsked(b []byte, newest watermark.Mark) asked {
 	kinds := []casper.Kind{casper.KindEcho, casper.KindVote, casper.KindFinality, casper.KindVote}
 	near := fuzzMark(b, newest)

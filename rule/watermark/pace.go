@@ -2,8 +2,8 @@ package watermark
 
 import "time"
 
-// The bucket's limits: what may be left over after an advance, and how much faster than the chain's own minimum the
-// marks may move.
+// The bucket's limits: what may be left over after an advance, and how much faster than the chain's
+// own minimum the marks may move.
 const (
 	burstEras    = 2
 	burstHeights = 64
@@ -11,9 +11,9 @@ const (
 	milli        = 1000
 )
 
-// Bucket is the token bucket that lets a mark move no faster than the chain could, so that a hostile node cannot walk it
-// past the honest one. Tokens are counted in thousandths of an era or height. Only the leader asks it, before it
-// proposes; what is left then goes into the log.
+// Bucket is the token bucket that lets a mark move no faster than the chain could, so that a
+// hostile node cannot walk it past the honest one. Tokens are counted in thousandths of an era or
+// height. Only the leader asks it, before it proposes; what is left then goes into the log.
 type Bucket struct {
 	Burst  int64         // most that may be left over from the last advance, thousandths
 	Period time.Duration // least duration of one era or one block, at least a millisecond
@@ -29,8 +29,8 @@ func HeightBucket(period time.Duration) Bucket {
 	return Bucket{Burst: burstHeights * milli, Period: period}
 }
 
-// Spend returns what remains after moving a mark up by distance, given what was left after the last advance and the time
-// since; it reports false, and spends nothing, when the tokens do not suffice.
+// Spend returns what remains after moving a mark up by distance, given what was left after the last
+// advance and the time since; it reports false, and spends nothing, when the tokens do not suffice.
 func (b Bucket) Spend(left int64, since time.Duration, distance uint64) (int64, bool) {
 	tokens := max(0, min(left, b.Burst))
 	if since > 0 {

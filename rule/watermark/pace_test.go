@@ -52,9 +52,9 @@ func TestSpend(t *testing.T) {
 	}
 }
 
-// TestPaceOverAnyWindow: counted from any advance on, a mark moves at most burst + 4 x time / period, however greedily the
-// time is used. What goes before is part of it: time in which nothing moved is never lost, so that five days offline
-// need nobody.
+// TestPaceOverAnyWindow: counted from any advance on, a mark moves at most burst + 4 x time /
+// period, however greedily the time is used. What goes before is part of it: time in which nothing
+// moved is never lost, so that five days offline need nobody.
 func TestPaceOverAnyWindow(t *testing.T) {
 	type advance struct {
 		at    time.Duration
@@ -62,7 +62,8 @@ func TestPaceOverAnyWindow(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		period := time.Duration(rapid.Int64Range(1, int64(3*time.Hour/time.Millisecond)).Draw(t, "period")) * time.Millisecond
-		bucket := rapid.SampledFrom([]watermark.Bucket{watermark.EraBucket(period), watermark.HeightBucket(period)}).Draw(t, "bucket")
+		bucket := rapid.SampledFrom([]watermark.Bucket{watermark.EraBucket(period), watermark.HeightBucket(period)}).Draw(t,
+			"bucket")
 		left, now, steps := bucket.Burst, time.Duration(0), []advance{{}}
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			now += time.Duration(rapid.Int64Range(0, int64(period)).Draw(t, "wait"))
@@ -103,7 +104,8 @@ func TestHostileWalk(t *testing.T) {
 	}
 }
 
-// TestPaceNeverStopsTheChain: a chain that keeps its own minimum is never refused, whatever is left.
+// TestPaceNeverStopsTheChain: a chain that keeps its own minimum is never refused,
+// whatever is left.
 func TestPaceNeverStopsTheChain(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		period := time.Duration(rapid.Int64Range(1, int64(3*time.Hour/time.Millisecond)).Draw(t, "period")) * time.Millisecond

@@ -33,11 +33,13 @@ func (e entry) apply(t *watermark.Table) (watermark.Claim, watermark.Outcome, re
 	return t.Claim(e.asked.claim())
 }
 
-// TestModel drives a table and the model through claims of all nodes in any order, crashes, replays, prunings and floors.
-// No slot may ever release two values, nor answer otherwise than the model says.
+// TestModel drives a table and the model through claims of all nodes in any order, crashes,
+// replays, prunings and floors. No slot may ever release two values, nor answer otherwise than
+// the model says.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		first := watermark.Mark{Era: rapid.Uint64Range(0, 3).Draw(t, "era"), Height: rapid.Uint64Range(0, 3).Draw(t, "height")}
+		first := watermark.Mark{Era: rapid.Uint64Range(0, 3).Draw(t, "era"),
+			Height: rapid.Uint64Range(0, 3).Draw(t, "height")}
 		w := &world{first: first, table: watermark.New(first), model: newModel(first.Era, first.Height)}
 		t.Repeat(map[string]func(*rapid.T){
 			"claim": func(t *rapid.T) { w.commit(t, entry{asked: w.draw(t)}) },
@@ -120,8 +122,8 @@ func (w *world) release(t *rapid.T, p place, c watermark.Claim) {
 	}
 }
 
-// replayed returns the table after applying the entries, of which some may have been applied before, to base or, unless
-// onto, to an empty one.
+// replayed returns the table after applying the entries, of which some may have been applied
+// before, to base or, unless onto, to an empty one.
 func (w *world) replayed(base *watermark.Table, log []entry, onto bool) *watermark.Table {
 	if !onto {
 		base = watermark.New(w.first)
@@ -132,8 +134,8 @@ func (w *world) replayed(base *watermark.Table, log []entry, onto bool) *waterma
 	return base
 }
 
-// restart brings the table back from a snapshot or clone taken at some entry, and the entries since. The table that was
-// cloned goes on by itself, to no effect on its clone.
+// restart brings the table back from a snapshot or clone taken at some entry, and the entries
+// since. The table that was cloned goes on by itself, to no effect on its clone.
 func (w *world) restart(t *rapid.T, clone bool) {
 	cut := rapid.IntRange(0, len(w.log)).Draw(t, "cut")
 	then := w.replayed(nil, w.log[:cut], false)
@@ -148,7 +150,8 @@ func (w *world) restart(t *rapid.T, clone bool) {
 	w.table = w.replayed(copied, w.log[cut:], true)
 }
 
-// askLaggard asks a copy that has applied only part of the log what it holds, as a follower answers Bound.
+// askLaggard asks a copy that has applied only part of the log what it holds, as a
+// follower answers Bound.
 func (w *world) askLaggard(t *rapid.T) {
 	cut := rapid.IntRange(0, len(w.log)).Draw(t, "cut")
 	late := w.replayed(nil, w.log[:cut], false)
@@ -173,7 +176,8 @@ func (w *world) check(t *rapid.T) {
 	}
 }
 
-// TestCloneStands: what happens to the original after Clone, or to the clone, never shows in the other.
+// TestCloneStands: what happens to the original after Clone, or to the clone, never shows
+// in the other.
 func TestCloneStands(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &world{table: watermark.New(watermark.Mark{})}
@@ -206,8 +210,8 @@ func TestCloneStands(t *testing.T) {
 	})
 }
 
-// TestCloneSharesNoEra: original and clone each go on with a fourth voice, a node's first use and a new round of one era,
-// and neither learns of the other's.
+// TestCloneSharesNoEra: original and clone each go on with a fourth voice, a node's first use and a
+// new round of one era, and neither learns of the other's.
 func TestCloneSharesNoEra(t *testing.T) {
 	vote := func(node string, instance uint16, round uint32) asked {
 		return asked{node: node, kind: casper.KindVote, era: 3, instance: instance, round: round, value: 1}

@@ -7,7 +7,8 @@ import (
 	"casper-cosigner/rule/refusal"
 )
 
-// The limits of the rule. They belong to the version of the state machine: every copy must apply the same log alike.
+// The limits of the rule. They belong to the version of the state machine: every copy must apply
+// the same log alike.
 const (
 	KeptEras    = 12    // eras kept whole, the newest included
 	KeptHeights = 16384 // heights kept, the newest included
@@ -24,11 +25,12 @@ const (
 	Refused                    // nothing was bound, and nothing is held that could be signed
 )
 
-// Claim is the double-sign rule. It binds a free slot to the claimed message, or returns what the slot already holds.
-// Only the returned claim may ever be signed, and only with Claimed or Held. What happened is kept apart from why it was
-// refused, so that no reason can pass for a claim.
+// Claim is the double-sign rule. It binds a free slot to the claimed message, or returns what the
+// slot already holds. Only the returned claim may ever be signed, and only with Claimed or Held.
+// What happened is kept apart from why it was refused, so that no reason can pass for a claim.
 //
-// Slots are exact, not a rising mark: Zug legitimately votes late and out of order (casper-node zug.rs, update_round).
+// Slots are exact, not a rising mark: Zug legitimately votes late and out of order (casper-node
+// zug.rs, update_round).
 func (t *Table) Claim(c Claim) (Claim, Outcome, refusal.Reason) {
 	held, outcome, why := t.Check(c)
 	if outcome == Claimed {
@@ -52,8 +54,8 @@ func (t *Table) Check(c Claim) (Claim, Outcome, refusal.Reason) {
 	if held, ok := t.Lookup(slot); ok {
 		return held, Held, refusal.None
 	}
-	// The slot is not in the table. That means "free" only above the floor: below, it may have been signed and
-	// forgotten, and "unknown, so allow" is how validators were slashed.
+	// The slot is not in the table. That means "free" only above the floor: below, it may have been
+	// signed and forgotten, and "unknown, so allow" is how validators were slashed.
 	if !t.floor.Covers(slot) {
 		return Claim{}, Refused, refusal.BelowFloor
 	}
@@ -68,8 +70,8 @@ func (t *Table) Check(c Claim) (Claim, Outcome, refusal.Reason) {
 	return c, Claimed, refusal.None
 }
 
-// mayUse reports whether the node still has its one voice of the era, or has this one. It bounds what a hostile node can
-// make us keep to 2 x MaxRounds slots an era.
+// mayUse reports whether the node still has its one voice of the era, or has this one. It bounds
+// what a hostile node can make us keep to 2 x MaxRounds slots an era.
 func (t *Table) mayUse(node string, s casper.Slot) bool {
 	e := t.eras[s.Era]
 	if e == nil {
@@ -79,8 +81,8 @@ func (t *Table) mayUse(node string, s casper.Slot) bool {
 	return !ok || int(i) == e.voice(s.Instance, s.Validator)
 }
 
-// advance moves the newest mark and forgets what falls out of the kept window. Eras go whole; a slot is never forgotten
-// alone, since the mark below which it is refused could not name it.
+// advance moves the newest mark and forgets what falls out of the kept window. Eras go whole; a
+// slot is never forgotten alone, since the mark below which it is refused could not name it.
 func (t *Table) advance(s casper.Slot) {
 	if s.OfHeight() {
 		t.newest.Height = max(t.newest.Height, s.Height)
@@ -122,7 +124,8 @@ func (t *Table) prune(to Mark) {
 	}
 }
 
-// SetFloor moves the floor, back as far as Pruned at most; it reports false, and does nothing, below that.
+// SetFloor moves the floor, back as far as Pruned at most; it reports false, and does
+// nothing, below that.
 func (t *Table) SetFloor(to Mark) bool {
 	if to.Era < t.pruned.Era || to.Height < t.pruned.Height {
 		return false
@@ -131,8 +134,8 @@ func (t *Table) SetFloor(to Mark) bool {
 	return true
 }
 
-// Restore returns an empty table with the given marks, to be filled with Put. It refuses marks that no table can have: a
-// floor below pruned, say, would free what was forgotten.
+// Restore returns an empty table with the given marks, to be filled with Put. It refuses marks that
+// no table can have: a floor below pruned, say, would free what was forgotten.
 func Restore(pruned, floor, newest Mark) (*Table, error) {
 	window := Mark{Era: below(newest.Era, KeptEras), Height: below(newest.Height, KeptHeights)}
 	if pruned.Max(window) != pruned || floor.Max(pruned) != floor || newest.Max(pruned) != newest {
@@ -143,7 +146,8 @@ func Restore(pruned, floor, newest Mark) (*Table, error) {
 	return t, nil
 }
 
-// Put puts back a claim that All yielded, in the order in which it did. It refuses what no table can hold.
+// Put puts back a claim that All yielded, in the order in which it did. It refuses what no
+// table can hold.
 func (t *Table) Put(c Claim) error {
 	if err := casper.Validate(c.Message); err != nil {
 		return fmt.Errorf("restoring claim: %w", err)

@@ -30,7 +30,8 @@ func TestCovers(t *testing.T) {
 	}
 }
 
-// TestWhatMakesASlot claims one message and then another: only what differs in the value meets the first one.
+// TestWhatMakesASlot claims one message and then another: only what differs in the value
+// meets the first one.
 func TestWhatMakesASlot(t *testing.T) {
 	r := casper.Round{Chainspec: casper.Hash{1}, Era: 3, KeyBlock: casper.Hash{2}, ID: 4, Validator: 5}
 	with := func(edit func(*casper.Round)) casper.Round {
@@ -56,8 +57,10 @@ func TestWhatMakesASlot(t *testing.T) {
 		{"other index", vote, casper.Vote{Round: with(func(r *casper.Round) { r.Validator++ })}, watermark.Claimed},
 		{"other key block", vote, casper.Vote{Round: with(func(r *casper.Round) { r.KeyBlock[9]++ })}, watermark.Claimed},
 		{"after an upgrade", vote, casper.Vote{Round: with(func(r *casper.Round) { r.Chainspec[9]++ })}, watermark.Claimed},
-		{"other block", final, casper.Finality{Block: casper.Hash{2}, Height: 7, Era: 3, ChainName: casper.Hash{4}}, watermark.Held},
-		{"other era of the block", final, casper.Finality{Block: casper.Hash{1}, Height: 7, Era: 4, ChainName: casper.Hash{4}}, watermark.Held},
+		{"other block", final, casper.Finality{Block: casper.Hash{2}, Height: 7, Era: 3, ChainName: casper.Hash{4}},
+			watermark.Held},
+		{"other era of the block",
+			final, casper.Finality{Block: casper.Hash{1}, Height: 7, Era: 4, ChainName: casper.Hash{4}}, watermark.Held},
 		{"other chain", final, casper.Finality{Block: casper.Hash{1}, Height: 7, Era: 3}, watermark.Held},
 		{"other height", final, casper.Finality{Block: casper.Hash{1}, Height: 8, Era: 3}, watermark.Claimed},
 	}
@@ -103,7 +106,8 @@ func TestClaimRefuses(t *testing.T) {
 	}{
 		{"era below the floor", vote("a", 4, 0, 0), refusal.BelowFloor},
 		{"era and round", vote("a", 4, 7200, 0), refusal.BelowFloor},
-		{"height below the floor", asked{node: "a", kind: casper.KindFinality, era: 7, height: 49}.claim(), refusal.BelowFloor},
+		{"height below the floor", asked{node: "a", kind: casper.KindFinality, era: 7, height: 49}.claim(),
+			refusal.BelowFloor},
 		{"round 7200", vote("a", 7, 7200, 0), refusal.RoundTooHigh},
 		{"round that looks like 0 in 16 bits", vote("a", 7, 1<<16, 0), refusal.RoundTooHigh},
 		{"round of 2^32-1", vote("a", 8, math.MaxUint32, 0), refusal.RoundTooHigh},

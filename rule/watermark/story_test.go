@@ -13,8 +13,8 @@ import (
 	"casper-cosigner/rule/watermark"
 )
 
-// TestStories runs testdata/*.txt. Each line is a step and, behind an arrow, what must come of it; the first line says
-// which incident or attack the story stands for.
+// TestStories runs testdata/*.txt. Each line is a step and, behind an arrow, what must come of it;
+// the first line says which incident or attack the story stands for.
 //
 //	first era=0 height=0                                      an empty table; without it, the first era and height are 0
 //	claim NODE echo|vote|finality FIELD=VALUE ... -> OUTCOME  one field may be a range, lo..hi: one claim each
@@ -24,7 +24,8 @@ import (
 //	marks -> pruned=E/H floor=E/H newest=E/H
 //	slots -> N
 //
-// An outcome is as told has it; for a held slot "held VALUE by NODE", which a new claim must have bound.
+// An outcome is as told has it; for a held slot "held VALUE by NODE", which a new claim
+// must have bound.
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) < 10 {
@@ -87,7 +88,8 @@ func (s *story) step(t *testing.T, where, line string) {
 		s.table = rebuilt(t, s.table)
 	case "marks":
 		mark := func(m watermark.Mark) string { return fmt.Sprintf("%d/%d", m.Era, m.Height) }
-		got := fmt.Sprintf("pruned=%s floor=%s newest=%s", mark(s.table.Pruned()), mark(s.table.Floor()), mark(s.table.Newest()))
+		got := fmt.Sprintf("pruned=%s floor=%s newest=%s",
+			mark(s.table.Pruned()), mark(s.table.Floor()), mark(s.table.Newest()))
 		if got != want {
 			t.Fatalf("%s: %s, want %s", where, got, want)
 		}
@@ -103,7 +105,8 @@ func (s *story) step(t *testing.T, where, line string) {
 // claim carries out a claim without ranges and says what came of it.
 func (s *story) claim(t *testing.T, words []string) string {
 	n := numbers(t, words)
-	kind := map[string]casper.Kind{"echo": casper.KindEcho, "vote": casper.KindVote, "finality": casper.KindFinality}[words[2]]
+	kind := map[string]casper.Kind{"echo": casper.KindEcho, "vote": casper.KindVote,
+		"finality": casper.KindFinality}[words[2]]
 	if kind == 0 {
 		t.Fatalf("unknown kind %q", words[2])
 	}

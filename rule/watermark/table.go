@@ -1,8 +1,9 @@
 // Package watermark is the double-sign rule: which message a slot may carry.
 //
-// It promises that a slot, once bound, holds one message for good: every later claim of it is answered with that
-// message, and a slot that has been forgotten is below the pruned mark, where every claim is refused. It decides nothing
-// else: who may ask, how fast the chain can move (Pace tells) and when a signature leaves are its callers' business.
+// It promises that a slot, once bound, holds one message for good: every later claim of it is
+// answered with that message, and a slot that has been forgotten is below the pruned mark, where
+// every claim is refused. It decides nothing else: who may ask, how fast the chain can move (Pace
+// tells) and when a signature leaves are its callers' business.
 //
 // The rule itself is Table.Claim in rule.go.
 package watermark
@@ -17,8 +18,8 @@ import (
 	"casper-cosigner/rule/casper"
 )
 
-// Mark is a place on the chain. Eras and heights move independently: a finality signature never moves the era, because
-// the era that an asker claims for a block binds nothing.
+// Mark is a place on the chain. Eras and heights move independently: a finality signature never
+// moves the era, because the era that an asker claims for a block binds nothing.
 type Mark struct {
 	Era    uint64
 	Height uint64
@@ -44,7 +45,8 @@ type Claim struct {
 	Signature [64]byte
 }
 
-// Table is the state of the rule. Its zero value is not usable: New makes one. It is not safe for concurrent use.
+// Table is the state of the rule. Its zero value is not usable: New makes one. It is not safe for
+// concurrent use.
 type Table struct {
 	pruned  Mark // slots below were forgotten, so they are refused for ever
 	floor   Mark // at or above pruned; set by an operator
@@ -53,7 +55,8 @@ type Table struct {
 	heights map[uint64]finality
 }
 
-// era holds the Zug slots of one era. Rounds are kept apart from the much longer instance that they share.
+// era holds the Zug slots of one era. Rounds are kept apart from the much longer instance
+// that they share.
 type era struct {
 	voices []voice
 	uses   map[string]uint16 // node -> the one voice it may use
@@ -215,12 +218,14 @@ func (t *Table) All() iter.Seq2[casper.Slot, Claim] {
 	}
 }
 
-// compareBallots orders by voice first. Voices are numbered in the order of the log, which every copy shares.
+// compareBallots orders by voice first. Voices are numbered in the order of the log, which
+// every copy shares.
 func compareBallots(a, b ballot) int {
 	return cmp.Or(cmp.Compare(a.voice, b.voice), cmp.Compare(a.round, b.round), cmp.Compare(a.kind, b.kind))
 }
 
-// voice returns the number of a voice, or -1. An era has as many as there are nodes, so a scan is quick.
+// voice returns the number of a voice, or -1. An era has as many as there are nodes, so a
+// scan is quick.
 func (e *era) voice(instance casper.Hash, validator uint32) int {
 	return slices.IndexFunc(e.voices, func(v voice) bool {
 		return v.Validator == validator && bytes.Equal(v.instance[:], instance[:])

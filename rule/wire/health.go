@@ -7,16 +7,18 @@ import (
 	"casper-cosigner/rule/failover"
 )
 
-// maxAge bounds the ages that others tell: beyond it they mean the same, and no arithmetic on times overflows.
+// maxAge bounds the ages that others tell: beyond it they mean the same, and no arithmetic on
+// times overflows.
 const maxAge = 365 * 24 * time.Hour
 
-// Health tells at the time now what is known of a node, with ages instead of times. Whoever pings, and when, is left out:
-// a ping says that by itself.
+// Health tells at the time now what is known of a node, with ages instead of times. Whoever pings,
+// and when, is left out: a ping says that by itself.
 func Health(n failover.Node, now time.Time) *cosignerv1.NodeHealth {
 	s := n.Status
 	h := &cosignerv1.NodeHealth{
-		StatusAgoMs: Ago(s.At, now), StatusError: s.Error, ReactorState: s.Reactor, RoundLengthMs: uint64(s.Round.Milliseconds()),
-		PublicKey: s.Key, LowestHeight: s.Lowest, Peers: s.Peers, Version: s.Version,
+		StatusAgoMs: Ago(s.At, now), StatusError: s.Error, ReactorState: s.Reactor,
+		RoundLengthMs: uint64(s.Round.Milliseconds()),
+		PublicKey:     s.Key, LowestHeight: s.Lowest, Peers: s.Peers, Version: s.Version,
 		Rounds: asked(n.Rounds, now), Heights: asked(n.Heights, now), BlockedMs: Ago(n.Blocked, now),
 		ShutdownAgoMs: Ago(n.Shutdown, now), FaultAgoMs: Ago(n.Fault, now), FaultEra: n.FaultEra,
 		EventsError: n.EventsError, LeftoverKey: n.LeftoverKey,
@@ -41,23 +43,27 @@ func Health(n failover.Node, now time.Time) *cosignerv1.NodeHealth {
 	return h
 }
 
-// Node is the inverse of Health: what is known of the node, on the clock of whoever was told this at the time now.
+// Node is the inverse of Health: what is known of the node, on the clock of whoever was told this
+// at the time now.
 func Node(h *cosignerv1.NodeHealth, now time.Time) failover.Node {
 	if h == nil {
 		return failover.Node{}
 	}
 	n := failover.Node{
 		Asks: failover.Asks{
-			Place:  failover.Place{Era: h.GetRounds().GetEra(), Round: h.GetRounds().GetRound(), Height: h.GetHeights().GetHeight()},
+			Place: failover.Place{Era: h.GetRounds().GetEra(), Round: h.GetRounds().GetRound(),
+				Height: h.GetHeights().GetHeight()},
 			Rounds: progress(h.GetRounds(), now), Heights: progress(h.GetHeights(), now),
 		},
 		Status: failover.Status{
 			At: Then(h.StatusAgoMs, now), Error: h.GetStatusError(), Reactor: h.GetReactorState(),
-			Era: h.GetBlock().GetEra(), Height: h.GetBlock().GetHeight(), Lowest: h.GetLowestHeight(), Round: age(h.GetRoundLengthMs()),
-			Key: h.GetPublicKey(), Peers: h.GetPeers(), Version: h.GetVersion(), UpgradeEra: h.GetUpgradeEra(),
+			Era: h.GetBlock().GetEra(), Height: h.GetBlock().GetHeight(), Lowest: h.GetLowestHeight(),
+			Round: age(h.GetRoundLengthMs()),
+			Key:   h.GetPublicKey(), Peers: h.GetPeers(), Version: h.GetVersion(), UpgradeEra: h.GetUpgradeEra(),
 		},
 		Blocked: Then(h.BlockedMs, now), Shutdown: Then(h.ShutdownAgoMs, now),
-		Fault: Then(h.FaultAgoMs, now), FaultEra: h.GetFaultEra(), EventsError: h.GetEventsError(), LeftoverKey: h.GetLeftoverKey(),
+		Fault: Then(h.FaultAgoMs, now), FaultEra: h.GetFaultEra(), EventsError: h.GetEventsError(),
+		LeftoverKey: h.GetLeftoverKey(),
 	}
 	for i, ms := range h.GetLostLeadsAgoMs() {
 		if i < len(n.LostLeads) {
@@ -83,7 +89,8 @@ func progress(a *cosignerv1.Asked, now time.Time) failover.Progress {
 	return failover.Progress{Asked: Then(a.AgoMs, now), Advanced: Then(&a.AdvancedAgoMs, now)}
 }
 
-// Ago is an age in milliseconds, nil of what never was. A reading that was taken before the other is no age.
+// Ago is an age in milliseconds, nil of what never was. A reading that was taken before the
+// other is no age.
 func Ago(then, now time.Time) *uint64 {
 	if then.IsZero() {
 		return nil

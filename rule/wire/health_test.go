@@ -32,7 +32,8 @@ func full() failover.Node {
 // told is full at 10.5.
 func told() *cosignerv1.NodeHealth {
 	return &cosignerv1.NodeHealth{
-		StatusAgoMs: proto.Uint64(9500), StatusError: "no", ReactorState: "Validate", Block: &cosignerv1.Block{Era: 16, Height: 1204},
+		StatusAgoMs: proto.Uint64(9500), StatusError: "no", ReactorState: "Validate",
+		Block:         &cosignerv1.Block{Era: 16, Height: 1204},
 		RoundLengthMs: 8000, PublicKey: "01ab", LowestHeight: 200, Peers: 3, UpgradeEra: proto.Uint64(18), Version: "2.0.3",
 		Rounds:    &cosignerv1.Asked{AgoMs: proto.Uint64(5500), AdvancedAgoMs: 6500, Era: 17, Round: 31},
 		Heights:   &cosignerv1.Asked{AgoMs: proto.Uint64(4500), AdvancedAgoMs: 7500, Height: 1205},
@@ -56,7 +57,8 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// TestHealthForgetsNothing: no field of the message or of a node is left out above, so that a new one is not forgotten.
+// TestHealthForgetsNothing: no field of the message or of a node is left out above, so that a new
+// one is not forgotten.
 func TestHealthForgetsNothing(t *testing.T) {
 	byPing := map[string]bool{"Heard": true, "HeardByAgent": true} // a ping says those by itself
 	var look func(v reflect.Value, path string)
@@ -77,7 +79,8 @@ func TestHealthForgetsNothing(t *testing.T) {
 	look(reflect.ValueOf(full()), "the node")
 }
 
-// TestNode: each age counts from when it was told, one that is not told is never, and one without end is a year.
+// TestNode: each age counts from when it was told, one that is not told is never, and one
+// without end is a year.
 func TestNode(t *testing.T) {
 	for name, h := range map[string]*cosignerv1.NodeHealth{
 		"nothing":  nil,
@@ -88,7 +91,8 @@ func TestNode(t *testing.T) {
 			t.Errorf("%s: got %+v", name, got)
 		}
 	}
-	got := Node(&cosignerv1.NodeHealth{BlockedMs: proto.Uint64(math.MaxUint64), LostLeadsAgoMs: []uint64{0, 0, 0, 9}}, at(1))
+	got := Node(&cosignerv1.NodeHealth{BlockedMs: proto.Uint64(math.MaxUint64), LostLeadsAgoMs: []uint64{0, 0, 0, 9}},
+		at(1))
 	if got.Blocked != at(1).Add(-maxAge) || got.LostLeads != [failover.Leads]time.Time{at(1), at(1), at(1)} {
 		t.Errorf("got %+v", got)
 	}

@@ -1,5 +1,5 @@
-// Package wire turns Casper messages, and what is known of a node, into their gRPC forms and back. It is pure and decides
-// nothing but lengths.
+// Package wire turns Casper messages, and what is known of a node, into their gRPC forms and back.
+// It is pure and decides nothing but lengths.
 package wire
 
 import (
@@ -12,7 +12,8 @@ import (
 	"casper-cosigner/rule/refusal"
 )
 
-// Message returns what the request asks to have signed. The error is for the asker: the request is malformed.
+// Message returns what the request asks to have signed. The error is for the asker: the
+// request is malformed.
 func Message(r *cosignerv1.SignRequest) (casper.Message, error) {
 	switch m := r.GetMessage().(type) {
 	case *cosignerv1.SignRequest_ZugEcho:
@@ -74,12 +75,14 @@ func Bound(m casper.Message, s casper.Signature) *cosignerv1.Bound {
 	return b
 }
 
-// Refused returns the answer that a request is refused. detail says more than the reason alone, or as much.
+// Refused returns the answer that a request is refused. detail says more than the reason
+// alone, or as much.
 func Refused(why refusal.Reason, detail string) *cosignerv1.Refused {
 	return &cosignerv1.Refused{Reason: Reason(why), Detail: detail}
 }
 
-// Reason returns the wire's name of a reason, which is its label; unspecified if it is no definite no.
+// Reason returns the wire's name of a reason, which is its label; unspecified if it is no
+// definite no.
 func Reason(why refusal.Reason) cosignerv1.RefusalReason {
 	return cosignerv1.RefusalReason(cosignerv1.RefusalReason_value["REFUSAL_REASON_"+strings.ToUpper(why.Label())])
 }
@@ -157,5 +160,6 @@ func roundToProto(r casper.Round) *cosignerv1.ZugRound {
 }
 
 func finalityToProto(f casper.Finality) *cosignerv1.FinalitySignature {
-	return &cosignerv1.FinalitySignature{BlockHash: f.Block[:], BlockHeight: f.Height, EraId: f.Era, ChainNameHash: f.ChainName[:]}
+	return &cosignerv1.FinalitySignature{BlockHash: f.Block[:], BlockHeight: f.Height, EraId: f.Era,
+		ChainNameHash: f.ChainName[:]}
 }

@@ -13,8 +13,10 @@ import (
 )
 
 var messages = []casper.Message{
-	casper.Echo{Round: casper.Round{Chainspec: casper.Hash{1}, Era: 2, KeyBlock: casper.Hash{3}, ID: 4, Validator: 5}, Proposal: casper.Hash{6}},
-	casper.Vote{Round: casper.Round{Chainspec: casper.Hash{1}, Era: 2, KeyBlock: casper.Hash{3}, ID: 4, Validator: 5}, Value: true},
+	casper.Echo{Round: casper.Round{Chainspec: casper.Hash{1}, Era: 2, KeyBlock: casper.Hash{3}, ID: 4, Validator: 5},
+		Proposal: casper.Hash{6}},
+	casper.Vote{Round: casper.Round{Chainspec: casper.Hash{1}, Era: 2, KeyBlock: casper.Hash{3}, ID: 4, Validator: 5},
+		Value: true},
 	casper.Finality{Block: casper.Hash{1}, Height: 2, Era: 3, ChainName: casper.Hash{4}},
 	casper.Handshake{Random: [12]byte{1}, Our: casper.TLSPoint{2}, Their: casper.TLSPoint{3}},
 }
@@ -43,11 +45,13 @@ func TestLengths(t *testing.T) {
 		"missing": func([]byte) []byte { return nil },
 	} {
 		for field, r := range map[string]*cosignerv1.SignRequest{
-			"chainspec_hash": Request(messages[0]), "key_block_hash": Request(messages[1]), "proposal_hash": Request(messages[0]),
-			"block_hash": Request(messages[2]), "chain_name_hash": Request(messages[2]),
-			"combined_random": Request(messages[3]), "our_tls_point": Request(messages[3]), "their_tls_point": Request(messages[3]),
+			"chainspec_hash": Request(messages[0]), "key_block_hash": Request(messages[1]),
+			"proposal_hash": Request(messages[0]), "block_hash": Request(messages[2]), "chain_name_hash": Request(messages[2]),
+			"combined_random": Request(messages[3]), "our_tls_point": Request(messages[3]),
+			"their_tls_point": Request(messages[3]),
 		} {
-			echo, vote, block, certificate := r.GetZugEcho(), r.GetZugVote(), r.GetFinalitySignature(), r.GetConsensusCertificate()
+			echo, vote, block, certificate := r.GetZugEcho(), r.GetZugVote(), r.GetFinalitySignature(),
+				r.GetConsensusCertificate()
 			switch field {
 			case "chainspec_hash":
 				echo.Round.ChainspecHash = spoil(echo.Round.ChainspecHash)
@@ -82,7 +86,8 @@ func TestLengths(t *testing.T) {
 	}
 }
 
-// TestReason: each definite reason has a name on the wire, the others have none, and the wire has no name that no reason has.
+// TestReason: each definite reason has a name on the wire, the others have none, and the wire has
+// no name that no reason has.
 func TestReason(t *testing.T) {
 	missing := maps.Clone(cosignerv1.RefusalReason_name)
 	for why := range refusal.UnknownCommand + 1 {

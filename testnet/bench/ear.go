@@ -20,8 +20,8 @@ type told struct {
 	heard time.Time // at most a tenth of a second after that: a cosigner looks for changes so often
 }
 
-// ear is the hook of all cosigners. It hears of changes without asking, which would cost time of the machine. It is safe for
-// concurrent use.
+// ear is the hook of all cosigners. It hears of changes without asking, which would cost time of
+// the machine. It is safe for concurrent use.
 type ear struct {
 	server http.Server
 	url    string

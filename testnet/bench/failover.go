@@ -72,7 +72,8 @@ func (b *bench) failover(ctx context.Context) (err error) {
 	return r.verdict(ctx)
 }
 
-// shipped measures what an agent uses with the failover settings that a cluster file has by default, at Casper's pace.
+// shipped measures what an agent uses with the failover settings that a cluster file has by
+// default, at Casper's pace.
 func (b *bench) shipped(ctx context.Context) (err error) {
 	if err := b.close(); err != nil {
 		return err
@@ -92,9 +93,11 @@ func (b *bench) shipped(ctx context.Context) (err error) {
 
 // settings says how the network is made.
 func (r *rehearsal) settings(part string) {
-	r.printf("%s: main and standby, simulated, and 3 other validators; rounds of %v, eras of %d blocks, %v until a round is voted down;",
+	r.printf("%s: main and standby, simulated, and 3 other validators; rounds of %v, eras of %d blocks, %v until a "+
+		"round is voted down;",
 		part, r.Net.Block, r.Net.EraBlocks, r.Net.VotedDown)
-	r.printf("ping_interval %v, ping_timeout %v, failover_after %v", r.Net.PingInterval, r.Net.PingTimeout, r.Net.FailoverAfter)
+	r.printf("ping_interval %v, ping_timeout %v, failover_after %v",
+		r.Net.PingInterval, r.Net.PingTimeout, r.Net.FailoverAfter)
 }
 
 // rehearse sets the network up and waits until main is active and both nodes are ready.
@@ -130,7 +133,8 @@ func (r *rehearsal) close() error {
 	return err
 }
 
-// rest lets time pass in which nothing is done, until all signatures of before have come, and returns what the network saw.
+// rest lets time pass in which nothing is done, until all signatures of before have come, and
+// returns what the network saw.
 func (r *rehearsal) rest(ctx context.Context) (hub.Report, error) {
 	r.idle = append(r.idle, r.spans.begin(time.Now()))
 	if err := testnet.Pause(ctx, settling(r.Net.Block)+r.Net.Block); err != nil {
@@ -173,7 +177,8 @@ func (r *rehearsal) agents(ctx context.Context, long time.Duration) error {
 	for i, p := range agents {
 		used := most[i]
 		share := (used.CPU - before[i]).Seconds() / long.Seconds()
-		r.goal("agent of "+p.Name+", memory", fmt.Sprintf("%.1f MB, %.1f without files", float64(used.Resident)/megabyte, float64(used.Own)/megabyte),
+		r.goal("agent of "+p.Name+", memory", fmt.Sprintf("%.1f MB, %.1f without files",
+			float64(used.Resident)/megabyte, float64(used.Own)/megabyte),
 			"under 30 MB", used.Resident < agentMemory)
 		r.goal("  CPU in "+long.String(), fmt.Sprintf("%.2f %% of a core", 100*share), "under 1 %", share < agentCPU)
 	}
@@ -190,13 +195,15 @@ func (r *rehearsal) between(ctx context.Context) error {
 	for _, span := range r.idle {
 		l.add(r.lossOf(p, span))
 	}
-	r.figure("lost while nothing was done", fmt.Sprintf("%d of %d rounds, %d finality", len(l.rounds), l.of, len(l.finality)), "")
+	r.figure("lost while nothing was done",
+		fmt.Sprintf("%d of %d rounds, %d finality", len(l.rounds), l.of, len(l.finality)), "")
 	r.tell("", l)
 	elected, err := r.elected()
 	if err != nil {
 		return err
 	}
-	r.figure("elections among the cosigners", fmt.Sprintf("%d; load now %s", elected-1, testnet.LoadAverage()), "none: else this machine was too busy")
+	r.figure("elections among the cosigners", fmt.Sprintf("%d; load now %s", elected-1, testnet.LoadAverage()),
+		"none: else this machine was too busy")
 	if len(p.Faults) > 0 {
 		return fmt.Errorf("the other validators saw our validator contradict itself: %s", strings.Join(p.Faults, "; "))
 	}

@@ -17,7 +17,8 @@ const block = time.Second
 
 func at(ms int64) time.Time { return time.UnixMilli(ms) }
 
-// TestSpans: each round counts in the span in which it ended, or was lost, and what is excused is told apart.
+// TestSpans: each round counts in the span in which it ended, or was lost, and what is
+// excused is told apart.
 func TestSpans(t *testing.T) {
 	var s spans
 	s.begin(at(1000))
@@ -33,13 +34,16 @@ func TestSpans(t *testing.T) {
 		{Round: 6, Ended: 7000, Skipped: true, Ours: true}, // nobody knows when it began
 		{Round: 7, Began: 7000, Ended: 11_999},
 		{Round: 8, Began: 8000, Ended: 12_000}, // our vote may still come, and so in all later ones
-	}, Blocks: []hub.Block{{Height: 1, Added: 4999}, {Height: 2, Added: 5000, Finality: 11_000}, {Height: 3, Added: 6000, Finality: 12_001}, {Height: 4, Added: 13_000}}}
+	}, Blocks: []hub.Block{{Height: 1, Added: 4999}, {Height: 2, Added: 5000, Finality: 11_000},
+		{Height: 3, Added: 6000, Finality: 12_001}, {Height: 4, Added: 13_000}}}
 	first, second := s.loss(r, block, 0), s.loss(r, block, 1)
-	if first.of != 3 || len(first.rounds) != 1 || first.rounds[0].Round != 2 || len(first.died) != 0 || first.foreign != 1 ||
+	if first.of != 3 || len(first.rounds) != 1 || first.rounds[0].Round != 2 || len(first.died) != 0 ||
+		first.foreign != 1 ||
 		len(first.finality) != 1 {
 		t.Errorf("first: %+v", first)
 	}
-	if second.of != 5 || len(second.died) != 1 || second.died[0].Round != 4 || len(second.finality) != 1 || second.finality[0].Height != 3 {
+	if second.of != 5 || len(second.died) != 1 || second.died[0].Round != 4 || len(second.finality) != 1 ||
+		second.finality[0].Height != 3 {
 		t.Errorf("second: %+v", second)
 	}
 	var lost []uint32
@@ -56,7 +60,8 @@ func TestSpans(t *testing.T) {
 
 // TestVotesSoon: the standby's own vote, in the round that was open or the next, and in time.
 func TestVotesSoon(t *testing.T) {
-	rounds := []hub.Round{{Era: 1, Round: 1, Began: 1000, Ended: 2000, Vote: 1500}, {Era: 1, Round: 2, Began: 2000, Ended: 3000, Vote: 3500},
+	rounds := []hub.Round{{Era: 1, Round: 1, Began: 1000, Ended: 2000, Vote: 1500},
+		{Era: 1, Round: 2, Began: 2000, Ended: 3000, Vote: 3500},
 		{Era: 1, Round: 3, Began: 3000, Ended: 4000, Vote: 5001}, {Era: 2, Round: 0, Began: 4000, Ended: 5000, Vote: 4500}}
 	vote := func(era uint64, round uint32, ms int64) node.Entry {
 		return node.Entry{Kind: "vote", Era: era, Round: round, At: ms, Answer: testnet.Signed}
@@ -85,7 +90,8 @@ func TestVotesSoon(t *testing.T) {
 }
 
 func TestFirstSignature(t *testing.T) {
-	journal := []node.Entry{{Kind: "vote", At: 90, Answer: testnet.Signed}, {Kind: "vote", At: 110, Answer: testnet.Refused},
+	journal := []node.Entry{{Kind: "vote", At: 90, Answer: testnet.Signed}, {Kind: "vote",
+		At: 110, Answer: testnet.Refused},
 		{Kind: "finality", At: 120, Answer: testnet.Signed}, {Kind: "echo", At: 130, Answer: testnet.Bound}}
 	if got := firstSignature(journal, at(50), at(100)); got != 80*time.Millisecond {
 		t.Errorf("got %v", got)
@@ -97,7 +103,8 @@ func TestFirstSignature(t *testing.T) {
 
 // TestSumOf: each goal can be missed by one trial of many.
 func TestSumOf(t *testing.T) {
-	good := trial{active: told{heard: at(1)}, took: 2 * time.Second, voted: true, loss: loss{of: 4, died: make([]hub.Round, 1)}}
+	good := trial{active: told{heard: at(1)}, took: 2 * time.Second, voted: true,
+		loss: loss{of: 4, died: make([]hub.Round, 1)}}
 	unmoved := trial{loss: loss{of: 4}}
 	late, unset, lost, unsigned := good, trial{failed: errors.New("setting up")}, good, good
 	late.took++
@@ -125,7 +132,8 @@ func TestSumOf(t *testing.T) {
 		}
 	}
 	s := sumOf([]trial{good, late, unset, lost, unsigned, unmoved}, 2*time.Second)
-	if s.loss.of != 20 || len(s.loss.rounds) != 2 || len(s.loss.finality) != 1 || len(s.loss.died) != 4 || s.voted != 4 || s.after != 1 ||
+	if s.loss.of != 20 || len(s.loss.rounds) != 2 || len(s.loss.finality) != 1 || len(s.loss.died) != 4 || s.voted != 4 ||
+		s.after != 1 ||
 		len(s.moved) != 4 || s.late != 1 {
 		t.Errorf("the sum is %+v", s)
 	}
@@ -149,7 +157,8 @@ func TestGoal(t *testing.T) {
 	b := &bench{out: &out}
 	b.goal("speed", "7", "under 8", true)
 	b.goal("speed", "9", "under 8", false)
-	if lines := strings.Split(out.String(), "\n"); !strings.HasSuffix(lines[0], "(goal under 8: met)") || !strings.HasSuffix(lines[1], "(goal under 8: MISSED)") {
+	if lines := strings.Split(out.String(), "\n"); !strings.HasSuffix(lines[0], "(goal under 8: met)") ||
+		!strings.HasSuffix(lines[1], "(goal under 8: MISSED)") {
 		t.Error(out.String())
 	}
 }
@@ -178,7 +187,8 @@ func TestEar(t *testing.T) {
 	tell(`{"epoch":3,"what":"hold"}`)
 	tell(`nonsense`)
 	got, err := e.await(t.Context(), testnet.Standby, start)
-	if err != nil || got.Epoch != 2 || got.Cause != "silent" || got.At.UnixMilli() != 1767323045678 || e.active() != testnet.Standby {
+	if err != nil || got.Epoch != 2 || got.Cause != "silent" || got.At.UnixMilli() != 1767323045678 ||
+		e.active() != testnet.Standby {
 		t.Errorf("heard %+v, %v; %s is active", got, err, e.active())
 	}
 	if all, _ := e.changes(); len(all) != 2 {

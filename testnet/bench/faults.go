@@ -31,11 +31,13 @@ func (b *bench) term(ctx context.Context) error {
 }
 
 func spread(l testnet.Latencies) string {
-	return fmt.Sprintf("min %s, p50 %s, max %s (%d)", testnet.Millis(l.Quantile(0)), testnet.Millis(l.Quantile(0.5)), testnet.Millis(l.Max()), len(l))
+	return fmt.Sprintf("min %s, p50 %s, max %s (%d)", testnet.Millis(l.Quantile(0)), testnet.Millis(l.Quantile(0.5)),
+		testnet.Millis(l.Max()), len(l))
 }
 
 // outages ends one leader after the other and starts it again.
-func (b *bench) outages(ctx context.Context, trials int, end func(leader *testnet.Process) error) (testnet.Latencies, error) {
+func (b *bench) outages(ctx context.Context, trials int, end func(leader *testnet.Process) error) (testnet.Latencies,
+	error) {
 	var all testnet.Latencies
 	for range trials {
 		if _, err := b.closedLoop(ctx, 20); err != nil {
@@ -65,8 +67,8 @@ func (b *bench) outages(ctx context.Context, trials int, end func(leader *testne
 	return all, err
 }
 
-// outage is the time from what is done to the leader until the first signature that another cosigner decided on. What the
-// old one still signs in the meantime does not count.
+// outage is the time from what is done to the leader until the first signature that another
+// cosigner decided on. What the old one still signs in the meantime does not count.
 func (b *bench) outage(ctx context.Context, leader string, do func() error) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, recovery)
 	defer cancel()

@@ -28,8 +28,9 @@ type floors struct {
 	sync, echo, verify time.Duration
 }
 
-// The least that a signature takes, one after the other: to the agent is not counted; agent to leader, leader to a
-// follower for the claim and again for its share; the claim on the disks of leader and follower and in the ledger.
+// The least that a signature takes, one after the other: to the agent is not counted; agent to
+// leader, leader to a follower for the claim and again for its share; the claim on the disks of
+// leader and follower and in the ledger.
 const (
 	leastEchoes = 3
 	leastSyncs  = 3
@@ -48,7 +49,8 @@ func (b *bench) floor(ctx context.Context) error {
 		}
 	}
 	b.floors = floors{all[0].Quantile(0.5), all[1].Quantile(0.5), all[2].Quantile(0.5)}
-	for i, name := range []string{"floor: fdatasync of 512 B", "floor: gRPC round trip with mTLS", "floor: Ed25519 verification"} {
+	for i, name := range []string{"floor: fdatasync of 512 B", "floor: gRPC round trip with mTLS",
+		"floor: Ed25519 verification"} {
 		b.figure(name, quantiles(all[i]), "")
 	}
 	b.figure("floor of a signature", testnet.Millis(b.floors.least()), "")
@@ -174,6 +176,6 @@ func echoTLS() (*tls.Config, error) {
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(authority.CertificatePEM())
-	return &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert,
-		ClientCAs: pool, RootCAs: pool, ServerName: name}, nil
+	return &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair},
+		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool, RootCAs: pool, ServerName: name}, nil
 }

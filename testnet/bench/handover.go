@@ -11,7 +11,8 @@ import (
 
 const plainChanges = 10 // holds, and as many ends of them
 
-// handOver has an operator hand over and back, in both modes, and measures what a change costs that does nothing.
+// handOver has an operator hand over and back, in both modes, and measures what a change costs
+// that does nothing.
 func (r *rehearsal) handOver(ctx context.Context) error {
 	plain, err := r.plain(ctx)
 	if err != nil {
@@ -44,11 +45,12 @@ func (r *rehearsal) handOver(ctx context.Context) error {
 			h.loss, h.first = r.lossOf(p, h.span).unexcused(), firstSignature(journal, h.asked, h.active.At)
 		}
 		s := sumHandovers(all)
-		r.goal(fmt.Sprintf("%s: handovers, %d and back", mode, r.handovers), fmt.Sprintf("%d lost of %d rounds, %d failed", s.lost(), s.loss.of, s.failed),
+		r.goal(fmt.Sprintf("%s: handovers, %d and back", mode, r.handovers), fmt.Sprintf("%d lost of %d rounds, %d failed",
+			s.lost(), s.loss.of, s.failed),
 			"0 lost", s.lost() == 0 && s.failed == 0 && s.count == 2*r.handovers)
 		r.figure("  failover promote", spread(s.command), "")
-		r.figure("    to the floor", fmt.Sprintf("%.1f times %s", float64(s.command.Quantile(0.5))/float64(plain.Quantile(0.5)),
-			testnet.Millis(plain.Quantile(0.5))), "")
+		r.figure("    to the floor", fmt.Sprintf("%.1f times %s",
+			float64(s.command.Quantile(0.5))/float64(plain.Quantile(0.5)), testnet.Millis(plain.Quantile(0.5))), "")
 		r.figure("  to the new one's first signature", fmt.Sprintf("%s; none in %d", spread(s.first), s.silent), "")
 		for i, h := range all {
 			if h.failed != nil {
@@ -60,7 +62,8 @@ func (r *rehearsal) handOver(ctx context.Context) error {
 	return nil
 }
 
-// plain measures changes of the roles' state that change no role: what a command and an entry in the log take.
+// plain measures changes of the roles' state that change no role: what a command and an entry
+// in the log take.
 func (r *rehearsal) plain(ctx context.Context) (all testnet.Latencies, err error) {
 	for range plainChanges {
 		for _, change := range []string{"hold", "resume"} {

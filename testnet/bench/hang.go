@@ -17,8 +17,9 @@ const (
 	diskSize   = 256 << 20
 )
 
-// hang measures the outage when the leader's disk answers no more. Each cosigner gets a file system of its own, in a
-// file; the leader's is frozen, so that every write to it waits. That takes root, loop devices and ext4.
+// hang measures the outage when the leader's disk answers no more. Each cosigner gets a file system
+// of its own, in a file; the leader's is frozen, so that every write to it waits. That takes root,
+// loop devices and ext4.
 func (b *bench) hang(ctx context.Context) (err error) {
 	if err := b.close(); err != nil {
 		return err
@@ -61,7 +62,8 @@ func (b *bench) hang(ctx context.Context) (err error) {
 	return nil
 }
 
-// hangLeader freezes the leader's disk until another leads, and reports whether the leader ended by itself.
+// hangLeader freezes the leader's disk until another leads, and reports whether the leader
+// ended by itself.
 func (b *bench) hangLeader(ctx context.Context, disks map[string]*disk) (took time.Duration, ended bool, err error) {
 	if _, err := b.closedLoop(ctx, 20); err != nil {
 		return 0, false, err

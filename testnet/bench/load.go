@@ -20,7 +20,8 @@ const (
 	sample   = 50 // one in so many signatures is verified while others wait for the processor
 )
 
-// load hands out the messages that a node would ask for, as fast as it is asked. It is safe for concurrent use.
+// load hands out the messages that a node would ask for, as fast as it is asked. It is safe for
+// concurrent use.
 type load struct {
 	mu     sync.Mutex
 	zug    testnet.MadeUp

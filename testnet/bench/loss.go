@@ -9,8 +9,8 @@ import (
 	"casper-cosigner/testnet/simcasper/node"
 )
 
-// loss is what our validator missed of the rounds that ended in a span of time, and of the blocks that came in it. What a lost
-// round is, report says.
+// loss is what our validator missed of the rounds that ended in a span of time, and of the blocks
+// that came in it. What a lost round is, report says.
 type loss struct {
 	of       int         // rounds that ended
 	rounds   []hub.Round // that are lost
@@ -34,7 +34,8 @@ func (l loss) unexcused() loss {
 	return l
 }
 
-// spans are when things began, in order. Each lasts until the next begins, so that nothing is lost between them.
+// spans are when things began, in order. Each lasts until the next begins, so that nothing is
+// lost between them.
 type spans []time.Time
 
 // begin begins a span and returns its number.
@@ -43,7 +44,8 @@ func (s *spans) begin(at time.Time) int {
 	return len(*s) - 1
 }
 
-// loss is that of one span, as far as the report goes: what ended so late that our signature may still come is left out.
+// loss is that of one span, as far as the report goes: what ended so late that our signature may
+// still come is left out.
 func (s spans) loss(r hub.Report, block time.Duration, span int) (l loss) {
 	from, to := s[span].UnixMilli(), r.Now-settling(block).Milliseconds()
 	if span+1 < len(s) {
@@ -75,11 +77,12 @@ func (s spans) loss(r hub.Report, block time.Duration, span int) (l loss) {
 	return l
 }
 
-// settling is how long a finality signature may take (report.FinalityDue), and a block's time to hear of it.
+// settling is how long a finality signature may take (report.FinalityDue), and a block's
+// time to hear of it.
 func settling(block time.Duration) time.Duration { return 7 * block }
 
-// votesSoon reports whether a node's vote in the round that was open at a time, or in the next, came in time. The journal
-// is the node's from that time on.
+// votesSoon reports whether a node's vote in the round that was open at a time, or in the next,
+// came in time. The journal is the node's from that time on.
 func votesSoon(r hub.Report, block time.Duration, journal []node.Entry, at time.Time) bool {
 	open := -1
 	for i, o := range r.Rounds {
@@ -100,7 +103,8 @@ func votesSoon(r hub.Report, block time.Duration, journal []node.Entry, at time.
 
 func isZug(e node.Entry) bool { return e.Kind == "echo" || e.Kind == "vote" }
 
-// firstSignature is how long after a command the node was given its first echo or vote as the active one; 0 if it was not.
+// firstSignature is how long after a command the node was given its first echo or vote as the
+// active one; 0 if it was not.
 func firstSignature(journal []node.Entry, command, active time.Time) time.Duration {
 	for _, e := range journal {
 		if e.Given() && isZug(e) && e.At >= active.UnixMilli() {

@@ -1,11 +1,12 @@
-// Bench measures the program as a validator would meet it: 2 of 3 cosigners on this machine, each a process with its own
-// state on disk, asked through an agent. It prints figures beside what they are measured against, and beside the floor
-// of the same run: what the disk, the network stack and the arithmetic alone take. Its last part has the main of two
-// simulated casper-nodes fail again and again, and counts what that costs.
+// Bench measures the program as a validator would meet it: 2 of 3 cosigners on this machine, each a
+// process with its own state on disk, asked through an agent. It prints figures beside what they
+// are measured against, and beside the floor of the same run: what the disk, the network stack and
+// the arithmetic alone take. Its last part has the main of two simulated casper-nodes fail again
+// and again, and counts what that costs.
 //
-// It promises figures, not a verdict: a goal that is missed is printed as such, and the bench fails only when it cannot
-// measure, or when an invalid signature or two values of one slot show up. On a machine that does other things at the same
-// time the figures say little.
+// It promises figures, not a verdict: a goal that is missed is printed as such, and the bench fails
+// only when it cannot measure, or when an invalid signature or two values of one slot show up. On a
+// machine that does other things at the same time the figures say little.
 package main
 
 import (
@@ -26,7 +27,8 @@ import (
 	"casper-cosigner/testnet/show"
 )
 
-// The cluster file states the least that it may, so that the token bucket never holds the load back.
+// The cluster file states the least that it may, so that the token bucket never holds the
+// load back.
 const (
 	eraTime   = time.Second
 	blockTime = 10 * time.Millisecond
@@ -55,7 +57,8 @@ func main() {
 	flag.StringVar(&o.simcasper, "simcasper", "bin/simcasper", "the simulated casper-nodes")
 	flag.StringVar(&o.judge, "judge", "bin/judge", "the judge")
 	flag.Uint64Var(&o.seed, "seed", 0, "of the instants at which main fails, and of who leads which round; 0: drawn")
-	flag.StringVar(&o.parts, "part", "", "parts to run, with commas between: "+strings.Join(names(), ", ")+" (default all)")
+	flag.StringVar(&o.parts, "part", "",
+		"parts to run, with commas between: "+strings.Join(names(), ", ")+" (default all)")
 	flag.IntVar(&o.runs, "runs", 5, "runs of the closed loop")
 	flag.IntVar(&o.perRun, "per-run", 2000, "signatures in each")
 	flag.IntVar(&o.trials, "trials", 12, "leaders to kill, and as many to stop")
@@ -145,7 +148,8 @@ func run(ctx context.Context, o options, dir string, out io.Writer) (err error) 
 	b := &bench{options: o, dir: dir, out: out, load: newLoad()}
 	defer func() { err = errors.Join(err, b.close()) }()
 	b.printf("2 of 3 on loopback: mTLS, Raft, fsync, agent; on %s", machine())
-	b.printf("cluster file: %v an era, %v a block, so the marks may rise by 4 eras and 400 heights a second; slots made up:", eraTime, blockTime)
+	b.printf("cluster file: %v an era, %v a block, so the marks may rise by 4 eras and 400 heights a second; slots "+
+		"made up:", eraTime, blockTime)
 	b.printf("%d rounds an era, each an echo and a vote, and a finality signature for every 4 of these\n", roundsPerEra)
 	for _, p := range parts() {
 		if !slices.Contains(o.wanted(), p.name) {

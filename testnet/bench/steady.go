@@ -88,7 +88,8 @@ func (b *bench) latency(ctx context.Context) error {
 	}
 	b.figure("latency, best run", quantiles(best), "p50 3 ms, p99 12 ms")
 	if least := b.floors.least(); least > 0 {
-		b.figure("  to the floor", fmt.Sprintf("%.1f times %s", float64(best.Quantile(0.5))/float64(least), testnet.Millis(least)), "")
+		b.figure("  to the floor",
+			fmt.Sprintf("%.1f times %s", float64(best.Quantile(0.5))/float64(least), testnet.Millis(least)), "")
 	}
 	if err := b.phases(ctx); err != nil {
 		return err
@@ -152,7 +153,8 @@ func (b *bench) throughput(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.figure(fmt.Sprintf("throughput, %d in flight", inFlight), fmt.Sprintf("%.0f a second", float64(b.flood)/took.Seconds()), "1000 a second")
+	b.figure(fmt.Sprintf("throughput, %d in flight", inFlight), fmt.Sprintf("%.0f a second",
+		float64(b.flood)/took.Seconds()), "1000 a second")
 	b.figure("  latency then", quantiles(t.latencies), "")
 	if len(b.cluster.Restarts()) > restarts {
 		b.figure("  CPU", "not known", "1.2 ms each")
@@ -177,7 +179,8 @@ func (b *bench) cpu() (used [2]time.Duration, err error) {
 
 // memory signs up to the total and looks at memory and disk on the way.
 func (b *bench) memory(ctx context.Context) error {
-	b.printf("memory and state of %d cosigners (goal: each under 64 MB, and a state that stops growing)", len(b.cluster.Cosigners))
+	b.printf("memory and state of %d cosigners (goal: each under 64 MB, and a state that stops growing)",
+		len(b.cluster.Cosigners))
 	for i := range looks {
 		missing := b.total*(i+1)/looks - b.load.count
 		if missing <= 0 {

@@ -21,7 +21,8 @@ type way struct {
 
 // ways are those of hot mode. The agent goes on unless the whole host goes.
 func (r *rehearsal) ways() []way {
-	return []way{{r.KillNode(), true}, {r.KillHost(), true}, {r.Hang(), true}, {r.KillAtOnce(), false}, {r.TermAtOnce(), false}}
+	return []way{{r.KillNode(), true}, {r.KillHost(), true}, {r.Hang(), true}, {r.KillAtOnce(), false},
+		{r.TermAtOnce(), false}}
 }
 
 // trials has main fail in each way in turn.
@@ -86,7 +87,8 @@ func (r *rehearsal) settled(ctx context.Context) error {
 // readyRounds are those that a node may need to be ready, beyond what takes no rounds.
 const readyRounds = 10
 
-// instant waits until the cosigners have taken the last change in, and then for a random instant of a round.
+// instant waits until the cosigners have taken the last change in, and then for a random
+// instant of a round.
 func (r *rehearsal) instant(ctx context.Context) error {
 	if err := testnet.Pause(ctx, 2*r.Net.PingInterval); err != nil {
 		return err
@@ -94,7 +96,8 @@ func (r *rehearsal) instant(ctx context.Context) error {
 	return r.Instant(ctx)
 }
 
-// fails has main fail so many times, lets what came of it settle, and returns each trial with its loss, and what the network saw.
+// fails has main fail so many times, lets what came of it settle, and returns each trial with its
+// loss, and what the network saw.
 func (r *rehearsal) fails(ctx context.Context, count int, ways ...way) (all []trial, p hub.Report, err error) {
 	if all, err = r.trials(ctx, count, ways...); err != nil {
 		return nil, p, err
@@ -118,10 +121,12 @@ func (r *rehearsal) inHot(ctx context.Context) error {
 	r.printf("hot mode: main fails %d times at random instants, in %d ways in turn", len(all), len(ways))
 	for _, w := range ways {
 		some := ofWay(all, w.Name)
-		r.figure("  "+w.Name, fmt.Sprintf("lost %s rounds, %s finality", each(some, lostRounds), each(some, lostFinality)), "")
+		r.figure("  "+w.Name, fmt.Sprintf("lost %s rounds, %s finality", each(some, lostRounds), each(some, lostFinality)),
+			"")
 	}
 	s := sumOf(all, r.limit())
-	r.goal("hot: rounds and finality lost", fmt.Sprintf("%d of %d, and %d", len(s.loss.rounds), s.loss.of, len(s.loss.finality)),
+	r.goal("hot: rounds and finality lost",
+		fmt.Sprintf("%d of %d, and %d", len(s.loss.rounds), s.loss.of, len(s.loss.finality)),
 		fmt.Sprintf("0 and 0 in each of %d", r.hot), s.lossless() && s.whole(r.hot))
 	r.figure("  leader rounds that died", fmt.Sprintf("%d, with main or before its block was out", len(s.loss.died)), "")
 	r.figure("  others' rounds without a block", fmt.Sprint(s.loss.foreign), "")
@@ -153,7 +158,8 @@ func (r *rehearsal) inFenced(ctx context.Context) error {
 	}
 	s := sumOf(all, r.limit())
 	r.printf("fenced mode: kill -9 of main's node, %d times", len(all))
-	r.goal("fenced: standby active", fmt.Sprintf("in %d; max %.2f s, %d over", len(s.moved), s.moved.Max().Seconds(), s.late),
+	r.goal("fenced: standby active",
+		fmt.Sprintf("in %d; max %.2f s, %d over", len(s.moved), s.moved.Max().Seconds(), s.late),
 		fmt.Sprintf("within %v in all of %d", r.limit(), r.fenced), s.prompt() && s.whole(r.fenced))
 	r.goal("  its vote, open round or next", fmt.Sprintf("%d of %d", s.voted, s.trials), "all", s.voted == r.fenced)
 	r.figure("  rounds lost", fmt.Sprintf("%d of %d, %d later than that", len(s.loss.rounds), s.loss.of, s.after), "")
@@ -162,7 +168,8 @@ func (r *rehearsal) inFenced(ctx context.Context) error {
 	r.moved(s)
 	r.tellLate(all)
 	for i, t := range all {
-		r.tell(fmt.Sprintf("trial %d, active %s: ", i+1, clock(t.active.At.UnixMilli())), loss{rounds: simnet.Since(t.loss.rounds, t.active.At)})
+		r.tell(fmt.Sprintf("trial %d, active %s: ", i+1, clock(t.active.At.UnixMilli())),
+			loss{rounds: simnet.Since(t.loss.rounds, t.active.At)})
 	}
 	return nil
 }
@@ -182,8 +189,10 @@ func (r *rehearsal) limit() time.Duration { return r.Net.FailoverAfter + slack }
 func (r *rehearsal) moved(s sum) {
 	part := func(d time.Duration) float64 { return float64(d) / float64(r.Net.FailoverAfter) }
 	p50, most := s.moved.Quantile(0.5), s.moved.Max()
-	r.figure("  standby active", fmt.Sprintf("p50 %.2f s, max %.2f s, in %d of %d", p50.Seconds(), most.Seconds(), len(s.moved), s.trials), "")
-	r.figure("    to failover_after", fmt.Sprintf("%.2f and %.2f times %v", part(p50), part(most), r.Net.FailoverAfter), "")
+	r.figure("  standby active", fmt.Sprintf("p50 %.2f s, max %.2f s, in %d of %d",
+		p50.Seconds(), most.Seconds(), len(s.moved), s.trials), "")
+	r.figure("    to failover_after", fmt.Sprintf("%.2f and %.2f times %v", part(p50), part(most), r.Net.FailoverAfter),
+		"")
 }
 
 // movedAlone counts the trials in which nobody waited for the standby, and it became active.
@@ -216,8 +225,8 @@ func (r *rehearsal) tellLate(all []trial) {
 // tell prints each round and finality signature that was lost, likewise.
 func (r *rehearsal) tell(where string, l loss) {
 	for _, o := range l.rounds {
-		r.printf("  (%sround %d of era %d, ours %v, skipped %v: began %s, ended %s, our vote %s)", where, o.Round, o.Era, o.Ours, o.Skipped,
-			clock(o.Began), clock(o.Ended), clock(o.Vote))
+		r.printf("  (%sround %d of era %d, ours %v, skipped %v: began %s, ended %s, our vote %s)",
+			where, o.Round, o.Era, o.Ours, o.Skipped, clock(o.Began), clock(o.Ended), clock(o.Vote))
 	}
 	for _, b := range l.finality {
 		r.printf("  (%sheight %d: added %s, our finality signature %s)", where, b.Height, clock(b.Added), clock(b.Finality))

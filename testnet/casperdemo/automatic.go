@@ -15,7 +15,8 @@ const (
 )
 
 // activated waits until the log makes the node active, later than the given time.
-func (s *demo) activated(ctx context.Context, node string, after time.Time, within time.Duration) (testnet.Change, error) {
+func (s *demo) activated(ctx context.Context, node string, after time.Time, within time.Duration) (testnet.Change,
+	error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	return s.Pair.Cluster.AwaitActive(ctx, node, after)
@@ -40,12 +41,13 @@ func (s *demo) claimReturn(ctx context.Context, since time.Time) error {
 	if err != nil {
 		return err
 	}
-	s.Claimf(c.Cause == "return", "%s is active again by itself, epoch %d, %v later: %s", c.Subject, c.Epoch, c.At.Sub(since).Round(100*time.Millisecond), c.Reason)
+	s.Claimf(c.Cause == "return", "%s is active again by itself, epoch %d, %v later: %s",
+		c.Subject, c.Epoch, c.At.Sub(since).Round(100*time.Millisecond), c.Reason)
 	return s.SomeRounds(ctx, stage.RoundsAfter)
 }
 
-// fencedFailover kills the main in fenced mode, in which only the active node votes: what is lost is the time until the
-// standby is made active.
+// fencedFailover kills the main in fenced mode, in which only the active node votes: what is lost
+// is the time until the standby is made active.
 func (s *demo) fencedFailover(ctx context.Context) error {
 	p := s.Pair
 	if err := s.failover(ctx, "mode", "fenced"); err != nil {

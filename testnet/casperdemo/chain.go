@@ -11,8 +11,9 @@ import (
 	"casper-cosigner/testnet/localnet"
 )
 
-// writeChain writes the chainspec.toml and accounts.toml of a small chain into a folder, made from casper-node's own defaults.
-// casper-node's unit tests want such a chain, and the published crate does not bring the one that they were written for.
+// writeChain writes the chainspec.toml and accounts.toml of a small chain into a folder, made from
+// casper-node's own defaults. casper-node's unit tests want such a chain, and the published crate
+// does not bring the one that they were written for.
 func writeChain(ctx context.Context, defaults, into string) (err error) {
 	dir, err := os.MkdirTemp("", "chain-")
 	if err != nil {

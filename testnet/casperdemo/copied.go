@@ -23,7 +23,8 @@ const (
 // copied runs what the product is there to prevent: two nodes with the same key file.
 func (s *demo) copied(ctx context.Context) (err error) {
 	c := localnet.Config{Dir: filepath.Join(s.Dir, "copied"), Binary: s.Node, Defaults: s.Defaults, Seed: s.Seed + 1,
-		Validators: make([]localnet.Validator, stage.Validators), Chain: "casper-copied", BlockTime: shortBlock, EraDuration: shortEra}
+		Validators: make([]localnet.Validator, stage.Validators), Chain: "casper-copied", BlockTime: shortBlock,
+		EraDuration: shortEra}
 	for _, name := range []string{testnet.Main, testnet.Standby} {
 		c.Nodes = append(c.Nodes, localnet.NodeConfig{Name: name})
 	}
@@ -45,7 +46,8 @@ func (s *demo) copied(ctx context.Context) (err error) {
 		return err
 	}
 	owner, judge := network.Nodes[0], network.Nodes[2]
-	s.Sayf("%s and %s hold the same key file; no cosigners; blocks of %v, eras of %v", owner.Name, network.Nodes[1].Name, shortBlock, shortEra)
+	s.Sayf("%s and %s hold the same key file; no cosigners; blocks of %v, eras of %v",
+		owner.Name, network.Nodes[1].Name, shortBlock, shortEra)
 
 	watching, stop := context.WithCancel(ctx)
 	record := localnet.NewRecord(network.Validators())
@@ -69,20 +71,23 @@ func (s *demo) copied(ctx context.Context) (err error) {
 	}
 	s.Count("contradictions", len(found.Contradictions))
 	s.Count("evidence", len(found.Evidence))
-	s.Claimf(!found.Clean && len(found.Contradictions) > 0, "the judge would have told: it finds %d double signs and %d evidence in the unit files of %s",
+	s.Claimf(!found.Clean && len(found.Contradictions) > 0,
+		"the judge would have told: it finds %d double signs and %d evidence in the unit files of %s",
 		len(found.Contradictions), len(found.Evidence), judge.Name)
 	return nil
 }
 
 // equivocates waits until the double sign is seen, and then punished.
-func (s *demo) equivocates(ctx context.Context, network *localnet.Network, judge *localnet.Node, record *localnet.Record) error {
+func (s *demo) equivocates(ctx context.Context, network *localnet.Network, judge *localnet.Node,
+	record *localnet.Record) error {
 	owner := network.Nodes[0]
 	of := func(f localnet.Fault) bool { return f.Validator == owner.Validator }
 	seen, cancel := context.WithTimeout(ctx, faultWithin)
 	defer cancel()
 	err := record.Await(seen, func(r *localnet.Record) bool { return slices.ContainsFunc(r.Faults(), of) })
 	s.Count("faults", len(record.Faults()))
-	s.Claimf(err == nil, "%s tells of a Fault of that validator, %.0f s after genesis", judge.Name, time.Since(network.Genesis).Seconds())
+	s.Claimf(err == nil, "%s tells of a Fault of that validator, %.0f s after genesis",
+		judge.Name, time.Since(network.Genesis).Seconds())
 	if err != nil {
 		return err
 	}
@@ -105,7 +110,8 @@ func (s *demo) equivocates(ctx context.Context, network *localnet.Network, judge
 	s.Claimf(err == nil, "/validator-changes of %s: %s", judge.Name, last)
 	for _, b := range record.Blocks() {
 		if end := b.Block.End; end != nil && slices.Contains(end.Equivocators, owner.Validator) {
-			s.Sayf("the last block of era %d names it an equivocator; the validators of era %d: %d", b.Block.Era, b.Block.Era+1, len(end.Next))
+			s.Sayf("the last block of era %d names it an equivocator; the validators of era %d: %d",
+				b.Block.Era, b.Block.Era+1, len(end.Next))
 		}
 	}
 	for _, end := range network.Unwanted() {

@@ -46,7 +46,8 @@ func (s *demo) killMain(ctx context.Context) error {
 		return err
 	}
 	s.Count("seconds_to_catch_up", int(time.Since(restarted)/time.Second))
-	s.Claimf(true, "it has caught up after %v: its newest round is the others'", time.Since(restarted).Round(100*time.Millisecond))
+	s.Claimf(true, "it has caught up after %v: its newest round is the others'",
+		time.Since(restarted).Round(100*time.Millisecond))
 	if err := s.claimReturn(ctx, restarted); err != nil {
 		return err
 	}
@@ -83,7 +84,8 @@ func (s *demo) caughtUp(ctx context.Context) error {
 	})
 }
 
-// claimAdopted tells what the restarted main was answered in the rounds that it had missed or forgotten.
+// claimAdopted tells what the restarted main was answered in the rounds that it had
+// missed or forgotten.
 func (s *demo) claimAdopted(restarted time.Time) error {
 	p := s.Pair
 	if err := p.Update(); err != nil {
@@ -100,7 +102,8 @@ func (s *demo) claimAdopted(restarted time.Time) error {
 	}
 	s.Count("bound_after_restart", times)
 	s.Count("old_leader_rounds_bound", len(old))
-	s.Claimf(len(old) > 0, "it asked again in %d old rounds that we led, was answered Bound (%d times in all), and adopted what was signed", len(old), times)
+	s.Claimf(len(old) > 0, "it asked again in %d old rounds that we led, was answered Bound (%d times in all), and "+
+		"adopted what was signed", len(old), times)
 	last := ""
 	for _, a := range p.Main.Last().Asked {
 		if a.Kind == "vote" && a.Answered() && a.At.After(restarted) {
@@ -134,12 +137,13 @@ func (s *demo) hangMain(ctx context.Context) error {
 	if err := s.caughtUp(ctx); err != nil {
 		return err
 	}
-	s.Claimf(true, "SIGCONT after %v; it is in the others' round again %v later", hangs, time.Since(resumed).Round(100*time.Millisecond))
+	s.Claimf(true, "SIGCONT after %v; it is in the others' round again %v later",
+		hangs, time.Since(resumed).Round(100*time.Millisecond))
 	return s.claimReturn(ctx, resumed)
 }
 
-// killLeader kills the leading cosigner at about the time of a vote: when the next round is due, since a round begins when the
-// one before is decided.
+// killLeader kills the leading cosigner at about the time of a vote: when the next round is due,
+// since a round begins when the one before is decided.
 func (s *demo) killLeader(ctx context.Context) error {
 	p := s.Pair
 	status, err := p.Cluster.Ready(ctx, stage.ReadyWithin)
@@ -186,7 +190,9 @@ func (s *demo) killLeader(ctx context.Context) error {
 func (s *demo) newLeader(ctx context.Context, old string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, stage.ReadyWithin)
 	defer cancel()
-	status, err := s.Pair.Cluster.Await(ctx, func(status testnet.Status) bool { return status.Leader != "" && status.Leader != old })
+	status, err := s.Pair.Cluster.Await(ctx, func(status testnet.Status) bool {
+		return status.Leader != "" && status.Leader != old
+	})
 	return status.Leader, err
 }
 

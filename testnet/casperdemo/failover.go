@@ -11,7 +11,8 @@ import (
 // roundsEach is how many rounds each node of ours is the active one.
 const roundsEach = 4
 
-// handOver fences the standby out, hands over to it and back, and ends the fence, by the commands that an operator uses.
+// handOver fences the standby out, hands over to it and back, and ends the fence, by the commands
+// that an operator uses.
 func (s *demo) handOver(ctx context.Context) error {
 	p := s.Pair
 	if err := s.failover(ctx, "mode", "fenced"); err != nil {
@@ -47,7 +48,8 @@ func (s *demo) failover(ctx context.Context, command, argument string) error {
 	return err
 }
 
-// served lets rounds pass and tells whether the cosigners say that the node is active, and sign its votes.
+// served lets rounds pass and tells whether the cosigners say that the node is active, and
+// sign its votes.
 func (s *demo) served(ctx context.Context, active, passive *stage.NodeLog) error {
 	first, err := s.NewRound(ctx)
 	if err != nil {

@@ -55,7 +55,8 @@ func searchFiles(needles []needle, folders ...string) (searched, error) {
 	return s, nil
 }
 
-// file searches one file. The node's databases are files of gigabytes that are nearly all hole, so holes are left out.
+// file searches one file. The node's databases are files of gigabytes that are nearly all hole, so
+// holes are left out.
 func (s *searched) file(path string, needles []needle) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -86,7 +87,8 @@ func (s *searched) file(path string, needles []needle) error {
 	return nil
 }
 
-// searchMemory searches all that a process has in memory, but for files that it shares with others: they are searched as files.
+// searchMemory searches all that a process has in memory, but for files that it shares with others:
+// they are searched as files.
 func searchMemory(needles []needle, name string, pid int) (searched, error) {
 	s := searched{Found: map[string]int{}}
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
@@ -119,7 +121,8 @@ func searchMemory(needles []needle, name string, pid int) (searched, error) {
 // mapping is a range of addresses.
 type mapping struct{ begin, end int64 }
 
-// parseMapping reads a line of /proc/PID/maps (proc_pid_maps(5)). It is false for what is not to be searched.
+// parseMapping reads a line of /proc/PID/maps (proc_pid_maps(5)). It is false for what is not
+// to be searched.
 func parseMapping(line string) (m mapping, ok bool) {
 	fields := strings.Fields(line)
 	const permissions, inode, path = 1, 4, 5

@@ -1,13 +1,15 @@
-// Casperdemo shows the product on a network of real casper-nodes: four validators on the loopback address, one of which is
-// a main and a standby that hold no key and sign through three cosigners. It kills, halts and hands over, and lets the other
-// validators be the judges.
+// Casperdemo shows the product on a network of real casper-nodes: four validators on the loopback
+// address, one of which is a main and a standby that hold no key and sign through three cosigners.
+// It kills, halts and hands over, and lets the other validators be the judges.
 //
-// It says for each promise whether it held, and exits with 0 only if every one does. What it claims rests on what others
-// received: the unit files, finality signatures and faults of the validators that are not ours; a program that shares no code
-// with the product reads the unit files. Instants are drawn from a seed, which is printed; --seed repeats them. Every wait is
-// bounded, and only processes that it started are signalled.
+// It says for each promise whether it held, and exits with 0 only if every one does. What it claims
+// rests on what others received: the unit files, finality signatures and faults of the validators
+// that are not ours; a program that shares no code with the product reads the unit files. Instants
+// are drawn from a seed, which is printed; --seed repeats them. Every wait is bounded, and only
+// processes that it started are signalled.
 //
-// Here are the acts of the demo. What they are played on is in package stage, and the longer run, -long, in package long.
+// Here are the acts of the demo. What they are played on is in package stage, and the longer run,
+// -long, in package long.
 package main
 
 import (
@@ -38,7 +40,8 @@ func main() {
 	var longer long.Options
 	json := flag.String("json", "", "file for the figures")
 	only := flag.String("only", "", "play these acts only, by name, with commas (all but the last need \"start\")")
-	playLong := flag.Bool("long", false, "play the longer acts, on other networks, instead (--only then names networks, or acts)")
+	playLong := flag.Bool("long",
+		false, "play the longer acts, on other networks, instead (--only then names networks, or acts)")
 	keep := flag.Bool("keep", false, "keep the folder: settings, state and logs")
 	flag.StringVar(&o.Node, "node", "", "casper-node, the patched build")
 	flag.StringVar(&o.Defaults, "defaults", "", "the program localnet-defaults (default: beside casper-node)")
@@ -46,10 +49,12 @@ func main() {
 	flag.StringVar(&o.Judge, "judge", "bin/judge", "the judge")
 	flag.Uint64Var(&o.Seed, "seed", 0, "of keys and instants (default: drawn, and printed)")
 	flag.DurationVar(&o.BlockTime, "block-time", 4*time.Second, "least time between blocks")
-	flag.BoolVar(&longer.Short, "short", false, "with --long: fewer of everything, to try the acts; its figures are worth nothing")
+	flag.BoolVar(&longer.Short, "short",
+		false, "with --long: fewer of everything, to try the acts; its figures are worth nothing")
 	flag.StringVar(&longer.Results, "results", "", "with --long: file for the results, in Markdown")
 	flag.StringVar(&longer.Commit, "commit", "unknown", "with --long: revision of the checkout, for the results")
-	chain := flag.String("chain", "", "only write a small chain's chainspec and accounts into this folder (needs -defaults)")
+	chain := flag.String("chain", "",
+		"only write a small chain's chainspec and accounts into this folder (needs -defaults)")
 	flag.Parse()
 	if *chain != "" {
 		if err := writeChain(context.Background(), o.Defaults, *chain); err != nil {
@@ -73,7 +78,8 @@ func main() {
 	if *playLong {
 		within, longer.Only = longLimit, *only
 	}
-	show.Program{Name: "casperdemo", Limit: within, Keep: *keep}.Run(func(ctx context.Context, dir string) (held bool, err error) {
+	show.Program{Name: "casperdemo",
+		Limit: within, Keep: *keep}.Run(func(ctx context.Context, dir string) (held bool, err error) {
 		s, err := stage.New(ctx, o, dir, os.Stdout)
 		if err != nil {
 			return false, err
@@ -110,8 +116,10 @@ func (s *demo) acts() []stage.Act {
 		{Name: "steady", Title: "Both nodes of ours run and ask", Play: s.Steady, Rounds: true},
 		{Name: "kill", Title: "kill -9 of the main, in the middle of a round", Play: s.killMain, Rounds: true},
 		{Name: "hang", Title: "SIGSTOP of the main, SIGCONT later", Play: s.hangMain, Rounds: true},
-		{Name: "leader", Title: "kill -9 of the leading cosigner while we vote", Play: s.killLeader, Rounds: true, MayLose: 1},
-		{Name: "fenced", Title: "kill -9 of the main in fenced mode", Play: s.fencedFailover, Rounds: true, MayLose: lostToDetect},
+		{Name: "leader", Title: "kill -9 of the leading cosigner while we vote",
+			Play: s.killLeader, Rounds: true, MayLose: 1},
+		{Name: "fenced", Title: "kill -9 of the main in fenced mode",
+			Play: s.fencedFailover, Rounds: true, MayLose: lostToDetect},
 		{Name: "failover", Title: "Handing over by hand", Play: s.handOver, Rounds: true},
 		{Name: "search", Title: "Searching files and memory for the key", Play: s.searchKey},
 		{Name: "judges", Title: "The judges", Play: s.Judges},

@@ -22,8 +22,8 @@ type needle struct {
 	text []byte
 }
 
-// secretNeedles are the forms in which a validator's secret may lie about: the seed, and the scalar that signatures are made
-// with (RFC 8032, section 5.1.5).
+// secretNeedles are the forms in which a validator's secret may lie about: the seed, and the scalar
+// that signatures are made with (RFC 8032, section 5.1.5).
 func secretNeedles(k localnet.Key) ([]needle, error) {
 	seed := k.Seed()
 	file, err := k.PEM()
@@ -56,8 +56,8 @@ func secretNeedles(k localnet.Key) ([]needle, error) {
 // scanSize is how much is searched at once, in bytes.
 const scanSize = 1 << 20
 
-// scan reads r to its end and adds to found how often it met each needle, by name. It returns how many bytes it read, and the
-// reader's error if that is not its end.
+// scan reads r to its end and adds to found how often it met each needle, by name. It returns how
+// many bytes it read, and the reader's error if that is not its end.
 func scan(r io.Reader, needles []needle, found map[string]int) (int64, error) {
 	longest := 1
 	for _, n := range needles {
@@ -82,7 +82,8 @@ func scan(r io.Reader, needles []needle, found map[string]int) (int64, error) {
 	}
 }
 
-// countNew counts where needle stands in text, unless it ends within the first kept bytes, which were searched before.
+// countNew counts where needle stands in text, unless it ends within the first kept bytes, which
+// were searched before.
 func countNew(text, needle []byte, kept int) int {
 	count := 0
 	for at := max(0, kept-len(needle)+1); ; {

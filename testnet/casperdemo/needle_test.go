@@ -16,7 +16,8 @@ import (
 	"casper-cosigner/testnet/localnet"
 )
 
-// A needle must be found wherever it stands, once, also across the borders of what is searched at once.
+// A needle must be found wherever it stands, once, also across the borders of what is
+// searched at once.
 func TestScan(t *testing.T) {
 	needles := []needle{{"a", []byte("0123456789abcdef")}, {"b", []byte("xyz")}}
 	for _, border := range []int{scanSize + 15, 2*scanSize + 15, 0} {
@@ -25,7 +26,8 @@ func TestScan(t *testing.T) {
 			place := max(0, border+shift)
 			copy(hay[place:], needles[0].text)
 			copy(hay[place+16:], needles[1].text)
-			for name, r := range map[string]io.Reader{"at once": bytes.NewReader(hay), "in halves": iotest.HalfReader(bytes.NewReader(hay))} {
+			for name, r := range map[string]io.Reader{"at once": bytes.NewReader(hay),
+				"in halves": iotest.HalfReader(bytes.NewReader(hay))} {
 				found := map[string]int{}
 				n, err := scan(r, needles, found)
 				if err != nil || n != int64(len(hay)) || found["a"] != 1 || found["b"] != 1 {
@@ -78,7 +80,8 @@ func TestScalarNeedles(t *testing.T) {
 		}
 		public, scalars := key.Public(), 0
 		for _, n := range needles {
-			scalar, err := edwards25519.NewScalar().SetUniformBytes(append(bytes.Clone(n.text), make([]byte, 64-min(64, len(n.text)))...)[:64])
+			scalar, err := edwards25519.NewScalar().SetUniformBytes(append(bytes.Clone(n.text),
+				make([]byte, 64-min(64, len(n.text)))...)[:64])
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -16,7 +16,8 @@ type target struct {
 	pid  int
 }
 
-// searchKey looks for the validator's secret wherever it could be, and for its public key to see that it would be found.
+// searchKey looks for the validator's secret wherever it could be, and for its public key to see
+// that it would be found.
 func (s *demo) searchKey(context.Context) error {
 	p := s.Pair
 	needles, err := secretNeedles(p.Key)
@@ -29,7 +30,8 @@ func (s *demo) searchKey(context.Context) error {
 	}
 	s.Count("files", files.Files)
 	s.Count("bytes_of_files", int(files.Bytes))
-	s.Claimf(len(files.Where) == 0 && files.Files > 0, "%d files of the nodes and the cosigners, %d MB: none holds the key%s",
+	s.Claimf(len(files.Where) == 0 && files.Files > 0, "%d files of the nodes and the cosigners, %d MB: none holds "+
+		"the key%s",
 		files.Files, files.Bytes>>20, stage.List(": ", files.Where))
 
 	public := needle{"the public key", p.Ours[:]}
@@ -50,11 +52,15 @@ func (s *demo) searchKey(context.Context) error {
 		if i < nodes && found.Found[public.name] > 0 {
 			known++
 		}
-		where = append(where, slices.DeleteFunc(found.Where, func(w string) bool { return strings.HasSuffix(w, public.name) })...)
+		where = append(where, slices.DeleteFunc(found.Where, func(w string) bool {
+			return strings.HasSuffix(w, public.name)
+		})...)
 	}
 	s.Count("bytes_of_memory", int(bytes))
-	s.Claimf(len(unread) == 0, "the memory of %d processes can be read%s", len(targets), stage.List("; run as root, or with CAP_SYS_PTRACE: ", unread))
-	s.Claimf(len(where) == 0 && len(unread) == 0, "%d MB of memory, of the 2 nodes, the cosigners and the agents: no key%s", bytes>>20, stage.List(": ", where))
+	s.Claimf(len(unread) == 0, "the memory of %d processes can be read%s",
+		len(targets), stage.List("; run as root, or with CAP_SYS_PTRACE: ", unread))
+	s.Claimf(len(where) == 0 && len(unread) == 0, "%d MB of memory, of the 2 nodes, the cosigners and the agents: "+
+		"no key%s", bytes>>20, stage.List(": ", where))
 	s.Claimf(known == nodes, "the search works: it finds the public key in the memory of %d of %d nodes", known, nodes)
 	names := make([]string, len(needles))
 	for i, n := range needles {

@@ -33,7 +33,8 @@ func (r *run) load(ctx context.Context, length time.Duration) {
 	var asking sync.WaitGroup
 	begin := time.Now()
 	for i, node := range []string{testnet.Main, testnet.Standby} {
-		for number, work := range []func(*client, context.Context, uint32){(*client).vote, (*client).vote, (*client).finish, (*client).roam} {
+		for number, work := range []func(*client, context.Context, uint32){(*client).vote, (*client).vote, (*client).finish,
+			(*client).roam} {
 			c := &client{run: r, draw: draw{rand.New(rand.NewPCG(r.seed, uint64(10+10*i+number)))}, node: node, number: number,
 				begin: begin, era: length/eras + pace}
 			asking.Go(func() { c.follow(ctx, work) })
@@ -116,7 +117,8 @@ func (c *client) round(n uint32) casper.Round {
 }
 
 func block(n uint32, value byte) casper.Message {
-	return casper.Finality{Block: hash("block", n, value), Height: uint64(n), Era: 1, ChainName: casper.ChainNameHash(chain)}
+	return casper.Finality{Block: hash("block", n, value), Height: uint64(n), Era: 1,
+		ChainName: casper.ChainNameHash(chain)}
 }
 
 // round is the first of an era.

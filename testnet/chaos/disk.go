@@ -11,8 +11,9 @@ import (
 	"casper-cosigner/testnet"
 )
 
-// fill makes a cosigner's disk take no more than a part, in percent, of its largest file: a write across that is cut short
-// where the limit is, and one beyond it fails. The process must then end; the one that is started in its place has no limit.
+// fill makes a cosigner's disk take no more than a part, in percent, of its largest file: a write
+// across that is cut short where the limit is, and one beyond it fails. The process must then end;
+// the one that is started in its place has no limit.
 func (r *run) fill(p *testnet.Process, part int64) error {
 	var largest int64
 	err := filepath.WalkDir(r.cluster.StateDir(p.Name), func(path string, d fs.DirEntry, err error) error {

@@ -10,7 +10,8 @@ import (
 	"casper-cosigner/testnet"
 )
 
-// A process that writes on and on must run into the limit, say so in its log, which is longer than the limit, and end.
+// A process that writes on and on must run into the limit, say so in its log, which is longer than
+// the limit, and end.
 func TestALimitEndsWhoWritesBeyondIt(t *testing.T) {
 	dir := t.TempDir()
 	const why = "the disk takes no more than that"

@@ -24,8 +24,8 @@ type change struct {
 	Cause   string `json:"cause"`
 }
 
-// readLogs fails if a process panicked, or found that its own files are damaged or differ from the log, or if cosigners saw
-// the roles change in different ways. That processes end is no fault here.
+// readLogs fails if a process panicked, or found that its own files are damaged or differ from the
+// log, or if cosigners saw the roles change in different ways. That processes end is no fault here.
 func (r *run) readLogs() error {
 	logs, err := filepath.Glob(filepath.Join(r.cluster.Dir, "*.log"))
 	changes, causes := map[uint64]change{}, map[string]int{}

@@ -1,22 +1,25 @@
-// Chaos runs a cluster of real processes under faults drawn from a seed, has many clients ask it for the same slots with
-// different values, and judges everything that they were answered.
+// Chaos runs a cluster of real processes under faults drawn from a seed, has many clients ask it
+// for the same slots with different values, and judges everything that they were answered.
 //
 //	chaos [-seed N] [-for 2m]
 //	chaos check FILE
 //
-// Three cosigners and two agents stand on links that can be cut, slowed down and broken. First, many times over, the leader
-// is hit the moment it is asked, and then only the other node asks, with the other value. Then come faults upon faults: kill
-// -9, SIGTERM, SIGSTOP, partitions both ways and one way, delays, broken connections, disks that take no more in the middle
-// of a write, changes of mode and of roles by an operator and, since agents go silent, by the cosigners themselves. At the end
-// everything is mended, and both nodes ask once more for every slot, for another value.
+// Three cosigners and two agents stand on links that can be cut, slowed down and broken. First,
+// many times over, the leader is hit the moment it is asked, and then only the other node asks,
+// with the other value. Then come faults upon faults: kill -9, SIGTERM, SIGSTOP, partitions both
+// ways and one way, delays, broken connections, disks that take no more in the middle of a
+// write, changes of mode and of roles by an operator and, since agents go silent, by the
+// cosigners themselves. At the end everything is mended, and both nodes ask once more for every
+// slot, for another value.
 //
-// It promises to exit with 0 only if the whole history holds, and at least half of the planned faults of each kind came about.
-// The history is in a file, which check judges again. The seed fixes the faults and what is asked for; what they lead to differs
-// from run to run.
+// It promises to exit with 0 only if the whole history holds, and at least half of the planned
+// faults of each kind came about. The history is in a file, which check judges again. The seed
+// fixes the faults and what is asked for; what they lead to differs from run to run.
 //
-// Clocks that jump, and disks that hang, need root here. Packages world and virtual have clocks of their own; world has disks
-// that hang or lose what was not synced; raftstore's TestHungDiskOnTheLeader has one that hangs under real Raft, and the bench's
-// part hang one under a real process.
+// Clocks that jump, and disks that hang, need root here. Packages world and virtual have clocks of
+// their own; world has disks that hang or lose what was not synced; raftstore's
+// TestHungDiskOnTheLeader has one that hangs under real Raft, and the bench's part hang one under
+// a real process.
 package main
 
 import (
@@ -89,7 +92,8 @@ func perform(ctx context.Context, o options, args []string, out io.Writer) (held
 	if err = errors.Join(err, checkErr); held && err == nil && !o.keep {
 		return true, os.RemoveAll(dir)
 	}
-	fmt.Fprintf(out, "history, faults, settings, state and logs are in %s; to judge the history again: %s check %s\n", dir, os.Args[0], r.historyFile())
+	fmt.Fprintf(out, "history, faults, settings, state and logs are in %s; to judge the history again: %s check %s\n",
+		dir, os.Args[0], r.historyFile())
 	return held, err
 }
 

@@ -57,7 +57,8 @@ func TestCheckJudgesAFile(t *testing.T) {
 		for range 2 { // the same again
 			var out strings.Builder
 			held, err := perform(t.Context(), options{}, []string{"check", path}, &out)
-			if err != nil || held != test.held || !strings.Contains(out.String(), test.says) || !strings.Contains(out.String(), "seed 7, 2m0s") {
+			if err != nil || held != test.held || !strings.Contains(out.String(), test.says) || !strings.Contains(out.String(),
+				"seed 7, 2m0s") {
 				t.Errorf("%s: %v, %v, %q", test.name, held, err, out.String())
 			}
 		}
@@ -65,7 +66,8 @@ func TestCheckJudgesAFile(t *testing.T) {
 }
 
 func TestCheckRefuses(t *testing.T) {
-	for _, args := range [][]string{{"check"}, {"check", filepath.Join(t.TempDir(), "none")}, {"judge", "x"}, {"check", os.DevNull}} {
+	for _, args := range [][]string{{"check"}, {"check", filepath.Join(t.TempDir(), "none")}, {"judge", "x"}, {"check",
+		os.DevNull}} {
 		if held, err := perform(t.Context(), options{}, args, &strings.Builder{}); err == nil || held {
 			t.Errorf("%v: %v, %v", args, held, err)
 		}

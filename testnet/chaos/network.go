@@ -10,16 +10,17 @@ import (
 	"casper-cosigner/testnet/link"
 )
 
-// network is all links between the members of a cluster: one for each member and each port of another that it calls.
-// Operators have none; they reach the cosigners as they are.
+// network is all links between the members of a cluster: one for each member and each port of
+// another that it calls. Operators have none; they reach the cosigners as they are.
 type network struct {
 	links   []*link.Link
 	running sync.WaitGroup
 	cancel  context.CancelFunc
 }
 
-// newNetwork puts links between the members. Each member gets a cluster file of its own, in which the others are where its
-// links listen; what it listens on itself stays. The files differ in nothing else.
+// newNetwork puts links between the members. Each member gets a cluster file of its own, in
+// which the others are where its links listen; what it listens on itself stays. The files differ
+// in nothing else.
 func newNetwork(ctx context.Context, c *testnet.Cluster) (*network, error) {
 	n := &network{}
 	ctx, n.cancel = context.WithCancel(ctx)
@@ -79,8 +80,8 @@ func (n *network) link(from, to string, address *string) error {
 	return nil
 }
 
-// of returns the links that a fault hits: of one member all that begin or end at it; of two those between them, or with
-// oneWay those by which the first calls the second.
+// of returns the links that a fault hits: of one member all that begin or end at it; of two those
+// between them, or with oneWay those by which the first calls the second.
 func (n *network) of(members []string, oneWay bool) (hit []*link.Link) {
 	for _, l := range n.links {
 		switch {

@@ -6,7 +6,8 @@ import (
 	"casper-cosigner/testnet/link"
 )
 
-// A cut link between two members holds up the calls of one of them only; those of the other have a link of their own.
+// A cut link between two members holds up the calls of one of them only; those of the other have a
+// link of their own.
 func TestOneWay(t *testing.T) {
 	there, back := &link.Link{From: "c1", To: "c2"}, &link.Link{From: "c2", To: "c1"}
 	other := &link.Link{From: "node-a", To: "c1"}

@@ -63,10 +63,12 @@ func (f fault) String() string {
 	return text
 }
 
-// apart is the time between two faults on average. Most outlast it, so that as a rule two or three are on.
+// apart is the time between two faults on average. Most outlast it, so that as a rule two
+// or three are on.
 const apart = 1200 * time.Millisecond
 
-// plan draws the faults of a run. The same seed gives the same ones; what they lead to differs from run to run.
+// plan draws the faults of a run. The same seed gives the same ones; what they lead to differs
+// from run to run.
 func plan(seed uint64, length time.Duration) (all []fault) {
 	d := draw{rand.New(rand.NewPCG(seed, 0))}
 	var cards []string
@@ -142,7 +144,8 @@ func (d draw) fault(kind string) fault {
 	case term:
 		return fault{who: []string{d.process()}, last: d.between(time.Second, 3*time.Second)}
 	case full:
-		return fault{who: []string{d.oneOf(leading, d.cosigner())}, last: d.between(500*time.Millisecond, 2*time.Second), part: d.Int64N(100)}
+		return fault{who: []string{d.oneOf(leading, d.cosigner())}, last: d.between(500*time.Millisecond, 2*time.Second),
+			part: d.Int64N(100)}
 	case halt:
 		return fault{who: []string{d.process()}, last: d.between(20*time.Millisecond, 3*time.Second)}
 	case cut:
@@ -150,7 +153,8 @@ func (d draw) fault(kind string) fault {
 	case oneWay:
 		return fault{who: d.two(), last: d.between(100*time.Millisecond, 4*time.Second), broken: d.IntN(2) == 0}
 	case delay:
-		return fault{who: d.parts(), last: d.between(500*time.Millisecond, 4*time.Second), late: d.between(2*time.Millisecond, 300*time.Millisecond)}
+		return fault{who: d.parts(), last: d.between(500*time.Millisecond, 4*time.Second),
+			late: d.between(2*time.Millisecond, 300*time.Millisecond)}
 	case sever:
 		return fault{who: []string{d.process()}}
 	}

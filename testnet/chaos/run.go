@@ -69,9 +69,10 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	r.cluster, err = testnet.Setup(ctx, testnet.Settings{Binary: r.binary, Dir: filepath.Join(r.dir, "cluster"), PEM: r.pem,
-		Chain: chain, MinEra: leastEra, MinBlock: pace, Init: []string{"--ping-interval", pingInterval.String(),
-			"--ping-timeout", pingInterval.String(), "--failover-after", failoverAfter.String(), "--failback-after", failbackAfter.String()}})
+	r.cluster, err = testnet.Setup(ctx, testnet.Settings{Binary: r.binary, Dir: filepath.Join(r.dir, "cluster"),
+		PEM: r.pem, Chain: chain, MinEra: leastEra, MinBlock: pace, Init: []string{"--ping-interval", pingInterval.String(),
+			"--ping-timeout", pingInterval.String(), "--failover-after", failoverAfter.String(), "--failback-after",
+			failbackAfter.String()}})
 	if err != nil {
 		return err
 	}

@@ -21,8 +21,9 @@ const (
 	askAgain   = 20 * time.Millisecond
 )
 
-// silence hits the leader again and again just as one node asks. Then that node is silent, and only the other one asks, for
-// the other values: whatever the leader did or began, each slot ends with one value.
+// silence hits the leader again and again just as one node asks. Then that node is silent, and
+// only the other one asks, for the other values: whatever the leader did or began, each slot ends
+// with one value.
 func (r *run) silence(ctx context.Context, length time.Duration) error {
 	random, free := draw{rand.New(rand.NewPCG(r.seed, 1))}, testnet.MadeUp{Round: round(0)}
 	begin, tries, hits, outcomes := time.Now(), 0, 0, map[string]int{}
@@ -30,7 +31,8 @@ func (r *run) silence(ctx context.Context, length time.Duration) error {
 		if _, err := r.cluster.Ready(ctx, readyWithin); err != nil {
 			return err
 		}
-		h := hit{kind: random.oneOf(kill, kill, halt, cut), away: random.between(0, awayFor), first: testnet.Main, other: testnet.Standby}
+		h := hit{kind: random.oneOf(kill, kill, halt, cut), away: random.between(0, awayFor), first: testnet.Main,
+			other: testnet.Standby}
 		if random.IntN(2) == 0 {
 			h.first, h.other = h.other, h.first
 		}
@@ -46,7 +48,8 @@ func (r *run) silence(ctx context.Context, length time.Duration) error {
 			hits++
 		}
 	}
-	fmt.Fprintf(r.out, "  %d leaders killed, halted or cut off within %v of being asked, and only the other node asks then: %s\n", hits, within, history.Counts(outcomes))
+	fmt.Fprintf(r.out, "  %d leaders killed, halted or cut off within %v of being asked, and only the other node asks "+
+		"then: %s\n", hits, within, history.Counts(outcomes))
 	const what = "a leader hit as it was asked"
 	return history.TooRare(map[string]int{what: tries}, map[string]int{what: hits})
 }
@@ -130,7 +133,8 @@ func outcome(first, second testnet.Answer) string {
 	return "no answer"
 }
 
-// until asks until there is a signature, and returns that answer, or the last one when it takes too long.
+// until asks until there is a signature, and returns that answer, or the last one when it
+// takes too long.
 func (r *run) until(ctx context.Context, c history.Call) testnet.Answer {
 	ctx, cancel := context.WithTimeout(ctx, answered)
 	defer cancel()
@@ -142,7 +146,8 @@ func (r *run) until(ctx context.Context, c history.Call) testnet.Answer {
 	}
 }
 
-// last mends everything, if it is not, and has both nodes ask for every slot once more, for another value.
+// last mends everything, if it is not, and has both nodes ask for every slot once more,
+// for another value.
 func (r *run) last(ctx context.Context) error {
 	if err := r.cluster.Start(ctx); err != nil {
 		return err
@@ -179,6 +184,7 @@ func (r *run) last(ctx context.Context) error {
 	}
 	close(slots)
 	asking.Wait()
-	fmt.Fprintf(r.out, "  all mended and ready after %.1f s; both nodes asked for all %d slots again, for other values\n", took.Seconds(), len(all))
+	fmt.Fprintf(r.out, "  all mended and ready after %.1f s; both nodes asked for all %d slots again, for other values\n",
+		took.Seconds(), len(all))
 	return nil // what got no answer the history tells
 }

@@ -52,7 +52,8 @@ func (r *run) storm(ctx context.Context, length time.Duration) error {
 	return errors.Join(err, history.TooRare(planned, s.done))
 }
 
-// rage carries out all faults and returns when each is undone. When ctx ends it undoes them at once.
+// rage carries out all faults and returns when each is undone. When ctx ends it undoes
+// them at once.
 func (s *storm) rage(ctx context.Context, faults []fault) error {
 	var raging sync.WaitGroup
 	for _, f := range faults {
@@ -109,7 +110,8 @@ func (s *storm) resolve(ctx context.Context, who []string) []string {
 	return who
 }
 
-// strikeProcesses hits those that no other fault has in its hands, and reports whether there was any.
+// strikeProcesses hits those that no other fault has in its hands, and reports whether
+// there was any.
 func (s *storm) strikeProcesses(ctx context.Context, f fault) bool {
 	hit := s.take(f.who)
 	defer s.release(hit)
@@ -170,8 +172,8 @@ func (s *storm) strikeLinks(ctx context.Context, f fault) bool {
 	return len(hit) > 0
 }
 
-// operator makes a change of roles, again and again while nobody leads. It may come to nothing all the same; storm demands
-// that enough do not.
+// operator makes a change of roles, again and again while nobody leads. It may come to nothing all
+// the same; storm demands that enough do not.
 func (s *storm) operator(ctx context.Context, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, operateIn)
 	defer cancel()

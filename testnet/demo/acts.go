@@ -29,9 +29,10 @@ const (
 // play is the whole show.
 func (s *demo) play(ctx context.Context) error {
 	acts := []func(context.Context) error{
-		s.split, s.startAll, s.registerPoint, s.playRecording, s.killLeader, s.killSecond, s.bringBack, s.killAll, s.playAgain,
-		s.startNetwork, s.again(s.killHost), s.again(s.handOver(fenced)), s.again(s.killNode), s.again(s.hang), s.again(s.cutOff),
-		s.again(s.partition), s.again(s.handOver(hot)), s.again(s.upgrade),
+		s.split, s.startAll, s.registerPoint, s.playRecording, s.killLeader, s.killSecond, s.bringBack, s.killAll,
+		s.playAgain,
+		s.startNetwork, s.again(s.killHost), s.again(s.handOver(fenced)), s.again(s.killNode), s.again(s.hang),
+		s.again(s.cutOff), s.again(s.partition), s.again(s.handOver(hot)), s.again(s.upgrade),
 	}
 	for _, act := range acts {
 		if err := act(ctx); err != nil {
@@ -44,8 +45,8 @@ func (s *demo) play(ctx context.Context) error {
 // tries is how often an act is played while the machine's disk hangs.
 const tries = 3
 
-// again has an act played again if not all of it held and meanwhile a cosigner ended itself since the disk hung: what that
-// costs is not what the act is about.
+// again has an act played again if not all of it held and meanwhile a cosigner ended itself since
+// the disk hung: what that costs is not what the act is about.
 func (s *demo) again(act func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		for try := 1; ; try++ {
@@ -75,8 +76,8 @@ func (s *demo) split(ctx context.Context) error {
 	if err := os.WriteFile(copied, text, 0o600); err != nil {
 		return fmt.Errorf("copying the key: %w", err)
 	}
-	s.cluster, err = testnet.Setup(ctx, testnet.Settings{Binary: s.binary, Dir: filepath.Join(s.dir, "cluster"), PEM: copied,
-		Chain: chain, MinEra: eraTime, MinBlock: blockTime})
+	s.cluster, err = testnet.Setup(ctx, testnet.Settings{Binary: s.binary, Dir: filepath.Join(s.dir, "cluster"),
+		PEM: copied, Chain: chain, MinEra: eraTime, MinBlock: blockTime})
 	if err != nil {
 		return err
 	}
@@ -88,7 +89,8 @@ func (s *demo) split(ctx context.Context) error {
 		return err
 	}
 	s.Claimf(len(found) == 0, "the PEM is deleted; no file in %s holds the key", s.dir)
-	s.Sayf("settings as shipped, first era and height 0, with one exception: the cluster file states %v an era and %v a", eraTime, blockTime)
+	s.Sayf("settings as shipped, first era and height 0, with one exception: the cluster file states %v an era and %v a",
+		eraTime, blockTime)
 	s.Sayf("block, since the recorded network's eras lasted seconds; so the marks may rise by 4 eras in %v", eraTime)
 	return nil
 }
@@ -136,7 +138,8 @@ func (s *demo) startAll(ctx context.Context) error {
 	return err
 }
 
-// registerPoint states the recorded node's TLS key for A, as its casper-node would at start. B may not have it too.
+// registerPoint states the recorded node's TLS key for A, as its casper-node would at start. B may
+// not have it too.
 func (s *demo) registerPoint(ctx context.Context) error {
 	s.Begin("register", "%s registers the TLS key of its node", s.a.Name)
 	_, handshakes := s.eras()
@@ -175,7 +178,8 @@ func (s *demo) killLeader(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Claimf(a.Kind == testnet.Signed, "next signature %s after the kill, from %s, which leads now", testnet.Millis(time.Since(at)), a.DecidedBy)
+	s.Claimf(a.Kind == testnet.Signed, "next signature %s after the kill, from %s, which leads now",
+		testnet.Millis(time.Since(at)), a.DecidedBy)
 	return nil
 }
 
@@ -201,7 +205,9 @@ func (s *demo) killSecond(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(s.cluster.Cosigners, func(p *testnet.Process) bool { return p.Running() && p.Name != status.Leader })
+	i := slices.IndexFunc(s.cluster.Cosigners, func(p *testnet.Process) bool {
+		return p.Running() && p.Name != status.Leader
+	})
 	second := s.cluster.Cosigners[i]
 	s.Begin("kill a second", "kill -9 %s: one of three is left", second.Name)
 	if err := second.Kill(); err != nil {
@@ -283,7 +289,8 @@ func (s *demo) killAll(ctx context.Context) error {
 		}
 		s.count(&t, a, other, e.Message, nil)
 	}
-	s.Claimf(t.bound == t.asked, "%d of the %d slots that are kept asked for other values: %d bound, %d signed", t.asked, kept, t.bound, t.signed)
+	s.Claimf(t.bound == t.asked, "%d of the %d slots that are kept asked for other values: %d bound, %d signed",
+		t.asked, kept, t.bound, t.signed)
 	s.sayWrong(&t)
 	return nil
 }

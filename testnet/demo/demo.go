@@ -131,8 +131,9 @@ func (s *demo) once(ctx context.Context, n *testnet.Node, m casper.Message, made
 	return a
 }
 
-// ask asks until it gets an answer, as a node does that wants to go on: again at once when nothing is known, and later
-// when the chain cannot be there yet. how names the series that its latency belongs to, if any.
+// ask asks until it gets an answer, as a node does that wants to go on: again at once when nothing
+// is known, and later when the chain cannot be there yet. how names the series that its latency
+// belongs to, if any.
 func (s *demo) ask(ctx context.Context, n *testnet.Node, m casper.Message, how string) (testnet.Answer, error) {
 	for {
 		a := s.once(ctx, n, m, false)

@@ -13,7 +13,8 @@ import (
 
 func testShow(t *testing.T) *demo {
 	t.Helper()
-	s, err := newDemo(options{recording: filepath.Join("..", "..", "testdata", "node-1.jsonl")}, t.TempDir(), &bytes.Buffer{})
+	s, err := newDemo(options{recording: filepath.Join("..", "..", "testdata", "node-1.jsonl")}, t.TempDir(),
+		&bytes.Buffer{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,8 @@ func TestRecordingIsGrouped(t *testing.T) {
 	s := testShow(t)
 	eras, handshakes := s.eras()
 	if len(eras) != 24 || len(handshakes) != 6 || len(eras[0]) != 1 || len(eras[23]) != 21 {
-		t.Errorf("%d eras, %d handshakes, %d and %d messages in the first and last", len(eras), len(handshakes), len(eras[0]), len(eras[23]))
+		t.Errorf("%d eras, %d handshakes, %d and %d messages in the first and last",
+			len(eras), len(handshakes), len(eras[0]), len(eras[23]))
 	}
 	first, ok := casper.SlotOf(s.free.Next())
 	if !ok || first.Era != 23 || first.Round != 7 {
@@ -78,19 +80,22 @@ func TestCount(t *testing.T) {
 		bound       int
 		refused     int
 	}{
-		"signed":                        {answer: signed, asked: m, want: m, signed: 1},
-		"signed, but not validly":       {answer: testnet.Answer{Kind: testnet.Signed}, asked: m, want: m},
-		"another value signed":          {answer: signed, asked: other, want: m},
-		"bound":                         {answer: bound, asked: other, want: m, bound: 1},
-		"bound, but not validly":        {answer: testnet.Answer{Kind: testnet.Bound, Held: m}, asked: other, want: m},
-		"bound to what was not signed":  {answer: testnet.Answer{Kind: testnet.Bound, Held: other, Signature: recorded.Signature}, asked: other, want: m},
+		"signed":                  {answer: signed, asked: m, want: m, signed: 1},
+		"signed, but not validly": {answer: testnet.Answer{Kind: testnet.Signed}, asked: m, want: m},
+		"another value signed":    {answer: signed, asked: other, want: m},
+		"bound":                   {answer: bound, asked: other, want: m, bound: 1},
+		"bound, but not validly":  {answer: testnet.Answer{Kind: testnet.Bound, Held: m}, asked: other, want: m},
+		"bound to what was not signed": {answer: testnet.Answer{Kind: testnet.Bound, Held: other,
+			Signature: recorded.Signature}, asked: other, want: m},
 		"bound, though nothing differs": {answer: bound, asked: m, want: m},
-		"refused":                       {answer: testnet.Answer{Kind: testnet.Refused, Reason: belowFloor}, asked: m, want: m, refused: 1},
-		"no answer":                     {answer: testnet.Answer{Kind: testnet.Unknown}, asked: m, want: m},
+		"refused": {answer: testnet.Answer{Kind: testnet.Refused, Reason: belowFloor}, asked: m,
+			want: m, refused: 1},
+		"no answer": {answer: testnet.Answer{Kind: testnet.Unknown}, asked: m, want: m},
 	} {
 		var got tally
 		s.count(&got, c.answer, c.asked, c.want, &recorded.Signature)
-		if got.signed != c.signed || got.bound != c.bound || got.refused(belowFloor) != c.refused || got.asked != 1 || got.sameBytes != c.signed {
+		if got.signed != c.signed || got.bound != c.bound || got.refused(belowFloor) != c.refused || got.asked != 1 ||
+			got.sameBytes != c.signed {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}

@@ -17,11 +17,12 @@ import (
 // failoverAfter leaves room: agents ask /status once a second, and a busy machine is late with it.
 const failoverAfter = 3 * time.Second
 
-// comesWithin is how long what must come may take, beyond what is claimed of it. The end of an era is the longest.
+// comesWithin is how long what must come may take, beyond what is claimed of it. The end of an era
+// is the longest.
 const comesWithin = time.Minute
 
-// leaders returns a seed, the given one or above, by which our validator leads two or three of some early rounds of the first
-// eras: main is to come back to old leader slots.
+// leaders returns a seed, the given one or above, by which our validator leads two or three of some
+// early rounds of the first eras: main is to come back to old leader slots.
 func leaders(seed uint64) uint64 {
 	for ; ; seed++ {
 		c, suits := zug.Chain{Weights: slices.Repeat([]uint64{1}, hub.Nodes-1), Seed: seed}, true
@@ -45,7 +46,8 @@ const (
 	earlyRound = uint32(3) // of the first era: by then the nodes are there
 )
 
-// startNetwork ends the cluster of the first part and makes one whose agents stand beside simulated casper-nodes.
+// startNetwork ends the cluster of the first part and makes one whose agents stand beside
+// simulated casper-nodes.
 func (s *demo) startNetwork(ctx context.Context) error {
 	s.restarts = s.cluster.Restarts()
 	if err := s.cluster.Close(); err != nil {
@@ -55,7 +57,8 @@ func (s *demo) startNetwork(ctx context.Context) error {
 	settings.Binary, settings.Simcasper, settings.PEM = s.binary, s.simcasper, s.pem
 	settings.Dir, settings.Seed = filepath.Join(s.dir, "failover"), leaders(s.seed)
 	settings.FailoverAfter, settings.FailbackAfter = failoverAfter, failoverAfter
-	s.Begin("network", "A main and a standby in a network of four validators, rounds of %v, -seed %d", settings.Block, s.seed)
+	s.Begin("network", "A main and a standby in a network of four validators, rounds of %v, -seed %d",
+		settings.Block, s.seed)
 	random := rand.New(rand.NewPCG(s.seed, 1))
 	s.Rehearsal = &rehearse.Rehearsal{Random: random, Reason: "demo", Within: comesWithin}
 	if err := s.Setup(ctx, settings); err != nil {
@@ -69,7 +72,8 @@ func (s *demo) startNetwork(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Claimf(r.Active == testnet.Main && r.Mode == hot, "%s is active, epoch %d, %s; both are ready %.1f s after their start",
+	s.Claimf(r.Active == testnet.Main && r.Mode == hot,
+		"%s is active, epoch %d, %s; both are ready %.1f s after their start",
 		r.Active, r.Epoch, r.Mode, time.Since(started).Seconds())
 	s.Sayf("each agent pings every cosigner and the other agent each %v; failover_after and failback_after are %v",
 		settings.PingInterval, failoverAfter)

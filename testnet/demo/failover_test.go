@@ -36,10 +36,12 @@ func TestClaimLosses(t *testing.T) {
 		"hot, a finality signature lost":        {simnet.Losses{Finality: make([]hub.Block, 1)}, hot, 0, false},
 		"fenced, lost, begun nobody knows when": {simnet.Losses{Rounds: []hub.Round{{}}}, fenced, 0, false},
 		"fenced, lost before":                   {simnet.Losses{Rounds: []hub.Round{{Began: 4999}}}, fenced, 0, true},
-		"fenced, lost afterwards":               {simnet.Losses{Rounds: []hub.Round{{Began: 4999}, {Began: 5001}}}, fenced, 0, false},
-		"hot, a block of ours lost":             {simnet.Losses{Rounds: []hub.Round{{Ours: true, Skipped: true}}}, hot, 0, false},
-		"hot, a proposal died":                  {simnet.Losses{Died: make([]hub.Round, 1)}, hot, 0, true},
-		"fenced, a finality one lost too":       {simnet.Losses{Rounds: []hub.Round{{Began: 4999}}, Finality: make([]hub.Block, 1)}, fenced, 0, false},
+		"fenced, lost afterwards": {simnet.Losses{Rounds: []hub.Round{{Began: 4999}, {Began: 5001}}}, fenced, 0,
+			false},
+		"hot, a block of ours lost": {simnet.Losses{Rounds: []hub.Round{{Ours: true, Skipped: true}}}, hot, 0, false},
+		"hot, a proposal died":      {simnet.Losses{Died: make([]hub.Round, 1)}, hot, 0, true},
+		"fenced, a finality one lost too": {simnet.Losses{Rounds: []hub.Round{{Began: 4999}}, Finality: make([]hub.Block, 1)},
+			fenced, 0, false},
 	} {
 		s := networkShow()
 		s.claimLosses(c.losses, c.mode, active, c.most)
@@ -128,9 +130,11 @@ func TestClaimEnds(t *testing.T) {
 // TestLegend: below the table it says from when its times count.
 func TestLegend(t *testing.T) {
 	s, out := networkShow(), &bytes.Buffer{}
-	s.Out, s.rows = out, []row{{"host killed", hot, "silent", "1.70 s", "0.40 s", "5.00 s", simnet.Losses{Of: 3, Died: []hub.Round{{Ours: true, Skipped: true}}}}}
+	s.Out, s.rows = out, []row{{"host killed", hot, "silent", "1.70 s", "0.40 s", "5.00 s",
+		simnet.Losses{Of: 3, Died: []hub.Round{{Ours: true, Skipped: true}}}}}
 	s.printTable()
-	for _, want := range []string{"blocks of ours lost", "0 of 3", "from the failure on", "from when main came back", "votes before it is active"} {
+	for _, want := range []string{"blocks of ours lost", "0 of 3", "from the failure on", "from when main came back",
+		"votes before it is active"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -158,9 +162,11 @@ func TestLeaders(t *testing.T) {
 	}
 }
 
-// TestOpenOrNext: the vote may be in the round that is open, or in the next, and in none after that.
+// TestOpenOrNext: the vote may be in the round that is open, or in the next, and in none
+// after that.
 func TestOpenOrNext(t *testing.T) {
-	rounds := []hub.Round{{Era: 1, Round: 8, Ended: 1000}, {Era: 1, Round: 9, Ended: 2000}, {Era: 2, Round: 0, Ended: 3000}, {Era: 2, Round: 1, Ended: 4000}}
+	rounds := []hub.Round{{Era: 1, Round: 8, Ended: 1000}, {Era: 1, Round: 9, Ended: 2000},
+		{Era: 2, Round: 0, Ended: 3000}, {Era: 2, Round: 1, Ended: 4000}}
 	for _, c := range []struct {
 		then  int64
 		era   uint64
@@ -194,7 +200,8 @@ func TestProposedAnew(t *testing.T) {
 }
 
 func TestRefused(t *testing.T) {
-	all := []node.Entry{{At: 1, Reason: "NOT_ACTIVE"}, {At: 2}, {At: 9, Reason: "NOT_ACTIVE"}, {At: 10, Reason: "NOT_ACTIVE"}}
+	all := []node.Entry{{At: 1, Reason: "NOT_ACTIVE"}, {At: 2}, {At: 9, Reason: "NOT_ACTIVE"},
+		{At: 10, Reason: "NOT_ACTIVE"}}
 	if got := refused(all, time.UnixMilli(10)); got != 2 {
 		t.Errorf("got %d", got)
 	}
@@ -203,13 +210,15 @@ func TestRefused(t *testing.T) {
 // TestRehearsal: what the other validators have seen of the rounds that were counted.
 func TestRehearsal(t *testing.T) {
 	r := rehearsal{First: place{1, 9}, Last: place{2, 2}}
-	seen := hub.Report{Rounds: []hub.Round{{Era: 1, Round: 8}, {Era: 1, Round: 9, Vote: 1}, {Era: 2, Round: 0}, {Era: 2, Round: 1, Vote: 1}, {Era: 2, Round: 2}}}
+	seen := hub.Report{Rounds: []hub.Round{{Era: 1, Round: 8}, {Era: 1, Round: 9, Vote: 1}, {Era: 2, Round: 0},
+		{Era: 2, Round: 1, Vote: 1}, {Era: 2, Round: 2}}}
 	if rounds, unvoted := r.against(seen); rounds != 3 || unvoted != 1 {
 		t.Errorf("%d rounds, %d without a vote", rounds, unvoted)
 	}
 }
 
-// TestClaimLastEra: the era's last round and its switch block count, and what comes after the upgrade does not.
+// TestClaimLastEra: the era's last round and its switch block count, and what comes after the
+// upgrade does not.
 func TestClaimLastEra(t *testing.T) {
 	const up = 9000
 	voted := hub.Round{Era: 1, Round: 19, Ended: 4000, Vote: 4000}
@@ -225,7 +234,8 @@ func TestClaimLastEra(t *testing.T) {
 		"the switch block is not there": {voted, hub.Block{Height: 19, Added: 4000, Finality: 4100}, false},
 	} {
 		s := networkShow()
-		r := hub.Report{Now: up, Rounds: []hub.Round{c.round, {Era: 2, Ended: 7000}}, Blocks: []hub.Block{c.block, {Height: 21, Added: 7000}}}
+		r := hub.Report{Now: up, Rounds: []hub.Round{c.round, {Era: 2, Ended: 7000}},
+			Blocks: []hub.Block{c.block, {Height: 21, Added: 7000}}}
 		s.claimLastEra(before(r, 2, 4500), 1, time.UnixMilli(1000))
 		if s.Act().Claims[0].Holds != c.holds {
 			t.Errorf("%s: holds is %v", name, s.Act().Claims[0].Holds)
@@ -242,8 +252,10 @@ func TestLongestGap(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	var out bytes.Buffer
-	s := &demo{Show: show.New(&out, 0), Rehearsal: &rehearse.Rehearsal{Net: &simnet.Network{Settings: simnet.Defaults()}}, rows: []row{
-		{"node killed", fenced, "node_down", "2.10 s", "2.20 s", "4.00 s", simnet.Losses{Rounds: make([]hub.Round, 2), Of: 7, Died: []hub.Round{{Ours: true, Skipped: true}}}}}}
+	s := &demo{Show: show.New(&out, 0), Rehearsal: &rehearse.Rehearsal{Net: &simnet.Network{Settings: simnet.Defaults()}},
+		rows: []row{
+			{"node killed", fenced, "node_down", "2.10 s", "2.20 s", "4.00 s",
+				simnet.Losses{Rounds: make([]hub.Round, 2), Of: 7, Died: []hub.Round{{Ours: true, Skipped: true}}}}}}
 	s.printTable()
 	for _, want := range []string{"2.10 s", "2.20 s", "2 of 7", "fenced", "4.00 s"} {
 		if !strings.Contains(out.String(), want) {

@@ -35,8 +35,8 @@ type place struct {
 
 func (p place) isBefore(q place) bool { return p.Era < q.Era || p.Era == q.Era && p.Round < q.Round }
 
-// handOver rehearses a planned handover between two nodes that are ready, and holds what the rehearsal says against what the
-// other validators have seen.
+// handOver rehearses a planned handover between two nodes that are ready, and holds what the
+// rehearsal says against what the other validators have seen.
 func (s *demo) handOver(mode string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		s.Begin("drill, "+mode, "In %s mode: failover drill hands over to %s and back, both ready", mode, testnet.Standby)
@@ -62,10 +62,12 @@ func (s *demo) rehearse(ctx context.Context, mode string) error {
 			votes = n.Votes
 		}
 	}
-	s.Claimf(r.Ended == "" && r.Active == testnet.Main && votes > 0, "%s was active for %.1f s and bound %d votes, %s is active again, epoch %d",
+	s.Claimf(r.Ended == "" && r.Active == testnet.Main && votes > 0,
+		"%s was active for %.1f s and bound %d votes, %s is active again, epoch %d",
 		r.Standby, r.KeptSeconds, votes, r.Active, r.Epoch)
-	s.Claimf(r.Rounds > 0 && r.Heights > 0 && len(r.LostRounds)+len(r.LostHeights) == 0, "it says: of %d rounds and %d heights, %d and %d are lost",
-		r.Rounds, r.Heights, len(r.LostRounds), len(r.LostHeights))
+	s.Claimf(r.Rounds > 0 && r.Heights > 0 && len(r.LostRounds)+len(r.LostHeights) == 0,
+		"it says: of %d rounds and %d heights, %d and %d are lost", r.Rounds, r.Heights, len(r.LostRounds),
+		len(r.LostHeights))
 	if err := s.SomeRounds(ctx, 2); err != nil {
 		return err
 	}
@@ -74,7 +76,8 @@ func (s *demo) rehearse(ctx context.Context, mode string) error {
 		return err
 	}
 	rounds, unvoted := r.against(seen)
-	s.Claimf(rounds == r.Rounds && unvoted == len(r.LostRounds), "the other validators saw the same: of these %d rounds, %d are without our vote", rounds, unvoted)
+	s.Claimf(rounds == r.Rounds && unvoted == len(r.LostRounds),
+		"the other validators saw the same: of these %d rounds, %d are without our vote", rounds, unvoted)
 	l, err := s.Net.Losses(ctx, began)
 	if err != nil {
 		return err
@@ -85,8 +88,8 @@ func (s *demo) rehearse(ctx context.Context, mode string) error {
 	return nil
 }
 
-// against counts the rehearsal's rounds in what the other validators have seen, and those that are lost as the cosigners see
-// it: they know of votes only, and neither of leaders nor of blocks.
+// against counts the rehearsal's rounds in what the other validators have seen, and those that are
+// lost as the cosigners see it: they know of votes only, and neither of leaders nor of blocks.
 func (r rehearsal) against(seen hub.Report) (rounds, unvoted int) {
 	for _, o := range seen.Rounds {
 		p := place{o.Era, o.Round}

@@ -1,12 +1,15 @@
-// Demo shows the main job on real input: everything that one validator of a real casper-node 2.0.3 network signed is
-// asked for again, of a key that is split over three cosigner processes. Then it kills them.
+// Demo shows the main job on real input: everything that one validator of a real casper-node
+// 2.0.3 network signed is asked for again, of a key that is split over three cosigner processes.
+// Then it kills them.
 //
-// Then it shows the failover: a main and a standby, simulated casper-nodes, in a network with three other validators, and
-// what becomes of the validator's rounds when the main is killed, hangs, is cut off, hands over, or is upgraded.
+// Then it shows the failover: a main and a standby, simulated casper-nodes, in a network with three
+// other validators, and what becomes of the validator's rounds when the main is killed, hangs, is
+// cut off, hands over, or is upgraded.
 //
-// It makes a folder by the program's own commands, starts the processes, asks through the agents' unix sockets as
-// casper-node does, and says for each promise whether it held. At the end another program, the judge, which shares no code
-// with the product, reads the transcript. The demo exits with 0 only if every line holds.
+// It makes a folder by the program's own commands, starts the processes, asks through the agents'
+// unix sockets as casper-node does, and says for each promise whether it held. At the end another
+// program, the judge, which shares no code with the product, reads the transcript. The demo exits
+// with 0 only if every line holds.
 package main
 
 import (
@@ -22,8 +25,8 @@ import (
 	"casper-cosigner/testnet/show"
 )
 
-// The one setting that is not as shipped: the recorded network's eras lasted seconds, so the least times that the
-// cluster file states are short as well.
+// The one setting that is not as shipped: the recorded network's eras lasted seconds, so the least
+// times that the cluster file states are short as well.
 const (
 	eraTime   = 8 * time.Second
 	blockTime = 650 * time.Millisecond

@@ -37,7 +37,8 @@ func (s *demo) sayWrong(tallies ...*tally) {
 	}
 }
 
-// count takes an answer to a request for asked; want is what the slot must hold, before the signature that was given for it.
+// count takes an answer to a request for asked; want is what the slot must hold, before the
+// signature that was given for it.
 func (s *demo) count(t *tally, a testnet.Answer, asked, want casper.Message, before *casper.Signature) {
 	t.asked++
 	switch {
@@ -74,7 +75,8 @@ func (s *demo) eras() (eras [][]casper.Message, handshakes []casper.Message) {
 	return eras, handshakes
 }
 
-// playRecording asks for everything era by era: from A, again from B, and then with another value for each slot.
+// playRecording asks for everything era by era: from A, again from B, and then with another
+// value for each slot.
 func (s *demo) playRecording(ctx context.Context) error {
 	eras, handshakes := s.eras()
 	slots := len(s.recording.Entries) - len(handshakes)
@@ -116,9 +118,11 @@ func (s *demo) playRecording(ctx context.Context) error {
 		}
 	}
 	s.Claimf(first.signed == slots, "%s: %d of %d signed, every signature valid", s.a.Name, first.signed, slots)
-	s.Claimf(again.signed == slots, "%s asks for the same: %d of %d signed, the same message bytes (%d the same signature bytes)",
+	s.Claimf(again.signed == slots, "%s asks for the same: %d of %d signed, the same message bytes (%d the same "+
+		"signature bytes)",
 		s.b.Name, again.signed, slots, again.sameBytes)
-	s.Claimf(other.bound == slots && other.signed == 0, "another value for each slot: %d of %d bound, with the held value and its signature, %d signed",
+	s.Claimf(other.bound == slots && other.signed == 0,
+		"another value for each slot: %d of %d bound, with the held value and its signature, %d signed",
 		other.bound, slots, other.signed)
 	s.sayWrong(&first, &again, &other)
 	s.Claimf(s.waits > 0, "the token bucket paced it: asked again since it came too early, %s", plural(s.waits, "request"))
@@ -131,7 +135,8 @@ func (s *demo) showTooFarAhead(ctx context.Context, eras [][]casper.Message) err
 	m := last[len(last)-1]
 	a := s.once(ctx, s.a, m, false)
 	era, _ := eraOf(m)
-	s.Claimf(a.Kind == testnet.Refused && a.Reason == tooFar, "era %d asked for at the start: %s %s", era, a.Kind, a.Reason)
+	s.Claimf(a.Kind == testnet.Refused && a.Reason == tooFar, "era %d asked for at the start: %s %s",
+		era, a.Kind, a.Reason)
 	return ctx.Err()
 }
 
@@ -160,7 +165,8 @@ func (s *demo) playAgain(ctx context.Context) error {
 	s.Begin("replay", "Everything once more from %s", s.a.Name)
 	s.Steps(len(s.recording.Entries))
 	var zug, finality, handshake tally
-	by := map[casper.Kind]*tally{casper.KindEcho: &zug, casper.KindVote: &zug, casper.KindFinality: &finality, casper.KindHandshake: &handshake}
+	by := map[casper.Kind]*tally{casper.KindEcho: &zug, casper.KindVote: &zug, casper.KindFinality: &finality,
+		casper.KindHandshake: &handshake}
 	newest := lastRound(s.recording).Era
 	keptFrom := newest - keptEras + 1
 	kept, gone, misplaced := 0, 0, 0
@@ -181,7 +187,8 @@ func (s *demo) playAgain(ctx context.Context) error {
 		s.count(by[e.Message.Kind()], a, e.Message, e.Message, nil)
 		s.Step("%v", e.Message.Kind())
 	}
-	s.Claimf(zug.signed == kept && misplaced == 0, "%d of %d Zug slots of eras %d to %d: signed as before", zug.signed, kept, keptFrom, newest)
+	s.Claimf(zug.signed == kept && misplaced == 0, "%d of %d Zug slots of eras %d to %d: signed as before",
+		zug.signed, kept, keptFrom, newest)
 	s.Claimf(finality.signed == finality.asked, "%d of %d heights: signed as before", finality.signed, finality.asked)
 	s.Claimf(zug.refused(belowFloor) == gone, "%d of %d Zug slots of eras 1 to %d: refused, %s: pruned, so never again",
 		zug.refused(belowFloor), gone, keptFrom-1, belowFloor)

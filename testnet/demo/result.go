@@ -39,7 +39,8 @@ func (s *demo) printLatencies() {
 // diskHangs is the last that a cosigner says when it ends itself.
 const diskHangs = "the disk hangs"
 
-// ended lists the processes that ended by themselves and were started again: since their disk hung, and for other reasons.
+// ended lists the processes that ended by themselves and were started again: since their disk hung,
+// and for other reasons.
 func (s *demo) ended() (hung, others []string) {
 	for _, why := range slices.Concat(s.restarts, s.Net.Cluster.Restarts()) {
 		if strings.Contains(why, diskHangs) {
@@ -80,7 +81,8 @@ func (s *demo) judge(ctx context.Context, judge, what, transcript string) error 
 	return nil
 }
 
-// claimHandshakes tells that both nodes came into the network with the validator's key, and again after each upgrade.
+// claimHandshakes tells that both nodes came into the network with the validator's key, and again
+// after each upgrade.
 func (s *demo) claimHandshakes() error {
 	s.Begin("handshakes", "The handshakes of both nodes with the other validators")
 	text, err := os.ReadFile(s.Net.Transcript())
@@ -98,7 +100,8 @@ func (s *demo) claimHandshakes() error {
 		}
 	}
 	least := 1 + s.upgrades
-	s.Claimf(by[testnet.Main] >= least && by[testnet.Standby] >= least, "certified with our validator's key: %d of %s, %d of %s; at least %d each",
+	s.Claimf(by[testnet.Main] >= least && by[testnet.Standby] >= least,
+		"certified with our validator's key: %d of %s, %d of %s; at least %d each",
 		by[testnet.Main], testnet.Main, by[testnet.Standby], testnet.Standby, least)
 	return nil
 }

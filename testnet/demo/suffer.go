@@ -14,10 +14,12 @@ import (
 )
 
 const (
-	// slack is what a failover may take beyond failover_after: a judgement and a change through the log, for which half of it is
-	// enough where nothing else runs (make bench says), and a busy machine.
+	// slack is what a failover may take beyond failover_after: a judgement and a change
+	// through the log, for which half of it is enough where nothing else runs (make bench
+	// says), and a busy machine.
 	slack = time.Second
-	// lastStrike is the last round of an era in which main may be killed, for it to come back in the same era.
+	// lastStrike is the last round of an era in which main may be killed, for it to come back
+	// in the same era.
 	lastStrike = uint32(8)
 )
 
@@ -45,10 +47,12 @@ func (s *demo) suffer(ctx context.Context, t trouble) (err error) {
 		return err
 	}
 	took, most := c.away.At.Sub(c.struck), failoverAfter+t.more+slack
-	s.Claimf(took <= most && slices.Contains(t.causes, c.away.Cause), "%s is active, epoch %d, %s after it, of at most %v (failover_after %v): %s, %s",
+	s.Claimf(took <= most && slices.Contains(t.causes, c.away.Cause),
+		"%s is active, epoch %d, %s after it, of at most %v (failover_after %v): %s, %s",
 		c.away.Subject, c.away.Epoch, testnet.Millis(took), most, failoverAfter, c.away.Cause, c.away.Reason)
 	if t.byHand {
-		s.Sayf("an operator holds the roles, and makes %s active again: each return by itself doubles the wait for the next", testnet.Main)
+		s.Sayf("an operator holds the roles, and makes %s active again: each return by itself doubles the wait for the next",
+			testnet.Main)
 		if err := s.Command(ctx, "hold", "--for=2m"); err != nil {
 			return err
 		}
@@ -75,13 +79,14 @@ func (s *demo) suffer(ctx context.Context, t trouble) (err error) {
 		return err
 	}
 	s.claimLosses(l, t.mode, c.away.At, t.spoils)
-	s.rows = append(s.rows, row{t.name, t.mode, c.away.Cause, seconds(took), seconds(voted), seconds(c.back.At.Sub(c.mended)), l})
+	s.rows = append(s.rows, row{t.name, t.mode, c.away.Cause, seconds(took), seconds(voted),
+		seconds(c.back.At.Sub(c.mended)), l})
 	return nil
 }
 
-// awaitInstant waits until all is well in the mode, for as long as the last change keeps the next one off, and then for a
-// random instant of a round. With early that round is one of an era in which we led another already, and main will be back
-// in it; those that we led are returned.
+// awaitInstant waits until all is well in the mode, for as long as the last change keeps the next
+// one off, and then for a random instant of a round. With early that round is one of an era in
+// which we led another already, and main will be back in it; those that we led are returned.
 func (s *demo) awaitInstant(ctx context.Context, mode string, early bool) (led []hub.Round, err error) {
 	if err := s.Command(ctx, "mode", mode); err != nil {
 		return nil, err
@@ -113,7 +118,8 @@ func (s *demo) awaitInstant(ctx context.Context, mode string, early bool) (led [
 	return led, s.Instant(ctx)
 }
 
-// claimVote tells of the standby's first vote: since main failed, or in fenced mode since the standby is active.
+// claimVote tells of the standby's first vote: since main failed, or in fenced mode since the
+// standby is active.
 func (s *demo) claimVote(ctx context.Context, c *course) (took time.Duration, err error) {
 	since := c.struck
 	if c.mode == fenced {
@@ -130,12 +136,14 @@ func (s *demo) claimVote(ctx context.Context, c *course) (took time.Duration, er
 	}
 	r, err := s.Net.Report(ctx)
 	took = time.UnixMilli(all[i].At).Sub(c.struck)
-	s.Claimf(openOrNext(r.Rounds, since, all[i]), "first vote of %s %s after it, in round %d of era %d: the one open by then, or the next",
+	s.Claimf(openOrNext(r.Rounds, since, all[i]), "first vote of %s %s after it, in round %d of era %d: the one open by "+
+		"then, or the next",
 		testnet.Standby, testnet.Millis(took), all[i].Round, all[i].Era)
 	return took, err
 }
 
-// openOrNext reports whether the entry is of a round that was open then, or of the one after it, or of one before.
+// openOrNext reports whether the entry is of a round that was open then, or of the one after it,
+// or of one before.
 func openOrNext(rounds []hub.Round, then time.Time, e node.Entry) bool {
 	open := slices.IndexFunc(rounds, func(r hub.Round) bool { return r.Ended > then.UnixMilli() })
 	of := slices.IndexFunc(rounds, func(r hub.Round) bool { return r.Era == e.Era && r.Round == e.Round })
@@ -170,7 +178,8 @@ func (s *demo) comeBack(ctx context.Context, c *course) error {
 	return s.SomeRounds(ctx, 2)
 }
 
-// claimServed tells what main was given that came back without its log, and in fenced mode who was refused.
+// claimServed tells what main was given that came back without its log, and in fenced mode
+// who was refused.
 func (s *demo) claimServed(c *course) error {
 	main, err := s.Net.Node(testnet.Main).Journal(c.mended)
 	if err != nil {
@@ -179,7 +188,8 @@ func (s *demo) claimServed(c *course) error {
 	if c.forgets {
 		asked, adopted := proposedAnew(main, c.led)
 		// In the rest it had heard its old proposal by then, and asked for the same.
-		s.Claimf(adopted > 0, "%s lost its log, and asked again for %d of the %d rounds that it had led: in %d it took what is bound",
+		s.Claimf(adopted > 0, "%s lost its log, and asked again for %d of the %d rounds that it had led: in %d it took "+
+			"what is bound",
 			testnet.Main, asked, len(c.led), adopted)
 	}
 	if c.mode != fenced {
@@ -187,12 +197,14 @@ func (s *demo) claimServed(c *course) error {
 	}
 	standby, err := s.Net.Node(testnet.Standby).Journal(c.struck)
 	before, after := refused(standby, c.away.At), refused(main, c.back.At)
-	s.Claimf(before > 0 && after > 0, "only the active node votes: until it was active, %s was refused %s, and %s %s until it was again",
+	s.Claimf(before > 0 && after > 0, "only the active node votes: until it was active, %s was refused %s, and %s %s "+
+		"until it was again",
 		testnet.Standby, plural(before, "time"), testnet.Main, plural(after, "time"))
 	return err
 }
 
-// proposedAnew counts for how many of the rounds a node was given an echo, and in how many of them another than it asked for.
+// proposedAnew counts for how many of the rounds a node was given an echo, and in how many of them
+// another than it asked for.
 func proposedAnew(all []node.Entry, led []hub.Round) (asked, adopted int) {
 	for _, r := range led {
 		i := slices.IndexFunc(all, func(e node.Entry) bool {
@@ -219,7 +231,8 @@ func refused(all []node.Entry, until time.Time) (n int) {
 	return n
 }
 
-// claimLosses: in hot mode so many at most; in fenced mode those that began before the standby was active.
+// claimLosses: in hot mode so many at most; in fenced mode those that began before the
+// standby was active.
 func (s *demo) claimLosses(l simnet.Losses, mode string, active time.Time, most int) {
 	holds, which := len(l.Rounds) <= most, ""
 	switch {
@@ -229,7 +242,8 @@ func (s *demo) claimLosses(l simnet.Losses, mode string, active time.Time, most 
 	case most > 0:
 		which = fmt.Sprintf(", of at most %d", most)
 	}
-	s.Claimf(holds && len(l.Finality) == 0, "of %d rounds %d are lost%s, and %d finality signatures", l.Of, len(l.Rounds), which, len(l.Finality))
+	s.Claimf(holds && len(l.Finality) == 0, "of %d rounds %d are lost%s, and %d finality signatures",
+		l.Of, len(l.Rounds), which, len(l.Finality))
 	if len(l.Died) > 0 {
 		s.Sayf("rounds that we led and whose proposal died with what failed: %d", len(l.Died))
 	}

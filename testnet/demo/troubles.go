@@ -20,7 +20,8 @@ type trouble struct {
 	causes []string      // one of which the cosigners give
 	more   time.Duration // that its signs may take to show
 	strike rehearse.Strike
-	// An operator holds the roles meanwhile and makes main active again; else it becomes so by itself, each time later.
+	// An operator holds the roles meanwhile and makes main active again; else it becomes so by itself,
+	// each time later.
 	byHand  bool
 	forgets bool // main comes back without its log of the era
 	spoils  int  // rounds that may be lost in hot mode
@@ -43,20 +44,24 @@ func (s *demo) killNode(ctx context.Context) error {
 // hang stops main where it stands.
 func (s *demo) hang(ctx context.Context) error {
 	s.Begin("hung", "In hot mode: SIGSTOP of %s; its agent answers pings, and it makes no progress", testnet.Main)
-	return s.suffer(ctx, trouble{name: "node hung", mode: hot, causes: []string{"node_down", "behind"}, byHand: true, strike: s.Hang()})
+	return s.suffer(ctx, trouble{name: "node hung", mode: hot, causes: []string{"node_down", "behind"}, byHand: true,
+		strike: s.Hang()})
 }
 
-// cutOff takes main's peers away. When it votes, alone, that no block came, the standby's turn for the next round comes a block's
-// time after that.
+// cutOff takes main's peers away. When it votes, alone, that no block came, the standby's turn for
+// the next round comes a block's time after that.
 func (s *demo) cutOff(ctx context.Context) error {
 	s.Begin("cut off", "In hot mode: %s is cut off from its peers, and runs on", testnet.Main)
-	return s.suffer(ctx, trouble{name: "cut off from peers", mode: hot, causes: []string{"behind"}, byHand: true, spoils: 1,
-		// Until the others are two rounds further, one of them perhaps without a block, and a ping has told of it.
+	return s.suffer(ctx, trouble{name: "cut off from peers",
+		mode: hot, causes: []string{"behind"}, byHand: true, spoils: 1,
+		// Until the others are two rounds further, one of them perhaps without a block, and a ping
+		// has told of it.
 		more: 2*s.Net.Block + s.Net.VotedDown + s.Net.PingInterval, strike: s.CutOff()})
 }
 
 // partition cuts main's agent off from the cosigners.
 func (s *demo) partition(ctx context.Context) error {
 	s.Begin("partition", "In hot mode: %s's host is cut off from the cosigners, and reaches all others", testnet.Main)
-	return s.suffer(ctx, trouble{name: "cut off from cosigners", mode: hot, causes: []string{"cut_off"}, byHand: true, strike: s.Partition()})
+	return s.suffer(ctx, trouble{name: "cut off from cosigners",
+		mode: hot, causes: []string{"cut_off"}, byHand: true, strike: s.Partition()})
 }

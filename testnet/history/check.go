@@ -14,8 +14,8 @@ import (
 	"casper-cosigner/testnet"
 )
 
-// decideWithin bounds the search for an order of one slot's calls. Even a slot that was asked for through a whole outage
-// needs milliseconds.
+// decideWithin bounds the search for an order of one slot's calls. Even a slot that was asked for
+// through a whole outage needs milliseconds.
 const decideWithin = 20 * time.Second
 
 // Verdict is what a history comes to.
@@ -33,10 +33,11 @@ func (v *Verdict) faultf(format string, args ...any) {
 	v.Faults = append(v.Faults, fmt.Sprintf(format, args...))
 }
 
-// Check holds a history against what is promised: each signature is the validator's, of the value that it is given for; no
-// slot has signatures of two values; for each slot there is one order of all calls, in keeping with when each began and
-// ended, in which the slot is free, takes one value that somebody asked for, and keeps it; and once all was well again
-// every node got a signature for every slot.
+// Check holds a history against what is promised: each signature is the validator's, of the value
+// that it is given for; no slot has signatures of two values; for each slot there is one order of
+// all calls, in keeping with when each began and ended, in which the slot is free, takes one value
+// that somebody asked for, and keeps it; and once all was well again every node got a signature
+// for every slot.
 func Check(h History) Verdict {
 	v := Verdict{Calls: len(h.Calls), Answers: map[string]int{}, Won: map[string]int{}}
 	bySlot, nodes := map[casper.Slot][]Call{}, map[string]bool{}
@@ -149,8 +150,9 @@ func slotModel() porcupine.Model {
 	}
 }
 
-// step reports whether the slot may answer so, and what it holds then. A call without a signature may have claimed the slot
-// all the same, or may yet: even one that was refused, since its agent may have asked another cosigner before.
+// step reports whether the slot may answer so, and what it holds then. A call without a signature
+// may have claimed the slot all the same, or may yet: even one that was refused, since its agent
+// may have asked another cosigner before.
 func (s held) step(asked casper.Message, a testnet.Answer) (bool, any) {
 	switch a.Kind {
 	case testnet.Signed:
@@ -164,9 +166,10 @@ func (s held) step(asked casper.Message, a testnet.Answer) (bool, any) {
 	return true, s
 }
 
-// operations returns the calls of one slot as the search wants them. A call without a signature never ends, since nobody
-// knows when it takes effect. Of several for one value only the one that began first is kept: what another could do, it can
-// do too, and each that is left out halves the search.
+// operations returns the calls of one slot as the search wants them. A call without a signature
+// never ends, since nobody knows when it takes effect. Of several for one value only the one
+// that began first is kept: what another could do, it can do too, and each that is left out
+// halves the search.
 func operations(calls []Call) (all []porcupine.Operation) {
 	never := time.Duration(0)
 	open := map[casper.Message]Call{}
@@ -177,7 +180,8 @@ func operations(calls []Call) (all []porcupine.Operation) {
 		}
 	}
 	add := func(c Call, end time.Duration) {
-		all = append(all, porcupine.Operation{ClientId: len(all), Input: c.Asked, Call: int64(c.Begin), Output: c.Answer, Return: int64(end)})
+		all = append(all, porcupine.Operation{ClientId: len(all), Input: c.Asked, Call: int64(c.Begin), Output: c.Answer,
+			Return: int64(end)})
 	}
 	for _, c := range calls {
 		if c.Signed() {
@@ -190,8 +194,8 @@ func operations(calls []Call) (all []porcupine.Operation) {
 	return all
 }
 
-// table shows the calls of one slot, by when they began, but of a client's calls for one value that came to nothing only the
-// first. Values are called by the order in which they come up.
+// table shows the calls of one slot, by when they began, but of a client's calls for one value that
+// came to nothing only the first. Values are called by the order in which they come up.
 func table(calls []Call) string {
 	var b strings.Builder
 	names := map[casper.Message]string{}
@@ -206,7 +210,9 @@ func table(calls []Call) string {
 		asked casper.Message
 	}
 	shown := map[attempt]bool{}
-	for _, c := range slices.SortedFunc(slices.Values(calls), func(a, b Call) int { return cmp.Compare(a.Begin, b.Begin) }) {
+	for _, c := range slices.SortedFunc(slices.Values(calls), func(a, b Call) int {
+		return cmp.Compare(a.Begin, b.Begin)
+	}) {
 		if at := (attempt{c.Asker, c.Asked}); !c.Signed() && shown[at] {
 			continue
 		} else {

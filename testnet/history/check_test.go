@@ -56,8 +56,8 @@ var (
 
 // at is a call that begins and ends at these milliseconds.
 func at(begin, end int, asker string, asked casper.Message, a testnet.Answer) Call {
-	return Call{Asker: asker, Begin: time.Duration(begin) * time.Millisecond, End: time.Duration(end) * time.Millisecond, Asked: asked, Answer: a,
-		Last: strings.HasSuffix(asker, "/last")}
+	return Call{Asker: asker, Begin: time.Duration(begin) * time.Millisecond, End: time.Duration(end) * time.Millisecond,
+		Asked: asked, Answer: a, Last: strings.HasSuffix(asker, "/last")}
 }
 
 func echo(round uint32, value byte) casper.Message {
@@ -79,7 +79,8 @@ func honest(k key) History {
 		at(320, 340, "node-a/0", testnet.Other(vote), k.bound(vote)),
 		at(300, 2300, "node-a/1", block, unknown), // never claims anything
 		at(500, 510, "node-a/last", b, k.bound(a)), at(520, 530, "node-b/last", b, k.bound(a)),
-		at(500, 510, "node-a/last", testnet.Other(vote), k.bound(vote)), at(520, 530, "node-b/last", testnet.Other(vote), k.bound(vote)),
+		at(500, 510, "node-a/last", testnet.Other(vote), k.bound(vote)), at(520, 530, "node-b/last",
+			testnet.Other(vote), k.bound(vote)),
 		at(2500, 2510, "node-b/last", testnet.Other(block), k.signed(testnet.Other(block))),
 		at(2520, 2530, "node-a/last", block, k.bound(testnet.Other(block))),
 	}}
@@ -106,7 +107,8 @@ func TestAnHonestHistoryHolds(t *testing.T) {
 		if len(v.Faults) > 0 || !v.Print(io.Discard) {
 			t.Errorf("%s: %s", name, v.Faults)
 		}
-		if v.Calls != 14 || v.Slots != 3 || v.Answers["bound"] != 7 || v.Answers["unknown Unavailable"] != 3 || v.Won["node-a"] != 1 ||
+		if v.Calls != 14 || v.Slots != 3 || v.Answers["bound"] != 7 || v.Answers["unknown Unavailable"] != 3 ||
+			v.Won["node-a"] != 1 ||
 			v.Won["node-b"] != 2 || v.During != 8 || v.Answered != 5 || v.Finished != 2 {
 			t.Errorf("%s: counted %+v", name, v)
 		}
@@ -140,17 +142,22 @@ func TestWhatMustNeverBeIsFound(t *testing.T) {
 		"a signature from another slot": {other(func(c *Call) { c.Answer.Signature = k.of(echo(2, 'a')) }),
 			"not valid for the value"},
 		"a signature of another value": {other(func(c *Call) { c.Answer.Signature = k.of(b) }), "not valid for the value"},
-		"held in another slot":         {other(func(c *Call) { c.Answer = k.bound(echo(2, 'a')) }), "got what echo era 0 round 2"},
-		"another validator's key":      {func(h *History) { h.Validator[0] ^= 1 }, "not valid for the value"},
-		"bound to what was asked for":  {other(func(c *Call) { c.Answer = k.bound(a) }), "not linearizable"},
-		// All answers agree, one by one and in pairs; yet node-b was told of a value that nobody had asked for by then.
+		"held in another slot": {other(func(c *Call) {
+			c.Answer = k.bound(echo(2, 'a'))
+		}), "got what echo era 0 round 2"},
+		"another validator's key":     {func(h *History) { h.Validator[0] ^= 1 }, "not valid for the value"},
+		"bound to what was asked for": {other(func(c *Call) { c.Answer = k.bound(a) }), "not linearizable"},
+		// All answers agree, one by one and in pairs; yet node-b was told of a value that nobody had
+		// asked for by then.
 		"told before it was asked for": {func(h *History) {
 			d, e := echo(3, 'd'), echo(3, 'e')
-			add(at(0, 10, "node-b/0", d, k.bound(e)), at(20, 40, "node-a/0", e, k.signed(e)), at(25, 30, "node-b/0", d, k.bound(e)),
+			add(at(0, 10, "node-b/0", d, k.bound(e)), at(20, 40, "node-a/0", e, k.signed(e)), at(25, 30, "node-b/0",
+				d, k.bound(e)),
 				at(50, 60, "node-a/last", d, k.bound(e)), at(50, 60, "node-b/last", d, k.bound(e)))(h)
 		}, "echo era 0 round 3 .* is not linearizable"},
 		"not finished for a node": {func(h *History) { h.Calls = h.Calls[:len(h.Calls)-1] }, "never finished for node-a"},
-		"not finished at all": {add(at(0, 10, "node-a/0", echo(4, 'a'), unknown), at(600, 610, "node-a/last", echo(4, 'a'), unknown)),
+		"not finished at all": {add(at(0, 10, "node-a/0", echo(4, 'a'), unknown), at(600, 610, "node-a/last",
+			echo(4, 'a'), unknown)),
 			"never finished for node-b"},
 	} {
 		h := honest(k)
@@ -213,7 +220,8 @@ func TestSlots(t *testing.T) {
 	for _, m := range r.Slots() {
 		got[m] = true
 	}
-	want := []casper.Message{echo(1, 'a'), casper.Vote{Round: casper.Round{ID: 1}, Value: true}, casper.Finality{Height: 9, Block: casper.Hash{'a'}}}
+	want := []casper.Message{echo(1, 'a'), casper.Vote{Round: casper.Round{ID: 1}, Value: true},
+		casper.Finality{Height: 9, Block: casper.Hash{'a'}}}
 	for _, m := range want {
 		if len(got) != len(want) || !got[m] {
 			t.Errorf("slots %v, want %v", got, want)
@@ -227,7 +235,8 @@ func TestTooRare(t *testing.T) {
 		planned, done int
 		rare          bool
 	}{{0, 0, false}, {1, 0, false}, {2, 0, true}, {2, 1, false}, {7, 2, true}, {7, 3, false}, {7, 7, false}} {
-		if err := TooRare(map[string]int{"cut": c.planned}, map[string]int{"cut": c.done, "slow": 1}); (err != nil) != c.rare {
+		if err := TooRare(map[string]int{"cut": c.planned},
+			map[string]int{"cut": c.done, "slow": 1}); (err != nil) != c.rare {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}

@@ -1,8 +1,10 @@
-// Package history is what clients saw while a cluster was under faults, and whether that is what the product promises.
+// Package history is what clients saw while a cluster was under faults, and whether that is what
+// the product promises.
 //
-// A history is written to a file while it happens and judged from that file alone, so that whoever has the file can judge
-// it again. It promises that a file which was cut off, or is not of one whole run, is not read. How the calls came about,
-// and which faults there were, is its makers' business.
+// A history is written to a file while it happens and judged from that file alone, so that
+// whoever has the file can judge it again. It promises that a file which was cut off, or is not
+// of one whole run, is not read. How the calls came about, and which faults there were, is its
+// makers' business.
 package history
 
 import (

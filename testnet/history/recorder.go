@@ -52,7 +52,8 @@ func (r *Recorder) write(v any) {
 	}
 }
 
-// Slots returns one message of each slot that was asked for: what it is known to hold, or else what was asked for first.
+// Slots returns one message of each slot that was asked for: what it is known to hold, or else what
+// was asked for first.
 func (r *Recorder) Slots() (all []casper.Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -62,7 +63,8 @@ func (r *Recorder) Slots() (all []casper.Message) {
 	return all
 }
 
-// Close ends the history, which counts as whole from then on, and reports what could not be written.
+// Close ends the history, which counts as whole from then on, and reports what could not
+// be written.
 func (r *Recorder) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

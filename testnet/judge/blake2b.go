@@ -40,7 +40,8 @@ func iv() [8]uint64 {
 	}
 }
 
-// sigma is the order of the message's words in each round; rounds 10 and 11 begin anew (section 2.7).
+// sigma is the order of the message's words in each round; rounds 10 and 11 begin anew
+// (section 2.7).
 func sigma(round int) [16]int {
 	return [10][16]int{
 		{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},

@@ -21,7 +21,8 @@ func TestBlake2bKnownAnswers(t *testing.T) {
 	}
 }
 
-// The lengths around a block are where a hash goes wrong. Only this test knows the other implementation.
+// The lengths around a block are where a hash goes wrong. Only this test knows the other
+// implementation.
 func TestBlake2bAgainstReference(t *testing.T) {
 	for n := range 3*blockSize + 2 {
 		data := bytes.Repeat([]byte{byte(n), 0xa5}, n)[:n]

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// findings is what the unit files told, and the JSON of judge units. Lists are never null; hashes and instances are lower-case
-// hex without a prefix; an index is a validator's place in the era's list. "Ours" is of the validator whose key was given.
+// findings is what the unit files told, and the JSON of judge units. Lists are never null; hashes
+// and instances are lower-case hex without a prefix; an index is a validator's place in the era's
+// list. "Ours" is of the validator whose key was given.
 type findings struct {
 	Key            string          `json:"key"`
 	Clean          bool            `json:"clean"`    // exactly when the program exits with 0
@@ -29,7 +30,8 @@ type instance struct {
 	Rounds            []round  `json:"rounds"`    // of which some file has a message or a proposal, ascending
 	RoundsWithoutEcho []uint32 `json:"rounds_without_echo"`
 	RoundsWithoutVote []uint32 `json:"rounds_without_vote"`
-	// TornBytes is the size of the last, incomplete entries, which a file has while its node writes to it.
+	// TornBytes is the size of the last, incomplete entries, which a file has while its node
+	// writes to it.
 	TornBytes int `json:"torn_bytes"`
 }
 
@@ -40,8 +42,8 @@ type round struct {
 	Votes    []bool   `json:"votes"`    // ours that verify, without repetition, false first
 	Proposal bool     `json:"proposal"` // whether some file has one
 	Hashes   []string `json:"proposal_hashes"`
-	// Proposer is the index whose Echo of the only proposal stands first in every file that has one, else null. It is a hint:
-	// an Echo may overtake the proposal that it echoes.
+	// Proposer is the index whose Echo of the only proposal stands first in every file that has one,
+	// else null. It is a hint: an Echo may overtake the proposal that it echoes.
 	Proposer         *uint32 `json:"proposer"`
 	OthersEchoed     int     `json:"others_echoed"`
 	OthersVotedTrue  int     `json:"others_voted_true"`
@@ -64,12 +66,14 @@ type evidence struct {
 	Index      uint32   `json:"index"`
 	Contents   []string `json:"contents"`
 	AgainstUs  bool     `json:"against_us"` // has our index, or a signature of the key
-	Verified   bool     `json:"verified"`   // the key signed both contents and they contradict; false for others, whose keys are not known
-	File       string   `json:"file"`
-	Offset     int      `json:"offset"`
+	// the key signed both contents and they contradict; false for others, whose keys are not known
+	Verified bool   `json:"verified"`
+	File     string `json:"file"`
+	Offset   int    `json:"offset"`
 }
 
-// invalid is a message with our index that the key did not sign, or one that it signed with another index.
+// invalid is a message with our index that the key did not sign, or one that it signed
+// with another index.
 type invalid struct {
 	InstanceID string `json:"instance_id"`
 	Round      uint32 `json:"round"`
@@ -125,8 +129,10 @@ func (f findings) print(out io.Writer) {
 		if i.OurIndex != nil {
 			index = fmt.Sprint(*i.OurIndex)
 		}
-		fmt.Fprintf(out, "instance %s: our index %s, %d messages of ours; %d rounds, %d without our Echo, %d without our Vote; %d files, %d torn bytes\n",
-			i.ID, index, i.Messages, len(i.Rounds), len(i.RoundsWithoutEcho), len(i.RoundsWithoutVote), len(i.Files), i.TornBytes)
+		fmt.Fprintf(out, "instance %s: our index %s, %d messages of ours; %d rounds, %d without our Echo, %d without our "+
+			"Vote; %d files, %d torn bytes\n",
+			i.ID, index, i.Messages, len(i.Rounds), len(i.RoundsWithoutEcho), len(i.RoundsWithoutVote), len(i.Files),
+			i.TornBytes)
 		for _, r := range i.Rounds {
 			if line := r.oddities(); line != "" {
 				fmt.Fprintf(out, "  round %d: %s\n", r.Round, line)

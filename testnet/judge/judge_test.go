@@ -160,8 +160,9 @@ func TestTamperedFails(t *testing.T) {
 		"refused with a signature": with(signed(echo), "answer", "refused"),
 		"bound without a value":    with(signed(echo), "answer", "bound"),
 		"bound to the same":        with(with(signed(echo), "answer", "bound"), "held", echo.fields()),
-		"bound to another slot":    {"asked": vote.fields(), "answer": "bound", "held": echo.fields(), "signature": echo.Signature},
-		"bound, wrong signature":   {"asked": echo.fields(), "answer": "bound", "held": other, "signature": echo.Signature},
+		"bound to another slot": {"asked": vote.fields(), "answer": "bound",
+			"held": echo.fields(), "signature": echo.Signature},
+		"bound, wrong signature": {"asked": echo.fields(), "answer": "bound", "held": other, "signature": echo.Signature},
 	} {
 		out, err := verdict(t, all[0].PublicKey, []map[string]any{signed(finality), l})
 		if err == nil || !strings.Contains(out, "FAULT line 2") {
@@ -180,7 +181,8 @@ func TestTamperedFails(t *testing.T) {
 	}
 }
 
-// Two valid signatures for one slot are what it is all about. The test signs with the recording's own key.
+// Two valid signatures for one slot are what it is all about. The test signs with the
+// recording's own key.
 func TestDoubleSignFails(t *testing.T) {
 	key, public := secretKey(t)
 	all := readRecording(t, "node-1.jsonl")

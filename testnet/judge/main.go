@@ -1,19 +1,22 @@
-// Judge trusts nobody. It imports the standard library only: it has its own BLAKE2b, builds the signed bytes from the fields
-// itself, and verifies with crypto/ed25519.
+// Judge trusts nobody. It imports the standard library only: it has its own BLAKE2b, builds the
+// signed bytes from the fields itself, and verifies with crypto/ed25519.
 //
 //	judge [transcript] --key 01HEX FILE
 //	judge units --key 01HEX [--json] FILE...
 //
-// The first reads a transcript of requests and answers. It promises to exit with 0 only if every signature in the transcript is
-// the key's over what the answer says it is over, every "bound" answer is of the slot that was asked for and of another value,
-// and no slot has two values signed. Whether the answers are the ones that one would wish for is for others to say.
+// The first reads a transcript of requests and answers. It promises to exit with 0 only if every
+// signature in the transcript is the key's over what the answer says it is over, every "bound"
+// answer is of the slot that was asked for and of another value, and no slot has two values signed.
+// Whether the answers are the ones that one would wish for is for others to say.
 //
-// The second reads unit files, the write-ahead logs of Zug, that other validators wrote. It promises to exit with 0 only if the
-// files are readable to their ends, every message under the validator's index is signed by the key, no two of its messages
-// contradict each other, in one file or in several, and no file holds evidence against it. It also says in which rounds the
-// others have no Echo or no Vote of the validator; whether that is too many is for others to say, and whether such a round is
-// lost: package report has the definition, and the judge a count of its own, since it imports nothing of ours. With --json the
-// findings stand on standard output as one object, the type findings, and the lines for people on standard error.
+// The second reads unit files, the write-ahead logs of Zug, that other validators wrote. It
+// promises to exit with 0 only if the files are readable to their ends, every message under the
+// validator's index is signed by the key, no two of its messages contradict each other, in one file
+// or in several, and no file holds evidence against it. It also says in which rounds the others
+// have no Echo or no Vote of the validator; whether that is too many is for others to say, and
+// whether such a round is lost: package report has the definition, and the judge a count of its
+// own, since it imports nothing of ours. With --json the findings stand on standard output as one
+// object, the type findings, and the lines for people on standard error.
 package main
 
 import (

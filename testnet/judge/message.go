@@ -51,7 +51,8 @@ func (m message) form() (form, error) {
 	return form{}, fmt.Errorf("unknown kind %q", m.Kind)
 }
 
-// zug hashes casper-node's bincode: round, instance, content, validator. A hash is written with its length (zug/message.rs).
+// zug hashes casper-node's bincode: round, instance, content, validator. A hash is written with its
+// length (zug/message.rs).
 func (m message) zug() (form, error) {
 	if m.EraID == nil || m.RoundID == nil || m.ValidatorIndex == nil || (m.Echo == nil) == (m.Vote == nil) {
 		return form{}, errors.New("a field is missing")
@@ -99,8 +100,8 @@ func (m message) finality() (form, error) {
 	return form{slot: fmt.Sprintf("finality height %d", *m.BlockHeight), bytes: b}, in.err
 }
 
-// handshake is the hash of the random bytes, XORed with both ends' identities, each a SHA-512 of the TLS point of which the
-// first half counts (counting_format.rs).
+// handshake is the hash of the random bytes, XORed with both ends' identities, each a SHA-512 of
+// the TLS point of which the first half counts (counting_format.rs).
 func (m message) handshake() (form, error) {
 	var in reader
 	random := in.hex("combined_random", m.CombinedRandom, 12)

@@ -14,7 +14,8 @@ import (
 	"strings"
 )
 
-// judgeUnits reads the unit files, writes the lines for people to lines, and the findings to out if that is not nil.
+// judgeUnits reads the unit files, writes the lines for people to lines, and the findings to out if
+// that is not nil.
 func judgeUnits(key ed25519.PublicKey, paths []string, out, lines io.Writer) error {
 	if len(paths) == 0 {
 		return errors.New("no unit files are named")
@@ -181,8 +182,8 @@ func (m *merger) see(msg signedMessage, key ed25519.PublicKey, at sighting) {
 	t.signers[msg.content] = append(t.signers[msg.content], msg.index)
 }
 
-// settleIndex takes the index under which the key signed most. There is only one unless something is very wrong, and then the
-// messages under the other indices are invalid.
+// settleIndex takes the index under which the key signed most. There is only one unless something
+// is very wrong, and then the messages under the other indices are invalid.
 func (m *merger) settleIndex() {
 	count := map[uint32]int{}
 	for _, s := range m.messages {
@@ -199,7 +200,8 @@ func (m *merger) settleIndex() {
 
 func (m *merger) isOurs(index uint32) bool { return m.index != nil && *m.index == index }
 
-// contradictions looks at all that the key signed, under whatever index, in whatever kind of entry and file.
+// contradictions looks at all that the key signed, under whatever index, in whatever kind of
+// entry and file.
 func (m *merger) contradictions() []contradiction {
 	type slot struct {
 		round, index uint32
@@ -262,7 +264,8 @@ func (m *merger) invalid() []invalid {
 		default:
 			continue
 		}
-		found = append(found, invalid{hex.EncodeToString(m.id[:]), s.round, s.index, s.content.String(), problem, s.file, s.offset})
+		found = append(found, invalid{hex.EncodeToString(m.id[:]), s.round, s.index, s.content.String(), problem, s.file,
+			s.offset})
 	}
 	return found
 }

@@ -74,7 +74,8 @@ func TestCleanUnits(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, lines)
 	}
-	if f.Messages != 6 || len(f.Instances) != 2 || len(f.Contradictions)+len(f.Evidence)+len(f.Invalid)+len(f.Damaged) != 0 {
+	if f.Messages != 6 || len(f.Instances) != 2 || len(f.Contradictions)+len(f.Evidence)+len(f.Invalid)+
+		len(f.Damaged) != 0 {
 		t.Errorf("%+v", f)
 	}
 	i := f.Instances[slices.IndexFunc(f.Instances, func(i instance) bool { return i.ID == hex.EncodeToString(id[:]) })]
@@ -93,9 +94,11 @@ func TestCleanUnits(t *testing.T) {
 		return fmt.Sprintf(`"%x"`, h)
 	}
 	want := `[` +
-		`{"round":0,"echoes":[` + hash(0, "a block") + `],"votes":[true],"proposal":true,"proposal_hashes":[` + hash(0, "a block") + `],` +
+		`{"round":0,"echoes":[` + hash(0, "a block") + `],"votes":[true],"proposal":true,"proposal_hashes":[` +
+		hash(0, "a block") + `],` +
 		`"proposer":2,"others_echoed":2,"others_voted_true":2,"others_voted_false":0},` +
-		`{"round":1,"echoes":[` + hash(1, "a block") + `],"votes":[true],"proposal":true,"proposal_hashes":[` + hash(1, "a block") + `],` +
+		`{"round":1,"echoes":[` + hash(1, "a block") + `],"votes":[true],"proposal":true,"proposal_hashes":[` +
+		hash(1, "a block") + `],` +
 		`"proposer":1,"others_echoed":2,"others_voted_true":2,"others_voted_false":0},` +
 		`{"round":2,"echoes":[],"votes":[false],"proposal":false,"proposal_hashes":[],` +
 		`"proposer":null,"others_echoed":0,"others_voted_true":0,"others_voted_false":1},` +
@@ -104,7 +107,8 @@ func TestCleanUnits(t *testing.T) {
 	if string(text) != want {
 		t.Errorf("got\n%s, want\n%s", text, want)
 	}
-	if want := "round 3: no Echo of ours, no Vote of ours (proposed by 0, others: 1 echoed, 0 voted true, 0 false)"; !strings.Contains(lines, want) {
+	if want :=
+		"round 3: no Echo of ours, no Vote of ours (proposed by 0, others: 1 echoed, 0 voted true, 0 false)"; !strings.Contains(lines, want) {
 		t.Errorf("want %q in\n%s", want, lines)
 	}
 }
@@ -221,7 +225,8 @@ func TestUnitsRefused(t *testing.T) {
 			}
 		}
 		var out bytes.Buffer
-		if err := run([]string{"units", "--key", us.public(), path}, &out, &out); err == nil || !strings.Contains(err.Error(), want) {
+		if err := run([]string{"units", "--key", us.public(), path}, &out, &out); err == nil || !strings.Contains(err.Error(),
+			want) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 	}
@@ -229,7 +234,8 @@ func TestUnitsRefused(t *testing.T) {
 	if err := run([]string{"units", "--key", us.public()}, &out, &out); err == nil {
 		t.Error("no files passed")
 	}
-	if _, lines, err := judged(t, newValidator(9).public(), unitFiles(t, id, good)...); err == nil || !strings.Contains(lines, "no message of ours") {
+	if _, lines, err := judged(t, newValidator(9).public(), unitFiles(t, id, good)...); err == nil ||
+		!strings.Contains(lines, "no message of ours") {
 		t.Errorf("another validator's key passed: %v\n%s", err, lines)
 	}
 }

@@ -8,13 +8,16 @@ import (
 	"fmt"
 )
 
-// Entries are bincode with integers of fixed size, each behind its length of 8 bytes (utils/wal.rs).
+// Entries are bincode with integers of fixed size, each behind its length of 8 bytes
+// (utils/wal.rs).
 const (
 	sizeOfSize = 8
-	// The longest message is an Echo of 172 bytes, the tag of its entry included; evidence has a second content and signature.
+	// The longest message is an Echo of 172 bytes, the tag of its entry included; evidence has a
+	// second content and signature.
 	maxMessage  = 4 + 4 + 40 + 44 + 4 + 76
 	maxEvidence = maxMessage + 44 + 76
-	// A proposal holds hashes and approvals of transactions, not their code: far more than the chainspec lets into a block.
+	// A proposal holds hashes and approvals of transactions, not their code: far more than the
+	// chainspec lets into a block.
 	maxProposal = 64 << 20
 	minProposal = 4 + 8 + 1 + 1 + 1 + 4
 )
@@ -42,7 +45,8 @@ func (c content) String() string {
 	return fmt.Sprintf("Echo(%x)", c.echo)
 }
 
-// contradicts is the rule by which Zug bans a validator (zug/message.rs); both must be of one round and validator.
+// contradicts is the rule by which Zug bans a validator (zug/message.rs); both must be of one
+// round and validator.
 func (c content) contradicts(other content) bool { return c.isVote == other.isVote && c != other }
 
 func (c content) bincode() []byte {
@@ -77,7 +81,8 @@ type entry struct {
 	proposal proposal
 }
 
-// proposal is all that is to be known of one: its hash is what an Echo signs (zug/proposal.rs), its content is never looked at.
+// proposal is all that is to be known of one: its hash is what an Echo signs (zug/proposal.rs), its
+// content is never looked at.
 type proposal struct {
 	round uint32
 	hash  [digestSize]byte
@@ -95,8 +100,9 @@ func (e *damageError) Unwrap() error { return e.problem }
 // errShort ends every decoding that wants more bytes than there are.
 var errShort = errors.New("the entry ends too early")
 
-// parseUnits splits a unit file of the instance into its entries. The file may be live, so its last entry may be torn: torn is
-// how many bytes of it there are. After a *damageError nothing more is read; the entries before it are returned.
+// parseUnits splits a unit file of the instance into its entries. The file may be live, so its last
+// entry may be torn: torn is how many bytes of it there are. After a *damageError nothing more is
+// read; the entries before it are returned.
 func parseUnits(data []byte, instance [digestSize]byte) (entries []entry, torn int, err error) {
 	for at := 0; at < len(data); {
 		if len(data)-at < sizeOfSize {
@@ -122,8 +128,9 @@ func parseUnits(data []byte, instance [digestSize]byte) (entries []entry, torn i
 	return entries, 0, nil
 }
 
-// parseEntry reads an entry that has the given size, of which body may lack the end: then it returns errShort, or another error
-// if even the present part contradicts the size. So a damaged size does not pass for a torn tail and hide what follows it.
+// parseEntry reads an entry that has the given size, of which body may lack the end: then it
+// returns errShort, or another error if even the present part contradicts the size. So a damaged
+// size does not pass for a torn tail and hide what follows it.
 func parseEntry(body []byte, size uint64, instance [digestSize]byte) (entry, error) {
 	d := decoder{rest: body}
 	tag := d.u32()
@@ -156,8 +163,8 @@ func parseEntry(body []byte, size uint64, instance [digestSize]byte) (entry, err
 	return e, nil
 }
 
-// parseProposal hashes what stands between the tag and the round. Messages name their instance and proposals do not, so an entry
-// that does has swallowed messages by a damaged size.
+// parseProposal hashes what stands between the tag and the round. Messages name their instance and
+// proposals do not, so an entry that does has swallowed messages by a damaged size.
 func parseProposal(body []byte, size uint64, instance [digestSize]byte) (entry, error) {
 	d := decoder{rest: body[4:]}
 	d.u64() // timestamp
@@ -245,7 +252,8 @@ func (d *decoder) content() content {
 	}
 }
 
-// signature reads one of Ed25519 or secp256k1. The third scheme has no signatures, and validators cannot have such keys.
+// signature reads one of Ed25519 or secp256k1. The third scheme has no signatures, and validators
+// cannot have such keys.
 func (d *decoder) signature() (scheme uint32, bytes [ed25519.SignatureSize]byte) {
 	scheme = d.u32()
 	if n := d.u64(); scheme < 1 || scheme > 2 || n != ed25519.SignatureSize {

@@ -60,7 +60,8 @@ func (v validator) evidence(instance [digestSize]byte, round uint32, c, d conten
 	return sized(le32(tagEvidence), first, second)
 }
 
-// proposalOf returns a proposal without the entry around it; its block is nonsense, which is nobody's business.
+// proposalOf returns a proposal without the entry around it; its block is nonsense, which is
+// nobody's business.
 func proposalOf(round uint32, block string) []byte {
 	p := binary.LittleEndian.AppendUint64(nil, 1_700_000_000_000+uint64(round))
 	if block == "" {
@@ -85,17 +86,20 @@ func TestRealMessages(t *testing.T) {
 	const instance = "036ed86312bae71144efbc3edc9ccc1712f66a2a837ac26b0817155afd41e57d"
 	for _, c := range []struct{ name, content, index, key, signature string }{
 		{
-			"echo", "00000000" + "2000000000000000" + "297a72fd17dd4fdf5e0ef61e53246da7520b175404a4a567c6a965e8db67296f", "02000000",
-			"3a42993723208e8bc6ead188943a26450e226b5af63f7a4e05bb4c060b7a0622",
-			"b1b2067a0c7140c441f9b719beca86b715ac6bbaf930b69d634a278d8332f80a48678ab949fa8e2537961efd81f4071276e3957eba5acb662e5b8805993a770b",
+			"echo", "00000000" + "2000000000000000" + "297a72fd17dd4fdf5e0ef61e53246da7520b175404a4a567c6a965e8db67296f",
+			"02000000", "3a42993723208e8bc6ead188943a26450e226b5af63f7a4e05bb4c060b7a0622",
+			"b1b2067a0c7140c441f9b719beca86b715ac6bbaf930b69d634a278d8332f80a48678ab949fa8e2537961efd81f4071276e3957eba5acb662" +
+				"e5b8805993a770b",
 		},
 		{
 			"vote", "0100000001", "00000000",
 			"08f38d465aae5035144020f1e6f236bd7ac4c4ecf891573288a8c1b746f4eb76",
-			"a86296892701349178437b3c1859c313ce9f46976e1dc575c5e4742d1fe8f9db1b63e5697b31db59c2a534bb6846cf08813a46f7f474cf274816a99619bbc307",
+			"a86296892701349178437b3c1859c313ce9f46976e1dc575c5e4742d1fe8f9db1b63e5697b31db59c2a534bb6846cf08813a46f7f474cf274" +
+				"816a99619bbc307",
 		},
 	} {
-		file := sized(unhex(t, "00000000"+"00000000"+"2000000000000000"+instance+c.content+c.index+"01000000"+"4000000000000000"+c.signature))
+		file := sized(unhex(t, "00000000"+"00000000"+"2000000000000000"+instance+c.content+c.index+"01000000"+
+			"4000000000000000"+c.signature))
 		entries, torn, err := parseUnits(file, [digestSize]byte(unhex(t, instance)))
 		if err != nil || torn != 0 || len(entries) != 1 {
 			t.Fatalf("%s: %d entries, %d torn bytes, %v", c.name, len(entries), torn, err)
@@ -106,7 +110,8 @@ func TestRealMessages(t *testing.T) {
 	}
 }
 
-// exampleFile has an entry of each kind; at says where each begins, and the last of at is the length.
+// exampleFile has an entry of each kind; at says where each begins, and the last of at is
+// the length.
 func exampleFile() (file []byte, at []int) {
 	v, id := newValidator(0), era(1)
 	for _, e := range [][]byte{
@@ -140,7 +145,8 @@ func TestParse(t *testing.T) {
 	if got := entries[3].proposal; got.round != 1 || got.hash != blake2b(proposalOf(1, "")) {
 		t.Errorf("the dummy proposal: %+v", got)
 	}
-	if got := entries[4].messages; len(got) != 2 || got[0].content != vote(true) || got[1].content != vote(false) || got[1].round != 1 {
+	if got := entries[4].messages; len(got) != 2 || got[0].content != vote(true) || got[1].content != vote(false) ||
+		got[1].round != 1 {
 		t.Errorf("the evidence: %+v", got)
 	}
 }
@@ -153,7 +159,8 @@ func TestTornTail(t *testing.T) {
 		whole, _ := slices.BinarySearch(at, n+1)
 		whole--
 		if err != nil || len(entries) != whole || torn != n-at[whole] {
-			t.Fatalf("%d of %d bytes: %d entries, %d torn bytes, %v; want %d and %d", n, len(file), len(entries), torn, err, whole, n-at[whole])
+			t.Fatalf("%d of %d bytes: %d entries, %d torn bytes, %v; want %d and %d",
+				n, len(file), len(entries), torn, err, whole, n-at[whole])
 		}
 	}
 }
@@ -190,8 +197,10 @@ func TestDamage(t *testing.T) {
 		c.change(file[at[c.entry]:])
 		entries, _, err := parseUnits(file, era(1))
 		var damaged *damageError
-		if !errors.As(err, &damaged) || damaged.offset != at[c.entry] || len(entries) != c.entry || !strings.Contains(err.Error(), c.problem) {
-			t.Errorf("%s: %d entries, %v; want %d, and offset %d: ..%s..", c.name, len(entries), err, c.entry, at[c.entry], c.problem)
+		if !errors.As(err, &damaged) || damaged.offset != at[c.entry] || len(entries) != c.entry ||
+			!strings.Contains(err.Error(), c.problem) {
+			t.Errorf("%s: %d entries, %v; want %d, and offset %d: ..%s..",
+				c.name, len(entries), err, c.entry, at[c.entry], c.problem)
 		}
 	}
 }

@@ -1,7 +1,8 @@
-// Package link is connections that can be cut, slowed down and broken: what lies between two members of a cluster under
-// faults, be they processes on TCP or in one process in memory.
+// Package link is connections that can be cut, slowed down and broken: what lies between two
+// members of a cluster under faults, be they processes on TCP or in one process in memory.
 //
-// It promises that bytes of a connection arrive in their order, each once, or not at all, as TCP does.
+// It promises that bytes of a connection arrive in their order, each once, or not at all,
+// as TCP does.
 package link
 
 import (
@@ -20,9 +21,9 @@ const (
 	chunks = 64       // that wait in each direction of a connection, until TCP holds the sender back
 )
 
-// Link carries the calls of one member to another, and what comes back on them. It can be cut, so that bytes wait in it and
-// arrive late; slowed down; and have its connections broken. What it cannot do is lose, repeat or reorder bytes of a
-// connection: TCP would not let that be seen.
+// Link carries the calls of one member to another, and what comes back on them. It can be cut, so
+// that bytes wait in it and arrive late; slowed down; and have its connections broken. What it
+// cannot do is lose, repeat or reorder bytes of a connection: TCP would not let that be seen.
 type Link struct {
 	From, To string // members
 	Listener net.Listener
@@ -72,7 +73,8 @@ func (l *Link) Run(ctx context.Context) {
 	}
 }
 
-// accept carries one call on. While the link is cut the caller waits, as for one that does not answer.
+// accept carries one call on. While the link is cut the caller waits, as for one that
+// does not answer.
 func (l *Link) accept(ctx context.Context, caller net.Conn) {
 	defer caller.Close()
 	if l.pass(ctx) != nil {
@@ -87,7 +89,8 @@ func (l *Link) accept(ctx context.Context, caller net.Conn) {
 	l.carry(ctx, &pair{caller, callee})
 }
 
-// carry passes bytes on, both ways, until one end is closed, ctx ends or the connections are broken.
+// carry passes bytes on, both ways, until one end is closed, ctx ends or the connections
+// are broken.
 func (l *Link) carry(ctx context.Context, p *pair) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -140,8 +143,8 @@ func read(ctx context.Context, src net.Conn, into chan<- piece) {
 	}
 }
 
-// write passes the pieces on. It returns when all have arrived after the sender's end, so that the end of a connection is
-// held up as its bytes are, or on any error.
+// write passes the pieces on. It returns when all have arrived after the sender's end, so that the
+// end of a connection is held up as its bytes are, or on any error.
 func (l *Link) write(ctx context.Context, dst net.Conn, pieces <-chan piece) {
 	for p := range pieces {
 		if testnet.Pause(ctx, time.Until(p.sent.Add(l.late()))) != nil || l.pass(ctx) != nil {

@@ -7,16 +7,17 @@ import (
 	"time"
 )
 
-// Tokens, in motes. Every node panics at the first rewarded switch block if the supply is below 4.2e18 motes, with the
-// default seigniorage rate (casper-node rewards.rs: a denominator of 0), so the faucet holds far more than that.
+// Tokens, in motes. Every node panics at the first rewarded switch block if the supply is below
+// 4.2e18 motes, with the default seigniorage rate (casper-node rewards.rs: a denominator of 0), so
+// the faucet holds far more than that.
 const (
 	faucetBalance    = "1000000000000000000000000000"
 	validatorBalance = "1000000000000000000"
 	defaultBond      = 500_000_000_000_000
 )
 
-// chainspec mends casper-types' default chainspec, in place, into one that casper-node's parser takes and a network can
-// run with.
+// chainspec mends casper-types' default chainspec, in place, into one that casper-node's parser
+// takes and a network can run with.
 func (c Config) chainspec(spec tree) ([]byte, error) {
 	network, ok := spec["network"].(tree)
 	if !ok {
@@ -47,7 +48,8 @@ func (c Config) chainspec(spec tree) ([]byte, error) {
 	return spec.toml()
 }
 
-// accounts returns accounts.toml: the faucet and the validators (casper-types chainspec/accounts_config).
+// accounts returns accounts.toml: the faucet and the validators (casper-types
+// chainspec/accounts_config).
 func (c Config) accounts() []byte {
 	var b strings.Builder
 	account := func(key fmt.Stringer, balance string) {
@@ -62,5 +64,6 @@ func (c Config) accounts() []byte {
 	return []byte(b.String())
 }
 
-// duration writes a time span as casper-types reads it (timestamp.rs, the format of the humantime crate).
+// duration writes a time span as casper-types reads it (timestamp.rs, the format of the
+// humantime crate).
 func duration(d time.Duration) string { return fmt.Sprintf("%dms", d.Milliseconds()) }

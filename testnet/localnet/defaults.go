@@ -14,7 +14,8 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// tree is a document of tables, as JSON and TOML both have them. A key whose value is nil exists and is left out of TOML.
+// tree is a document of tables, as JSON and TOML both have them. A key whose value is nil exists
+// and is left out of TOML.
 type tree map[string]any
 
 // defaults are the node's own, as the program localnet-defaults prints them.
@@ -36,7 +37,8 @@ func readDefaults(ctx context.Context, program string) ([]byte, error) {
 	return out, nil
 }
 
-// parseDefaults reads what localnet-defaults printed. Each call returns trees that nothing else refers to.
+// parseDefaults reads what localnet-defaults printed. Each call returns trees that nothing
+// else refers to.
 func parseDefaults(text []byte) (d defaults, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
@@ -51,8 +53,8 @@ func parseDefaults(text []byte) (d defaults, err error) {
 	return d, nil
 }
 
-// tomlValue turns what JSON held into what TOML can hold. TOML's integers end at 2^63-1; what is above means "no limit"
-// in casper-node, so the highest will do.
+// tomlValue turns what JSON held into what TOML can hold. TOML's integers end at 2^63-1; what is
+// above means "no limit" in casper-node, so the highest will do.
 func tomlValue(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -88,8 +90,8 @@ func number(text string) any {
 	return n
 }
 
-// set changes the value at a path of keys with dots between them. The key must exist: casper-node refuses a key that it
-// does not know, and a mistake is better told here.
+// set changes the value at a path of keys with dots between them. The key must exist: casper-node
+// refuses a key that it does not know, and a mistake is better told here.
 func (t tree) set(path string, value any) error {
 	at := t
 	keys := strings.Split(path, ".")

@@ -9,8 +9,8 @@ import (
 	"casper-cosigner/rule/casper"
 )
 
-// Event is what a node tells at /events (casper-node event_stream_server/sse_server.rs): Block, FinalitySignature, Fault,
-// TransactionProcessed or Shutdown. Others are dropped.
+// Event is what a node tells at /events (casper-node event_stream_server/sse_server.rs): Block,
+// FinalitySignature, Fault, TransactionProcessed or Shutdown. Others are dropped.
 type Event interface{ event() }
 
 // Block is a block that the node has added to its chain.
@@ -21,7 +21,8 @@ type Block struct {
 	Timestamp    time.Time
 	Proposer     casper.PublicKey // zero for the genesis block, which nobody proposed
 	Transactions int
-	// Rewarded[i] are the finality signatures of block Height-1-i that this block was the first to cite, packed: see Cited.
+	// Rewarded[i] are the finality signatures of block Height-1-i that this block was the first to
+	// cite, packed: see Cited.
 	Rewarded [][]byte
 	End      *EraEnd // nil unless it is the last block of its era
 }
@@ -65,9 +66,10 @@ func (Fault) event()                {}
 func (TransactionProcessed) event() {}
 func (Shutdown) event()             {}
 
-// Cited returns who of the validators of a block's era is in a packed entry of Rewarded. The bits of the bytes, the highest
-// of the first byte first, stand for the era's validators by ascending public key; bits beyond them are padding
-// (casper-types block/rewarded_signatures.rs, casper-node era_supervisor.rs create_rewarded_signatures).
+// Cited returns who of the validators of a block's era is in a packed entry of Rewarded. The bits
+// of the bytes, the highest of the first byte first, stand for the era's validators by ascending
+// public key; bits beyond them are padding (casper-types block/rewarded_signatures.rs, casper-node
+// era_supervisor.rs create_rewarded_signatures).
 func Cited(packed []byte, validators []casper.PublicKey) []casper.PublicKey {
 	var cited []casper.PublicKey
 	for i, v := range sortedKeys(validators) {
@@ -78,7 +80,8 @@ func Cited(packed []byte, validators []casper.PublicKey) []casper.PublicKey {
 	return cited
 }
 
-// sortedKeys are the keys as casper-types orders them: by their bytes, which all have the same tag here.
+// sortedKeys are the keys as casper-types orders them: by their bytes, which all have the
+// same tag here.
 func sortedKeys(keys []casper.PublicKey) []casper.PublicKey {
 	return slices.SortedFunc(slices.Values(keys), func(a, b casper.PublicKey) int { return slices.Compare(a[:], b[:]) })
 }

@@ -10,7 +10,8 @@ import (
 	"casper-cosigner/rule/casper"
 )
 
-// Key is an Ed25519 key of a test network. It is made from the network's seed, so it guards nothing.
+// Key is an Ed25519 key of a test network. It is made from the network's seed, so it
+// guards nothing.
 type Key struct {
 	private ed25519.PrivateKey
 }
@@ -36,8 +37,8 @@ func (k Key) Public() casper.PublicKey {
 // Seed returns the 32 bytes from which the key is made (RFC 8032), for those who search for them.
 func (k Key) Seed() [32]byte { return [32]byte(k.private.Seed()) }
 
-// PEM returns the text of a secret_key.pem: one PRIVATE KEY block with PKCS#8 version 1 (casper-types
-// asymmetric_key.rs).
+// PEM returns the text of a secret_key.pem: one PRIVATE KEY block with PKCS#8 version 1
+// (casper-types asymmetric_key.rs).
 func (k Key) PEM() ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(k.private)
 	if err != nil {

@@ -1,16 +1,20 @@
-// Package localnet makes and runs a network of real casper-nodes on the loopback address, and watches it from outside.
+// Package localnet makes and runs a network of real casper-nodes on the loopback address, and
+// watches it from outside.
 //
-// The files of a network start from the node's own defaults, which the program localnet-defaults prints (it is built with
-// the node), so nothing is copied and they fit the version. A node holds its validator's key in a file, or has a remote
-// signer and no key; two nodes may run as one validator.
+// The files of a network start from the node's own defaults, which the program
+// localnet-defaults prints (it is built with the node), so nothing is copied and they fit the
+// version. A node holds its validator's key in a file, or has a remote signer and no key; two
+// nodes may run as one validator.
 //
-// It promises that only processes which it started are ever signalled, that they end with the network, with the context
-// and with the starting program, and that every wait is bounded by a context. It judges nothing: a Record says what one
-// node showed, and what it is worth its callers decide.
+// It promises that only processes which it started are ever signalled, that they end with the
+// network, with the context and with the starting program, and that every wait is bounded by a
+// context. It judges nothing: a Record says what one node showed, and what it is worth its
+// callers decide.
 //
-// Facts to choose a network by. A validator whose node is down for a whole era is evicted: use eras of 300 s or more where
-// nodes are killed. A restarted node fetches about one block in 2 s: use blocks of 8 s where restarts are measured. Nodes
-// must be started before 180 s after genesis (casper-node catch_up.rs). MinimumEraHeight must not be below RewardDelay.
+// Facts to choose a network by. A validator whose node is down for a whole era is evicted: use eras
+// of 300 s or more where nodes are killed. A restarted node fetches about one block in 2 s: use
+// blocks of 8 s where restarts are measured. Nodes must be started before 180 s after genesis
+// (casper-node catch_up.rs). MinimumEraHeight must not be below RewardDelay.
 package localnet
 
 import (
@@ -224,8 +228,8 @@ func (c Config) nodes() ([]*Node, error) {
 		own := ports[i*each:]
 		nodes = append(nodes, &Node{
 			Name: spec.Name, Dir: filepath.Join(c.Dir, spec.Name), Validator: c.publicKey(spec.Validator),
-			Network: testnet.Loopback(own[0]), REST: testnet.Loopback(own[1]), Events: testnet.Loopback(own[2]), BinaryPort: testnet.Loopback(own[3]),
-			binary: binary, chain: c.Chain, env: spec.Env,
+			Network: testnet.Loopback(own[0]), REST: testnet.Loopback(own[1]), Events: testnet.Loopback(own[2]),
+			BinaryPort: testnet.Loopback(own[3]), binary: binary, chain: c.Chain, env: spec.Env,
 		})
 	}
 	return nodes, nil

@@ -13,8 +13,8 @@ import (
 	"casper-cosigner/rule/casper"
 )
 
-// fakeDefaults writes a program that prints a document of the same form as localnet-defaults prints, with the keys that
-// are set here and one each of what TOML takes differently.
+// fakeDefaults writes a program that prints a document of the same form as localnet-defaults
+// prints, with the keys that are set here and one each of what TOML takes differently.
 func fakeDefaults(t *testing.T) string {
 	t.Helper()
 	const document = `{"config": {
@@ -113,7 +113,8 @@ func checkNodeConfigs(t *testing.T, network *Network, foreign casper.PublicKey) 
 	addresses := map[string]bool{}
 	for i, n := range network.Nodes {
 		config := readTOML(t, n.Dir, "config.toml")
-		for _, path := range []string{"network.bind_address", "rest_server.address", "event_stream_server.address", "binary_port_server.address"} {
+		for _, path := range []string{"network.bind_address", "rest_server.address", "event_stream_server.address",
+			"binary_port_server.address"} {
 			addresses[fmt.Sprint(at(config, path))] = true
 		}
 		if known := at(config, "network.known_addresses").([]any); len(known) != 3 {
@@ -122,7 +123,8 @@ func checkNodeConfigs(t *testing.T, network *Network, foreign casper.PublicKey) 
 		if got := at(config, "node.trusted_hash"); got != nil {
 			t.Errorf("%s: null became %v", n.Name, got)
 		}
-		if got := fmt.Sprint(at(config, "node.chance"), at(config, "node.big"), at(config, "node.whole")); got != "0.25 9223372036854775807 2" {
+		if got := fmt.Sprint(at(config, "node.chance"), at(config, "node.big"),
+			at(config, "node.whole")); got != "0.25 9223372036854775807 2" {
 			t.Errorf("%s: numbers %s", n.Name, got)
 		}
 		_, err := os.Stat(filepath.Join(n.Dir, keyFile))
@@ -132,14 +134,16 @@ func checkNodeConfigs(t *testing.T, network *Network, foreign casper.PublicKey) 
 			}
 			continue
 		}
-		if err == nil || at(config, "consensus.secret_key_path") != nil || at(config, "consensus.remote_signer.public_key") != foreign.String() {
+		if err == nil || at(config, "consensus.secret_key_path") != nil ||
+			at(config, "consensus.remote_signer.public_key") != foreign.String() {
 			t.Errorf("%s: consensus %v, key file: %v", n.Name, config["consensus"], err)
 		}
 	}
 	if len(addresses) != 16 {
 		t.Errorf("%d different addresses, want 16", len(addresses))
 	}
-	if got := at(readTOML(t, network.Nodes[1].Dir, "config.toml"), "network.min_peers_for_initialization"); got != int64(2) {
+	if got := at(readTOML(t, network.Nodes[1].Dir, "config.toml"),
+		"network.min_peers_for_initialization"); got != int64(2) {
 		t.Errorf("min_peers_for_initialization is %v", got)
 	}
 }

@@ -18,8 +18,8 @@ import (
 // killedIn is how long the system may take to end a process that got SIGKILL.
 const killedIn = 10 * time.Second
 
-// Node is one casper-node: its files and, when it runs, its process. A node that ends by itself stays away, so that its
-// end is seen. It is safe for concurrent use.
+// Node is one casper-node: its files and, when it runs, its process. A node that ends by itself
+// stays away, so that its end is seen. It is safe for concurrent use.
 type Node struct {
 	Name      string
 	Dir       string
@@ -60,8 +60,8 @@ func (e Exit) String() string {
 	return "exit " + strconv.Itoa(e.Code)
 }
 
-// Start starts the node. It is killed when ctx ends, and by the system when this program dies. Its standard output, one
-// JSON object a line, goes to a new file, which LogFile names.
+// Start starts the node. It is killed when ctx ends, and by the system when this program dies. Its
+// standard output, one JSON object a line, goes to a new file, which LogFile names.
 func (n *Node) Start(ctx context.Context) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -171,7 +171,8 @@ func (n *Node) Exits() []Exit {
 	return exits
 }
 
-// Wait waits until the node's process has ended, and says how. A node that was never started has ended.
+// Wait waits until the node's process has ended, and says how. A node that was never
+// started has ended.
 func (n *Node) Wait(ctx context.Context) (Exit, error) {
 	n.mu.Lock()
 	r := n.last()
@@ -198,7 +199,8 @@ func (n *Node) Kill() error {
 	return err
 }
 
-// Stop asks the node to end, with SIGTERM, and waits until it has. It is left running when ctx ends first.
+// Stop asks the node to end, with SIGTERM, and waits until it has. It is left running when
+// ctx ends first.
 func (n *Node) Stop(ctx context.Context) (Exit, error) {
 	if err := n.signalEnd(); err != nil {
 		return Exit{}, err
@@ -214,7 +216,8 @@ func (n *Node) signalEnd() error {
 	return n.Resume()
 }
 
-// Pause halts the node where it stands, with SIGSTOP: its connections stay open and nothing answers.
+// Pause halts the node where it stands, with SIGSTOP: its connections stay open and
+// nothing answers.
 func (n *Node) Pause() error { return n.signal(syscall.SIGSTOP, nil) }
 
 // Resume lets a halted node go on, with SIGCONT.

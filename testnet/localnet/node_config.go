@@ -6,12 +6,13 @@ import (
 	"path/filepath"
 )
 
-// lmdbSize is the most that each of a node's databases may hold, in bytes; a day of empty blocks needs far less. The
-// default is hundreds of gigabytes. The files are sparse and as long as this from the start, so whoever searches a folder
-// for a key reads their holes too.
+// lmdbSize is the most that each of a node's databases may hold, in bytes; a day of empty blocks
+// needs far less. The default is hundreds of gigabytes. The files are sparse and as long as this
+// from the start, so whoever searches a folder for a key reads their holes too.
 const lmdbSize = 512 << 20
 
-// nodeConfig mends casper-node's default config, in place, into that of one node. Peers are the addresses of the others.
+// nodeConfig mends casper-node's default config, in place, into that of one node. Peers are the
+// addresses of the others.
 func nodeConfig(config tree, n *Node, spec NodeConfig, peers []string) ([]byte, error) {
 	values := map[string]any{
 		"logging.format": "json",
@@ -49,9 +50,11 @@ func nodeConfig(config tree, n *Node, spec NodeConfig, peers []string) ([]byte, 
 // keyFile is the name of a node's key, beside its config.
 const keyFile = "secret_key.pem"
 
-// Storage is the folder of the node's databases. Its consensus state is below, in the folder of UnitFiles.
+// Storage is the folder of the node's databases. Its consensus state is below, in the
+// folder of UnitFiles.
 func (n *Node) Storage() string { return filepath.Join(n.Dir, "storage") }
 
-// UnitFiles is the folder of the node's consensus state (write-ahead logs), one file per era, with the messages of all
-// validators that it received (casper-node era_supervisor.rs). Files older than two eras are deleted.
+// UnitFiles is the folder of the node's consensus state (write-ahead logs), one file per era, with
+// the messages of all validators that it received (casper-node era_supervisor.rs). Files older than
+// two eras are deleted.
 func (n *Node) UnitFiles() string { return filepath.Join(n.Storage(), n.chain, "unit_files") }

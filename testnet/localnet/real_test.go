@@ -14,12 +14,13 @@ import (
 
 const realSeed = 1
 
-// realNetwork makes and starts a network of the casper-node that the environment names. Tests that call it are skipped
-// without one:
+// realNetwork makes and starts a network of the casper-node that the environment names. Tests that
+// call it are skipped without one:
 //
 //	CASPER_NODE=.../casper-node go test -v -run Real ./testnet/localnet
 //
-// The program localnet-defaults is looked for beside it. The context that it returns ends after a while, for the waits.
+// The program localnet-defaults is looked for beside it. The context that it returns ends after a
+// while, for the waits.
 func realNetwork(t *testing.T, within time.Duration, c Config) (*Network, context.Context) {
 	t.Helper()
 	c.Binary, c.Seed, c.Dir = os.Getenv("CASPER_NODE"), realSeed, t.TempDir()
@@ -71,7 +72,8 @@ func awaitHeight(t *testing.T, ctx context.Context, r *Record, height int64) {
 	}
 }
 
-// A network of stock nodes makes blocks with transactions, crosses eras, and nobody is missed or blamed.
+// A network of stock nodes makes blocks with transactions, crosses eras, and nobody is
+// missed or blamed.
 func TestRealNetwork(t *testing.T) {
 	const last = 20
 	network, ctx := realNetwork(t, 2*time.Minute, Config{Validators: make([]Validator, 4),
@@ -158,7 +160,8 @@ func checkAnswers(t *testing.T, ctx context.Context, network *Network, height ui
 	}
 }
 
-// Two nodes with one key equivocate as soon as their validator leads a round, the others prove it and ban it.
+// Two nodes with one key equivocate as soon as their validator leads a round, the others
+// prove it and ban it.
 func TestRealCopiedKey(t *testing.T) {
 	network, ctx := realNetwork(t, 2*time.Minute, Config{Validators: make([]Validator, 4),
 		Nodes:     []NodeConfig{{Validator: 0}, {Validator: 1}, {Validator: 2}, {Validator: 3}, {Validator: 0, Name: "copy"}},

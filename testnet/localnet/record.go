@@ -11,8 +11,8 @@ import (
 	"casper-cosigner/rule/casper"
 )
 
-// Record gathers what one node shows: blocks, whose finality signatures it received, whose were cited for a reward, and
-// faults. It is safe for concurrent use, and the same event may come twice.
+// Record gathers what one node shows: blocks, whose finality signatures it received, whose were
+// cited for a reward, and faults. It is safe for concurrent use, and the same event may come twice.
 type Record struct {
 	mu           sync.Mutex
 	validators   map[uint64][]casper.PublicKey // by era, ascending
@@ -144,16 +144,17 @@ func (r *Record) Blocks() []BlockRecord {
 	return all
 }
 
-// Unsigned lists the heights from first to last of which the validator's finality signature did not come. A height whose
-// block was not seen is among them.
+// Unsigned lists the heights from first to last of which the validator's finality signature did not
+// come. A height whose block was not seen is among them.
 func (r *Record) Unsigned(validator casper.PublicKey, first, last uint64) []uint64 {
 	return r.without(first, last, func(b *BlockRecord) bool {
 		return b.signedHash[validator] == b.Block.Hash && b.Block.Hash != (casper.Hash{})
 	})
 }
 
-// Unrewarded lists the heights from first to last of which no later block cites the validator's finality signature. The
-// newest heights may yet be cited, as long as the reward delay has not passed.
+// Unrewarded lists the heights from first to last of which no later block cites the
+// validator's finality signature. The newest heights may yet be cited, as long as the reward
+// delay has not passed.
 func (r *Record) Unrewarded(validator casper.PublicKey, first, last uint64) []uint64 {
 	return r.without(first, last, func(b *BlockRecord) bool {
 		_, ok := b.Rewarded[validator]
@@ -173,7 +174,8 @@ func (r *Record) without(first, last uint64, has func(*BlockRecord) bool) []uint
 	return missing
 }
 
-// Validators returns the validators of an era, ascending, or nil if the block that names them was not seen.
+// Validators returns the validators of an era, ascending, or nil if the block that names
+// them was not seen.
 func (r *Record) Validators(era uint64) []casper.PublicKey {
 	r.mu.Lock()
 	defer r.mu.Unlock()

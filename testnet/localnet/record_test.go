@@ -59,7 +59,8 @@ func TestRecord(t *testing.T) {
 		t.Errorf("unsigned %v, want those that nobody signed or that are not there", got)
 	}
 	b := r.Blocks()[1]
-	if !b.Seen.Equal(time.Unix(2, 0)) || !b.Signed[v[0]].Equal(time.Unix(1, 0)) || b.Rewarded[v[0]] != 2 || b.Rewarded[v[1]] != 3 {
+	if !b.Seen.Equal(time.Unix(2, 0)) || !b.Signed[v[0]].Equal(time.Unix(1, 0)) || b.Rewarded[v[0]] != 2 ||
+		b.Rewarded[v[1]] != 3 {
 		t.Errorf("block 1: %+v", b)
 	}
 	if !slices.Equal(r.Validators(2), v[1:]) || r.Validators(7) != nil {

@@ -54,7 +54,8 @@ func (n *Node) Status(ctx context.Context) (s Status, err error) {
 	return s, nil
 }
 
-// Await asks for the node's status until it is as wanted, and returns it. A node that does not answer is asked again.
+// Await asks for the node's status until it is as wanted, and returns it. A node that does not
+// answer is asked again.
 func (n *Node) Await(ctx context.Context, wanted func(Status) bool) (Status, error) {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
@@ -75,7 +76,8 @@ func (n *Node) Await(ctx context.Context, wanted func(Status) bool) (Status, err
 	}
 }
 
-// ValidatorChange is one entry of /validator-changes: what happened to a validator's standing in an era.
+// ValidatorChange is one entry of /validator-changes: what happened to a validator's
+// standing in an era.
 type ValidatorChange struct {
 	Validator casper.PublicKey
 	Era       uint64
@@ -109,7 +111,8 @@ func (n *Node) ValidatorChanges(ctx context.Context) ([]ValidatorChange, error) 
 	return changes, nil
 }
 
-// Metrics asks the node for its metrics, and returns the value of each by its name, with the labels if it has any.
+// Metrics asks the node for its metrics, and returns the value of each by its name, with the
+// labels if it has any.
 func (n *Node) Metrics(ctx context.Context) (map[string]float64, error) {
 	text, err := n.get(ctx, "/metrics")
 	if err != nil {

@@ -38,7 +38,8 @@ func TestStatus(t *testing.T) {
 		"/metrics": "# HELP chain_height x\nchain_height 7\nqueue{of=\"a b\"} 1.5\n\n",
 	})
 	s, err := n.Await(within(t, 10*time.Second), func(s Status) bool { return s.State == "Validate" })
-	if err != nil || s.Height() != 9 || s.LastBlock.Era != 2 || *s.RoundLength != 2*time.Second || *s.PublicKey != v || s.Peers != 1 {
+	if err != nil || s.Height() != 9 || s.LastBlock.Era != 2 || *s.RoundLength != 2*time.Second || *s.PublicKey != v ||
+		s.Peers != 1 {
 		t.Errorf("status %+v, %v", s, err)
 	}
 	changes, err := n.ValidatorChanges(t.Context())
@@ -59,7 +60,8 @@ func TestStatusOfAYoungNode(t *testing.T) {
 	if err != nil || s.Height() != -1 || s.RoundLength != nil || s.PublicKey != nil {
 		t.Errorf("status %+v, %v", s, err)
 	}
-	if _, err := n.Await(within(t, 50*time.Millisecond), func(s Status) bool { return s.Height() > 0 }); err == nil || !strings.Contains(err.Error(), "CatchUp") {
+	if _, err := n.Await(within(t, 50*time.Millisecond), func(s Status) bool { return s.Height() > 0 }); err == nil ||
+		!strings.Contains(err.Error(), "CatchUp") {
 		t.Errorf("got %v, want the state that it was left in", err)
 	}
 	if _, err := n.Metrics(t.Context()); err == nil {

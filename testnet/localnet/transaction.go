@@ -21,13 +21,14 @@ type Transfer struct {
 
 const (
 	transferTTL = 30 * time.Minute
-	// transferPayment is the most that a transfer may cost, in motes: the chainspec's gas limit of its lane.
+	// transferPayment is the most that a transfer may cost, in motes: the chainspec's gas
+	// limit of its lane.
 	transferPayment   = 2_500_000_000
 	gasPriceTolerance = 10 // the highest price that is paid, as a multiple of 1
 )
 
-// Tags of casper-types' encoding, bytesrepr: of keys and signatures, of kinds of value (cl_type.rs), of the variants that a
-// native transfer has (transaction/*.rs).
+// Tags of casper-types' encoding, bytesrepr: of keys and signatures, of kinds of value
+// (cl_type.rs), of the variants that a native transfer has (transaction/*.rs).
 const (
 	tagEd25519        = 1
 	typeU64           = 5
@@ -59,7 +60,8 @@ func (t Transfer) encode(chain string) (transaction []byte, hash casper.Hash) {
 	return append([]byte{variantV1}, envelope(hash[:], payload, approvals)...), hash
 }
 
-// payload is what is hashed and signed (casper-types transaction/transaction_v1/transaction_v1_payload.rs).
+// payload is what is hashed and signed (casper-types
+// transaction/transaction_v1/transaction_v1_payload.rs).
 func (t Transfer) payload(chain string) []byte {
 	initiator := envelope([]byte{variantPublicKey}, publicKey(t.From.Public()))
 	pricing := envelope([]byte{variantLimited}, u64(transferPayment), []byte{gasPriceTolerance}, []byte{standardPaymentOn})
@@ -80,7 +82,8 @@ func (t Transfer) payload(chain string) []byte {
 		withLength([]byte(chain)), pricing, fields)
 }
 
-// arguments are the named arguments of a transfer (casper-types transaction/runtime_args.rs, cl_value.rs).
+// arguments are the named arguments of a transfer (casper-types
+// transaction/runtime_args.rs, cl_value.rs).
 func (t Transfer) arguments() []byte {
 	b := u32(3)
 	add := func(name string, value []byte, kind ...byte) {
@@ -94,7 +97,8 @@ func (t Transfer) arguments() []byte {
 	return b
 }
 
-// envelope joins fields behind a table of their numbers, from 0, and offsets (casper-types transaction/serialization).
+// envelope joins fields behind a table of their numbers, from 0, and offsets (casper-types
+// transaction/serialization).
 func envelope(fields ...[]byte) []byte {
 	table := u32(uint32(len(fields)))
 	var payload []byte

@@ -27,8 +27,8 @@ func (e RefusedError) Error() string {
 	return fmt.Sprintf("the node refused the transaction, binary port error %d", e.Code)
 }
 
-// Send hands a transfer to the node, over its binary port, and returns the transaction's hash. That the node has taken it
-// does not say that it was executed: see Record.Processed.
+// Send hands a transfer to the node, over its binary port, and returns the transaction's hash. That
+// the node has taken it does not say that it was executed: see Record.Processed.
 func (n *Node) Send(ctx context.Context, t Transfer) (casper.Hash, error) {
 	transaction, hash := t.encode(n.chain)
 	if err := n.ask(ctx, tryAcceptTransaction, transaction); err != nil {
@@ -51,7 +51,9 @@ func (n *Node) ask(ctx context.Context, command byte, payload []byte) error {
 	if err := conn.SetDeadline(deadline); err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(0, 1)) }) //nolint:errcheck // the connection is gone then
+	stop := context.AfterFunc(ctx, func() {
+		conn.SetDeadline(time.Unix(0, 1))
+	}) //nolint:errcheck // the connection is gone then
 	defer stop()
 	request := binary.LittleEndian.AppendUint16(nil, binaryPortVersion)
 	request = append(request, command)
@@ -74,7 +76,8 @@ func (n *Node) ask(ctx context.Context, command byte, payload []byte) error {
 	return readAnswer(answer)
 }
 
-// readAnswer finds the error code in an answer: behind the request, with its length, and the version.
+// readAnswer finds the error code in an answer: behind the request, with its length, and
+// the version.
 func readAnswer(answer []byte) error {
 	if len(answer) < 4 {
 		return fmt.Errorf("the answer is %d bytes", len(answer))

@@ -41,7 +41,8 @@ func TestU512(t *testing.T) {
 	}
 }
 
-// answering is a node whose binary port gives this answer to one request, and the request that it got.
+// answering is a node whose binary port gives this answer to one request, and the request
+// that it got.
 func answering(t *testing.T, answer func(request []byte) []byte) *Node {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

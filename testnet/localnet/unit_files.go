@@ -10,12 +10,14 @@ import (
 	"time"
 )
 
-// keepEvery is how often a folder of unit files is looked at. A file is there for two eras at least.
+// keepEvery is how often a folder of unit files is looked at. A file is there for two
+// eras at least.
 const keepEvery = 500 * time.Millisecond
 
-// KeepUnitFiles gives every unit_*.dat of a folder a second name in another folder of the same disk, until ctx ends: the
-// node deletes them two eras later, and a judge reads them at the end. The names are of the same file, so what is
-// appended later is seen too. A file that was deleted and made anew under its name is kept in into/2, into/3 and so on.
+// KeepUnitFiles gives every unit_*.dat of a folder a second name in another folder of the same
+// disk, until ctx ends: the node deletes them two eras later, and a judge reads them at the end.
+// The names are of the same file, so what is appended later is seen too. A file that was deleted
+// and made anew under its name is kept in into/2, into/3 and so on.
 func KeepUnitFiles(ctx context.Context, unitFiles, into string) error {
 	ticker := time.NewTicker(keepEvery)
 	defer ticker.Stop()

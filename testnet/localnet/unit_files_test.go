@@ -48,7 +48,8 @@ func TestKeepUnitFiles(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	for name, want := range map[string]string{"unit_1.dat": "era 1, more", "2/unit_1.dat": "made anew", "unit_2.dat": "era 2"} {
+	for name, want := range map[string]string{"unit_1.dat": "era 1, more", "2/unit_1.dat": "made anew",
+		"unit_2.dat": "era 2"} {
 		if got, err := os.ReadFile(filepath.Join(into, name)); err != nil || string(got) != want {
 			t.Errorf("%s holds %q, %v, want %q", name, got, err, want)
 		}

@@ -13,13 +13,14 @@ import (
 // retryEvery is how long a watcher waits before it connects again.
 const retryEvery = 200 * time.Millisecond
 
-// eventSize is the most that one event may be, in bytes. A step of an era with few validators is far below.
+// eventSize is the most that one event may be, in bytes. A step of an era with few
+// validators is far below.
 const eventSize = 16 << 20
 
-// Watch calls each for every event of the node until ctx ends or each fails; a connection that breaks is made again. Every
-// connection begins with all events that the node still holds, 5000 at most: a killed node loses count of its events
-// (casper-node event_indexer.rs), so counting on from the last one could leave some out. Each must therefore bear to see
-// an event twice.
+// Watch calls each for every event of the node until ctx ends or each fails; a connection that
+// breaks is made again. Every connection begins with all events that the node still holds, 5000 at
+// most: a killed node loses count of its events (casper-node event_indexer.rs), so counting on from
+// the last one could leave some out. Each must therefore bear to see an event twice.
 func (n *Node) Watch(ctx context.Context, each func(Event) error) error {
 	ticker := time.NewTicker(retryEvery)
 	defer ticker.Stop()

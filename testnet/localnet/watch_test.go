@@ -18,7 +18,8 @@ import (
 func TestWatch(t *testing.T) {
 	v := testKeys(1)[0]
 	signature := func(height int) string {
-		return fmt.Sprintf("data:{\"FinalitySignature\":{\"V2\":{\"block_hash\":\"%v\",\"block_height\":%d,\"era_id\":1,\"public_key\":\"%v\"}}}\nid:%d\n\n",
+		return fmt.Sprintf(
+			"data:{\"FinalitySignature\":{\"V2\":{\"block_hash\":\"%v\",\"block_height\":%d,\"era_id\":1,\"public_key\":\"%v\"}}}\nid:%d\n\n",
 			casper.Hash{}, height, v, height)
 	}
 	asked := 0
@@ -58,12 +59,15 @@ func TestWatchEnds(t *testing.T) {
 			fmt.Fprintf(w, "data:%s\n\n", event)
 		}))
 		n.Events = strings.TrimPrefix(server.URL, "http://")
-		if err := n.Watch(within(t, 10*time.Second), func(Event) error { return nil }); err == nil || errors.Is(err, context.DeadlineExceeded) {
+		if err := n.Watch(within(t, 10*time.Second), func(Event) error { return nil }); err == nil ||
+			errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%.20q, which cannot be read: %v", event, err)
 		}
 		server.Close()
 	}
-	if err := n.Watch(within(t, 50*time.Millisecond), func(Event) error { return nil }); !errors.Is(err, context.DeadlineExceeded) {
+	if err := n.Watch(within(t, 50*time.Millisecond), func(Event) error {
+		return nil
+	}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a node that is gone: %v", err)
 	}
 }

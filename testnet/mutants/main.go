@@ -1,12 +1,14 @@
-// Mutants proves that the safety tests bite: it breaks the code in small named ways, one at a time, and demands that a
-// named test turns red for each.
+// Mutants proves that the safety tests bite: it breaks the code in small named ways, one at a time,
+// and demands that a named test turns red for each.
 //
-// A mutant is a file of this folder (see Parse). It is laid over the source with go build's -overlay, so the tree is
-// never written to and runs do not disturb each other. The named tests must first pass on the code as it is.
+// A mutant is a file of this folder (see Parse). It is laid over the source with go build's
+// -overlay, so the tree is never written to and runs do not disturb each other. The named tests
+// must first pass on the code as it is.
 //
-// The program exits with 1 if a mutant survives, is stale (the lines that it replaces are not there exactly once), does
-// not build, or if its test does not pass without it. What it does not do: find mutants by itself, or judge a test that
-// starts a prebuilt program, which the overlay does not reach.
+// The program exits with 1 if a mutant survives, is stale (the lines that it replaces are not
+// there exactly once), does not build, or if its test does not pass without it. What it does not
+// do: find mutants by itself, or judge a test that starts a prebuilt program, which the overlay
+// does not reach.
 package main
 
 import (
@@ -81,7 +83,8 @@ func run(ctx context.Context, runner Runner, dir, only string, out io.Writer) er
 	return err
 }
 
-// load reads the mutants of a folder, in the order of their file names. No mutant at all is an error.
+// load reads the mutants of a folder, in the order of their file names. No mutant at all
+// is an error.
 func load(dir string, pattern *regexp.Regexp) ([]Mutant, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.mutant"))
 	if err != nil {

@@ -40,7 +40,8 @@ type Edit struct {
 	Old, New string
 }
 
-// Parse reads a .mutant file: lines of "key: value" for name, why, file and test, empty lines and lines that start with
+// Parse reads a .mutant file: lines of "key: value" for name, why, file and test, empty lines and
+// lines that start with
 // # between them, then one or more edits:
 //
 //	test: ./rule/watermark -run ^TestFloor$
@@ -160,8 +161,8 @@ func (m Mutant) check() error {
 	return nil
 }
 
-// Apply returns the source with the mutant's edits, or errStale if old lines are not there exactly once. They must be
-// whole lines of the source.
+// Apply returns the source with the mutant's edits, or errStale if old lines are not there exactly
+// once. They must be whole lines of the source.
 func (m Mutant) Apply(source string) (string, error) {
 	// A line end in front lets the first line be matched like any other.
 	source = "\n" + source

@@ -41,7 +41,8 @@ type Result struct {
 // Outcome is a verdict over one test run.
 type Outcome int
 
-// The outcomes. Killed is the only good one of a mutant, Survived the only good one of a test without a mutant.
+// The outcomes. Killed is the only good one of a mutant, Survived the only good one of a test
+// without a mutant.
 const (
 	// Unbuilt: the code does not build, so no test has seen it.
 	Unbuilt Outcome = iota
@@ -80,8 +81,8 @@ var (
 	crashes   = regexp.MustCompile(`(?m)^(panic|fatal error): `)
 )
 
-// judge reads the output of one go test run; failed says whether its exit code was not 0. A test that crashes counts as
-// one that fails.
+// judge reads the output of one go test run; failed says whether its exit code was not 0. A test
+// that crashes counts as one that fails.
 func judge(output string, failed bool) Outcome {
 	switch {
 	case strings.Contains(output, "[build failed]"), strings.Contains(output, "[setup failed]"):
@@ -158,8 +159,8 @@ func (r Runner) Run(ctx context.Context, mutants []Mutant) ([]Result, error) {
 	return results, group.Wait()
 }
 
-// overlay writes the mutated file and the overlay that puts it in place, both into folder, and returns the path of the
-// latter.
+// overlay writes the mutated file and the overlay that puts it in place, both into folder, and
+// returns the path of the latter.
 func (r Runner) overlay(m Mutant, folder string) (string, error) {
 	path, err := filepath.Abs(filepath.Join(r.Root, m.File))
 	if err != nil {

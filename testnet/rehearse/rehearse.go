@@ -1,8 +1,10 @@
-// Package rehearse has the main of a simulated network fail, and waits for what comes of it: the ways in which it fails and is
-// mended (Strike), what operators do meanwhile, and waits for roles, rounds and nodes.
+// Package rehearse has the main of a simulated network fail, and waits for what comes of it: the
+// ways in which it fails and is mended (Strike), what operators do meanwhile, and waits for roles,
+// rounds and nodes.
 //
-// It promises that each wait is bounded and asks rather than sleeps, and that instants are drawn from the seed. What a failure may
-// cost, and what it did, its callers say: the demo claims, the bench measures.
+// It promises that each wait is bounded and asks rather than sleeps, and that instants are drawn
+// from the seed. What a failure may cost, and what it did, its callers say: the demo claims, the
+// bench measures.
 package rehearse
 
 import (
@@ -27,7 +29,8 @@ type Rehearsal struct {
 	Within time.Duration // how long what must come may take
 }
 
-// Setup makes the network's folder and its files, with the next instants drawn from the seed. It starts nothing.
+// Setup makes the network's folder and its files, with the next instants drawn from the seed. It
+// starts nothing.
 func (r *Rehearsal) Setup(ctx context.Context, s simnet.Settings) (err error) {
 	if err := os.Mkdir(s.Dir, 0o700); err != nil {
 		return fmt.Errorf("making the network's folder: %w", err)

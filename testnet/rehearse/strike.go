@@ -23,7 +23,9 @@ func (r *Rehearsal) KillNode() Strike {
 // KillHost is kill -9 of main and its agent.
 func (r *Rehearsal) KillHost() Strike {
 	main, agent := r.Net.Node(testnet.Main), r.Net.Cluster.Agents[0]
-	return Strike{"kill -9 of node and agent", func(context.Context) error { return errors.Join(main.Kill(), agent.Kill()) },
+	return Strike{"kill -9 of node and agent", func(context.Context) error {
+		return errors.Join(main.Kill(), agent.Kill())
+	},
 		func(ctx context.Context) error { return errors.Join(agent.Start(ctx), main.Start(ctx)) }}
 }
 
@@ -36,7 +38,9 @@ func (r *Rehearsal) Hang() Strike {
 // KillAtOnce is kill -9 of main, which is started again at once.
 func (r *Rehearsal) KillAtOnce() Strike {
 	main := r.Net.Node(testnet.Main)
-	return Strike{"kill -9, started at once", func(ctx context.Context) error { return errors.Join(main.Kill(), main.Start(ctx)) }, nothing}
+	return Strike{"kill -9, started at once", func(ctx context.Context) error {
+		return errors.Join(main.Kill(), main.Start(ctx))
+	}, nothing}
 }
 
 // TermAtOnce is SIGTERM to main, which is started again as soon as it has ended.

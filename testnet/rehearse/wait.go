@@ -47,7 +47,8 @@ func (r *Rehearsal) AllReady(ctx context.Context) (testnet.Roles, error) {
 	})
 }
 
-// readyMetric is 1 for each node that a cosigner takes for ready. Unlike a command it costs the machine next to nothing.
+// readyMetric is 1 for each node that a cosigner takes for ready. Unlike a command it costs the
+// machine next to nothing.
 const readyMetric = "casper_cosigner_node_ready"
 
 // BothReady waits until all cosigners take both nodes for ready, or ctx ends.
@@ -64,8 +65,8 @@ func (r *Rehearsal) BothReady(ctx context.Context) error {
 	}
 }
 
-// TakesPart waits until main, mended, asks for the open round or the one before: the cosigners are late to notice that a node
-// which comes back at once was away.
+// TakesPart waits until main, mended, asks for the open round or the one before: the cosigners are
+// late to notice that a node which comes back at once was away.
 func (r *Rehearsal) TakesPart(ctx context.Context, after time.Time) error {
 	ctx, cancel := r.soon(ctx)
 	defer cancel()
@@ -87,8 +88,8 @@ func (r *Rehearsal) TakesPart(ctx context.Context, after time.Time) error {
 	}
 }
 
-// asksNow reports whether the node, whose journal it is, asked for an echo or a vote of the open round or the one before.
-// What it was answered does not matter: in fenced mode it may be refused.
+// asksNow reports whether the node, whose journal it is, asked for an echo or a vote of the open
+// round or the one before. What it was answered does not matter: in fenced mode it may be refused.
 func asksNow(r hub.Report, journal []node.Entry) bool {
 	return slices.ContainsFunc(journal, func(e node.Entry) bool {
 		return (e.Kind == "echo" || e.Kind == "vote") && e.Era == r.Era && e.Round+1 >= r.Round

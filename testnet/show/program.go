@@ -17,8 +17,8 @@ type Program struct {
 	Keep  bool          // the folder, even if all held
 }
 
-// Run has something played in a new folder until it is over, a signal comes or the limit has passed, and ends the process: with
-// 0 if all of it held.
+// Run has something played in a new folder until it is over, a signal comes or the limit has
+// passed, and ends the process: with 0 if all of it held.
 func (p Program) Run(play func(ctx context.Context, dir string) (held bool, err error)) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	ctx, cancel := context.WithTimeout(ctx, p.Limit)
@@ -34,8 +34,9 @@ func (p Program) Run(play func(ctx context.Context, dir string) (held bool, err 
 	os.Exit(0)
 }
 
-// inFolder has something played in a new folder, and reports whether all of it held. The folder is removed if it did, unless it
-// is to be kept; else what is in it may tell why not, and out is told where it is.
+// inFolder has something played in a new folder, and reports whether all of it held. The folder
+// is removed if it did, unless it is to be kept; else what is in it may tell why not, and out is
+// told where it is.
 func (p Program) inFolder(out io.Writer, play func(dir string) (held bool, err error)) (held bool, err error) {
 	dir, err := os.MkdirTemp("", "casper-"+p.Name+"-")
 	if err != nil {

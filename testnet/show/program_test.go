@@ -19,9 +19,13 @@ func TestInFolder(t *testing.T) {
 	}{{held: true}, {keep: true, held: true, stays: true}, {stays: true}, {held: true, err: failed, stays: true}} {
 		var out bytes.Buffer
 		var dir string
-		held, err := Program{Name: "test", Keep: c.keep}.inFolder(&out, func(d string) (bool, error) { dir = d; return c.held, c.err })
+		held, err := Program{Name: "test", Keep: c.keep}.inFolder(&out, func(d string) (bool, error) {
+			dir = d
+			return c.held, c.err
+		})
 		_, statErr := os.Stat(dir)
-		if held != c.held || !errors.Is(err, c.err) || (statErr == nil) != c.stays || strings.Contains(out.String(), dir) != c.stays {
+		if held != c.held || !errors.Is(err, c.err) || (statErr == nil) != c.stays || strings.Contains(out.String(),
+			dir) != c.stays {
 			t.Errorf("%+v: held %v, %v, folder %v, said %q", c, held, err, statErr, out.String())
 		}
 	}

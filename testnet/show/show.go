@@ -1,9 +1,11 @@
-// Package show is how the programs that play acts say what they do: an act opens with the time, then each of its lines claims
-// something and holds or fails, states a goal that is met or missed, or only tells.
+// Package show is how the programs that play acts say what they do: an act opens with the time,
+// then each of its lines claims something and holds or fails, states a goal that is met or
+// missed, or only tells.
 //
-// It promises: a claim is printed the moment it is made and counted in the verdict, and one that failed is printed again at the
-// end, with its act. A missed goal is printed again too and does not count, since machines differ. It knows neither what is
-// played nor what a claim rests on: that is its caller's.
+// It promises: a claim is printed the moment it is made and counted in the verdict, and one that
+// failed is printed again at the end, with its act. A missed goal is printed again too and does
+// not count, since machines differ. It knows neither what is played nor what a claim rests on:
+// that is its caller's.
 package show
 
 import (
@@ -109,7 +111,8 @@ func (s *Show) Verdict() bool {
 			}
 		}
 	}
-	s.Printf("\n%d of %d lines hold, in %.0f s; seed %d\n", lines-len(failed), lines, time.Since(s.Started).Seconds(), s.seed)
+	s.Printf("\n%d of %d lines hold, in %.0f s; seed %d\n",
+		lines-len(failed), lines, time.Since(s.Started).Seconds(), s.seed)
 	for _, line := range append(failed, missed...) {
 		s.Printf("%s\n", line)
 	}

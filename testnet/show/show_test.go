@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestVerdict: a claim that fails must be able to fail the whole, a missed goal must not, and nothing claimed is nothing shown.
+// TestVerdict: a claim that fails must be able to fail the whole, a missed goal must not, and
+// nothing claimed is nothing shown.
 func TestVerdict(t *testing.T) {
 	var out bytes.Buffer
 	s := New(&out, 7)
@@ -25,7 +26,8 @@ func TestVerdict(t *testing.T) {
 	if s.Verdict() || s.Act().Holds() {
 		t.Error("a line that does not hold went unnoticed")
 	}
-	for _, want := range []string{"] The first act\n", "  ok    this holds\n", "  MISS  fast enough\n", "        by the way\n", "  FAIL  this does not\n",
+	for _, want := range []string{"] The first act\n", "  ok    this holds\n", "  MISS  fast enough\n",
+		"        by the way\n", "  FAIL  this does not\n",
 		"\n1 of 2 lines hold, in 0 s; seed 7\n  FAIL  second: this does not\n  MISS  first: fast enough\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("not printed: %q; printed %q", want, out.String())
@@ -41,7 +43,8 @@ func TestProgress(t *testing.T) {
 	for i := range 400 {
 		s.Step("at %d", i)
 	}
-	if got := out.String(); strings.Count(got, "\n") != 4 || !strings.Contains(got, "        400 of 400 messages, at 399\n") {
+	if got := out.String(); strings.Count(got, "\n") != 4 ||
+		!strings.Contains(got, "        400 of 400 messages, at 399\n") {
 		t.Errorf("printed %q", got)
 	}
 }

@@ -1,10 +1,12 @@
-// Simcasper is a simulated Casper network in real processes: the hub, which is the validators that are not ours and the
-// wire, and a node of ours per process, which asks its agent for every signature as casper-node does.
+// Simcasper is a simulated Casper network in real processes: the hub, which is the validators that
+// are not ours and the wire, and a node of ours per process, which asks its agent for every
+// signature as casper-node does.
 //
 //	simcasper hub  --nodes HOST:PORT --control HOST:PORT --key 01HEX --transcript FILE [flags]
 //	simcasper node --id 0|1 --name NAME --hub HOST:PORT --rest HOST:PORT --events HOST:PORT --cluster DIR --dir DIR --key 01HEX
 //
-// Both run until they are told to end. A node also ends, with 0, when an upgrade is due, and wants to be started again.
+// Both run until they are told to end. A node also ends, with 0, when an upgrade is due, and wants
+// to be started again.
 package main
 
 import (

@@ -61,10 +61,12 @@ func (s *signer) Sign(_ context.Context, r *cosignerv1.SignRequest) (*cosignerv1
 	if held != m {
 		return &cosignerv1.SignResponse{Answer: &cosignerv1.SignResponse_Bound{Bound: wire.Bound(held, signature)}}, nil
 	}
-	return &cosignerv1.SignResponse{Answer: &cosignerv1.SignResponse_Signed{Signed: &cosignerv1.Signed{Signature: signature[:]}}}, nil
+	return &cosignerv1.SignResponse{
+		Answer: &cosignerv1.SignResponse_Signed{Signed: &cosignerv1.Signed{Signature: signature[:]}}}, nil
 }
 
-func (s *signer) RegisterTLSPoint(context.Context, *cosignerv1.RegisterTLSPointRequest) (*cosignerv1.RegisterTLSPointResponse, error) {
+func (s *signer) RegisterTLSPoint(context.Context,
+	*cosignerv1.RegisterTLSPointRequest) (*cosignerv1.RegisterTLSPointResponse, error) {
 	return &cosignerv1.RegisterTLSPointResponse{}, nil
 }
 
@@ -86,7 +88,8 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{T: t, ctx: ctx, dir: t.TempDir(), at: map[string]string{}, signer: &signer{key: key, slots: map[casper.Slot]casper.Message{}}}
+	r := &rig{T: t, ctx: ctx, dir: t.TempDir(), at: map[string]string{},
+		signer: &signer{key: key, slots: map[casper.Slot]casper.Message{}}}
 	ports, err := testnet.QuietPorts(2 * hub.OurNodes)
 	if err != nil {
 		t.Fatal(err)
@@ -108,8 +111,8 @@ func newRig(t *testing.T) *rig {
 	nodes, control := listen(t), listen(t)
 	r.at["nodes"], r.at["control"] = nodes.Addr().String(), control.Addr().String()
 	h := hub.New(hub.Config{Version: "2.0.3", Validator: r.signer.public(), Names: names(), Downtime: 2 * time.Second,
-		Transcript: &r.transcript, Logger: zerolog.Nop(), Chain: zug.Chain{Name: "test", Seed: leading(), Block: 250 * time.Millisecond,
-			Timeout: 500 * time.Millisecond, EraBlocks: 32}}, time.Now())
+		Transcript: &r.transcript, Logger: zerolog.Nop(), Chain: zug.Chain{Name: "test",
+			Seed: leading(), Block: 250 * time.Millisecond, Timeout: 500 * time.Millisecond, EraBlocks: 32}}, time.Now())
 	ran := make(chan error, 1)
 	go func() { ran <- h.Run(ctx, nodes, control) }()
 	t.Cleanup(func() {
@@ -161,7 +164,8 @@ func listen(t *testing.T) net.Listener {
 func (r *rig) start(id int) {
 	ctx, cancel := context.WithCancel(r.ctx)
 	r.ends[id], r.ended[id] = cancel, make(chan error, 1)
-	n := node.New(node.Config{ID: id, Name: names()[id], Hub: r.at["nodes"], REST: r.at[names()[id]+" rest"], Events: r.at[names()[id]+" events"],
+	n := node.New(node.Config{ID: id, Name: names()[id], Hub: r.at["nodes"], REST: r.at[names()[id]+" rest"],
+		Events:  r.at[names()[id]+" events"],
 		Cluster: r.dir, Dir: filepath.Join(r.dir, names()[id]), Validator: r.signer.public(), Logger: zerolog.Nop()})
 	go func() { r.ended[id] <- n.Run(ctx) }()
 }
@@ -292,8 +296,8 @@ func (r *rig) judge() {
 	}
 }
 
-// forgets has a node come back without its log, alone, and propose anew in the rounds that it led. It reports whether that
-// came about while their era lasted: later nobody asks for them.
+// forgets has a node come back without its log, alone, and propose anew in the rounds that it led.
+// It reports whether that came about while their era lasted: later nobody asks for them.
 func (r *rig) forgets() bool {
 	r.Helper()
 	era := r.await("some rounds of an era", func(p hub.Report) bool { return p.Round >= earlyRound }).Era
@@ -317,14 +321,15 @@ func (r *rig) forgets() bool {
 	return shown
 }
 
-// TestNetwork: rounds with our votes; a node that is cut off; one that comes back without its log, and proposes anew in
-// the rounds that it led; an upgrade.
+// TestNetwork: rounds with our votes; a node that is cut off; one that comes back without its log,
+// and proposes anew in the rounds that it led; an upgrade.
 func TestNetwork(t *testing.T) {
 	r := newRig(t)
 	r.start(0)
 	r.start(1)
 	r.later(6)
-	if s := r.status(0); s.State != "Validate" || s.RoundLength == nil || *s.RoundLength != 250*time.Millisecond || s.Key != r.signer.public().String() || s.Peers < 3 {
+	if s := r.status(0); s.State != "Validate" || s.RoundLength == nil || *s.RoundLength != 250*time.Millisecond ||
+		s.Key != r.signer.public().String() || s.Peers < 3 {
 		t.Errorf("the status of a node that votes: %+v", s)
 	}
 
@@ -358,7 +363,8 @@ func TestNetwork(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{{}, {"x"}, {"hub", "--key", "02"}, {"node", "--key", "02"}} {
-		if err := run(t.Context(), args); err == nil || !strings.Contains(err.Error(), "want") && !strings.Contains(err.Error(), "key") {
+		if err := run(t.Context(), args); err == nil || !strings.Contains(err.Error(), "want") &&
+			!strings.Contains(err.Error(), "key") {
 			t.Errorf("%v: %v", args, err)
 		}
 	}

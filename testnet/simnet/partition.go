@@ -8,7 +8,8 @@ import (
 	"casper-cosigner/testnet/link"
 )
 
-// interpose puts a link between main's agent and each cosigner, in that agent's copy of the cluster file.
+// interpose puts a link between main's agent and each cosigner, in that agent's copy of
+// the cluster file.
 func (n *Network) interpose() error {
 	return link.Rewire(filepath.Join(n.Cluster.Dir, testnet.Main, "cluster.toml"), func(f *cluster.File) error {
 		for i := range f.Cosigners {
@@ -24,7 +25,8 @@ func (n *Network) interpose() error {
 	})
 }
 
-// Partition cuts main's agent off from the cosigners, or mends that. The standby's agent still reaches it.
+// Partition cuts main's agent off from the cosigners, or mends that. The standby's agent
+// still reaches it.
 func (n *Network) Partition(cut bool) {
 	for _, l := range n.links {
 		if cut {

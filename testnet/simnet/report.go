@@ -110,8 +110,8 @@ func (l Losses) Unexcused() Losses {
 	return l
 }
 
-// Since are the rounds that began after a time. One of which the others learned only when it was over counts as such: nobody
-// knows when it began.
+// Since are the rounds that began after a time. One of which the others learned only when it was
+// over counts as such: nobody knows when it began.
 func Since(rounds []hub.Round, at time.Time) (later []hub.Round) {
 	for _, o := range rounds {
 		if o.Began == 0 || o.Began > at.UnixMilli() {
@@ -121,9 +121,10 @@ func Since(rounds []hub.Round, at time.Time) (later []hub.Round) {
 	return later
 }
 
-// Losses returns what was lost of the rounds that ended, and the blocks that came, since something of ours was struck; but not
-// of those to which a vote may still come. A finality signature that takes longer than a block's time counts as lost once
-// it is looked for, though it could still be rewarded: nothing that is done to our nodes may delay one by so much.
+// Losses returns what was lost of the rounds that ended, and the blocks that came, since something
+// of ours was struck; but not of those to which a vote may still come. A finality signature that
+// takes longer than a block's time counts as lost once it is looked for, though it could still be
+// rewarded: nothing that is done to our nodes may delay one by so much.
 func (n *Network) Losses(ctx context.Context, since time.Time) (Losses, error) {
 	r, err := n.Report(ctx)
 	return LossesOf(r, n.Block, since), err

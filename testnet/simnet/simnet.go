@@ -1,8 +1,10 @@
-// Package simnet runs one validator in a simulated Casper network, all in real processes: a cluster of cosigners and
-// agents, a simulated casper-node beside each agent, and the hub, which is the other validators and the wire between all.
+// Package simnet runs one validator in a simulated Casper network, all in real processes: a cluster
+// of cosigners and agents, a simulated casper-node beside each agent, and the hub, which is the
+// other validators and the wire between all.
 //
-// It promises what testnet does: every process ends with it, and it waits by asking. It reads what the others have seen
-// and what the cosigners say; what that is worth, its callers say. Shipped code never imports it.
+// It promises what testnet does: every process ends with it, and it waits by asking. It reads what
+// the others have seen and what the cosigners say; what that is worth, its callers say. Shipped
+// code never imports it.
 package simnet
 
 import (
@@ -41,8 +43,8 @@ type Settings struct {
 // Defaults are settings of a network that shows a failover within seconds: all but the paths.
 func Defaults() Settings {
 	return Settings{Chain: "casper-example", Seed: 1, Block: time.Second, VotedDown: 2 * time.Second, EraBlocks: 20,
-		Downtime: 4 * time.Second, Version: "2.0.3", PingInterval: 500 * time.Millisecond, PingTimeout: 250 * time.Millisecond,
-		FailoverAfter: 2 * time.Second, FailbackAfter: 2 * time.Second}
+		Downtime: 4 * time.Second, Version: "2.0.3", PingInterval: 500 * time.Millisecond,
+		PingTimeout: 250 * time.Millisecond, FailoverAfter: 2 * time.Second, FailbackAfter: 2 * time.Second}
 }
 
 // Network is a network of processes on this machine. Start starts them, Close ends them.
@@ -73,8 +75,8 @@ func Setup(ctx context.Context, s Settings) (*Network, error) {
 		return nil, err
 	}
 	n := &Network{Settings: s, nodes: map[string]*Node{}, unlink: func() {}}
-	n.Cluster, err = testnet.Setup(ctx, testnet.Settings{Binary: s.Binary, Dir: filepath.Join(s.Dir, "cluster"), PEM: s.PEM,
-		Chain: s.Chain, MinEra: time.Duration(s.EraBlocks) * s.Block / 2, MinBlock: s.Block, Init: []string{
+	n.Cluster, err = testnet.Setup(ctx, testnet.Settings{Binary: s.Binary, Dir: filepath.Join(s.Dir, "cluster"),
+		PEM: s.PEM, Chain: s.Chain, MinEra: time.Duration(s.EraBlocks) * s.Block / 2, MinBlock: s.Block, Init: []string{
 			"--ping-interval", s.PingInterval.String(), "--ping-timeout", s.PingTimeout.String(),
 			"--failover-after", s.FailoverAfter.String(), "--failback-after", s.FailbackAfter.String()}})
 	if err != nil {
@@ -89,7 +91,8 @@ func Setup(ctx context.Context, s Settings) (*Network, error) {
 		at[i] = testnet.Loopback(port)
 	}
 	n.control = at[1]
-	n.hub = n.process("hub", "hub", "--nodes", at[0], "--control", n.control, "--key", validator.String(), "--transcript", n.Transcript(),
+	n.hub = n.process("hub", "hub", "--nodes", at[0], "--control", n.control, "--key", validator.String(), "--transcript",
+		n.Transcript(),
 		"--version", s.Version, "--downtime", s.Downtime.String(), "--chain", s.Chain, "--seed", fmt.Sprint(s.Seed),
 		"--block", s.Block.String(), "--timeout", s.VotedDown.String(), "--era-blocks", fmt.Sprint(s.EraBlocks))
 	for id, name := range []string{testnet.Main, testnet.Standby} {
@@ -97,8 +100,8 @@ func Setup(ctx context.Context, s Settings) (*Network, error) {
 		if err := os.MkdirAll(c.dir, 0o700); err != nil {
 			return nil, fmt.Errorf("making a node's folder: %w", err)
 		}
-		c.Process = n.process(name, "node", "--id", fmt.Sprint(id), "--name", name, "--hub", at[0], "--rest", c.rest, "--events", c.events,
-			"--cluster", n.Cluster.Dir, "--dir", c.dir, "--key", validator.String())
+		c.Process = n.process(name, "node", "--id", fmt.Sprint(id), "--name", name, "--hub", at[0], "--rest",
+			c.rest, "--events", c.events, "--cluster", n.Cluster.Dir, "--dir", c.dir, "--key", validator.String())
 		n.nodes[name] = c
 		if err := n.Cluster.Watch(name, c.rest, c.events); err != nil {
 			return nil, err
@@ -111,7 +114,8 @@ func (n *Network) process(name string, args ...string) *testnet.Process {
 	return &testnet.Process{Name: name, Path: n.Simcasper, Args: args, Log: filepath.Join(n.Dir, name+".log")}
 }
 
-// Transcript is the file of all that the other validators received of ours. It is whole once the network is closed.
+// Transcript is the file of all that the other validators received of ours. It is whole once the
+// network is closed.
 func (n *Network) Transcript() string { return filepath.Join(n.Dir, "network.jsonl") }
 
 // Start starts all processes, the casper-nodes once the cosigners are ready.

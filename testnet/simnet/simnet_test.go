@@ -38,9 +38,11 @@ func TestLosses(t *testing.T) {
 		{Began: 4_000, Ended: 8_000, Ours: true, Skipped: true},
 		{Began: 6_000, Ended: 8_000, Skipped: true},
 		{Ended: 19_001},
-	}, Blocks: []hub.Block{{Height: 1, Added: 4_999}, {Height: 2, Added: 5_000}, {Height: 3, Added: 6_000, Finality: 6_100}, {Height: 4, Added: 19_001}}}
+	}, Blocks: []hub.Block{{Height: 1, Added: 4_999}, {Height: 2, Added: 5_000},
+		{Height: 3, Added: 6_000, Finality: 6_100}, {Height: 4, Added: 19_001}}}
 	l := LossesOf(r, block, time.UnixMilli(5_000))
-	if l.Of != 5 || l.Led() != 2 || !slices.Equal(l.Rounds, []hub.Round{r.Rounds[1], r.Rounds[3]}) || !slices.Equal(l.Died, r.Rounds[4:5]) ||
+	if l.Of != 5 || l.Led() != 2 || !slices.Equal(l.Rounds, []hub.Round{r.Rounds[1], r.Rounds[3]}) ||
+		!slices.Equal(l.Died, r.Rounds[4:5]) ||
 		len(l.Finality) != 1 || l.Finality[0].Height != 2 {
 		t.Errorf("got %+v", l)
 	}

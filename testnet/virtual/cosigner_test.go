@@ -66,7 +66,8 @@ func (w *world) start(name string) (err error) {
 	if p.dir, err = statedir.Open(w.statePath(name)); err != nil {
 		return err
 	}
-	p.ledger, err = cosigner.OpenLedger(cosigner.LedgerConfig{Path: p.dir.Path("ledger"), Directory: p.dir.ID(), Fatal: p.die})
+	p.ledger, err = cosigner.OpenLedger(cosigner.LedgerConfig{Path: p.dir.Path("ledger"), Directory: p.dir.ID(),
+		Fatal: p.die})
 	if err != nil {
 		return err
 	}
@@ -110,14 +111,15 @@ func (p *process) raftConfig() raftstore.Config {
 	}
 }
 
-// now is what the host's clock shows. When it jumps, so does what is measured by it: worse than in a real process, whose
-// durations do not.
+// now is what the host's clock shows. When it jumps, so does what is measured by it: worse than in
+// a real process, whose durations do not.
 func (p *process) now() time.Time { return time.Now().Add(time.Duration(p.clocks[p.name].Load())) }
 
 // die notes what nothing here may bring about.
 func (p *process) die(err error) { p.fatal.Store(&err) }
 
-// kill ends a cosigner as near to kill -9 as a process can do to itself: from now on nothing that it says is heard.
+// kill ends a cosigner as near to kill -9 as a process can do to itself: from now on nothing that
+// it says is heard.
 func (w *world) kill(name string) error {
 	w.mu.Lock()
 	p := w.running[name]
@@ -181,7 +183,8 @@ type replicatedLog struct{ *raftstore.Store }
 // Leader returns who leads.
 func (l replicatedLog) Leader() signer.Leadership { return signer.Leadership(l.Store.Leader()) }
 
-// quorum is what stands for the shares: ledgers of as many cosigners as it takes must hold the claim, then one key signs.
+// quorum is what stands for the shares: ledgers of as many cosigners as it takes must hold the
+// claim, then one key signs.
 type quorum struct{ *process }
 
 // Ready asks nobody: whoever is not there gives no share.

@@ -16,7 +16,8 @@ import (
 	"casper-cosigner/testnet/link"
 )
 
-// storm has clients ask while there are faults, and returns how many of each kind there were, once everything is mended.
+// storm has clients ask while there are faults, and returns how many of each kind there were, once
+// everything is mended.
 func (w *world) storm(faults []fault) (done map[string]int, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -76,8 +77,8 @@ func (w *world) leading() *process {
 	return nil
 }
 
-// strike does what can be done to links, clocks and roles, and undoes it, but for clocks and roles. It reports whether it
-// came about.
+// strike does what can be done to links, clocks and roles, and undoes it, but for clocks and roles.
+// It reports whether it came about.
 func (w *world) strike(f fault, name string) bool {
 	ctx := context.Background()
 	links := w.hit(f, name)

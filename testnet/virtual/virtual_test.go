@@ -66,7 +66,8 @@ func record(t *testing.T, seed uint64, key ed25519.PrivateKey, path string) erro
 	if err != nil {
 		return err
 	}
-	out := history.NewRecorder(f, history.Header{Validator: casper.PublicKey(key.Public().(ed25519.PublicKey)), Seed: seed, For: length.String()})
+	out := history.NewRecorder(f, history.Header{Validator: casper.PublicKey(key.Public().(ed25519.PublicKey)), Seed: seed,
+		For: length.String()})
 	w := newWorld(t, seed, key, out)
 	faults, planned := plan(seed, []string{testnet.Main, testnet.Standby}), map[string]int{}
 	for _, f := range faults {
@@ -93,7 +94,8 @@ func judge(t *testing.T, seed uint64, path string) {
 	held := v.Print(&text)
 	t.Log(strings.TrimSpace(text.String()))
 	if v.Finished < v.Slots/4 {
-		t.Errorf("seed %d: only %d of %d slots were signed while there were faults: they leave no room", seed, v.Finished, v.Slots)
+		t.Errorf("seed %d: only %d of %d slots were signed while there were faults: they leave no room",
+			seed, v.Finished, v.Slots)
 	}
 	if !held {
 		t.Errorf("seed %d: its history does not hold; to judge it again: bin/chaos check %s", seed, keep(t, path))

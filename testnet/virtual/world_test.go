@@ -73,7 +73,8 @@ func newWorld(t *testing.T, seed uint64, key ed25519.PrivateKey, out *history.Re
 	return w
 }
 
-// folder is where state lies: in memory if this system has such a place, since most of a run is waiting for the disk.
+// folder is where state lies: in memory if this system has such a place, since most of a run is
+// waiting for the disk.
 func folder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "casper-virtual-")
@@ -96,7 +97,8 @@ func (w *world) close() (err error) {
 	return err
 }
 
-// upTo draws a duration, oneIn a chance, goesWrong whether a message is lost or doubled. The clients share one source: it fixes what is drawn, not who draws it.
+// upTo draws a duration, oneIn a chance, goesWrong whether a message is lost or doubled. The
+// clients share one source: it fixes what is drawn, not who draws it.
 func (w *world) upTo(d time.Duration) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -208,7 +210,8 @@ func answered(asked casper.Message, got signer.Answer, by string) testnet.Answer
 	return a
 }
 
-// client asks for a node: an echo, a vote and a finality signature each round, and for something old now and then.
+// client asks for a node: an echo, a vote and a finality signature each round, and for something
+// old now and then.
 func (w *world) client(ctx context.Context, node string, number int) {
 	asker := fmt.Sprintf("%s/%d", node, number)
 	own := byte(0)

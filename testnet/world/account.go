@@ -14,8 +14,8 @@ const (
 	signerSettle = 2 * time.Second // after an election
 )
 
-// account is the referee's own account of who could do his part, and since when. It looks at the world from outside, and
-// believes nobody's word.
+// account is the referee's own account of who could do his part, and since when. It looks at the
+// world from outside, and believes nobody's word.
 type account struct {
 	w      *World
 	good   [ours]time.Time // since when a node can do its part; zero: it cannot
@@ -27,14 +27,15 @@ type account struct {
 	asked  [ours]asking
 }
 
-// asking is how far a node has asked for rounds and when last, and when it last asked for a new height.
+// asking is how far a node has asked for rounds and when last, and when it last asked for
+// a new height.
 type asking struct {
 	place                failover.Place
 	at, advanced, height time.Time
 }
 
-// nodeSettle is how long a node, its agent and its links must have been well before it can be relied on: then the
-// preference has forgotten a silent active node.
+// nodeSettle is how long a node, its agent and its links must have been well before it can be
+// relied on: then the preference has forgotten a silent active node.
 func (a *account) nodeSettle() time.Duration { return 2*a.w.plan.Block + 2*time.Second }
 
 // look sees who can do his part now.
@@ -64,8 +65,8 @@ func (a *account) lasts(t time.Time, d time.Duration) bool {
 	return !t.IsZero() && a.w.now.Sub(t) >= d
 }
 
-// able reports whether one of our nodes could do all that is asked of it: it runs, so does its agent, both reach whom
-// they must, and it is where the others are.
+// able reports whether one of our nodes could do all that is asked of it: it runs, so does its
+// agent, both reach whom they must, and it is where the others are.
 func (a *account) able(i int) bool {
 	w := a.w
 	v := w.nodes[i]
@@ -156,9 +157,9 @@ func (a *account) leader() *cosigner {
 	return c
 }
 
-// served reports whether what a node of ours asks is signed now: by the cosigners, for one that has been well for long
-// enough, and which in fenced mode is the active one. A thief may take what main leaves, so main must be the preferred one
-// then.
+// served reports whether what a node of ours asks is signed now: by the cosigners, for one that has
+// been well for long enough, and which in fenced mode is the active one. A thief may take what main
+// leaves, so main must be the preferred one then.
 func (a *account) served(t *thief) bool {
 	settle := signerSettle + t.settle()
 	if !a.lasts(a.signer, settle) || t.isAhead() {
@@ -168,7 +169,8 @@ func (a *account) served(t *thief) bool {
 	if a.lasts(a.good[active], a.nodeSettle()) {
 		return true
 	}
-	// A new leader takes an active node that it has not heard of for well, and lets the other one wait.
+	// A new leader takes an active node that it has not heard of for well, and lets the
+	// other one wait.
 	return a.w.roles.Mode == failover.Hot && t == nil && a.lasts(a.good[1-active], a.nodeSettle()) &&
 		(!a.good[active].IsZero() || a.lasts(a.signer, settle+2*a.w.plan.Block))
 }

@@ -13,7 +13,8 @@ import (
 
 const finalityDeadline = 500 * time.Millisecond
 
-// agent stands beside one of our nodes: it passes requests on, watches the node and pings the others.
+// agent stands beside one of our nodes: it passes requests on, watches the node and pings
+// the others.
 type agent struct {
 	process
 	id      int
@@ -136,7 +137,9 @@ func (a *agent) try(e *errand) {
 	attempt := e.tried
 	r := &request{claim: e.claim, asker: e, from: &a.process}
 	r.reply = func(o outcome) { a.heard(e, attempt, o) }
-	e.cancel = r.carry(&c.process, e.deadline.Sub(a.w.now), c.serve, func() { a.heard(e, attempt, outcome{unavailable: true}) })
+	e.cancel = r.carry(&c.process, e.deadline.Sub(a.w.now), c.serve, func() {
+		a.heard(e, attempt, outcome{unavailable: true})
+	})
 }
 
 // heard takes a cosigner's answer in.

@@ -14,7 +14,8 @@ import (
 	"casper-cosigner/rule/watermark"
 )
 
-// brokenRule is a rule of the product, broken, part of what the referee says of it, and the plan in which it does.
+// brokenRule is a rule of the product, broken, part of what the referee says of it, and the plan
+// in which it does.
 type brokenRule struct {
 	name  string
 	rules Rules
@@ -22,18 +23,21 @@ type brokenRule struct {
 	plan  *Plan // nil: the one that the seed draws
 }
 
-// mainDies is a plan in which main is away from the 41st second on for a minute, and failover is as given.
+// mainDies is a plan in which main is away from the 41st second on for a minute, and
+// failover is as given.
 func mainDies(policy failover.Policy, faults ...Fault) *Plan {
 	p := calm(append(faults, Fault{Kind: KillHost, At: 41 * time.Second, For: time.Minute})...)
 	p.Failover = policy
 	return p
 }
 
-// powerCuts is a plan in which all cosigners die in the midst of a claim, and the node that asked with them.
+// powerCuts is a plan in which all cosigners die in the midst of a claim, and the node that
+// asked with them.
 func powerCuts() *Plan {
 	var faults []Fault
 	for at := 13 * time.Second; at < time.Minute; at += 12 * time.Second {
-		faults = append(faults, Fault{Kind: Trap, At: at, For: 2 * time.Second, Step: stepSigned, Count: 1, All: true, Keep: true})
+		faults = append(faults, Fault{Kind: Trap, At: at, For: 2 * time.Second, Step: stepSigned, Count: 1, All: true,
+			Keep: true})
 	}
 	return calm(faults...)
 }
@@ -49,11 +53,14 @@ func brokenClaims() []brokenRule {
 			mainDies(failover.Manual, Fault{Kind: SlipFence, At: 40 * time.Second, For: time.Minute})},
 		{"a claim of a suspended node binds", boundAfter(refusal.Suspended), "is suspended and bound",
 			mainDies(failover.Manual, Fault{Kind: SlipSuspend, At: 40 * time.Second, For: time.Minute})},
-		{"nobody is preferred", served(func(turn.Facts, casper.Slot) bool { return true }), "the hostile standby went ahead of main", flooded()},
+		{"nobody is preferred", served(func(turn.Facts, casper.Slot) bool {
+			return true
+		}), "the hostile standby went ahead of main", flooded()},
 		{"main is not preferred for the newest round", served(func(f turn.Facts, s casper.Slot) bool {
 			return s.Era == f.Bound.Era && s.Round <= f.Bound.Round
 		}), "the hostile standby took our slots", flooded()},
-		{"a cosigner that was paused works off what piled up", Rules{Hasty: true}, "an asker that gave up", pauses(PauseLeader)},
+		{"a cosigner that was paused works off what piled up", Rules{Hasty: true}, "an asker that gave up",
+			pauses(PauseLeader)},
 		{"the active is served only", Rules{
 			Decide: func(d *turn.Desk, f turn.Facts, r turn.Request, now time.Time) turn.Decision {
 				if f.Would.Outcome == machine.Done && r.Node != f.Roles.Active {
@@ -67,7 +74,8 @@ func brokenClaims() []brokenRule {
 	}
 }
 
-// pauses is a plan in which a cosigner stands still for less than an election takes, whenever a round begins.
+// pauses is a plan in which a cosigner stands still for less than an election takes, whenever
+// a round begins.
 func pauses(k Kind) *Plan {
 	var faults []Fault
 	for at := 40900 * time.Millisecond; at < 80*time.Second; at += 4 * time.Second {
@@ -76,7 +84,8 @@ func pauses(k Kind) *Plan {
 	return calm(faults...)
 }
 
-// served are rules by which whoever comes first is served, where that holds, of those who would have to wait for another.
+// served are rules by which whoever comes first is served, where that holds, of those who would
+// have to wait for another.
 func served(first func(turn.Facts, casper.Slot) bool) Rules {
 	return Rules{Decide: func(d *turn.Desk, f turn.Facts, r turn.Request, now time.Time) turn.Decision {
 		decision := d.Decide(f, r, now)
@@ -117,15 +126,17 @@ func brokenCopies() []brokenRule {
 		}
 	}
 	return []brokenRule{
-		{"what a copy comes to depends on more than the log", Rules{Apply: func(s *machine.State, c machine.Command) machine.Result {
-			if claim, ok := c.(machine.Claim); ok {
-				calls++
-				claim.TokensLeft = calls
-				c = claim
-			}
-			return s.Apply(c)
-		}}, "entries and differ", calm()},
-		{"a claim binds the next round's slot too", Rules{Apply: both(1), Check: rebound(false).Check}, "it was never claimed", calm()},
+		{"what a copy comes to depends on more than the log",
+			Rules{Apply: func(s *machine.State, c machine.Command) machine.Result {
+				if claim, ok := c.(machine.Claim); ok {
+					calls++
+					claim.TokensLeft = calls
+					c = claim
+				}
+				return s.Apply(c)
+			}}, "entries and differ", calm()},
+		{"a claim binds the next round's slot too",
+			Rules{Apply: both(1), Check: rebound(false).Check}, "it was never claimed", calm()},
 		{"a claim binds a slot too that nobody asks for", Rules{Apply: both(50)}, "and the log another value", calm()},
 		{"a claim is answered with another slot", Rules{Apply: func(s *machine.State, c machine.Command) machine.Result {
 			r := s.Apply(c)
@@ -157,8 +168,8 @@ func rebound(noLedger bool) Rules {
 	}
 }
 
-// boundAfter are rules by which the log binds what it should refuse. Its leader does not propose such a claim, so only one
-// that a change of roles overtakes shows it.
+// boundAfter are rules by which the log binds what it should refuse. Its leader does not propose
+// such a claim, so only one that a change of roles overtakes shows it.
 func boundAfter(why refusal.Reason) Rules {
 	return Rules{Apply: func(s *machine.State, c machine.Command) machine.Result {
 		r := s.Apply(c)
@@ -231,7 +242,8 @@ func brokenRoles() []brokenRule {
 
 // judged are rules by which what is judged becomes something else.
 func judged(change func(failover.Judgement) failover.Judgement) Rules {
-	return Rules{Judge: func(j *failover.Judge, s failover.State, o failover.Observation, now time.Time) failover.Judgement {
+	return Rules{Judge: func(j *failover.Judge, s failover.State, o failover.Observation,
+		now time.Time) failover.Judgement {
 		return change(j.Judge(s, o, now))
 	}}
 }
@@ -258,12 +270,14 @@ func brokenEvidence() []brokenRule {
 	}
 }
 
-// noRest are plans of which something does not end, and so nothing that a product could keep up with.
+// noRest are plans of which something does not end, and so nothing that a product could
+// keep up with.
 func noRest() []brokenRule {
 	long := time.Hour
 	return []brokenRule{
 		{"two cosigners never come back", Rules{}, "at the end the cosigners cannot sign", calm(
-			Fault{Kind: KillCosigner, Host: 1, At: 41 * time.Second, For: long}, Fault{Kind: KillCosigner, Host: 2, At: 41 * time.Second, For: long})},
+			Fault{Kind: KillCosigner, Host: 1, At: 41 * time.Second, For: long},
+			Fault{Kind: KillCosigner, Host: 2, At: 41 * time.Second, For: long})},
 		{"the standby never comes back", Rules{}, "at the end standby takes no part", calm(
 			Fault{Kind: KillNode, Host: standbyHost, At: 41 * time.Second, For: long})},
 		{"a foreign validator never comes back", Rules{}, "stands still", calm(

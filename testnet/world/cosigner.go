@@ -95,8 +95,8 @@ func (c *cosigner) begin() {
 	c.after(heartbeat, c.beat)
 }
 
-// crash kills the process, or the power. Of what was not past fsync, any part may be on the disk afterwards, but in the
-// order in which it was written.
+// crash kills the process, or the power. Of what was not past fsync, any part may be on the disk
+// afterwards, but in the order in which it was written.
 func (c *cosigner) crash() {
 	if !c.up {
 		return
@@ -157,7 +157,8 @@ func (c *cosigner) restart() {
 	c.begin()
 }
 
-// resume continues a stopped process; for a moment it takes up nothing new, since its askers may have given up.
+// resume continues a stopped process; for a moment it takes up nothing new, since its askers
+// may have given up.
 func (c *cosigner) resume() {
 	if c.paused && !c.w.rules.Hasty {
 		c.steadyAt = c.w.now.Add(pulse.Settle)
@@ -174,8 +175,8 @@ func (c *cosigner) wall() time.Time { return c.w.now.Add(c.offset) }
 // watchdog is how long a write may take before the process ends itself.
 const watchdog = time.Second
 
-// flush calls then once a write has reached the disk. If it fails, or takes too long, the process ends: whether it was
-// stored is not known.
+// flush calls then once a write has reached the disk. If it fails, or takes too long, the process
+// ends: whether it was stored is not known.
 func (c *cosigner) flush(then func()) {
 	d := 200*time.Microsecond + time.Duration(c.w.rng.Int64N(int64(2*time.Millisecond)))
 	switch c.disk {
@@ -213,7 +214,8 @@ func (c *cosigner) apply(commit int) {
 	c.lookAgain()
 }
 
-// execute applies a command, and notes when a mark moved: as it sees it, or in catching up as the entry is dated.
+// execute applies a command, and notes when a mark moved: as it sees it, or in catching up as the
+// entry is dated.
 func (c *cosigner) execute(command machine.Command) machine.Result {
 	era, height := c.state.Advances()
 	result := c.w.rules.Apply(c.state, command)
@@ -228,8 +230,8 @@ func (c *cosigner) execute(command machine.Command) machine.Result {
 	return result
 }
 
-// fill adds what a claim bound to the ledger, if it is not there: until a started cosigner has caught up with the log. After
-// that its own shares do.
+// fill adds what a claim bound to the ledger, if it is not there: until a started cosigner has
+// caught up with the log. After that its own shares do.
 func (c *cosigner) fill(command machine.Command, result machine.Result) {
 	claim, ok := command.(machine.Claim)
 	if !ok || result.Outcome != machine.Done {

@@ -12,8 +12,9 @@ import (
 // voteWithin is how long after a round's end, and a block's time, our vote must be there.
 const voteWithin = 1500 * time.Millisecond
 
-// demand sees to it that what is due comes: votes, blocks and finality signatures from our validator, changes of roles from
-// the cosigners. Nothing is due that the account does not say could be done.
+// demand sees to it that what is due comes: votes, blocks and finality signatures from our
+// validator, changes of roles from the cosigners. Nothing is due that the account does not
+// say could be done.
 type demand struct {
 	*account
 	thief    *thief
@@ -26,7 +27,8 @@ type demand struct {
 }
 
 func newDemand(w *World, a *account, t *thief) *demand {
-	return &demand{account: a, thief: t, evidence: map[uint64]time.Time{}, rounds: map[[2]uint64]bool{}, heights: map[uint64]bool{}}
+	return &demand{account: a, thief: t, evidence: map[uint64]time.Time{}, rounds: map[[2]uint64]bool{},
+		heights: map[uint64]bool{}}
 }
 
 // ended sees a round end at a foreign node. The first one counts.
@@ -50,15 +52,16 @@ func (d *demand) grew(v *validator, b zug.Block) {
 	}
 }
 
-// demanded reports whether our validator could do its part all the time since then, and the observing node could see it. One
-// that started a few rounds before takes one for younger than it is.
+// demanded reports whether our validator could do its part all the time since then, and
+// the observing node could see it. One that started a few rounds before takes one for
+// younger than it is.
 func (d *demand) demanded(v *validator, life int, from time.Time) bool {
 	return !d.fine.IsZero() && !d.fine.After(from) && v.runs() && v.life == life &&
 		(v.upAt.IsZero() || from.Sub(v.upAt) > 4*d.w.plan.Block)
 }
 
-// demandVote demands our vote in a round that has ended, soon. In one that was skipped it is demanded only that it was not
-// ours to lead.
+// demandVote demands our vote in a round that has ended, soon. In one that was skipped it is
+// demanded only that it was not ours to lead.
 func (d *demand) demandVote(v *validator, e zug.Ended) {
 	w, life := d.w, v.life
 	w.after(w.plan.Block+voteWithin, func() {
@@ -83,8 +86,8 @@ func (d *demand) demandVote(v *validator, e zug.Ended) {
 	})
 }
 
-// heldBack returns for how much longer our other node may have to wait for an active one that fell ill: that one is
-// preferred for two round lengths from its last request.
+// heldBack returns for how much longer our other node may have to wait for an active one that fell
+// ill: that one is preferred for two round lengths from its last request.
 func (d *demand) heldBack(e zug.Ended) time.Duration {
 	i := d.w.activeNode()
 	if at := d.good[i]; !at.IsZero() && at.Before(e.Began) {
@@ -106,7 +109,8 @@ func (d *demand) voted(v *validator, life int, e zug.Ended) {
 	}
 }
 
-// seen returns our echo and vote of a round as the others know them. Who was away when they came may not.
+// seen returns our echo and vote of a round as the others know them. Who was away when
+// they came may not.
 func (d *demand) seen(e zug.Ended) (echo, vote casper.Message) {
 	for _, f := range d.w.nodes[firstForeign:] {
 		if echo, vote = f.node.Seen(e.Era, e.Round, ourValidator); vote != nil {
@@ -116,8 +120,9 @@ func (d *demand) seen(e zug.Ended) (echo, vote casper.Message) {
 	return echo, nil
 }
 
-// oursToLead reports whether a round that ended was ours to lead, and had to end with a block: no node of ours died or was
-// cut off about that time, or still had the slots without being able to tell the others what it proposed.
+// oursToLead reports whether a round that ended was ours to lead, and had to end with a block: no
+// node of ours died or was cut off about that time, or still had the slots without being able to
+// tell the others what it proposed.
 func (d *demand) oursToLead(e zug.Ended) bool {
 	if e.Leader != ourValidator || d.thief != nil {
 		return false
@@ -140,7 +145,9 @@ func (d *demand) demandFinality(v *validator, b zug.Block) {
 			return
 		}
 		w.stats[Finalities]++
-		known := slices.ContainsFunc(w.nodes[firstForeign:], func(f *validator) bool { return f.node.HasFinality(b.Height, ourValidator) })
+		known := slices.ContainsFunc(w.nodes[firstForeign:], func(f *validator) bool {
+			return f.node.HasFinality(b.Height, ourValidator)
+		})
 		if !known && !d.thief.couldHave(casper.Finality{Height: b.Height}) {
 			w.fail("block %d has no finality signature of ours", b.Height)
 		}
@@ -152,7 +159,8 @@ func (d *demand) awaitFailover() {
 	w, active := d.w, d.w.activeNode()
 	called := false
 	if active >= 0 {
-		gone := !w.nodes[active].runs() && !w.plan.hostile(active) || !w.agents[active].runs() || w.roles.IsSuspended(names[active])
+		gone := !w.nodes[active].runs() && !w.plan.hostile(active) || !w.agents[active].runs() ||
+			w.roles.IsSuspended(names[active])
 		called = gone && d.lasts(d.good[1-active], d.nodeSettle()) && d.lasts(d.signer, signerSettle)
 	}
 	called = called && d.thief == nil && w.plan.Failover == failover.Auto && w.roles.HoldUntil == 0 && !w.plan.has(Clock)
@@ -196,7 +204,8 @@ func (w *World) heldSince(at time.Time) bool {
 	})
 }
 
-// atRest demands that after the last fault all is as it was: the chain grows, our nodes take part, main is active.
+// atRest demands that after the last fault all is as it was: the chain grows, our nodes take part,
+// main is active.
 func (d *demand) atRest() {
 	w := d.w
 	for i, at := range d.newestAt { // without us, a row of rounds that we lead takes long
@@ -215,7 +224,8 @@ func (d *demand) atRest() {
 	d.mainAtRest()
 }
 
-// mainAtRest demands that main is active again once it has been well for as long as its return takes.
+// mainAtRest demands that main is active again once it has been well for as long as its
+// return takes.
 func (d *demand) mainAtRest() {
 	w := d.w
 	returns := 0
@@ -225,7 +235,8 @@ func (d *demand) mainAtRest() {
 		}
 	}
 	stable := w.plan.FailbackAfter<<returns + 2*w.plan.After + 4*w.plan.Block + 4*w.plan.Ping
-	calm := !d.good[mainHost].IsZero() && w.now.Sub(d.good[mainHost]) > stable && !d.signer.IsZero() && w.now.Sub(d.signer) > stable
+	calm := !d.good[mainHost].IsZero() && w.now.Sub(d.good[mainHost]) > stable && !d.signer.IsZero() &&
+		w.now.Sub(d.signer) > stable
 	if !calm || w.plan.Failback != failover.Auto || w.roles.HoldUntil != 0 || d.thief != nil || w.plan.has(Promote) {
 		return
 	}

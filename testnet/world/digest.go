@@ -14,8 +14,8 @@ import (
 // slotKey names a slot: its kind, and the instance, validator and round, or the height.
 type slotKey string
 
-// place is a message's slot and the hash of the bytes that are signed, built here from the description of Casper's
-// formats and not by package casper, which is under test.
+// place is a message's slot and the hash of the bytes that are signed, built here from the
+// description of Casper's formats and not by package casper, which is under test.
 type place struct {
 	key    slotKey
 	digest casper.Hash

@@ -23,7 +23,8 @@ const (
 )
 
 // steps are drawn from alike. Only the first can lose a claim, and it does so every other time.
-var steps = []Step{stepProposed, stepProposed, stepProposed, stepProposed, stepProposed, stepSent, stepCommitted, stepApplied, stepShared, stepSigned}
+var steps = []Step{stepProposed, stepProposed, stepProposed, stepProposed, stepProposed, stepSent, stepCommitted,
+	stepApplied, stepShared, stepSigned}
 
 // trap kills a cosigner the next but so many times that it comes to a step.
 type trap struct {
@@ -56,7 +57,8 @@ func (w *World) step(c *cosigner, s Step) bool {
 	return false
 }
 
-// killActive kills the node that most likely asked, so that only the other one asks again, with another value.
+// killActive kills the node that most likely asked, so that only the other one asks again,
+// with another value.
 func (w *World) killActive(f Fault) {
 	for i, name := range names {
 		if name == w.roles.Active && !w.plan.hostile(i) {
@@ -285,7 +287,8 @@ func (w *World) operate(f Fault) {
 	w.stats[Operations]++
 }
 
-// slip lets an operator's command into the log just before one of the leader's own, which was decided without it.
+// slip lets an operator's command into the log just before one of the leader's own, which was
+// decided without it.
 func (w *World) slip(c *cosigner, before ...Kind) {
 	for i, f := range w.slips {
 		if !slices.Contains(before, f.Kind) {
@@ -312,7 +315,8 @@ func (w *World) activeNode() int { return slices.Index(names[:], w.roles.Active)
 // again is how often an operator tries anew.
 const again = 500 * time.Millisecond
 
-// holdUntilResumed notes that there is, or will be, a hold without an end, which an operator ends later.
+// holdUntilResumed notes that there is, or will be, a hold without an end, which an
+// operator ends later.
 func (w *World) holdUntilResumed(d time.Duration) {
 	w.holds++
 	w.after(d, func() {
@@ -321,8 +325,8 @@ func (w *World) holdUntilResumed(d time.Duration) {
 	})
 }
 
-// resumeRoles ends a hold, unless another one is wanted: whoever made that ends it. An operator does not give up when nobody
-// leads, nor before the hold has come out of the log.
+// resumeRoles ends a hold, unless another one is wanted: whoever made that ends it. An operator
+// does not give up when nobody leads, nor before the hold has come out of the log.
 func (w *World) resumeRoles() {
 	if w.holds > 0 {
 		return
@@ -351,8 +355,8 @@ func (w *World) unsuspend(node int) {
 	w.after(again, func() { w.unsuspend(node) })
 }
 
-// settled returns the leader once it has applied its whole log, nil before. Then no entry that it has not seen can ever be
-// committed.
+// settled returns the leader once it has applied its whole log, nil before. Then no entry that it
+// has not seen can ever be committed.
 func (w *World) settled() *cosigner {
 	if c := w.leader(); c != nil && c.ready && c.applied == len(c.log) {
 		return c

@@ -9,8 +9,8 @@ import (
 	"casper-cosigner/testnet/zug"
 )
 
-// flood lets the hostile standby ask for whatever may harm: bogus values for the open round and those ahead, for the next
-// era, for old rounds and for heights that no block has.
+// flood lets the hostile standby ask for whatever may harm: bogus values for the open round and
+// those ahead, for the next era, for old rounds and for heights that no block has.
 func (w *World) flood() {
 	w.after(20*time.Millisecond+time.Duration(w.rng.Int64N(int64(300*time.Millisecond))), w.flood)
 	a := w.agents[standbyHost]
@@ -44,7 +44,8 @@ func (w *World) bogus(s zug.Status) casper.Message {
 		name.ID += uint32(w.rng.IntN(100))
 	case 4, 5:
 		height := s.Tip.Height + uint64(w.rng.IntN(4))
-		return casper.Finality{Block: value, Height: max(height, 1), Era: name.Era, ChainName: casper.ChainNameHash(w.chain.Name)}
+		return casper.Finality{Block: value, Height: max(height, 1), Era: name.Era,
+			ChainName: casper.ChainNameHash(w.chain.Name)}
 	default:
 		name.ID += uint32(w.rng.IntN(3))
 	}

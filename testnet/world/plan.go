@@ -96,9 +96,10 @@ func (f Fault) String() string {
 }
 
 // kinds are drawn from alike, so that one which stands here twice is twice as likely.
-var kinds = []Kind{KillNode, KillNode, KillNode, KillNode, KillAnswered, KillAnswered, KillAgent, KillHost, KillHost, KillCosigner,
-	KillLeader, Trap, Trap, Trap, Trap, Trap, Trap,
-	PauseNode, PauseNode, PauseAgent, PauseHost, PauseCosigner, PauseLeader, Elect, SlowDisk, HungDisk, DiskError, CutPeers, CutPeers, CutCosigners,
+var kinds = []Kind{KillNode, KillNode, KillNode, KillNode, KillAnswered, KillAnswered, KillAgent, KillHost, KillHost,
+	KillCosigner, KillLeader, Trap, Trap, Trap, Trap, Trap, Trap,
+	PauseNode, PauseNode, PauseAgent, PauseHost, PauseCosigner, PauseLeader, Elect, SlowDisk, HungDisk, DiskError,
+	CutPeers, CutPeers, CutCosigners,
 	CutHost, CutOneWay, CutAgents, Lossy, Twice, Slow, Clock, SetMode, SetMode, SetMode, Promote, Promote, Hold, Suspend,
 	Evidence, Evidence, SlipFence, SlipSuspend, SlipHold}
 

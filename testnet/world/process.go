@@ -15,7 +15,8 @@ type process struct {
 
 func (p *process) runs() bool { return p.up && !p.paused }
 
-// do does something in the process, if it is still the one that it was meant for; a stopped one does it when it goes on.
+// do does something in the process, if it is still the one that it was meant for; a stopped one
+// does it when it goes on.
 func (p *process) do(life int, what func()) {
 	switch {
 	case !p.up || p.life != life:
@@ -57,8 +58,8 @@ func (p *process) cont() {
 	}
 }
 
-// post carries a message from one process to another: late, twice or never, as the links are. down, which may be nil,
-// is done by the sender if nobody listens at the other end.
+// post carries a message from one process to another: late, twice or never, as the links are. down,
+// which may be nil, is done by the sender if nobody listens at the other end.
 func (w *World) post(from, to *process, what, down func()) {
 	if !from.up {
 		return

@@ -24,14 +24,16 @@ type appendEntries struct {
 	commit         int
 }
 
-// appended is the follower's answer: how far its log is the leader's, or for a refusal how far it may be.
+// appended is the follower's answer: how far its log is the leader's, or for a refusal
+// how far it may be.
 type appended struct {
 	from, match int
 	term        uint64
 	ok          bool
 }
 
-// propose appends a command to the leader's log. then is called when it is applied here, never if leadership is lost.
+// propose appends a command to the leader's log. then is called when it is applied here, never if
+// leadership is lost.
 func (c *cosigner) propose(command machine.Command, then func(machine.Result)) {
 	c.log = append(c.log, entry{term: c.term, command: command})
 	index := len(c.log)
@@ -199,8 +201,8 @@ func (c *cosigner) commitMajority() {
 	c.apply(index)
 }
 
-// election stands for the votes of Raft: who may lead is decided by terms and logs as there, when by an oracle that sees
-// who is missed.
+// election stands for the votes of Raft: who may lead is decided by terms and logs as there, when
+// by an oracle that sees who is missed.
 type election struct {
 	missed time.Time // since when no leader serves a majority
 	wait   time.Duration
@@ -258,7 +260,8 @@ func (w *World) vote() {
 	}
 }
 
-// win makes c leader if a majority that it can talk to votes for it: each grants only a log as new as its own.
+// win makes c leader if a majority that it can talk to votes for it: each grants only a log as
+// new as its own.
 func (w *World) win(c *cosigner) bool {
 	near := w.majority(c)
 	voters := slices.DeleteFunc(slices.Clone(near), func(o *cosigner) bool { return o.newer(c) })

@@ -15,8 +15,9 @@ import (
 // firstMark is the first era and height of a chain.
 var firstMark = watermark.Mark{Era: zug.FirstEra, Height: 1}
 
-// referee watches the world: for what may never be, for what is due from our validator by its own account of who could do
-// his part, and for what a hostile standby takes. It is told of all that happens, and passes it on.
+// referee watches the world: for what may never be, for what is due from our validator by its own
+// account of who could do his part, and for what a hostile standby takes. It is told of all that
+// happens, and passes it on.
 type referee struct {
 	w *World
 	*safety
@@ -88,7 +89,8 @@ func became(r machine.Result) string {
 }
 
 // appliedClaim sees a claim applied, by the first cosigner that applies it or by another.
-func (r *referee) appliedClaim(c *cosigner, claim watermark.Claim, before failover.State, result machine.Result, newest bool) {
+func (r *referee) appliedClaim(c *cosigner, claim watermark.Claim, before failover.State, result machine.Result,
+	newest bool) {
 	if newest {
 		r.w.note("%s applies %s for %s: %v", c.name, describe(claim.Message), claim.Node, became(result))
 	}
@@ -103,11 +105,12 @@ func (r *referee) appliedClaim(c *cosigner, claim watermark.Claim, before failov
 	}
 }
 
-// cancelled is how long the word may take that an asker gave up: two hops over slow links, and some.
+// cancelled is how long the word may take that an asker gave up: two hops over slow
+// links, and some.
 const cancelled = 100 * time.Millisecond
 
-// binds sees a leader about to propose a claim: not for an asker that gave up. Its cancellation has had its time then, if no
-// link was cut and nothing lost.
+// binds sees a leader about to propose a claim: not for an asker that gave up. Its cancellation has
+// had its time then, if no link was cut and nothing lost.
 func (r *referee) binds(c *cosigner, q *request) {
 	at := q.asker.gaveUp
 	late := r.w.now.Sub(at)
@@ -116,8 +119,8 @@ func (r *referee) binds(c *cosigner, q *request) {
 	}
 }
 
-// proposed sees a leader propose an automatic change of the active node. Whether the node is ready counts now: the log may
-// carry the change out much later, if the leader dies with it.
+// proposed sees a leader propose an automatic change of the active node. Whether the node is ready
+// counts now: the log may carry the change out much later, if the leader dies with it.
 func (r *referee) proposed(node, cause string) {
 	r.sample()
 	if r.thief != nil { // its word for where it is spoils any comparison

@@ -19,8 +19,8 @@ type safety struct {
 }
 
 func newSafety(w *World) *safety {
-	return &safety{w: w, places: map[casper.Message]place{}, shares: map[slotKey]casper.Hash{}, held: map[slotKey]casper.Hash{},
-		holds: map[string]bool{}}
+	return &safety{w: w, places: map[casper.Message]place{}, shares: map[slotKey]casper.Hash{},
+		held: map[slotKey]casper.Hash{}, holds: map[string]bool{}}
 }
 
 // digest returns a message's slot and the hash of its signed bytes.
@@ -33,8 +33,8 @@ func (s *safety) digest(m casper.Message) (slotKey, casper.Hash) {
 	return p.key, p.digest
 }
 
-// released sees a share leave. No two are ever of two values of one slot, which is more than is needed: two of one value
-// make a signature.
+// released sees a share leave. No two are ever of two values of one slot, which is more than is
+// needed: two of one value make a signature.
 func (s *safety) released(c *cosigner, m casper.Message) {
 	key, digest := s.digest(m)
 	s.w.stats[Shares]++
@@ -48,8 +48,8 @@ func (s *safety) released(c *cosigner, m casper.Message) {
 	s.shares[key] = digest
 }
 
-// claimed sees a claim applied that its slot holds now, or held, and reports whether that is new. Not only the first
-// cosigner that applies it is looked at.
+// claimed sees a claim applied that its slot holds now, or held, and reports whether that is new.
+// Not only the first cosigner that applies it is looked at.
 func (s *safety) claimed(c *cosigner, claim watermark.Claim, result machine.Result) (fresh bool) {
 	key, digest := s.digest(result.Held.Message)
 	if asked, _ := s.digest(claim.Message); asked != key {
@@ -108,7 +108,8 @@ func (s *safety) activated(a machine.Activate, before failover.State) {
 	}
 }
 
-// stopped sees automatic changes held by the rule: never twice for one reason, or an operator could not resume them.
+// stopped sees automatic changes held by the rule: never twice for one reason, or an operator could
+// not resume them.
 func (s *safety) stopped(h machine.Hold) {
 	if s.holds[h.Reason] {
 		s.w.fail("roles are held again, and an operator knows why: %s", h.Reason)
@@ -116,7 +117,8 @@ func (s *safety) stopped(h machine.Hold) {
 	s.holds[h.Reason] = true
 }
 
-// compare holds the copies of the log's state against each other, and against what was seen of the log.
+// compare holds the copies of the log's state against each other, and against what was
+// seen of the log.
 func (s *safety) compare() {
 	states := map[int][]byte{}
 	for _, c := range s.w.cosigners {

@@ -27,8 +27,9 @@ type request struct {
 	waits    bool
 }
 
-// carry brings a request to a cosigner's process, and returns what says later that its asker gave up. How long the asker
-// waits is told as a length of time, so that one which was under way for long looks fresh.
+// carry brings a request to a cosigner's process, and returns what says later that its asker gave
+// up. How long the asker waits is told as a length of time, so that one which was under way for
+// long looks fresh.
 func (r *request) carry(to *process, patience time.Duration, serve func(*request), down func()) (cancel func()) {
 	w := r.from.w
 	w.post(r.from, to, func() {
@@ -77,7 +78,9 @@ func (c *cosigner) serve(r *request) {
 	to := c.w.cosigners[c.leader]
 	back := func(o outcome) { c.w.post(&c.process, r.from, func() { r.reply(o) }, nil) }
 	passed := &request{claim: r.claim, asker: r.asker, hop: true, from: &c.process, reply: back}
-	r.pass = passed.carry(&to.process, r.deadline.Sub(c.w.now), to.serve, func() { back(outcome{unavailable: true, by: c.id}) })
+	r.pass = passed.carry(&to.process, r.deadline.Sub(c.w.now), to.serve, func() {
+		back(outcome{unavailable: true, by: c.id})
+	})
 }
 
 func (c *cosigner) slotOf(r *request) casper.Slot {
@@ -94,7 +97,8 @@ func (c *cosigner) decide(r *request) {
 	}
 	facts := turn.Look(c.state, c.w.rules.Check(c.state, r.claim))
 	facts.Moved = c.moved
-	switch d := c.w.rules.Decide(&c.desk, facts, turn.Request{Claim: r.claim, Slot: r.slot, Deadline: r.deadline}, now); d.Do {
+	switch d := c.w.rules.Decide(&c.desk, facts, turn.Request{Claim: r.claim, Slot: r.slot, Deadline: r.deadline},
+		now); d.Do {
 	case turn.Finish:
 		c.finish(r, d.Held)
 	case turn.Claim:
@@ -227,8 +231,8 @@ func (c *cosigner) askShare(f *flight, digest casper.Hash, peer int) {
 	}, nil)
 }
 
-// share makes a share of a message: never for an older term, never before the claim is past fsync in the ledger, never
-// for another value than the ledger holds.
+// share makes a share of a message: never for an older term, never before the claim is past fsync
+// in the ledger, never for another value than the ledger holds.
 func (c *cosigner) share(term uint64, m casper.Message, then func()) {
 	if term < c.term || !c.filled && !c.leads {
 		return

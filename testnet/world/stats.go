@@ -32,7 +32,8 @@ const (
 	counts
 )
 
-var countNames = [counts]string{"events", "rounds", "votes", "leads", "finalities", "claims", "adopted", "reproposed", "shares", "restarts",
+var countNames = [counts]string{"events", "rounds", "votes", "leads", "finalities", "claims", "adopted", "reproposed",
+	"shares", "restarts",
 	"changes", "operations", "elections", "crashes", "lost claims", "failovers", "holds", "rests", "returns"}
 
 // String names the count.

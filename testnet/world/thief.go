@@ -8,8 +8,8 @@ import (
 	"casper-cosigner/rule/watermark"
 )
 
-// thief is what a hostile standby may take: whatever main leaves, and nothing while main is well, preferred and moves on. A
-// nil one, in a world without, takes nothing.
+// thief is what a hostile standby may take: whatever main leaves, and nothing while main is well,
+// preferred and moves on. A nil one, in a world without, takes nothing.
 type thief struct {
 	w       *World
 	account *account
@@ -26,8 +26,8 @@ func newThief(w *World, a *account) *thief {
 	return &thief{w: w, account: a, lost: map[slotKey]bool{}, stolen: map[slotKey]bool{}}
 }
 
-// settle is how much longer it takes until a new leader can be relied on: it does not know when main's turn is, until main
-// has asked.
+// settle is how much longer it takes until a new leader can be relied on: it does not know when
+// main's turn is, until main has asked.
 func (t *thief) settle() time.Duration {
 	if t == nil {
 		return 0
@@ -58,7 +58,8 @@ func (t *thief) takes(claim watermark.Claim) {
 	t.stolen[key] = claim.Node == names[standbyHost] && !t.lost[key]
 }
 
-// mains reports whether a free slot is main's to have now, if it wants it: it is well, and its turn is not over.
+// mains reports whether a free slot is main's to have now, if it wants it: it is well, and its
+// turn is not over.
 func (t *thief) mains(m casper.Message) bool {
 	a, now, plan := t.account.asked[mainHost], t.w.now, t.w.plan
 	slot, _ := casper.SlotOf(m)
@@ -74,8 +75,9 @@ func (t *thief) mains(m casper.Message) bool {
 	return now.Sub(a.advanced) < plan.Block+plan.Grace
 }
 
-// chase notes whether slots are bound further than main has come. A thief that had the field to itself goes ahead of the
-// chain, and keeps what it has; while main is well, preferred and moves on it must not.
+// chase notes whether slots are bound further than main has come. A thief that had the field to
+// itself goes ahead of the chain, and keeps what it has; while main is well, preferred and moves
+// on it must not.
 func (t *thief) chase() {
 	if t == nil || t.account.by == nil {
 		return
@@ -84,14 +86,16 @@ func (t *thief) chase() {
 	bound, tip, asked := a.by.bound(), w.nodes[mainHost].node.Status().Tip, a.asked[mainHost]
 	ahead := bound.Height > tip.Height+1 || bound.Era == asked.place.Era && bound.Round > asked.place.Round+1 ||
 		bound.Era == asked.place.Era+1 && bound.Round > 1 || bound.Era > asked.place.Era+1
-	// When nothing new comes for two round lengths, main is as good as silent, and the preference ends.
+	// When nothing new comes for two round lengths, main is as good as silent, and the
+	// preference ends.
 	long := 2*w.plan.Block - 2*sampleEvery
 	if w.now.Sub(asked.advanced) > long || w.now.UnixMilli()-tip.At > long.Milliseconds() {
 		t.stalled = w.now
 	}
 	well := !a.fine.IsZero() && !a.good[mainHost].IsZero() && w.roles.Active == names[mainHost] && t.moves()
 	if ahead && !t.ahead && well {
-		w.fail("the hostile standby went ahead of main: %+v is bound, and main is at %+v, height %d", bound, asked.place, tip.Height)
+		w.fail("the hostile standby went ahead of main: %+v is bound, and main is at %+v, height %d",
+			bound, asked.place, tip.Height)
 	}
 	t.ahead = ahead
 }
@@ -99,8 +103,8 @@ func (t *thief) chase() {
 // moves reports whether main has had something new to ask for, lately.
 func (t *thief) moves() bool { return t.w.now.Sub(t.stalled) > t.w.plan.Block }
 
-// promoted sees a leader propose an automatic change of the active node: never to the thief for being ahead of a main that
-// is well.
+// promoted sees a leader propose an automatic change of the active node: never to the thief for
+// being ahead of a main that is well.
 func (t *thief) promoted(node, cause string) {
 	if node == names[standbyHost] && cause == failover.Behind && !t.account.fine.IsZero() && t.moves() {
 		t.w.fail("the hostile standby is to become active, and main is well")

@@ -11,17 +11,18 @@ import (
 	"testing"
 )
 
-// modelled are constants that a world needs a number of its own for, though the product has one of that name.
+// modelled are constants that a world needs a number of its own for, though the product has
+// one of that name.
 var modelled = map[string]string{
-	"hedgeafter":   "the product's is a least wait, which grows with what is usual for a peer",
+	"hedgeafter": "the product's is a least wait, which grows with what is usual for a peer",
 }
 
-// TestNoTwins: no constant of the product is written a second time in the worlds, since one that is changed in one place
-// only would have them play a product that nobody runs.
+// TestNoTwins: no constant of the product is written a second time in the worlds, since one that is
+// changed in one place only would have them play a product that nobody runs.
 func TestNoTwins(t *testing.T) {
 	product := map[string][]string{}
-	for _, room := range []string{"agent", "cluster", "cmd", "cosigner", "daemon", "keygen", "monitor", "pulse", "raftstore",
-		"rule", "signer", "statedir"} {
+	for _, room := range []string{"agent", "cluster", "cmd", "cosigner", "daemon", "keygen", "monitor", "pulse",
+		"raftstore", "rule", "signer", "statedir"} {
 		before := len(product)
 		for _, path := range goFiles(t, filepath.Join("..", "..", room)) {
 			for _, name := range values(t, path) {
@@ -82,8 +83,9 @@ func values(t *testing.T, path string) []string {
 	return declared(file)
 }
 
-// declared returns the names, in lower case, of all constants of a file and of its variables that begin with a value. Those
-// of a named type other than a length of time are left out: they count what there is, and are no settings.
+// declared returns the names, in lower case, of all constants of a file and of its variables that
+// begin with a value. Those of a named type other than a length of time are left out: they count
+// what there is, and are no settings.
 func declared(file *ast.File) (names []string) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		d, ok := n.(*ast.GenDecl)

@@ -113,7 +113,8 @@ func (v *validator) ask(r zug.Request) {
 		func() { reply(zug.Answer{Verdict: zug.Refused}) })
 }
 
-// answered hands an answer to the node, unless that is when it dies: then the signature is made, and nobody has it.
+// answered hands an answer to the node, unless that is when it dies: then the signature is made,
+// and nobody has it.
 func (v *validator) answered(a zug.Answer) {
 	if f := v.doomed; f != nil && a.Verdict == zug.Granted && a.Message.Kind() != casper.KindFinality {
 		v.doomed = nil

@@ -1,22 +1,25 @@
-// Package world plays the whole product in virtual time: one validator's two nodes with their agents, three cosigners, a
-// network with other validators, and all that can go wrong with them.
+// Package world plays the whole product in virtual time: one validator's two nodes with their
+// agents, three cosigners, a network with other validators, and all that can go wrong with them.
 //
-// The rules are the product's own: casper's messages, the watermark and the roles of machine.State, turn's decisions, failover's
-// Judge, what an agent knows of its node and tells of it (failover.Node, wire), and what a cosigner hears (ear). Around them
-// everything is a model: the Raft log, the shares, the disks, the links, the clocks, and zug's consensus. A seed fixes all of
-// it, the faults and when they strike included, so that a run replays exactly. TestNoTwins sees to it that no constant of the
-// product is written a second time here.
+// The rules are the product's own: casper's messages, the watermark and the roles of machine.State,
+// turn's decisions, failover's Judge, what an agent knows of its node and tells of it
+// (failover.Node, wire), and what a cosigner hears (ear). Around them everything is a model: the
+// Raft log, the shares, the disks, the links, the clocks, and zug's consensus. A seed fixes all of
+// it, the faults and when they strike included, so that a run replays exactly. TestNoTwins sees to
+// it that no constant of the product is written a second time here.
 //
-// A referee watches. It promises to notice: two values signed for one slot, or released by one cosigner; a slot that
-// changes; copies of the log that disagree; a round, a block or a leader's round without our signature that should have
-// had it; a slot or the active role that a hostile standby took from a main that is well; a change of roles while they are
-// held, to a node that is not ready, or that does not come; a hold that does not come when a node tells of an equivocation,
-// or comes again after an operator ended it; a claim of the passive node in fenced mode, or of an asker that gave up. It
-// builds the signed bytes itself.
+// A referee watches. It promises to notice: two values signed for one slot, or released by one
+// cosigner; a slot that changes; copies of the log that disagree; a round, a block or a leader's
+// round without our signature that should have had it; a slot or the active role that a hostile
+// standby took from a main that is well; a change of roles while they are held, to a node that is
+// not ready, or that does not come; a hold that does not come when a node tells of an equivocation,
+// or comes again after an operator ended it; a claim of the passive node in fenced mode, or of an
+// asker that gave up. It builds the signed bytes itself.
 //
-// Left out are upgrades and what agents tell of them, a node whose peers do not hear it (failover's NotConnected), a key file
-// left behind, the nodes' TLS points, floors, members that meet for the first time, a leader that hands over, a state
-// directory that is restored or copied, and frost's arithmetic.
+// Left out are upgrades and what agents tell of them, a node whose peers do not hear it
+// (failover's NotConnected), a key file left behind, the nodes' TLS points, floors, members that
+// meet for the first time, a leader that hands over, a state directory that is restored or copied,
+// and frost's arithmetic.
 package world
 
 import (
@@ -50,7 +53,8 @@ const (
 
 var names = [ours]string{"main", "standby"}
 
-// Rules are the parts of the product that a test may break. The zero value leaves all of them whole.
+// Rules are the parts of the product that a test may break. The zero value leaves all of
+// them whole.
 type Rules struct {
 	Check  func(*machine.State, watermark.Claim) machine.Result
 	Apply  func(*machine.State, machine.Command) machine.Result
@@ -171,7 +175,8 @@ func newWorld(seed uint64, o Options) *World {
 	return w
 }
 
-// settleIn is how long after its start the world has its first block: the cosigners elect a leader first.
+// settleIn is how long after its start the world has its first block: the cosigners elect
+// a leader first.
 const settleIn = 5 * time.Second
 
 // play runs the queue dry, up to the plan's end.

@@ -59,7 +59,8 @@ func tell(t *testing.T, seed uint64, r Result) {
 }
 
 func explain(seed uint64, r Result) string {
-	return fmt.Sprintf("seed %d: %s\nreplay it with: go test ./testnet/world -run TestWorlds -v -args -seed %d\nthe last events:\n%s",
+	return fmt.Sprintf("seed %d: %s\nreplay it with: go test ./testnet/world -run TestWorlds -v -args -seed %d\nthe "+
+		"last events:\n%s",
 		seed, strings.Join(r.Failures, "; "), seed, strings.Join(r.Last, "\n"))
 }
 
@@ -72,7 +73,8 @@ func playAll(t *testing.T, seeds int) (sum Stats) {
 	return sum
 }
 
-// each plays the first seeds on all processors until the test has failed, and hands over what came of one at a time.
+// each plays the first seeds on all processors until the test has failed, and hands over what came
+// of one at a time.
 func each(t *testing.T, seeds int, take func(seed uint64, r Result)) {
 	defer debug.SetGCPercent(debug.SetGCPercent(1000)) // worlds are short-lived garbage
 	var next atomic.Int64
@@ -96,11 +98,13 @@ func each(t *testing.T, seeds int, take func(seed uint64, r Result)) {
 	all.Wait()
 }
 
-// TestHashes prints each world's history as one number, which a change of shape alone leaves as it is:
+// TestHashes prints each world's history as one number, which a change of shape alone
+// leaves as it is:
 //
 //	go test ./testnet/world -run TestHashes -v -args -seeds 1000 >FILE
 //
-// before the change and after it, and compare the lines that begin with "seed" (without -v, go test keeps them to itself).
+// before the change and after it, and compare the lines that begin with "seed" (without -v, go test
+// keeps them to itself).
 func TestHashes(t *testing.T) {
 	seeds := 4
 	if *seedsFlag > 0 {
@@ -132,17 +136,20 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// TestReplayFailure: a failure says how to replay it, and fails again in the same way at the same event.
+// TestReplayFailure: a failure says how to replay it, and fails again in the same way at
+// the same event.
 func TestReplayFailure(t *testing.T) {
 	for seed := range uint64(100) {
 		r := Run(seed, Options{Rules: rebound(false)})
 		if len(r.Failures) == 0 {
 			continue
 		}
-		if told := explain(seed, r); !strings.Contains(told, fmt.Sprintf(" -args -seed %d\n", seed)) || !strings.Contains(told, r.Last[len(r.Last)-1]) {
+		if told := explain(seed, r); !strings.Contains(told, fmt.Sprintf(" -args -seed %d\n", seed)) ||
+			!strings.Contains(told, r.Last[len(r.Last)-1]) {
 			t.Errorf("a failure is told as:\n%s", told)
 		}
-		if again := Run(seed, Options{Rules: rebound(false)}); again.Hash != r.Hash || explain(seed, again) != explain(seed, r) {
+		if again := Run(seed, Options{Rules: rebound(false)}); again.Hash != r.Hash || explain(seed, again) != explain(seed,
+			r) {
 			t.Errorf("the second time:\n%s", explain(seed, again))
 		}
 		return
@@ -150,8 +157,9 @@ func TestReplayFailure(t *testing.T) {
 	t.Error("no seed fails")
 }
 
-// TestContradiction: the referee hears of it when a node saw two values of one validator, or two blocks at one height. No
-// rule that can be broken shows that alone: two values signed are seen first.
+// TestContradiction: the referee hears of it when a node saw two values of one validator, or
+// two blocks at one height. No rule that can be broken shows that alone: two values signed
+// are seen first.
 func TestContradiction(t *testing.T) {
 	vote := func(yes bool) casper.Message { return casper.Vote{Value: yes} }
 	for _, f := range []zug.Fault{{Have: vote(true), Other: vote(false)}, {Height: 7}} {
@@ -189,15 +197,18 @@ type planned struct {
 func heldPlans() []planned {
 	fenced := Fault{Kind: SetMode, At: 10 * time.Second, Mode: failover.Fenced}
 	return []planned{
-		{"held a second time, until an operator resumes", calm(fenced, Fault{Kind: Hold, At: 20 * time.Second, For: 5 * time.Second, Keep: true},
-			Fault{Kind: Hold, At: 30 * time.Second, For: time.Minute, Keep: true},
-			Fault{Kind: KillNode, At: 41 * time.Second, For: 20 * time.Second}), 0, 15},
-		{"held twice at a time: the first end is not the second's", calm(fenced, Fault{Kind: Hold, At: 20 * time.Second, For: 15 * time.Second, Keep: true},
-			Fault{Kind: Hold, At: 30 * time.Second, For: time.Minute, Keep: true},
-			Fault{Kind: KillNode, At: 41 * time.Second, For: 20 * time.Second}), 0, 15},
-		{"the standby is suspended a second time", calm(fenced, Fault{Kind: Suspend, Host: 1, At: 20 * time.Second, For: 5 * time.Second},
-			Fault{Kind: Suspend, Host: 1, At: 30 * time.Second, For: time.Minute},
-			Fault{Kind: KillNode, At: 41 * time.Second, For: 20 * time.Second}), 0, 15},
+		{"held a second time, until an operator resumes",
+			calm(fenced, Fault{Kind: Hold, At: 20 * time.Second, For: 5 * time.Second, Keep: true},
+				Fault{Kind: Hold, At: 30 * time.Second, For: time.Minute, Keep: true},
+				Fault{Kind: KillNode, At: 41 * time.Second, For: 20 * time.Second}), 0, 15},
+		{"held twice at a time: the first end is not the second's",
+			calm(fenced, Fault{Kind: Hold, At: 20 * time.Second, For: 15 * time.Second, Keep: true},
+				Fault{Kind: Hold, At: 30 * time.Second, For: time.Minute, Keep: true},
+				Fault{Kind: KillNode, At: 41 * time.Second, For: 20 * time.Second}), 0, 15},
+		{"the standby is suspended a second time",
+			calm(fenced, Fault{Kind: Suspend, Host: 1, At: 20 * time.Second, For: 5 * time.Second},
+				Fault{Kind: Suspend, Host: 1, At: 30 * time.Second, For: time.Minute},
+				Fault{Kind: KillNode, At: 41 * time.Second, For: 20 * time.Second}), 0, 15},
 		{"a node tells of an equivocation, main dies, and nobody has looked into it", calm(fenced,
 			Fault{Kind: Evidence, Host: 1, At: 30 * time.Second, For: time.Minute},
 			Fault{Kind: KillNode, At: 41 * time.Second, For: 20 * time.Second}), 0, 15},
@@ -205,8 +216,9 @@ func heldPlans() []planned {
 			Fault{Kind: Evidence, Host: 1, At: 20 * time.Second, For: 10 * time.Second},
 			Fault{Kind: KillAgent, Host: 1, At: 35 * time.Second, For: time.Second},
 			Fault{Kind: KillNode, At: 50 * time.Second, For: 20 * time.Second}), 2, 25},
-		{"held until an operator resumes, who does", calm(fenced, Fault{Kind: Hold, At: 20 * time.Second, For: 30 * time.Second, Keep: true},
-			Fault{Kind: KillNode, At: 41 * time.Second, For: 30 * time.Second}), 2, 15},
+		{"held until an operator resumes, who does",
+			calm(fenced, Fault{Kind: Hold, At: 20 * time.Second, For: 30 * time.Second, Keep: true},
+				Fault{Kind: KillNode, At: 41 * time.Second, For: 30 * time.Second}), 2, 15},
 	}
 }
 
@@ -216,20 +228,27 @@ func TestPlans(t *testing.T) {
 	for _, c := range append(heldPlans(), []planned{
 		{"nothing happens", calm(), 0, 30},
 		{"main is killed in hot mode", calm(Fault{Kind: KillNode, At: 41 * time.Second, For: 20 * time.Second}), 2, 30},
-		{"main's host is cut off in hot mode", calm(Fault{Kind: CutHost, At: 41 * time.Second, For: 20 * time.Second}), 2, 30},
+		{"main's host is cut off in hot mode", calm(Fault{Kind: CutHost, At: 41 * time.Second, For: 20 * time.Second}), 2,
+			30},
 		{"main hangs for a moment", calm(Fault{Kind: PauseNode, At: 41 * time.Second, For: 2 * time.Second}), 0, 30},
-		{"main is killed in fenced mode", calm(fenced, Fault{Kind: KillNode, At: 41 * time.Second, For: 20 * time.Second}), 2, 25},
-		{"main hangs in fenced mode", calm(fenced, Fault{Kind: PauseNode, At: 41 * time.Second, For: 20 * time.Second}), 2, 25},
-		{"main is cut off from its peers in fenced mode", calm(fenced, Fault{Kind: CutPeers, At: 41 * time.Second, For: 30 * time.Second}), 2, 20},
+		{"main is killed in fenced mode", calm(fenced, Fault{Kind: KillNode, At: 41 * time.Second, For: 20 * time.Second}), 2,
+			25},
+		{"main hangs in fenced mode", calm(fenced, Fault{Kind: PauseNode, At: 41 * time.Second, For: 20 * time.Second}), 2,
+			25},
+		{"main is cut off from its peers in fenced mode",
+			calm(fenced, Fault{Kind: CutPeers, At: 41 * time.Second, For: 30 * time.Second}), 2, 20},
 		{"main's agent stops with a request in flight in fenced mode, and goes on when the standby is active", calm(fenced,
 			Fault{Kind: PauseAgent, At: 41015 * time.Millisecond, For: 20 * time.Second}), 2, 25},
-		{"main's host stops with a request in flight in hot mode", calm(Fault{Kind: PauseHost, At: 41015 * time.Millisecond, For: 20 * time.Second}), 2, 30},
+		{"main's host stops with a request in flight in hot mode",
+			calm(Fault{Kind: PauseHost, At: 41015 * time.Millisecond, For: 20 * time.Second}), 2, 30},
 		{"the leader's disk hangs", calm(Fault{Kind: HungDisk, At: 41 * time.Second, For: 3 * time.Second},
 			Fault{Kind: HungDisk, Host: 1, At: 61 * time.Second, For: 3 * time.Second},
 			Fault{Kind: HungDisk, Host: 2, At: 81 * time.Second, For: 3 * time.Second}), 0, 20},
-		{"leadership changes all the time, and main dies meanwhile", calm(fenced, Fault{Kind: Elect, At: 41 * time.Second, For: 30 * time.Second},
-			Fault{Kind: KillNode, At: 50 * time.Second, For: 40 * time.Second}), 2, 15},
-		{"the standby is killed in fenced mode", calm(fenced, Fault{Kind: KillNode, Host: 1, At: 41 * time.Second, For: 20 * time.Second}), 0, 30},
+		{"leadership changes all the time, and main dies meanwhile",
+			calm(fenced, Fault{Kind: Elect, At: 41 * time.Second, For: 30 * time.Second},
+				Fault{Kind: KillNode, At: 50 * time.Second, For: 40 * time.Second}), 2, 15},
+		{"the standby is killed in fenced mode",
+			calm(fenced, Fault{Kind: KillNode, Host: 1, At: 41 * time.Second, For: 20 * time.Second}), 0, 30},
 		{"a planned handover in hot mode", calm(Fault{Kind: Promote, Host: 1, At: 41 * time.Second}), 0, 30},
 		{"a planned handover in fenced mode", calm(fenced, Fault{Kind: Promote, Host: 1, At: 41 * time.Second}), 0, 30},
 		{"a foreign validator is dead, so that ours is needed, and main is killed", calm(

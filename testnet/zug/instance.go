@@ -37,7 +37,8 @@ type round struct {
 
 func newInstance(chain *Chain, key Block, validator uint32) *instance {
 	in := &instance{chain: chain, start: key.At + chain.Block.Milliseconds(), parent: key.Height}
-	in.name = casper.Round{Chainspec: chain.Chainspec, Era: chain.EraOf(key.Height + 1), KeyBlock: key.Hash, Validator: validator}
+	in.name = casper.Round{Chainspec: chain.Chainspec, Era: chain.EraOf(key.Height + 1), KeyBlock: key.Hash,
+		Validator: validator}
 	return in
 }
 
@@ -137,8 +138,8 @@ func (in *instance) accepted(id uint32) bool {
 	return r != nil && r.accepted
 }
 
-// accept makes the round's proposal the accepted one, if it can be: a quorum echoed it, its parent is accepted and all
-// rounds since are skippable.
+// accept makes the round's proposal the accepted one, if it can be: a quorum echoed it, its parent
+// is accepted and all rounds since are skippable.
 func (in *instance) accept(id uint32) bool {
 	r := in.round(id)
 	if r.accepted || r.proposal == nil {
@@ -164,14 +165,15 @@ func (in *instance) accept(id uint32) bool {
 	return true
 }
 
-// last reports whether the accepted proposal of the round is the era's last block, or comes after it.
+// last reports whether the accepted proposal of the round is the era's last block, or
+// comes after it.
 func (in *instance) last(id uint32) bool {
 	r := in.known(id)
 	return r != nil && r.accepted && (r.proposal.Dummy || in.chain.IsSwitch(r.height))
 }
 
-// parentFor returns the parent that a proposal in the current round may have, -1 for none, and from when on; false if
-// there is none at all.
+// parentFor returns the parent that a proposal in the current round may have, -1 for none, and from
+// when on; false if there is none at all.
 func (in *instance) parentFor(now time.Time) (parent int64, from int64, ok bool) {
 	for id := int64(in.current) - 1; id >= 0; id-- {
 		if in.accepted(uint32(id)) {

@@ -9,7 +9,8 @@ import (
 	"casper-cosigner/rule/casper"
 )
 
-// Message is what one node sends to another: Signed, Proposed, SyncRequest, SyncResponse, BlockRequest or BlockResponse.
+// Message is what one node sends to another: Signed, Proposed, SyncRequest, SyncResponse,
+// BlockRequest or BlockResponse.
 type Message interface{ message() }
 
 // Signed is a signed echo, vote or finality signature.
@@ -19,7 +20,8 @@ type Signed struct {
 	Signature casper.Signature
 }
 
-// Proposal is a proposed block. It carries no signature: the leader's echo of its hash stands for one.
+// Proposal is a proposed block. It carries no signature: the leader's echo of its hash
+// stands for one.
 type Proposal struct {
 	Round   casper.Round // Validator is the leader
 	Parent  int64        // round of the parent block in this era, -1 if there is none
@@ -102,7 +104,8 @@ type Answer struct {
 	Signature casper.Signature
 }
 
-// Fault is a contradiction that a node saw: two messages of one validator for one slot, or two blocks at one height.
+// Fault is a contradiction that a node saw: two messages of one validator for one slot, or two
+// blocks at one height.
 type Fault struct {
 	Validator   uint32
 	Have, Other casper.Message // nil for blocks

@@ -12,7 +12,8 @@ import (
 
 var start = time.UnixMilli(1_800_000_000_000)
 
-// network is nodes 0 and 1 of validator 0, and a node each of validators 1 to 3. The first two ask an arbiter.
+// network is nodes 0 and 1 of validator 0, and a node each of validators 1 to 3. The first two
+// ask an arbiter.
 type network struct {
 	*testing.T
 	queue   Queue
@@ -33,12 +34,14 @@ type network struct {
 }
 
 func newNetwork(t *testing.T, seed uint64) *network {
-	n := &network{T: t, now: start, rng: rand.New(rand.NewPCG(seed, 3)), table: map[string]casper.Message{}, ended: map[[2]uint64]Ended{}}
+	n := &network{T: t, now: start, rng: rand.New(rand.NewPCG(seed, 3)), table: map[string]casper.Message{},
+		ended: map[[2]uint64]Ended{}}
 	n.chain = &Chain{Name: "test", Weights: []uint64{1, 1, 1, 1}, Seed: seed, Genesis: start, Block: 2 * time.Second,
 		Timeout: 3 * time.Second, EraBlocks: 10}
 	n.arbiter = n.bind
 	for id := range 5 {
-		c := Config{Chain: n.chain, Validator: uint32(max(0, id-1)), Seed: seed*10 + uint64(id), Deadline: 250 * time.Millisecond,
+		c := Config{Chain: n.chain, Validator: uint32(max(0, id-1)),
+			Seed: seed*10 + uint64(id), Deadline: 250 * time.Millisecond,
 			Sync: 50 * time.Millisecond, IdleSync: 500 * time.Millisecond, CatchUp: 50 * time.Millisecond, StartUp: time.Second}
 		for peer := range 5 {
 			if peer != id {
@@ -171,7 +174,8 @@ func (n *network) skipped() (all, ours int) {
 	return all, ours
 }
 
-// sound checks that nobody saw a contradiction, that all chains agree, and that node 2's has so many blocks at least.
+// sound checks that nobody saw a contradiction, that all chains agree, and that node 2's has so
+// many blocks at least.
 func (n *network) sound(blocks int) {
 	n.Helper()
 	if len(n.faults) > 0 {
@@ -196,7 +200,8 @@ func (n *network) sound(blocks int) {
 func (n *network) current(id int) {
 	n.Helper()
 	got, want := n.nodes[id].Status(), n.nodes[2].Status()
-	if got.Reactor != Validate || got.Tip.Height+1 < want.Tip.Height || got.Open.Era != want.Open.Era || got.Open.ID+1 < want.Open.ID {
+	if got.Reactor != Validate || got.Tip.Height+1 < want.Tip.Height || got.Open.Era != want.Open.Era ||
+		got.Open.ID+1 < want.Open.ID {
 		n.Errorf("node %d is at %+v, and the others at %+v", id, got, want)
 	}
 }

@@ -78,9 +78,9 @@ func New(c Config, now time.Time) *Node {
 	return n
 }
 
-// Restart is what becomes of a node whose process was killed and starts again: it catches up before it takes part. It
-// keeps its blocks; what it has seen of the running era only with its write-ahead log. Without, it takes the era up from
-// round 0 and knows of none of its own votes.
+// Restart is what becomes of a node whose process was killed and starts again: it catches up before
+// it takes part. It keeps its blocks; what it has seen of the running era only with its write-ahead
+// log. Without, it takes the era up from round 0 and knows of none of its own votes.
 func (n *Node) Restart(keepLog bool, now time.Time) {
 	n.now, n.out, n.asks, n.retryAt = now, Output{}, nil, time.Time{}
 	n.reactor, n.ready, n.behind, n.syncAt = CatchUp, now.Add(n.StartUp), true, now
@@ -192,8 +192,8 @@ func (n *Node) Block(height uint64) (Block, bool) {
 	return n.blocks[height], true
 }
 
-// Seen returns the echo and the vote of a validator that the node knows, each nil if it knows none. It remembers the
-// running era and the one before.
+// Seen returns the echo and the vote of a validator that the node knows, each nil if it knows none.
+// It remembers the running era and the one before.
 func (n *Node) Seen(era uint64, id, validator uint32) (echo, vote casper.Message) {
 	for _, in := range []*instance{n.cur, n.prev} {
 		if in != nil && in.name.Era == era && in.known(id) != nil {
@@ -203,8 +203,8 @@ func (n *Node) Seen(era uint64, id, validator uint32) (echo, vote casper.Message
 	return nil, nil
 }
 
-// HasFinality reports whether the node knows the validator's finality signature of its block of that height. It
-// remembers the last few hundred.
+// HasFinality reports whether the node knows the validator's finality signature of its block of
+// that height. It remembers the last few hundred.
 func (n *Node) HasFinality(height uint64, validator uint32) bool {
 	b, ok := n.Block(height)
 	return ok && slices.ContainsFunc(n.finals[height], func(f final) bool {

@@ -2,8 +2,8 @@ package zug
 
 import "time"
 
-// Queue is virtual time: what is to be done, in the order of its time, and in the order in which it was put in where that
-// is the same. Its zero value is empty.
+// Queue is virtual time: what is to be done, in the order of its time, and in the order in which it
+// was put in where that is the same. Its zero value is empty.
 type Queue struct {
 	heap []item
 	last uint64

@@ -7,7 +7,8 @@ import (
 	"casper-cosigner/rule/casper"
 )
 
-// How a node asks again, as the edited casper-node does (zug/remote.rs and remote_signing/finality.rs).
+// How a node asks again, as the edited casper-node does (zug/remote.rs and
+// remote_signing/finality.rs).
 const (
 	retryAfter     = 100 * time.Millisecond // doubled up to maxDoublings times
 	maxDoublings   = 3
@@ -56,8 +57,8 @@ func (in *instance) own(m casper.Message) casper.Message {
 	return nil
 }
 
-// sign signs an echo or vote, or asks for it, unless our validator is known to have filled the slot. p is the block that
-// an echo is to go out with, if it is ours.
+// sign signs an echo or vote, or asks for it, unless our validator is known to have filled the
+// slot. p is the block that an echo is to go out with, if it is ours.
 func (n *Node) sign(in *instance, m casper.Message, p *Proposal) {
 	if in.own(m) != nil {
 		return
@@ -109,9 +110,10 @@ func (n *Node) fly(a *ask, deadline time.Time) {
 	n.out.Requests = append(n.out.Requests, Request{ID: a.id, Message: a.message})
 }
 
-// signed adds our own signed message to the state and passes it on. If the slot was bound to another block than the one
-// proposed, only the echo goes out: with a foreign echo our proposal would be a message that nobody accepts. Our other
-// node may have passed the message on already; the block of a proposal it has not.
+// signed adds our own signed message to the state and passes it on. If the slot was bound to
+// another block than the one proposed, only the echo goes out: with a foreign echo our proposal
+// would be a message that nobody accepts. Our other node may have passed the message on already;
+// the block of a proposal it has not.
 func (n *Node) signed(in *instance, s Signed, p *Proposal) {
 	added := n.add(in, s)
 	e, ok := s.Message.(casper.Echo)
@@ -123,8 +125,8 @@ func (n *Node) signed(in *instance, s Signed, p *Proposal) {
 	}
 }
 
-// Answer takes the answer to a request. One that comes after its deadline, or that the node no longer waits for, changes
-// nothing.
+// Answer takes the answer to a request. One that comes after its deadline, or that the node no
+// longer waits for, changes nothing.
 func (n *Node) Answer(a Answer, now time.Time) Output {
 	n.now = now
 	i := slices.IndexFunc(n.asks, func(k ask) bool { return k.flying && k.id == a.ID })
@@ -202,8 +204,8 @@ func (n *Node) expire() {
 	n.asks = kept
 }
 
-// retry asks again for all echoes and votes that were refused, as far as they still matter. Nothing else would: Zug takes
-// a vote for cast once it has tried (zug/remote.rs, handle_retry_timer).
+// retry asks again for all echoes and votes that were refused, as far as they still matter. Nothing
+// else would: Zug takes a vote for cast once it has tried (zug/remote.rs, handle_retry_timer).
 func (n *Node) retry() {
 	n.retryAt = time.Time{}
 	n.retries++

@@ -2,8 +2,8 @@ package zug
 
 import "casper-cosigner/rule/casper"
 
-// sync asks a peer, drawn at random, for what may be missing: for a block while the node catches up, else for a round
-// that is not finalized (zug.rs, handle_sync_peer_timer).
+// sync asks a peer, drawn at random, for what may be missing: for a block while the node catches
+// up, else for a round that is not finalized (zug.rs, handle_sync_peer_timer).
 func (n *Node) sync() {
 	if len(n.Peers) == 0 {
 		n.syncAt = n.now.Add(n.IdleSync)
@@ -32,7 +32,8 @@ func (n *Node) soon() {
 	}
 }
 
-// heard is told of an era that the node holds no consensus of. If it is far ahead, only blocks help.
+// heard is told of an era that the node holds no consensus of. If it is far ahead, only
+// blocks help.
 func (n *Node) heard(era uint64) {
 	switch {
 	case era > n.cur.name.Era+1:
@@ -96,7 +97,8 @@ func (n *Node) learn(m SyncResponse) {
 	}
 }
 
-// follow takes in a block that the node asked for. When its peer has no more, it takes part in consensus again.
+// follow takes in a block that the node asked for. When its peer has no more, it takes part in
+// consensus again.
 func (n *Node) follow(b *Block) {
 	switch {
 	case n.reactor != CatchUp:

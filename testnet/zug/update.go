@@ -14,7 +14,8 @@ const maxAhead = 7200
 // keptFinals is for how many heights finality signatures are remembered.
 const keptFinals = 256
 
-// receive takes in a signed message from the network. One of our own validator may be among them: our other node's.
+// receive takes in a signed message from the network. One of our own validator may be among them:
+// our other node's.
 func (n *Node) receive(s Signed) {
 	if int(s.Validator) >= len(n.Chain.Weights) {
 		return
@@ -119,8 +120,8 @@ func (n *Node) updateRound(in *instance, id uint32) {
 	}
 }
 
-// updateCurrent does what only the open round calls for: to vote it down when its time is over, to propose in it, to go
-// on to the next.
+// updateCurrent does what only the open round calls for: to vote it down when its time is over, to
+// propose in it, to go on to the next.
 func (n *Node) updateCurrent(in *instance, id uint32, concluded bool) {
 	r := in.rounds[id]
 	if r.began.IsZero() {
@@ -157,8 +158,9 @@ func (in *instance) wakeAt(t time.Time) {
 	}
 }
 
-// lead proposes a block in the open round, if that is ours to do (zug.rs, propose_if_leader). What the block holds is
-// drawn: two nodes of one validator propose two blocks, and so does one that forgot.
+// lead proposes a block in the open round, if that is ours to do (zug.rs, propose_if_leader).
+// What the block holds is drawn: two nodes of one validator propose two blocks, and so does
+// one that forgot.
 func (n *Node) lead(in *instance, parent int64) {
 	id := in.current
 	r := in.rounds[id]
@@ -206,12 +208,14 @@ func (n *Node) finalize(in *instance, id uint32) {
 
 func (n *Node) end(in *instance, id uint32, skipped bool) {
 	r := in.rounds[id]
-	n.out.Ended = append(n.out.Ended, Ended{Era: in.name.Era, Round: id, Leader: r.leader, Skipped: skipped, Began: r.began})
+	n.out.Ended = append(n.out.Ended, Ended{Era: in.name.Era, Round: id, Leader: r.leader, Skipped: skipped,
+		Began: r.began})
 }
 
 // append adds a block to the chain and asks for its finality signature.
 func (n *Node) append(b Block) {
 	n.blocks = append(n.blocks, b)
 	n.out.Blocks = append(n.out.Blocks, b)
-	n.signFinality(casper.Finality{Block: b.Hash, Height: b.Height, Era: b.Era, ChainName: casper.ChainNameHash(n.Chain.Name)})
+	n.signFinality(casper.Finality{Block: b.Hash, Height: b.Height, Era: b.Era,
+		ChainName: casper.ChainNameHash(n.Chain.Name)})
 }

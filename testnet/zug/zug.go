@@ -1,14 +1,17 @@
-// Package zug is a small model of Casper's Zug consensus, as a validator with several nodes lives it.
+// Package zug is a small model of Casper's Zug consensus, as a validator with several
+// nodes lives it.
 //
-// A [Node] is driven by time and events and returns what it sends, which signatures it asks for and when it wants to be
-// called next; it has no clock, no goroutine and no randomness but its seed, so a run replays exactly, and a process may
-// drive it in real time as well. What it asks for are the product's own messages, and it lives through what a real node
-// does: it takes a value that its slot is bound to, asks again for what was refused, votes late, proposes anew in old
-// rounds after a restart, and catches up.
+// A [Node] is driven by time and events and returns what it sends, which signatures it asks for and
+// when it wants to be called next; it has no clock, no goroutine and no randomness but its seed, so
+// a run replays exactly, and a process may drive it in real time as well. What it asks for are the
+// product's own messages, and it lives through what a real node does: it takes a value that its
+// slot is bound to, asks again for what was refused, votes late, proposes anew in old rounds after
+// a restart, and catches up.
 //
-// It is modelled after casper-node 2.0.3 (consensus/protocols/zug.rs) with the edits that make it ask for signatures.
-// Left out: the execution of blocks and their transactions, validators that join, leave or are evicted, timeouts that
-// adapt, the standstill of a node while it waits for an answer. Signatures are carried, never checked.
+// It is modelled after casper-node 2.0.3 (consensus/protocols/zug.rs) with the edits that make it
+// ask for signatures. Left out: the execution of blocks and their transactions, validators that
+// join, leave or are evicted, timeouts that adapt, the standstill of a node while it waits for an
+// answer. Signatures are carried, never checked.
 package zug
 
 import (
@@ -59,8 +62,8 @@ func (c *Chain) EraOf(height uint64) uint64 {
 // IsSwitch reports whether the block of that height is the last one of its era.
 func (c *Chain) IsSwitch(height uint64) bool { return height%c.EraBlocks == 0 }
 
-// IsQuorum reports whether the weight is more than any two sets of honest validators can have without a common member
-// (zug.rs, quorum_threshold). At most a third of the weight may be faulty.
+// IsQuorum reports whether the weight is more than any two sets of honest validators can have
+// without a common member (zug.rs, quorum_threshold). At most a third of the weight may be faulty.
 func (c *Chain) IsQuorum(weight uint64) bool {
 	total := c.total()
 	return weight > (total+(total-1)/3)/2

@@ -30,8 +30,8 @@ func (n *network) nothingLost() {
 	}
 }
 
-// TestSteady: two nodes of one validator live side by side through eras, and in a round that theirs is to lead, one of
-// their two blocks wins.
+// TestSteady: two nodes of one validator live side by side through eras, and in a round that theirs
+// is to lead, one of their two blocks wins.
 func TestSteady(t *testing.T) {
 	each(t, func(n *network) {
 		n.play(2 * time.Minute)
@@ -51,7 +51,8 @@ func TestSteady(t *testing.T) {
 	})
 }
 
-// TestTwoKeys: without the cosigners the same two nodes contradict themselves as soon as theirs is a round to lead.
+// TestTwoKeys: without the cosigners the same two nodes contradict themselves as soon as theirs is
+// a round to lead.
 func TestTwoKeys(t *testing.T) {
 	n := newNetwork(t, 1)
 	n.arbiter = func(_ int, m casper.Message) (Verdict, casper.Message) { return Granted, m }
@@ -61,8 +62,9 @@ func TestTwoKeys(t *testing.T) {
 	}
 }
 
-// TestOneDies: while one of our two nodes lives, no round lacks our vote, and after a restart, with its log or without,
-// the other one catches up. It proposes anew in old rounds, and takes what they hold.
+// TestOneDies: while one of our two nodes lives, no round lacks our vote, and after a restart,
+// with its log or without, the other one catches up. It proposes anew in old rounds, and takes
+// what they hold.
 func TestOneDies(t *testing.T) {
 	for _, keepLog := range []bool{true, false} {
 		again := 0
@@ -87,8 +89,8 @@ func TestOneDies(t *testing.T) {
 	}
 }
 
-// TestRefused: what was refused is asked for again, even if nothing else wakes the node: with a dead foreign validator the
-// chain stands still until ours votes.
+// TestRefused: what was refused is asked for again, even if nothing else wakes the node: with a
+// dead foreign validator the chain stands still until ours votes.
 func TestRefused(t *testing.T) {
 	each(t, func(n *network) {
 		n.play(10 * time.Second)
@@ -209,8 +211,8 @@ func TestQuorum(t *testing.T) {
 	}
 }
 
-// TestDiesWithSignature: a node dies with the echo of its proposal in hand. The other node, which has proposed another
-// block, passes that echo on: it is the only one that there will be.
+// TestDiesWithSignature: a node dies with the echo of its proposal in hand. The other node, which
+// has proposed another block, passes that echo on: it is the only one that there will be.
 func TestDiesWithSignature(t *testing.T) {
 	each(t, func(n *network) {
 		var last casper.Echo
@@ -241,7 +243,8 @@ func TestDiesWithSignature(t *testing.T) {
 	})
 }
 
-// TestForgottenEra: once nobody holds the consensus of its era, as after an upgrade, a node can only ask for blocks.
+// TestForgottenEra: once nobody holds the consensus of its era, as after an upgrade, a node can
+// only ask for blocks.
 func TestForgottenEra(t *testing.T) {
 	for held, want := range map[bool]Reactor{true: Validate, false: CatchUp} {
 		n := newNetwork(t, 1).nodes[0]

@@ -24,7 +24,8 @@ const (
 	wantedMemory = 10  // MB
 )
 
-// quiet measures what signing costs: how long it takes, and what our nodes use beside those that have the key in a file.
+// quiet measures what signing costs: how long it takes, and what our nodes use beside those that
+// have the key in a file.
 func (s *run) quiet(ctx context.Context) error {
 	p := s.Pair
 	before, err := usages(p.Network.Nodes)
@@ -50,7 +51,8 @@ func (s *run) quiet(ctx context.Context) error {
 		resident := float64(after[i].Resident) / (1 << 20)
 		cpu[whose] += percent / of
 		memory[whose] += resident / of
-		s.Sayf("%-12s %5.2f %% of a processor, %4.0f MB resident, %4.0f MB its own", n.Name, percent, resident, float64(after[i].Own)/(1<<20))
+		s.Sayf("%-12s %5.2f %% of a processor, %4.0f MB resident, %4.0f MB its own",
+			n.Name, percent, resident, float64(after[i].Own)/(1<<20))
 		s.Count("cpu_hundredths_percent_"+n.Name, int(100*percent))
 		s.Count("resident_kb_"+n.Name, int(after[i].Resident>>10))
 		s.Count("own_kb_"+n.Name, int(after[i].Own>>10))
@@ -58,9 +60,11 @@ func (s *run) quiet(ctx context.Context) error {
 	moreCPU, more := cpu[0]-cpu[1], memory[0]-memory[1]
 	s.Count("cpu_more_hundredths_percent", int(100*moreCPU))
 	s.Count("resident_more_kb", int(more*(1<<10)))
-	s.Goalf(moreCPU < wantedCPU, "our nodes use %.2f %% of a processor, those with a key file %.2f %%, over %.0f s: %+.2f (want < %v)",
+	s.Goalf(moreCPU < wantedCPU, "our nodes use %.2f %% of a processor, those with a key file %.2f %%, over %.0f s: "+
+		"%+.2f (want < %v)",
 		cpu[0], cpu[1], took.Seconds(), moreCPU, wantedCPU)
-	s.Goalf(more < wantedMemory, "our nodes have %.1f MB resident, those with a key file %.1f MB: %+.1f (want < %d)", memory[0], memory[1], more, wantedMemory)
+	s.Goalf(more < wantedMemory, "our nodes have %.1f MB resident, those with a key file %.1f MB: %+.1f (want < %d)",
+		memory[0], memory[1], more, wantedMemory)
 	return nil
 }
 
@@ -75,7 +79,8 @@ func usages(nodes []*localnet.Node) (all []testnet.Usage, err error) {
 	return all, nil
 }
 
-// crashes does everything to the main that can end or halt a process, in an order drawn from the seed.
+// crashes does everything to the main that can end or halt a process, in an order drawn
+// from the seed.
 func (s *run) crashes(ctx context.Context) error {
 	var order []func(context.Context) error
 	for range s.some(kills) {
@@ -102,7 +107,8 @@ func (s *run) crashes(ctx context.Context) error {
 			late++
 		}
 	}
-	s.Claimf(late == 0, "%d kills, %d halts, %d restarts of the main; each time it voted again in the others' round within %v, but for %d",
+	s.Claimf(late == 0, "%d kills, %d halts, %d restarts of the main; each time it voted again in the others' round "+
+		"within %v, but for %d",
 		s.some(kills), s.some(halts), s.some(restarts), backIn, late)
 	return nil
 }
@@ -154,8 +160,8 @@ func (s *run) haltMain(ctx context.Context) error {
 	return s.back(ctx, s.Pair.Main, time.Now())
 }
 
-// back waits until a node of ours has had a Vote of the others' round signed, and notes how long after the given time that
-// was. That it took too long is a finding, not an error.
+// back waits until a node of ours has had a Vote of the others' round signed, and notes how long
+// after the given time that was. That it took too long is a finding, not an error.
 func (s *run) back(ctx context.Context, l *stage.NodeLog, from time.Time) error {
 	took, err := s.votesAgain(ctx, l, from)
 	if ctx.Err() != nil {
@@ -170,8 +176,8 @@ func (s *run) back(ctx context.Context, l *stage.NodeLog, from time.Time) error 
 	return nil
 }
 
-// votesAgain waits until a node of ours has had a Vote signed, after the given time, in the round before the others' newest or
-// in that itself.
+// votesAgain waits until a node of ours has had a Vote signed, after the given time, in the round
+// before the others' newest or in that itself.
 func (s *run) votesAgain(ctx context.Context, l *stage.NodeLog, from time.Time) (took time.Duration, err error) {
 	p := s.Pair
 	err = s.Await(ctx, backIn, "its Vote", func() (bool, error) {
@@ -205,7 +211,8 @@ func (s *run) outage() time.Duration {
 	return goneFor
 }
 
-// roundsWithout is how many rounds the others can decide while the cosigners are gone, and start again.
+// roundsWithout is how many rounds the others can decide while the cosigners are gone,
+// and start again.
 func (s *run) roundsWithout() int {
 	const slack = 3
 	return int(s.outage()/(8*time.Second)) + slack
@@ -226,13 +233,14 @@ func (s *run) gone(ctx context.Context) error {
 		return err
 	}
 	s.Count("millis_until_vote", int(took/time.Millisecond))
-	s.Claimf(took < s.BlockTime+stage.SettleIn, "a node of ours has its Vote signed %v after the cosigners' return", took.Round(10*time.Millisecond))
+	s.Claimf(took < s.BlockTime+stage.SettleIn, "a node of ours has its Vote signed %v after the cosigners' return",
+		took.Round(10*time.Millisecond))
 	s.Unanswered = append(s.Unanswered, stage.Window{From: left, To: back.Add(stage.SettleIn)})
 	return s.claimLate(ctx, left, back)
 }
 
-// withoutCosigners kills all cosigners, waits, and starts them again. It returns when they were gone, and when they were
-// started and ready.
+// withoutCosigners kills all cosigners, waits, and starts them again. It returns when they were
+// gone, and when they were started and ready.
 func (s *run) withoutCosigners(ctx context.Context) (left, back time.Time, err error) {
 	p := s.Pair
 	if err := s.AnInstant(ctx); err != nil {
@@ -259,14 +267,16 @@ func (s *run) withoutCosigners(ctx context.Context) (left, back time.Time, err e
 		return left, back, err
 	}
 	back = time.Now()
-	s.Sayf("they were away %v; ready %v after their start", starting.Sub(left).Round(time.Second), back.Sub(starting).Round(10*time.Millisecond))
+	s.Sayf("they were away %v; ready %v after their start",
+		starting.Sub(left).Round(time.Second), back.Sub(starting).Round(10*time.Millisecond))
 	for _, l := range []*stage.NodeLog{p.Main, p.Standby} {
 		s.Claimf(l.Node.Running(), "%s has gone on running", l.Node.Name)
 	}
 	return left, back, nil
 }
 
-// anyVote waits until one of our nodes has had a Vote signed that it asked for after the given time.
+// anyVote waits until one of our nodes has had a Vote signed that it asked for after the
+// given time.
 func (s *run) anyVote(ctx context.Context, from time.Time) (took time.Duration, err error) {
 	err = s.Await(ctx, backIn, "a Vote of ours", func() (bool, error) {
 		if err := s.Pair.Update(); err != nil {
@@ -308,7 +318,8 @@ func (s *run) claimLate(ctx context.Context, left, back time.Time) error {
 	}
 	s.Count("blocks_meanwhile", came+missing)
 	s.Count("finality_signatures_late", came)
-	s.Claimf(missing == 0, "%d blocks meanwhile: %d finality signatures came late, the last %v after the return; %d are missing",
+	s.Claimf(missing == 0, "%d blocks meanwhile: %d finality signatures came late, the last %v after the return; %d are "+
+		"missing",
 		came+missing, came, latest.Round(10*time.Millisecond), missing)
 	return nil
 }

@@ -14,7 +14,8 @@ const (
 	cutFor     = 30 * time.Second
 )
 
-// cutOff prepares a network whose nodes can be cut off. Where the machine does not allow it, ns is nil and the results say so.
+// cutOff prepares a network whose nodes can be cut off. Where the machine does not allow it, ns is
+// nil and the results say so.
 func (s *run) cutOff(ctx context.Context) (ns *namespaces, err error) {
 	if ns, err = newNamespaces(ctx, s.Dir); err != nil {
 		s.Open(stage.Act{Name: "namespaces", Title: "Network namespaces"}, 0)
@@ -38,7 +39,9 @@ func (s *run) cut(ctx context.Context, l *stage.NodeLog) error {
 		return err
 	}
 	from := time.Now()
-	if err := s.Disturb("link of "+l.Node.Name+" down", func() error { return s.ns.set(ctx, l.Node.Name, "down") }); err != nil {
+	if err := s.Disturb("link of "+l.Node.Name+" down", func() error {
+		return s.ns.set(ctx, l.Node.Name, "down")
+	}); err != nil {
 		return err
 	}
 	if err := testnet.Pause(ctx, cutFor); err != nil {
@@ -68,7 +71,8 @@ func (s *run) cut(ctx context.Context, l *stage.NodeLog) error {
 	if err != nil {
 		return err
 	}
-	s.Claimf(found.Clean && len(found.Evidence) == 0, "no double sign: %d messages of ours at the others, %d contradictions, %d evidence",
+	s.Claimf(found.Clean && len(found.Evidence) == 0, "no double sign: %d messages of ours at the others, %d "+
+		"contradictions, %d evidence",
 		found.Messages, len(found.Contradictions), len(found.Evidence))
 	return s.SomeRounds(ctx, stage.RoundsAfter)
 }

@@ -74,8 +74,10 @@ func (s *run) claimTraffic(t *traffic, from time.Time, eras int) error {
 	s.Count("transfers_executed", executed)
 	s.Count("transfers_failed", failed)
 	s.Count("blocks_with_transactions", full)
-	s.Claimf(t.refused == nil && len(t.sent) > 0 && executed == len(t.sent), "%d transfers sent, %d executed, %d failed%s", len(t.sent), executed, failed, problem(t.refused))
-	s.Claimf(float64(full) >= leastFull*float64(blocks), "%d eras, %d blocks, %d of them with transactions (want %.0f %%)", eras, blocks, full, 100*leastFull)
+	s.Claimf(t.refused == nil && len(t.sent) > 0 && executed == len(t.sent), "%d transfers sent, %d executed, %d failed%s",
+		len(t.sent), executed, failed, problem(t.refused))
+	s.Claimf(float64(full) >= leastFull*float64(blocks), "%d eras, %d blocks, %d of them with transactions (want %.0f %%)",
+		eras, blocks, full, 100*leastFull)
 	return nil
 }
 
@@ -118,8 +120,8 @@ func (t *traffic) start(ctx context.Context) (stop func()) {
 
 func (t *traffic) send(ctx context.Context) {
 	const least, stranger = 2_500_000_000, 100
-	hash, err := t.to.Send(ctx, localnet.Transfer{From: localnet.FaucetKey(t.seed), To: localnet.ValidatorKey(t.seed, stranger).Public(),
-		Amount: least, ID: uint64(len(t.sent)), Time: time.Now()})
+	hash, err := t.to.Send(ctx, localnet.Transfer{From: localnet.FaucetKey(t.seed),
+		To: localnet.ValidatorKey(t.seed, stranger).Public(), Amount: least, ID: uint64(len(t.sent)), Time: time.Now()})
 	if ctx.Err() != nil {
 		return // it may have been taken, or not
 	}

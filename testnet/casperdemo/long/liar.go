@@ -19,8 +19,9 @@ import (
 	"casper-cosigner/testnet/localnet"
 )
 
-// lyingAgent answers on an agent's socket, and everything that it says is signed by a key that is not the validator's:
-// what it was asked for, and in turn another value that the slot is said to hold.
+// lyingAgent answers on an agent's socket, and everything that it says is signed by a key
+// that is not the validator's: what it was asked for, and in turn another value that the slot
+// is said to hold.
 type lyingAgent struct {
 	cosignerv1.UnimplementedSignerServiceServer
 	server *grpc.Server
@@ -68,7 +69,8 @@ func (a *lyingAgent) Sign(_ context.Context, r *cosignerv1.SignRequest) (*cosign
 	}
 	a.signed++
 	forged := a.forge(m)
-	return &cosignerv1.SignResponse{Answer: &cosignerv1.SignResponse_Signed{Signed: &cosignerv1.Signed{Signature: forged[:]}}}, nil
+	return &cosignerv1.SignResponse{
+		Answer: &cosignerv1.SignResponse_Signed{Signed: &cosignerv1.Signed{Signature: forged[:]}}}, nil
 }
 
 func (a *lyingAgent) forge(m casper.Message) casper.Signature {
@@ -76,7 +78,8 @@ func (a *lyingAgent) forge(m casper.Message) casper.Signature {
 }
 
 // RegisterTLSPoint takes every point.
-func (a *lyingAgent) RegisterTLSPoint(context.Context, *cosignerv1.RegisterTLSPointRequest) (*cosignerv1.RegisterTLSPointResponse, error) {
+func (a *lyingAgent) RegisterTLSPoint(context.Context,
+	*cosignerv1.RegisterTLSPointRequest) (*cosignerv1.RegisterTLSPointResponse, error) {
 	return &cosignerv1.RegisterTLSPointResponse{}, nil
 }
 
@@ -114,9 +117,11 @@ func (s *run) liar(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Claimf(signed > 0 && bound > 0 && believed == 0, "it answered %d times with a wrong signature, %d times with a wrong value; the node believed %d",
+	s.Claimf(signed > 0 && bound > 0 && believed == 0, "it answered %d times with a wrong signature, %d times with a "+
+		"wrong value; the node believed %d",
 		signed, bound, believed)
-	s.Claimf(said && line.Level == "ERROR", "the node logs it: %s, %s: %s", line.Level, line.Fields.Message, line.Fields.Why)
+	s.Claimf(said && line.Level == "ERROR", "the node logs it: %s, %s: %s",
+		line.Level, line.Fields.Message, line.Fields.Why)
 	if err := p.MainAgent().Start(ctx); err != nil {
 		return err
 	}
@@ -127,7 +132,8 @@ func (s *run) liar(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Claimf(found.Clean, "nothing of it reached the others: %d messages of ours in their unit files, %d contradictions, %d not signed by the key",
+	s.Claimf(found.Clean, "nothing of it reached the others: %d messages of ours in their unit files, %d "+
+		"contradictions, %d not signed by the key",
 		found.Messages, len(found.Contradictions), len(found.Invalid))
 	return nil
 }

@@ -1,8 +1,9 @@
-// Package long is casperdemo's longer run: half an hour of acts on five networks of real casper-nodes, between the start of each
-// and its judges. The demo does without it.
+// Package long is casperdemo's longer run: half an hour of acts on five networks of real
+// casper-nodes, between the start of each and its judges. The demo does without it.
 //
-// It promises a Markdown file of all that was claimed and measured, also where a claim failed or a network ended early; networks
-// that need more than the machine allows are named there as not played. What an act stands on is package stage's.
+// It promises a Markdown file of all that was claimed and measured, also where a claim failed or a
+// network ended early; networks that need more than the machine allows are named there as not
+// played. What an act stands on is package stage's.
 package long
 
 import (
@@ -20,8 +21,8 @@ import (
 	"casper-cosigner/testnet/localnet"
 )
 
-// heavyBond is what our validator has where the others cannot decide without it: twice theirs, so 2 of 5; a quorum is more than
-// two thirds (casper-node zug.rs, quorum_threshold).
+// heavyBond is what our validator has where the others cannot decide without it: twice theirs, so 2
+// of 5; a quorum is more than two thirds (casper-node zug.rs, quorum_threshold).
 const heavyBond = 1_000_000_000_000_000
 
 // network is one of the long run and what is played on it, between "start" and "judges".
@@ -34,26 +35,34 @@ type network struct {
 
 func (s *run) networks() []network {
 	return []network{
-		{name: "A", title: "the main is killed, halted, restarted", blockTime: 8 * time.Second, Layout: stage.Layout{EraTime: stage.EraTime}, acts: []stage.Act{
-			{Name: "quiet", Title: "Latency, CPU and memory on a quiet machine", Play: s.quiet, Rounds: true},
-			{Name: "crashes", Title: "The main is killed, halted and restarted, at instants drawn from the seed", Play: s.crashes, Rounds: true},
-			{Name: "gone", Title: "All cosigners gone for a minute; the chain can do without us", Play: s.gone, Rounds: true, MayLose: s.roundsWithout()},
-		}},
-		{name: "B", title: "the chain cannot do without us", blockTime: 4 * time.Second, Layout: stage.Layout{EraTime: stage.EraTime, Bond: heavyBond}, acts: []stage.Act{
-			{Name: "needed", Title: "kill -9 of the main", Play: s.needed, Rounds: true},
-			{Name: "agent", Title: "The main's agent is restarted under the running node", Play: s.restartAgent, Rounds: true},
-			{Name: "stands", Title: "All cosigners gone for a minute", Play: s.stands, Rounds: true},
-			{Name: "socket", Title: "The main is started while its agent's socket is missing", Play: s.missingSocket, Rounds: true},
-			{Name: "liar", Title: "An agent that lies", Play: s.liar, Rounds: true},
-		}},
-		{name: "C", title: "short eras, full blocks", blockTime: 2 * time.Second, Layout: stage.Layout{EraTime: time.Minute}, acts: []stage.Act{
-			{Name: "eras", Title: "Eras of a minute, with transfers", Play: s.fullBlocks, Rounds: true},
-		}},
-		{name: "D", title: "cut from the other validators, not from the cosigners", blockTime: 4 * time.Second, Layout: stage.Layout{EraTime: stage.EraTime}, acts: []stage.Act{
-			{Name: "cut-standby", Title: "The standby is cut off", Play: s.cutStandby, Rounds: true},
-			{Name: "cut-main", Title: "The main is cut off, in hot mode", Play: s.cutMain, Rounds: true, MayLose: 1},
-		}},
-		{name: "E", title: "roles change by themselves", blockTime: 4 * time.Second, Layout: stage.Layout{EraTime: stage.EraTime, Automatic: true},
+		{name: "A", title: "the main is killed, halted, restarted",
+			blockTime: 8 * time.Second, Layout: stage.Layout{EraTime: stage.EraTime}, acts: []stage.Act{
+				{Name: "quiet", Title: "Latency, CPU and memory on a quiet machine", Play: s.quiet, Rounds: true},
+				{Name: "crashes", Title: "The main is killed, halted and restarted, at instants drawn from the seed",
+					Play: s.crashes, Rounds: true},
+				{Name: "gone", Title: "All cosigners gone for a minute; the chain can do without us",
+					Play: s.gone, Rounds: true, MayLose: s.roundsWithout()},
+			}},
+		{name: "B", title: "the chain cannot do without us",
+			blockTime: 4 * time.Second, Layout: stage.Layout{EraTime: stage.EraTime, Bond: heavyBond}, acts: []stage.Act{
+				{Name: "needed", Title: "kill -9 of the main", Play: s.needed, Rounds: true},
+				{Name: "agent", Title: "The main's agent is restarted under the running node", Play: s.restartAgent, Rounds: true},
+				{Name: "stands", Title: "All cosigners gone for a minute", Play: s.stands, Rounds: true},
+				{Name: "socket", Title: "The main is started while its agent's socket is missing",
+					Play: s.missingSocket, Rounds: true},
+				{Name: "liar", Title: "An agent that lies", Play: s.liar, Rounds: true},
+			}},
+		{name: "C", title: "short eras, full blocks", blockTime: 2 * time.Second, Layout: stage.Layout{EraTime: time.Minute},
+			acts: []stage.Act{
+				{Name: "eras", Title: "Eras of a minute, with transfers", Play: s.fullBlocks, Rounds: true},
+			}},
+		{name: "D", title: "cut from the other validators, not from the cosigners",
+			blockTime: 4 * time.Second, Layout: stage.Layout{EraTime: stage.EraTime}, acts: []stage.Act{
+				{Name: "cut-standby", Title: "The standby is cut off", Play: s.cutStandby, Rounds: true},
+				{Name: "cut-main", Title: "The main is cut off, in hot mode", Play: s.cutMain, Rounds: true, MayLose: 1},
+			}},
+		{name: "E", title: "roles change by themselves",
+			blockTime: 4 * time.Second, Layout: stage.Layout{EraTime: stage.EraTime, Automatic: true},
 			acts: slices.DeleteFunc(slices.Clone(s.roles), func(a stage.Act) bool {
 				return !slices.Contains([]string{"kill", "hang", "fenced", "failover"}, a.Name)
 			})},
@@ -84,7 +93,8 @@ type run struct {
 	ns    *namespaces // in which our nodes are, if they are
 }
 
-// Run plays the networks, each in a folder of its own, and writes the results even where a claim failed. acts are the demo's.
+// Run plays the networks, each in a folder of its own, and writes the results even where a claim
+// failed. acts are the demo's.
 func Run(ctx context.Context, on *stage.Stage, o Options, acts []stage.Act) (held bool, err error) {
 	s := &run{Stage: on, Options: o, roles: acts}
 	r, err := s.newReport(ctx)
@@ -117,7 +127,8 @@ func chosen(list string) func(string) bool {
 	return func(name string) bool { return list == "" || slices.Contains(names, name) }
 }
 
-// playNetwork plays one network from its start to the judges. They are asked even where an act failed.
+// playNetwork plays one network from its start to the judges. They are asked even where
+// an act failed.
 func (s *run) playNetwork(ctx context.Context, st network, acts []stage.Act) (err error) {
 	s.Printf("\nNetwork %s: %s; blocks of %v, eras of %v\n", st.name, st.title, st.blockTime, st.EraTime)
 	s.BlockTime, s.Layout, s.On, s.ns = st.blockTime, st.Layout, nil, nil
@@ -170,7 +181,8 @@ func (s *run) judgeNetwork(ctx context.Context) error {
 		s.Count("milli_cspr_"+v.name, int(1000*e.motes*mote))
 		s.Count("blocks_proposed_"+v.name, e.proposed)
 	}
-	s.Claimf(earned[ours.String()].eras == ends, "we are rewarded at the end of each of %d eras; ours beside the others' above", ends)
+	s.Claimf(earned[ours.String()].eras == ends, "we are rewarded at the end of each of %d eras; ours beside the "+
+		"others' above", ends)
 	return nil
 }
 

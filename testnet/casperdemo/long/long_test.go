@@ -18,9 +18,11 @@ import (
 
 func TestFindLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "run-1.log")
-	text := `{"timestamp":"2026-01-01T00:00:01Z","level":"INFO","fields":{"message":"something else","why":"it is gone"}}` + "\n" +
-		`{"timestamp":"2026-01-01T00:00:02Z","level":"WARN","fields":{"message":"it is gone","why":"a"}}` + "\n" +
-		`{"timestamp":"2026-01-01T00:00:03Z","level":"WARN","fields":{"message":"it is gone","why":"b"}}` + "\n"
+	text :=
+		`{"timestamp":"2026-01-01T00:00:01Z","level":"INFO","fields":{"message":"something else","why":"it is gone"}}` +
+			"\n" +
+			`{"timestamp":"2026-01-01T00:00:02Z","level":"WARN","fields":{"message":"it is gone","why":"a"}}` + "\n" +
+			`{"timestamp":"2026-01-01T00:00:03Z","level":"WARN","fields":{"message":"it is gone","why":"b"}}` + "\n"
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +81,8 @@ func TestReport(t *testing.T) {
 	s.Result.Acts = []*stage.ActResult{{
 		Act: &show.Act{Name: "quiet", Claims: []show.Claim{{Holds: true, Text: "fine"}, {Text: "a | broken\nline"}},
 			Goals: []show.Claim{{Text: "slow"}}, Said: []string{"said"}},
-		Counts: map[string]int64{"rounds": 3, "micros_all_p50": 7000, "micros_all_p99": 8000, "cpu_more_hundredths_percent": 50}}}
+		Counts: map[string]int64{"rounds": 3, "micros_all_p50": 7000, "micros_all_p99": 8000,
+			"cpu_more_hundredths_percent": 50}}}
 	r := &report{run: s, kernel: "k"}
 	r.add(network{name: "A", title: "title"}, s.Result.Acts, nil)
 	path := filepath.Join(t.TempDir(), "results.md")
@@ -90,9 +93,10 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| commit | abc |", "**Not the whole run**", "**1 of 2 lines hold.**", "- A, quiet: a \\| broken line",
-		"| **FAILS** | a \\| broken line |", "| p50 7ms, p99 8ms, max 0s of 0 | **missed** |", "| +0.50 % | met |", "| not played |  |",
-		"| **missed** | slow |", "\nsaid\n", "rounds 3"} {
+	for _, want := range []string{"| commit | abc |", "**Not the whole run**", "**1 of 2 lines hold.**",
+		"- A, quiet: a \\| broken line",
+		"| **FAILS** | a \\| broken line |", "| p50 7ms, p99 8ms, max 0s of 0 | **missed** |", "| +0.50 % | met |",
+		"| not played |  |", "| **missed** | slow |", "\nsaid\n", "rounds 3"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

@@ -15,8 +15,8 @@ import (
 	"casper-cosigner/testnet/localnet"
 )
 
-// namespaces has each of our nodes in a network namespace of its own, on a bridge to the others. Unix sockets are in the
-// file system, so a node whose link is down still reaches its agent.
+// namespaces has each of our nodes in a network namespace of its own, on a bridge to the others.
+// Unix sockets are in the file system, so a node whose link is down still reaches its agent.
 type namespaces struct {
 	bridge string
 	ours   []string // names of our nodes; the i-th has the namespace and the link end of index i
@@ -32,9 +32,11 @@ const (
 	undoneIn      = 10 * time.Second
 )
 
-// newNamespaces makes the bridge and the namespaces. The error says what the machine does not allow.
+// newNamespaces makes the bridge and the namespaces. The error says what the machine does
+// not allow.
 func newNamespaces(ctx context.Context, dir string) (*namespaces, error) {
-	n := &namespaces{bridge: "ccb" + strconv.Itoa(os.Getpid()%100_000), ours: []string{testnet.Main, testnet.Standby}, dir: dir}
+	n := &namespaces{bridge: "ccb" + strconv.Itoa(os.Getpid()%100_000), ours: []string{testnet.Main, testnet.Standby},
+		dir: dir}
 	commands := []string{
 		"link add " + n.bridge + " type bridge",
 		"addr add " + bridgeAddress + prefix + " dev " + n.bridge,
@@ -118,7 +120,8 @@ func (n *namespaces) arrange(c *localnet.Config) {
 				others = append(others, n.at(j, 0))
 			}
 		}
-		config := map[string]any{"network.bind_address": n.at(i, 0), "network.public_address": n.at(i, 0), "network.known_addresses": others}
+		config := map[string]any{"network.bind_address": n.at(i, 0), "network.public_address": n.at(i, 0),
+			"network.known_addresses": others}
 		if i < len(n.ours) {
 			config["rest_server.address"] = n.at(i, 1)
 			config["event_stream_server.address"] = n.at(i, 2)

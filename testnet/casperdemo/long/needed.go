@@ -72,7 +72,8 @@ func (s *run) restartAgent(ctx context.Context) error {
 		return err
 	}
 	signed, asks := s.mainSince(killed)
-	s.Claimf(signed == 0 && asks > 0, "without its agent the main asks %d times, and gets nothing signed: %d", asks, signed)
+	s.Claimf(signed == 0 && asks > 0, "without its agent the main asks %d times, and gets nothing signed: %d",
+		asks, signed)
 	if err := p.MainAgent().Start(ctx); err != nil {
 		return err
 	}
@@ -126,7 +127,8 @@ func (s *run) stands(ctx context.Context) error {
 		return err
 	}
 	s.Count("millis_until_block", int(next/time.Millisecond))
-	s.Claimf(next < goesOnIn, "the next block comes %.1f s after the cosigners are ready (want < %v)", next.Seconds(), goesOnIn)
+	s.Claimf(next < goesOnIn, "the next block comes %.1f s after the cosigners are ready (want < %v)",
+		next.Seconds(), goesOnIn)
 	if err := s.claimLate(ctx, left, back); err != nil {
 		return err
 	}
@@ -203,8 +205,8 @@ func (s *run) follows(ctx context.Context, within time.Duration) (height int64, 
 	return height, err
 }
 
-// claimRouted tells whether the others send the main what they have, now that it has a certificate: then our nodes ask for
-// the same at about the same time.
+// claimRouted tells whether the others send the main what they have, now that it has a certificate:
+// then our nodes ask for the same at about the same time.
 func (s *run) claimRouted(ctx context.Context, started time.Time) error {
 	p := s.Pair
 	line, said, err := findLine(p.Main.Node.LogFile(), certified)
@@ -212,7 +214,8 @@ func (s *run) claimRouted(ctx context.Context, started time.Time) error {
 		return err
 	}
 	after := line.Timestamp.Sub(started)
-	s.Claimf(said, "its certificates are signed %v after the agent's start; peers connect anew", after.Round(10*time.Millisecond))
+	s.Claimf(said, "its certificates are signed %v after the agent's start; peers connect anew",
+		after.Round(10*time.Millisecond))
 	first, err := s.NewRound(ctx)
 	if err != nil {
 		return err

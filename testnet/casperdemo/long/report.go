@@ -41,7 +41,8 @@ func (r *report) add(st network, acts []*stage.ActResult, err error) {
 		r.printf("; ours has twice the weight of each other, so that without it there is no quorum")
 	}
 	if st.Automatic {
-		r.printf("; ping_interval %v, failover_after %v, failback_after %v", stage.PingInterval, stage.FailoverAfter, stage.FailbackAfter)
+		r.printf("; ping_interval %v, failover_after %v, failback_after %v",
+			stage.PingInterval, stage.FailoverAfter, stage.FailbackAfter)
 	}
 	r.printf(".\n")
 	if err != nil {
@@ -116,14 +117,18 @@ func goals() []goal {
 	return []goal{
 		{"a signature as the node sees it: p50 < 6 ms, p99 < 50 ms", "quiet", func(c map[string]int64) (string, bool) {
 			p50, p99 := time.Duration(c["micros_all_p50"])*time.Microsecond, time.Duration(c["micros_all_p99"])*time.Microsecond
-			return fmt.Sprintf("p50 %v, p99 %v, max %v of %d", p50, p99, time.Duration(c["micros_all_max"])*time.Microsecond, c["signatures_all"]),
+			return fmt.Sprintf("p50 %v, p99 %v, max %v of %d", p50, p99, time.Duration(c["micros_all_max"])*time.Microsecond,
+					c["signatures_all"]),
 				p50 < stage.WantedP50 && p99 < stage.WantedP99 && p50 > 0
 		}},
-		{"no round and no finality signature lost over 5 kills, 2 halts and 2 restarts of the main at 8 s blocks", "crashes", func(c map[string]int64) (string, bool) {
-			missing := c["blocks"] - c["finality_signatures"]
-			return fmt.Sprintf("%d of %d rounds lost, %d of %d finality signatures; %d leader rounds whose proposal died", c["rounds_lost"], c["rounds"],
-				missing, c["blocks"], c["leader_rounds_died"]), c["rounds"] > 0 && c["rounds_lost"]+c["rounds_absent"] == 0 && missing == 0
-		}},
+		{"no round and no finality signature lost over 5 kills, 2 halts and 2 restarts of the main at 8 s blocks", "crashes",
+			func(c map[string]int64) (string, bool) {
+				missing := c["blocks"] - c["finality_signatures"]
+				return fmt.Sprintf("%d of %d rounds lost, %d of %d finality signatures; %d leader rounds whose proposal died",
+						c["rounds_lost"], c["rounds"],
+						missing, c["blocks"], c["leader_rounds_died"]), c["rounds"] > 0 && c["rounds_lost"]+c["rounds_absent"] == 0 &&
+						missing == 0
+			}},
 		{"under 2 % of a processor more than with a key file", "quiet", func(c map[string]int64) (string, bool) {
 			more := float64(c["cpu_more_hundredths_percent"]) / 100
 			return fmt.Sprintf("%+.2f %%", more), more < wantedCPU
@@ -163,10 +168,13 @@ func (r *report) write(path string) error {
 			}
 		}
 	}
-	fmt.Fprintf(&out, "# What was measured on real casper-nodes\n\nWritten by `make casper-test`; do not edit.\n\n| | |\n|---|---|\n")
+	fmt.Fprintf(&out, "# What was measured on real casper-nodes\n\nWritten by `make casper-test`; do not edit.\n\n| | "+
+		"|\n|---|---|\n")
 	for _, row := range [][2]string{
-		{"commit", s.Commit}, {"date", s.Result.Started.Format("2006-01-02 15:04 MST")}, {"took", fmt.Sprintf("%.0f min", s.Result.Seconds/60)},
-		{"seed", fmt.Sprint(s.Seed)}, {"casper-node", v.Node}, {"casper-cosigner", v.Cosigner}, {"Go", v.Go}, {"rustc", r.rustc},
+		{"commit", s.Commit}, {"date", s.Result.Started.Format("2006-01-02 15:04 MST")}, {"took",
+			fmt.Sprintf("%.0f min", s.Result.Seconds/60)},
+		{"seed", fmt.Sprint(s.Seed)}, {"casper-node", v.Node}, {"casper-cosigner", v.Cosigner}, {"Go", v.Go}, {"rustc",
+			r.rustc},
 		{"kernel", r.kernel + ", " + v.System}, {"processors", fmt.Sprint(v.Processors)},
 	} {
 		fmt.Fprintf(&out, "| %s | %s |\n", row[0], cell(row[1]))
@@ -181,9 +189,10 @@ func (r *report) write(path string) error {
 	fmt.Fprint(&out, "\n")
 	r.goals(&out)
 	fmt.Fprintf(&out, `
-A round is lost if it had a proposal and no other validator ever received our Vote of it, or if we led it and no other has a
-proposal of it. A leader round whose proposal died with a node of ours is counted apart, and so is a round without our Vote
-that another led without a proposal, which an act may lose as little. All nodes, cosigners and this program share the processors.
+A round is lost if it had a proposal and no other validator ever received our Vote of it, or if we led it and
+no other has a proposal of it. A leader round whose proposal died with a node of ours is counted apart, and so is
+a round without our Vote that another led without a proposal, which an act may lose as little. All nodes,
+cosigners and this program share the processors.
 `)
 	out.Write(r.text.Bytes())
 	if err := os.WriteFile(path, out.Bytes(), 0o644); err != nil {

@@ -46,7 +46,8 @@ func (w Window) Holds(t time.Time) bool {
 
 func (w Window) whole() bool { return w.From.IsZero() && w.To.IsZero() }
 
-// leastVoters is how many others must have voted in a round for our Vote to be missed: where an era is over, nobody votes.
+// leastVoters is how many others must have voted in a round for our Vote to be missed: where an era
+// is over, nobody votes.
 const leastVoters = 2
 
 // Account sums up the rounds of a window.
@@ -62,9 +63,9 @@ type Account struct {
 	Absent   []RoundID // that another led without a proposal, and in which no other validator has our Vote
 }
 
-// tally sums up the rounds that the judge found, placed in time by the timeline. ours is our index; a round in which
-// something of ours was disturbed is one that had begun and was not over at that instant. The newest round is left out: it
-// is not over.
+// tally sums up the rounds that the judge found, placed in time by the timeline. ours is our index;
+// a round in which something of ours was disturbed is one that had begun and was not over at that
+// instant. The newest round is left out: it is not over.
 func tally(t *Timeline, f Findings, w Window, ours int, disturbed []time.Time) (Account, error) {
 	var a Account
 	newest, _ := t.Newest()
@@ -94,8 +95,8 @@ func tally(t *Timeline, f Findings, w Window, ours int, disturbed []time.Time) (
 	return a, nil
 }
 
-// add counts a round, of which seen holds what the node's log and the clock tell. A round without a proposal has no block; of
-// one with a proposal the unit files do not say.
+// add counts a round, of which seen holds what the node's log and the clock tell. A round without a
+// proposal has no block; of one with a proposal the unit files do not say.
 func (a *Account) add(r JudgedRound, seen report.Round) {
 	if r.OthersVotedTrue+r.OthersVotedFalse < leastVoters {
 		return

@@ -21,8 +21,8 @@ func judged(id uint32, change func(*JudgedRound)) JudgedRound {
 }
 
 func TestTally(t *testing.T) {
-	story := tell(t, eraLine(0, 1, "a..b"), roundLine(4, 1, 0), roundLine(8, 2, ours), roundLine(12, 3, 1), roundLine(16, 4, ours),
-		eraLine(20, 2, "c..d"), roundLine(24, 1, 0))
+	story := tell(t, eraLine(0, 1, "a..b"), roundLine(4, 1, 0), roundLine(8, 2, ours), roundLine(12, 3, 1),
+		roundLine(16, 4, ours), eraLine(20, 2, "c..d"), roundLine(24, 1, 0))
 	unvoted := func(r *JudgedRound) { r.Votes = nil }
 	skipped := func(r *JudgedRound) { r.Proposal, r.Votes, r.OthersVotedTrue, r.OthersVotedFalse = false, nil, 0, 3 }
 	votedDown := func(r *JudgedRound) {
@@ -107,7 +107,8 @@ func TestTally(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v; %v", name, got, c.want, err)
 		}
 	}
-	if _, err := tally(&story.Timeline, Findings{Instances: []Instance{{ID: "unknown"}}}, Window{}, ours, nil); err == nil {
+	if _, err := tally(&story.Timeline, Findings{Instances: []Instance{{ID: "unknown"}}}, Window{}, ours,
+		nil); err == nil {
 		t.Error("an instance that no log tells of was taken up")
 	}
 }

@@ -16,7 +16,8 @@ const (
 	answeredIn = 5 * time.Second
 )
 
-// Judges asks everybody who is not ours: nodes, blocks, unit files; and then the cosigners for what the chain shows.
+// Judges asks everybody who is not ours: nodes, blocks, unit files; and then the cosigners for what
+// the chain shows.
 func (s *Stage) Judges(ctx context.Context) error {
 	p := s.Pair
 	if err := s.judgeStanding(ctx); err != nil {
@@ -78,12 +79,14 @@ func (s *Stage) judgeStanding(ctx context.Context) error {
 	for _, b := range p.Record().Blocks() {
 		if end := b.Block.End; end != nil {
 			eras++
-			if slices.Contains(end.Equivocators, p.Ours) || slices.Contains(end.Inactive, p.Ours) || !slices.Contains(end.Next, p.Ours) {
+			if slices.Contains(end.Equivocators, p.Ours) || slices.Contains(end.Inactive, p.Ours) || !slices.Contains(end.Next,
+				p.Ours) {
 				blamed++
 			}
 		}
 	}
-	s.Claimf(blamed == 0, "%d ends of eras: none names us an equivocator or inactive, or leaves us out of the next era", eras)
+	s.Claimf(blamed == 0, "%d ends of eras: none names us an equivocator or inactive, or leaves us out of the next era",
+		eras)
 	return nil
 }
 
@@ -99,13 +102,15 @@ func (s *Stage) judgeChain(ctx context.Context) (Findings, error) {
 	s.Count("finality_signatures", f.blocks-len(f.missing))
 	s.Count("blocks_citable", f.cited)
 	s.Count("blocks_citing_us", f.cited-len(f.unrewarded))
-	s.Claimf(len(f.missing) == 0, "%d blocks, %d with our finality signature%s", f.blocks, f.blocks-len(f.missing), List(", not ", f.missing))
+	s.Claimf(len(f.missing) == 0, "%d blocks, %d with our finality signature%s",
+		f.blocks, f.blocks-len(f.missing), List(", not ", f.missing))
 	s.Claimf(len(f.unrewarded) == 0, "rewarded_signatures: later blocks cite ours of %d of %d blocks%s",
 		f.cited-len(f.unrewarded), f.cited, List(", not ", f.unrewarded))
 	s.Count("messages", found.Messages)
 	s.Count("contradictions", len(found.Contradictions))
 	s.Count("evidence", len(found.Evidence))
-	s.Claimf(found.Clean && len(found.Evidence) == 0, "the judge read the unit files of the others: %d messages of ours, %d contradictions, %d evidence, %d not signed by the key, %d files damaged",
+	s.Claimf(found.Clean && len(found.Evidence) == 0, "the judge read the unit files of the others: %d messages of "+
+		"ours, %d contradictions, %d evidence, %d not signed by the key, %d files damaged",
 		found.Messages, len(found.Contradictions), len(found.Evidence), len(found.Invalid), len(found.Damaged))
 	var l testnet.Latencies
 	for _, answer := range s.AnsweredSince(time.Time{}) {
@@ -146,8 +151,10 @@ func (s *Stage) askHeld(ctx context.Context, found Findings) (err error) {
 	s.Count("held_asked", len(messages))
 	s.Count("held_signed", signed)
 	s.Claimf(signed == len(messages) && signed > 0,
-		"the cosigners hold what the chain shows: asked again for %d echoes, %d votes, %d finality signatures; %d signed, %d otherwise%s",
-		asked[casper.KindEcho], asked[casper.KindVote], asked[casper.KindFinality], signed, len(wrong), List(": ", wrong[:min(len(wrong), 5)]))
+		"the cosigners hold what the chain shows: asked again for %d echoes, %d votes, %d finality signatures; %d signed, "+
+			"%d otherwise%s",
+		asked[casper.KindEcho], asked[casper.KindVote], asked[casper.KindFinality], signed, len(wrong), List(": ",
+			wrong[:min(len(wrong), 5)]))
 	return nil
 }
 
@@ -180,7 +187,8 @@ func (s *Stage) ourMessages(found Findings) (all []casper.Message, err error) {
 			keyBlocks[b.Block.Era+1] = b.Block.Hash
 		}
 		if _, ok := b.Signed[p.Ours]; ok {
-			all = append(all, casper.Finality{Block: b.Block.Hash, Height: b.Block.Height, Era: b.Block.Era, ChainName: casper.ChainNameHash(chain)})
+			all = append(all, casper.Finality{Block: b.Block.Hash, Height: b.Block.Height, Era: b.Block.Era,
+				ChainName: casper.ChainNameHash(chain)})
 		}
 	}
 	for _, i := range found.Instances {
@@ -210,12 +218,14 @@ func (s *Stage) ourMessages(found Findings) (all []casper.Message, err error) {
 	return all, nil
 }
 
-// chainspecHash is in full only where a node of ours tells of a slot that held another value; elsewhere logs shorten it.
+// chainspecHash is in full only where a node of ours tells of a slot that held another value;
+// elsewhere logs shorten it.
 func (s *Stage) chainspecHash() (casper.Hash, error) {
 	for _, l := range []*NodeLog{s.Pair.Main, s.Pair.Standby} {
 		for _, b := range l.bound() {
 			return b.Chainspec, nil
 		}
 	}
-	return casper.Hash{}, errors.New("no node of ours was ever answered Bound, so its log does not tell the chainspec hash")
+	return casper.Hash{},
+		errors.New("no node of ours was ever answered Bound, so its log does not tell the chainspec hash")
 }

@@ -25,8 +25,8 @@ const (
 	RoundsAfter = 2 // that pass before what was done is over
 )
 
-// How the cluster judges nodes where roles change by themselves. The times are shorter than what is shipped, for blocks of 4 s and
-// a show of minutes.
+// How the cluster judges nodes where roles change by themselves. The times are shorter than what is
+// shipped, for blocks of 4 s and a show of minutes.
 const (
 	PingInterval  = 500 * time.Millisecond
 	FailoverAfter = 6 * time.Second
@@ -34,7 +34,8 @@ const (
 )
 
 // What the nodes of ours log beside the usual.
-const ourLog = "RUST_LOG=info,casper_remote_signer=debug,casper_node::components::consensus::protocols::zug::remote=debug"
+const ourLog = "RUST_LOG=info,casper_remote_signer=debug,casper_node::components::consensus::protocols::zug::remot" +
+	"e=debug"
 
 // Layout is what networks of pairs differ in, beside the block time.
 type Layout struct {
@@ -44,8 +45,8 @@ type Layout struct {
 	Arrange   func(*localnet.Config)  // if set, changes the network's settings before its files are made
 	Arranged  func(*localnet.Network) // if set, is told of the network before it is started
 
-	// Unanswered are the times in which the cosigners were gone, and the reward delay after them: blocks of them may be cited
-	// without us.
+	// Unanswered are the times in which the cosigners were gone, and the reward delay after them:
+	// blocks of them may be cited without us.
 	Unanswered []Window
 }
 
@@ -53,7 +54,8 @@ func (l Layout) uncitable(seen time.Time) bool {
 	return slices.ContainsFunc(l.Unanswered, func(w Window) bool { return w.Holds(seen) })
 }
 
-// Pair is the first network: four equal validators, the first of which is a main and a standby behind cosigners.
+// Pair is the first network: four equal validators, the first of which is a main and a standby
+// behind cosigners.
 type Pair struct {
 	Key      localnet.Key // of our validator; none of the processes has it
 	Cluster  *testnet.Cluster
@@ -128,13 +130,14 @@ func (s *Stage) setUpCluster(ctx context.Context) error {
 
 const chain = "casper-demo"
 
-// failoverFlags are init's. Most of the longer acts are about hot mode alone, in which no round depends on who is active; and
-// each return would make the next one wait twice as long.
+// failoverFlags are init's. Most of the longer acts are about hot mode alone, in which no round
+// depends on who is active; and each return would make the next one wait twice as long.
 func (s *Stage) failoverFlags() []string {
 	if !s.Automatic {
 		return []string{"--failover", "manual", "--failback", "manual"}
 	}
-	return []string{"--ping-interval", PingInterval.String(), "--failover-after", FailoverAfter.String(), "--failback-after", FailbackAfter.String()}
+	return []string{"--ping-interval", PingInterval.String(), "--failover-after",
+		FailoverAfter.String(), "--failback-after", FailbackAfter.String()}
 }
 
 // ClusterDir is the folder of the cosigners and agents.
@@ -147,7 +150,8 @@ func (s *Stage) NetworkDir() string { return filepath.Join(s.Dir, "network") }
 func (s *Stage) setUpNetwork(ctx context.Context) error {
 	p := s.Pair
 	c := localnet.Config{Dir: s.NetworkDir(), Binary: s.Node, Defaults: s.Defaults, Seed: s.Seed,
-		Validators: make([]localnet.Validator, Validators), Chain: chain, BlockTime: s.BlockTime, EraDuration: s.EraTime, RewardDelay: rewardDelay}
+		Validators: make([]localnet.Validator, Validators), Chain: chain, BlockTime: s.BlockTime, EraDuration: s.EraTime,
+		RewardDelay: rewardDelay}
 	c.Validators[0] = localnet.Validator{PublicKey: p.Ours, Bond: s.Bond}
 	for _, name := range []string{testnet.Main, testnet.Standby} {
 		c.Nodes = append(c.Nodes, localnet.NodeConfig{Name: name, Signer: p.Cluster.Socket(name), Env: []string{ourLog}})
@@ -181,7 +185,8 @@ func (s *Stage) setUpNetwork(ctx context.Context) error {
 	return nil
 }
 
-// follow watches the validators that are not ours: their events, and their unit files before they delete them.
+// follow watches the validators that are not ours: their events, and their unit files before
+// they delete them.
 func (p *Pair) follow(ctx context.Context) {
 	ctx, p.stop = context.WithCancel(ctx)
 	note := func(err error) {

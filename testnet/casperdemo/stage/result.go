@@ -34,8 +34,8 @@ type Versions struct {
 	Processors int    `json:"processors"`
 }
 
-// ActResult is what an act showed. Its rounds are those that started from From until before To, by the clock of the watched
-// node's log; From is zero for what began with the chain.
+// ActResult is what an act showed. Its rounds are those that started from From until before To, by
+// the clock of the watched node's log; From is zero for what began with the chain.
 type ActResult struct {
 	*show.Act
 	Network      string           `json:"network,omitempty"` // of --long

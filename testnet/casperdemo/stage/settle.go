@@ -41,8 +41,8 @@ func (s *Stage) settle(ctx context.Context, mayLose int) error {
 	s.sayAccount(a, mayLose)
 	s.Count("blocks", blocks.blocks)
 	s.Count("finality_signatures", blocks.blocks-len(blocks.missing))
-	s.Claimf(len(blocks.missing) == 0, "%d blocks, %d with our finality signature%s", blocks.blocks, blocks.blocks-len(blocks.missing),
-		List(", not ", blocks.missing))
+	s.Claimf(len(blocks.missing) == 0, "%d blocks, %d with our finality signature%s",
+		blocks.blocks, blocks.blocks-len(blocks.missing), List(", not ", blocks.missing))
 	return nil
 }
 
@@ -60,7 +60,8 @@ func (s *Stage) sayAccount(a Account, mayLose int) {
 	holds := a.Rounds > 0 && len(a.Lost)+len(a.Absent) <= mayLose
 	s.Claimf(holds, "%d rounds, another validator has our Vote in %d of them, %d lost (at most %d)%s",
 		a.Rounds, a.Voted, len(a.Lost), mayLose, List(": ", a.Lost))
-	s.Sayf("our Echo in %d, Vote(false) in %d; %d led by us, %d with a proposal; leader rounds whose proposal died with the node: %d%s",
+	s.Sayf("our Echo in %d, Vote(false) in %d; %d led by us, %d with a proposal; leader rounds whose proposal died with "+
+		"the node: %d%s",
 		a.Echoed, a.VotedNo, a.Led, a.Proposed, len(a.Died), List(": ", a.Died))
 	if len(a.Absent) > 0 {
 		s.Sayf("rounds that another led without a proposal, without our Vote: %d%s", len(a.Absent), List(": ", a.Absent))

@@ -1,10 +1,12 @@
-// Package stage is what acts on real casper-nodes stand on: a network of four validators, of which ours is a main and a standby
-// that sign through three cosigners (Pair); what the nodes' logs tell (NodeLog); and what the other validators received of ours,
-// by which an act's rounds are judged when it is over.
+// Package stage is what acts on real casper-nodes stand on: a network of four validators, of which
+// ours is a main and a standby that sign through three cosigners (Pair); what the nodes' logs tell
+// (NodeLog); and what the other validators received of ours, by which an act's rounds are judged
+// when it is over.
 //
-// It promises: the key is in no process of the network; every wait is bounded; what is called lost rests on the unit files and
-// finality signatures of validators that are not ours, read by the judge, and on the watched one's clock. What is done to the
-// nodes, and how much it may cost, the acts say: the demo's are in casperdemo, those of the longer run in casperdemo/long.
+// It promises: the key is in no process of the network; every wait is bounded; what is called lost
+// rests on the unit files and finality signatures of validators that are not ours, read by the
+// judge, and on the watched one's clock. What is done to the nodes, and how much it may cost, the
+// acts say: the demo's are in casperdemo, those of the longer run in casperdemo/long.
 package stage
 
 import (
@@ -59,13 +61,15 @@ func New(ctx context.Context, o Options, dir string, out io.Writer) (*Stage, err
 	}
 	s := &Stage{Show: show.New(out, o.Seed), Options: o, Layout: Layout{EraTime: EraTime, Automatic: true}, Dir: dir,
 		Random: rand.New(rand.NewPCG(o.Seed, 0))}
-	s.Result = Result{Seed: o.Seed, Started: s.Started, Versions: versions, BlockTime: o.BlockTime.String(), EraTime: EraTime.String()}
+	s.Result = Result{Seed: o.Seed, Started: s.Started, Versions: versions, BlockTime: o.BlockTime.String(),
+		EraTime: EraTime.String()}
 	s.Printf("casper-node %s, casper-cosigner %s, %s, %d processors; seed %d\n",
 		versions.Node, versions.Cosigner, versions.Go, versions.Processors, o.Seed)
 	return s, nil
 }
 
-// Play plays acts one after another, numbered from first on. An act that fails is the last: what follows would stand on nothing.
+// Play plays acts one after another, numbered from first on. An act that fails is the last: what
+// follows would stand on nothing.
 func (s *Stage) Play(ctx context.Context, first int, acts []Act) error {
 	for i, a := range acts {
 		s.Open(a, first+i)

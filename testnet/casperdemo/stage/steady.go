@@ -50,7 +50,8 @@ func (s *Stage) Begins(ctx context.Context) error {
 	}
 	p.follow(ctx)
 	s.Sayf("%d nodes start: %s and %s of ours, and %d other validators; blocks of %v, eras of %v; genesis at %s",
-		len(p.Network.Nodes), testnet.Main, testnet.Standby, len(p.Foreign), s.BlockTime, s.EraTime, p.Network.Genesis.UTC().Format(time.TimeOnly))
+		len(p.Network.Nodes), testnet.Main, testnet.Standby, len(p.Foreign), s.BlockTime, s.EraTime,
+		p.Network.Genesis.UTC().Format(time.TimeOnly))
 	for _, l := range []*NodeLog{p.Main, p.Standby} {
 		status, err := s.Validates(ctx, l.Node, startsIn)
 		if err != nil {
@@ -83,23 +84,26 @@ func (s *Stage) Steady(ctx context.Context) error {
 	for _, l := range []*NodeLog{s.Pair.Main, s.Pair.Standby} {
 		n := len(slots(l.Asked(), "vote", first.Start))
 		s.Count("votes_asked_"+l.Node.Name, n)
-		s.Claimf(n >= steadyRounds-1, "%s asks: for its Vote in %d rounds since the first of %d", l.Node.Name, n, steadyRounds)
+		s.Claimf(n >= steadyRounds-1, "%s asks: for its Vote in %d rounds since the first of %d",
+			l.Node.Name, n, steadyRounds)
 	}
 	s.Sayf("load of the machine: %s", testnet.LoadAverage())
 	took := s.sayLatency("all", s.AnsweredSince(first.Start))
 	s.Goalf(len(took) > 0 && took.Quantile(0.5) < WantedP50 && took.Quantile(0.99) < WantedP99,
-		"a signature as the node sees it: %d, p50 %s (want < %v), p99 %s (want < %v), max %s", len(took), testnet.Millis(took.Quantile(0.5)),
+		"a signature as the node sees it: %d, p50 %s (want < %v), p99 %s (want < %v), max %s", len(took),
+		testnet.Millis(took.Quantile(0.5)),
 		WantedP50, testnet.Millis(took.Quantile(0.99)), WantedP99, testnet.Millis(took.Max()))
 	for _, kind := range []string{"echo", "vote", "finality"} {
 		some := slices.DeleteFunc(s.AnsweredSince(first.Start), func(a Asked) bool { return a.Kind != kind })
 		took := s.sayLatency(kind, some)
-		s.Sayf("%-8s %3d, p50 %s, p99 %s, max %s", kind, len(took), testnet.Millis(took.Quantile(0.5)), testnet.Millis(took.Quantile(0.99)),
-			testnet.Millis(took.Max()))
+		s.Sayf("%-8s %3d, p50 %s, p99 %s, max %s",
+			kind, len(took), testnet.Millis(took.Quantile(0.5)), testnet.Millis(took.Quantile(0.99)), testnet.Millis(took.Max()))
 	}
 	return s.measureDisk(ctx)
 }
 
-// measureDisk tells how long one write to the disk takes while the network runs: a signature waits for several.
+// measureDisk tells how long one write to the disk takes while the network runs: a signature
+// waits for several.
 func (s *Stage) measureDisk(ctx context.Context) error {
 	const writes, every = 40, 50 * time.Millisecond
 	f, err := os.Create(filepath.Join(s.Dir, "writes"))
@@ -123,7 +127,8 @@ func (s *Stage) measureDisk(ctx context.Context) error {
 	}
 	s.Count("micros_fsync_p50", int(took.Quantile(0.5)/time.Microsecond))
 	s.Count("micros_fsync_p99", int(took.Quantile(0.99)/time.Microsecond))
-	s.Sayf("a write to this disk, synced: p50 %s, p99 %s", testnet.Millis(took.Quantile(0.5)), testnet.Millis(took.Quantile(0.99)))
+	s.Sayf("a write to this disk, synced: p50 %s, p99 %s",
+		testnet.Millis(took.Quantile(0.5)), testnet.Millis(took.Quantile(0.99)))
 	return nil
 }
 

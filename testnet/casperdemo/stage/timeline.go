@@ -69,7 +69,8 @@ type Story struct {
 	Bound []bound
 }
 
-// What is read in logs (casper-node zug.rs and era_supervisor.rs; the last two are of our client and of our edits).
+// What is read in logs (casper-node zug.rs and era_supervisor.rs; the last two are of our client
+// and of our edits).
 const (
 	startedRound = "started a new round"
 	startingEra  = "starting era"
@@ -130,7 +131,8 @@ func (s *Story) read(line []byte) error {
 	return nil
 }
 
-// eraOfNext finds the era whose next round this is. The log does not name it: an era that is over may go on for a round.
+// eraOfNext finds the era whose next round this is. The log does not name it: an era that is over
+// may go on for a round.
 func (t *Timeline) eraOfNext(id uint32) (uint64, bool) {
 	for i := len(t.eras) - 1; i >= 0; i-- {
 		number := t.eras[i].Number
@@ -166,8 +168,8 @@ func (t *Timeline) before(at time.Time) (last Round, ok bool) {
 	return last, ok
 }
 
-// Index returns the rounds by their names, each with the start of the one that the log tells of next; that is zero for the
-// last.
+// Index returns the rounds by their names, each with the start of the one that the log tells of
+// next; that is zero for the last.
 func (t *Timeline) Index() map[RoundID]Placed {
 	all := map[RoundID]Placed{}
 	for i, r := range t.rounds {
@@ -197,7 +199,8 @@ func (t *Timeline) eraOf(instance string) (uint64, bool) {
 	return 0, false
 }
 
-// parseRequest reads what our client's Debug makes of a Zug request (node/remote-signer message.rs).
+// parseRequest reads what our client's Debug makes of a Zug request (node/remote-signer
+// message.rs).
 func parseRequest(text string) (b bound, err error) {
 	number := func(name string) (n uint64) {
 		_, rest, found := strings.Cut(text, name+": ")

@@ -16,12 +16,14 @@ import (
 func at(second int) string { return fmt.Sprintf("2026-01-01T00:00:%02d.5Z", second) }
 
 func eraLine(second int, number uint64, instance string) string {
-	return fmt.Sprintf(`{"timestamp":%q,"level":"INFO","fields":{"message":"starting era","validators":"{}","start_height":"1","instance_id":%q,"era":%d},"target":"x"}`,
+	return fmt.Sprintf(`{"timestamp":%q,"level":"INFO","fields":{"message":"starting era","validators":"{}",`+
+		`"start_height":"1","instance_id":%q,"era":%d},"target":"x"}`,
 		at(second), instance, number)
 }
 
 func roundLine(second int, id uint32, leader int) string {
-	return fmt.Sprintf(`{"timestamp":%q,"level":"INFO","fields":{"message":"started a new round","our_idx":0,"round_id":%d,"leader":%d},"target":"x"}`,
+	return fmt.Sprintf(`{"timestamp":%q,"level":"INFO","fields":{"message":"started a new round","our_idx":0,`+
+		`"round_id":%d,"leader":%d},"target":"x"}`,
 		at(second), id, leader)
 }
 
@@ -89,10 +91,14 @@ func TestNoRoundYet(t *testing.T) {
 func TestRequests(t *testing.T) {
 	hash := strings.Repeat("7, ", 31) + "8"
 	s := tell(t,
-		`{"timestamp":"2026-01-01T00:00:01Z","fields":{"message":"asked for a signature","kind":"vote","slot":"vote era 1 round 2 instance 7d9f81ac/2","outcome":"signed","why":"","micros":2345}}`,
-		`{"timestamp":"2026-01-01T00:00:02Z","fields":{"message":"asked for a signature","kind":"echo","slot":"x","outcome":"refused","why":"not the active node","micros":1}}`,
-		`{"timestamp":"2026-01-01T00:00:03Z","fields":{"message":"the other node has signed first","request":"ZugEcho { round: ZugRound { chainspec_hash: [`+hash+
-			`], era_id: 12, key_block_hash: [1, 2], round_id: 34, validator_index: 3 }, proposal_hash: [9] }","bound":"ZugEcho {}"}}`,
+		`{"timestamp":"2026-01-01T00:00:01Z","fields":{"message":"asked for a signature","kind":"vote","slot":"vote era 1 `+
+			`round 2 instance 7d9f81ac/2","outcome":"signed","why":"","micros":2345}}`,
+		`{"timestamp":"2026-01-01T00:00:02Z","fields":{"message":"asked for a signature","kind":"echo","slot":"x",`+
+			`"outcome":"refused","why":"not the active node","micros":1}}`,
+		`{"timestamp":"2026-01-01T00:00:03Z","fields":{"message":"the other node has signed first","request":"ZugEcho { `+
+			`round: ZugRound { chainspec_hash: [`+hash+
+			`], era_id: 12, key_block_hash: [1, 2], round_id: 34, validator_index: 3 }, proposal_hash: [9] }",`+
+			`"bound":"ZugEcho {}"}}`,
 	)
 	if len(s.Asked) != 2 || s.Asked[0].Took != 2345*time.Microsecond || !s.Asked[0].Answered() || s.Asked[1].Answered() {
 		t.Errorf("asked %+v", s.Asked)
@@ -105,8 +111,8 @@ func TestRequests(t *testing.T) {
 	if len(s.Bound) != 1 || s.Bound[0].Round != (RoundID{12, 34}) || s.Bound[0].Chainspec != want {
 		t.Errorf("bound %+v", s.Bound)
 	}
-	for _, bad := range []string{"", "ZugVote { round: ZugRound { era_id: 1 } }", "chainspec_hash: [1, 2], era_id: 1, round_id: 2",
-		"chainspec_hash: [x], era_id: 1, round_id: 2"} {
+	for _, bad := range []string{"", "ZugVote { round: ZugRound { era_id: 1 } }",
+		"chainspec_hash: [1, 2], era_id: 1, round_id: 2", "chainspec_hash: [x], era_id: 1, round_id: 2"} {
 		if _, err := parseRequest(bad); err == nil {
 			t.Errorf("%q was read", bad)
 		}

@@ -1,12 +1,13 @@
-// Package hub is a simulated Casper network as our validator's nodes meet it: the validators that are not ours, in real
-// time, and the wire between all nodes.
+// Package hub is a simulated Casper network as our validator's nodes meet it: the validators that
+// are not ours, in real time, and the wire between all nodes.
 //
-// It promises: what is broadcast reaches a node of ours only after its handshake, certified with our validator's key, while
-// what is addressed to it alone, and what it sends, passes before too, as casper-node has it (components/network.rs,
-// broadcast_message_to_validators); what is sent takes a few milliseconds, and is lost when a node is cut off or too slow to
-// take it; every message of our validator that one of the others received is in the transcript. It checks no other signature
-// than a certificate's: the transcript's judge does. A Loop and a Conn serve both ends: what becomes of a node's output, and of
-// what it receives, its owner says.
+// It promises: what is broadcast reaches a node of ours only after its handshake, certified with
+// our validator's key, while what is addressed to it alone, and what it sends, passes before too,
+// as casper-node has it (components/network.rs, broadcast_message_to_validators); what is sent
+// takes a few milliseconds, and is lost when a node is cut off or too slow to take it; every
+// message of our validator that one of the others received is in the transcript. It checks no other
+// signature than a certificate's: the transcript's judge does. A Loop and a Conn serve both ends:
+// what becomes of a node's output, and of what it receives, its owner says.
 package hub
 
 import (
@@ -82,7 +83,8 @@ func New(c Config, now time.Time) *Hub {
 	h := &Hub{Config: c, loop: NewLoop(), transcript: testnet.NewTranscript(c.Transcript), record: newRecord(ours),
 		rng: mathrand.New(mathrand.NewPCG(c.Chain.Seed, 1)), players: map[int]*Player{}}
 	for id := OurNodes; id < Nodes; id++ {
-		n := zug.Config{Chain: &h.Chain, Validator: uint32(id - OurNodes + 1), Peers: Others(id), Seed: c.Chain.Seed<<8 + uint64(id),
+		n := zug.Config{Chain: &h.Chain, Validator: uint32(id - OurNodes + 1), Peers: Others(id),
+			Seed: c.Chain.Seed<<8 + uint64(id),
 			Sign: func(casper.Message) (s casper.Signature) { return s }, Deadline: time.Second,
 			Sync: syncEvery, IdleSync: idleSync, CatchUp: syncEvery, StartUp: startUp}
 		h.players[id] = Play(h.loop, zug.New(n, now), func(out zug.Output) { h.heed(id, out) })
@@ -105,7 +107,8 @@ func Others(id int) (others []int) {
 	return others
 }
 
-// Run serves nodes at one listener and commands at the other until ctx ends, which is no error. It closes both.
+// Run serves nodes at one listener and commands at the other until ctx ends, which is no error.
+// It closes both.
 func (h *Hub) Run(ctx context.Context, nodes, control net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

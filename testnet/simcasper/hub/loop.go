@@ -7,8 +7,8 @@ import (
 	"casper-cosigner/testnet/zug"
 )
 
-// Loop runs steps, one at a time, so that zug's nodes, which have no clock, are played in real time. NewLoop makes one; Run
-// runs them.
+// Loop runs steps, one at a time, so that zug's nodes, which have no clock, are played in real
+// time. NewLoop makes one; Run runs them.
 type Loop struct {
 	steps chan func()
 	over  chan struct{}
@@ -30,8 +30,8 @@ func (l *Loop) Run(ctx context.Context) {
 	}
 }
 
-// Do has the step run and waits until it has. It returns false if it will not, since the loop is over. A step must not
-// call it.
+// Do has the step run and waits until it has. It returns false if it will not, since the loop is
+// over. A step must not call it.
 func (l *Loop) Do(step func()) bool {
 	done := make(chan struct{})
 	select {
@@ -58,7 +58,8 @@ type Player struct {
 	halted bool
 }
 
-// Play returns a Player that gives the node's outputs to heed, which may drive it further. It begins with the first Drive.
+// Play returns a Player that gives the node's outputs to heed, which may drive it further. It
+// begins with the first Drive.
 func Play(l *Loop, n *zug.Node, heed func(zug.Output)) *Player {
 	return &Player{Node: n, loop: l, heed: heed}
 }

@@ -10,8 +10,8 @@ import (
 	"casper-cosigner/testnet/zug"
 )
 
-// TestPlay: nodes that only hear of each other through their outputs add a block each block time, and one that is halted
-// adds none.
+// TestPlay: nodes that only hear of each other through their outputs add a block each block time,
+// and one that is halted adds none.
 func TestPlay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		loop := NewLoop()
@@ -22,8 +22,11 @@ func TestPlay(t *testing.T) {
 			Timeout: 2 * time.Second, EraBlocks: 10}
 		players := make([]*Player, 4)
 		for id := range players {
-			c := zug.Config{Chain: chain, Validator: uint32(id), Seed: uint64(id), Deadline: time.Second, Sync: 50 * time.Millisecond,
-				IdleSync: time.Second, CatchUp: time.Second, StartUp: time.Second, Sign: func(casper.Message) (s casper.Signature) { return s }}
+			c := zug.Config{Chain: chain, Validator: uint32(id), Seed: uint64(id), Deadline: time.Second,
+				Sync:     50 * time.Millisecond,
+				IdleSync: time.Second, CatchUp: time.Second, StartUp: time.Second, Sign: func(casper.Message) (s casper.Signature) {
+					return s
+				}}
 			players[id] = Play(loop, zug.New(c, time.Now()), func(out zug.Output) {
 				for _, e := range out.Send {
 					for to := range players {

@@ -66,7 +66,8 @@ func (h *Hub) hear(from int, m zug.Message) {
 }
 
 func (h *Hub) write(from int, m casper.Message, s casper.Signature) {
-	h.transcript.Note(testnet.TranscriptLine{Act: "network", Node: h.Names[from]}, m, testnet.Answer{Kind: testnet.Signed, Signature: s})
+	h.transcript.Note(testnet.TranscriptLine{Act: "network", Node: h.Names[from]}, m,
+		testnet.Answer{Kind: testnet.Signed, Signature: s})
 }
 
 // received takes in a frame of a node of ours.
@@ -111,7 +112,8 @@ func (h *Hub) shutDown() {
 	h.loop.After(h.Downtime, h.comeUp)
 }
 
-// comeUp has them come back with the next version. All forget the era's rounds: there are none of the new version yet.
+// comeUp has them come back with the next version. All forget the era's rounds: there are none of
+// the new version yet.
 func (h *Hub) comeUp() {
 	h.Version, h.staged, h.down = h.staged.Version, nil, false
 	h.Chain.Chainspec = chainspec(h.Chain.Name, h.Version)

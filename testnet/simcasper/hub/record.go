@@ -8,7 +8,8 @@ import (
 	"casper-cosigner/testnet/zug"
 )
 
-// Report is what the validators that are not ours have seen. Times are Unix milliseconds, 0 for never.
+// Report is what the validators that are not ours have seen. Times are Unix milliseconds,
+// 0 for never.
 type Report struct {
 	Now     int64    `json:"now"`
 	Version string   `json:"version"` // of the protocol in force
@@ -21,7 +22,8 @@ type Report struct {
 	Faults  []string `json:"faults"` // contradictions of our validator
 }
 
-// Round is one that has ended. It ends when it is finalized, which for one that was skipped is when the next block is.
+// Round is one that has ended. It ends when it is finalized, which for one that was skipped is when
+// the next block is.
 type Round struct {
 	Era     uint64 `json:"era"`
 	Round   uint32 `json:"round"`
@@ -32,8 +34,9 @@ type Round struct {
 	Vote    int64  `json:"vote"` // when our vote came
 }
 
-// Seen is what the others saw of the round. Something of ours was struck at that time, or nothing was at the zero time. Of a
-// round of which they learned only when it was over, nobody knows when it began, so that excuses nothing.
+// Seen is what the others saw of the round. Something of ours was struck at that time, or nothing
+// was at the zero time. Of a round of which they learned only when it was over, nobody knows when
+// it began, so that excuses nothing.
 func (r Round) Seen(block time.Duration, struck time.Time) report.Round {
 	at := struck.UnixMilli()
 	return report.Round{Era: r.Era, ID: r.Round, Led: report.Seen(r.Ours), Block: report.Seen(!r.Skipped),
@@ -51,10 +54,11 @@ type Block struct {
 	Finality int64  `json:"finality"` // when our finality signature came
 }
 
-// Seen is what the others saw of our finality signature. One that has not come counts as not in time: who asks before it is
-// due says so.
+// Seen is what the others saw of our finality signature. One that has not come counts as not in
+// time: who asks before it is due says so.
 func (b Block) Seen(block time.Duration) report.Height {
-	return report.Height{Height: b.Height, Signed: report.Seen(inTime(b.Finality, report.FinalityDue(time.UnixMilli(b.Added), block)))}
+	return report.Height{Height: b.Height,
+		Signed: report.Seen(inTime(b.Finality, report.FinalityDue(time.UnixMilli(b.Added), block)))}
 }
 
 // record is what goes into a Report.
@@ -72,7 +76,8 @@ func newRecord(ours uint32) *record {
 	return &record{ours: ours, heard: map[casper.Message]int64{}, votes: map[[2]uint64]int64{}, finals: map[uint64]int64{}}
 }
 
-// hear notes our validator's messages in what a foreign validator receives, and returns those that are new.
+// hear notes our validator's messages in what a foreign validator receives, and returns
+// those that are new.
 func (r *record) hear(m zug.Message, now time.Time) (fresh []zug.Signed) {
 	var all []zug.Signed
 	switch m := m.(type) {

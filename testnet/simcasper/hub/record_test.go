@@ -19,7 +19,8 @@ func TestRecord(t *testing.T) {
 	final := func(height uint64) zug.Signed { return zug.Signed{Message: casper.Finality{Height: height, Era: 1}} }
 	r := newRecord(ours)
 
-	fresh := r.hear(zug.SyncResponse{Signed: []zug.Signed{vote(0), vote(0), {Validator: 1, Message: casper.Vote{}}}}, at(0))
+	fresh := r.hear(zug.SyncResponse{Signed: []zug.Signed{vote(0), vote(0), {Validator: 1, Message: casper.Vote{}}}},
+		at(0))
 	if len(fresh) != 1 || fresh[0] != vote(0) {
 		t.Errorf("new is %+v", fresh)
 	}

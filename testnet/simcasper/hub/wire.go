@@ -13,8 +13,9 @@ import (
 	"casper-cosigner/testnet/zug"
 )
 
-// Frame is what travels between the hub and a node of ours: gob over TCP, whole and in order, neither encrypted nor proven
-// beside the handshake's certificate, which the hub checks. One field beside Peer is set.
+// Frame is what travels between the hub and a node of ours: gob over TCP, whole and in order,
+// neither encrypted nor proven beside the handshake's certificate, which the hub checks. One field
+// beside Peer is set.
 type Frame struct {
 	Peer        int // to a node: whom Message is from; from a node: whom it is to, or zug.All
 	Message     zug.Message
@@ -47,7 +48,8 @@ type Upgrade struct {
 	Version string
 }
 
-// NewPoint draws a TLS key and returns its point, compressed (SEC 1, section 2.3.3). Nobody needs the key.
+// NewPoint draws a TLS key and returns its point, compressed (SEC 1, section 2.3.3).
+// Nobody needs the key.
 func NewPoint() (p casper.TLSPoint) {
 	key, err := ecdh.P521().GenerateKey(rand.Reader)
 	if err != nil {
@@ -59,7 +61,8 @@ func NewPoint() (p casper.TLSPoint) {
 	return p
 }
 
-// Certified returns the message that both ends of a handshake sign (casper-node network/counting_format.rs).
+// Certified returns the message that both ends of a handshake sign (casper-node
+// network/counting_format.rs).
 func Certified(h Hello, w Welcome) casper.Handshake {
 	m := casper.Handshake{Our: h.Point, Their: w.Point}
 	for i := range m.Random {
@@ -85,8 +88,8 @@ func NewConn(c net.Conn) *Conn {
 
 // Register tells gob of all messages of the network. It may be called again.
 func Register() {
-	for _, m := range []any{zug.Signed{}, zug.Proposed{}, zug.SyncRequest{}, zug.SyncResponse{}, zug.BlockRequest{}, zug.BlockResponse{},
-		casper.Echo{}, casper.Vote{}, casper.Finality{}} {
+	for _, m := range []any{zug.Signed{}, zug.Proposed{}, zug.SyncRequest{}, zug.SyncResponse{}, zug.BlockRequest{},
+		zug.BlockResponse{}, casper.Echo{}, casper.Vote{}, casper.Finality{}} {
 		gob.Register(m)
 	}
 }

@@ -13,11 +13,13 @@ import (
 // TestFrames: what is received is what was sent, whatever the message, zero values included.
 func TestFrames(t *testing.T) {
 	round := casper.Round{Chainspec: casper.Hash{1, 0xff}, Era: 3, KeyBlock: casper.Hash{2}, ID: 7}
-	echo := zug.Signed{Validator: 2, Message: casper.Echo{Round: round, Proposal: casper.Hash{0xee}}, Signature: casper.Signature{9}}
+	echo := zug.Signed{Validator: 2, Message: casper.Echo{Round: round, Proposal: casper.Hash{0xee}},
+		Signature: casper.Signature{9}}
 	proposal := zug.Proposal{Round: round, Parent: -1, At: 5}
 	frames := []Frame{
 		{Hello: &Hello{ID: 0, Random: [12]byte{1}}},
-		{Welcome: &Welcome{Version: "2.0.3", Chain: zug.Chain{Name: "x", Weights: []uint64{1, 1}, Genesis: time.UnixMilli(5).UTC(), Block: time.Second},
+		{Welcome: &Welcome{Version: "2.0.3",
+			Chain:   zug.Chain{Name: "x", Weights: []uint64{1, 1}, Genesis: time.UnixMilli(5).UTC(), Block: time.Second},
 			Upgrade: &Upgrade{Era: 4, Version: "2.0.4"}}},
 		{Certificate: &casper.Signature{3}},
 		{Peer: zug.All, Message: echo},
@@ -52,9 +54,11 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-// TestCertified: the order of the random bytes' exclusive or does not matter, the points' places do.
+// TestCertified: the order of the random bytes' exclusive or does not matter, the points'
+// places do.
 func TestCertified(t *testing.T) {
-	h, w := Hello{Point: casper.TLSPoint{2, 1}, Random: [12]byte{0xf0, 1}}, Welcome{Point: casper.TLSPoint{3, 2}, Random: [12]byte{0x0f, 1}}
+	h, w := Hello{Point: casper.TLSPoint{2, 1}, Random: [12]byte{0xf0, 1}},
+		Welcome{Point: casper.TLSPoint{3, 2}, Random: [12]byte{0x0f, 1}}
 	want := casper.Handshake{Random: [12]byte{0xff, 0}, Our: h.Point, Their: w.Point}
 	if got := Certified(h, w); got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -15,11 +15,13 @@ import (
 	"casper-cosigner/testnet/zug"
 )
 
-// keepAlive is how often an idle stream gets a comment (casper-node event_stream_server, warp's default).
+// keepAlive is how often an idle stream gets a comment (casper-node event_stream_server,
+// warp's default).
 const keepAlive = 15 * time.Second
 
-// eventStream serves /events as casper-node does (event_stream_server/sse_server.rs): the protocol's version first, then
-// all events from the number that was asked for, then each as it comes. It is safe for concurrent use.
+// eventStream serves /events as casper-node does (event_stream_server/sse_server.rs): the
+// protocol's version first, then all events from the number that was asked for, then each as it
+// comes. It is safe for concurrent use.
 type eventStream struct {
 	version string
 
@@ -53,15 +55,17 @@ func (e *eventStream) block(b zug.Block) {
 }
 
 func (e *eventStream) finality(f casper.Finality, s casper.Signature, key casper.PublicKey) {
-	e.add(map[string]any{"FinalitySignature": map[string]any{"V2": map[string]any{"block_hash": f.Block, "block_height": f.Height,
-		"era_id": f.Era, "chain_name_hash": f.ChainName, "signature": s, "public_key": key}}}, false)
+	e.add(map[string]any{"FinalitySignature": map[string]any{"V2": map[string]any{"block_hash": f.Block,
+		"block_height": f.Height, "era_id": f.Era, "chain_name_hash": f.ChainName, "signature": s, "public_key": key}}},
+		false)
 }
 
 func (e *eventStream) fault(key casper.PublicKey, era uint64, at time.Time) {
 	e.add(map[string]any{"Fault": map[string]any{"era_id": era, "public_key": key, "timestamp": formatTime(at)}}, false)
 }
 
-// from returns the events from a number on, whether they are the last, and a channel that tells of others.
+// from returns the events from a number on, whether they are the last, and a channel that
+// tells of others.
 func (e *eventStream) from(number int) ([]string, bool, <-chan struct{}) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -45,13 +45,13 @@ func (n *Node) replayLog() {
 	}
 }
 
-// olderBlocks is for how many blocks that are older than the process finality signatures are asked for. The model catches
-// up from the first block on; casper-node has most of them on its disk, with their signatures, and takes up no era that
-// was over.
+// olderBlocks is for how many blocks that are older than the process finality signatures are asked
+// for. The model catches up from the first block on; casper-node has most of them on its disk, with
+// their signatures, and takes up no era that was over.
 const olderBlocks = 6
 
-// mayAsk reports whether a casper-node would ask for the message. The model opens the next version's era at once;
-// casper-node leaves before it does.
+// mayAsk reports whether a casper-node would ask for the message. The model opens the next
+// version's era at once; casper-node leaves before it does.
 func (n *Node) mayAsk(m casper.Message) bool {
 	switch m := m.(type) {
 	case casper.Finality:
@@ -98,7 +98,8 @@ func (n *Node) ask(ctx context.Context, r zug.Request) {
 	})
 }
 
-// verdict is what the node makes of an answer: what is below the floor will stay so; everything else may change.
+// verdict is what the node makes of an answer: what is below the floor will stay so; everything
+// else may change.
 func verdict(a testnet.Answer) zug.Verdict {
 	switch {
 	case a.Kind == testnet.Signed || a.Kind == testnet.Bound:

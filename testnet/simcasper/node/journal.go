@@ -24,11 +24,12 @@ type Entry struct {
 	Reason string       `json:"reason,omitempty"`
 }
 
-// Given reports whether the answer was a signature, of what was asked for or of what the slot holds.
+// Given reports whether the answer was a signature, of what was asked for or of what the
+// slot holds.
 func (e Entry) Given() bool { return e.Answer == testnet.Signed || e.Answer == testnet.Bound }
 
-// ReadJournal returns the entries of a node's journal; none if there is no such file. A last line without its end is one
-// that is being written, or that the node died over.
+// ReadJournal returns the entries of a node's journal; none if there is no such file. A last line
+// without its end is one that is being written, or that the node died over.
 func ReadJournal(path string) (all []Entry, err error) {
 	text, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
@@ -50,7 +51,8 @@ func ReadJournal(path string) (all []Entry, err error) {
 	return all, nil
 }
 
-// journal writes entries, each in one write, so that a killed process leaves whole lines. It is safe for concurrent use.
+// journal writes entries, each in one write, so that a killed process leaves whole lines. It is
+// safe for concurrent use.
 type journal struct {
 	mu   sync.Mutex
 	file *os.File
@@ -66,7 +68,8 @@ func openJournal(path string) (*journal, error) {
 }
 
 func (j *journal) note(m casper.Message, a testnet.Answer) {
-	e := Entry{At: time.Now().UnixMilli(), Took: a.Took.Milliseconds(), Kind: m.Kind().String(), Answer: a.Kind, Reason: a.Reason}
+	e := Entry{At: time.Now().UnixMilli(), Took: a.Took.Milliseconds(), Kind: m.Kind().String(), Answer: a.Kind,
+		Reason: a.Reason}
 	if s, ok := casper.SlotOf(m); ok {
 		e.Era, e.Round, e.Height = s.Era, s.Round, s.Height
 	}

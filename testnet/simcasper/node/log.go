@@ -9,8 +9,8 @@ import (
 	"casper-cosigner/testnet/zug"
 )
 
-// unitLog is what casper-node writes into its unit files: what it has seen of the running era. Like there, nothing is
-// synced to the disk; a killed process leaves what it wrote.
+// unitLog is what casper-node writes into its unit files: what it has seen of the running era. Like
+// there, nothing is synced to the disk; a killed process leaves what it wrote.
 type unitLog struct {
 	file *os.File
 	out  *gob.Encoder

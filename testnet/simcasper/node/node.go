@@ -1,9 +1,11 @@
-// Package node is a simulated casper-node of our validator, as a process has it: consensus in real time, signatures from
-// an agent, /status and /events as casper-node 2.0.3 serves them, and files that outlive it.
+// Package node is a simulated casper-node of our validator, as a process has it: consensus in real
+// time, signatures from an agent, /status and /events as casper-node 2.0.3 serves them, and files
+// that outlive it.
 //
-// It promises to ask its agent for what a casper-node with the remote signer asks for, with its deadlines, and to take
-// what it is answered; to propose anew in old rounds after a restart without its log; to say ShutdownForUpgrade, say
-// Shutdown and end when a staged upgrade is due. It checks no signature, and has no blocks with contents.
+// It promises to ask its agent for what a casper-node with the remote signer asks for, with its
+// deadlines, and to take what it is answered; to propose anew in old rounds after a restart without
+// its log; to say ShutdownForUpgrade, say Shutdown and end when a staged upgrade is due. It checks
+// no signature, and has no blocks with contents.
 package node
 
 import (
@@ -81,7 +83,8 @@ type Node struct {
 
 // New returns a Node.
 func New(c Config) *Node {
-	return &Node{Config: c, loop: hub.NewLoop(), out: make(chan hub.Frame, queued), heard: map[int]time.Time{}, events: newEventStream()}
+	return &Node{Config: c, loop: hub.NewLoop(), out: make(chan hub.Frame, queued), heard: map[int]time.Time{},
+		events: newEventStream()}
 }
 
 // Run lives until ctx ends or an upgrade is due, neither of which is an error.

@@ -60,7 +60,8 @@ func keysOf(t *testing.T, text []byte) map[string]bool {
 	return all
 }
 
-// TestStatusHasTheFieldsOfARealOne, no more and no fewer: else the product would read here what a real node does not say.
+// TestStatusHasTheFieldsOfARealOne, no more and no fewer: else the product would read here what a
+// real node does not say.
 func TestStatusHasTheFieldsOfARealOne(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "..", "agent", "health", "testdata", "status.json"))
 	if err != nil {
@@ -104,7 +105,8 @@ func TestEvents(t *testing.T) {
 		return nil
 	})
 	key := casper.PublicKey{}.String()
-	want := []string{` {"ApiVersion":"2.0.3"}`, `1 {"Fault":{"era_id":7,"public_key":"` + key + `","timestamp":"1970-01-01T00:00:00.000Z"}}`, `2 "Shutdown"`}
+	want := []string{` {"ApiVersion":"2.0.3"}`,
+		`1 {"Fault":{"era_id":7,"public_key":"` + key + `","timestamp":"1970-01-01T00:00:00.000Z"}}`, `2 "Shutdown"`}
 	if err != nil || len(got) != len(want) {
 		t.Fatalf("got %q, %v", got, err)
 	}
@@ -115,7 +117,8 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestLog: a log gives back what was written, of consensus and of this era only, and up to a torn end.
+// TestLog: a log gives back what was written, of consensus and of this era only, and up
+// to a torn end.
 func TestLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), LogFile)
 	l, old, err := openLog(path)
@@ -153,22 +156,25 @@ func TestJournal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		j.note(casper.Vote{Round: casper.Round{Era: 3, ID: 4}}, testnet.Answer{Kind: testnet.Refused, Reason: "NOT_ACTIVE", Took: 5 * time.Millisecond})
+		j.note(casper.Vote{Round: casper.Round{Era: 3, ID: 4}}, testnet.Answer{Kind: testnet.Refused, Reason: "NOT_ACTIVE",
+			Took: 5 * time.Millisecond})
 		j.close()
 	}
 	f, _ := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 	f.WriteString(`{"at":1`)
 	f.Close()
 	all, err := ReadJournal(path)
-	if err != nil || len(all) != 2 || all[1].Kind != "vote" || all[1].Era != 3 || all[1].Round != 4 || all[1].Given() || all[1].Took != 5 {
+	if err != nil || len(all) != 2 || all[1].Kind != "vote" || all[1].Era != 3 || all[1].Round != 4 || all[1].Given() ||
+		all[1].Took != 5 {
 		t.Errorf("read %+v, %v", all, err)
 	}
 }
 
 func TestVerdict(t *testing.T) {
 	for want, answers := range map[zug.Verdict][]testnet.Answer{
-		zug.Granted:   {{Kind: testnet.Signed}, {Kind: testnet.Bound}},
-		zug.Refused:   {{Kind: testnet.Unknown}, {Kind: testnet.Refused, Reason: "NOT_ACTIVE"}, {Kind: testnet.Refused, Reason: "TOO_FAR_AHEAD"}},
+		zug.Granted: {{Kind: testnet.Signed}, {Kind: testnet.Bound}},
+		zug.Refused: {{Kind: testnet.Unknown}, {Kind: testnet.Refused, Reason: "NOT_ACTIVE"},
+			{Kind: testnet.Refused, Reason: "TOO_FAR_AHEAD"}},
 		zug.Forbidden: {{Kind: testnet.Refused, Reason: "BELOW_FLOOR"}},
 	} {
 		for _, a := range answers {

@@ -14,7 +14,8 @@ import (
 	"casper-cosigner/testnet/zug"
 )
 
-// status is the answer of /status (casper-node types/status_feed.rs, GetStatusResult), with all its fields.
+// status is the answer of /status (casper-node types/status_feed.rs, GetStatusResult), with
+// all its fields.
 type status struct {
 	Peers         []peerJSON       `json:"peers"`
 	API           string           `json:"api_version"`
