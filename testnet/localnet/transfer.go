@@ -52,8 +52,8 @@ func (n *Node) ask(ctx context.Context, command byte, payload []byte) error {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() {
-		conn.SetDeadline(time.Unix(0, 1))
-	}) //nolint:errcheck // the connection is gone then
+		conn.SetDeadline(time.Unix(0, 1)) //nolint:errcheck // the connection is gone then
+	})
 	defer stop()
 	request := binary.LittleEndian.AppendUint16(nil, binaryPortVersion)
 	request = append(request, command)
