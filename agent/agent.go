@@ -135,6 +135,17 @@ func withdrawn(ctx context.Context) bool {
 	return errors.Is(ctx.Err(), context.Canceled) && (!ok || time.Until(deadline) > deadlineSlack)
 }
 
+// unanswered reports whether the error says no more than that the cosigner did not do it in time.
+func unanswered(ctx context.Context, err error) bool {
+	switch status.Code(err) {
+	case codes.Unavailable, codes.DeadlineExceeded:
+		return true
+	case codes.Canceled: // its time was over, if by the caller's clock
+		return !withdrawn(ctx)
+	}
+	return false
+}
+
 // RegisterTLSPoint signs the node's registration with the failover key and passes it on.
 func (a *Agent) RegisterTLSPoint(ctx context.Context,
 	r *cosignerv1.RegisterTLSPointRequest) (*cosignerv1.RegisterTLSPointResponse, error) {
@@ -172,7 +183,7 @@ func (a *Agent) ask(ctx context.Context, method string, try func(context.Context
 			break
 		}
 		a.Logger.Debug().Err(err).Str("cosigner", c.Name).Str("method", method).Msg("asking a cosigner")
-		if code := status.Code(err); code != codes.Unavailable && code != codes.DeadlineExceeded {
+		if !unanswered(ctx, err) {
 			break // an answer, if not one to be glad of
 		}
 		// A hung cosigner uses up its request's time, so that the next request must begin with

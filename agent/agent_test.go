@@ -173,27 +173,43 @@ func TestDefiniteErrors(t *testing.T) {
 	}
 }
 
-// TestHungCosigner: it costs the request's deadline, and the next request begins elsewhere.
+// TestHungCosigner: it costs the request's deadline, and the next request begins elsewhere; also
+// where the node's clock is a moment ahead, so that it cancels before our own says that its time is
+// over. A node that gives up early says nothing of the cosigner.
 func TestHungCosigner(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		r.cosigners[0].hang = true
-		ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
-		defer cancel()
-		start := time.Now()
-		_, err := r.Sign(ctx, wire.Request(vote))
-		if status.Code(err) != codes.DeadlineExceeded || time.Since(start) != 250*time.Millisecond {
-			t.Errorf("got %v after %v, want deadline exceeded after 250ms", err, time.Since(start))
-		}
-		r.asked()
-		r.cosigners[1].knows = "cosigner-2"
-		if _, err := r.Sign(t.Context(), wire.Request(vote)); err != nil {
-			t.Error(err)
-		}
-		if n := r.asked(); n != [3]int{0, 1, 0} {
-			t.Errorf("asked %v, want the next one", n)
-		}
-	})
+	const deadline = 250 * time.Millisecond
+	for _, c := range []struct {
+		cancels time.Duration // the node
+		code    codes.Code
+		next    [3]int // who is asked then
+	}{
+		{deadline, codes.DeadlineExceeded, [3]int{0, 1, 0}},
+		{deadline - time.Millisecond, codes.Canceled, [3]int{0, 1, 0}},
+		{deadline / 2, codes.Canceled, [3]int{1, 0, 0}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.cosigners[0].hang = true
+			ctx, cancel := context.WithTimeout(t.Context(), deadline)
+			defer cancel()
+			if c.cancels < deadline {
+				time.AfterFunc(c.cancels, cancel)
+			}
+			start := time.Now()
+			_, err := r.Sign(ctx, wire.Request(vote))
+			if status.Code(err) != c.code || time.Since(start) != c.cancels {
+				t.Errorf("got %v after %v, want %v after %v", err, time.Since(start), c.code, c.cancels)
+			}
+			r.asked()
+			r.cosigners[0].hang, r.cosigners[1].knows = false, "cosigner-2"
+			if _, err := r.Sign(t.Context(), wire.Request(vote)); err != nil {
+				t.Error(err)
+			}
+			if n := r.asked(); n != c.next {
+				t.Errorf("after %v it asked %v, want %v", c.cancels, n, c.next)
+			}
+		})
+	}
 }
 
 // TestPaused: after a pause of the agent nothing is passed on, since its node may have given up.
