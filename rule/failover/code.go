@@ -3,21 +3,19 @@ package failover
 // The codes of a judgement, in the order in which its rules are asked. The code of a change that
 // the judge made is the change's cause in the log.
 const (
-	NotStarted = "not_started" // the log has no first entry yet, so no node is active
-	// a node saw evidence that our validator equivocated: automatic changes are stopped for good
-	Fault     = "fault"
-	Held      = "held"      // an operator, or a fault, stopped automatic changes
-	NoQuorum  = "no_quorum" // signatures cannot be made, or could not until lately: no node is to blame
-	Paused    = "paused"    // the cosigners have not listened long enough to call anybody silent
-	Upgrade   = "upgrade"   // the network changes its version, and every node goes away for it
-	Suspended = "suspended" // an operator took the node's rights away
-	Silent    = "silent"    // the node's agent pings no cosigner, and no other agent reaches it
-	CutOff    = "cut_off"   // the node's agent pings no cosigner, though another agent reaches it
-	Blocked   = "blocked"   // the cosigners leave all that the node asks unanswered, which is not its fault
-	NodeDown  = "node_down" // the agent pings, but its node neither answers /status nor asks for signatures
-	Behind    = "behind"    // the node does not advance, while another has asked further than its next
-	// the node hears its peers, and they do not hear it: of the rounds that it led none had its block
-	NotConnected   = "not_connected"
+	NotStarted     = "not_started"     // the log has no first entry yet, so no node is active
+	Fault          = "fault"           // a node saw evidence that our validator equivocated: roles are held for good
+	Held           = "held"            // an operator, or a fault, stopped automatic changes
+	NoQuorum       = "no_quorum"       // signatures cannot be made, or could not until lately: no node is to blame
+	Paused         = "paused"          // the cosigners have not listened long enough to call anybody silent
+	Upgrade        = "upgrade"         // the network changes its version, and every node goes away for it
+	Suspended      = "suspended"       // an operator took the node's rights away
+	Silent         = "silent"          // the node's agent pings no cosigner, and no other agent reaches it
+	CutOff         = "cut_off"         // the node's agent pings no cosigner, though another agent reaches it
+	Blocked        = "blocked"         // the cosigners leave all that the node asks unanswered, which is not its fault
+	NodeDown       = "node_down"       // the agent pings, but its node neither answers /status nor asks for signatures
+	Behind         = "behind"          // the node does not advance, while another has asked further than its next
+	NotConnected   = "not_connected"   // its peers do not hear the node: no round that it led had its block
 	NobodyReady    = "nobody_ready"    // the active node should be replaced, and no other could take over
 	ByHand         = "by_hand"         // main is ready, but an operator chose the active node, and that stays
 	FailbackManual = "failback_manual" // main is ready, and an operator is to make it active

@@ -31,7 +31,7 @@
 //
 // # Where a new condition goes
 //
-//   - The fact that it rests on: a field of Node (observation.go), whoever sees it, and its codec in rule/wire.
+//   - The fact that it rests on: a field of Node (node.go), whoever sees it, and its codec in rule/wire.
 //   - Its code, and what it says: code.go.
 //   - If an active node loses its role by it: look.trouble, at the place that fits, since the first trouble prevails. All
 //     conditions and judgements follow from that, and the return to main as well.
