@@ -22,7 +22,7 @@ const (
 	NoSlot                           // what was claimed fills no slot
 	OtherChain                       // the message is of another chain
 	Suspended                        // an operator suspended the node
-	NotPreferred                     // the active node is well, and has not asked this far
+	NotPreferred                     // it is not the node's turn: another is preferred, or the chain cannot be that far
 	OtherInstance                    // the node speaks for another instance or index in this era
 	BadSignature                     // the request is not signed by the node that it names
 	PointUnknown                     // the TLS point at our end is not registered for the node
@@ -75,7 +75,7 @@ func (r Reason) row() row {
 		OtherChain:   {"unsupported", "the block is of another chain"},
 		Suspended: {"suspended",
 			"an operator suspended this node; `failover suspend --end` gives its rights back"},
-		NotPreferred: {"not_preferred", "the active node is well and has not asked this far yet; try again"},
+		NotPreferred: {"not_preferred", "it is not this node's turn; ask again"},
 		OtherInstance: {"other_instance",
 			"this node asked under another instance or validator index in this era; is its chain data sound?"},
 		BadSignature: {"bad_request_signature",
