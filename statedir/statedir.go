@@ -112,7 +112,8 @@ func checkEmpty(path string) error {
 		if e.Name() == lockFile || e.Name() == "lost+found" {
 			continue
 		}
-		return fmt.Errorf("it holds %s already; state is never overwritten: choose an empty directory", e.Name())
+		return fmt.Errorf("it holds %s already; state is never overwritten: if this cosigner made it, "+
+			"start it with `cosigner run`", e.Name())
 	}
 	return nil
 }
