@@ -82,21 +82,72 @@ func claimOf(m casper.Message) machine.Claim {
 	return machine.Claim{Claim: watermark.Claim{Message: m, Node: "A", Signature: testSignature}}
 }
 
+// catchingUp runs the first host's server, with its gate shut, beside that copy of the log until the
+// test ends.
+func catchingUp(t *testing.T, log *copyOfLog) (*committee, *Server) {
+	t.Helper()
+	c := newCommittee(t, 2, 3)
+	c.hosts[0].log = log
+	c.restart(0)
+	s := c.hosts[0].server
+	s.gate.Store(false)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-ended })
+	return c, s
+}
+
+// TestCatchUpAfterRestart: a log that began long ago opens no gate before the barrier is applied: it
+// may lack what this cosigner released before it went down.
+func TestCatchUpAfterRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newCopyOfLog()
+		log.state.Apply(machine.Genesis{First: watermark.Mark{Era: 1}, Active: "A"})
+		log.ahead = []machine.Command{claimOf(echo(7, 1))}
+		log.elect()
+		c, s := catchingUp(t, log)
+		time.Sleep(time.Second)
+		if s.Ready() == nil {
+			t.Fatal("the gate is open, and the barrier has not been applied")
+		}
+		log.apply()
+		time.Sleep(time.Second)
+		if err := s.Ready(); err != nil {
+			t.Fatal(err)
+		}
+		slot, _ := casper.SlotOf(echo(7, 1))
+		var conflict *ConflictError
+		if err := c.hosts[0].ledger.Claim(slot, digest(9)); !errors.As(err, &conflict) {
+			t.Errorf("the ledger took another value than the log's: %v", err)
+		}
+	})
+}
+
+// TestLedgerNotFilled: the gate stays shut while the ledger cannot be filled.
+func TestLedgerNotFilled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newCopyOfLog()
+		log.state.Apply(machine.Genesis{Active: "A"})
+		log.state.Apply(claimOf(echo(7, 1)))
+		log.elect()
+		log.apply()
+		c, s := catchingUp(t, log)
+		c.hosts[0].ledger.Close()
+		time.Sleep(time.Second)
+		if s.Ready() == nil {
+			t.Error("the gate is open, and the ledger was not filled")
+		}
+	})
+}
+
 // TestCatchUp: no share leaves before somebody leads, its barrier is applied here and the ledger
 // holds what the log does.
 func TestCatchUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCommittee(t, 2, 3)
 		log := newCopyOfLog()
 		log.ahead = []machine.Command{machine.Genesis{First: watermark.Mark{Era: 1}, Active: "A"}, claimOf(echo(7, 1))}
-		c.hosts[0].log = log
-		c.restart(0)
-		s := c.hosts[0].server
-		s.gate.Store(false)
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- s.Run(ctx) }()
-		defer func() { cancel(); <-ended }()
+		c, s := catchingUp(t, log)
 		stays := func(why string) {
 			t.Helper()
 			time.Sleep(time.Second)
