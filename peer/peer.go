@@ -40,9 +40,9 @@ type State interface {
 
 type callerKey struct{}
 
-// Caller returns the cosigner whose call is being served. It is false for anybody else, and for
-// a call that did not come through an Admission: so a handler that wants a name cannot be
-// reached without one.
+// Caller returns the cosigner whose call is being served, once its state was compared. It is false
+// for anybody else, for a node's request that is passed on, and for a call that did not come
+// through an Admission: so a handler that wants a name cannot be reached without one.
 func Caller(ctx context.Context) (name string, ok bool) {
 	name, ok = ctx.Value(callerKey{}).(string)
 	return name, ok
