@@ -100,6 +100,27 @@ func TestReason(t *testing.T) {
 	if len(missing) > 0 {
 		t.Errorf("no reason is %v", missing)
 	}
+	for why, want := range map[refusal.Reason]cosignerv1.RefusalReason{
+		refusal.NotActive:      cosignerv1.RefusalReason_REFUSAL_REASON_NOT_ACTIVE,
+		refusal.BelowFloor:     cosignerv1.RefusalReason_REFUSAL_REASON_BELOW_FLOOR,
+		refusal.TooFarAhead:    cosignerv1.RefusalReason_REFUSAL_REASON_TOO_FAR_AHEAD,
+		refusal.Malformed:      cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED,
+		refusal.RoundTooHigh:   cosignerv1.RefusalReason_REFUSAL_REASON_UNSUPPORTED,
+		refusal.NoSlot:         cosignerv1.RefusalReason_REFUSAL_REASON_UNSUPPORTED,
+		refusal.OtherChain:     cosignerv1.RefusalReason_REFUSAL_REASON_UNSUPPORTED,
+		refusal.Suspended:      cosignerv1.RefusalReason_REFUSAL_REASON_SUSPENDED,
+		refusal.NotPreferred:   cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED,
+		refusal.OtherInstance:  cosignerv1.RefusalReason_REFUSAL_REASON_OTHER_INSTANCE,
+		refusal.BadSignature:   cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE,
+		refusal.PointUnknown:   cosignerv1.RefusalReason_REFUSAL_REASON_TLS_POINT,
+		refusal.PointTaken:     cosignerv1.RefusalReason_REFUSAL_REASON_TLS_POINT,
+		refusal.PointsTooOften: cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY,
+		refusal.TooMany:        cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY,
+	} {
+		if got := Reason(why); got != want {
+			t.Errorf("%v is %v on the wire, want %v", why, got, want)
+		}
+	}
 	want := &cosignerv1.Refused{Reason: cosignerv1.RefusalReason_REFUSAL_REASON_BELOW_FLOOR, Detail: "era 7"}
 	if got := Refused(refusal.BelowFloor, "era 7"); !proto.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
