@@ -82,8 +82,8 @@ func claimOf(m casper.Message) machine.Claim {
 	return machine.Claim{Claim: watermark.Claim{Message: m, Node: "A", Signature: testSignature}}
 }
 
-// catchingUp runs the first host's server, with its gate shut, beside that copy of the log until the
-// test ends.
+// catchingUp runs the first host's server, with its gate shut, beside that copy of the log until
+// the test ends.
 func catchingUp(t *testing.T, log *copyOfLog) (*committee, *Server) {
 	t.Helper()
 	c := newCommittee(t, 2, 3)
@@ -98,8 +98,8 @@ func catchingUp(t *testing.T, log *copyOfLog) (*committee, *Server) {
 	return c, s
 }
 
-// TestCatchUpAfterRestart: a log that began long ago opens no gate before the barrier is applied: it
-// may lack what this cosigner released before it went down.
+// TestCatchUpAfterRestart: a log that began long ago opens no gate before the barrier is applied:
+// it may lack what this cosigner released before it went down.
 func TestCatchUpAfterRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newCopyOfLog()
