@@ -25,15 +25,15 @@ const (
 // could be used twice, and two shares from one nonce reveal the key share.
 type nonces struct {
 	mu      sync.Mutex
-	last    uint64               // number of the newest nonce
-	waiting map[holder][]waiting // oldest first
+	last    uint64                  // number of the newest nonce
+	waiting map[recipient][]waiting // oldest first
 }
 
-// holder is who holds commitments of ours, and for shares of which epoch. A nonce
-// is for the share that it was made with.
-type holder struct {
-	requester string
-	epoch     uint32
+// recipient is who was given commitments of ours, and for shares of which epoch. A nonce is for the
+// share that it was made with.
+type recipient struct {
+	name  string
+	epoch uint32
 }
 
 // waiting is a nonce whose commitment was given out.
@@ -43,7 +43,7 @@ type waiting struct {
 	nonce *frost.Nonce
 }
 
-func newNonces() *nonces { return &nonces{waiting: map[holder][]waiting{}} }
+func newNonces() *nonces { return &nonces{waiting: map[recipient][]waiting{}} }
 
 // issue makes count fresh nonces for requester and drops those that are too old
 // or too many.
@@ -62,7 +62,7 @@ func (n *nonces) issue(requester string, keys Keys, count int, now time.Time) ([
 		n.last++
 		fresh[i].index = n.last
 	}
-	to := holder{requester, keys.Epoch}
+	to := recipient{requester, keys.Epoch}
 	all := append(n.waiting[to], fresh...)
 	drop := max(0, len(all)-maxOutstanding)
 	for drop < len(all) && now.Sub(all[drop].since) > nonceLife {
@@ -72,8 +72,8 @@ func (n *nonces) issue(requester string, keys Keys, count int, now time.Time) ([
 	return fresh, nil
 }
 
-// commitment returns what was given to a holder under index, if it is unused.
-func (n *nonces) commitment(to holder, index uint64, now time.Time) (frost.Commitment, bool) {
+// commitment returns what a recipient was given under index, if it is unused.
+func (n *nonces) commitment(to recipient, index uint64, now time.Time) (frost.Commitment, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	i, ok := n.find(to, index, now)
@@ -85,7 +85,7 @@ func (n *nonces) commitment(to holder, index uint64, now time.Time) (frost.Commi
 
 // take hands out a nonce for its one use. It is burnt from then on: nobody gets
 // it again, whatever its taker does.
-func (n *nonces) take(to holder, index uint64, now time.Time) (*frost.Nonce, bool) {
+func (n *nonces) take(to recipient, index uint64, now time.Time) (*frost.Nonce, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	i, ok := n.find(to, index, now)
@@ -98,7 +98,7 @@ func (n *nonces) take(to holder, index uint64, now time.Time) (*frost.Nonce, boo
 }
 
 // find returns the place of a nonce that is young enough. mu is held.
-func (n *nonces) find(to holder, index uint64, now time.Time) (int, bool) {
+func (n *nonces) find(to recipient, index uint64, now time.Time) (int, bool) {
 	i := slices.IndexFunc(n.waiting[to], func(w waiting) bool { return w.index == index })
 	return i, i >= 0 && now.Sub(n.waiting[to][i].since) <= nonceLife
 }

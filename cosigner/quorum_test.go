@@ -331,9 +331,9 @@ func TestQuorumHandshakeBurst(t *testing.T) {
 			if took := time.Since(start); took > time.Millisecond {
 				t.Errorf("vote %d took %v during the burst, more than one round", i, took)
 			}
-			for _, m := range q.Status() {
-				if m.Stock < slotReserve-1 {
-					t.Errorf("%s: %d commitments left to slots", m.Name, m.Stock)
+			for _, p := range q.Status() {
+				if p.Stock < slotReserve-1 {
+					t.Errorf("%s: %d commitments left to slots", p.Name, p.Stock)
 				}
 			}
 			time.Sleep(2 * time.Millisecond)
@@ -353,7 +353,7 @@ func TestQuorumUsesPoolsWithinLimits(t *testing.T) {
 			h.server.nonces.mu.Lock()
 			for who, w := range h.server.nonces.waiting {
 				if len(w) > maxOutstanding*3/4 {
-					t.Errorf("%s holds %d nonces for %s", h.name, len(w), who.requester)
+					t.Errorf("%s holds %d nonces for %s", h.name, len(w), who.name)
 				}
 			}
 			h.server.nonces.mu.Unlock()

@@ -174,7 +174,7 @@ func (s *Server) release(caller string, r *cosignerv1.ShareRequest, session *fro
 		return share, err
 	}
 	if session == nil {
-		if session, err = s.openSession(holder{caller, keys.Epoch}, keys.Share, r, message); err != nil {
+		if session, err = s.openSession(recipient{caller, keys.Epoch}, keys.Share, r, message); err != nil {
 			return share, err
 		}
 	}
@@ -187,7 +187,7 @@ func (s *Server) release(caller string, r *cosignerv1.ShareRequest, session *fro
 	}
 	// From here on the slot is bound on our disk. If we crash now, the share is
 	// made again later, for the same message.
-	nonce, ok := s.nonces.take(holder{caller, keys.Epoch}, r.GetCommitmentIndex(), time.Now())
+	nonce, ok := s.nonces.take(recipient{caller, keys.Epoch}, r.GetCommitmentIndex(), time.Now())
 	if !ok {
 		return share, errNonceUnknown
 	}
@@ -233,7 +233,7 @@ func (s *Server) authorize(r *cosignerv1.ShareRequest) (Keys, casper.Message, er
 
 // openSession derives the FROST session, which must list exactly the commitment
 // that we gave to the caller under that number.
-func (s *Server) openSession(to holder, key *frost.KeyShare, r *cosignerv1.ShareRequest,
+func (s *Server) openSession(to recipient, key *frost.KeyShare, r *cosignerv1.ShareRequest,
 	m casper.Message) (*frost.Session, error) {
 	if session, err := statedir.ParseID(r.GetSessionId()); err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())

@@ -216,24 +216,24 @@ func TestNoncePool(t *testing.T) {
 	}
 	has := func(who string, w waiting, at time.Time, want bool) {
 		t.Helper()
-		if c, ok := n.commitment(holder{who, 1}, w.index, at); ok != want || ok && c.Hiding != w.nonce.Commitment().Hiding {
+		if c, ok := n.commitment(recipient{who, 1}, w.index, at); ok != want || ok && c.Hiding != w.nonce.Commitment().Hiding {
 			t.Errorf("nonce %d of %s: %v, want %v", w.index, who, ok, want)
 		}
 	}
 	has("c1", first[0], start, true)
 	has("c3", first[0], start, false)
-	if _, ok := n.commitment(holder{"c1", 2}, first[0].index, start); ok {
+	if _, ok := n.commitment(recipient{"c1", 2}, first[0].index, start); ok {
 		t.Error("a nonce is there for shares of another epoch")
 	}
 	has("c1", first[0], start.Add(nonceLife), true)
 	has("c1", first[0], start.Add(nonceLife+1), false)
-	if _, ok := n.take(holder{"c1", 1}, first[1].index, start.Add(nonceLife+1)); ok {
+	if _, ok := n.take(recipient{"c1", 1}, first[1].index, start.Add(nonceLife+1)); ok {
 		t.Error("took a nonce that is too old")
 	}
-	if _, ok := n.take(holder{"c1", 1}, first[2].index, start); !ok {
+	if _, ok := n.take(recipient{"c1", 1}, first[2].index, start); !ok {
 		t.Error("a fresh nonce is not there")
 	}
-	if _, ok := n.take(holder{"c1", 1}, first[2].index, start); ok {
+	if _, ok := n.take(recipient{"c1", 1}, first[2].index, start); ok {
 		t.Error("took a nonce twice")
 	}
 	for range maxOutstanding / maxCommit { // the other requester's flood drops only its own
@@ -248,11 +248,11 @@ func TestNoncePool(t *testing.T) {
 		}
 	}
 	has("c1", first[maxCommit-1], start, false)
-	if got := len(n.waiting[holder{"c1", 1}]); got != maxOutstanding {
+	if got := len(n.waiting[recipient{"c1", 1}]); got != maxOutstanding {
 		t.Errorf("%d outstanding, want %d", got, maxOutstanding)
 	}
-	if _, err := n.issue("c1", keys, 1, start.Add(2*nonceLife)); err != nil || len(n.waiting[holder{"c1", 1}]) != 1 {
-		t.Errorf("%d left after their life, %v", len(n.waiting[holder{"c1", 1}]), err)
+	if _, err := n.issue("c1", keys, 1, start.Add(2*nonceLife)); err != nil || len(n.waiting[recipient{"c1", 1}]) != 1 {
+		t.Errorf("%d left after their life, %v", len(n.waiting[recipient{"c1", 1}]), err)
 	}
 }
 
