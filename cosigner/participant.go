@@ -113,12 +113,13 @@ func (p *participant) discardOld(now time.Time) {
 	p.stock = slices.DeleteFunc(p.stock, func(c commitment) bool { return now.Sub(c.since) > commitmentLife })
 }
 
-// add puts fresh commitments into the stock. If they are of another session,
-// the process that the stock came from is gone, and its nonces with it; if of
-// another epoch, the stock is of no use any more.
+// add puts fresh commitments into the stock; who gives them does not fail. If they are of another
+// session, the process that the stock came from is gone, and its nonces with it; if of another
+// epoch, the stock is of no use any more.
 func (p *participant) add(fresh []commitment) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.failures, p.lastError = 0, ""
 	if len(p.stock) > 0 && (p.stock[0].session != fresh[0].session || p.stock[0].epoch != fresh[0].epoch) {
 		p.stock = nil
 	}
@@ -143,15 +144,11 @@ func (p *participant) ask(ctx context.Context, r *cosignerv1.ShareRequest, sessi
 	return share, err
 }
 
-// answered notes a good answer, or how long one has been waited for.
-func (p *participant) answered(after time.Duration) {
+// answered notes a good share.
+func (p *participant) answered(took time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.failures, p.lastError = 0, ""
-	p.measure(after)
-}
-
-func (p *participant) measure(took time.Duration) {
 	if p.latency == 0 {
 		p.latency = took
 	}
@@ -193,19 +190,19 @@ func (p *participant) status() Standing {
 	}
 }
 
-// inHand returns how many commitments are usable, and why there are none.
-func (p *participant) inHand(now time.Time) (int, error) {
+// ready returns nil if a commitment is in hand, else why none is.
+func (p *participant) ready(now time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.discardOld(now)
 	if len(p.stock) > 0 {
-		return len(p.stock), nil
+		return nil
 	}
 	p.rouse()
 	if p.lastError != "" {
-		return 0, errors.New(p.lastError)
+		return errors.New(p.lastError)
 	}
-	return 0, errors.New("no commitments yet")
+	return errors.New("no commitments yet")
 }
 
 // refill keeps the stock until ctx ends. A fetch is also how a participant that
@@ -267,9 +264,6 @@ func (p *participant) top(ctx context.Context) {
 			return
 		}
 		p.add(fresh)
-		p.mu.Lock()
-		p.failures, p.lastError = 0, ""
-		p.mu.Unlock()
 		filling = n == refillBatch
 		select {
 		case <-ctx.Done():

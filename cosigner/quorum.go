@@ -132,8 +132,8 @@ func NewQuorum(config QuorumConfig) *Quorum {
 // new leader can sign at once.
 func (q *Quorum) Run(ctx context.Context) error {
 	var g errgroup.Group
-	for _, m := range q.participants {
-		g.Go(func() error { m.refill(ctx); return nil })
+	for _, p := range q.participants {
+		g.Go(func() error { p.refill(ctx); return nil })
 	}
 	return g.Wait()
 }
@@ -146,12 +146,12 @@ func (q *Quorum) Ready() error {
 	}
 	now, ready := time.Now(), 0
 	var causes []error
-	for _, m := range q.participants {
-		if m.own {
+	for _, p := range q.participants {
+		if p.own {
 			continue
 		}
-		if _, err := m.inHand(now); err != nil {
-			causes = append(causes, fmt.Errorf("cosigner %s: %w", m.name, err))
+		if err := p.ready(now); err != nil {
+			causes = append(causes, fmt.Errorf("cosigner %s: %w", p.name, err))
 			continue
 		}
 		ready++
@@ -165,8 +165,8 @@ func (q *Quorum) Ready() error {
 // Status returns what is known of each cosigner, ourselves first.
 func (q *Quorum) Status() []Standing {
 	all := make([]Standing, len(q.participants))
-	for i, m := range q.participants {
-		all[i] = m.status()
+	for i, p := range q.participants {
+		all[i] = p.status()
 	}
 	return all
 }
@@ -202,12 +202,14 @@ func (q *Quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (casp
 	defer cancel()
 	keys := q.config.Keyring.Newest()
 	s := signing{
-		quorum: q, keys: keys, slot: slot, forSlot: forSlot, signed: c.Message.SignBytes(),
-		request: &cosignerv1.ShareRequest{
-			Term: term, ShareEpoch: keys.Epoch,
-			Message: message, Node: c.Node, RequestSignature: c.Signature[:],
+		task: task{
+			keys: keys, slot: slot, forSlot: forSlot, signed: c.Message.SignBytes(),
+			request: &cosignerv1.ShareRequest{
+				Term: term, ShareEpoch: keys.Epoch,
+				Message: message, Node: c.Node, RequestSignature: c.Signature[:],
+			},
 		},
-		outcomes: make(chan outcome), failed: map[*participant]error{}, slow: map[*participant]bool{},
+		quorum: q, outcomes: make(chan outcome), failed: map[*participant]error{}, slow: map[*participant]bool{},
 		unknown: map[*participant]bool{},
 	}
 	signature, err := s.run(ctx)
