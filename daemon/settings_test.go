@@ -26,6 +26,7 @@ func unusual(t *testing.T) *clustertest.Cluster {
 	t.Helper()
 	return clustertest.New(t, casper.PublicKey{7}, func(f *cluster.File) {
 		f.MinBlockTime, f.Main, f.Threshold = cluster.Duration(3*time.Second), "node-b", 3
+		f.MinEraTime, f.Grace = cluster.Duration(time.Hour), cluster.Duration(70*time.Millisecond)
 		f.Failover = cluster.Failover{Policy: "confirm", Return: "manual",
 			PingInterval: cluster.Duration(700 * time.Millisecond), PingTimeout: cluster.Duration(300 * time.Millisecond),
 			After: cluster.Duration(4 * time.Second), FailbackAfter: cluster.Duration(time.Minute)}
@@ -48,6 +49,29 @@ func TestFailoverSettings(t *testing.T) {
 	p := &process{self: Host{Cluster: c.File, Name: "cosigner-1"}}
 	if m := monitorConfig(p, nil); m.Timeout != 300*time.Millisecond || !reflect.DeepEqual(m.Settings, want) {
 		t.Errorf("the monitor waits %v for an answer, and goes by %+v", m.Timeout, m.Settings)
+	}
+}
+
+// TestSignerSettings: each setting of the cluster file is the one that requests are decided by.
+func TestSignerSettings(t *testing.T) {
+	c := unusual(t)
+	v := &validator{process: &process{self: Host{Cluster: c.File, Name: "cosigner-1"}}}
+	s := v.signerConfig()
+	if s.Chain != clustertest.Chain || s.Validator != (casper.PublicKey{7}) || s.EraTime != time.Hour ||
+		s.BlockTime != 3*time.Second || s.Grace != 70*time.Millisecond {
+		t.Errorf("chain %q, validator %v, eras of %v, blocks of %v, grace %v", s.Chain, s.Validator, s.EraTime, s.BlockTime,
+			s.Grace)
+	}
+	request := func(node string) [64]byte { return c.Request(t, node, casper.Vote{}) }
+	if s.VerifyRequest("node-a", casper.Vote{}, request("node-a")) != nil ||
+		s.VerifyRequest("node-a", casper.Vote{}, request("node-b")) == nil {
+		t.Error("who signed a request is not what the cluster file says")
+	}
+	point := casper.TLSPoint{2}
+	registration := func(node string) [64]byte { return c.File.SignRegistration(c.Keys[node], node, point) }
+	if s.VerifyRegistration("node-a", point, registration("node-a")) != nil ||
+		s.VerifyRegistration("node-a", point, registration("node-b")) == nil {
+		t.Error("who signed a registration is not what the cluster file says")
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 // status fills in what the signer does not know.
 func (v *validator) status(r *cosignerv1.StatusResponse) {
 	r.Name, r.Version = v.self.Name, v.options.Version
+	hash := v.self.Cluster.Hash()
+	r.ClusterFileHash = hash[:]
 	_, r.AppliedIndex = v.store.Indexes()
 	r.Ready = v.server.Ready() == nil
 	ledger := v.ledger.Stats()

@@ -42,15 +42,24 @@ func newValidator(p *process, keys *cosigner.Keyring) *validator {
 	v.quorum = cosigner.NewQuorum(cosigner.QuorumConfig{
 		Keyring: keys, Own: v.server, Others: p.links.cosigners(), Logger: o.Logger})
 	v.spread = peer.NewSpread(p.links.peers())
-	told := observer{metrics: v.metrics, recent: v.recent, options: o}
-	v.signer = signer.New(signer.Config{
-		Cluster: c, Log: replicatedLog{p.store}, Quorum: quorum{v.quorum}, Spread: v.spread.Offer,
-		HandOver: p.handOver, Observe: told.observe, Phase: v.metrics.phase, Steady: p.pulse.Steady,
-		Now: o.Now, Logger: o.Logger,
-	})
+	v.signer = signer.New(v.signerConfig())
 	v.monitor = monitor.New(monitorConfig(p, v.quorum.Ready))
 	v.register()
 	return v
+}
+
+// signerConfig is how requests are answered. What it takes of the validator is there already.
+func (v *validator) signerConfig() signer.Config {
+	c, o := v.self.Cluster, v.options
+	told := observer{metrics: v.metrics, recent: v.recent, options: o}
+	return signer.Config{
+		Chain: c.Chain, Validator: c.Validator, EraTime: time.Duration(c.MinEraTime),
+		BlockTime: time.Duration(c.MinBlockTime), Grace: time.Duration(c.Grace),
+		VerifyRequest: c.VerifyRequest, VerifyRegistration: c.VerifyRegistration,
+		Log: replicatedLog{v.store}, Quorum: quorum{v.quorum}, Spread: v.spread.Offer,
+		HandOver: v.handOver, Observe: told.observe, Phase: v.metrics.phase, Steady: v.pulse.Steady,
+		Now: o.Now, Logger: o.Logger,
+	}
 }
 
 func (p *process) barriers() *peer.Barriers {
@@ -126,8 +135,9 @@ func (v *validator) dataServer() *grpc.Server {
 func (v *validator) adminServer() *grpc.Server {
 	c := v.self.Cluster
 	s := c.NewServer(v.self.Certificate, adminAccess)
-	cosignerv1.RegisterAdminServiceServer(s, &signer.Admin{Signer: v.signer, Recent: v.recent, Caller: c.Caller,
-		Host: v.status, Judgement: v.monitor.Judgement, Report: v.monitor.Report})
+	cosignerv1.RegisterAdminServiceServer(s, &signer.Admin{Signer: v.signer, Recent: v.recent,
+		Settings: failoverSettings(c), Caller: c.Caller, Host: v.status, Judgement: v.monitor.Judgement,
+		Report: v.monitor.Report})
 	return s
 }
 

@@ -25,11 +25,12 @@ import (
 // the leader makes them; the others say who that is.
 type Admin struct {
 	cosignerv1.UnimplementedAdminServiceServer
-	Signer *Signer
-	Recent *Recent
+	Signer   *Signer
+	Recent   *Recent
+	Settings failover.Settings // by which the nodes are judged
 	// Caller returns the operator at the other end of a call.
 	Caller func(context.Context) (cluster.Member, bool)
-	// Host fills in what the signer does not know: this host, its peers, its ledger.
+	// Host fills in what the signer does not know: this host, its cluster file, peers and ledger.
 	Host func(*cosignerv1.StatusResponse)
 	// Judgement returns the last judgement of the nodes and what it was made of, both zero
 	// before the first.
@@ -110,14 +111,11 @@ func (a *Admin) reason(ctx context.Context, given string) string {
 }
 
 func (a *Admin) known(node string) error {
-	if _, ok := a.Signer.Cluster.Node(node); ok {
+	if slices.Contains(a.Settings.Nodes, node) {
 		return nil
 	}
-	var names []string
-	for _, n := range a.Signer.Cluster.Nodes {
-		names = append(names, n.Name)
-	}
-	return status.Errorf(codes.NotFound, "no node %q in the cluster file: it has %s", node, strings.Join(names, ", "))
+	return status.Errorf(codes.NotFound, "no node %q in the cluster file: it has %s", node,
+		strings.Join(a.Settings.Nodes, ", "))
 }
 
 func (a *Admin) now() int64 { return a.Signer.Now().UnixMilli() }

@@ -88,15 +88,14 @@ func (a *Admin) mayFence() error {
 	var active string
 	a.Signer.Log.View(func(m *machine.State) { active = m.Roles().Active })
 	judgement, seen := a.Judgement()
-	listened := a.Signer.Now().Sub(seen.Listening) >= time.Duration(a.Signer.Cluster.Failover.After)
-	if seen.Reporting < a.Signer.Cluster.Threshold || !listened {
+	listened := a.Signer.Now().Sub(seen.Listening) >= a.Settings.After
+	if seen.Reporting < a.Settings.Threshold || !listened {
 		return nil
 	}
 	switch c := judgement.Conditions[active]; c.Code {
 	case failover.Silent, failover.CutOff, failover.NodeDown, failover.Suspended:
-		return status.Errorf(codes.FailedPrecondition, "the active node is gone (%s: %s), and in fenced mode nobody else "+
-			"gets rounds; "+
-			"promote a node that is ready first", c.Code, c.Why)
+		return status.Errorf(codes.FailedPrecondition, "the active node is gone (%s: %s), and in fenced mode "+
+			"nobody else gets rounds; promote a node that is ready first", c.Code, c.Why)
 	}
 	return nil
 }

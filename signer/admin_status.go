@@ -21,9 +21,7 @@ const endOfTime = 253402300799000
 func (a *Admin) Status(context.Context, *cosignerv1.StatusRequest) (*cosignerv1.StatusResponse, error) {
 	s := a.Signer
 	lead := s.Log.Leader()
-	r := &cosignerv1.StatusResponse{Leader: lead.Name, Term: lead.Term, Validator: s.Cluster.Validator.String()}
-	hash := s.Cluster.Hash()
-	r.ClusterFileHash = hash[:]
+	r := &cosignerv1.StatusResponse{Leader: lead.Name, Term: lead.Term, Validator: s.Validator.String()}
 	s.Log.View(func(m *machine.State) {
 		roles := m.Roles()
 		r.Mode, r.Active, r.Epoch = cosignerv1.Mode(roles.Mode), roles.Active, roles.Epoch
@@ -41,8 +39,8 @@ func (a *Admin) Status(context.Context, *cosignerv1.StatusRequest) (*cosignerv1.
 	if lead.Self {
 		r.Judgement = judgementToProto(judgement)
 	}
-	for _, n := range s.Cluster.Nodes {
-		r.Nodes = append(r.Nodes, a.node(n.Name, judgement.Conditions[n.Name], seen.Nodes[n.Name]))
+	for _, name := range a.Settings.Nodes {
+		r.Nodes = append(r.Nodes, a.node(name, judgement.Conditions[name], seen.Nodes[name]))
 	}
 	r.Refusals = a.Recent.list()
 	a.Host(r)

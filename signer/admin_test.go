@@ -27,6 +27,7 @@ type administered struct {
 func newAdministered(t *testing.T) *administered {
 	a := &administered{rig: newRig(t, nil)}
 	a.Admin = &Admin{Signer: a.rig.Signer, Recent: &Recent{},
+		Settings: failover.Settings{Nodes: []string{"node-a", "node-b"}, Threshold: 2, After: 5 * time.Second},
 		Caller: func(context.Context) (cluster.Member, bool) {
 			return cluster.Member{Name: "ops", Role: cluster.Operator}, true
 		},

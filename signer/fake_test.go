@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"casper-cosigner/cluster"
 	"casper-cosigner/cluster/clustertest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/machine"
@@ -153,24 +152,32 @@ type rig struct {
 	steady  bool
 }
 
-func newRig(t *testing.T, edit func(*cluster.File)) *rig {
+func newRig(t *testing.T, edit func(*Config)) *rig {
 	t.Helper()
 	public, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := &rig{t: t, steady: true, log: newFakeLog(watermark.Mark{Era: 10, Height: 1000})}
-	r.cluster = clustertest.New(t, casper.PublicKey(public), edit)
+	r.cluster = clustertest.New(t, casper.PublicKey(public), nil)
 	r.quorum = &fakeQuorum{t: t, log: r.log, key: key, signed: map[casper.Slot]map[casper.Hash]bool{}}
-	r.Signer = New(Config{
-		Cluster: r.cluster.File, Log: r.log, Quorum: r.quorum,
+	f := r.cluster.File
+	c := Config{
+		Chain: f.Chain, Validator: f.Validator, EraTime: time.Duration(f.MinEraTime),
+		BlockTime: time.Duration(f.MinBlockTime), Grace: time.Duration(f.Grace),
+		VerifyRequest: f.VerifyRequest, VerifyRegistration: f.VerifyRegistration,
+		Log: r.log, Quorum: r.quorum,
 		Spread:   func(casper.Hash, casper.Signature) { r.spread.Add(1) },
 		HandOver: func() { r.handed.Add(1) },
 		Observe:  func(Event) {},
 		Phase:    func(string, time.Duration) {},
 		Steady:   func() bool { return r.steady },
 		Now:      time.Now,
-	})
+	}
+	if edit != nil {
+		edit(&c)
+	}
+	r.Signer = New(c)
 	return r
 }
 

@@ -26,7 +26,7 @@ const (
 func (s *Signer) certify(ctx context.Context, term uint64, request watermark.Claim) (Answer, error) {
 	digest := casper.Digest(request.Message)
 	signature, err, _ := s.flight.Do(string(digest[:]), func() (any, error) {
-		if signature, ok := s.signatures.get(digest, request.Message, s.Cluster.Validator); ok {
+		if signature, ok := s.signatures.get(digest, request.Message, s.Validator); ok {
 			return signature, nil
 		}
 		if !s.limiter(request.Node).AllowN(s.Now(), 1) {
@@ -65,7 +65,7 @@ func (s *Signer) Register(ctx context.Context, node string, point casper.TLSPoin
 	if !point.Valid() {
 		return refuse(refusal.Malformed, "tls_point is not a compressed P-521 point")
 	}
-	if err := s.Cluster.VerifyRegistration(node, point, signature); err != nil {
+	if err := s.VerifyRegistration(node, point, signature); err != nil {
 		return refuse(refusal.BadSignature, "%v", err)
 	}
 	if s.suspended(node) {

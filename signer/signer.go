@@ -18,7 +18,6 @@ import (
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
-	"casper-cosigner/cluster"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/refusal"
@@ -65,7 +64,17 @@ type Quorum interface {
 
 // Config is what a Signer is made of.
 type Config struct {
-	Cluster  *cluster.File
+	Chain     string           // name of the chain whose messages are signed
+	Validator casper.PublicKey // whose signatures they are
+	EraTime   time.Duration    // that an era takes at least; see turn.NewDesk
+	BlockTime time.Duration    // that a block takes at least
+	Grace     time.Duration    // how long a standby's claim of a round waits for the active node's
+
+	// VerifyRequest must fail unless the named node is registered and signed its request for m.
+	VerifyRequest func(node string, m casper.Message, signature [64]byte) error
+	// VerifyRegistration must fail unless it signed the registration of the TLS point.
+	VerifyRegistration func(node string, point casper.TLSPoint, signature [64]byte) error
+
 	Log      Log
 	Quorum   Quorum
 	Spread   func(casper.Hash, casper.Signature) // hands a new signature to the other cosigners; must not block
@@ -114,10 +123,9 @@ type Signer struct {
 func New(c Config) *Signer {
 	return &Signer{
 		Config:     c,
-		chain:      casper.ChainNameHash(c.Cluster.Chain),
+		chain:      casper.ChainNameHash(c.Chain),
 		signatures: newSignatures(),
-		desk: turn.NewDesk(
-			time.Duration(c.Cluster.MinEraTime), time.Duration(c.Cluster.MinBlockTime), time.Duration(c.Cluster.Grace)),
+		desk:       turn.NewDesk(c.EraTime, c.BlockTime, c.Grace),
 		changed:    make(chan struct{}),
 		handshakes: map[string]*rate.Limiter{},
 	}
@@ -186,12 +194,11 @@ func (s *Signer) admit(request watermark.Claim) error {
 	if err := casper.Validate(request.Message); err != nil {
 		return refuse(refusal.Malformed, "%v", err)
 	}
-	if err := s.Cluster.VerifyRequest(request.Node, request.Message, request.Signature); err != nil {
+	if err := s.VerifyRequest(request.Node, request.Message, request.Signature); err != nil {
 		return refuse(refusal.BadSignature, "%v", err)
 	}
 	if chain, ok := casper.ChainOf(request.Message); ok && chain != s.chain {
-		return refuse(refusal.OtherChain,
-			"the block is of another chain than %s", s.Cluster.Chain)
+		return refuse(refusal.OtherChain, "the block is of another chain than %s", s.Chain)
 	}
 	if s.suspended(request.Node) {
 		return unserved(refusal.Suspended)
@@ -254,7 +261,7 @@ func (s *Signer) claim(ctx context.Context, request watermark.Claim, left int64)
 // finish signs what a slot holds. Those who ask for the same slot at the same time share one round.
 func (s *Signer) finish(ctx context.Context, term uint64, held watermark.Claim) (Answer, error) {
 	digest := casper.Digest(held.Message)
-	if signature, ok := s.signatures.get(digest, held.Message, s.Cluster.Validator); ok {
+	if signature, ok := s.signatures.get(digest, held.Message, s.Validator); ok {
 		return Answer{Message: held.Message, Signature: signature}, nil
 	}
 	signature, err, _ := s.flight.Do(string(digest[:]), func() (any, error) {

@@ -7,7 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/turn"
@@ -88,11 +87,11 @@ func TestFollows(t *testing.T) {
 	})
 }
 
-// TestGrace: how long a standby waits beyond the active node's turn is the cluster file's setting.
+// TestGrace: how long a standby waits beyond the active node's turn is the setting.
 func TestGrace(t *testing.T) {
 	for _, grace := range []time.Duration{0, 30 * time.Millisecond, 125 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, func(f *cluster.File) { f.Grace = cluster.Duration(grace) })
+			r := newRig(t, func(c *Config) { c.Grace = grace })
 			r.mustSign("node-a", echo(10, 0, 1))
 			start := time.Now()
 			r.mustSign("node-b", echo(10, 1, 2))

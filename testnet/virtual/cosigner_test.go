@@ -74,8 +74,12 @@ func (w *world) start(name string) (err error) {
 	if p.store, err = raftstore.Open(p.raftConfig()); err != nil {
 		return err
 	}
+	c := w.cluster.File
 	p.signer = signer.New(signer.Config{
-		Cluster: w.cluster.File, Log: replicatedLog{p.store}, Quorum: quorum{p}, Spread: p.spread, HandOver: p.handOver,
+		Chain: c.Chain, Validator: c.Validator, EraTime: time.Duration(c.MinEraTime),
+		BlockTime: time.Duration(c.MinBlockTime), Grace: time.Duration(c.Grace),
+		VerifyRequest: c.VerifyRequest, VerifyRegistration: c.VerifyRegistration,
+		Log: replicatedLog{p.store}, Quorum: quorum{p}, Spread: p.spread, HandOver: p.handOver,
 		Observe: func(signer.Event) {}, Phase: func(string, time.Duration) {}, Steady: func() bool { return true },
 		Now: p.now, Logger: zerolog.Nop(),
 	})
