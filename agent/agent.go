@@ -13,7 +13,6 @@ package agent
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -22,7 +21,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/refusal"
@@ -49,12 +47,15 @@ type Cosigner struct {
 
 // Config is what an Agent is made of.
 type Config struct {
-	Cluster   *cluster.File
-	Name      string             // of the node, in the cluster file
-	Key       ed25519.PrivateKey // the node's failover key
+	Name      string // of the node
 	Cosigners []Cosigner
-	Steady    func() bool // false for a moment after this process was paused
-	Observe   func(method string, err error, elapsed time.Duration)
+	// SignRequest must sign the node's request for m with its failover key.
+	SignRequest func(m casper.Message) ([64]byte, error)
+	// SignRegistration must sign the registration of its TLS point with the same.
+	SignRegistration func(point casper.TLSPoint) [64]byte
+
+	Steady  func() bool // false for a moment after this process was paused
+	Observe func(method string, err error, elapsed time.Duration)
 	// Asked is told of each request for a signature that cosigners were asked for, once it is over,
 	// and of the answer: a refusal is one, a failed call is none, so nil. What the node withdrew is
 	// left out, since nothing is known of it. It must not block.
@@ -104,7 +105,7 @@ func (a *Agent) sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosignerv
 	if err != nil {
 		return refused(refusal.Malformed, err.Error()), nil
 	}
-	signature, err := a.Cluster.SignRequest(a.Key, a.Name, message)
+	signature, err := a.SignRequest(message)
 	if err != nil {
 		return nil, status.Error(codes.Internal, err.Error())
 	}
@@ -153,7 +154,7 @@ func (a *Agent) RegisterTLSPoint(ctx context.Context,
 	if err := wire.Copy(point[:], r.GetTlsPoint(), "tls_point"); err != nil {
 		return &cosignerv1.RegisterTLSPointResponse{Refused: wire.Refused(refusal.Malformed, err.Error())}, nil
 	}
-	signature := a.Cluster.SignRegistration(a.Key, a.Name, point)
+	signature := a.SignRegistration(point)
 	request := &cosignerv1.RegisterTLSPointRequest{TlsPoint: point[:], Node: a.Name, RequestSignature: signature[:]}
 	var response *cosignerv1.RegisterTLSPointResponse
 	err := a.ask(ctx, "RegisterTLSPoint", func(ctx context.Context, c Cosigner) (err error) {

@@ -69,7 +69,12 @@ type told struct {
 
 func newRig(t *testing.T) *rig {
 	r := &rig{steady: true, cluster: clustertest.New(t, casper.PublicKey{1}, nil)}
-	c := agent.Config{Cluster: r.cluster.File, Name: "node-a", Key: r.cluster.Keys["node-a"],
+	f, key := r.cluster.File, r.cluster.Keys["node-a"]
+	c := agent.Config{Name: "node-a",
+		SignRequest: func(m casper.Message) ([64]byte, error) { return f.SignRequest(key, "node-a", m) },
+		SignRegistration: func(point casper.TLSPoint) [64]byte {
+			return f.SignRegistration(key, "node-a", point)
+		},
 		Steady: func() bool { return r.steady }, Observe: func(string, error, time.Duration) {},
 		Asked: func(m casper.Message, answer *cosignerv1.SignResponse) {
 			r.told = append(r.told, told{m, answer != nil})

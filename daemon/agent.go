@@ -86,10 +86,9 @@ func (h *agentHost) assemble(f *AgentFile) error {
 	h.metrics = newAgentMetrics(f.Name, h.links.names())
 	h.watcher = health.New(f.health(c, logger))
 	h.metrics.watch(f.Name, h.watcher.Health, h.options.Now)
-	h.agent = agent.New(agent.Config{
-		Cluster: c, Name: f.Name, Key: h.self.Key(), Cosigners: h.links.signers(c),
-		Steady: h.pulse.Steady, Observe: h.metrics.observe, Asked: h.watcher.Asked, Logger: logger,
-	})
+	config := agentConfig(h.self, h.links)
+	config.Steady, config.Observe, config.Asked, config.Logger = h.pulse.Steady, h.metrics.observe, h.watcher.Asked, logger
+	h.agent = agent.New(config)
 	h.pinger = agent.NewPinger(agent.PingerConfig{
 		Peers: h.links.pinged(c), Interval: time.Duration(c.Failover.PingInterval),
 		Timeout: time.Duration(c.Failover.PingTimeout),
@@ -133,11 +132,24 @@ func DialAgent(ctx context.Context, f *AgentFile, logger zerolog.Logger) (*agent
 	if err := l.dial(self, cosigners(self.Cluster), nil); err != nil {
 		return nil, nil, errors.Join(err, l.close())
 	}
-	return agent.New(agent.Config{
-		Cluster: self.Cluster, Name: self.Name, Key: self.Key(), Cosigners: l.signers(self.Cluster),
+	config := agentConfig(self, l)
+	config.Logger = logger
+	return agent.New(config), func() { _ = l.close() }, nil
+}
+
+// agentConfig is how the node's requests are signed, and whom they are passed on to. Nobody is told
+// of them.
+func agentConfig(self Host, l links) agent.Config {
+	c, key := self.Cluster, self.Key()
+	return agent.Config{
+		Name: self.Name, Cosigners: l.signers(c),
+		SignRequest: func(m casper.Message) ([64]byte, error) { return c.SignRequest(key, self.Name, m) },
+		SignRegistration: func(point casper.TLSPoint) [64]byte {
+			return c.SignRegistration(key, self.Name, point)
+		},
 		Steady: func() bool { return true }, Observe: func(string, error, time.Duration) {},
-		Asked: func(casper.Message, *cosignerv1.SignResponse) {}, Logger: logger,
-	}), func() { _ = l.close() }, nil
+		Asked: func(casper.Message, *cosignerv1.SignResponse) {},
+	}
 }
 
 // signers returns the cosigners as an agent asks them.
