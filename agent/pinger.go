@@ -21,7 +21,7 @@ const (
 // Peer is a member that is pinged.
 type Peer struct {
 	Name   string
-	Role   cluster.Role // Node, whose answer tells how its node is, or Cosigner, whose answer tells the roles
+	Role   cluster.Role // of a Cosigner the answer tells the roles
 	Client cosignerv1.PingServiceClient
 }
 
@@ -95,7 +95,7 @@ func (p *Pinger) ping(ctx context.Context, i int) {
 		}
 		return
 	}
-	if p.answer(i, rtt, now, answer) {
+	if p.answer(i, rtt, now) {
 		p.Logger.Info().Str("peer", peer.Name).Msg("pings are answered again")
 	}
 	if peer.Role == cluster.Cosigner && p.learn(answer.GetRoles()) {
@@ -115,16 +115,13 @@ func (p *Pinger) lose(i int) int {
 }
 
 // answer notes an answer and reports whether it ends a silence that the log mentioned.
-func (p *Pinger) answer(i int, rtt time.Duration, now time.Time, r *cosignerv1.PingResponse) (again bool) {
+func (p *Pinger) answer(i int, rtt time.Duration, now time.Time) (again bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := &p.tracks[i]
 	t.note(rtt)
 	again = t.row >= lostInARow
 	t.row, t.answered = 0, now
-	if p.Peers[i].Role == cluster.Node {
-		t.health = r.GetHealth()
-	}
 	return again
 }
 
@@ -159,18 +156,6 @@ func (p *Pinger) Roles() *cosignerv1.Roles {
 	return p.latest
 }
 
-// Told returns how the named agent last said that its node is, nil if it never did, and when. Ages
-// in it count from then. It must not be changed.
-func (p *Pinger) Told(agent string) (health *cosignerv1.NodeHealth, at time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	i := slices.IndexFunc(p.Peers, func(peer Peer) bool { return peer.Name == agent })
-	if i < 0 || p.tracks[i].health == nil {
-		return nil, time.Time{}
-	}
-	return p.tracks[i].health, p.tracks[i].answered
-}
-
 // lost stands in the place of a round-trip time.
 const lost time.Duration = -1
 
@@ -182,7 +167,6 @@ type track struct {
 	median   time.Duration             // of the recent round-trip times, 0 if there are none
 	losses   int                       // among the recent
 	answered time.Time                 // last, zero if never
-	health   *cosignerv1.NodeHealth    // of the last answer, if the peer is an agent
 }
 
 // note adds the result of one ping.

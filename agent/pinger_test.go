@@ -247,32 +247,6 @@ func TestRoles(t *testing.T) {
 	})
 }
 
-// TestTold: what an agent said last is kept while it is silent; a cosigner has no node.
-func TestTold(t *testing.T) {
-	says := &pinged{answer: func(ctx context.Context, n int) (*cosignerv1.PingResponse, error) {
-		if n > 1 {
-			return down(ctx, n)
-		}
-		return &cosignerv1.PingResponse{Health: &cosignerv1.NodeHealth{LowestHeight: uint64(n + 1)}}, nil
-	}}
-	synctest.Test(t, func(t *testing.T) {
-		start := time.Now()
-		p := startPinger(t, agent.PingerConfig{Peers: []agent.Peer{
-			{Name: "cosigner-1", Role: cluster.Cosigner, Client: &pinged{answer: says.answer}},
-			{Name: "node-b", Role: cluster.Node, Client: says},
-		}})
-		time.Sleep(5 * interval)
-		if h, at := p.Told("node-b"); h.GetLowestHeight() != 2 || !at.Equal(start.Add(interval)) {
-			t.Errorf("got %v at %v", h, at)
-		}
-		for _, name := range []string{"cosigner-1", "nobody"} {
-			if h, at := p.Told(name); h != nil || !at.IsZero() {
-				t.Errorf("%s: got %v at %v", name, h, at)
-			}
-		}
-	})
-}
-
 // TestPingLog: three losses in a row are worth a line, and so is their end; one is not.
 func TestPingLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
