@@ -65,7 +65,7 @@ func LoadAuthority(certPEM, keyPEM []byte) (*Authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the authority: %w", err)
 	}
-	key, err := ParseKey(keyPEM)
+	key, err := parseKey(keyPEM)
 	if err != nil {
 		return nil, fmt.Errorf("reading the authority: %w", err)
 	}
@@ -111,8 +111,8 @@ func EncodeKey(key ed25519.PrivateKey) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// ParseKey is the inverse of EncodeKey.
-func ParseKey(keyPEM []byte) (ed25519.PrivateKey, error) {
+// parseKey is the inverse of EncodeKey.
+func parseKey(keyPEM []byte) (ed25519.PrivateKey, error) {
 	block, _ := pem.Decode(keyPEM)
 	if block == nil {
 		return nil, errors.New("not a PEM key")
