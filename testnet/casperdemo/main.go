@@ -74,22 +74,20 @@ func main() {
 		o.Seed = rand.Uint64N(1_000_000)
 	}
 
-	within := limit
+	p := show.Program{Name: "casperdemo", Limit: limit, Keep: *keep}
+	play := func(ctx context.Context, s *stage.Stage) (bool, error) { return (&demo{s}).play(ctx, *only) }
 	if *playLong {
-		within, longer.Only = longLimit, *only
+		p.Limit, longer.Only = longLimit, *only
+		play = func(ctx context.Context, s *stage.Stage) (bool, error) {
+			return long.Run(ctx, s, longer, (&demo{s}).acts())
+		}
 	}
-	show.Program{Name: "casperdemo",
-		Limit: within, Keep: *keep}.Run(func(ctx context.Context, dir string) (held bool, err error) {
+	p.Run(func(ctx context.Context, dir string) (held bool, err error) {
 		s, err := stage.New(ctx, o, dir, os.Stdout)
 		if err != nil {
 			return false, err
 		}
-		d := &demo{s}
-		if *playLong {
-			held, err = long.Run(ctx, s, longer, d.acts())
-		} else {
-			held, err = d.play(ctx, *only)
-		}
+		held, err = play(ctx, s)
 		if *json != "" {
 			err = errors.Join(err, s.Result.Write(*json))
 		}
