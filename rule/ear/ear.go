@@ -84,7 +84,7 @@ func (e *Ear) Heard(node string, r *cosignerv1.PingRequest, now time.Time) error
 	return nil
 }
 
-// Report tells the other cosigners what the agents told this one. It lacks the presence.
+// Report tells the other cosigners what the agents told this one.
 func (e *Ear) Report(now time.Time) *cosignerv1.GatherResponse {
 	e.Awake(now)
 	r := &cosignerv1.GatherResponse{ListeningMs: uint64(now.Sub(e.began).Milliseconds())}
