@@ -94,11 +94,11 @@ func (h *hook) call(ctx context.Context, c roleChange) {
 	message := "the hook was told of a change of roles"
 	if err != nil {
 		log = h.logger.Error().Err(err)
-		message = "the hook failed and is not run again for this change; try it by hand with the change's JSON, and see " +
-			"`failover history`"
+		message = "the hook failed and is not run again for this change; " +
+			"try it by hand with the change's JSON, and see `failover history`"
 	}
-	log.Uint64("epoch", c.Epoch).Str("what", c.What).Str("subject", c.Subject).Str("hook", h.target[0]).Str("output",
-		output).Msg(message)
+	log.Uint64("epoch", c.Epoch).Str("what", c.What).Str("subject", c.Subject).Str("hook", h.target[0]).
+		Str("output", output).Msg(message)
 }
 
 // isURL reports whether the hook is a webhook.
@@ -171,8 +171,8 @@ func (v *validator) watchRoles(ctx context.Context, told *hook) error {
 			}
 			known = e.Epoch
 			v.metrics.changed(e)
-			v.options.Logger.Info().Uint64("epoch", e.Epoch).Str("what", e.What).Str("subject", e.Subject).Str("cause", e.Cause).
-				Str("reason", e.Reason).Str("active", roles.Active).Msg("roles changed")
+			v.options.Logger.Info().Uint64("epoch", e.Epoch).Str("what", e.What).Str("subject", e.Subject).
+				Str("cause", e.Cause).Str("reason", e.Reason).Str("active", roles.Active).Msg("roles changed")
 			told.tell(v.describe(e, roles))
 		}
 	}

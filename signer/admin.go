@@ -88,8 +88,8 @@ func (a *Admin) change(ctx context.Context, c machine.Command) (uint64, error) {
 		a.Signer.Logger.Info().Interface("change", c).Uint64("epoch", result.Epoch).Msg("changed by an operator")
 		return result.Epoch, nil
 	case result.Why == refusal.EpochMoved:
-		return 0, status.Errorf(codes.Aborted, "another change came first, the epoch is %d now; look at `status` and "+
-			"ask again", result.Epoch)
+		return 0, status.Errorf(codes.Aborted,
+			"another change came first, the epoch is %d now; look at `status` and ask again", result.Epoch)
 	case result.Why == refusal.BelowPruned:
 		return 0, status.Error(codes.InvalidArgument, result.Why.String())
 	}

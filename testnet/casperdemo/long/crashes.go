@@ -60,8 +60,8 @@ func (s *run) quiet(ctx context.Context) error {
 	moreCPU, more := cpu[0]-cpu[1], memory[0]-memory[1]
 	s.Count("cpu_more_hundredths_percent", int(100*moreCPU))
 	s.Count("resident_more_kb", int(more*(1<<10)))
-	s.Goalf(moreCPU < wantedCPU, "our nodes use %.2f %% of a processor, those with a key file %.2f %%, over %.0f s: "+
-		"%+.2f (want < %v)",
+	s.Goalf(moreCPU < wantedCPU, "our nodes use %.2f %% of a processor, "+
+		"those with a key file %.2f %%, over %.0f s: %+.2f (want < %v)",
 		cpu[0], cpu[1], took.Seconds(), moreCPU, wantedCPU)
 	s.Goalf(more < wantedMemory, "our nodes have %.1f MB resident, those with a key file %.1f MB: %+.1f (want < %d)",
 		memory[0], memory[1], more, wantedMemory)
@@ -107,8 +107,8 @@ func (s *run) crashes(ctx context.Context) error {
 			late++
 		}
 	}
-	s.Claimf(late == 0, "%d kills, %d halts, %d restarts of the main; each time it voted again in the others' round "+
-		"within %v, but for %d",
+	s.Claimf(late == 0, "%d kills, %d halts, %d restarts of the main; "+
+		"each time it voted again in the others' round within %v, but for %d",
 		s.some(kills), s.some(halts), s.some(restarts), backIn, late)
 	return nil
 }

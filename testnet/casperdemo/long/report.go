@@ -116,18 +116,16 @@ type goal struct {
 func goals() []goal {
 	return []goal{
 		{"a signature as the node sees it: p50 < 6 ms, p99 < 50 ms", "quiet", func(c map[string]int64) (string, bool) {
-			p50, p99 := time.Duration(c["micros_all_p50"])*time.Microsecond, time.Duration(c["micros_all_p99"])*time.Microsecond
-			return fmt.Sprintf("p50 %v, p99 %v, max %v of %d", p50, p99, time.Duration(c["micros_all_max"])*time.Microsecond,
-					c["signatures_all"]),
-				p50 < stage.WantedP50 && p99 < stage.WantedP99 && p50 > 0
+			took := func(name string) time.Duration { return time.Duration(c["micros_all_"+name]) * time.Microsecond }
+			text := fmt.Sprintf("p50 %v, p99 %v, max %v of %d", took("p50"), took("p99"), took("max"), c["signatures_all"])
+			return text, took("p50") < stage.WantedP50 && took("p99") < stage.WantedP99 && took("p50") > 0
 		}},
 		{"no round and no finality signature lost over 5 kills, 2 halts and 2 restarts of the main at 8 s blocks", "crashes",
 			func(c map[string]int64) (string, bool) {
 				missing := c["blocks"] - c["finality_signatures"]
-				return fmt.Sprintf("%d of %d rounds lost, %d of %d finality signatures; %d leader rounds whose proposal died",
-						c["rounds_lost"], c["rounds"],
-						missing, c["blocks"], c["leader_rounds_died"]), c["rounds"] > 0 && c["rounds_lost"]+c["rounds_absent"] == 0 &&
-						missing == 0
+				text := fmt.Sprintf("%d of %d rounds lost, %d of %d finality signatures; %d leader rounds whose proposal died",
+					c["rounds_lost"], c["rounds"], missing, c["blocks"], c["leader_rounds_died"])
+				return text, c["rounds"] > 0 && c["rounds_lost"]+c["rounds_absent"] == 0 && missing == 0
 			}},
 		{"under 2 % of a processor more than with a key file", "quiet", func(c map[string]int64) (string, bool) {
 			more := float64(c["cpu_more_hundredths_percent"]) / 100
@@ -168,14 +166,19 @@ func (r *report) write(path string) error {
 			}
 		}
 	}
-	fmt.Fprintf(&out, "# What was measured on real casper-nodes\n\nWritten by `make casper-test`; do not edit.\n\n| | "+
-		"|\n|---|---|\n")
+	fmt.Fprint(&out, "# What was measured on real casper-nodes\n\nWritten by `make casper-test`; do not edit.\n\n"+
+		"| | |\n|---|---|\n")
 	for _, row := range [][2]string{
-		{"commit", s.Commit}, {"date", s.Result.Started.Format("2006-01-02 15:04 MST")}, {"took",
-			fmt.Sprintf("%.0f min", s.Result.Seconds/60)},
-		{"seed", fmt.Sprint(s.Seed)}, {"casper-node", v.Node}, {"casper-cosigner", v.Cosigner}, {"Go", v.Go}, {"rustc",
-			r.rustc},
-		{"kernel", r.kernel + ", " + v.System}, {"processors", fmt.Sprint(v.Processors)},
+		{"commit", s.Commit},
+		{"date", s.Result.Started.Format("2006-01-02 15:04 MST")},
+		{"took", fmt.Sprintf("%.0f min", s.Result.Seconds/60)},
+		{"seed", fmt.Sprint(s.Seed)},
+		{"casper-node", v.Node},
+		{"casper-cosigner", v.Cosigner},
+		{"Go", v.Go},
+		{"rustc", r.rustc},
+		{"kernel", r.kernel + ", " + v.System},
+		{"processors", fmt.Sprint(v.Processors)},
 	} {
 		fmt.Fprintf(&out, "| %s | %s |\n", row[0], cell(row[1]))
 	}

@@ -34,8 +34,8 @@ const (
 )
 
 // What the nodes of ours log beside the usual.
-const ourLog = "RUST_LOG=info,casper_remote_signer=debug,casper_node::components::consensus::protocols::zug::remot" +
-	"e=debug"
+const ourLog = "RUST_LOG=info,casper_remote_signer=debug," +
+	"casper_node::components::consensus::protocols::zug::remote=debug"
 
 // Layout is what networks of pairs differ in, beside the block time.
 type Layout struct {
