@@ -128,7 +128,7 @@ func NewQuorum(config QuorumConfig) *Quorum {
 	return q
 }
 
-// Run fills the pools until ctx ends. It should run on every cosigner, so that a
+// Run fills the stocks until ctx ends. It should run on every cosigner, so that a
 // new leader can sign at once.
 func (q *Quorum) Run(ctx context.Context) error {
 	var g errgroup.Group
