@@ -67,7 +67,7 @@ func TestClaimBeforeNonce(t *testing.T) {
 	if _, err := s.share(s.config.Name, r, session); err == nil {
 		t.Fatal("a share of a conflicting slot left")
 	}
-	if _, ok := s.nonces.take(holder{s.config.Name, s.config.Keyring.Newest().Epoch}, r.GetCommitmentIndex(),
+	if _, ok := s.nonces.take(recipient{s.config.Name, s.config.Keyring.Newest().Epoch}, r.GetCommitmentIndex(),
 		time.Now()); !ok {
 		t.Error("the nonce is burnt, and the ledger had refused")
 	}
