@@ -13,30 +13,36 @@
 // nothing that it was given:
 //
 //	memory before, Observation  -> look        what is known now (look.go, memory.go, upgrade.go)
-//	look                        -> troubles    what is wrong with each node, once for each (trouble.go)
-//	troubles                    -> conditions  what is said of each node, and whether it is ready (condition.go)
+//	look                        -> troubles    what is wrong with each node, once (trouble.go)
+//	troubles                    -> conditions  what is said of each node, ready or not (condition.go)
 //	troubles, conditions        -> Judgement   what is said of the roles, and what to do (decide.go)
 //	troubles, conditions        -> memory      after, for the next judgement (memory.go)
 //
 // # Words
 //
-//   - A trouble is what may cost the active node its role: since its sign, the last thing that spoke against it, it has
-//     to last for Settings.After. Every node's is looked for, though only the active one can lose the role.
-//   - A node that is unready could not take the role: its trouble has lasted, or its own requests do not show that it takes
-//     part. A node may be unready without a trouble: a standby that catches up is in none.
-//   - A Condition is both in one for people: ready or not, and the code and words of what keeps it from being so.
-//   - A Judgement is of the roles, not of a node. Its code is that of the first rule of decide that speaks; when the active
-//     node is to be replaced that is the code of its trouble.
+//   - A trouble is what may cost the active node its role: since its sign, the last thing that
+//     spoke against it, it has to last for Settings.After. Every node's is looked for, though only
+//     the active one can lose the role.
+//   - A node that is unready could not take the role: its trouble has lasted, or its own requests
+//     do not show that it takes part. A node may be unready without a trouble: a standby that
+//     catches up is in none.
+//   - A Condition is both in one for people: ready or not, and the code and words of what keeps it
+//     from being so.
+//   - A Judgement is of the roles, not of a node. Its code is that of the first rule of decide that
+//     speaks; when the active node is to be replaced that is the code of its trouble.
 //   - A code names a rule, for logs, metrics and the log's history. All stand in code.go.
 //
 // # Where a new condition goes
 //
-//   - The fact that it rests on: a field of Node (node.go), whoever sees it, and its codec in rule/wire.
+//   - The fact that it rests on: a field of Node (node.go), whoever sees it, and its codec in
+//     rule/wire.
 //   - Its code, and what it says: code.go.
-//   - If an active node loses its role by it: look.trouble, at the place that fits, since the first trouble prevails. All
-//     conditions and judgements follow from that, and the return to main as well.
-//   - If it only keeps a node from becoming active: look.unready, above the case in which the node asks, for that one
-//     ends it. look.explain is for what /status says of a node that asks for nothing, and keeps no other node from the role.
+//   - If an active node loses its role by it: look.trouble, at the place that fits, since the first
+//     trouble prevails. All conditions and judgements follow from that, and the return to main as
+//     well.
+//   - If it only keeps a node from becoming active: look.unready, above the case in which the node
+//     asks, for that one ends it. look.explain is for what /status says of a node that asks for
+//     nothing, and keeps no other node from the role.
 //   - If it is nobody's fault and stops all changes: look.decide, above the active node's trouble.
 //   - A row in rules_test.go or condition_test.go (a code without one fails a test), and a story.
 //
