@@ -82,20 +82,23 @@ func claimOf(m casper.Message) machine.Claim {
 	return machine.Claim{Claim: watermark.Claim{Message: m, Node: "A", Signature: testSignature}}
 }
 
-// catchingUp runs the first host's server, with its gate shut, beside that copy of the log until
-// the test ends.
-func catchingUp(t *testing.T, log *copyOfLog) (*committee, *Server) {
+// besideLog returns a committee whose first host has that copy of the log, and a gate that is shut.
+func besideLog(t *testing.T, log *copyOfLog) (*committee, *Server) {
 	t.Helper()
 	c := newCommittee(t, 2, 3)
 	c.hosts[0].log = log
 	c.restart(0)
 	s := c.hosts[0].server
 	s.gate.Store(false)
+	return c, s
+}
+
+// run runs the server until the test ends.
+func run(t *testing.T, s *Server) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- s.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })
-	return c, s
 }
 
 // TestCatchUpAfterRestart: a log that began long ago opens no gate before the barrier is applied:
@@ -106,7 +109,8 @@ func TestCatchUpAfterRestart(t *testing.T) {
 		log.state.Apply(machine.Genesis{First: watermark.Mark{Era: 1}, Active: "A"})
 		log.ahead = []machine.Command{claimOf(echo(7, 1))}
 		log.elect()
-		c, s := catchingUp(t, log)
+		c, s := besideLog(t, log)
+		run(t, s)
 		time.Sleep(time.Second)
 		if s.Ready() == nil {
 			t.Fatal("the gate is open, and the barrier has not been applied")
@@ -132,8 +136,9 @@ func TestLedgerNotFilled(t *testing.T) {
 		log.state.Apply(claimOf(echo(7, 1)))
 		log.elect()
 		log.apply()
-		c, s := catchingUp(t, log)
+		c, s := besideLog(t, log)
 		c.hosts[0].ledger.Close()
+		run(t, s)
 		time.Sleep(time.Second)
 		if s.Ready() == nil {
 			t.Error("the gate is open, and the ledger was not filled")
@@ -147,7 +152,8 @@ func TestCatchUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newCopyOfLog()
 		log.ahead = []machine.Command{machine.Genesis{First: watermark.Mark{Era: 1}, Active: "A"}, claimOf(echo(7, 1))}
-		c, s := catchingUp(t, log)
+		c, s := besideLog(t, log)
+		run(t, s)
 		stays := func(why string) {
 			t.Helper()
 			time.Sleep(time.Second)
