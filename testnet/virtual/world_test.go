@@ -18,6 +18,7 @@ import (
 	"casper-cosigner/cluster"
 	"casper-cosigner/cluster/clustertest"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/signer"
 	"casper-cosigner/statedir"
@@ -70,7 +71,26 @@ func newWorld(t *testing.T, seed uint64, key ed25519.PrivateKey, out *history.Re
 			t.Fatal(err)
 		}
 	}
+	w.awaitGenesis(t)
+	w.begin = time.Now()
 	return w
+}
+
+// awaitGenesis waits until the log has begun: its first entry waits until all have met, and what is
+// done to roles before that comes to nothing.
+func (w *world) awaitGenesis(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), lastWithin)
+	defer cancel()
+	for begun := false; !begun; {
+		if p := w.leading(); p != nil {
+			p.store.View(func(m *machine.State) { begun = m.Started() })
+		}
+		if testnet.Pause(ctx, lookAgain) != nil {
+			t.Fatal("the cosigners have not all met")
+		}
+	}
+	t.Logf("the log began after %v", time.Since(w.begin))
 }
 
 // folder is where state lies: in memory if this system has such a place, since most of a run is
