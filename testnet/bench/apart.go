@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"casper-cosigner/testnet"
@@ -13,26 +15,16 @@ import (
 )
 
 const (
-	jitter  = 0.05                   // part of a delay by which it may be shorter or longer
-	think   = 50 * time.Millisecond  // between two requests
-	retries = 100 * time.Millisecond // until a node asks again for what it was not given in time
-	settle  = 10                     // requests that are not counted, after an agent came to a site
+	jitter = 0.05                  // part of a delay by which it may be shorter or longer
+	think  = 50 * time.Millisecond // between two requests
+	settle = 10                    // requests that are not counted, after an agent came to a site
 )
 
-// apart is a cluster of its own, each cosigner of which is at a site of its own. An agent is at the
-// site of one of them.
-type apart struct {
-	*bench
-	network *link.Network
-	rtt     func(a, b string) time.Duration // between the sites of two cosigners
-	stall   time.Duration                   // by which what is lost on the way is late
-	lost    float64                         // part of the segments that are
-	sites   map[string]string               // of the agents: the cosigner that is at the same one
-	text    *bytes.Buffer                   // what it has to say
-}
+// distances are the round trips between the sites of two cosigners.
+type distances func(a, b string) time.Duration
 
-// evenly is the round trip between any two sites.
-func evenly(d time.Duration) func(a, b string) time.Duration {
+// evenly is the same distance between any two sites.
+func evenly(d time.Duration) distances {
 	return func(a, b string) time.Duration {
 		if a == b {
 			return 0
@@ -41,23 +33,46 @@ func evenly(d time.Duration) func(a, b string) time.Duration {
 	}
 }
 
+// remote has one cosigner further from the others than these are from each other.
+func remote(who string, near, far time.Duration) distances {
+	return func(a, b string) time.Duration {
+		switch {
+		case a == b:
+			return 0
+		case a == who || b == who:
+			return far
+		}
+		return near
+	}
+}
+
+// apart is a cluster of its own, each cosigner of which is at a site of its own. An agent is at the
+// site of one of them.
+type apart struct {
+	*bench
+	scene
+	network *link.Network
+	sites   map[string]string // of the agents: the cosigner that is at the same one
+	text    *bytes.Buffer     // what there is to say
+}
+
 // openApart starts such a cluster.
-func (b *bench) openApart(ctx context.Context, name string, rtt func(a, b string) time.Duration) (*apart, error) {
-	own := &bench{options: b.options, dir: filepath.Join(b.dir, name), load: newLoad()}
+func (b *bench) openApart(ctx context.Context, s scene) (*apart, error) {
+	own := &bench{options: b.options, dir: filepath.Join(b.dir, "wan-"+s.dir), load: newLoad()}
 	own.load.urgent = true
-	a := &apart{bench: own, rtt: rtt, sites: map[string]string{testnet.Main: "c1", testnet.Standby: "c2"},
-		text: &bytes.Buffer{}}
+	a := &apart{bench: own, scene: s, text: &bytes.Buffer{},
+		sites: map[string]string{testnet.Main: "c1", testnet.Standby: "c2"}}
 	own.out = a.text
 	err := own.prepare(ctx, testnet.Settings{Dir: own.dir, Init: []string{"--timing", b.timing}})
 	if err == nil {
 		a.network, err = link.OpenNetwork(ctx, own.cluster)
 	}
 	if err == nil {
-		a.part()
+		a.part(0)
 		err = own.start(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("opening %s: %w", name, err), a.close())
+		return a, fmt.Errorf("starting cosigners %s apart: %w", s.name, err)
 	}
 	return a, nil
 }
@@ -78,98 +93,143 @@ func (a *apart) site(member string) string {
 	return member
 }
 
-// part gives each link its length. A link within a site has none, and loses nothing.
-func (a *apart) part() {
+// part gives each link its length, and has that part of what is sent over it lost. A link within a
+// site has no length, and loses nothing.
+func (a *apart) part(lost float64) {
 	for i, l := range a.network.Links {
-		d := link.Distance{Delay: a.rtt(a.site(l.From), a.site(l.To)) / 2, Jitter: jitter, Seed: a.seed + uint64(i)}
-		if d.Delay > 0 {
-			d.Stall, d.Lost = a.stall, a.lost
-		}
+		d := a.between(l.From, l.To, lost)
+		d.Seed = a.seed + uint64(i)
 		l.Part(d)
 	}
 }
 
-// move has main's agent be at the site of the leader, or of another cosigner, and the standby's at
-// one that is not main's. It returns who leads.
-func (a *apart) move(ctx context.Context, beside bool) (leader string, err error) {
-	status, err := a.cluster.Ready(ctx, comesWithin)
-	if err != nil {
-		return "", err
+func (a *apart) between(from, to string, lost float64) link.Distance {
+	rtt := a.rtt(a.site(from), a.site(to))
+	if rtt == 0 {
+		return link.Distance{}
 	}
-	var others []string
-	for _, c := range a.cluster.Cosigners {
-		if c.Name != status.Leader {
-			others = append(others, c.Name)
+	return link.Distance{Delay: rtt / 2, Jitter: jitter, Stall: stall, Lost: lost}
+}
+
+// place has main's agent be at the site of the leader, or of another cosigner, and the standby's at
+// one that is not main's.
+func (a *apart) place(r row, leader string) {
+	other := a.cluster.Cosigners[slices.IndexFunc(a.cluster.Cosigners, func(c *testnet.Process) bool {
+		return c.Name != leader && c.Name != a.unled
+	})].Name
+	a.sites[testnet.Main], a.sites[testnet.Standby] = other, leader
+	if r.beside {
+		a.sites[testnet.Main], a.sites[testnet.Standby] = leader, other
+	}
+	a.part(r.lost)
+}
+
+// lead waits until all are ready and one leads that may, and returns its name. One that is not to
+// lead is told to stop, which hands over, and started again.
+func (a *apart) lead(ctx context.Context) (string, error) {
+	for {
+		status, err := a.cluster.Ready(ctx, comesWithin)
+		if err != nil || status.Leader != a.unled {
+			return status.Leader, err
+		}
+		c := a.cluster.Cosigner(status.Leader)
+		if err := errors.Join(c.Term(), c.Wait(ctx), c.Start(ctx)); err != nil {
+			return "", fmt.Errorf("having another lead than %s: %w", c.Name, err)
 		}
 	}
-	a.sites[testnet.Main], a.sites[testnet.Standby] = others[0], others[1]
-	if beside {
-		a.sites[testnet.Main] = status.Leader
+}
+
+// ask asks for as many as the row wants, as a node does that has something to be signed each time
+// it has thought. When another cosigner begins to lead, by itself or because the product wants it,
+// agents go where the row wants them to be, and the first few answers there do not count.
+func (a *apart) ask(ctx context.Context, r row) (*answers, error) {
+	leader, err := a.lead(ctx)
+	if err != nil {
+		return nil, err
 	}
-	a.part()
-	_, err = a.ask(ctx, settle)
-	return status.Leader, err
-}
-
-// answers are what became of a number of requests, one after the other.
-type answers struct {
-	took   testnet.Latencies // of all, until the answer or the node's deadline
-	late   int               // of them, not signed by then
-	why    map[string]int    // these, by what was said instead
-	again  testnet.Latencies // of these, from the first asking to the signature
-	by     map[string]int    // all others, by who decided
-	leader string            // that decided last
-	moves  int               // how often that was another one than before
-}
-
-func (s *answers) decided(by string) {
-	if s.leader != "" && s.leader != by {
-		s.moves++
-	}
-	s.leader = by
-	s.by[by]++
-}
-
-// ask asks as a node does that has something to be signed each time it has thought. For what is not
-// signed in time it asks again, as a node does.
-func (a *apart) ask(ctx context.Context, count int) (*answers, error) {
-	s := &answers{why: map[string]int{}, by: map[string]int{}}
-	for range count {
-		if err := errors.Join(a.askOnce(ctx, s), testnet.Pause(ctx, think)); err != nil {
+	a.place(r, leader)
+	s := &answers{leaders: []string{leader}, instead: map[string]int{}}
+	for skip := settle; len(s.took) < r.count; skip-- {
+		got, again, err := a.askOnce(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if by := got.DecidedBy; by != "" && by != leader {
+			leader, skip = by, settle
+			s.leaders = append(s.leaders, by)
+			a.place(r, leader)
+		}
+		if skip <= 0 {
+			s.add(got, again)
+		}
+		if err := testnet.Pause(ctx, think); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-func (a *apart) askOnce(ctx context.Context, s *answers) error {
+// nodeRetries is how long a node pauses before it asks again for what it was not given in time.
+const nodeRetries = 100 * time.Millisecond
+
+// askOnce asks for a free slot, and again until it is signed. It returns the first answer and, if
+// that was too late or no signature, how long the signature took from the first asking on.
+func (a *apart) askOnce(ctx context.Context) (first testnet.Answer, again time.Duration, err error) {
 	m, start := a.load.next(), time.Now()
 	for tries := 0; ; tries++ {
 		got := a.node.Ask(ctx, m, testnet.ZugPatience)
 		signed := got.Kind == testnet.Signed
-		if signed && !a.key.Verify(m, got.Signature) {
-			return fmt.Errorf("asking: the signature of %v is not valid", m)
-		}
-		if got.Kind == testnet.Bound {
-			return fmt.Errorf("asking: a free slot, of %v, was bound to %v", m, got.Held)
-		}
-		inTime := signed && got.Took <= testnet.ZugPatience
-		if tries == 0 {
-			s.took = append(s.took, got.Took)
-		}
 		switch {
-		case inTime && tries == 0:
-			s.decided(got.DecidedBy)
-			return nil
+		case signed && !a.key.Verify(m, got.Signature):
+			return got, 0, fmt.Errorf("asking: the signature of %v is not valid", m)
+		case got.Kind == testnet.Bound:
+			return got, 0, fmt.Errorf("asking: the slot of %v, for which nobody else asks, is bound to %v", m, got.Held)
 		case tries == 0:
-			s.late++
-			s.why[string(got.Kind)+" "+got.Reason]++
-		case signed:
-			s.again = append(s.again, time.Since(start))
-			return nil
+			first = got
 		}
-		if err := testnet.Pause(ctx, retries); err != nil {
-			return fmt.Errorf("asking, last answer %s %s: %w", got.Kind, got.Reason, err)
+		switch late := !signed || got.Took > testnet.ZugPatience; {
+		case tries == 0 && !late:
+			return first, 0, nil
+		case tries > 0 && signed:
+			return first, time.Since(start), nil
+		}
+		if err := testnet.Pause(ctx, nodeRetries); err != nil {
+			return got, 0, fmt.Errorf("asking, last answer %s %s: %w", got.Kind, got.Reason, err)
 		}
 	}
+}
+
+// answers are what became of a number of requests, one after the other.
+type answers struct {
+	took    testnet.Latencies // of each, until its first answer, or the node's deadline
+	again   testnet.Latencies // of those that were late, from the first asking to the signature
+	instead map[string]int    // what these were answered with
+	leaders []string          // one after the other
+}
+
+func (s *answers) add(first testnet.Answer, again time.Duration) {
+	s.took = append(s.took, first.Took)
+	if again > 0 {
+		s.again = append(s.again, again)
+		s.instead[strings.TrimSpace(string(first.Kind)+" "+first.Reason)]++
+	}
+}
+
+// outages kills leaders that are beside the agent, and measures until the next signature.
+func (a *apart) outages(ctx context.Context, count int) (all testnet.Latencies, err error) {
+	for range count {
+		if _, err := a.ask(ctx, row{beside: true, count: 1}); err != nil {
+			return nil, err
+		}
+		leader := a.cluster.Cosigner(a.sites[testnet.Main])
+		took, err := a.outage(ctx, leader.Name, leader.Kill)
+		if err == nil {
+			err = leader.Start(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, took)
+	}
+	return all, nil
 }

@@ -75,7 +75,8 @@ func TestJitter(t *testing.T) {
 	}
 }
 
-// TestStall: what is lost comes late, what was sent behind it waits for it, and then all is as before.
+// TestStall: what is lost comes late, what was sent behind it waits for it, and then all is as it
+// was before.
 func TestStall(t *testing.T) {
 	const delay, stall, often = 40 * time.Millisecond, 200 * time.Millisecond, 0.01
 	stalls := 0

@@ -22,9 +22,9 @@ const (
 )
 
 // Link carries the calls of one member to another, and what comes back on them. It can be long, so
-// that every byte takes its time; be cut, so that bytes wait in it and arrive late; slowed down; and
-// have its connections broken. What it cannot do is lose, repeat or reorder bytes of a connection:
-// TCP would not let that be seen.
+// that every byte takes its time; be cut, so that bytes wait in it and arrive late; be slowed
+// down; and have its connections broken. What it cannot do is lose, repeat or reorder bytes of
+// a connection: TCP would not let that be seen.
 type Link struct {
 	From, To string // members
 	Listener net.Listener
