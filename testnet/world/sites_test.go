@@ -67,8 +67,8 @@ func TestApart(t *testing.T) {
 			}
 			least, most = min(least, way), max(most, way)
 		}
-		way := c.trip / 2
-		if least < way-way/sway || most > way+way/sway || c.trip > 0 && (least > way-way/(2*sway) || most < way+way/(2*sway)) {
+		way, shift := c.trip/2, c.trip/2/sway
+		if least < way-shift || most > way+shift || c.trip > 0 && (least > way-shift/2 || most < way+shift/2) {
 			t.Errorf("from host %d to %d: %v to %v, want about %v", c.from, c.to, least, most, way)
 		}
 		if want := draws / resendRare; c.trip > 0 && (lost < want/2 || lost > 2*want) || c.trip == 0 && lost > 0 {
