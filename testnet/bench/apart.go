@@ -63,7 +63,11 @@ func (b *bench) openApart(ctx context.Context, s scene) (*apart, error) {
 	a := &apart{bench: own, scene: s, text: &bytes.Buffer{},
 		sites: map[string]string{testnet.Main: "c1", testnet.Standby: "c2"}}
 	own.out = a.text
-	err := own.prepare(ctx, testnet.Settings{Dir: own.dir, Init: []string{"--timing", b.timing}})
+	settings := testnet.Settings{Dir: own.dir}
+	if b.timing != "" {
+		settings.Init = []string{"--timing", b.timing}
+	}
+	err := own.prepare(ctx, settings)
 	if err == nil {
 		a.network, err = link.OpenNetwork(ctx, own.cluster)
 	}

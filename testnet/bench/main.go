@@ -1,7 +1,8 @@
 // Bench measures the program as a validator would meet it: 2 of 3 cosigners on this machine, each a
 // process with its own state on disk, asked through an agent. It prints figures beside what they
 // are measured against, and beside the floor of the same run: what the disk, the network stack and
-// the arithmetic alone take. Its last part has the main of two simulated casper-nodes fail again
+// the arithmetic alone take. One part puts the cosigners at sites apart, and waits for an answer no
+// longer than casper-node does. The last one has the main of two simulated casper-nodes fail again
 // and again, and counts what that costs.
 //
 // It promises figures, not a verdict: a goal that is missed is printed as such, and the bench fails
@@ -69,7 +70,7 @@ func main() {
 	flag.IntVar(&o.hot, "hot", 50, "failures of main in hot mode")
 	flag.IntVar(&o.fenced, "fenced", 20, "failures of main in fenced mode")
 	flag.IntVar(&o.handovers, "handovers", 10, "handovers there and back, in each mode")
-	flag.StringVar(&o.timing, "timing", "wan", "timing in the cluster files of part wan")
+	flag.StringVar(&o.timing, "timing", "", "timing in the cluster files of part wan (default that of init)")
 	flag.IntVar(&o.apart, "apart", 1000, "requests beside the leader at 80 ms; the other rows of part wan in proportion")
 	flag.BoolVar(&o.keep, "keep", false, "keep the folder: settings, state and logs")
 	flag.Parse()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,8 +73,8 @@ func (b *bench) wan(ctx context.Context) error {
 	if err := b.close(); err != nil {
 		return err
 	}
-	b.printf("wan: 3 sites, a cosigner at each, the agent at one of them; delays differ by up to %.0f %%; timing %q;",
-		100*jitter, b.timing)
+	b.printf("wan: 3 sites, a cosigner at each, the agent at one of them; delays differ by up to %.0f %%; timing %s;",
+		100*jitter, cmp.Or(b.timing, "as init writes it"))
 	b.printf("%v between two requests; late is what is not signed within the node's %v, and p50 counts it as that; where",
 		think, testnet.ZugPatience)
 	b.printf("there are stalls, %.1f %% of the segments come %v later, and what is behind them", 100*stallRate, stall)
