@@ -96,7 +96,7 @@ func Profile(name string) (Timing, error) {
 	case "lan":
 		return Timing{
 			Heartbeat: 300 * time.Millisecond, Election: 300 * time.Millisecond, Lease: 200 * time.Millisecond,
-			Commit: 20 * time.Millisecond, Network: time.Second,
+			Commit: 100 * time.Millisecond, Network: time.Second,
 		}, nil
 	case "wan":
 		return Timing{

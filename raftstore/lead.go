@@ -203,7 +203,7 @@ func (s *Store) transfer(peer raft.ServerID) error {
 		select {
 		case <-tooLong:
 			return err
-		case <-time.After(s.cfg.Timing.Commit):
+		case <-time.After(s.cfg.Timing.Heartbeat / 10):
 		}
 	}
 }

@@ -74,11 +74,11 @@ func (w *world) start(name string) (err error) {
 	if p.store, err = raftstore.Open(p.raftConfig()); err != nil {
 		return err
 	}
-	c := w.cluster.File
+	c, verifier := w.cluster.File, w.cluster.File.Verifier()
 	p.signer = signer.New(signer.Config{
 		Chain: c.Chain, Validator: c.Validator, EraTime: time.Duration(c.MinEraTime),
 		BlockTime: time.Duration(c.MinBlockTime), Grace: time.Duration(c.Grace),
-		VerifyRequest: c.VerifyRequest, VerifyRegistration: c.VerifyRegistration,
+		VerifyRequest: verifier.VerifyRequest, VerifyRegistration: verifier.VerifyRegistration,
 		Log: replicatedLog{p.store}, Quorum: quorum{p}, Spread: p.spread, HandOver: p.handOver,
 		Observe: func(signer.Event) {}, Phase: func(string, time.Duration) {}, Steady: func() bool { return true },
 		Now: p.now, Logger: zerolog.Nop(),
