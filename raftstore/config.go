@@ -76,8 +76,9 @@ type Config struct {
 	Log      zerolog.Logger
 	Now      func() time.Time
 
-	compaction compaction                          // zero: as shipped
-	openDB     func(path string) (database, error) // nil: bbolt
+	compaction   compaction                          // zero: as shipped
+	pipelineFrom time.Duration                       // zero: as shipped; negative: whatever the distance
+	openDB       func(path string) (database, error) // nil: bbolt
 }
 
 // Timing is how long members wait for each other.
