@@ -138,6 +138,9 @@ func (c Config) validate() error {
 	return errors.Join(faults...)
 }
 
+// directory returns the id of the state directory.
+func (c Config) directory() statedir.ID { return c.Network.Presences.Presence(0, 0).Directory }
+
 func (c Config) raft(l *hcLogger) *raft.Config {
 	r := raft.DefaultConfig()
 	r.LocalID = raft.ServerID(c.Name)
