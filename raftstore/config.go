@@ -76,8 +76,9 @@ type Config struct {
 	Log      zerolog.Logger
 	Now      func() time.Time
 
-	compaction compaction                          // zero: as shipped
-	openDB     func(path string) (database, error) // nil: bbolt
+	compaction   compaction                          // zero: as shipped
+	pipelineFrom time.Duration                       // zero: as shipped; negative: whatever the distance
+	openDB       func(path string) (database, error) // nil: bbolt
 }
 
 // Timing is how long members wait for each other.
@@ -136,6 +137,9 @@ func (c Config) validate() error {
 	}
 	return errors.Join(faults...)
 }
+
+// directory returns the id of the state directory.
+func (c Config) directory() statedir.ID { return c.Network.Presences.Presence(0, 0).Directory }
 
 func (c Config) raft(l *hcLogger) *raft.Config {
 	r := raft.DefaultConfig()
