@@ -96,6 +96,7 @@ func (v *validator) run(ctx context.Context, f *CosignerFile, data, admin net.Li
 	group.Go(func() error { return v.quorum.Run(ctx) })
 	group.Go(func() error { return v.spread.Run(ctx) })
 	group.Go(func() error { v.pulse.Run(ctx); return nil })
+	group.Go(func() error { v.retime(ctx); return nil })
 	group.Go(func() error { return v.server.Run(ctx) })
 	group.Go(func() error { return v.monitor.Run(ctx) })
 	group.Go(func() error { return v.watchRoles(ctx, told) })
