@@ -1,9 +1,9 @@
 // Package timing decides how long to wait for another cosigner, given how far away the cosigners
 // are and how long they take as a rule.
 //
-// It promises that what comes out is bounded whatever was measured: who answers late, on purpose
-// or not, makes the others wait as long as at sites far apart, never longer. It is a function of its
-// arguments; to measure and to wait is its callers', and nothing here bears on what may be signed.
+// It promises that what comes out is bounded whatever was measured: who answers late makes the
+// others wait as long as at sites far apart, never longer. It is a function of its arguments; to
+// measure and to wait is its callers', and nothing here bears on what may be signed.
 package timing
 
 import "time"
