@@ -40,7 +40,7 @@ func newValidator(p *process, keys *cosigner.Keyring) *validator {
 		Logger: o.Logger,
 	})
 	v.quorum = cosigner.NewQuorum(cosigner.QuorumConfig{
-		Keyring: keys, Own: v.server, Others: p.links.cosigners(), Logger: o.Logger})
+		Keyring: keys, Own: v.server, Others: p.links.cosigners(), Distance: p.admission.Distance, Logger: o.Logger})
 	v.spread = peer.NewSpread(p.links.peers())
 	v.signer = signer.New(v.signerConfig())
 	v.monitor = monitor.New(monitorConfig(p, v.quorum.Ready))
