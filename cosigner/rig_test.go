@@ -31,11 +31,12 @@ const testChain = "casper-example"
 
 // committee is n cosigners in one process. The first one leads.
 type committee struct {
-	t       *testing.T
-	group   *frost.GroupKey
-	keys    []*frost.KeyShare
-	hosts   []*host
-	session byte
+	t         *testing.T
+	group     *frost.GroupKey
+	keys      []*frost.KeyShare
+	hosts     []*host
+	session   byte
+	distances map[string]time.Duration // to other hosts, as measured
 }
 
 // host is one cosigner and how its peers reach it.
@@ -214,7 +215,8 @@ func (c *committee) lead() *Quorum {
 		others[h.name] = client{c.hosts[0].name, h}
 	}
 	own := c.hosts[0].server
-	return NewQuorum(QuorumConfig{Keyring: own.config.Keyring, Own: own, Others: others})
+	return NewQuorum(QuorumConfig{Keyring: own.config.Keyring, Own: own, Others: others,
+		Distance: func(name string) (time.Duration, bool) { d, ok := c.distances[name]; return d, ok }})
 }
 
 func (c *committee) leadFilled() (q *Quorum, stop func()) {

@@ -42,7 +42,7 @@ func newValidator(p *process, keys *cosigner.Keyring) *validator {
 		Term: func() uint64 { return p.store.Leader().Term }, Logger: o.Logger,
 	})
 	v.quorum = cosigner.NewQuorum(cosigner.QuorumConfig{
-		Keyring: keys, Own: v.server, Others: p.links.cosigners(), Logger: o.Logger})
+		Keyring: keys, Own: v.server, Others: p.links.cosigners(), Distance: p.admission.Distance, Logger: o.Logger})
 	v.spread = peer.NewSpread(p.links.peers())
 	v.signer = signer.New(v.signerConfig())
 	v.monitor = monitor.New(monitorConfig(p, v.quorum.Ready))
@@ -98,6 +98,7 @@ func (v *validator) run(ctx context.Context, f *CosignerFile, data, admin net.Li
 	group.Go(func() error { return v.quorum.Run(ctx) })
 	group.Go(func() error { return v.spread.Run(ctx) })
 	group.Go(func() error { v.pulse.Run(ctx); return nil })
+	group.Go(func() error { v.retime(ctx); return nil })
 	group.Go(func() error { return v.server.Run(ctx) })
 	group.Go(func() error { return v.monitor.Run(ctx) })
 	group.Go(func() error { return v.watchRoles(ctx, told) })
