@@ -15,6 +15,9 @@ const (
 	// worthwhile is what a signature must gain at the least: less than that is noise, and nothing to a
 	// node that waits a quarter of a second.
 	worthwhile = 5 * time.Millisecond
+	// behind is how many entries a cosigner may lag behind: what is claimed between two of its answers,
+	// and is sent to it while it takes over. Nothing can be claimed meanwhile.
+	behind = 1000
 	// told is for how many ping intervals the others are told before the lead is handed over: each
 	// of them asks once in an interval.
 	told = 2
@@ -38,6 +41,12 @@ type Word struct {
 	Handed time.Time                // when any cosigner last decided to hand over, as far as it knows; zero: never
 }
 
+// Standing is how this cosigner sees another one.
+type Standing struct {
+	Good   bool   // its commitments are in hand, and it never gave a wrong share
+	Behind uint64 // entries that it has not applied
+}
+
 // Look is what a cosigner knows at one instant. Its times are on its own monotonic clock.
 type Look struct {
 	Now     time.Time
@@ -47,7 +56,7 @@ type Look struct {
 	Agent   map[string]time.Duration // round trips of the active node's agent to the cosigners that it reaches
 	Reach   map[string]time.Duration // its own to the other cosigners
 	Words   map[string]Word          // of the others that have answered just now
-	Unfit   map[string]string        // why it would not have another lead, by name
+	Others  map[string]Standing      // as it sees them
 }
 
 // Decision is what comes of a look.
@@ -150,14 +159,15 @@ func (s *Seat) compare(l Look, here time.Duration) {
 // may reports whether the cosigner could be made to lead.
 func (s *Seat) may(l Look, name string) bool {
 	w, answers := l.Words[name]
-	return answers && w.Fit && l.Unfit[name] == "" && !l.Now.Before(w.Up.Add(s.settings.Steady))
+	o := l.Others[name]
+	return answers && w.Fit && o.Good && o.Behind <= behind
 }
 
-// best returns who would be the best of those that have been better for long enough, and how long a
-// signature would then take. It is empty if there is none.
+// best returns who would be the best of those that have been better for long enough, in one life of
+// theirs, and how long a signature would then take. It is empty if there is none.
 func (s *Seat) best(l Look) (best string, takes time.Duration) {
 	for _, name := range slices.Sorted(maps.Keys(s.better)) {
-		if l.Now.Before(s.better[name].Add(s.settings.Steady)) {
+		if l.Now.Sub(s.better[name]) < s.settings.Steady || l.Now.Sub(l.Words[name].Up) < s.settings.Steady {
 			continue
 		}
 		if there, _ := s.takes(l, name); best == "" || there < takes {

@@ -26,6 +26,7 @@ import (
 //	C stops|starts                 it answers nobody meanwhile
 //	C is unfit|fit                 by its own word
 //	C is distrusted|trusted        by all the others
+//	C lags|keeps up
 //	C gives up the lead to D       for a reason of its own
 //	=> C to D                      is done, just then; whatever is done must be in the story
 //	=> nothing                     since the line before, and not now
@@ -135,6 +136,8 @@ func (w *world) befalls(t *testing.T, m *member, what string) {
 		m.unfit = what == "is unfit"
 	case "is distrusted", "is trusted":
 		m.distrusted = what == "is distrusted"
+	case "lags", "keeps up":
+		m.behind = map[string]uint64{"lags": 1001, "keeps up": 1000}[what]
 	default:
 		t.Fatalf("nothing like that happens to %s: %s", m.name, what)
 	}

@@ -39,6 +39,7 @@ type member struct {
 	seat                    *seat.Seat
 	up                      time.Time
 	down, unfit, distrusted bool
+	behind                  uint64
 	last                    seat.Decision
 }
 
@@ -118,7 +119,7 @@ func (w *world) pass() {
 
 func (w *world) look(m *member) seat.Look {
 	l := seat.Look{Now: w.now(), Leads: w.leader == m.name, Settled: w.settled, Active: w.active,
-		Agent: w.reach(w.active), Reach: w.reach(m.name), Words: map[string]seat.Word{}, Unfit: map[string]string{}}
+		Agent: w.reach(w.active), Reach: w.reach(m.name), Words: map[string]seat.Word{}, Others: map[string]seat.Standing{}}
 	for _, o := range w.members {
 		if o.down || o == m {
 			continue
@@ -128,9 +129,7 @@ func (w *world) look(m *member) seat.Look {
 			word = w.meddle(o.name, word)
 		}
 		l.Words[o.name] = word
-		if o.distrusted {
-			l.Unfit[o.name] = "it gave wrong shares"
-		}
+		l.Others[o.name] = seat.Standing{Good: !o.distrusted, Behind: o.behind}
 	}
 	return l
 }
