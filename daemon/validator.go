@@ -45,7 +45,9 @@ func newValidator(p *process, keys *cosigner.Keyring) *validator {
 		Keyring: keys, Own: v.server, Others: p.links.cosigners(), Distance: p.admission.Distance, Logger: o.Logger})
 	v.spread = peer.NewSpread(p.links.peers())
 	v.signer = signer.New(v.signerConfig())
-	v.monitor = monitor.New(monitorConfig(p, v.quorum.Ready))
+	watch := monitorConfig(p, v.quorum.Ready)
+	watch.Lead = v.lead()
+	v.monitor = monitor.New(watch)
 	v.register()
 	return v
 }
@@ -59,7 +61,7 @@ func (v *validator) signerConfig() signer.Config {
 		BlockTime: time.Duration(c.MinBlockTime), Grace: time.Duration(c.Grace),
 		VerifyRequest: v.verifier.VerifyRequest, VerifyRegistration: v.verifier.VerifyRegistration,
 		Log: replicatedLog{v.store}, Quorum: quorum{v.quorum}, Spread: v.spread.Offer,
-		HandOver: v.handOver, Observe: told.observe, Phase: v.metrics.phase, Steady: v.pulse.Steady,
+		HandOver: v.giveUp, Observe: told.observe, Phase: v.metrics.phase, Steady: v.pulse.Steady,
 		Now: o.Now, Logger: o.Logger,
 	}
 }
