@@ -26,7 +26,8 @@ type Admission struct {
 	cosigner func(context.Context) (string, bool)
 	state    State
 
-	shown atomic.Pointer[shown] // presence that was shown last
+	shown     atomic.Pointer[shown] // presence that was shown last
+	distances distances
 
 	mu      sync.Mutex
 	running map[flow]int // calls that are being answered
@@ -60,7 +61,7 @@ func (a *Admission) ServerOptions() []grpc.ServerOption {
 // at its other end.
 func (a *Admission) DialOptions(name string) []grpc.DialOption {
 	return []grpc.DialOption{
-		grpc.WithChainUnaryInterceptor(a.ask(name)),
+		grpc.WithChainUnaryInterceptor(a.measure(name), a.ask(name)),
 		grpc.WithChainStreamInterceptor(func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string,
 			grpc.Streamer, ...grpc.CallOption) (grpc.ClientStream, error) {
 			return nil, errStream

@@ -17,6 +17,9 @@ type call struct {
 	// passes it on adds nothing to it, and the answer is believed for the signature in it. So a
 	// cosigner on a lost state can do no more with it than a network.
 	passes bool
+	// measures is set for the call whose answers tell how far away a cosigner is: it is made each ping
+	// interval, and its handler waits for nothing.
+	measures bool
 }
 
 const (
@@ -39,7 +42,8 @@ var calls = map[string]call{
 	cosignerv1.CosignerService_Share_FullMethodName:  {request: 8 * kib, answer: kib, atOnce: manyAtOnce},
 	cosignerv1.PeerService_Barrier_FullMethodName:    {request: kib, answer: kib, atOnce: fewAtOnce},
 	cosignerv1.PeerService_Keep_FullMethodName:       {request: 64 * kib, answer: kib, atOnce: fewAtOnce},
-	cosignerv1.PeerService_Gather_FullMethodName:     {request: kib, answer: 256 * kib, atOnce: fewAtOnce},
+	cosignerv1.PeerService_Gather_FullMethodName: {
+		request: kib, answer: 256 * kib, atOnce: fewAtOnce, measures: true},
 
 	cosignerv1.SignerService_Sign_FullMethodName: {
 		request: 8 * kib, answer: 8 * kib, atOnce: manyAtOnce, passes: true},

@@ -4,7 +4,7 @@
 // [Admission] stands in front of every call from one cosigner to another, on both sides: who calls
 // (its TLS key), on which state (presence), and how much it may send. [Server] answers PeerService:
 // barriers of the log, finished signatures, and what the agents told. [Spread] and [Barriers] are
-// the asking side of it.
+// the asking side of it. [Admission.Distance] is how far away each of them is, by the answers.
 //
 // It promises: no handler runs for a cosigner before the state that it shows was compared with
 // what was seen of it, and no answer is used before the state of who answered was; a method that

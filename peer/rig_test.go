@@ -64,6 +64,7 @@ type pair struct {
 	c1, c2 *side
 	conn   *grpc.ClientConn // of c1, with its admission
 	bare   *grpc.ClientConn // without one
+	dial   func(...grpc.DialOption) *grpc.ClientConn
 
 	mu      sync.Mutex
 	caller  string // empty: no cosigner
@@ -135,9 +136,9 @@ func newPair(t testing.TB) *pair {
 	listener := bufconn.Listen(1 << 20)
 	go server.Serve(listener)
 	t.Cleanup(server.Stop)
-	dial := func(more ...grpc.DialOption) *grpc.ClientConn {
-		conn,
-			err := grpc.NewClient("passthrough:///c2", append(more, grpc.WithTransportCredentials(insecure.NewCredentials()),
+	p.dial = func(more ...grpc.DialOption) *grpc.ClientConn {
+		conn, err := grpc.NewClient("passthrough:///c2", append(more,
+			grpc.WithTransportCredentials(insecure.NewCredentials()),
 			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 				return listener.DialContext(ctx)
 			}))...)
@@ -147,8 +148,8 @@ func newPair(t testing.TB) *pair {
 		t.Cleanup(func() { conn.Close() })
 		return conn
 	}
-	p.conn = dial(New("c1", whoCalls, p.c1).DialOptions("c2")...)
-	p.bare = dial()
+	p.conn = p.dial(New("c1", whoCalls, p.c1).DialOptions("c2")...)
+	p.bare = p.dial()
 	return p
 }
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hashicorp/raft"
 )
 
 func TestElectApplyKillReelect(t *testing.T) {
@@ -198,6 +200,45 @@ func TestHandOverPassesADeadMemberBy(t *testing.T) {
 	})
 }
 
+// TestHandOverTo: the named member leads then, and nobody else is tried.
+func TestHandOverTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrio(t, nil)
+		defer tr.stopAll()
+		for range 3 {
+			old := tr.leader()
+			to := tr.followers(old)[1]
+			if err := old.HandOverTo(to); err != nil {
+				t.Fatal(err)
+			}
+			if next := tr.leader(old.name); next.name != to {
+				t.Errorf("%s leads, want %s", next, to)
+			}
+		}
+		leader := tr.leader()
+		dead := tr.followers(leader)[0]
+		tr.kill(dead)
+		tr.until("the heartbeat fails", func() bool {
+			leader.mu.Lock()
+			defer leader.mu.Unlock()
+			return leader.failing[raft.ServerID(dead)]
+		})
+		for _, to := range []string{dead, leader.name, "nobody", ""} {
+			start := time.Now()
+			if err := leader.HandOverTo(to); err == nil || errors.Is(err, ErrNotLeader) {
+				t.Errorf("to %q: %v, want why not", to, err)
+			}
+			if took := time.Since(start); took > 0 || !leader.Leader().Self {
+				t.Errorf("to %q: it took %v, and %+v leads", to, took, leader.Leader())
+			}
+		}
+		tr.apply(1, 1)
+		if err := tr.members[tr.followers(leader)[1]].HandOverTo(leader.name); !errors.Is(err, ErrNotLeader) {
+			t.Errorf("a follower hands over: %v", err)
+		}
+	})
+}
+
 func TestHandOverWithNobodyThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTrio(t, func(_ string, c *Config) {
@@ -237,6 +278,60 @@ func TestStandBack(t *testing.T) {
 		tr.kill(third.name)
 		// Now only those who stand back are left: one of them leads all the same.
 		tr.leader()
+		tr.apply(1, 1)
+	})
+}
+
+// TestRetime: new timers hold at once, for a leader that runs and for followers that wait, longer
+// and shorter ones; what the library would not take changes nothing.
+func TestRetime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		measured, err := Profile(Measured)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr := newTrio(t, func(_ string, c *Config) { c.Timing = measured })
+		defer tr.stopAll()
+		tr.leader()
+		retime := func(to time.Duration) {
+			for _, m := range tr.members {
+				if err := m.Retime(to, to); err != nil {
+					t.Fatal(err)
+				}
+				if got := m.Timing(); got.Heartbeat != to || got.Election != to || got.Lease != measured.Lease {
+					t.Fatalf("after Retime(%v): %+v", to, got)
+				}
+			}
+		}
+		// next cuts the leader off and returns how long the others take to have another.
+		next := func() time.Duration {
+			old := tr.leader()
+			<-time.After(10 * time.Second) // the timers of before have run out
+			if leader := tr.leader(); leader != old {
+				t.Errorf("%s led, and now %s does", old, leader)
+			}
+			start := time.Now()
+			tr.wire.isolate(old.name, true)
+			tr.leader(old.name)
+			took := time.Since(start)
+			tr.wire.isolate(old.name, false)
+			return took
+		}
+		retime(3 * time.Second)
+		if took := next(); took < 3*time.Second || took > 12*time.Second {
+			t.Errorf("with timers of 3 s the next leader came after %v", took)
+		}
+		retime(300 * time.Millisecond)
+		if took := next(); took > 2900*time.Millisecond {
+			t.Errorf("with timers of 300 ms the next leader came after %v", took)
+		}
+		leader := tr.leader()
+		for _, bad := range [][2]time.Duration{{200 * time.Millisecond, time.Second}, {time.Second, 500 * time.Millisecond}} {
+			before := leader.Timing()
+			if err := leader.Retime(bad[0], bad[1]); err == nil || leader.Timing() != before {
+				t.Errorf("Retime(%v): %v, and now %+v", bad, err, leader.Timing())
+			}
+		}
 		tr.apply(1, 1)
 	})
 }
