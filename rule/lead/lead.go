@@ -133,19 +133,19 @@ func (b *Belief) Answered(i int, decider string, now time.Time) {
 }
 
 // Late notes that cosigner i has not answered a request for as long as a node waits, or that its
-// time is over. What was asked before cosigner i was last late says nothing new.
+// time is over. If that was little, it says nothing; nor does it if the request was made before
+// cosigner i was last late.
 //
 // A leader that is far away is late at times, and whoever turned away from it would be late with
 // the next request too. So it is left after two in a row, or as soon as it is silent; not at all
 // while it answers pings and more than half of the cosigners go on to name it: nobody else could do
 // better then.
 func (b *Belief) Late(i int, asked, now time.Time) {
-	b.failed = now
 	c := &b.cosigners[i]
-	if !asked.After(c.late) {
+	if now.Sub(asked) < Long/2 || !asked.After(c.late) {
 		return
 	}
-	c.late = now
+	b.failed, c.late = now, now
 	if i != b.first {
 		return
 	}
