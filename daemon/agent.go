@@ -90,6 +90,7 @@ func (h *agentHost) assemble(f *AgentFile) error {
 	config.Steady, config.Observe, config.Asked, config.Logger = h.pulse.Steady, h.metrics.observe, h.watcher.Asked, logger
 	config.Nudge = func() { h.pinger.Nudge() }
 	h.agent = agent.New(config)
+	h.metrics.follow(f.Name, config.Cosigners, h.agent.Leader)
 	h.pinger = agent.NewPinger(agent.PingerConfig{
 		Peers: h.links.pinged(c), Interval: time.Duration(c.Failover.PingInterval),
 		Timeout: time.Duration(c.Failover.PingTimeout),

@@ -188,8 +188,8 @@ func (a *agent) nudge() {
 	}
 }
 
-// pingCosigner tells a cosigner how the node is, and hears whom it takes for the leader. One ping of
-// each is under way at a time.
+// pingCosigner tells a cosigner how the node is, and hears whom it takes for the leader. One ping
+// of each is under way at a time.
 func (a *agent) pingCosigner(c *cosigner) {
 	if a.pinging[c.id] {
 		return
