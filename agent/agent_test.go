@@ -235,6 +235,7 @@ func TestHungCosigner(t *testing.T) {
 						r.Pinged(r.cosigners[i].name, hung, time.Now())
 					}
 				}
+				time.Sleep(nodePause)
 				want := [3]int{0, 1, 0}
 				if c.costs == 5 {
 					r.cosigners[0].hang, want = false, [3]int{1, 0, 0}
@@ -256,7 +257,7 @@ func TestFallsSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.cosigners[0].hang, r.cosigners[1].knows = true, "cosigner-2"
-		time.AfterFunc(260*time.Millisecond, func() {
+		time.AfterFunc(310*time.Millisecond, func() {
 			if n := r.nudges.Load(); n != 1 {
 				t.Errorf("%d pings were asked for", n)
 			}
@@ -266,7 +267,7 @@ func TestFallsSilent(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		answer, err := r.Sign(ctx, wire.Request(vote))
-		if err != nil || answer.GetDecidedBy() != "cosigner-2" || time.Since(start) != 260*time.Millisecond {
+		if err != nil || answer.GetDecidedBy() != "cosigner-2" || time.Since(start) != 310*time.Millisecond {
 			t.Errorf("got %v, %v after %v", answer, err, time.Since(start))
 		}
 		if n := r.asked(); n != [3]int{1, 1, 0} || len(r.told) != 1 {

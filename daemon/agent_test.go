@@ -64,7 +64,7 @@ func TestAgentsPing(t *testing.T) {
 // leads next.
 func TestAgentLearnsLeader(t *testing.T) {
 	t.Parallel()
-	l := newLocal(t, quickPings)
+	l := newLocal(t, nil)
 	metrics := freeAddress(t)
 	l.writeAgent("node-a", func(f *daemon.AgentFile) { f.Metrics = metrics })
 	l.start("cosigner-1", "cosigner-2", "cosigner-3", "node-a")

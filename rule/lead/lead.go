@@ -24,7 +24,8 @@ const (
 	// Long is how long an answer takes at most when all is well: the shortest deadline of a node.
 	Long = 250 * time.Millisecond
 
-	doubtFor = 2 * time.Second // after the last failure; no node pauses for longer between two requests
+	slack    = 50 * time.Millisecond // that a busy host may take longer than usual to answer a ping
+	doubtFor = 2 * time.Second       // after the last failure; no node pauses for longer between two requests
 )
 
 // Ping is what came of one ping of a cosigner.
@@ -188,15 +189,15 @@ func (b *Belief) move(to int, now time.Time) {
 }
 
 // silent reports whether cosigner i does not answer pings, though another one does: its last ping
-// was lost, or none was answered since it was late with a request, for twice as long as that takes
-// as a rule.
+// was lost, or none was answered since it was late with a request, for as long as two take as a
+// rule: one may have been under way.
 func (b *Belief) silent(i int, now time.Time) bool {
 	c := &b.cosigners[i]
 	since := c.late
 	switch {
 	case c.lost:
 		since = time.Time{}
-	case since.IsZero() || !c.seen.Before(since) || now.Sub(since) < 2*c.rtt:
+	case since.IsZero() || !c.seen.Before(since) || now.Sub(since) < 2*c.rtt+slack:
 		return false
 	}
 	return slices.ContainsFunc(b.cosigners, func(o cosigner) bool {

@@ -2,7 +2,7 @@
 1s all say c1 5
 1.35s c1 is late since 1.1s
 1.4s c2 says c1 5
-1.4s => leave c1
+1.41s => leave c1
 1.45s c1 says c1 5
 1.45s => wait for c1
 1.45s c3 says c1 5

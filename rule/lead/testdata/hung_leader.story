@@ -4,8 +4,8 @@
 1.35s c1 is late since 1.1s
 1.352s c2 says c1 5
 1.353s c3 says c1 5
-1.4s => c2 c3                 # c1 is not asked at all: a quick no is better than a late one
-1.4s => leave c1
+1.41s => c2 c3                 # c1 is not asked at all: a quick no is better than a late one
+1.41s => leave c1
 1.45s c2 says nobody 6
 1.45s => c2 c3
 1.6s c2 says c3 6
