@@ -62,8 +62,8 @@ type write struct {
 }
 
 func newCosigner(w *World, id int) *cosigner {
-	c := &cosigner{process: process{w: w, name: [cosigners]string{"cosigner-1", "cosigner-2", "cosigner-3"}[id],
-		host: nodeCount + id, up: true}, id: id, ledger: map[slotKey]casper.Hash{}}
+	c := &cosigner{process: process{w: w, name: cosignerNames[id], host: nodeCount + id, up: true}, id: id,
+		ledger: map[slotKey]casper.Hash{}}
 	c.forget()
 	return c
 }

@@ -2,11 +2,12 @@
 // agents, three cosigners, a network with other validators, and all that can go wrong with them.
 //
 // The rules are the product's own: casper's messages, the watermark and the roles of machine.State,
-// turn's decisions, failover's Judge, what an agent knows of its node and tells of it
-// (failover.Node, wire), and what a cosigner hears (ear). Around them everything is a model: the
-// Raft log, the shares, the disks, the links, the clocks, and zug's consensus. A seed fixes all of
-// it, the faults and when they strike included, so that a run replays exactly. TestNoTwins sees to
-// it that no constant of the product is written a second time here.
+// turn's decisions, failover's Judge, whom an agent asks (lead.Belief), what an agent knows of its
+// node and tells of it (failover.Node, wire), and what a cosigner hears (ear). Around them
+// everything is a model: the Raft log, the shares, the disks, the links, the clocks, and zug's
+// consensus. A seed fixes all of it, the faults and when they strike included, so that a run
+// replays exactly. TestNoTwins sees to it that no constant of the product is written a second time
+// here.
 //
 // A referee watches. It promises to notice: two values signed for one slot, or released by one
 // cosigner; a slot that changes; copies of the log that disagree; a round, a block or a leader's
@@ -53,6 +54,8 @@ const (
 )
 
 var names = [ours]string{"main", "standby"}
+
+var cosignerNames = [cosigners]string{"cosigner-1", "cosigner-2", "cosigner-3"}
 
 // Rules are the parts of the product that a test may break. The zero value leaves all of
 // them whole.
