@@ -93,7 +93,8 @@ func printCosigners(w io.Writer, all []report.Cosigner) {
 			stock = append(stock, fmt.Sprintf("%s %d", p.Name, p.Commitments))
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t%d\t%d\t%s\n", c.Name, state, c.Term, c.Applied, file,
-			cmp.Or(strings.Join(stock, ", "), "-"), cmp.Or(strings.Join(trips, ", "), "-"), c.TornRecords, c.DifferingSlots, c.Version)
+			cmp.Or(strings.Join(stock, ", "), "-"), cmp.Or(strings.Join(trips, ", "), "-"), c.TornRecords, c.DifferingSlots,
+			c.Version)
 	}
 }
 
