@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"casper-cosigner/cosigner/frost"
 	"casper-cosigner/keygen"
@@ -43,7 +44,8 @@ type host struct {
 	name   string
 	server *Server
 	ledger *rig
-	log    Log // nil: nothing is caught up with
+	log    Log  // nil: nothing is caught up with
+	old    bool // it is of the release before: it neither reads nor sends eighths
 
 	mu    sync.Mutex
 	fault func(ctx context.Context, method string) error // before each call from a peer
@@ -177,7 +179,13 @@ func (c client) Commit(ctx context.Context, r *cosignerv1.CommitRequest,
 	if err != nil {
 		return nil, err
 	}
-	return server.Commit(ctx, r)
+	response, err := server.Commit(ctx, r)
+	for _, one := range response.GetCommitments() {
+		if c.to.old {
+			one.HidingEighth, one.BindingEighth = nil, nil
+		}
+	}
+	return response, err
 }
 
 func (c client) Share(ctx context.Context, r *cosignerv1.ShareRequest, _ ...grpc.CallOption) (*cosignerv1.ShareResponse,
@@ -185,6 +193,10 @@ func (c client) Share(ctx context.Context, r *cosignerv1.ShareRequest, _ ...grpc
 	server, ctx, err := c.reach(ctx, "Share")
 	if err != nil {
 		return nil, err
+	}
+	if c.to.old {
+		r = proto.Clone(r).(*cosignerv1.ShareRequest) // the leader's signing set is shared by its requests
+		old(r)
 	}
 	response, err := server.Share(ctx, r)
 	c.to.mu.Lock()

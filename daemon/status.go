@@ -62,6 +62,8 @@ func (v *validator) register() {
 		_, applied := v.store.Indexes()
 		return float64(applied)
 	})
+	m.counter("lead_moves_total", "Times that this cosigner handed the lead to one nearer to the active node.",
+		func() float64 { _, n := v.monitor.Seat(); return float64(n) })
 	m.counter("raft_writes_total", "Durable writes of the Raft log; each is at least one fsync.",
 		func() float64 { return float64(v.store.Writes()) })
 	m.counter("ledger_claims_total", "Slots bound in the ledger.",

@@ -49,7 +49,7 @@ func (m *Monitor) gather(ctx context.Context, asking *sync.WaitGroup) []ear.Told
 			all = append(all, t)
 		}
 	}
-	return append([]ear.Told{{At: m.Now(), Report: m.Reports()}}, all...)
+	return append([]ear.Told{{From: m.Name, At: m.Now(), Report: m.Reports()}}, all...)
 }
 
 // take notes an answer, and reports whether it is one.
@@ -66,5 +66,5 @@ func (m *Monitor) ask(ctx context.Context, o Other) ear.Told {
 		m.Logger.Debug().Err(err).Str("cosigner", o.Name).Msg("asking what the agents told it")
 		return ear.Told{}
 	}
-	return ear.Told{At: m.Now(), Report: r}
+	return ear.Told{From: o.Name, At: m.Now(), Report: r}
 }

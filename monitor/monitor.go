@@ -1,6 +1,6 @@
 // Package monitor watches the nodes and moves the active role: it gathers what the agents told
 // all cosigners, has the failover rule judge it and, on the leader, proposes the change that
-// the rule wants.
+// the rule wants. The leader also hands the log's lead over where the seat rule wants it.
 //
 // Every cosigner gathers and judges, so that one that begins to lead knows already since when a
 // node is silent, and since when another is ready. It promises that only the leader proposes, that
@@ -24,6 +24,8 @@ import (
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/refusal"
+	"casper-cosigner/rule/seat"
+	"casper-cosigner/rule/wire"
 )
 
 const (
@@ -54,6 +56,7 @@ type Config struct {
 	Leader func() (name string, self bool)
 	// Ready must return nil only if a signature could be made now.
 	Ready  func() error
+	Lead   Lead
 	Now    func() time.Time // of one host, monotonic
 	Logger zerolog.Logger
 }
@@ -71,6 +74,9 @@ type Monitor struct {
 
 	mu        sync.Mutex // guards all below
 	ear       *ear.Ear
+	seat      *seat.Seat
+	decision  seat.Decision
+	moved     uint64                            // times that the lead was to be handed over
 	reports   map[string]*cosignerv1.NodeReport // what counts of what each node's agent told
 	judgement failover.Judgement
 	observed  failover.Observation
@@ -84,7 +90,8 @@ type saying struct {
 
 // New returns a Monitor that listens from when it is run.
 func New(c Config) *Monitor {
-	m := &Monitor{Config: c, judge: failover.NewJudge(c.Settings), alarms: map[string]string{}, ear: ear.New(c.Settings)}
+	m := &Monitor{Config: c, judge: failover.NewJudge(c.Settings), alarms: map[string]string{}, ear: ear.New(c.Settings),
+		seat: seat.New(c.Lead.Settings)}
 	for _, o := range c.Others {
 		m.others = append(m.others, &other{Other: o, answers: make(chan ear.Told, 1)})
 	}
@@ -99,12 +106,17 @@ func (m *Monitor) Ping(name string, r *cosignerv1.PingRequest) error {
 	return m.ear.Heard(name, r, m.Now())
 }
 
-// Reports returns what the agents told this cosigner, for the others to gather. It lacks
-// the presence.
+// Reports returns what the agents told this cosigner, and what it says of itself, for the others to
+// gather. It lacks the presence.
 func (m *Monitor) Reports() *cosignerv1.GatherResponse {
+	word := m.word()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.ear.Report(m.Now())
+	now := m.Now()
+	r := m.ear.Report(now)
+	word.Handed = m.seat.Handed()
+	r.Seat = wire.Seat(word, now)
+	return r
 }
 
 // Judgement returns the last judgement, and what it was made of. Both are zero before the first.
@@ -169,9 +181,11 @@ func (m *Monitor) look(ctx context.Context, asking *sync.WaitGroup) (due time.Ti
 	m.reports, m.judgement, m.observed = reports, judgement, observed
 	m.mu.Unlock()
 	m.tell(judgement, observed)
-	if _, leads := m.Leader(); leads {
+	_, leads := m.Leader()
+	if leads {
 		m.act(ctx, judgement, roles.Epoch)
 	}
+	m.sit(seat.Look{Leads: leads, Settled: judgement.Settled(), Active: roles.Active}, all)
 	return judgement.Due
 }
 

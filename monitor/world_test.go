@@ -50,9 +50,11 @@ type world struct {
 	deaf    map[string]bool                                // cosigners that node a does not reach
 	lies    map[string]func(*world) *cosignerv1.NodeHealth // what a cosigner tells others of node a, as of now
 	edit    map[string]func(*cosignerv1.NodeHealth)
-	pinged  map[string]time.Time // last ping of each node
-	before  func() error         // called by each Apply, before it does anything
-	unready error                // what Ready returns
+	pinged  map[string]time.Time        // last ping of each node
+	before  func() error                // called by each Apply, before it does anything
+	unready error                       // what Ready returns
+	ways    map[[2]string]time.Duration // round trips that are not short
+	moves   []string                    // times and ways that the lead was handed over
 	done    []change
 }
 
@@ -70,7 +72,7 @@ var cosigners = []string{"cosigner-1", "cosigner-2", "cosigner-3"}
 // change its settings.
 func newWorld(t *testing.T, edit func(*failover.Settings)) *world {
 	w := &world{t: t, start: time.Now(), state: machine.New(), leader: "cosigner-1", monitors: map[string]*Monitor{},
-		cut: map[string]bool{}, hung: map[string]bool{}, skipped: map[string]time.Duration{}, silent: map[string]bool{},
+		ways: map[[2]string]time.Duration{}, cut: map[string]bool{}, hung: map[string]bool{}, skipped: map[string]time.Duration{}, silent: map[string]bool{},
 		edit: map[string]func(*cosignerv1.NodeHealth){}, pinged: map[string]time.Time{}, deaf: map[string]bool{},
 		lies: map[string]func(*world) *cosignerv1.NodeHealth{},
 		settings: failover.Settings{Main: "a", Nodes: []string{"a", "b"}, Threshold: 2, Round: round, PingInterval: interval,
@@ -108,6 +110,7 @@ func (w *world) config(name string) Config {
 			defer w.mu.Unlock()
 			return w.unready
 		},
+		Lead: w.lead(name),
 		Now: func() time.Time {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -215,6 +218,10 @@ func (w *world) agent(name string, begins time.Duration) {
 			maps.Copy(cut, w.deaf)
 		}
 		r := &cosignerv1.PingRequest{Health: w.health()}
+		for _, c := range cosigners {
+			r.Reach = append(r.Reach, &cosignerv1.Reach{Name: c, AnsweredAgoMs: proto.Uint64(0),
+				RttUs: uint64(w.way(name, c).Microseconds())})
+		}
 		if edit := w.edit[name]; edit != nil {
 			edit(r.Health)
 		}

@@ -76,8 +76,9 @@ type Config struct {
 	Log      zerolog.Logger
 	Now      func() time.Time
 
-	compaction compaction                          // zero: as shipped
-	openDB     func(path string) (database, error) // nil: bbolt
+	compaction   compaction                          // zero: as shipped
+	pipelineFrom time.Duration                       // zero: as shipped; negative: whatever the distance
+	openDB       func(path string) (database, error) // nil: bbolt
 }
 
 // Timing is how long members wait for each other. Members may differ in it for a while.
@@ -104,7 +105,7 @@ func Profile(name string) (Timing, error) {
 	case "lan":
 		return Timing{
 			Heartbeat: 300 * time.Millisecond, Election: 300 * time.Millisecond, Lease: 200 * time.Millisecond,
-			Commit: 20 * time.Millisecond, Network: time.Second,
+			Commit: 100 * time.Millisecond, Network: time.Second,
 		}, nil
 	case "region", Measured:
 		return Timing{
@@ -149,6 +150,9 @@ func (c Config) validate() error {
 	}
 	return errors.Join(faults...)
 }
+
+// directory returns the id of the state directory.
+func (c Config) directory() statedir.ID { return c.Network.Presences.Presence(0, 0).Directory }
 
 func (c Config) raft(l *hcLogger) *raft.Config {
 	r := raft.DefaultConfig()

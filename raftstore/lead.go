@@ -172,7 +172,25 @@ func (s *Store) prepare(ctx context.Context) error {
 // HandOver makes another member lead and returns once this one does not. It takes about one round
 // trip, or for each member that does not take over up to an election timeout; commands are answered
 // ErrNotLeader meanwhile.
-func (s *Store) HandOver() error {
+func (s *Store) HandOver() error { return s.handOver(s.successors) }
+
+// HandOverTo does the same with the named member alone. It tries nobody whose heartbeat failed: that
+// would only keep commands waiting.
+func (s *Store) HandOverTo(name string) error {
+	if !slices.Contains(s.cfg.Voters.but(s.cfg.Name), name) {
+		return fmt.Errorf("handing over: there is no other member %q", name)
+	}
+	peer := raft.ServerID(name)
+	s.mu.Lock()
+	failing := s.failing[peer]
+	s.mu.Unlock()
+	if failing {
+		return fmt.Errorf("handing over: %s does not answer heartbeats", name)
+	}
+	return s.handOver(func() []raft.ServerID { return []raft.ServerID{peer} })
+}
+
+func (s *Store) handOver(successors func() []raft.ServerID) error {
 	if leading, _, _ := s.role(); !leading {
 		return ErrNotLeader
 	}
@@ -182,7 +200,7 @@ func (s *Store) HandOver() error {
 	defer s.poke()
 	defer s.handing.Store(false)
 	var failed error
-	for _, peer := range s.successors() {
+	for _, peer := range successors() {
 		err := s.transfer(peer)
 		if leading, _, _ := s.role(); !leading {
 			return nil
@@ -203,7 +221,7 @@ func (s *Store) transfer(peer raft.ServerID) error {
 		select {
 		case <-tooLong:
 			return err
-		case <-time.After(s.cfg.Timing.Commit):
+		case <-time.After(s.cfg.Timing.Heartbeat / 10):
 		}
 	}
 }
@@ -238,6 +256,13 @@ func (s *Store) StandBack(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.standBack = s.cfg.Now().Add(d)
+}
+
+// StandsBack reports whether this member would rather not lead now.
+func (s *Store) StandsBack() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cfg.Now().Before(s.standBack)
 }
 
 // standsBack reports whether to hand over at this election, and counts it as done.

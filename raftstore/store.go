@@ -56,6 +56,9 @@ func Open(c Config) (*Store, error) {
 	if c.compaction == (compaction{}) {
 		c.compaction = defaultCompaction()
 	}
+	if c.pipelineFrom == 0 {
+		c.pipelineFrom = pipelineFrom
+	}
 	s := &Store{
 		cfg: c, log: c.Log, halt: newHalt(c.Fatal), wake: make(chan struct{}, 1),
 		failing: map[raft.ServerID]bool{},
@@ -84,7 +87,7 @@ func (s *Store) open() error {
 		return errors.Join(err, s.disk.log.Close())
 	}
 	stream := newStream(s.cfg, s.Indexes, s.founded)
-	s.net = newTransport(stream, s.cfg.Timing, l)
+	s.net = newTransport(stream, s.cfg, l)
 	s.raft, err = raft.NewRaft(s.cfg.raft(l), s.fsm, cache, s.disk.log, s.disk.snapshots, s.net)
 	if err != nil {
 		return errors.Join(err, s.net.Close(), s.disk.log.Close())

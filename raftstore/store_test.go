@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hashicorp/raft"
 )
 
 func TestElectApplyKillReelect(t *testing.T) {
@@ -194,6 +196,45 @@ func TestHandOverPassesADeadMemberBy(t *testing.T) {
 		}
 		if took := time.Since(start); took > time.Second {
 			t.Errorf("the hand-over took %v", took)
+		}
+	})
+}
+
+// TestHandOverTo: the named member leads then, and nobody else is tried.
+func TestHandOverTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrio(t, nil)
+		defer tr.stopAll()
+		for range 3 {
+			old := tr.leader()
+			to := tr.followers(old)[1]
+			if err := old.HandOverTo(to); err != nil {
+				t.Fatal(err)
+			}
+			if next := tr.leader(old.name); next.name != to {
+				t.Errorf("%s leads, want %s", next, to)
+			}
+		}
+		leader := tr.leader()
+		dead := tr.followers(leader)[0]
+		tr.kill(dead)
+		tr.until("the heartbeat fails", func() bool {
+			leader.mu.Lock()
+			defer leader.mu.Unlock()
+			return leader.failing[raft.ServerID(dead)]
+		})
+		for _, to := range []string{dead, leader.name, "nobody", ""} {
+			start := time.Now()
+			if err := leader.HandOverTo(to); err == nil || errors.Is(err, ErrNotLeader) {
+				t.Errorf("to %q: %v, want why not", to, err)
+			}
+			if took := time.Since(start); took > 0 || !leader.Leader().Self {
+				t.Errorf("to %q: it took %v, and %+v leads", to, took, leader.Leader())
+			}
+		}
+		tr.apply(1, 1)
+		if err := tr.members[tr.followers(leader)[1]].HandOverTo(leader.name); !errors.Is(err, ErrNotLeader) {
+			t.Errorf("a follower hands over: %v", err)
 		}
 	})
 }

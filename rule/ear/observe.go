@@ -12,6 +12,7 @@ import (
 // Told is what one cosigner told of the nodes, and when its answer came. How long that was under
 // way is neglected: a round trip is far less than any setting.
 type Told struct {
+	From   string // its name
 	At     time.Time
 	Report *cosignerv1.GatherResponse
 }

@@ -26,6 +26,12 @@ type Judgement struct {
 	Conditions map[string]Condition // of each node
 }
 
+// Settled reports whether the roles stand: the active node does what it should, nobody is to become
+// active by itself, and nothing keeps that from being known.
+func (j Judgement) Settled() bool {
+	return j.Code == Well || j.Code == ByHand || j.Code == FailbackManual
+}
+
 // Judge decides when the active node is to be replaced, and when main is to be active again.
 // Whoever gives it an observation each ping interval, and one when a judgement is due, has the
 // change made on time. It is not safe for concurrent use.

@@ -19,6 +19,7 @@ type Plan struct {
 	Grace         time.Duration
 	Failover      failover.Policy
 	Failback      failover.Policy
+	Sites         Sites
 	Hostile       bool          // the standby floods
 	Flood         time.Duration // from then on
 	Faults        []Fault

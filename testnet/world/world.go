@@ -16,10 +16,11 @@
 // or comes again after an operator ended it; a claim of the passive node in fenced mode, or of an
 // asker that gave up. It builds the signed bytes itself.
 //
-// Left out are upgrades and what agents tell of them, a node whose peers do not hear it
-// (failover's NotConnected), a key file left behind, the nodes' TLS points, floors, members that
-// meet for the first time, a leader that hands over, a state directory that is restored or copied,
-// and frost's arithmetic.
+// Left out are the order of messages between two members, which TCP keeps even when one of them is
+// lost; upgrades and what agents tell of them, a node whose peers do not hear it (failover's
+// NotConnected), a key file left behind, the nodes' TLS points, floors, members that meet for the
+// first time, a leader that hands over, a state directory that is restored or copied, and frost's
+// arithmetic.
 package world
 
 import (
@@ -72,6 +73,7 @@ type Options struct {
 	Rules Rules
 	Log   func(line string) // hears all lines of the history; may be nil
 	Plan  *Plan             // instead of the one that the seed draws
+	Sites *Sites            // in place of the plan's; may be nil
 }
 
 // Result is what came of a run.
@@ -153,6 +155,9 @@ func newWorld(seed uint64, o Options) *World {
 		w.plan = *o.Plan
 	} else {
 		w.plan = drawPlan(draw)
+	}
+	if o.Sites != nil {
+		w.plan.Sites = *o.Sites
 	}
 	w.fillRules()
 	w.chain = zug.Chain{Name: "world", Chainspec: casper.Hash{1}, Weights: []uint64{1, 1, 1, 1}, Seed: seed,

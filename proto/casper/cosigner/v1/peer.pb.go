@@ -408,7 +408,9 @@ type GatherResponse struct {
 	// How long it has been listening, milliseconds: since it was started, or last paused.
 	ListeningMs uint64 `protobuf:"varint,1,opt,name=listening_ms,json=listeningMs,proto3" json:"listening_ms,omitempty"`
 	// The reports.
-	Nodes         []*NodeReport `protobuf:"bytes,2,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	Nodes []*NodeReport `protobuf:"bytes,2,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	// What it says of itself, for the lead to be where the active node is served soonest.
+	Seat          *Seat `protobuf:"bytes,3,opt,name=seat,proto3" json:"seat,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -457,6 +459,77 @@ func (x *GatherResponse) GetNodes() []*NodeReport {
 	return nil
 }
 
+func (x *GatherResponse) GetSeat() *Seat {
+	if x != nil {
+		return x.Seat
+	}
+	return nil
+}
+
+// Seat is what a cosigner says of itself to the one that leads.
+type Seat struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The other cosigners as it reaches them; names and round-trip times only.
+	Reach []*Reach `protobuf:"bytes,1,rep,name=reach,proto3" json:"reach,omitempty"`
+	// It would lead, and could have signatures made.
+	Fit bool `protobuf:"varint,2,opt,name=fit,proto3" json:"fit,omitempty"`
+	// Since any cosigner last decided to hand the lead over, milliseconds, as far as it knows; absent if none did.
+	HandedAgoMs   *uint64 `protobuf:"varint,3,opt,name=handed_ago_ms,json=handedAgoMs,proto3,oneof" json:"handed_ago_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Seat) Reset() {
+	*x = Seat{}
+	mi := &file_casper_cosigner_v1_peer_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Seat) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Seat) ProtoMessage() {}
+
+func (x *Seat) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_peer_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Seat.ProtoReflect.Descriptor instead.
+func (*Seat) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_peer_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Seat) GetReach() []*Reach {
+	if x != nil {
+		return x.Reach
+	}
+	return nil
+}
+
+func (x *Seat) GetFit() bool {
+	if x != nil {
+		return x.Fit
+	}
+	return false
+}
+
+func (x *Seat) GetHandedAgoMs() uint64 {
+	if x != nil && x.HandedAgoMs != nil {
+		return *x.HandedAgoMs
+	}
+	return 0
+}
+
 // NodeReport is what one cosigner has heard from one node's agent.
 type NodeReport struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -474,7 +547,7 @@ type NodeReport struct {
 
 func (x *NodeReport) Reset() {
 	*x = NodeReport{}
-	mi := &file_casper_cosigner_v1_peer_proto_msgTypes[8]
+	mi := &file_casper_cosigner_v1_peer_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -486,7 +559,7 @@ func (x *NodeReport) String() string {
 func (*NodeReport) ProtoMessage() {}
 
 func (x *NodeReport) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_peer_proto_msgTypes[8]
+	mi := &file_casper_cosigner_v1_peer_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -499,7 +572,7 @@ func (x *NodeReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeReport.ProtoReflect.Descriptor instead.
 func (*NodeReport) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_peer_proto_rawDescGZIP(), []int{8}
+	return file_casper_cosigner_v1_peer_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *NodeReport) GetName() string {
@@ -560,10 +633,16 @@ const file_casper_cosigner_v1_peer_proto_rawDesc = "" +
 	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\"\x0e\n" +
 	"\fKeepResponse\"\x0f\n" +
-	"\rGatherRequest\"i\n" +
+	"\rGatherRequest\"\x97\x01\n" +
 	"\x0eGatherResponse\x12!\n" +
 	"\flistening_ms\x18\x01 \x01(\x04R\vlisteningMs\x124\n" +
-	"\x05nodes\x18\x02 \x03(\v2\x1e.casper.cosigner.v1.NodeReportR\x05nodes\"\xc1\x01\n" +
+	"\x05nodes\x18\x02 \x03(\v2\x1e.casper.cosigner.v1.NodeReportR\x05nodes\x12,\n" +
+	"\x04seat\x18\x03 \x01(\v2\x18.casper.cosigner.v1.SeatR\x04seat\"\x84\x01\n" +
+	"\x04Seat\x12/\n" +
+	"\x05reach\x18\x01 \x03(\v2\x19.casper.cosigner.v1.ReachR\x05reach\x12\x10\n" +
+	"\x03fit\x18\x02 \x01(\bR\x03fit\x12'\n" +
+	"\rhanded_ago_ms\x18\x03 \x01(\x04H\x00R\vhandedAgoMs\x88\x01\x01B\x10\n" +
+	"\x0e_handed_ago_ms\"\xc1\x01\n" +
 	"\n" +
 	"NodeReport\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12%\n" +
@@ -589,7 +668,7 @@ func file_casper_cosigner_v1_peer_proto_rawDescGZIP() []byte {
 	return file_casper_cosigner_v1_peer_proto_rawDescData
 }
 
-var file_casper_cosigner_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_casper_cosigner_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_casper_cosigner_v1_peer_proto_goTypes = []any{
 	(*Presence)(nil),        // 0: casper.cosigner.v1.Presence
 	(*BarrierRequest)(nil),  // 1: casper.cosigner.v1.BarrierRequest
@@ -599,26 +678,29 @@ var file_casper_cosigner_v1_peer_proto_goTypes = []any{
 	(*KeepResponse)(nil),    // 5: casper.cosigner.v1.KeepResponse
 	(*GatherRequest)(nil),   // 6: casper.cosigner.v1.GatherRequest
 	(*GatherResponse)(nil),  // 7: casper.cosigner.v1.GatherResponse
-	(*NodeReport)(nil),      // 8: casper.cosigner.v1.NodeReport
-	(*NodeHealth)(nil),      // 9: casper.cosigner.v1.NodeHealth
+	(*Seat)(nil),            // 8: casper.cosigner.v1.Seat
+	(*NodeReport)(nil),      // 9: casper.cosigner.v1.NodeReport
 	(*Reach)(nil),           // 10: casper.cosigner.v1.Reach
+	(*NodeHealth)(nil),      // 11: casper.cosigner.v1.NodeHealth
 }
 var file_casper_cosigner_v1_peer_proto_depIdxs = []int32{
 	4,  // 0: casper.cosigner.v1.KeepRequest.signatures:type_name -> casper.cosigner.v1.KeptSignature
-	8,  // 1: casper.cosigner.v1.GatherResponse.nodes:type_name -> casper.cosigner.v1.NodeReport
-	9,  // 2: casper.cosigner.v1.NodeReport.health:type_name -> casper.cosigner.v1.NodeHealth
-	10, // 3: casper.cosigner.v1.NodeReport.reach:type_name -> casper.cosigner.v1.Reach
-	1,  // 4: casper.cosigner.v1.PeerService.Barrier:input_type -> casper.cosigner.v1.BarrierRequest
-	3,  // 5: casper.cosigner.v1.PeerService.Keep:input_type -> casper.cosigner.v1.KeepRequest
-	6,  // 6: casper.cosigner.v1.PeerService.Gather:input_type -> casper.cosigner.v1.GatherRequest
-	2,  // 7: casper.cosigner.v1.PeerService.Barrier:output_type -> casper.cosigner.v1.BarrierResponse
-	5,  // 8: casper.cosigner.v1.PeerService.Keep:output_type -> casper.cosigner.v1.KeepResponse
-	7,  // 9: casper.cosigner.v1.PeerService.Gather:output_type -> casper.cosigner.v1.GatherResponse
-	7,  // [7:10] is the sub-list for method output_type
-	4,  // [4:7] is the sub-list for method input_type
-	4,  // [4:4] is the sub-list for extension type_name
-	4,  // [4:4] is the sub-list for extension extendee
-	0,  // [0:4] is the sub-list for field type_name
+	9,  // 1: casper.cosigner.v1.GatherResponse.nodes:type_name -> casper.cosigner.v1.NodeReport
+	8,  // 2: casper.cosigner.v1.GatherResponse.seat:type_name -> casper.cosigner.v1.Seat
+	10, // 3: casper.cosigner.v1.Seat.reach:type_name -> casper.cosigner.v1.Reach
+	11, // 4: casper.cosigner.v1.NodeReport.health:type_name -> casper.cosigner.v1.NodeHealth
+	10, // 5: casper.cosigner.v1.NodeReport.reach:type_name -> casper.cosigner.v1.Reach
+	1,  // 6: casper.cosigner.v1.PeerService.Barrier:input_type -> casper.cosigner.v1.BarrierRequest
+	3,  // 7: casper.cosigner.v1.PeerService.Keep:input_type -> casper.cosigner.v1.KeepRequest
+	6,  // 8: casper.cosigner.v1.PeerService.Gather:input_type -> casper.cosigner.v1.GatherRequest
+	2,  // 9: casper.cosigner.v1.PeerService.Barrier:output_type -> casper.cosigner.v1.BarrierResponse
+	5,  // 10: casper.cosigner.v1.PeerService.Keep:output_type -> casper.cosigner.v1.KeepResponse
+	7,  // 11: casper.cosigner.v1.PeerService.Gather:output_type -> casper.cosigner.v1.GatherResponse
+	9,  // [9:12] is the sub-list for method output_type
+	6,  // [6:9] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_peer_proto_init() }
@@ -628,13 +710,14 @@ func file_casper_cosigner_v1_peer_proto_init() {
 	}
 	file_casper_cosigner_v1_health_proto_init()
 	file_casper_cosigner_v1_peer_proto_msgTypes[8].OneofWrappers = []any{}
+	file_casper_cosigner_v1_peer_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_peer_proto_rawDesc), len(file_casper_cosigner_v1_peer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

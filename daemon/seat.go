@@ -1,0 +1,55 @@
+package daemon
+
+import (
+	"casper-cosigner/cluster"
+	"casper-cosigner/monitor"
+	"casper-cosigner/rule/seat"
+)
+
+// seatSettings returns what is held to of where the lead is.
+func seatSettings(c *cluster.File, self string) seat.Settings {
+	s := seat.Settings{Self: self, Majority: len(c.Cosigners)/2 + 1, Threshold: c.Threshold,
+		PingInterval: failoverSettings(c).PingInterval, Steady: seat.Steady, Rest: seat.Rest}
+	for _, m := range cosigners(c) {
+		s.Members = append(s.Members, m.name)
+	}
+	return s
+}
+
+// lead is how the lead is moved.
+func (v *validator) lead() monitor.Lead {
+	return monitor.Lead{
+		Settings: seatSettings(v.self.Cluster, v.self.Name),
+		Distance: v.admission.Distance,
+		Wanted:   func() bool { return !v.store.StandsBack() },
+		Standing: v.standing,
+		HandOver: func(name string) {
+			go func() {
+				if err := v.store.HandOverTo(name); err != nil {
+					v.options.Logger.Warn().Err(err).Msg("leading on")
+				}
+			}()
+		},
+	}
+}
+
+// standing is how this cosigner sees another one.
+func (v *validator) standing(name string) (s seat.Standing) {
+	for _, p := range v.quorum.Status() {
+		if p.Name == name {
+			s.Good = p.Stock > 0 && p.BadShares == 0
+		}
+	}
+	seen, _ := v.dir.Seen(name)
+	if _, applied := v.store.Indexes(); applied > seen.AppliedIndex {
+		s.Behind = applied - seen.AppliedIndex
+	}
+	return s
+}
+
+// giveUp hands over because this cosigner could not sign. It is not to be undone for nearness
+// at once.
+func (v *validator) giveUp() {
+	v.monitor.Gave()
+	v.handOver()
+}
