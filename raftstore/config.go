@@ -110,7 +110,7 @@ func Profile(name string) (Timing, error) {
 	case "region", Measured:
 		return Timing{
 			Heartbeat: 600 * time.Millisecond, Election: 600 * time.Millisecond, Lease: 300 * time.Millisecond,
-			Commit: 20 * time.Millisecond, Network: 2 * time.Second,
+			Commit: 100 * time.Millisecond, Network: 2 * time.Second,
 		}, nil
 	case "wan":
 		return Timing{
