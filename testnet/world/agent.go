@@ -21,6 +21,8 @@ type agent struct {
 	leader  int             // cosigner to ask first
 	node    failover.Node   // what is known of it
 	reached [ours]time.Time // when the other agents answered last
+	ways    ways
+	reach   [cosigners]time.Time // when the cosigners answered last
 }
 
 func newAgent(w *World, id int) *agent {
@@ -45,7 +47,16 @@ func (a *agent) ping() {
 	}
 	told := a.told()
 	for _, c := range w.cosigners {
-		w.post(&a.process, &c.process, func() { c.pinged(a.id, told) }, nil)
+		sent := w.now
+		w.post(&a.process, &c.process, func() {
+			c.pinged(a.id, told)
+			w.post(&c.process, &a.process, func() {
+				if w.now.Sub(sent) <= w.plan.pingTimeout() {
+					a.reach[c.id] = w.now
+					a.ways.note(c.id, w.now.Sub(sent))
+				}
+			}, nil)
+		}, nil)
 	}
 	for _, o := range w.agents {
 		if o == a {
@@ -76,6 +87,12 @@ func (a *agent) told() *cosignerv1.PingRequest {
 	for i, at := range a.reached {
 		if i != a.id {
 			r.Reach = append(r.Reach, &cosignerv1.Reach{Name: names[i], AnsweredAgoMs: wire.Ago(at, a.w.now)})
+		}
+	}
+	for i, at := range a.reach {
+		if d, known := a.ways.median(i); known {
+			r.Reach = append(r.Reach, &cosignerv1.Reach{Name: cosignerNames[i], AnsweredAgoMs: wire.Ago(at, a.w.now),
+				RttUs: uint64(d.Microseconds())})
 		}
 	}
 	return r

@@ -97,7 +97,7 @@ func (w *World) way(from, to int) time.Duration {
 	case from >= nodeCount || to >= nodeCount:
 		least, spread = 500*time.Microsecond, 5*time.Millisecond
 	}
-	return (least + time.Duration(w.rng.Int64N(int64(spread)))) * time.Duration(w.slow)
+	return (least+time.Duration(w.rng.Int64N(int64(spread))))*time.Duration(w.slow) + w.plan.Apart.between(from, to)
 }
 
 // linked reports whether messages pass both ways between two hosts.

@@ -24,12 +24,13 @@ type referee struct {
 	*account
 	*demand
 	*thief // nil in a world without one
+	*usher
 }
 
 func newReferee(w *World) *referee {
 	a := &account{w: w}
 	t := newThief(w, a)
-	return &referee{w: w, safety: newSafety(w), account: a, demand: newDemand(w, a, t), thief: t}
+	return &referee{w: w, safety: newSafety(w), account: a, demand: newDemand(w, a, t), thief: t, usher: &usher{w: w}}
 }
 
 func (r *referee) tick() {
@@ -114,7 +115,7 @@ const cancelled = 100 * time.Millisecond
 func (r *referee) binds(c *cosigner, q *request) {
 	at := q.asker.gaveUp
 	late := r.w.now.Sub(at)
-	if !at.IsZero() && late > cancelled && !r.w.plan.has(Lossy, CutCosigners, CutHost, CutOneWay) {
+	if !at.IsZero() && late > cancelled+2*time.Duration(r.w.plan.Apart) && !r.w.plan.has(Lossy, CutCosigners, CutHost, CutOneWay) {
 		r.w.fail("%s binds %s for an asker that gave up %v ago", c.name, describe(q.claim.Message), late)
 	}
 }
@@ -133,6 +134,12 @@ func (r *referee) proposed(node, cause string) {
 			w.fail("%s is to become active for %s and is not ready, for %v", node, cause, late)
 		}
 	}
+}
+
+// moves sees a leader hand the lead over.
+func (r *referee) moves(c *cosigner) {
+	r.sample()
+	r.usher.moves(c, r.lasts(r.awaited, r.w.plan.After))
 }
 
 // saw sees what a node did.

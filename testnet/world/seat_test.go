@@ -1,0 +1,78 @@
+package world
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"casper-cosigner/rule/seat"
+)
+
+// apart is a plan in which sites are 50 ms apart, there and back.
+func apart(end time.Duration, faults ...Fault) *Plan {
+	p := calm(faults...)
+	p.Apart, p.End = Apart(25*time.Millisecond), end
+	return p
+}
+
+// TestSeat: the lead goes to the cosigner beside the active node, and stays there for ten minutes
+// whatever becomes of roles.
+func TestSeat(t *testing.T) {
+	room := apart(4 * time.Minute)
+	room.Apart = 0
+	for _, c := range []struct {
+		name  string
+		plan  *Plan
+		moves []string // to whom; the lead may have begun at the first of them
+	}{
+		{"nothing happens", apart(4 * time.Minute), []string{"cosigner-1"}},
+		{"within one room", room, nil},
+		{"main dies before it is over, and again", apart(5*time.Minute,
+			Fault{Kind: KillHost, At: 50 * time.Second, For: 20 * time.Second},
+			Fault{Kind: KillHost, At: 3 * time.Minute, For: 20 * time.Second}), []string{"cosigner-1"}},
+		{"the standby is made active", apart(13*time.Minute, Fault{Kind: Promote, Host: standbyHost, At: 3 * time.Minute}),
+			[]string{"cosigner-1", "cosigner-2"}},
+		{"roles are held for a while", apart(6*time.Minute, Fault{Kind: Hold, At: 10 * time.Second, For: 3 * time.Minute}),
+			[]string{"cosigner-1"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(2) {
+				var went []string
+				r := Run(seed, Options{Plan: c.plan, Log: func(line string) {
+					if _, to, ok := strings.Cut(line, " hands the lead over to "); ok {
+						to, _, _ = strings.Cut(to, ":")
+						went = append(went, to)
+						t.Log(line)
+					}
+				}})
+				tell(t, seed, r)
+				want := c.moves
+				if len(went) < len(want) {
+					want = want[1:]
+				}
+				if strings.Join(went, " ") != strings.Join(want, " ") || r.Stats[Moves] != len(went) {
+					t.Errorf("seed %d: the lead went to %q, want %q", seed, went, want)
+				}
+			}
+		})
+	}
+}
+
+// brokenSeats are broken rules of where the lead is.
+func brokenSeats() []brokenRule {
+	return []brokenRule{
+		{"the lead moves while roles are held", Rules{Sit: whatever(func(l *seat.Look) { l.Settled = true })},
+			"hands the lead over while the roles are held",
+			apart(5*time.Minute, Fault{Kind: Hold, At: 10 * time.Second, For: 4 * time.Minute})},
+		{"the lead does not rest", Rules{Restless: true}, "after the last time",
+			apart(6*time.Minute, Fault{Kind: Promote, Host: standbyHost, At: 3 * time.Minute})},
+	}
+}
+
+func whatever(change func(*seat.Look)) func(*seat.Seat, seat.Look) seat.Decision {
+	return func(s *seat.Seat, l seat.Look) seat.Decision {
+		change(&l)
+		return s.Judge(l)
+	}
+}
