@@ -111,7 +111,7 @@ func TestSignsRequest(t *testing.T) {
 	if sent.GetNode() != "node-a" || sent.GetForwarded() {
 		t.Errorf("sent for node %q, forwarded %v", sent.GetNode(), sent.GetForwarded())
 	}
-	if err := r.cluster.File.VerifyRequest("node-a", vote, [64]byte(sent.GetRequestSignature())); err != nil {
+	if err := r.cluster.File.Verifier().VerifyRequest("node-a", vote, [64]byte(sent.GetRequestSignature())); err != nil {
 		t.Error(err)
 	}
 }

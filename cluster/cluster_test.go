@@ -132,7 +132,8 @@ func TestRequestSignatures(t *testing.T) {
 	other := clustertest.New(t, casper.PublicKey{1}, func(f *cluster.File) { f.ID[0] = 2 })
 	m := casper.Vote{Round: casper.Round{Era: 3, ID: 4}, Value: true}
 	good := c.Request(t, "node-a", m)
-	if err := c.File.VerifyRequest("node-a", m, good); err != nil {
+	verifier := c.File.Verifier()
+	if err := verifier.VerifyRequest("node-a", m, good); err != nil {
 		t.Fatal(err)
 	}
 	foreign, err := other.File.SignRequest(c.Keys["node-a"], "node-a", m)
@@ -144,15 +145,15 @@ func TestRequestSignatures(t *testing.T) {
 	flipped := good
 	flipped[5] ^= 1
 	for name, err := range map[string]error{
-		"another message":      c.File.VerifyRequest("node-a", changed, good),
-		"another node":         c.File.VerifyRequest("node-b", m, good),
-		"a flipped bit":        c.File.VerifyRequest("node-a", m, flipped),
-		"another cluster's id": c.File.VerifyRequest("node-a", m, foreign),
-		"an unknown node":      c.File.VerifyRequest("node-x", m, good),
-		"a cosigner as a node": c.File.VerifyRequest("cosigner-1", m, c.Request(t, "cosigner-1", m)),
-		"a registration": c.File.VerifyRequest("node-a", m, c.File.SignRegistration(c.Keys["node-a"], "node-a",
+		"another message":      verifier.VerifyRequest("node-a", changed, good),
+		"another node":         verifier.VerifyRequest("node-b", m, good),
+		"a flipped bit":        verifier.VerifyRequest("node-a", m, flipped),
+		"another cluster's id": verifier.VerifyRequest("node-a", m, foreign),
+		"an unknown node":      verifier.VerifyRequest("node-x", m, good),
+		"a cosigner as a node": verifier.VerifyRequest("cosigner-1", m, c.Request(t, "cosigner-1", m)),
+		"a registration": verifier.VerifyRequest("node-a", m, c.File.SignRegistration(c.Keys["node-a"], "node-a",
 			casper.TLSPoint{})),
-		"a bare message": c.File.VerifyRequest("node-a", m, [64]byte(ed25519.Sign(c.Keys["node-a"], m.SignBytes()))),
+		"a bare message": verifier.VerifyRequest("node-a", m, [64]byte(ed25519.Sign(c.Keys["node-a"], m.SignBytes()))),
 	} {
 		if !errors.Is(err, cluster.ErrRequestSignature) {
 			t.Errorf("%s: got %v", name, err)
@@ -297,13 +298,14 @@ func TestRetiredKey(t *testing.T) {
 	after := clustertest.New(t, casper.PublicKey{1}, func(f *cluster.File) {
 		f.Retired = []cluster.Entry{{Name: "node-a", Key: before.File.Nodes[0].Key}}
 	})
-	if err := after.File.VerifyClaimed("node-a", m, claimed); err != nil {
+	verifier := after.File.Verifier()
+	if err := verifier.VerifyClaimed("node-a", m, claimed); err != nil {
 		t.Error(err)
 	}
-	if err := after.File.VerifyRequest("node-a", m, claimed); !errors.Is(err, cluster.ErrRequestSignature) {
+	if err := verifier.VerifyRequest("node-a", m, claimed); !errors.Is(err, cluster.ErrRequestSignature) {
 		t.Errorf("a new request under a retired key: got %v", err)
 	}
-	if err := after.File.VerifyClaimed("node-b", m, claimed); !errors.Is(err, cluster.ErrRequestSignature) {
+	if err := verifier.VerifyClaimed("node-b", m, claimed); !errors.Is(err, cluster.ErrRequestSignature) {
 		t.Errorf("another node's claim: got %v", err)
 	}
 }

@@ -54,7 +54,7 @@ type File struct {
 	MinEraTime    Duration         `toml:"min_era_time" comment:"least duration of an era, from the chainspec: era_duration"`
 	MinBlockTime  Duration         `toml:"min_block_time" comment:"least time between blocks, from the chainspec: minimum_block_time"`
 	Grace         Duration         `toml:"grace" comment:"how long a standby's claim waits for the main's, at most half the node's deadline"`
-	Timing        string           `toml:"timing" comment:"lan, or wan when cosigners are more than a few ms apart"`
+	Timing        string           `toml:"timing" comment:"measured: timers follow the distances between the cosigners; or fixed: lan, region up to 100 ms, wan up to 200 ms"`
 	CACertificate string           `toml:"ca_certificate,multiline" comment:"the authority that signed the members' certificates"`
 	Failover      Failover         `toml:"failover" comment:"when another node becomes the active one, and when main is again"`
 	Cosigners     []CosignerEntry  `toml:"cosigner"`
@@ -198,8 +198,8 @@ func (f *File) Validate() error {
 	if g := time.Duration(f.Grace); g < 0 || g > maxGrace {
 		fault("grace: want 0 to %v, half of what a node waits for an echo or a vote, got %v", maxGrace, g)
 	}
-	if f.Timing != "lan" && f.Timing != "wan" {
-		fault(`timing: want "lan" or "wan", got %q`, f.Timing)
+	if !slices.Contains([]string{"measured", "lan", "region", "wan"}, f.Timing) {
+		fault("timing: want measured, lan, region or wan, got %q", f.Timing)
 	}
 	faults = append(faults, f.Failover.faults()...)
 	if block, _ := pem.Decode([]byte(f.CACertificate)); block == nil {

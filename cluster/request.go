@@ -27,45 +27,9 @@ func (f *File) SignRequest(key ed25519.PrivateKey, node string, m casper.Message
 	return [64]byte(ed25519.Sign(key, text)), nil
 }
 
-// VerifyRequest returns ErrRequestSignature unless the named node's failover key signed its request
-// for the message.
-func (f *File) VerifyRequest(node string, m casper.Message, signature [64]byte) error {
-	text, err := f.requestText(node, m)
-	if err != nil {
-		return err
-	}
-	return f.verify(node, text, signature)
-}
-
-// VerifyClaimed is VerifyRequest for a message that the log holds: it also takes a key that the
-// node had when it claimed, if the cluster file lists it as retired. Without that, a slot that was
-// claimed and not finished could never be.
-func (f *File) VerifyClaimed(node string, m casper.Message, signature [64]byte) error {
-	err := f.VerifyRequest(node, m, signature)
-	if err == nil {
-		return nil
-	}
-	text, textErr := f.requestText(node, m)
-	if textErr != nil {
-		return textErr
-	}
-	for _, e := range f.Retired {
-		if e.Name == node && ed25519.Verify(ed25519.PublicKey(e.Key), text, signature[:]) {
-			return nil
-		}
-	}
-	return err
-}
-
 // SignRegistration signs a node's registration of its TLS point with its failover key.
 func (f *File) SignRegistration(key ed25519.PrivateKey, node string, point casper.TLSPoint) [64]byte {
 	return [64]byte(ed25519.Sign(key, f.registrationText(node, point)))
-}
-
-// VerifyRegistration returns ErrRequestSignature unless the named node's failover key signed
-// the registration.
-func (f *File) VerifyRegistration(node string, point casper.TLSPoint, signature [64]byte) error {
-	return f.verify(node, f.registrationText(node, point), signature)
 }
 
 func (f *File) requestText(node string, m casper.Message) ([]byte, error) {
@@ -86,15 +50,4 @@ func (f *File) head(tag, node string) []byte {
 	b = append(b, f.ID...)
 	b = append(b, byte(len(node)))
 	return append(b, node...)
-}
-
-func (f *File) verify(node string, text []byte, signature [64]byte) error {
-	m, ok := f.Member(node)
-	if !ok || m.Role != Node {
-		return fmt.Errorf("node %q is not in the cluster file: %w", node, ErrRequestSignature)
-	}
-	if !ed25519.Verify(ed25519.PublicKey(m.Key), text, signature[:]) {
-		return ErrRequestSignature
-	}
-	return nil
 }

@@ -66,7 +66,7 @@ func (r remote) commit(ctx context.Context, keys Keys, count int) ([]commitment,
 	now := time.Now()
 	fresh := make([]commitment, count)
 	for i, c := range answer.GetCommitments() {
-		parsed, err := frost.ParseCommitment(keys.Share.Group(), keys.Holders[r.name], c.GetHiding(), c.GetBinding())
+		parsed, err := parseCommitment(keys.Share.Group(), keys.Holders[r.name], c)
 		if err != nil {
 			return nil, err
 		}

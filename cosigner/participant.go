@@ -8,6 +8,7 @@ import (
 
 	"casper-cosigner/cosigner/frost"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/timing"
 )
 
 // Standing is what a Quorum knows of one cosigner, itself included.
@@ -15,7 +16,7 @@ type Standing struct {
 	Name      string
 	Own       bool
 	Stock     int           // commitments in hand
-	Latency   time.Duration // of its shares, smoothed; 0 if it was never asked
+	Latency   time.Duration // of its shares, smoothed; its distance if it was never asked, 0 if that is unknown
 	Failures  int           // failed or slow answers since the last good one
 	BadShares int           // wrong shares; it is asked last if there were any
 	LastError string        // of the last failure; "" since the last good answer
@@ -29,6 +30,8 @@ type participant struct {
 	asker   asker
 	keyring *Keyring
 	wake    chan struct{} // asks for a refill
+	// distance may be nil; see QuorumConfig.
+	distance func(name string) (time.Duration, bool)
 
 	mu        sync.Mutex
 	stock     []commitment // oldest first, all of one session and epoch
@@ -55,10 +58,7 @@ func (p *participant) answered(took time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.failures, p.lastError = 0, ""
-	if p.latency == 0 {
-		p.latency = took
-	}
-	p.latency += (took - p.latency) / 8
+	p.latency = timing.Usual(p.latency, took)
 }
 
 // failed notes a failure.
@@ -72,11 +72,20 @@ func (p *participant) failed(err error) {
 // slow notes that an answer is overdue.
 func (p *participant) slow() { p.failed(errors.New("its answer is overdue")) }
 
-// usual returns how long its shares take, smoothed.
+// usual returns how long its shares take, smoothed, or will take as far as that is known.
 func (p *participant) usual() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.latency
+	return p.expected()
+}
+
+// expected is usual, with mu held.
+func (p *participant) expected() time.Duration {
+	if p.latency > 0 || p.own || p.distance == nil {
+		return p.latency
+	}
+	away, _ := p.distance(p.name)
+	return away
 }
 
 // cheated notes a wrong share.
@@ -91,7 +100,7 @@ func (p *participant) status() Standing {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return Standing{
-		Name: p.name, Own: p.own, Stock: len(p.stock), Latency: p.latency,
+		Name: p.name, Own: p.own, Stock: len(p.stock), Latency: p.expected(),
 		Failures: p.failures, BadShares: p.badShares, LastError: p.lastError,
 	}
 }

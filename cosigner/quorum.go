@@ -21,17 +21,9 @@ import (
 	"casper-cosigner/rule/watermark"
 )
 
-const (
-	// hedgeAfter is after how long a slow cosigner gets a rival, at least; it is
-	// slow when it takes slowerThanUsual times as long as it usually does, but in
-	// any case after mostPatience, which leaves a node's deadline time for a rival.
-	hedgeAfter      = 20 * time.Millisecond
-	slowerThanUsual = 4
-	mostPatience    = 120 * time.Millisecond
-	// handshakesAtOnce bounds the handshakes that are signed at one time, so
-	// that a burst of them takes neither the machine nor the nonces.
-	handshakesAtOnce = 16
-)
+// handshakesAtOnce bounds the handshakes that are signed at one time, so
+// that a burst of them takes neither the machine nor the nonces.
+const handshakesAtOnce = 16
 
 // ErrNoQuorum is returned by Sign and Ready when fewer cosigners than the
 // threshold can be had. What each said is in the *QuorumError around it.
@@ -89,7 +81,10 @@ type QuorumConfig struct {
 	// Others are the other cosigners by name. Their connections must refuse the answers of one that
 	// shows an older state than was seen of it; package peer's do.
 	Others map[string]cosignerv1.CosignerServiceClient
-	Logger zerolog.Logger
+	// Distance returns the round trip to another cosigner, as far as it is known: how long its shares
+	// will take, before any was asked for. It may be nil.
+	Distance func(name string) (time.Duration, bool)
+	Logger   zerolog.Logger
 }
 
 // QuorumStats counts what a Quorum did since it was made.
@@ -118,7 +113,7 @@ func NewQuorum(config QuorumConfig) *Quorum {
 	add := func(name string, a asker) {
 		q.participants = append(q.participants, &participant{
 			name: name, own: len(q.participants) == 0, asker: a, keyring: config.Keyring,
-			target: targetMin, wake: make(chan struct{}, 1),
+			target: targetMin, wake: make(chan struct{}, 1), distance: config.Distance,
 		})
 	}
 	add(config.Own.config.Name, local{config.Own})

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"casper-cosigner/cosigner/frost"
 	"casper-cosigner/keygen"
@@ -30,11 +31,12 @@ const testChain = "casper-example"
 
 // committee is n cosigners in one process. The first one leads.
 type committee struct {
-	t       *testing.T
-	group   *frost.GroupKey
-	keys    []*frost.KeyShare
-	hosts   []*host
-	session byte
+	t         *testing.T
+	group     *frost.GroupKey
+	keys      []*frost.KeyShare
+	hosts     []*host
+	session   byte
+	distances map[string]time.Duration // to other hosts, as measured
 }
 
 // host is one cosigner and how its peers reach it.
@@ -42,7 +44,8 @@ type host struct {
 	name   string
 	server *Server
 	ledger *rig
-	log    Log // nil: nothing is caught up with
+	log    Log  // nil: nothing is caught up with
+	old    bool // it is of the release before: it neither reads nor sends eighths
 
 	mu    sync.Mutex
 	fault func(ctx context.Context, method string) error // before each call from a peer
@@ -176,7 +179,13 @@ func (c client) Commit(ctx context.Context, r *cosignerv1.CommitRequest,
 	if err != nil {
 		return nil, err
 	}
-	return server.Commit(ctx, r)
+	response, err := server.Commit(ctx, r)
+	for _, one := range response.GetCommitments() {
+		if c.to.old {
+			one.HidingEighth, one.BindingEighth = nil, nil
+		}
+	}
+	return response, err
 }
 
 func (c client) Share(ctx context.Context, r *cosignerv1.ShareRequest, _ ...grpc.CallOption) (*cosignerv1.ShareResponse,
@@ -184,6 +193,10 @@ func (c client) Share(ctx context.Context, r *cosignerv1.ShareRequest, _ ...grpc
 	server, ctx, err := c.reach(ctx, "Share")
 	if err != nil {
 		return nil, err
+	}
+	if c.to.old {
+		r = proto.Clone(r).(*cosignerv1.ShareRequest) // the leader's signing set is shared by its requests
+		old(r)
 	}
 	response, err := server.Share(ctx, r)
 	c.to.mu.Lock()
@@ -202,7 +215,8 @@ func (c *committee) lead() *Quorum {
 		others[h.name] = client{c.hosts[0].name, h}
 	}
 	own := c.hosts[0].server
-	return NewQuorum(QuorumConfig{Keyring: own.config.Keyring, Own: own, Others: others})
+	return NewQuorum(QuorumConfig{Keyring: own.config.Keyring, Own: own, Others: others,
+		Distance: func(name string) (time.Duration, bool) { d, ok := c.distances[name]; return d, ok }})
 }
 
 func (c *committee) leadFilled() (q *Quorum, stop func()) {

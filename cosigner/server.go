@@ -112,9 +112,7 @@ func (s *Server) commit(caller string, r *cosignerv1.CommitRequest) (*cosignerv1
 	}
 	out := &cosignerv1.CommitResponse{SessionId: s.config.Session[:]}
 	for _, w := range fresh {
-		c := w.nonce.Commitment()
-		out.Commitments = append(out.Commitments,
-			&cosignerv1.Commitment{Index: w.index, Hiding: c.Hiding[:], Binding: c.Binding[:]})
+		out.Commitments = append(out.Commitments, protoCommitment(w.index, w.nonce.Commitment()))
 	}
 	return out, nil
 }
@@ -244,7 +242,7 @@ func (s *Server) openSession(to recipient, key *frost.KeyShare, r *cosignerv1.Sh
 	if !ok {
 		return nil, errNonceUnknown
 	}
-	set, err := parseSigners(r.GetSigners(), own)
+	set, err := parseSigners(key.Group(), r.GetSigners(), own)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/timing"
 )
 
 // task is what is to be signed, and with which keys. It does not change.
@@ -82,8 +83,7 @@ func (s *signing) run(ctx context.Context) (casper.Signature, error) {
 	}
 }
 
-// patience is how long the running attempts may take before another one is begun beside them. Where
-// all are slow, as under load, another attempt would only add to it.
+// patience is how long the running attempts may take before another one is begun beside them.
 func (s *signing) patience() time.Duration {
 	usual := time.Duration(0)
 	for _, a := range s.running {
@@ -91,7 +91,7 @@ func (s *signing) patience() time.Duration {
 			usual = max(usual, p.usual())
 		}
 	}
-	return max(hedgeAfter, min(slowerThanUsual*usual, mostPatience))
+	return timing.Patience(usual)
 }
 
 // start begins another attempt if enough participants are neither failed nor slow.

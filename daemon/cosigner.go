@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"runtime/debug"
 
 	"casper-cosigner/cluster"
@@ -12,8 +13,15 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 )
 
-// gcPercent halves the heap that is garbage, for little CPU: hosts are small.
-const gcPercent = 50
+// The heap may grow by gcPercent of what is in use before it is collected, hosts being small, and
+// by as much of headroom: else the few MB of a young process are collected many times a second.
+// Headroom is memory that is never touched, so that it is not resident, and counts as in use. A
+// larger percentage would cost a process that holds much more than it may have; a soft limit would
+// have one that outgrows it do nothing but collect.
+const (
+	gcPercent = 50
+	headroom  = 16 << 20
+)
 
 // dataAccess is what each role may call on the data port. Administration is on a port of its own.
 func dataAccess() cluster.Access {
@@ -43,6 +51,8 @@ var adminAccess = cluster.Access{
 // RunCosigner runs a cosigner until ctx ends; then it hands over and stops.
 func RunCosigner(ctx context.Context, f *CosignerFile, o Options) (err error) {
 	debug.SetGCPercent(gcPercent)
+	untouched := make([]byte, headroom)
+	defer runtime.KeepAlive(untouched)
 	self, err := f.Host()
 	if err != nil {
 		return err

@@ -55,7 +55,7 @@ func TestFailoverSettings(t *testing.T) {
 // TestSignerSettings: each setting of the cluster file is the one that requests are decided by.
 func TestSignerSettings(t *testing.T) {
 	c := unusual(t)
-	v := &validator{process: &process{self: Host{Cluster: c.File, Name: "cosigner-1"}}}
+	v := &validator{process: &process{self: Host{Cluster: c.File, Name: "cosigner-1"}}, verifier: c.File.Verifier()}
 	s := v.signerConfig()
 	if s.Chain != clustertest.Chain || s.Validator != (casper.PublicKey{7}) || s.EraTime != time.Hour ||
 		s.BlockTime != 3*time.Second || s.Grace != 70*time.Millisecond {

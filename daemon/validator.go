@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
+	"casper-cosigner/cluster"
 	"casper-cosigner/cosigner"
 	"casper-cosigner/monitor"
 	"casper-cosigner/peer"
@@ -21,26 +22,27 @@ import (
 // are there already.
 type validator struct {
 	*process
-	metrics *cosignerMetrics
-	recent  *signer.Recent
-	server  *cosigner.Server // gives shares
-	quorum  *cosigner.Quorum // gathers them
-	spread  *peer.Spread     // hands finished signatures to the others
-	signer  *signer.Signer
-	monitor *monitor.Monitor
+	metrics  *cosignerMetrics
+	recent   *signer.Recent
+	verifier *cluster.Verifier // one, so that our own share is given for what was verified on the way in
+	server   *cosigner.Server  // gives shares
+	quorum   *cosigner.Quorum  // gathers them
+	spread   *peer.Spread      // hands finished signatures to the others
+	signer   *signer.Signer
+	monitor  *monitor.Monitor
 }
 
 func newValidator(p *process, keys *cosigner.Keyring) *validator {
 	c, o := p.self.Cluster, p.options
-	v := &validator{process: p, metrics: newCosignerMetrics(), recent: &signer.Recent{}}
+	v := &validator{process: p, metrics: newCosignerMetrics(), recent: &signer.Recent{}, verifier: c.Verifier()}
 	v.server = cosigner.NewServer(cosigner.ServerConfig{
 		Name: p.self.Name, Session: p.Presence().Session, Chain: casper.ChainNameHash(c.Chain),
 		Keyring: keys, Ledger: p.ledger, Log: catchUpLog{p.store, p.barriers()},
-		Caller: peer.Caller, VerifyRequest: c.VerifyClaimed, Term: func() uint64 { return p.store.Leader().Term },
-		Logger: o.Logger,
+		Caller: peer.Caller, VerifyRequest: v.verifier.VerifyClaimed,
+		Term: func() uint64 { return p.store.Leader().Term }, Logger: o.Logger,
 	})
 	v.quorum = cosigner.NewQuorum(cosigner.QuorumConfig{
-		Keyring: keys, Own: v.server, Others: p.links.cosigners(), Logger: o.Logger})
+		Keyring: keys, Own: v.server, Others: p.links.cosigners(), Distance: p.admission.Distance, Logger: o.Logger})
 	v.spread = peer.NewSpread(p.links.peers())
 	v.signer = signer.New(v.signerConfig())
 	watch := monitorConfig(p, v.quorum.Ready)
@@ -57,7 +59,7 @@ func (v *validator) signerConfig() signer.Config {
 	return signer.Config{
 		Chain: c.Chain, Validator: c.Validator, EraTime: time.Duration(c.MinEraTime),
 		BlockTime: time.Duration(c.MinBlockTime), Grace: time.Duration(c.Grace),
-		VerifyRequest: c.VerifyRequest, VerifyRegistration: c.VerifyRegistration,
+		VerifyRequest: v.verifier.VerifyRequest, VerifyRegistration: v.verifier.VerifyRegistration,
 		Log: replicatedLog{v.store}, Quorum: quorum{v.quorum}, Spread: v.spread.Offer,
 		HandOver: v.giveUp, Observe: told.observe, Phase: v.metrics.phase, Steady: v.pulse.Steady,
 		Now: o.Now, Logger: o.Logger,
@@ -98,6 +100,7 @@ func (v *validator) run(ctx context.Context, f *CosignerFile, data, admin net.Li
 	group.Go(func() error { return v.quorum.Run(ctx) })
 	group.Go(func() error { return v.spread.Run(ctx) })
 	group.Go(func() error { v.pulse.Run(ctx); return nil })
+	group.Go(func() error { v.retime(ctx); return nil })
 	group.Go(func() error { return v.server.Run(ctx) })
 	group.Go(func() error { return v.monitor.Run(ctx) })
 	group.Go(func() error { return v.watchRoles(ctx, told) })

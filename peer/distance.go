@@ -30,6 +30,7 @@ type distances struct {
 // distance is how long one cosigner took to answer.
 type distance struct {
 	recent []time.Duration // oldest first
+	median time.Duration   // zero while there are too few
 	failed int             // calls in a row
 }
 
@@ -45,10 +46,7 @@ func (d *distances) note(name string, took time.Duration, err error) {
 		}
 		d.to[name] = &distance{recent: []time.Duration{took}}
 	case err == nil:
-		of.failed, of.recent = 0, append(of.recent, took)
-		if len(of.recent) > remembered {
-			of.recent = of.recent[1:]
-		}
+		of.answered(took)
 	case of != nil:
 		if of.failed++; of.failed >= forgottenAfter {
 			delete(d.to, name)
@@ -56,15 +54,25 @@ func (d *distances) note(name string, took time.Duration, err error) {
 	}
 }
 
+func (d *distance) answered(took time.Duration) {
+	d.failed, d.recent = 0, append(d.recent, took)
+	if len(d.recent) > remembered {
+		d.recent = d.recent[1:]
+	}
+	if len(d.recent) >= enough {
+		sorted := slices.Sorted(slices.Values(d.recent))
+		d.median = sorted[len(sorted)/2]
+	}
+}
+
 func (d *distances) of(name string) (time.Duration, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	of := d.to[name]
-	if of == nil || len(of.recent) < enough {
+	if of == nil || of.median == 0 {
 		return 0, false
 	}
-	sorted := slices.Sorted(slices.Values(of.recent))
-	return sorted[len(sorted)/2], true
+	return of.median, true
 }
 
 // measure times the calls to the named cosigner that tell how far away it is.

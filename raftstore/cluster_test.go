@@ -43,6 +43,7 @@ type wire struct {
 	listeners map[string]*wireListener
 	cut       map[string]bool
 	conns     map[*wireConn]struct{}
+	delay     time.Duration // each way; set before anybody dials
 }
 
 type wireListener struct {
@@ -94,6 +95,9 @@ func (w *wire) dial(ctx context.Context, from, to string) (net.Conn, error) {
 		return nil, errors.New("no route")
 	}
 	a, b := net.Pipe()
+	if w.delay > 0 {
+		a, b = slowed(a, w.delay), slowed(b, w.delay)
+	}
 	near, far := &wireConn{Conn: a, wire: w, self: from, peer: to}, &wireConn{Conn: b, wire: w, self: to, peer: from}
 	w.conns[near], w.conns[far] = struct{}{}, struct{}{}
 	w.mu.Unlock()
@@ -159,13 +163,19 @@ var trioNames = []string{"a", "b", "c"}
 func newTrio(t testing.TB, adjust func(string, *Config)) *trio {
 	t.Helper()
 	tr := &trio{t: t, wire: newWire(), cluster: statedir.NewID(), members: map[string]*member{}, adjust: adjust}
-	root := t.TempDir()
+	tr.startAll()
+	return tr
+}
+
+// startAll makes the members and starts them.
+func (tr *trio) startAll() {
+	tr.t.Helper()
+	root := tr.t.TempDir()
 	for _, name := range trioNames {
 		tr.members[name] = &member{name: name, path: filepath.Join(root, name)}
 		tr.init(name)
 		tr.start(name)
 	}
-	return tr
 }
 
 // init makes a member's state directory anew.

@@ -71,16 +71,17 @@ type Config struct {
 	Fatal func(error)
 
 	Network  Network
-	Timing   Timing
+	Timing   Timing            // at first; see Store.Retime
 	Watchdog statedir.Watchdog // guards every write and sync
 	Log      zerolog.Logger
 	Now      func() time.Time
 
-	compaction compaction                          // zero: as shipped
-	openDB     func(path string) (database, error) // nil: bbolt
+	compaction   compaction                          // zero: as shipped
+	pipelineFrom time.Duration                       // zero: as shipped; negative: whatever the distance
+	openDB       func(path string) (database, error) // nil: bbolt
 }
 
-// Timing is how long members wait for each other.
+// Timing is how long members wait for each other. Members may differ in it for a while.
 type Timing struct {
 	Heartbeat time.Duration // a follower that hears nothing for one to two of these stands for election
 	Election  time.Duration // an election that is not won in one to two of these is held again
@@ -89,14 +90,27 @@ type Timing struct {
 	Network   time.Duration // for one exchange with a peer
 }
 
+// Measured is the profile whose timers follow what is measured, by Retime. It begins with those of
+// sites far apart: slow for a moment is better than an election for nothing.
+const Measured = "measured"
+
 // Profile returns the timing of that name. "lan" is for one site: the next signature comes in well
-// under a second after a leader died. "wan" is for sites up to 200 ms apart.
+// under a second after a leader died. "region" is for sites up to 100 ms apart, "wan" for sites up
+// to 200 ms apart.
+//
+// A leader hears of a follower once in a round trip and a fifth of Heartbeat, so the lease is
+// longer than that everywhere, with room for a stall. It cannot be changed while a store runs.
 func Profile(name string) (Timing, error) {
 	switch name {
 	case "lan":
 		return Timing{
 			Heartbeat: 300 * time.Millisecond, Election: 300 * time.Millisecond, Lease: 200 * time.Millisecond,
-			Commit: 20 * time.Millisecond, Network: time.Second,
+			Commit: 100 * time.Millisecond, Network: time.Second,
+		}, nil
+	case "region", Measured:
+		return Timing{
+			Heartbeat: 600 * time.Millisecond, Election: 600 * time.Millisecond, Lease: 300 * time.Millisecond,
+			Commit: 20 * time.Millisecond, Network: 2 * time.Second,
 		}, nil
 	case "wan":
 		return Timing{
@@ -104,7 +118,7 @@ func Profile(name string) (Timing, error) {
 			Commit: 50 * time.Millisecond, Network: 5 * time.Second,
 		}, nil
 	}
-	return Timing{}, fmt.Errorf("timing %q is unknown: choose \"lan\" or \"wan\"", name)
+	return Timing{}, fmt.Errorf("timing %q is unknown: choose \"measured\", \"lan\", \"region\" or \"wan\"", name)
 }
 
 // compaction bounds the log. A snapshot is taken once threshold entries came since the last;
@@ -136,6 +150,9 @@ func (c Config) validate() error {
 	}
 	return errors.Join(faults...)
 }
+
+// directory returns the id of the state directory.
+func (c Config) directory() statedir.ID { return c.Network.Presences.Presence(0, 0).Directory }
 
 func (c Config) raft(l *hcLogger) *raft.Config {
 	r := raft.DefaultConfig()

@@ -13,7 +13,7 @@ import (
 )
 
 func TestProfilesAreSound(t *testing.T) {
-	for _, name := range []string{"lan", "wan"} {
+	for _, name := range []string{"lan", "region", "wan", Measured} {
 		timing, err := Profile(name)
 		if err != nil {
 			t.Fatal(err)

@@ -22,8 +22,7 @@ type database interface {
 	io.Closer
 }
 
-// openBolt opens the database file. It keeps the free list on disk: an own check of it at each
-// start is worth more than the write that it costs.
+// openBolt opens the database file.
 func openBolt(path string) (database, error) {
 	db, err := raftboltdb.New(raftboltdb.Options{Path: path, BoltOptions: &bbolt.Options{Timeout: time.Second}})
 	if err != nil {
@@ -115,6 +114,15 @@ func (s *logStore) SetUint64(key []byte, value uint64) error {
 		return nil
 	}
 	return s.guard("storing "+string(key), func() error { return s.database.SetUint64(key, value) })
+}
+
+// GetLog returns an entry. One that is damaged ends the store: the library would only try again.
+func (s *logStore) GetLog(index uint64, l *raft.Log) error {
+	err := s.database.GetLog(index, l)
+	if errors.Is(err, errDamaged) {
+		s.halt.stop(err)
+	}
+	return err
 }
 
 // Get returns a value.

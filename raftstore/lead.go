@@ -141,7 +141,7 @@ func (s *Store) lead(ctx context.Context, term uint64) {
 		}
 		s.log.Debug().Err(err).Uint64("term", term).Msg("not fit to lead yet")
 		select {
-		case <-time.After(s.cfg.Timing.Heartbeat / 10):
+		case <-time.After(s.Timing().Heartbeat / 10):
 		case <-ctx.Done():
 		}
 	}
@@ -212,7 +212,7 @@ func (s *Store) handOver(successors func() []raft.ServerID) error {
 
 // transfer hands over to one member. The library answers before it is ready for the next attempt.
 func (s *Store) transfer(peer raft.ServerID) error {
-	tooLong := time.After(s.cfg.Timing.Election + s.cfg.Timing.Network)
+	tooLong := time.After(s.Timing().Election + s.cfg.Timing.Network)
 	for {
 		err := s.raft.LeadershipTransferToServer(peer, raft.ServerAddress(peer)).Error()
 		if !errors.Is(err, raft.ErrLeadershipTransferInProgress) {
@@ -221,7 +221,7 @@ func (s *Store) transfer(peer raft.ServerID) error {
 		select {
 		case <-tooLong:
 			return err
-		case <-time.After(s.cfg.Timing.Commit):
+		case <-time.After(s.cfg.Timing.Heartbeat / 10):
 		}
 	}
 }
@@ -270,7 +270,7 @@ func (s *Store) standsBack() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.cfg.Now()
-	if !now.Before(s.standBack) || now.Sub(s.stoodBack) < 10*s.cfg.Timing.Election {
+	if !now.Before(s.standBack) || now.Sub(s.stoodBack) < 10*s.Timing().Election {
 		return false
 	}
 	s.stoodBack = now

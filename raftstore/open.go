@@ -1,6 +1,7 @@
 package raftstore
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -17,8 +18,8 @@ const (
 	snapshotsDir = "snapshots" // as raft.FileSnapshotStore calls it
 )
 
-// LostStateError is returned by Open for a directory that has run before and whose log is
-// gone or has a gap.
+// LostStateError is returned by Open for a directory that has run before and whose log or votes are
+// gone, damaged or another directory's.
 type LostStateError struct {
 	Path   string // the store's directory
 	Reason string // what is missing
@@ -35,6 +36,7 @@ func (e *LostStateError) Error() string {
 
 // disk is what a store keeps on disk.
 type disk struct {
+	database  checked // below log
 	log       *logStore
 	snapshots snapshotStore
 	last      uint64 // last entry, or that of the last snapshot, when it was opened
@@ -66,7 +68,8 @@ func openDisk(c Config, h *halt, l *hcLogger) (*disk, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	d := &disk{
-		log:       &logStore{database: db, watchdog: c.Watchdog, halt: h},
+		database:  checked{db},
+		log:       &logStore{database: checked{db}, watchdog: c.Watchdog, halt: h},
 		snapshots: snapshotStore{SnapshotStore: files, watchdog: c.Watchdog},
 	}
 	if err := d.check(c); err != nil {
@@ -91,9 +94,26 @@ func removeUnfinished(path string) error {
 	return err
 }
 
-// check refuses a log with nothing in it or with a gap, after it has started one if this is the
-// first run and has deleted what a snapshot took the place of.
+// check refuses a log that has lost something, after it has started one if this is the first run
+// and has deleted what a snapshot took the place of. It writes nothing to one that is not ours.
 func (d *disk) check(c Config) error {
+	_, last, snapshot, err := d.extent()
+	if err != nil {
+		return err
+	}
+	// Cut short, a first run leaves an entry at most.
+	if c.FirstRun && last <= 1 && snapshot == 0 {
+		if err := d.bootstrap(c); err != nil {
+			return fmt.Errorf("starting the log: %w", err)
+		}
+		last = 1
+	}
+	if last == 0 && snapshot == 0 {
+		return &LostStateError{Path: c.Path, Reason: "it has neither an entry nor a snapshot"}
+	}
+	if err := d.checkOwner(c); err != nil {
+		return err
+	}
 	if err := d.deleteStale(); err != nil {
 		return fmt.Errorf("deleting what lies below the newest snapshot: %w", err)
 	}
@@ -101,21 +121,80 @@ func (d *disk) check(c Config) error {
 	if err != nil {
 		return err
 	}
-	if c.FirstRun && last == 0 && snapshot == 0 {
-		if err := d.bootstrap(c); err != nil {
-			return fmt.Errorf("starting the log: %w", err)
-		}
-		first, last = 1, 1
-	}
-	switch {
-	case last == 0 && snapshot == 0:
-		return &LostStateError{Path: c.Path, Reason: "it has neither an entry nor a snapshot"}
-	case first > snapshot+1:
+	if first > snapshot+1 {
 		return &LostStateError{Path: c.Path,
 			Reason: fmt.Sprintf("it begins at entry %d, and the newest snapshot ends at %d", first, snapshot)}
 	}
 	d.last = max(last, snapshot)
+	return d.checkContent(c.Path, first, last)
+}
+
+// checkOwner refuses the database of another state directory. One of an earlier version, which
+// belongs to nobody yet, becomes ours and is given its checksums.
+func (d *disk) checkOwner(c Config) error {
+	own := c.directory()
+	owner, err := d.log.Get([]byte(keyDirectory))
+	switch {
+	case absent(err):
+		if err := d.log.guard("adding checksums", d.database.seal); err != nil {
+			return err
+		}
+		return d.log.Set([]byte(keyDirectory), own[:])
+	case errors.Is(err, errDamaged):
+		return &LostStateError{Path: c.Path, Reason: err.Error()}
+	case err != nil:
+		return err
+	case !bytes.Equal(owner, own[:]):
+		return &LostStateError{Path: c.Path,
+			Reason: fmt.Sprintf("%s belongs to the state directory with the id %x, and this is %s", databaseFile, owner, own)}
+	}
 	return nil
+}
+
+// checkContent reads every entry, the term and the vote.
+func (d *disk) checkContent(path string, first, last uint64) error {
+	lost := func(format string, args ...any) error {
+		return &LostStateError{Path: path, Reason: fmt.Sprintf(format, args...)}
+	}
+	var l raft.Log
+	highest, err := d.snapshotTerm()
+	if err != nil {
+		return err
+	}
+	for i := first; i <= last && i > 0; i++ {
+		before := l.Term
+		if err := d.database.GetLog(i, &l); err != nil {
+			return lost("entry %d: %v", i, err)
+		}
+		if l.Term < before {
+			return lost("entry %d has the term %d, the one before it %d", i, l.Term, before)
+		}
+	}
+	highest = max(highest, l.Term)
+	term, err := d.log.GetUint64([]byte(keyTerm))
+	if err != nil && !absent(err) {
+		return lost("%v", err)
+	}
+	if term < highest {
+		return lost("its term is %d, and it has an entry of the term %d", term, highest)
+	}
+	vote, _, err := d.log.vote()
+	if err != nil && !absent(err) {
+		return lost("%v", err)
+	}
+	if vote > term {
+		return lost("its term is %d, and it has voted in the term %d", term, vote)
+	}
+	return nil
+}
+
+// snapshotTerm returns the term of the newest snapshot's last entry, 0 without one.
+func (d *disk) snapshotTerm() (uint64, error) {
+	snapshots, err := d.snapshots.List()
+	if err != nil || len(snapshots) == 0 {
+		return 0, err
+	}
+	return snapshots[0].Term, nil
 }
 
 // extent returns the first and last entry and the end of the newest snapshot, 0 for none.
@@ -162,13 +241,15 @@ func (d *disk) deleteStale() error {
 }
 
 // bootstrap writes the first entry, the voters, which is the same on all of them. If it is cut
-// short the directory is still in its first run, the log still empty, and it is written again.
+// short the directory is still in its first run, and it is all written again.
 func (d *disk) bootstrap(c Config) error {
 	// In this order, and not by raft.BootstrapCluster: that one writes the term first, and with a term
 	// and no entry it refuses to go on.
 	entry := &raft.Log{Index: 1, Term: 1, Type: raft.LogConfiguration,
 		Data: raft.EncodeConfiguration(c.Voters.configuration())}
-	if err := errors.Join(d.log.StoreLog(entry), d.log.SetUint64([]byte(keyTerm), entry.Term)); err != nil {
+	own := c.directory()
+	if err := errors.Join(d.log.StoreLog(entry), d.log.SetUint64([]byte(keyTerm), entry.Term),
+		d.log.Set([]byte(keyDirectory), own[:])); err != nil {
 		return err
 	}
 	// Without these a power cut could take the file itself.

@@ -36,6 +36,7 @@ func TestStaleEntriesBelowASnapshot(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			c := Config{Name: "a", Voters: Voters{{Name: "a", Address: "a"}}, Path: t.TempDir(), FirstRun: true}
+			c.Network.Presences = &doorman{}
 			l := newHCLogger(zerolog.New(io.Discard), time.Now)
 			d, err := openDisk(c, newHalt(func(error) {}), l)
 			if err != nil {
@@ -44,8 +45,8 @@ func TestStaleEntriesBelowASnapshot(t *testing.T) {
 			if err := d.log.DeleteRange(1, 1); err != nil {
 				t.Fatal(err)
 			}
-			if err := errors.Join(d.log.StoreLogs(tt.log), takeSnapshot(d, snapshotIndex, snapshotTerm),
-				d.log.Close()); err != nil {
+			if err := errors.Join(d.log.SetUint64([]byte(keyTerm), 3), d.log.StoreLogs(tt.log),
+				takeSnapshot(d, snapshotIndex, snapshotTerm), d.log.Close()); err != nil {
 				t.Fatal(err)
 			}
 			c.FirstRun = false

@@ -260,20 +260,26 @@ func TestOtherMembersThanTheLogs(t *testing.T) {
 // b lags behind when a and c commit a value; c's state is then replaced and a dies. b and c would
 // be a majority that knows nothing of the value.
 func TestEmptiedOrRestoredMemberIsKeptOut(t *testing.T) {
+	restore := func(tr *trio, saved string) {
+		if err := errors.Join(os.RemoveAll(tr.members["c"].path), os.Rename(saved, tr.members["c"].path)); err != nil {
+			tr.t.Fatal(err)
+		}
+	}
 	for name, older := range map[string]func(tr *trio, saved string){
-		"emptied": func(tr *trio, _ string) { tr.init("c") },
-		"restored": func(tr *trio, saved string) {
-			if err := errors.Join(os.RemoveAll(tr.members["c"].path), os.Rename(saved, tr.members["c"].path)); err != nil {
-				tr.t.Fatal(err)
-			}
-		},
+		"emptied":             func(tr *trio, _ string) { tr.init("c") },
+		"restored":            restore,
+		"restored, pipelined": restore,
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var logged syncBuffer
+				pipelined := strings.HasSuffix(name, "pipelined")
 				tr := newTrio(t, func(name string, c *Config) {
 					if name == "b" {
 						c.Log = zerolog.New(&logged).Level(zerolog.WarnLevel)
+					}
+					if pipelined {
+						c.pipelineFrom = -1
 					}
 				})
 				defer tr.stopAll()

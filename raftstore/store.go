@@ -28,6 +28,8 @@ type Store struct {
 	raft *raft.Raft
 	net  transport
 
+	timing atomic.Pointer[Timing] // that holds now
+
 	wake     chan struct{} // something about the leadership may have changed
 	observer *raft.Observer
 	ready    atomic.Uint64 // term in which this member led and its barrier passed
@@ -54,10 +56,14 @@ func Open(c Config) (*Store, error) {
 	if c.compaction == (compaction{}) {
 		c.compaction = defaultCompaction()
 	}
+	if c.pipelineFrom == 0 {
+		c.pipelineFrom = pipelineFrom
+	}
 	s := &Store{
 		cfg: c, log: c.Log, halt: newHalt(c.Fatal), wake: make(chan struct{}, 1),
 		failing: map[raft.ServerID]bool{},
 	}
+	s.timing.Store(&c.Timing)
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("opening the Raft store: %w", err)
 	}
@@ -81,7 +87,7 @@ func (s *Store) open() error {
 		return errors.Join(err, s.disk.log.Close())
 	}
 	stream := newStream(s.cfg, s.Indexes, s.founded)
-	s.net = newTransport(stream, s.cfg.Timing, l)
+	s.net = newTransport(stream, s.cfg, l)
 	s.raft, err = raft.NewRaft(s.cfg.raft(l), s.fsm, cache, s.disk.log, s.disk.snapshots, s.net)
 	if err != nil {
 		return errors.Join(err, s.net.Close(), s.disk.log.Close())
@@ -92,6 +98,27 @@ func (s *Store) open() error {
 	s.observer = raft.NewObserver(nil, false, s.observe)
 	s.raft.RegisterObserver(s.observer)
 	stream.start()
+	return nil
+}
+
+// Timing returns how long this member waits for others now.
+func (s *Store) Timing() Timing { return *s.timing.Load() }
+
+// Retime changes the timers of this member while it runs, whether it leads or follows: the
+// heartbeat and the election, which must be no shorter than the lease and the heartbeat. Members
+// need not do so together: one with shorter timers only stands for election sooner, and the others
+// refuse it while they hear a leader.
+func (s *Store) Retime(heartbeat, election time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	reload := s.raft.ReloadableConfig()
+	reload.HeartbeatTimeout, reload.ElectionTimeout = heartbeat, election
+	if err := s.raft.ReloadConfig(reload); err != nil {
+		return fmt.Errorf("changing the timers: %w", err)
+	}
+	t := s.Timing()
+	t.Heartbeat, t.Election = heartbeat, election
+	s.timing.Store(&t)
 	return nil
 }
 
@@ -146,7 +173,7 @@ func (s *Store) close() error {
 	s.mu.Unlock()
 	// The library forgets what is still queued when it stops, so it is given the time to answer: at
 	// most two elections, by which a leader without a majority has stepped down.
-	ctx, cancel := context.WithTimeout(context.Background(), 2*s.cfg.Timing.Election)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*s.Timing().Election)
 	defer cancel()
 	go func() {
 		s.proposals.Wait()

@@ -282,3 +282,57 @@ func TestStandBack(t *testing.T) {
 		tr.apply(1, 1)
 	})
 }
+
+// TestRetime: new timers hold at once, for a leader that runs and for followers that wait, longer
+// and shorter ones; what the library would not take changes nothing.
+func TestRetime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		measured, err := Profile(Measured)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr := newTrio(t, func(_ string, c *Config) { c.Timing = measured })
+		defer tr.stopAll()
+		tr.leader()
+		retime := func(to time.Duration) {
+			for _, m := range tr.members {
+				if err := m.Retime(to, to); err != nil {
+					t.Fatal(err)
+				}
+				if got := m.Timing(); got.Heartbeat != to || got.Election != to || got.Lease != measured.Lease {
+					t.Fatalf("after Retime(%v): %+v", to, got)
+				}
+			}
+		}
+		// next cuts the leader off and returns how long the others take to have another.
+		next := func() time.Duration {
+			old := tr.leader()
+			<-time.After(10 * time.Second) // the timers of before have run out
+			if leader := tr.leader(); leader != old {
+				t.Errorf("%s led, and now %s does", old, leader)
+			}
+			start := time.Now()
+			tr.wire.isolate(old.name, true)
+			tr.leader(old.name)
+			took := time.Since(start)
+			tr.wire.isolate(old.name, false)
+			return took
+		}
+		retime(3 * time.Second)
+		if took := next(); took < 3*time.Second || took > 12*time.Second {
+			t.Errorf("with timers of 3 s the next leader came after %v", took)
+		}
+		retime(300 * time.Millisecond)
+		if took := next(); took > 2900*time.Millisecond {
+			t.Errorf("with timers of 300 ms the next leader came after %v", took)
+		}
+		leader := tr.leader()
+		for _, bad := range [][2]time.Duration{{200 * time.Millisecond, time.Second}, {time.Second, 500 * time.Millisecond}} {
+			before := leader.Timing()
+			if err := leader.Retime(bad[0], bad[1]); err == nil || leader.Timing() != before {
+				t.Errorf("Retime(%v): %v, and now %+v", bad, err, leader.Timing())
+			}
+		}
+		tr.apply(1, 1)
+	})
+}

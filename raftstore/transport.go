@@ -10,21 +10,22 @@ import (
 // poolSize is how many idle connections to each peer are kept.
 const poolSize = 2
 
-// transport is the library's, with votes asked for once more when a connection turns out to be
-// dead. Followers hardly talk to each other, so after a peer's restart the connections kept to it
-// are stale, and without this the first election would be lost to that.
+// transport is the library's, with two additions. Votes are asked for once more when a connection
+// turns out to be dead: followers hardly talk to each other, so after a peer's restart the
+// connections kept to it are stale, and without this the first election would be lost to that. And
+// appends to a peer that is far away go through a pipeline.
 type transport struct {
 	*raft.NetworkTransport
+	distances *distances
 }
 
-func newTransport(s *stream, t Timing, l *hcLogger) transport {
-	return transport{raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream: s, MaxPool: poolSize, Timeout: t.Network, Logger: l,
-		// No pipelining. In raft 1.7.3 a pipeline whose follower rejects an entry is read no more, while
-		// its writer waits for somebody to read: the leader then never replicates to that follower again,
-		// and cannot be shut down.
-		MaxRPCsInFlight: 1,
-	})}
+func newTransport(s *stream, c Config, l *hcLogger) transport {
+	return transport{
+		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+			Stream: s, MaxPool: poolSize, Timeout: c.Timing.Network, Logger: l, MaxRPCsInFlight: pipelineDepth,
+		}),
+		distances: newDistances(c.pipelineFrom),
+	}
 }
 
 // RequestVote asks a peer for its vote.

@@ -161,11 +161,11 @@ func newRig(t *testing.T, edit func(*Config)) *rig {
 	r := &rig{t: t, steady: true, log: newFakeLog(watermark.Mark{Era: 10, Height: 1000})}
 	r.cluster = clustertest.New(t, casper.PublicKey(public), nil)
 	r.quorum = &fakeQuorum{t: t, log: r.log, key: key, signed: map[casper.Slot]map[casper.Hash]bool{}}
-	f := r.cluster.File
+	f, verifier := r.cluster.File, r.cluster.File.Verifier()
 	c := Config{
 		Chain: f.Chain, Validator: f.Validator, EraTime: time.Duration(f.MinEraTime),
 		BlockTime: time.Duration(f.MinBlockTime), Grace: time.Duration(f.Grace),
-		VerifyRequest: f.VerifyRequest, VerifyRegistration: f.VerifyRegistration,
+		VerifyRequest: verifier.VerifyRequest, VerifyRegistration: verifier.VerifyRegistration,
 		Log: r.log, Quorum: r.quorum,
 		Spread:   func(casper.Hash, casper.Signature) { r.spread.Add(1) },
 		HandOver: func() { r.handed.Add(1) },

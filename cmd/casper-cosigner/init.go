@@ -62,7 +62,8 @@ is not used; "keygen split" comes next.`,
 	flags.StringVar(&s.main, "main", "", "node that is active first (default the first node)")
 	flags.IntVar(&s.threshold, "threshold", 0, "cosigners needed for a signature (default more than half)")
 	flags.IntVar(&s.basePort, "base-port", defaultPort, "first of a cosigner's four ports: data, raft, admin, metrics")
-	flags.StringVar(&s.timing, "timing", "lan", "lan, or wan when cosigners are more than a few ms apart")
+	flags.StringVar(&s.timing, "timing", "measured",
+		"measured: timers follow the distances; or fixed: lan, region up to 100 ms, wan up to 200 ms")
 	flags.DurationVar(&s.minEra, "min-era-time", 2*time.Hour, "least duration of an era, as in the chainspec")
 	flags.DurationVar(&s.minBlock, "min-block-time", 8*time.Second, "least time between blocks, as in the chainspec")
 	flags.DurationVar(&s.grace, "grace", 100*time.Millisecond, "how long a standby's claim waits for the main's")

@@ -26,7 +26,8 @@ func exampleSetup() setup {
 		chain: "casper", validator: seedPublic(sha256.Sum256([]byte("example"))), threshold: 2, main: "node-a",
 		cosigners: []place{{"c1", "10.0.0.1"}, {"c2", "10.0.0.2"}, {"c3", "10.0.0.3"}},
 		nodes:     []place{{"node-a", "10.0.1.1"}, {"node-b", "10.0.1.2"}}, operators: []string{"operator"},
-		basePort: defaultPort, timing: "lan", minEra: 2 * time.Hour, minBlock: 8 * time.Second, grace: 100 * time.Millisecond,
+		basePort: defaultPort, timing: "measured",
+		minEra: 2 * time.Hour, minBlock: 8 * time.Second, grace: 100 * time.Millisecond,
 		failover: cluster.DefaultFailover(),
 	}
 }

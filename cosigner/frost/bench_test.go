@@ -42,6 +42,18 @@ func BenchmarkParseCommitment(b *testing.B) {
 	})
 }
 
+func BenchmarkParseEighths(b *testing.B) {
+	perSize(b, func(b *testing.B, group *GroupKey, quorum []*KeyShare) {
+		_, c := commit(b, quorum[0])
+		e, _ := c[0].Eighths()
+		for b.Loop() {
+			if _, err := ParseEighths(group, c[0].ID, e.Hiding[:], e.Binding[:]); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
 // BenchmarkSign is a cosigner's whole second round: its session and its share.
 func BenchmarkSign(b *testing.B) {
 	perSize(b, func(b *testing.B, group *GroupKey, quorum []*KeyShare) {

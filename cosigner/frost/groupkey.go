@@ -19,6 +19,7 @@ type GroupKey struct {
 	public      [pointSize]byte
 	commitments []kyber.Point // to the polynomial's coefficients, lowest first; [0] is the public key
 	shares      []kyber.Point // verification shares; cosigner id is at id-1
+	eighth      kyber.Scalar  // 1/8
 
 	mu        sync.Mutex
 	lambdas   map[signerSet][]kyber.Scalar // Lagrange coefficients, in ascending order of ids
@@ -39,7 +40,10 @@ func NewGroupKey(g kyber.Group, commitments []kyber.Point, n int) (*GroupKey, er
 	if t < 2 || t > n || n > MaxSize {
 		return nil, fmt.Errorf("building a group key: %d of %d is not within 2 of 2 and %d of %d", t, n, MaxSize, MaxSize)
 	}
-	k := &GroupKey{group: g, size: n, lambdas: make(map[signerSet][]kyber.Scalar), maxCached: 512}
+	k := &GroupKey{
+		group: g, size: n, lambdas: make(map[signerSet][]kyber.Scalar), maxCached: 512,
+		eighth: g.Scalar().Inv(g.Scalar().SetInt64(8)),
+	}
 	for i, c := range commitments {
 		if !generates(g, c) {
 			return nil, fmt.Errorf("building a group key: commitment %d: %w", i, ErrPoint)

@@ -9,9 +9,9 @@ import (
 )
 
 // Commitment is the public half of a Nonce: what a cosigner hands out in round
-// one. Make it with ParseCommitment or Nonce.Commitment. Its encoded fields are
-// what counts; a Commitment put together by hand is decoded and checked when a
-// session uses it.
+// one. Make it with ParseEighths, ParseCommitment or Nonce.Commitment. Its encoded
+// fields are what counts; a Commitment put together by hand is decoded and checked
+// when a session uses it.
 type Commitment struct {
 	ID      int      // the cosigner, from 1 to n
 	Hiding  [32]byte // D, an encoded point
@@ -26,21 +26,45 @@ type decodedCommitment struct {
 	group                         *GroupKey
 	hiding, binding               kyber.Point
 	encodedHiding, encodedBinding [32]byte
+	eighths                       *Eighths // nil: not known
 }
 
-// ParseCommitment decodes the commitment of cosigner id: two canonical points of
-// 32 bytes in the prime-order subgroup, neither the identity, else ErrPoint.
-// This is most of the work of receiving a commitment; do it when a pool of them
-// is filled, not when a signature waits.
+// Eighths are the two points of a Commitment as they travel: encoded points of
+// which D and E are 8 times. So whoever reads them knows that D and E lie in the
+// prime-order subgroup (RFC 9591 section 6.1 has that checked), for three
+// doublings in place of a multiplication by the order. More than one point has the
+// same 8 times; all that is computed, hashed or compared here is D and E.
+type Eighths struct{ Hiding, Binding [32]byte }
+
+// ParseEighths decodes the commitment of cosigner id from its eighths: two
+// canonical points of 32 bytes whose 8 times is not the identity, else ErrPoint.
+// This is most of the work of receiving a commitment; do it when a pool of them is
+// filled, not when a signature waits.
+func ParseEighths(g *GroupKey, id int, hiding, binding []byte) (Commitment, error) {
+	c, err := parse(g, id, decodeEighth, hiding, binding)
+	if err == nil {
+		c.decoded.eighths = &Eighths{Hiding: [32]byte(hiding), Binding: [32]byte(binding)}
+	}
+	return c, err
+}
+
+// ParseCommitment decodes the commitment of cosigner id from its points: two
+// canonical ones of 32 bytes in the prime-order subgroup, neither the identity,
+// else ErrPoint. It costs several times what ParseEighths does.
 func ParseCommitment(g *GroupKey, id int, hiding, binding []byte) (Commitment, error) {
+	return parse(g, id, decodePoint, hiding, binding)
+}
+
+func parse(g *GroupKey, id int, decode func(kyber.Group, []byte) (kyber.Point, error),
+	hiding, binding []byte) (Commitment, error) {
 	if id < 1 || id > g.size {
 		return Commitment{}, fmt.Errorf("parsing a commitment: %w: cosigner %d, ids are 1 to %d", ErrSigners, id, g.size)
 	}
-	d, err := decodePoint(g.group, hiding)
+	d, err := decode(g.group, hiding)
 	if err != nil {
 		return Commitment{}, fmt.Errorf("parsing the hiding commitment of cosigner %d: %w", id, err)
 	}
-	e, err := decodePoint(g.group, binding)
+	e, err := decode(g.group, binding)
 	if err != nil {
 		return Commitment{}, fmt.Errorf("parsing the binding commitment of cosigner %d: %w", id, err)
 	}
@@ -53,6 +77,15 @@ func newCommitment(g *GroupKey, id int, hiding, binding kyber.Point) Commitment 
 		group: g, hiding: hiding, binding: binding, encodedHiding: c.Hiding, encodedBinding: c.Binding,
 	}
 	return c
+}
+
+// Eighths returns what ParseEighths makes c of again, for any key. It is false
+// for a commitment that was read from its points, and for one made by hand.
+func (c Commitment) Eighths() (Eighths, bool) {
+	if d := c.decoded; d != nil && d.eighths != nil && d.encodedHiding == c.Hiding && d.encodedBinding == c.Binding {
+		return *d.eighths, true
+	}
+	return Eighths{}, false
 }
 
 // points returns the two points of c, checked for use under key g. It decodes
@@ -101,12 +134,23 @@ func (k *KeyShare) Commit(random io.Reader) (*Nonce, error) {
 		hiding:  h3(g, entropy[:32], secret[:]),
 		binding: h3(g, entropy[32:], secret[:]),
 	}
-	d, e := g.Point().Mul(n.hiding, nil), g.Point().Mul(n.binding, nil)
+	d, partD := k.group.commit(n.hiding)
+	e, partE := k.group.commit(n.binding)
 	if identity := g.Point().Null(); d.Equal(identity) || e.Equal(identity) {
 		return nil, fmt.Errorf("drawing a nonce: %w", ErrPoint) // peers would refuse it
 	}
 	n.commitment = newCommitment(k.group, k.id, d, e)
+	n.commitment.decoded.eighths = &Eighths{Hiding: partD, Binding: partE}
 	return n, nil
+}
+
+// commit returns s times the base point, and the encoded point that is an eighth of it.
+func (k *GroupKey) commit(s kyber.Scalar) (kyber.Point, [pointSize]byte) {
+	part := k.group.Scalar().Mul(s, k.eighth)
+	defer part.Zero()
+	p := k.group.Point().Mul(part, nil)
+	encoded := encode(p)
+	return times8(p), encoded
 }
 
 // Commitment returns the public half, also after the nonce is burnt.

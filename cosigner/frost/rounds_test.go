@@ -13,31 +13,6 @@ import (
 	"casper-cosigner/cosigner/frost/edgroup"
 )
 
-func TestParseCommitment(t *testing.T) {
-	perGroup(t, func(t *testing.T, g kyber.Group) {
-		group, keys := deal(t, g, 2, 3)
-		_, commitments := commit(t, keys[0])
-		good := commitments[0]
-		back, err := ParseCommitment(group, 1, good.Hiding[:], good.Binding[:])
-		if err != nil || !back.same(good) {
-			t.Fatalf("a good commitment came back as %v, %v", back, err)
-		}
-		for name, bad := range badPoints(t, g) {
-			if _, err := ParseCommitment(group, 1, bad, good.Binding[:]); !errors.Is(err, ErrPoint) {
-				t.Errorf("%s as hiding point: %v", name, err)
-			}
-			if _, err := ParseCommitment(group, 1, good.Hiding[:], bad); !errors.Is(err, ErrPoint) {
-				t.Errorf("%s as binding point: %v", name, err)
-			}
-		}
-		for _, id := range []int{-1, 0, 4, 1 << 40} {
-			if _, err := ParseCommitment(group, id, good.Hiding[:], good.Binding[:]); !errors.Is(err, ErrSigners) {
-				t.Errorf("id %d: %v", id, err)
-			}
-		}
-	})
-}
-
 // TestSecondEncodings tries every 32 bytes that decode, leniently, to a point
 // whose encoding is another: y from p to 2^255-1, and x = 0 with a sign.
 func TestSecondEncodings(t *testing.T) {
@@ -54,9 +29,12 @@ func TestSecondEncodings(t *testing.T) {
 		}
 		signs := badPoints(t, g)
 		encodings = append(encodings, signs["identity with sign"], signs["order 2 with sign"])
-		for _, b := range encodings {
-			if _, err := ParseCommitment(group, 1, commitments[0].Hiding[:], b); !errors.Is(err, ErrPoint) {
-				t.Errorf("%x: %v", b, err)
+		for _, f := range forms {
+			hiding, _ := f.points(t, commitments[0])
+			for _, b := range encodings {
+				if _, err := f.parse(group, 1, hiding, b); !errors.Is(err, ErrPoint) {
+					t.Errorf("%s: %x: %v", f.name, b, err)
+				}
 			}
 		}
 	})

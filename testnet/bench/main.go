@@ -1,7 +1,8 @@
 // Bench measures the program as a validator would meet it: 2 of 3 cosigners on this machine, each a
 // process with its own state on disk, asked through an agent. It prints figures beside what they
 // are measured against, and beside the floor of the same run: what the disk, the network stack and
-// the arithmetic alone take. Its last part has the main of two simulated casper-nodes fail again
+// the arithmetic alone take. One part puts the cosigners at sites apart, and waits for an answer no
+// longer than casper-node does. The last one has the main of two simulated casper-nodes fail again
 // and again, and counts what that costs.
 //
 // It promises figures, not a verdict: a goal that is missed is printed as such, and the bench fails
@@ -36,7 +37,7 @@ const (
 )
 
 // limit is when the bench gives up.
-const limit = 35 * time.Minute
+const limit = 45 * time.Minute
 
 // options are the command line.
 type options struct {
@@ -47,6 +48,8 @@ type options struct {
 	flood, total         int
 	hot, fenced          int
 	handovers            int
+	timing               string
+	apart                int
 	keep                 bool
 }
 
@@ -61,12 +64,14 @@ func main() {
 		"parts to run, with commas between: "+strings.Join(names(), ", ")+" (default all)")
 	flag.IntVar(&o.runs, "runs", 5, "runs of the closed loop")
 	flag.IntVar(&o.perRun, "per-run", 2000, "signatures in each")
-	flag.IntVar(&o.trials, "trials", 12, "leaders to kill, and as many to stop")
+	flag.IntVar(&o.trials, "trials", 12, "leaders to kill, and as many to stop; half as many at each distance of part wan")
 	flag.IntVar(&o.flood, "flood", 20000, "signatures for the throughput")
 	flag.IntVar(&o.total, "total", 100000, "signatures after which memory and disk are looked at")
 	flag.IntVar(&o.hot, "hot", 50, "failures of main in hot mode")
 	flag.IntVar(&o.fenced, "fenced", 20, "failures of main in fenced mode")
 	flag.IntVar(&o.handovers, "handovers", 10, "handovers there and back, in each mode")
+	flag.StringVar(&o.timing, "timing", "", "timing in the cluster files of part wan (default that of init)")
+	flag.IntVar(&o.apart, "apart", 1000, "requests beside the leader at 80 ms; the other rows of part wan in proportion")
 	flag.BoolVar(&o.keep, "keep", false, "keep the folder: settings, state and logs")
 	flag.Parse()
 	if o.seed == 0 {
@@ -100,6 +105,7 @@ func parts() []part {
 		{"kill", true, (*bench).kill},
 		{"term", true, (*bench).term},
 		{"hang", false, (*bench).hang},
+		{"wan", false, (*bench).wan},
 		{"shipped", false, (*bench).shipped},
 		{"failover", false, (*bench).failover},
 	}
@@ -183,15 +189,25 @@ func (b *bench) open(ctx context.Context) error {
 	return b.setup(ctx, filepath.Join(b.dir, "cluster"), nil)
 }
 
-func (b *bench) setup(ctx context.Context, dir string, states map[string]string) (err error) {
+func (b *bench) setup(ctx context.Context, dir string, states map[string]string) error {
+	if err := b.prepare(ctx, testnet.Settings{Dir: dir, States: states}); err != nil {
+		return err
+	}
+	return b.start(ctx)
+}
+
+// prepare makes the files of a cluster, of which the settings say what is not the same in all.
+func (b *bench) prepare(ctx context.Context, s testnet.Settings) (err error) {
 	if b.key, err = testnet.PublicKey(b.pem); err != nil {
 		return err
 	}
-	b.cluster, err = testnet.Setup(ctx, testnet.Settings{Binary: b.binary, Dir: dir, PEM: b.pem, Chain: chain,
-		MinEra: eraTime, MinBlock: blockTime, States: states})
-	if err != nil {
-		return err
-	}
+	s.Binary, s.PEM, s.Chain, s.MinEra, s.MinBlock = b.binary, b.pem, chain, eraTime, blockTime
+	b.cluster, err = testnet.Setup(ctx, s)
+	return err
+}
+
+// start starts its processes, and waits until they are ready.
+func (b *bench) start(ctx context.Context) (err error) {
 	if err := b.cluster.Start(ctx); err != nil {
 		return err
 	}

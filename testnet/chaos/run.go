@@ -11,6 +11,7 @@ import (
 
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/history"
+	"casper-cosigner/testnet/link"
 )
 
 // The settings that are not as shipped: everything is quicker, so that much happens in two minutes.
@@ -35,7 +36,7 @@ type run struct {
 	start time.Time // the instant from which the history counts
 
 	cluster *testnet.Cluster
-	network *network
+	network *link.Network
 	nodes   map[string]*testnet.Node
 	file    *os.File
 	history *history.Recorder
@@ -76,7 +77,7 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if r.network, err = newNetwork(ctx, r.cluster); err != nil {
+	if r.network, err = link.OpenNetwork(ctx, r.cluster); err != nil {
 		return err
 	}
 	if r.log, err = os.Create(filepath.Join(r.dir, "faults.log")); err != nil {
@@ -118,7 +119,7 @@ func (r *run) close() (err error) {
 		err = errors.Join(err, r.cluster.Close())
 	}
 	if r.network != nil {
-		r.network.close()
+		r.network.Close()
 	}
 	if r.history != nil {
 		err = errors.Join(err, r.history.Close())

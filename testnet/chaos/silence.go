@@ -109,7 +109,7 @@ func (r *run) strike(ctx context.Context, kind string, leader *testnet.Process) 
 	case halt:
 		return leader.Cont, leader.Stop()
 	}
-	links := r.network.of([]string{leader.Name}, false)
+	links := r.network.Of([]string{leader.Name}, false)
 	for _, l := range links {
 		l.Cut()
 	}

@@ -145,7 +145,7 @@ func (s *storm) strikeProcesses(ctx context.Context, f fault) bool {
 }
 
 func (s *storm) strikeLinks(ctx context.Context, f fault) bool {
-	hit := s.network.of(f.who, f.kind == oneWay)
+	hit := s.network.Of(f.who, f.kind == oneWay)
 	for _, l := range hit {
 		switch f.kind {
 		case cut, oneWay:

@@ -21,20 +21,23 @@ const (
 	chunks = 64       // that wait in each direction of a connection, until TCP holds the sender back
 )
 
-// Link carries the calls of one member to another, and what comes back on them. It can be cut, so
-// that bytes wait in it and arrive late; slowed down; and have its connections broken. What it
-// cannot do is lose, repeat or reorder bytes of a connection: TCP would not let that be seen.
+// Link carries the calls of one member to another, and what comes back on them. It can be long, so
+// that every byte takes its time; be cut, so that bytes wait in it and arrive late; be slowed
+// down; and have its connections broken. What it cannot do is lose, repeat or reorder bytes of
+// a connection: TCP would not let that be seen.
 type Link struct {
 	From, To string // members
 	Listener net.Listener
 	// Dial reaches the called member's own listener.
 	Dial func(ctx context.Context) (net.Conn, error)
 
-	mu    sync.Mutex
-	cuts  int           // faults that cut it now
-	clear chan struct{} // closed while nothing cuts it; nil before it was ever cut
-	delay time.Duration // of every byte
-	pairs map[*pair]struct{}
+	mu       sync.Mutex
+	cuts     int           // faults that cut it now
+	clear    chan struct{} // closed while nothing cuts it; nil before it was ever cut
+	delay    time.Duration // of every byte, beyond what the distance takes
+	distance Distance
+	ways     uint64 // that there were, two for each connection
+	pairs    map[*pair]struct{}
 }
 
 // pair is a connection of a caller and the one that it is carried on to.
@@ -74,10 +77,11 @@ func (l *Link) Run(ctx context.Context) {
 }
 
 // accept carries one call on. While the link is cut the caller waits, as for one that
-// does not answer.
+// does not answer. What it says before the callee could have answered waits too, since on a network
+// the caller has no connection until then.
 func (l *Link) accept(ctx context.Context, caller net.Conn) {
 	defer caller.Close()
-	if l.pass(ctx) != nil {
+	if testnet.Pause(ctx, l.handshake()) != nil || l.pass(ctx) != nil {
 		return
 	}
 	callee, err := l.Dial(ctx)
@@ -101,6 +105,8 @@ func (l *Link) carry(ctx context.Context, p *pair) {
 		l.pairs = map[*pair]struct{}{}
 	}
 	l.pairs[p] = struct{}{}
+	first, seed := l.ways, l.distance.Seed
+	l.ways += 2
 	l.mu.Unlock()
 	defer func() {
 		l.mu.Lock()
@@ -108,15 +114,15 @@ func (l *Link) carry(ctx context.Context, p *pair) {
 		l.mu.Unlock()
 	}()
 	var pumping sync.WaitGroup
-	for _, way := range [][2]net.Conn{{p.callee, p.caller}, {p.caller, p.callee}} {
-		pieces := make(chan piece, chunks)
+	for i, ends := range [][2]net.Conn{{p.callee, p.caller}, {p.caller, p.callee}} {
+		pieces, way := make(chan piece, chunks), newWay(seed, first+uint64(i))
 		pumping.Go(func() {
 			defer close(pieces)
-			read(ctx, way[1], pieces)
+			read(ctx, ends[1], pieces)
 		})
 		pumping.Go(func() {
 			defer cancel() // which ends the other way too
-			l.write(ctx, way[0], pieces)
+			l.write(ctx, ends[0], pieces, way)
 		})
 	}
 	pumping.Wait()
@@ -145,9 +151,9 @@ func read(ctx context.Context, src net.Conn, into chan<- piece) {
 
 // write passes the pieces on. It returns when all have arrived after the sender's end, so that the
 // end of a connection is held up as its bytes are, or on any error.
-func (l *Link) write(ctx context.Context, dst net.Conn, pieces <-chan piece) {
+func (l *Link) write(ctx context.Context, dst net.Conn, pieces <-chan piece, w *way) {
 	for p := range pieces {
-		if testnet.Pause(ctx, time.Until(p.sent.Add(l.late()))) != nil || l.pass(ctx) != nil {
+		if testnet.Pause(ctx, time.Until(p.sent.Add(l.late(w)))) != nil || l.pass(ctx) != nil {
 			return
 		}
 		if len(p.bytes) == 0 { // to write nothing waits for a reader, where the connection is in memory
@@ -159,11 +165,11 @@ func (l *Link) write(ctx context.Context, dst net.Conn, pieces <-chan piece) {
 	}
 }
 
-// late is by how much bytes are late now.
-func (l *Link) late() time.Duration {
+// late is by how much the next piece on a way is late.
+func (l *Link) late(w *way) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.delay
+	return l.delay + w.takes(l.distance)
 }
 
 // pass waits until nothing cuts the link.

@@ -179,8 +179,8 @@ func TestASlowLinkIsLate(t *testing.T) {
 		t.Errorf("took %v, want %v", took, late)
 	}
 	r.Slow(-late)
-	if r.late() != 0 {
-		t.Errorf("it is late by %v still", r.late())
+	if still := r.late(newWay(0, 0)); still != 0 {
+		t.Errorf("it is late by %v still", still)
 	}
 }
 

@@ -74,11 +74,11 @@ func (w *world) start(name string) (err error) {
 	if p.store, err = raftstore.Open(p.raftConfig()); err != nil {
 		return err
 	}
-	c := w.cluster.File
+	c, verifier := w.cluster.File, w.cluster.File.Verifier()
 	p.signer = signer.New(signer.Config{
 		Chain: c.Chain, Validator: c.Validator, EraTime: time.Duration(c.MinEraTime),
 		BlockTime: time.Duration(c.MinBlockTime), Grace: time.Duration(c.Grace),
-		VerifyRequest: c.VerifyRequest, VerifyRegistration: c.VerifyRegistration,
+		VerifyRequest: verifier.VerifyRequest, VerifyRegistration: verifier.VerifyRegistration,
 		Log: replicatedLog{p.store}, Quorum: quorum{p}, Spread: p.spread, HandOver: p.handOver,
 		Observe: func(signer.Event) {}, Phase: func(string, time.Duration) {}, Steady: func() bool { return true },
 		Now: p.now, Logger: zerolog.Nop(),
@@ -94,7 +94,7 @@ func (w *world) start(name string) (err error) {
 }
 
 func (p *process) raftConfig() raftstore.Config {
-	timing, err := raftstore.Profile("lan")
+	timing, err := raftstore.Profile(p.sites.timing)
 	if err != nil {
 		p.die(err)
 	}
@@ -199,7 +199,7 @@ func (q quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (signa
 	slot, _ := casper.SlotOf(c.Message)
 	shares := 0
 	for _, name := range q.inOrder(q.name) {
-		if err := testnet.Pause(ctx, q.upTo(shareTakes)); err != nil {
+		if err := testnet.Pause(ctx, q.sites.between(q.names, q.name, name)+q.upTo(shareTakes)); err != nil {
 			return signature, err
 		}
 		if q.life.Err() != nil {

@@ -35,7 +35,7 @@ func (w *world) storm(faults []fault) (done map[string]int, err error) {
 		done[kind]++
 	}
 	for _, f := range faults {
-		testnet.Pause(ctx, f.after) //nolint:errcheck // it ends with this function
+		testnet.Pause(ctx, w.sites.rest*f.after) //nolint:errcheck // it ends with this function
 		name := w.victim(f)
 		if f.kind != killed {
 			raging.Go(func() {

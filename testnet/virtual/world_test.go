@@ -39,6 +39,7 @@ type world struct {
 	folder  string
 	id      statedir.ID
 	names   []string // of the cosigners
+	sites   sites
 	key     ed25519.PrivateKey
 	cluster *clustertest.Cluster
 	wire    *wire
@@ -54,10 +55,10 @@ type world struct {
 	calm    bool   // no message is lost or doubled any more
 }
 
-func newWorld(t *testing.T, seed uint64, key ed25519.PrivateKey, out *history.Recorder) *world {
+func newWorld(t *testing.T, r run, key ed25519.PrivateKey, out *history.Recorder) *world {
 	t.Helper()
-	w := &world{folder: folder(t), id: statedir.NewID(), key: key, history: out, begin: time.Now(),
-		clocks: map[string]*atomic.Int64{}, running: map[string]*process{}, random: rand.New(rand.NewPCG(seed, 1))}
+	w := &world{folder: folder(t), id: statedir.NewID(), sites: r.sites, key: key, history: out, begin: time.Now(),
+		clocks: map[string]*atomic.Int64{}, running: map[string]*process{}, random: rand.New(rand.NewPCG(r.seed, 1))}
 	w.cluster = clustertest.New(t, casper.PublicKey(key.Public().(ed25519.PublicKey)), func(f *cluster.File) {
 		f.MinEraTime, f.MinBlockTime = cluster.Duration(time.Second), cluster.Duration(pace)
 	})
@@ -66,6 +67,7 @@ func newWorld(t *testing.T, seed uint64, key ed25519.PrivateKey, out *history.Re
 		w.clocks[c.Name] = &atomic.Int64{}
 	}
 	w.wire = newWire(context.Background(), w.names)
+	w.part(r.seed)
 	for _, name := range w.names {
 		if err := errors.Join(w.create(name), w.start(name)); err != nil {
 			t.Fatal(err)
@@ -181,7 +183,8 @@ func (w *world) ask(ctx context.Context, node string, m casper.Message) testnet.
 	w.mu.Unlock()
 	answer := testnet.Answer{Kind: testnet.Unknown, Reason: "Unavailable"}
 	for _, name := range w.inOrder(leader) {
-		if testnet.Pause(ctx, w.upTo(wayTakes)) != nil {
+		way := w.sites.between(w.names, w.home(node), name) / 2
+		if testnet.Pause(ctx, way+w.upTo(wayTakes)) != nil {
 			return answer
 		}
 		p := w.process(name)
@@ -196,6 +199,9 @@ func (w *world) ask(ctx context.Context, node string, m casper.Message) testnet.
 			w.work.Go(func() { w.again(p, request) })
 		}
 		got, err := p.sign(ctx, request)
+		if testnet.Pause(ctx, way) != nil {
+			return answer
+		}
 		if w.goesWrong(lost) {
 			<-ctx.Done()
 			return answer

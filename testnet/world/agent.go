@@ -131,6 +131,7 @@ func (a *agent) sign(m casper.Message, reply func(zug.Answer)) {
 		if !e.done { // a hung cosigner: the next request begins with another one
 			a.leader = (e.first + e.tried + 1) % cosigners
 			e.gaveUp = a.w.now
+			a.w.stats[Late]++
 			e.cancel()
 			a.conclude(e, zug.Answer{Verdict: zug.Refused}, false)
 		}

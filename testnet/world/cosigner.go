@@ -39,7 +39,8 @@ type cosigner struct {
 	asking   map[int]func(machine.Result) // what to do when an entry of ours is applied
 	waiting  []*request
 	flights  map[casper.Hash]*flight
-	kept     map[casper.Hash]bool // finished signatures
+	kept     map[casper.Hash]bool     // finished signatures
+	usual    [cosigners]time.Duration // that each other cosigner's shares take
 	desk     turn.Desk
 	steadyAt time.Time // since a pause
 	watch    monitor
@@ -72,7 +73,7 @@ func (c *cosigner) forget() {
 	c.state, c.commit, c.applied, c.filled = machine.New(), 0, 0, false
 	c.leader, c.leads, c.ready = -1, false, false
 	c.heard, c.writes = [cosigners]time.Time{}, map[slotKey]*write{}
-	c.kept = map[casper.Hash]bool{}
+	c.kept, c.usual = map[casper.Hash]bool{}, [cosigners]time.Duration{}
 	c.desk = turn.NewDesk(c.w.plan.Block*time.Duration(c.w.plan.EraBlocks), c.w.plan.Block, c.w.plan.Grace)
 	c.watch = newMonitor(c.w.settings, c.w.seatSettings(c.id))
 	c.yield()

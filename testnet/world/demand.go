@@ -237,6 +237,8 @@ func (d *demand) mainAtRest() {
 	stable := w.plan.FailbackAfter<<returns + 2*w.plan.After + 4*w.plan.Block + 4*w.plan.Ping
 	calm := !d.good[mainHost].IsZero() && w.now.Sub(d.good[mainHost]) > stable && !d.signer.IsZero() &&
 		w.now.Sub(d.signer) > stable
+	// Between sites a single answer that was lost, and came too late, may move the role at any time.
+	calm = calm && (w.plan.Sites == Sites{} || w.now.Sub(w.referee.moved) > stable)
 	if !calm || w.plan.Failback != failover.Auto || w.roles.HoldUntil != 0 || d.thief != nil || w.plan.has(Promote) {
 		return
 	}

@@ -67,14 +67,14 @@ func (c *cosigner) gather() {
 			}, nil)
 		}, nil)
 	}
-	c.after(gatherFor, func() {
+	c.after(gatherFor+c.w.plan.Sites.farthest(), func() {
 		if c.watch.round == round {
 			c.judge()
 		}
 	})
 }
 
-// gatherFor is how long the others' reports are waited for.
+// gatherFor is how long the others' reports are waited for, beyond their way.
 const gatherFor = 60 * time.Millisecond
 
 // judge has the rule look at what was gathered and, on the leader, does what it wants.

@@ -86,7 +86,8 @@ func (w *World) carry(from, to *process, what, down func()) {
 	})
 }
 
-// way draws how long a message is under way. Cosigners are near each other, nodes are far.
+// way draws how long a message is under way. Cosigners are near each other unless they are at sites
+// apart, nodes are far.
 func (w *World) way(from, to int) time.Duration {
 	least, spread := 5*time.Millisecond, 30*time.Millisecond
 	switch {
@@ -97,7 +98,8 @@ func (w *World) way(from, to int) time.Duration {
 	case from >= nodeCount || to >= nodeCount:
 		least, spread = 500*time.Microsecond, 5*time.Millisecond
 	}
-	return (least+time.Duration(w.rng.Int64N(int64(spread))))*time.Duration(w.slow) + w.plan.Apart.between(from, to)
+	near := (least + time.Duration(w.rng.Int64N(int64(spread)))) * time.Duration(w.slow)
+	return near + w.apart(from, to)
 }
 
 // linked reports whether messages pass both ways between two hosts.

@@ -115,8 +115,8 @@ const cancelled = 100 * time.Millisecond
 func (r *referee) binds(c *cosigner, q *request) {
 	at := q.asker.gaveUp
 	late := r.w.now.Sub(at)
-	if known := cancelled + 2*time.Duration(r.w.plan.Apart); !at.IsZero() && late > known &&
-		!r.w.plan.has(Lossy, CutCosigners, CutHost, CutOneWay) {
+	knows := cancelled + r.w.plan.Sites.farthest()
+	if !at.IsZero() && late > knows && !r.w.plan.has(Lossy, CutCosigners, CutHost, CutOneWay) {
 		r.w.fail("%s binds %s for an asker that gave up %v ago", c.name, describe(q.claim.Message), late)
 	}
 }

@@ -2,6 +2,7 @@ package world
 
 import (
 	"bytes"
+	"time"
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
@@ -16,6 +17,7 @@ type safety struct {
 	shares map[slotKey]casper.Hash // what any cosigner released a share of
 	held   map[slotKey]casper.Hash // what the log was first seen to hold
 	holds  map[string]bool         // reasons for which the rule held the roles
+	moved  time.Time               // when the active node changed last, by itself
 }
 
 func newSafety(w *World) *safety {
@@ -96,6 +98,7 @@ func (s *safety) changed(command machine.Command, before failover.State) {
 // activated sees an automatic change of the active node.
 func (s *safety) activated(a machine.Activate, before failover.State) {
 	s.w.stats[Changes]++
+	s.moved = s.w.now
 	if before.HoldUntil > a.At {
 		s.w.fail("%s became active for %s while automatic changes were held", a.Node, a.Cause)
 	}

@@ -10,25 +10,6 @@ import (
 	"casper-cosigner/rule/wire"
 )
 
-// Apart is sites that are some way from each other: main, the standby and the first two cosigners
-// are at one each, main with the first cosigner and the standby with the second; the third cosigner
-// is at a site of its own. How far nodes are from nodes has nothing to do with it.
-type Apart time.Duration // one way
-
-// between returns what a message between two hosts takes for it.
-func (a Apart) between(from, to int) time.Duration {
-	site := func(host int) int {
-		if host < ours {
-			return host
-		}
-		return host - nodeCount
-	}
-	if from < nodeCount && to < nodeCount || site(from) == site(to) {
-		return 0
-	}
-	return time.Duration(a)
-}
-
 // ways is the last round trips to each cosigner.
 type ways [cosigners][]time.Duration
 
@@ -105,8 +86,8 @@ func (c *cosigner) sit(settled bool, all []ear.Told, reports map[string]*cosigne
 
 // usher is the referee's account of where the lead goes.
 type usher struct {
-	w     *World
-	moved time.Time // when it was handed over last
+	w      *World
+	handed time.Time // when it was handed over last
 }
 
 // moves sees a leader hand the lead over for nearness: not while the roles are held or a failover
@@ -119,9 +100,9 @@ func (u *usher) moves(c *cosigner, due bool) {
 		w.fail("%s hands the lead over while the roles are held", c.name)
 	case due:
 		w.fail("%s hands the lead over while a failover is due", c.name)
-	case !u.moved.IsZero() && w.now.Sub(u.moved) < w.rest()-w.plan.Ping &&
+	case !u.handed.IsZero() && w.now.Sub(u.handed) < w.rest()-w.plan.Ping &&
 		!w.plan.has(KillCosigner, KillLeader, Trap, HungDisk, DiskError):
-		w.fail("%s hands the lead over %v after the last time", c.name, w.now.Sub(u.moved))
+		w.fail("%s hands the lead over %v after the last time", c.name, w.now.Sub(u.handed))
 	}
-	u.moved = w.now
+	u.handed = w.now
 }

@@ -8,6 +8,7 @@ import (
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/refusal"
+	"casper-cosigner/rule/timing"
 	"casper-cosigner/rule/turn"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/testnet/zug"
@@ -195,9 +196,6 @@ type flight struct {
 	ends    time.Time
 }
 
-// hedgeAfter is how long the first of the other cosigners is waited for.
-const hedgeAfter = 30 * time.Millisecond
-
 // finish has the message that a slot holds signed.
 func (c *cosigner) finish(r *request, held watermark.Claim) {
 	_, digest := c.w.referee.digest(held.Message)
@@ -215,7 +213,7 @@ func (c *cosigner) finish(r *request, held watermark.Claim) {
 	first := (c.id + 1 + c.w.rng.IntN(cosigners-1)) % cosigners
 	c.share(c.term, held.Message, func() { c.gotShare(f, digest, c.id) })
 	c.askShare(f, digest, first)
-	c.after(hedgeAfter, func() {
+	c.after(timing.Patience(c.usual[first]), func() {
 		if c.flights[digest] == f {
 			c.askShare(f, digest, cosigners-c.id-first)
 		}
@@ -223,10 +221,13 @@ func (c *cosigner) finish(r *request, held watermark.Claim) {
 }
 
 func (c *cosigner) askShare(f *flight, digest casper.Hash, peer int) {
-	to, term := c.w.cosigners[peer], c.term
+	to, term, asked := c.w.cosigners[peer], c.term, c.w.now
 	c.w.post(&c.process, &to.process, func() {
 		to.share(term, f.message, func() {
-			c.w.post(&to.process, &c.process, func() { c.gotShare(f, digest, peer) }, nil)
+			c.w.post(&to.process, &c.process, func() {
+				c.usual[peer] = timing.Usual(c.usual[peer], c.w.now.Sub(asked))
+				c.gotShare(f, digest, peer)
+			}, nil)
 		})
 	}, nil)
 }

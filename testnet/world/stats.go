@@ -16,6 +16,7 @@ const (
 	Leads                   // rounds that were ours to lead, and had to end with a block
 	Finalities              // blocks of which our finality signature was demanded
 	Claims                  // slots bound
+	Late                    // requests that no cosigner answered before the node's patience ended
 	Adopted                 // requests answered with another value
 	Reproposed              // echoes of ours that were answered with another block
 	Shares                  // that left a cosigner
@@ -33,8 +34,8 @@ const (
 	counts
 )
 
-var countNames = [counts]string{"events", "rounds", "votes", "leads", "finalities", "claims", "adopted", "reproposed",
-	"shares", "restarts",
+var countNames = [counts]string{"events", "rounds", "votes", "leads", "finalities", "claims", "late", "adopted",
+	"reproposed", "shares", "restarts",
 	"changes", "operations", "elections", "crashes", "lost claims", "failovers", "holds", "rests", "returns",
 	"moves"}
 

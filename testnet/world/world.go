@@ -18,10 +18,11 @@
 // asker that gave up; a lead that is handed over too often, or while roles are held or about to
 // change. It builds the signed bytes itself.
 //
-// Left out are upgrades and what agents tell of them, a node whose peers do not hear it
-// (failover's NotConnected), a key file left behind, the nodes' TLS points, floors, members that
-// meet for the first time, a leader that hands over because it cannot sign, a state directory that
-// is restored or copied, and frost's arithmetic.
+// Left out are the order of messages between two members, which TCP keeps even when one of them is
+// lost; upgrades and what agents tell of them, a node whose peers do not hear it (failover's
+// NotConnected), a key file left behind, the nodes' TLS points, floors, members that meet for the
+// first time, a leader that hands over because it cannot sign, a state directory that is restored
+// or copied, and frost's arithmetic.
 package world
 
 import (
@@ -81,6 +82,7 @@ type Options struct {
 	Rules Rules
 	Log   func(line string) // hears all lines of the history; may be nil
 	Plan  *Plan             // instead of the one that the seed draws
+	Sites *Sites            // in place of the plan's; may be nil
 }
 
 // Result is what came of a run.
@@ -162,6 +164,9 @@ func newWorld(seed uint64, o Options) *World {
 		w.plan = *o.Plan
 	} else {
 		w.plan = drawPlan(draw)
+	}
+	if o.Sites != nil {
+		w.plan.Sites = *o.Sites
 	}
 	w.fillRules()
 	w.chain = zug.Chain{Name: "world", Chainspec: casper.Hash{1}, Weights: []uint64{1, 1, 1, 1}, Seed: seed,

@@ -25,11 +25,7 @@ var (
 // TestWorlds plays many worlds. Nothing that the referee watches for may happen in any.
 func TestWorlds(t *testing.T) {
 	if *seedFlag >= 0 {
-		tell(t, uint64(*seedFlag), Run(uint64(*seedFlag), Options{Log: func(line string) {
-			if testing.Verbose() {
-				fmt.Println(line)
-			}
-		}}))
+		playOne(t, Options{})
 		return
 	}
 	seeds := 1000
@@ -40,7 +36,7 @@ func TestWorlds(t *testing.T) {
 		seeds = *seedsFlag
 	}
 	start := time.Now()
-	sum := playAll(t, seeds)
+	sum := playAll(t, seeds, Options{})
 	t.Logf("%d seeds in %v: %v", seeds, time.Since(start).Round(time.Millisecond), sum)
 	if seeds < 100 {
 		return
@@ -54,19 +50,35 @@ func TestWorlds(t *testing.T) {
 
 func tell(t *testing.T, seed uint64, r Result) {
 	if len(r.Failures) > 0 {
-		t.Error(explain(seed, r))
+		t.Error(explain(t, seed, r))
 	}
 }
 
-func explain(seed uint64, r Result) string {
-	return fmt.Sprintf("seed %d: %s\nreplay it with: go test ./testnet/world -run TestWorlds -v -args -seed %d\nthe "+
+// explain says how to replay a failure. A test that plays no worlds of its own plays those of
+// TestWorlds.
+func explain(t *testing.T, seed uint64, r Result) string {
+	test := "TestWorlds"
+	if strings.HasPrefix(t.Name(), "TestSites/") {
+		test = t.Name()
+	}
+	return fmt.Sprintf("seed %d: %s\nreplay it with: go test ./testnet/world -run %s -v -args -seed %d\nthe "+
 		"last events:\n%s",
-		seed, strings.Join(r.Failures, "; "), seed, strings.Join(r.Last, "\n"))
+		seed, strings.Join(r.Failures, "; "), test, seed, strings.Join(r.Last, "\n"))
+}
+
+// playOne plays the seed of the command line, and shows its history.
+func playOne(t *testing.T, o Options) {
+	o.Log = func(line string) {
+		if testing.Verbose() {
+			fmt.Println(line)
+		}
+	}
+	tell(t, uint64(*seedFlag), Run(uint64(*seedFlag), o))
 }
 
 // playAll plays the first seeds on all processors.
-func playAll(t *testing.T, seeds int) (sum Stats) {
-	each(t, seeds, func(seed uint64, r Result) {
+func playAll(t *testing.T, seeds int, o Options) (sum Stats) {
+	each(t, seeds, o, func(seed uint64, r Result) {
 		tell(t, seed, r)
 		sum.add(r.Stats)
 	})
@@ -75,7 +87,7 @@ func playAll(t *testing.T, seeds int) (sum Stats) {
 
 // each plays the first seeds on all processors until the test has failed, and hands over what came
 // of one at a time.
-func each(t *testing.T, seeds int, take func(seed uint64, r Result)) {
+func each(t *testing.T, seeds int, o Options, take func(seed uint64, r Result)) {
 	defer debug.SetGCPercent(debug.SetGCPercent(1000)) // worlds are short-lived garbage
 	var next atomic.Int64
 	var mu sync.Mutex
@@ -88,7 +100,7 @@ func each(t *testing.T, seeds int, take func(seed uint64, r Result)) {
 					return
 				}
 				seed := uint64(*firstFlag + n)
-				r := Run(seed, Options{})
+				r := Run(seed, o)
 				mu.Lock()
 				take(seed, r)
 				mu.Unlock()
@@ -111,7 +123,7 @@ func TestHashes(t *testing.T) {
 		seeds = *seedsFlag
 	}
 	hashes := make([]uint64, seeds)
-	each(t, seeds, func(seed uint64, r Result) {
+	each(t, seeds, Options{}, func(seed uint64, r Result) {
 		tell(t, seed, r)
 		hashes[seed-uint64(*firstFlag)] = r.Hash
 	})
@@ -144,13 +156,13 @@ func TestReplayFailure(t *testing.T) {
 		if len(r.Failures) == 0 {
 			continue
 		}
-		if told := explain(seed, r); !strings.Contains(told, fmt.Sprintf(" -args -seed %d\n", seed)) ||
+		if told := explain(t, seed, r); !strings.Contains(told, fmt.Sprintf(" -args -seed %d\n", seed)) ||
 			!strings.Contains(told, r.Last[len(r.Last)-1]) {
 			t.Errorf("a failure is told as:\n%s", told)
 		}
-		if again := Run(seed, Options{Rules: rebound(false)}); again.Hash != r.Hash || explain(seed, again) != explain(seed,
-			r) {
-			t.Errorf("the second time:\n%s", explain(seed, again))
+		if again := Run(seed, Options{Rules: rebound(false)}); again.Hash != r.Hash ||
+			explain(t, seed, again) != explain(t, seed, r) {
+			t.Errorf("the second time:\n%s", explain(t, seed, again))
 		}
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	ed "filippo.io/edwards25519"
 	"go.dedis.ch/kyber/v3"
 	"go.dedis.ch/kyber/v3/group/edwards25519"
 	"go.dedis.ch/kyber/v3/share"
@@ -109,6 +110,43 @@ func TestPointDecodingIsStrict(t *testing.T) {
 		if err := theirs.UnmarshalBinary(unhex(t, tt.in)); (err == nil) != tt.kyber {
 			t.Errorf("%s: kyber's group now says %v", tt.name, err)
 		}
+	}
+}
+
+// TestCanonical: looking at the bytes says what encoding the point again would, wherever the two
+// could differ, and for some others.
+func TestCanonical(t *testing.T) {
+	stream := blake2xb.New([]byte("canonical"))
+	var candidates [][size]byte
+	for low := range 256 {
+		for _, fill := range []byte{0, 0xff} {
+			for _, high := range []byte{0, 0x7f, 0x80, 0xff} {
+				b := [size]byte(bytes.Repeat([]byte{fill}, size))
+				b[0], b[size-1] = byte(low), high
+				candidates = append(candidates, b)
+			}
+		}
+		var b [size]byte
+		stream.XORKeyStream(b[:], b[:])
+		candidates = append(candidates, b)
+	}
+	decoded, second := 0, 0
+	for _, b := range candidates {
+		p, err := new(ed.Point).SetBytes(b[:])
+		if err != nil {
+			continue
+		}
+		want := bytes.Equal(p.Bytes(), b[:])
+		if Canonical(b) != want {
+			t.Errorf("%x: canonical %v, want %v", b, !want, want)
+		}
+		if decoded++; !want {
+			second++
+		}
+	}
+	// y = p, p+1, and so on as far as there are points, with both signs, and the two x = 0 with one.
+	if decoded < 500 || second < 20 {
+		t.Errorf("%d points, %d second encodings", decoded, second)
 	}
 }
 

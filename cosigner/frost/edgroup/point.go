@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"slices"
 
 	"filippo.io/edwards25519"
 	"go.dedis.ch/kyber/v3"
@@ -36,15 +37,43 @@ func (p *point) MarshalSize() int { return size }
 func (p *point) MarshalBinary() ([]byte, error) { return p.v.Bytes(), nil }
 
 // UnmarshalBinary decodes 32 bytes as RFC 8032 section 5.1.3 does, strictly:
-// y is below the field prime, and the sign of x = 0 is 0. The comparison of the
-// encodings covers both, which the library underneath lets through.
+// y is below the field prime, and the sign of x = 0 is 0. The library underneath
+// lets both through.
 func (p *point) UnmarshalBinary(b []byte) error {
 	var v edwards25519.Point
-	if _, err := v.SetBytes(b); err != nil || !bytes.Equal(v.Bytes(), b) {
+	if _, err := v.SetBytes(b); err != nil || !Canonical([size]byte(b)) {
 		return errPoint
 	}
 	p.v.Set(&v)
 	return nil
+}
+
+// Canonical reports whether what decodes to a point is its one canonical encoding.
+// To encode the point again and compare would say the same, for a field inversion.
+func Canonical(b [size]byte) bool {
+	sign := b[size-1] >> 7
+	b[size-1] &= 0x7f
+	var one [size]byte
+	one[0] = 1
+	// x is 0 where y is 1 or -1.
+	return compare(b, fieldPrime(0)) < 0 && (sign == 0 || b != one && b != fieldPrime(1))
+}
+
+// fieldPrime returns p - less, with p = 2^255 - 19, little endian.
+func fieldPrime(less byte) [size]byte {
+	var b [size]byte
+	for i := range b {
+		b[i] = 0xff
+	}
+	b[0], b[size-1] = 0xed-less, 0x7f
+	return b
+}
+
+// compare compares two little-endian integers. Both are public.
+func compare(a, b [size]byte) int {
+	slices.Reverse(a[:])
+	slices.Reverse(b[:])
+	return bytes.Compare(a[:], b[:])
 }
 
 func (p *point) MarshalTo(w io.Writer) (int, error) { return w.Write(p.v.Bytes()) }

@@ -134,15 +134,21 @@ func (x *CommitResponse) GetCommitments() []*Commitment {
 	return nil
 }
 
-// Commitment is one pair of public nonces.
+// Commitment is one pair of public nonces: two compressed points of 32 bytes each, which travel in two forms. A point's
+// eighth is a point of which it is 8 times: so whoever reads it need not check that it lies in the prime-order subgroup.
+// The points themselves are for cosigners that do not read eighths yet, and are not looked at if there are eighths.
 type Commitment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Number within the session.
 	Index uint64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
-	// Compressed point, 32 bytes.
+	// The hiding point.
 	Hiding []byte `protobuf:"bytes,2,opt,name=hiding,proto3" json:"hiding,omitempty"`
-	// Compressed point, 32 bytes.
-	Binding       []byte `protobuf:"bytes,3,opt,name=binding,proto3" json:"binding,omitempty"`
+	// The binding point.
+	Binding []byte `protobuf:"bytes,3,opt,name=binding,proto3" json:"binding,omitempty"`
+	// Eighth of the hiding point.
+	HidingEighth []byte `protobuf:"bytes,4,opt,name=hiding_eighth,json=hidingEighth,proto3" json:"hiding_eighth,omitempty"`
+	// Eighth of the binding point; there are both or neither.
+	BindingEighth []byte `protobuf:"bytes,5,opt,name=binding_eighth,json=bindingEighth,proto3" json:"binding_eighth,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -198,15 +204,34 @@ func (x *Commitment) GetBinding() []byte {
 	return nil
 }
 
-// SignerCommitment is the commitment of one member of a signing set.
+func (x *Commitment) GetHidingEighth() []byte {
+	if x != nil {
+		return x.HidingEighth
+	}
+	return nil
+}
+
+func (x *Commitment) GetBindingEighth() []byte {
+	if x != nil {
+		return x.BindingEighth
+	}
+	return nil
+}
+
+// SignerCommitment is the commitment of one member of a signing set, in the forms of Commitment. One that came without
+// eighths is passed on without.
 type SignerCommitment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// FROST identifier, from 1.
 	ShareId uint32 `protobuf:"varint,1,opt,name=share_id,json=shareId,proto3" json:"share_id,omitempty"`
-	// Compressed point, 32 bytes.
+	// The hiding point.
 	Hiding []byte `protobuf:"bytes,2,opt,name=hiding,proto3" json:"hiding,omitempty"`
-	// Compressed point, 32 bytes.
-	Binding       []byte `protobuf:"bytes,3,opt,name=binding,proto3" json:"binding,omitempty"`
+	// The binding point.
+	Binding []byte `protobuf:"bytes,3,opt,name=binding,proto3" json:"binding,omitempty"`
+	// Eighth of the hiding point.
+	HidingEighth []byte `protobuf:"bytes,4,opt,name=hiding_eighth,json=hidingEighth,proto3" json:"hiding_eighth,omitempty"`
+	// Eighth of the binding point; there are both or neither.
+	BindingEighth []byte `protobuf:"bytes,5,opt,name=binding_eighth,json=bindingEighth,proto3" json:"binding_eighth,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -258,6 +283,20 @@ func (x *SignerCommitment) GetHiding() []byte {
 func (x *SignerCommitment) GetBinding() []byte {
 	if x != nil {
 		return x.Binding
+	}
+	return nil
+}
+
+func (x *SignerCommitment) GetHidingEighth() []byte {
+	if x != nil {
+		return x.HidingEighth
+	}
+	return nil
+}
+
+func (x *SignerCommitment) GetBindingEighth() []byte {
+	if x != nil {
+		return x.BindingEighth
 	}
 	return nil
 }
@@ -429,16 +468,20 @@ const file_casper_cosigner_v1_cosigner_proto_rawDesc = "" +
 	"\x0eCommitResponse\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\fR\tsessionId\x12@\n" +
-	"\vcommitments\x18\x02 \x03(\v2\x1e.casper.cosigner.v1.CommitmentR\vcommitments\"T\n" +
+	"\vcommitments\x18\x02 \x03(\v2\x1e.casper.cosigner.v1.CommitmentR\vcommitments\"\xa0\x01\n" +
 	"\n" +
 	"Commitment\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x16\n" +
 	"\x06hiding\x18\x02 \x01(\fR\x06hiding\x12\x18\n" +
-	"\abinding\x18\x03 \x01(\fR\abinding\"_\n" +
+	"\abinding\x18\x03 \x01(\fR\abinding\x12#\n" +
+	"\rhiding_eighth\x18\x04 \x01(\fR\fhidingEighth\x12%\n" +
+	"\x0ebinding_eighth\x18\x05 \x01(\fR\rbindingEighth\"\xab\x01\n" +
 	"\x10SignerCommitment\x12\x19\n" +
 	"\bshare_id\x18\x01 \x01(\rR\ashareId\x12\x16\n" +
 	"\x06hiding\x18\x02 \x01(\fR\x06hiding\x12\x18\n" +
-	"\abinding\x18\x03 \x01(\fR\abinding\"\xa8\x02\n" +
+	"\abinding\x18\x03 \x01(\fR\abinding\x12#\n" +
+	"\rhiding_eighth\x18\x04 \x01(\fR\fhidingEighth\x12%\n" +
+	"\x0ebinding_eighth\x18\x05 \x01(\fR\rbindingEighth\"\xa8\x02\n" +
 	"\fShareRequest\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x1f\n" +
 	"\vshare_epoch\x18\x02 \x01(\rR\n" +

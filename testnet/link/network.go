@@ -1,4 +1,4 @@
-package main
+package link
 
 import (
 	"context"
@@ -7,40 +7,40 @@ import (
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/testnet"
-	"casper-cosigner/testnet/link"
 )
 
-// network is all links between the members of a cluster: one for each member and each port of
+// Network is all links between the members of a cluster: one for each member and each port of
 // another that it calls. Operators have none; they reach the cosigners as they are.
-type network struct {
-	links   []*link.Link
+type Network struct {
+	Links []*Link
+
 	running sync.WaitGroup
 	cancel  context.CancelFunc
 }
 
-// newNetwork puts links between the members. Each member gets a cluster file of its own, in
-// which the others are where its links listen; what it listens on itself stays. The files differ
-// in nothing else.
-func newNetwork(ctx context.Context, c *testnet.Cluster) (*network, error) {
-	n := &network{}
+// OpenNetwork puts links between the members, before these are started. Each member gets a cluster
+// file of its own, in which the others are where its links listen; what it listens on itself stays.
+// The files differ in nothing else.
+func OpenNetwork(ctx context.Context, c *testnet.Cluster) (*Network, error) {
+	n := &Network{}
 	ctx, n.cancel = context.WithCancel(ctx)
 	for _, role := range [][]*testnet.Process{c.Cosigners, c.Agents} {
 		for _, p := range role {
 			path := filepath.Join(c.Dir, p.Name, "cluster.toml")
-			if err := link.Rewire(path, func(f *cluster.File) error { return n.rewire(f, p.Name) }); err != nil {
-				n.close()
+			if err := Rewire(path, func(f *cluster.File) error { return n.rewire(f, p.Name) }); err != nil {
+				n.Close()
 				return nil, err
 			}
 		}
 	}
-	for _, l := range n.links {
+	for _, l := range n.Links {
 		n.running.Go(func() { l.Run(ctx) })
 	}
 	return n, nil
 }
 
 // rewire puts links in front of all that one member calls.
-func (n *network) rewire(f *cluster.File, self string) error {
+func (n *Network) rewire(f *cluster.File, self string) error {
 	_, cosigns := f.Cosigner(self)
 	for i := range f.Cosigners {
 		to := &f.Cosigners[i]
@@ -70,20 +70,20 @@ func (n *network) rewire(f *cluster.File, self string) error {
 }
 
 // link puts a link in front of an address.
-func (n *network) link(from, to string, address *string) error {
-	l, err := link.OnTCP(from, to, *address)
+func (n *Network) link(from, to string, address *string) error {
+	l, err := OnTCP(from, to, *address)
 	if err != nil {
 		return err
 	}
-	n.links = append(n.links, l)
+	n.Links = append(n.Links, l)
 	*address = l.Address()
 	return nil
 }
 
-// of returns the links that a fault hits: of one member all that begin or end at it; of two those
+// Of returns the links that a fault hits: of one member all that begin or end at it; of two those
 // between them, or with oneWay those by which the first calls the second.
-func (n *network) of(members []string, oneWay bool) (hit []*link.Link) {
-	for _, l := range n.links {
+func (n *Network) Of(members []string, oneWay bool) (hit []*Link) {
+	for _, l := range n.Links {
 		switch {
 		case len(members) == 1 && (l.From == members[0] || l.To == members[0]),
 			len(members) == 2 && l.From == members[0] && l.To == members[1],
@@ -94,10 +94,10 @@ func (n *network) of(members []string, oneWay bool) (hit []*link.Link) {
 	return hit
 }
 
-// close ends all links.
-func (n *network) close() {
+// Close ends all links.
+func (n *Network) Close() {
 	n.cancel()
-	for _, l := range n.links {
+	for _, l := range n.Links {
 		l.Listener.Close() //nolint:errcheck // those that run have closed it
 	}
 	n.running.Wait()

@@ -1,28 +1,24 @@
-package main
+package link
 
-import (
-	"testing"
-
-	"casper-cosigner/testnet/link"
-)
+import "testing"
 
 // A cut link between two members holds up the calls of one of them only; those of the other have a
 // link of their own.
 func TestOneWay(t *testing.T) {
-	there, back := &link.Link{From: "c1", To: "c2"}, &link.Link{From: "c2", To: "c1"}
-	other := &link.Link{From: "node-a", To: "c1"}
-	n := &network{links: []*link.Link{there, back, other}}
+	there, back := &Link{From: "c1", To: "c2"}, &Link{From: "c2", To: "c1"}
+	other := &Link{From: "node-a", To: "c1"}
+	n := &Network{Links: []*Link{there, back, other}}
 	for _, test := range []struct {
 		members []string
 		oneWay  bool
-		want    []*link.Link
+		want    []*Link
 	}{
-		{[]string{"c1", "c2"}, true, []*link.Link{there}},
-		{[]string{"c1", "c2"}, false, []*link.Link{there, back}},
-		{[]string{"c1"}, false, []*link.Link{there, back, other}},
+		{[]string{"c1", "c2"}, true, []*Link{there}},
+		{[]string{"c1", "c2"}, false, []*Link{there, back}},
+		{[]string{"c1"}, false, []*Link{there, back, other}},
 		{[]string{"node-b"}, false, nil},
 	} {
-		got := n.of(test.members, test.oneWay)
+		got := n.Of(test.members, test.oneWay)
 		if len(got) != len(test.want) {
 			t.Fatalf("%v, one way %v: %d links, want %d", test.members, test.oneWay, len(got), len(test.want))
 		}

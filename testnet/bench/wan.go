@@ -1,0 +1,169 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"casper-cosigner/testnet"
+)
+
+const (
+	stall     = 200 * time.Millisecond // what TCP waits at least until it sends again what was lost
+	stallRate = 0.001                  // of the segments, where some are lost
+)
+
+// scene is a cluster whose cosigners are so far apart, and what is measured in it.
+type scene struct {
+	name  string
+	dir   string // of its files
+	rtt   distances
+	trip  time.Duration // the round trip that answers are counted in
+	unled string        // the cosigner that is not to lead; may be empty
+	rows  []row
+	kills bool          // of the leader too
+	next  time.Duration // goal of these: p50 until the next signature; 0: none
+}
+
+// row is a number of requests from one place.
+type row struct {
+	beside bool    // the agent is at the leader's site
+	count  int     // of requests
+	lost   float64 // part of the segments between sites that come late
+	goal   *goal
+}
+
+// goal is what is to be reached.
+type goal struct {
+	trips float64 // round trips of p50
+	late  float64 // part of the requests
+}
+
+// scenes are what is measured, in two sequences that go on at once: one after the other they would
+// take twice as long. Each has one request under way at a time, and waits for what is on its way
+// nearly all of it.
+func (b *bench) scenes() [2][]scene {
+	const ms = time.Millisecond
+	some, few := b.apart*3/10, b.apart/5
+	plain := []row{{beside: true, count: few}, {count: few}}
+	return [2][]scene{{
+		{name: "80 ms", dir: "80", rtt: evenly(80 * ms), trip: 80 * ms, rows: []row{
+			{beside: true, count: b.apart, goal: &goal{trips: 2.1}},
+			{count: some, goal: &goal{trips: 3.1, late: 0.02}},
+		}},
+	}, {
+		{name: "5 ms", dir: "5", rtt: evenly(5 * ms), trip: 5 * ms, rows: plain},
+		{name: "30 ms", dir: "30", rtt: evenly(30 * ms), trip: 30 * ms, rows: plain, kills: true},
+		{name: "30/80/80 ms", dir: "uneven", rtt: remote("c3", 30*ms, 80*ms), trip: 30 * ms, unled: "c3", rows: plain[:1]},
+		{name: "80 ms", dir: "stalls", rtt: evenly(80 * ms), trip: 80 * ms, kills: true, next: 1800 * ms,
+			rows: []row{{beside: true, count: few, lost: stallRate}}},
+	}}
+}
+
+// wan measures what distance costs: the cosigners are at three sites, and what goes from one to
+// another takes half a round trip.
+func (b *bench) wan(ctx context.Context) error {
+	if err := b.close(); err != nil {
+		return err
+	}
+	b.printf("wan: 3 sites, a cosigner at each, the agent at one of them; delays differ by up to %.0f %%; timing %s;",
+		100*jitter, cmp.Or(b.timing, "as init writes it"))
+	b.printf("%v between two requests; late is what is not signed within the node's %v, and p50 counts it as that; where",
+		think, testnet.ZugPatience)
+	b.printf("there are stalls, %.1f %% of the segments come %v later, and what is behind them", 100*stallRate, stall)
+	sequences, ctx := errgroup.WithContext(ctx)
+	told := make(chan *apart)
+	for _, scenes := range b.scenes() {
+		sequences.Go(func() error {
+			for _, s := range scenes {
+				a, err := b.play(ctx, s)
+				told <- a
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	done := make(chan error)
+	go func() {
+		done <- sequences.Wait()
+	}()
+	for {
+		select {
+		case a := <-told:
+			b.printf("%s", strings.TrimSuffix(a.text.String(), "\n"))
+			b.restarts = append(b.restarts, a.restarts...)
+		case err := <-done:
+			return err
+		}
+	}
+}
+
+// play measures one scene. Whatever comes of it, what it returns has a text.
+func (b *bench) play(ctx context.Context, s scene) (a *apart, err error) {
+	a, err = b.openApart(ctx, s)
+	defer func() { err = errors.Join(err, a.close()) }()
+	if err != nil {
+		return a, err
+	}
+	for _, r := range s.rows {
+		got, err := a.ask(ctx, r)
+		if err != nil {
+			return a, fmt.Errorf("cosigners %s apart: %w", s.name, err)
+		}
+		a.tell(r, got)
+	}
+	if !s.kills {
+		return a, nil
+	}
+	took, err := a.outages(ctx, a.trials/2)
+	if err != nil {
+		return a, fmt.Errorf("cosigners %s apart: %w", s.name, err)
+	}
+	name := fmt.Sprintf("%s: kill -9 of the leader", s.name)
+	if s.next > 0 {
+		a.goal(name, spread(took), fmt.Sprintf("p50 %v", s.next), took.Quantile(0.5) <= s.next)
+	} else {
+		a.figure(name, spread(took), "")
+	}
+	return a, nil
+}
+
+// tell prints what became of a row's requests.
+func (a *apart) tell(r row, s *answers) {
+	where := "from a follower's site"
+	if r.beside {
+		where = "beside the leader"
+	}
+	name := a.name
+	if r.lost > 0 {
+		name += ", stalls"
+	}
+	a.figure(fmt.Sprintf("%s: %s", name, where), quantiles(s.took), "")
+	trips := float64(s.took.Quantile(0.5)) / float64(a.trip)
+	late := fmt.Sprintf("%d of %d", len(s.again), len(s.took))
+	if g := r.goal; g != nil {
+		a.goal("  p50 in round trips", fmt.Sprintf("%.2f", trips), fmt.Sprintf("at most %.1f", g.trips), trips <= g.trips)
+		most := int(g.late * float64(len(s.took)))
+		a.goal("  late", late, fmt.Sprintf("at most %d", most), len(s.again) <= most)
+	} else {
+		a.figure("  p50 in round trips", fmt.Sprintf("%.2f", trips), "")
+		a.figure("  late", late, "")
+	}
+	if len(s.again) > 0 {
+		a.figure("    signed when asked for again", fmt.Sprintf("p50 %s, max %s after the first asking",
+			testnet.Millis(s.again.Quantile(0.5)), testnet.Millis(s.again.Max())), "")
+		for _, what := range slices.Sorted(maps.Keys(s.instead)) {
+			a.figure("    answered at first", fmt.Sprintf("%s: %d", what, s.instead[what]), "")
+		}
+	}
+	a.printf("  (the agent is at %s; it led: %s)", a.sites[testnet.Main], strings.Join(s.leaders, ", then "))
+}
