@@ -38,7 +38,7 @@ func TestSeat(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			whole := false // seen once
-			for seed := range uint64(2) {
+			for seed := range uint64(4) {
 				var went []string
 				r := Run(seed, Options{Plan: c.plan, Log: func(line string) {
 					if _, to, ok := strings.Cut(line, " hands the lead over to "); ok {
