@@ -27,6 +27,8 @@ type agent struct {
 	pinging [cosigners]bool // a ping is under way
 	brisk   [cosigners]bool // one follows soon
 	nudged  time.Time       // when the cosigners were last pinged because one failed
+	ways    ways
+	reach   [cosigners]time.Time // when the cosigners answered last
 }
 
 func newAgent(w *World, id int) *agent {
@@ -81,6 +83,12 @@ func (a *agent) told() *cosignerv1.PingRequest {
 	for i, at := range a.reached {
 		if i != a.id {
 			r.Reach = append(r.Reach, &cosignerv1.Reach{Name: names[i], AnsweredAgoMs: wire.Ago(at, a.w.now)})
+		}
+	}
+	for i, at := range a.reach {
+		if d, known := a.ways.median(i); known {
+			r.Reach = append(r.Reach, &cosignerv1.Reach{Name: cosignerNames[i], AnsweredAgoMs: wire.Ago(at, a.w.now),
+				RttUs: uint64(d.Microseconds())})
 		}
 	}
 	return r
@@ -212,6 +220,10 @@ func (a *agent) pingCosigner(c *cosigner) {
 		}
 		w.post(&c.process, &a.process, func() {
 			p.RTT = w.now.Sub(sent)
+			if !over {
+				a.reach[c.id] = w.now
+				a.ways.note(c.id, p.RTT)
+			}
 			ends(p)
 		}, nil)
 	}, lost)
