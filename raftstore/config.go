@@ -4,7 +4,8 @@
 // It promises:
 //   - an Apply that returns no error was committed by a majority and applied here; ErrNotLeader means that nothing was
 //     proposed; anything that may or may not be in the log is ErrUnknown, never a success;
-//   - a directory that has run before and has lost its log is refused, never started anew;
+//   - a directory that has run before and has lost its log, a part of it, its term or its vote is refused, never started
+//     anew; so is one with a damaged entry, or with the files of another;
 //   - nothing is claimed before every voter has met every other, and durably knows its directory;
 //   - neither a vote nor an append is exchanged with a peer that shows less state than it once had;
 //   - whatever leaves it unsure what its log holds (an entry that cannot be decoded, a failed write) is given to
