@@ -66,7 +66,8 @@ func (m *agentMetrics) follow(node string, cosigners []agent.Cosigner, leader fu
 	for _, c := range cosigners {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "agent_leader",
 			Help:        "1 for the cosigner that the agent takes for the leader, and asks first.",
-			ConstLabels: prometheus.Labels{"node": node, "cosigner": c.Name}}, func() float64 { return truth(leader() == c.Name) }))
+			ConstLabels: prometheus.Labels{"node": node, "cosigner": c.Name}},
+			func() float64 { return truth(leader() == c.Name) }))
 	}
 }
 

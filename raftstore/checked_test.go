@@ -114,7 +114,7 @@ func TestDamagedDatabase(t *testing.T) {
 		change func(raw database) error
 		says   string
 	}{
-		"entry's data":     {entry(func(l *raft.Log) { l.Data = flip(l.Data, 9) }), "entry 5: reading log entry 5: its check"},
+		"entry's data":     {entry(func(l *raft.Log) { l.Data = flip(l.Data, 9) }), "entry 5: reading log entry 5"},
 		"entry's term":     {entry(func(l *raft.Log) { l.Term++ }), "entry 5"},
 		"entry's type":     {entry(func(l *raft.Log) { l.Type = raft.LogNoop }), "entry 5"},
 		"entry's checksum": {entry(func(l *raft.Log) { l.Extensions = nil }), "entry 5"},

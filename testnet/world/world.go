@@ -3,11 +3,11 @@
 //
 // The rules are the product's own: casper's messages, the watermark and the roles of machine.State,
 // turn's decisions, failover's Judge, whom an agent asks (lead.Belief), where the lead had best be
-// (seat), what an agent knows of its node and tells of it (failover.Node, wire), and what a cosigner
-// hears (ear). Around them everything is a model: the Raft log, the shares, the disks, the links, the clocks, and zug's
-// consensus. A seed fixes all of it, the faults and when they strike included, so that a run
-// replays exactly. TestNoTwins sees to it that no constant of the product is written a second time
-// here.
+// (seat), what an agent knows of its node and tells of it (failover.Node, wire), and what a
+// cosigner hears (ear). Around them everything is a model: the Raft log, the shares, the disks, the
+// links, the clocks, and zug's consensus. A seed fixes all of it, the faults and when they strike
+// included, so that a run replays exactly. TestNoTwins sees to it that no constant of the product
+// is written a second time here.
 //
 // A referee watches. It promises to notice: two values signed for one slot, or released by one
 // cosigner; a slot that changes; copies of the log that disagree; a round, a block or a leader's
