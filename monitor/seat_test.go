@@ -134,8 +134,8 @@ func holds(until int64) machine.Command {
 		At: time.Now().UnixMilli()}}
 }
 
-// TestSeatThoughLate: that the active node is answered too late is no reason to leave the lead where
-// it is, since that may be why.
+// TestSeatThoughLate: that the active node is answered too late is no reason to leave the lead
+// where it is, since that may be why.
 func TestSeatThoughLate(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
 		w.set(func() { w.apart(80*time.Millisecond, "a", "cosigner-1", "cosigner-3") })
