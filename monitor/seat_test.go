@@ -119,7 +119,7 @@ func TestGave(t *testing.T) {
 		w.set(func() { w.leader = "cosigner-3" })
 		time.Sleep(9 * time.Minute)
 		w.wantMoves()
-		time.Sleep(2 * time.Minute)
+		time.Sleep(3 * time.Minute)
 		w.wantMoves("cosigner-3 to cosigner-1")
 	})
 }
