@@ -114,7 +114,7 @@ func (m *Monitor) Reports() *cosignerv1.GatherResponse {
 	defer m.mu.Unlock()
 	now := m.Now()
 	r := m.ear.Report(now)
-	word.Handed = m.seat.Handed()
+	word.Handed, word.Fit = m.seat.Handed(), word.Fit && m.seat.Willing(now)
 	r.Seat = wire.Seat(word, now)
 	return r
 }
