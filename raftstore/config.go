@@ -90,9 +90,9 @@ type Timing struct {
 	Network   time.Duration // for one exchange with a peer
 }
 
-// Measured is the profile whose timers follow what is measured, by Retime. It begins with those that
-// suit sites 80 ms apart, which are not much slower than the shortest: a leader may die soon after a
-// follower was started.
+// Measured is the profile whose timers follow what is measured, by Retime. It begins with those
+// that suit sites 80 ms apart, which are not much slower than the shortest: a leader may die soon
+// after a follower was started.
 const Measured = "measured"
 
 // Profile returns the timing of that name. "lan" is for one site: the next signature comes in well
