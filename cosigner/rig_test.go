@@ -156,8 +156,9 @@ func after(d time.Duration) func(context.Context, string) error {
 
 // client is the connection of one cosigner to a host.
 type client struct {
-	from string
-	to   *host
+	cosignerv1.CosignerServiceClient // nil: whatever else is called
+	from                             string
+	to                               *host
 }
 
 func (c client) reach(ctx context.Context, method string) (*Server, context.Context, error) {
@@ -212,7 +213,7 @@ func (c client) Share(ctx context.Context, r *cosignerv1.ShareRequest, _ ...grpc
 func (c *committee) lead() *Quorum {
 	others := map[string]cosignerv1.CosignerServiceClient{}
 	for _, h := range c.hosts[1:] {
-		others[h.name] = client{c.hosts[0].name, h}
+		others[h.name] = client{from: c.hosts[0].name, to: h}
 	}
 	own := c.hosts[0].server
 	return NewQuorum(QuorumConfig{Keyring: own.config.Keyring, Own: own, Others: others,

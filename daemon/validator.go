@@ -97,6 +97,7 @@ func (v *validator) run(ctx context.Context, f *CosignerFile, data, admin net.Li
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return v.store.Run(ctx) })
 	group.Go(func() error { return v.dir.Run(ctx) })
+	group.Go(func() error { return v.admission.Run(ctx, v.links) })
 	group.Go(func() error { return v.quorum.Run(ctx) })
 	group.Go(func() error { return v.spread.Run(ctx) })
 	group.Go(func() error { v.pulse.Run(ctx); return nil })
@@ -132,7 +133,8 @@ func (v *validator) dataServer() *grpc.Server {
 	cosignerv1.RegisterPeerServiceServer(s, &peer.Server{Log: v.store, Signatures: v.signer, Reports: v.monitor})
 	cosignerv1.RegisterSignerServiceServer(s,
 		&signer.Server{Signer: v.signer, Name: v.self.Name, Caller: c.Caller, Peer: v.links.signer})
-	cosignerv1.RegisterPingServiceServer(s, &monitor.Server{Monitor: v.monitor, Caller: c.Caller})
+	cosignerv1.RegisterPingServiceServer(s, &monitor.Server{Monitor: v.monitor, Caller: c.Caller,
+		Lead: func() (string, uint64) { lead := v.store.Leader(); return lead.Name, lead.Term }})
 	return s
 }
 

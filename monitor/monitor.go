@@ -181,11 +181,10 @@ func (m *Monitor) look(ctx context.Context, asking *sync.WaitGroup) (due time.Ti
 	m.reports, m.judgement, m.observed = reports, judgement, observed
 	m.mu.Unlock()
 	m.tell(judgement, observed)
-	_, leads := m.Leader()
-	if leads {
+	if _, leads := m.Leader(); leads {
 		m.act(ctx, judgement, roles.Epoch)
 	}
-	m.sit(seat.Look{Leads: leads, Settled: judgement.Settled(), Active: roles.Active}, all)
+	m.sit(seat.Look{Settled: judgement.Settled(), Active: roles.Active}, all)
 	return judgement.Due
 }
 

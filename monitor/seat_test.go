@@ -106,7 +106,8 @@ func TestSeatWaits(t *testing.T) {
 	})
 }
 
-// TestGave: a leader that gave the lead away because it could not sign does not get it back at once.
+// TestGave: a leader that gave the lead away because it could not sign does not get it back
+// at once.
 func TestGave(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
 		w.set(func() { w.apart(80*time.Millisecond, "a", "cosigner-3", "cosigner-2") })

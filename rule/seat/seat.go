@@ -15,8 +15,8 @@ const (
 	// worthwhile is what a signature must gain at the least: less than that is noise, and nothing to a
 	// node that waits a quarter of a second.
 	worthwhile = 5 * time.Millisecond
-	// behind is how many entries a cosigner may lag behind: what is claimed between two of its answers,
-	// and is sent to it while it takes over. Nothing can be claimed meanwhile.
+	// behind is how many entries a cosigner may lag behind: what is claimed between two of its
+	// answers, and is sent to it while it takes over. Nothing can be claimed meanwhile.
 	behind = 1000
 	// told is for how many ping intervals the others are told before the lead is handed over: each
 	// of them asks once in an interval.
