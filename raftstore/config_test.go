@@ -81,8 +81,8 @@ func TestVotesAreAskedForAgain(t *testing.T) {
 		want    error
 	}{
 		"at once":     {[]error{nil}, 1, nil},
-		"stale pool":  {[]error{stale, stale, stale, nil}, 4, nil},
-		"not there":   {[]error{stale, stale, stale, stale, nil}, 4, stale},
+		"stale pool":  {[]error{stale, stale, nil}, 3, nil},
+		"not there":   {[]error{stale, stale, stale, nil}, 3, stale},
 		"no answer":   {[]error{timeout{stale}, nil}, 1, timeout{stale}},
 		"stale, mute": {[]error{stale, timeout{stale}, nil}, 2, timeout{stale}},
 	} {

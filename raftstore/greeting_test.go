@@ -27,7 +27,7 @@ func TestSilentCallerBlocksNobody(t *testing.T) {
 			silent = append(silent, c)
 		}
 		start := time.Now()
-		conn, err := a.connect("b", time.Second)
+		conn, err := a.Dial("b", time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +71,7 @@ func TestTooManyCallers(t *testing.T) {
 			silent = append(silent, c)
 		}
 		synctest.Wait()
-		conn, err := a.connect("b", time.Second)
+		conn, err := a.Dial("b", time.Second)
 		if err != nil {
 			t.Fatalf("a peer was shut out: %v", err)
 		}

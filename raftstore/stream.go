@@ -23,6 +23,8 @@ const (
 	greetingSize    = 1 << 10         // more than any Presence needs, bytes
 	greetingsAtOnce = 128             // connections that are still greeting
 	acceptPause     = 50 * time.Millisecond
+	visitEvery      = 5 * time.Second
+	visitSoon       = 150 * time.Millisecond // while the log has no Genesis
 )
 
 // stream is the raft.StreamLayer. Before Raft sees a connection each end has proved who it is,
@@ -33,8 +35,6 @@ const (
 // connections are kept for months, and two followers have none: without the visits they would not
 // know each other's newest state, and could not tell that the other has come back on an older one.
 // Until the log has its Genesis the visits come quickly, since Genesis waits for all to have met.
-// The connection of the last visit is kept for Raft's next call: when a leader has died, two
-// followers would first have to connect and to greet, which takes three round trips.
 //
 // When a newer start of a peer is let in, the connections of its earlier ones are closed: of a
 // directory that runs twice, one process at most is heard.
@@ -56,7 +56,6 @@ type stream struct {
 	mu       sync.Mutex
 	greeting []net.Conn            // callers that have yet to greet, the one that came first first
 	open     map[*tracked]struct{} // nil once closed
-	spare    map[string]net.Conn   // of the last visit to each peer, unless Raft has taken it
 	newest   map[string]uint64     // boot count of each peer that was let in last
 }
 
@@ -65,7 +64,7 @@ func newStream(c Config, indexes func() (last, applied uint64), founded func() b
 		self: c.Name, addresses: c.Voters.addresses(), network: c.Network, watchdog: c.Watchdog, indexes: indexes,
 		founded: founded, complain: newComplaints(c.Log),
 		started: make(chan struct{}), accepted: make(chan net.Conn),
-		open: map[*tracked]struct{}{}, spare: map[string]net.Conn{}, newest: map[string]uint64{},
+		open: map[*tracked]struct{}{}, newest: map[string]uint64{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
@@ -80,6 +79,23 @@ func (s *stream) start() {
 		}
 	}
 	close(s.started)
+}
+
+func (s *stream) visit(name string) {
+	for {
+		if conn, err := s.Dial(raft.ServerAddress(name), greetingTimeout); err == nil {
+			conn.Close()
+		}
+		pause := visitEvery
+		if !s.founded() {
+			pause = visitSoon
+		}
+		select {
+		case <-time.After(pause):
+		case <-s.ctx.Done():
+			return
+		}
+	}
 }
 
 func (s *stream) listen() {
@@ -152,21 +168,8 @@ func (s *stream) Accept() (net.Conn, error) {
 	}
 }
 
-// Dial connects to the member with the name that Raft has for its address. A connection that was
-// ready may be dead by now, like any that Raft keeps.
+// Dial connects to the member with the name that Raft has for its address.
 func (s *stream) Dial(name raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
-	s.mu.Lock()
-	ready := s.spare[string(name)]
-	delete(s.spare, string(name))
-	s.mu.Unlock()
-	if ready != nil && s.ctx.Err() == nil {
-		return ready, nil
-	}
-	return s.connect(string(name), timeout)
-}
-
-// connect makes a connection to a member, and greets.
-func (s *stream) connect(name string, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(s.ctx, min(timeout, greetingTimeout))
 	defer cancel()
 	select {
@@ -174,7 +177,7 @@ func (s *stream) connect(name string, timeout time.Duration) (net.Conn, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	address, ok := s.addresses[name]
+	address, ok := s.addresses[string(name)]
 	if !ok {
 		return nil, fmt.Errorf("calling cosigner %s: it is not in the cluster file", name)
 	}
@@ -182,7 +185,7 @@ func (s *stream) connect(name string, timeout time.Duration) (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("calling cosigner %s: %w", name, err)
 	}
-	greeted, err := s.greet(ctx, conn, name)
+	greeted, err := s.greet(ctx, conn, string(name))
 	if err != nil {
 		// Raft repeats what it is told here with every attempt; greet has said it once.
 		return nil, fmt.Errorf("calling cosigner %s: %w", name, errNotGreeted)

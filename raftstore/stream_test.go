@@ -113,7 +113,7 @@ func TestStreamCarriesBytes(t *testing.T) {
 		for range len(accepted) {
 			<-accepted
 		}
-		conn, err := a.connect("b", time.Second)
+		conn, err := a.Dial("b", time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,10 +250,10 @@ func TestRefusedPresence(t *testing.T) {
 			drain()
 			b.set(&statedir.PeerError{Peer: "a", Reason: statedir.ReasonBoot})
 			for range 5 {
-				if _, err := b.connect("a", time.Second); err == nil {
+				if _, err := b.Dial("a", time.Second); err == nil {
 					t.Error("b called a and went on")
 				}
-				if _, err := a.connect("b", time.Second); err == nil {
+				if _, err := a.Dial("b", time.Second); err == nil {
 					t.Error("b let a in")
 				}
 			}
@@ -268,7 +268,7 @@ func TestRefusedPresence(t *testing.T) {
 				t.Errorf("a is not told where to look:\n%s", s)
 			}
 			b.set(nil)
-			if _, err := a.connect("b", time.Second); err != nil {
+			if _, err := a.Dial("b", time.Second); err != nil {
 				t.Error(err)
 			}
 		}
@@ -287,7 +287,7 @@ func TestNewerStartEndsOlderConnections(t *testing.T) {
 		for range len(fromA) {
 			<-fromA
 		}
-		older, err := a.connect("b", time.Second)
+		older, err := a.Dial("b", time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -295,7 +295,7 @@ func TestNewerStartEndsOlderConnections(t *testing.T) {
 		a.doorman.mu.Lock()
 		a.boots = 1
 		a.doorman.mu.Unlock()
-		if _, err := a.connect("b", time.Second); err != nil {
+		if _, err := a.Dial("b", time.Second); err != nil {
 			t.Fatal(err)
 		}
 		ended := make(chan struct{})
@@ -313,24 +313,5 @@ func TestNewerStartEndsOlderConnections(t *testing.T) {
 		if _, err := b.track(heard, "a", 1); !errors.Is(err, errSuperseded) {
 			t.Errorf("a late connection of the older start: got %v", err)
 		}
-	})
-}
-
-// TestFollowersAreConnected: when the leader is gone, the others need no new connection to each
-// other to elect one of them.
-func TestFollowersAreConnected(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		tr := newTrio(t, nil)
-		defer tr.stopAll()
-		leader := tr.leader()
-		<-time.After(2 * visitEvery)
-		if now := tr.leader(); now != leader {
-			t.Fatalf("%s led, and now %s does", leader.name, now.name)
-		}
-		tr.wire.mu.Lock()
-		tr.wire.listeners = map[string]*wireListener{} // whoever calls finds nobody
-		tr.wire.mu.Unlock()
-		tr.wire.isolate(leader.name, true)
-		tr.leader(leader.name)
 	})
 }

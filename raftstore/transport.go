@@ -43,7 +43,7 @@ func (t transport) RequestPreVote(id raft.ServerID, to raft.ServerAddress, q *ra
 // again tries until the kept connections are used up. It does not repeat what took its time.
 func again(call func() error) error {
 	err := call()
-	for range poolSize + 1 { // and that of the last visit
+	for range poolSize {
 		if slow := net.Error(nil); err == nil || errors.As(err, &slow) && slow.Timeout() {
 			return err
 		}
