@@ -156,9 +156,8 @@ func after(d time.Duration) func(context.Context, string) error {
 
 // client is the connection of one cosigner to a host.
 type client struct {
-	cosignerv1.CosignerServiceClient // nil: whatever else is called
-	from                             string
-	to                               *host
+	from string
+	to   *host
 }
 
 func (c client) reach(ctx context.Context, method string) (*Server, context.Context, error) {
@@ -213,7 +212,7 @@ func (c client) Share(ctx context.Context, r *cosignerv1.ShareRequest, _ ...grpc
 func (c *committee) lead() *Quorum {
 	others := map[string]cosignerv1.CosignerServiceClient{}
 	for _, h := range c.hosts[1:] {
-		others[h.name] = client{from: c.hosts[0].name, to: h}
+		others[h.name] = client{c.hosts[0].name, h}
 	}
 	own := c.hosts[0].server
 	return NewQuorum(QuorumConfig{Keyring: own.config.Keyring, Own: own, Others: others,

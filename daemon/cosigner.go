@@ -30,7 +30,7 @@ func dataAccess() cluster.Access {
 		cosignerv1.SignerService_RegisterTLSPoint_FullMethodName: {cluster.Node},
 		cosignerv1.PingService_Ping_FullMethodName:               {cluster.Node},
 	}
-	for _, method := range append(peer.Methods(), peer.Streams()...) {
+	for _, method := range peer.Methods() {
 		access[method] = append(access[method], cluster.Cosigner)
 	}
 	return access

@@ -97,7 +97,6 @@ func (v *validator) run(ctx context.Context, f *CosignerFile, data, admin net.Li
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return v.store.Run(ctx) })
 	group.Go(func() error { return v.dir.Run(ctx) })
-	group.Go(func() error { return v.admission.Run(ctx, v.links) })
 	group.Go(func() error { return v.quorum.Run(ctx) })
 	group.Go(func() error { return v.spread.Run(ctx) })
 	group.Go(func() error { v.pulse.Run(ctx); return nil })

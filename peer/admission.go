@@ -29,9 +29,6 @@ type Admission struct {
 	shown     atomic.Pointer[shown] // presence that was shown last
 	distances distances
 
-	streams  sync.Map      // *asking by the cosigner's name: the open streams of shares
-	stopping chan struct{} // closed when Run ends
-
 	mu      sync.Mutex
 	running map[flow]int // calls that are being answered
 }
@@ -48,15 +45,15 @@ type flow struct{ caller, method string }
 // New returns the admission of the named cosigner. The function must return which cosigner is at
 // the other end of a call, as its TLS key proves, and false if it is none.
 func New(name string, cosigner func(context.Context) (name string, ok bool), state State) *Admission {
-	return &Admission{name: name, cosigner: cosigner, state: state, stopping: make(chan struct{}),
-		running: map[flow]int{}}
+	return &Admission{name: name, cosigner: cosigner, state: state, running: map[flow]int{}}
 }
 
 // ServerOptions are for a server that other cosigners call.
 func (a *Admission) ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(a.serve),
-		grpc.ChainStreamInterceptor(a.serveStream),
+		grpc.ChainStreamInterceptor(
+			func(any, grpc.ServerStream, *grpc.StreamServerInfo, grpc.StreamHandler) error { return errStream }),
 	}
 }
 
@@ -65,15 +62,17 @@ func (a *Admission) ServerOptions() []grpc.ServerOption {
 func (a *Admission) DialOptions(name string) []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithChainUnaryInterceptor(a.measure(name), a.ask(name)),
-		grpc.WithChainStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn,
-			method string, open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
-			if ctx.Value(ownStreamKey{}) == nil {
-				return nil, errStream
-			}
-			return open(ctx, desc, conn, method, options...)
+		grpc.WithChainStreamInterceptor(func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string,
+			grpc.Streamer, ...grpc.CallOption) (grpc.ClientStream, error) {
+			return nil, errStream
 		}),
 	}
 }
+
+// errStream is the answer to every stream: a presence holds for one request and one answer, and
+// what a peer has become since would go unseen on a stream that stays open.
+var errStream = status.Error(codes.PermissionDenied,
+	"cosigners do not stream to each other: make it a call, or let package peer compare presences along the stream")
 
 // ask stands behind every call to the named cosigner: what it shows, what its answer may come to,
 // and from which state the answer must come to be used.
@@ -92,9 +91,6 @@ func (a *Admission) ask(name string) grpc.UnaryClientInterceptor {
 		ours, err := a.show()
 		if err != nil {
 			return err
-		}
-		if over := a.stream(name, method); over != nil {
-			invoke = over
 		}
 		var theirs metadata.MD
 		ctx = metadata.AppendToOutgoingContext(ctx, header, ours)

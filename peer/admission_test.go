@@ -29,7 +29,7 @@ var notBetween = map[protoreflect.Name]string{
 // between returns every method of the services for calls between cosigners.
 func between(t *testing.T) (all []protoreflect.MethodDescriptor) {
 	for _, m := range methods(t) {
-		if notBetween[m.Parent().Name()] == "" && fullName(m) != sharesMethod { // its calls are those of Share
+		if notBetween[m.Parent().Name()] == "" {
 			all = append(all, m)
 		}
 	}

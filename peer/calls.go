@@ -51,9 +51,5 @@ var calls = map[string]call{
 		request: 8 * kib, answer: 8 * kib, atOnce: manyAtOnce, passes: true},
 }
 
-// Streams returns the full names of all streams that one cosigner may open to another. What comes
-// along them are calls, of which the table says how much.
-func Streams() []string { return []string{sharesMethod} }
-
 // Methods returns the full names of all methods that one cosigner may call of another.
 func Methods() []string { return slices.Sorted(maps.Keys(calls)) }

@@ -6,10 +6,6 @@
 // barriers of the log, finished signatures, and what the agents told. [Spread] and [Barriers] are
 // the asking side of it. [Admission.Distance] is how far away each of them is, by the answers.
 //
-// Shares are asked for over one stream to each other cosigner while that is open, since a call
-// costs twice as much; each message on it is admitted, counted and bounded as the call that it
-// stands for.
-//
 // It promises: no handler runs for a cosigner before the state that it shows was compared with
 // what was seen of it, and no answer is used before the state of who answered was; a method that
 // is not in the table of calls is refused, on both sides; and nobody else sets or checks a
@@ -26,10 +22,10 @@ import (
 	"casper-cosigner/statedir"
 )
 
-// header is where a presence travels, with a request as with an answer: marshalled, in the
-// metadata of the call, or beside the message on a stream. It is not a field of each message, since
-// it speaks for the process and not for what is said: so a message cannot lack it, and who adds one
-// need not know of it. gRPC carries bytes under names that end in -bin.
+// header is where a presence travels, with a request as with an answer: marshalled, in the metadata
+// of the call. It is not a field of each message, since it speaks for the process and not for what
+// is said: so a message cannot lack it, and who adds one need not know of it. gRPC carries bytes
+// under names that end in -bin.
 const header = "casper-presence-bin"
 
 // State is the state that this cosigner runs on, and what it has seen of the others'.

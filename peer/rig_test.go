@@ -25,7 +25,6 @@ type side struct {
 	shows  statedir.Presence
 	refuse error
 	seen   []string // whom it was asked to admit
-	last   statedir.Presence
 }
 
 func newSide(id byte) *side {
@@ -40,10 +39,10 @@ func (s *side) Presence() statedir.Presence {
 	return s.shows
 }
 
-func (s *side) Admit(name string, p statedir.Presence) error {
+func (s *side) Admit(name string, _ statedir.Presence) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.seen, s.last = append(s.seen, name), p
+	s.seen = append(s.seen, name)
 	return s.refuse
 }
 
@@ -63,7 +62,6 @@ var (
 type pair struct {
 	t      testing.TB
 	c1, c2 *side
-	a1, a2 *Admission
 	conn   *grpc.ClientConn // of c1, with its admission
 	bare   *grpc.ClientConn // without one
 	dial   func(...grpc.DialOption) *grpc.ClientConn
@@ -74,7 +72,6 @@ type pair struct {
 	callers []string
 	answer  func() (proto.Message, error) // nil: an empty answer
 	hold    chan struct{}                 // handlers wait for it, if it is there
-	share   func(*cosignerv1.ShareRequest) (*cosignerv1.ShareResponse, error)
 }
 
 // methods returns every method of the services of our API.
@@ -117,8 +114,7 @@ func newPair(t testing.TB) *pair {
 		defer p.mu.Unlock()
 		return p.caller, p.caller != ""
 	}
-	p.a1, p.a2 = New("c1", whoCalls, p.c1), New("c2", whoCalls, p.c2)
-	server := grpc.NewServer(p.a2.ServerOptions()...)
+	server := grpc.NewServer(New("c2", whoCalls, p.c2).ServerOptions()...)
 	services := map[protoreflect.FullName]*grpc.ServiceDesc{}
 	for _, m := range methods(t) {
 		name := m.Parent().FullName()
@@ -127,8 +123,7 @@ func newPair(t testing.TB) *pair {
 		}
 		if m.IsStreamingServer() || m.IsStreamingClient() {
 			services[name].Streams = append(services[name].Streams, grpc.StreamDesc{StreamName: string(m.Name()),
-				ServerStreams: true, ClientStreams: m.IsStreamingClient(),
-				Handler: func(any, grpc.ServerStream) error { p.reach(string(m.Name()), ""); return nil }})
+				ServerStreams: true, Handler: func(any, grpc.ServerStream) error { p.reach(string(m.Name()), ""); return nil }})
 			continue
 		}
 		services[name].Methods = append(services[name].Methods, p.method(m, string(m.Name())))
@@ -136,7 +131,7 @@ func newPair(t testing.TB) *pair {
 	services["casper.cosigner.v1.PeerService"].Methods = append(services["casper.cosigner.v1.PeerService"].Methods,
 		p.method(cosignerv1.File_casper_cosigner_v1_peer_proto.Services().Get(0).Methods().Get(0), "Forgotten"))
 	for _, s := range services {
-		server.RegisterService(s, shares{p: p})
+		server.RegisterService(s, nil)
 	}
 	listener := bufconn.Listen(1 << 20)
 	go server.Serve(listener)
@@ -153,33 +148,9 @@ func newPair(t testing.TB) *pair {
 		t.Cleanup(func() { conn.Close() })
 		return conn
 	}
-	p.conn = p.dial(p.a1.DialOptions("c2")...)
+	p.conn = p.dial(New("c1", whoCalls, p.c1).DialOptions("c2")...)
 	p.bare = p.dial()
 	return p
-}
-
-// overStream is what is noted of a share that was asked for over a stream.
-const overStream = "Share, over a stream"
-
-// shares is what calls on a stream reach.
-type shares struct {
-	cosignerv1.UnimplementedCosignerServiceServer
-	p *pair
-}
-
-func (s shares) Share(ctx context.Context, r *cosignerv1.ShareRequest) (*cosignerv1.ShareResponse, error) {
-	caller, _ := Caller(ctx)
-	s.p.reach(overStream, caller)
-	s.p.mu.Lock()
-	hold, share := s.p.hold, s.p.share
-	s.p.mu.Unlock()
-	if hold != nil {
-		<-hold
-	}
-	if share != nil {
-		return share(r)
-	}
-	return &cosignerv1.ShareResponse{}, nil
 }
 
 // method is a handler that notes that it was reached.

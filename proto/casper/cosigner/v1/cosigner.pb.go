@@ -456,230 +456,6 @@ func (x *ShareResponse) GetShare() []byte {
 	return nil
 }
 
-// SharesRequest is one call on a stream.
-type SharesRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Number of the call on this stream, from 1.
-	Call uint64 `protobuf:"varint,1,opt,name=call,proto3" json:"call,omitempty"`
-	// Presence of the caller: a Presence as it is marshalled into the header of other calls.
-	Presence []byte `protobuf:"bytes,2,opt,name=presence,proto3" json:"presence,omitempty"`
-	// What is asked for.
-	Request       *ShareRequest `protobuf:"bytes,3,opt,name=request,proto3" json:"request,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *SharesRequest) Reset() {
-	*x = SharesRequest{}
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[6]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *SharesRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*SharesRequest) ProtoMessage() {}
-
-func (x *SharesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[6]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use SharesRequest.ProtoReflect.Descriptor instead.
-func (*SharesRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{6}
-}
-
-func (x *SharesRequest) GetCall() uint64 {
-	if x != nil {
-		return x.Call
-	}
-	return 0
-}
-
-func (x *SharesRequest) GetPresence() []byte {
-	if x != nil {
-		return x.Presence
-	}
-	return nil
-}
-
-func (x *SharesRequest) GetRequest() *ShareRequest {
-	if x != nil {
-		return x.Request
-	}
-	return nil
-}
-
-// SharesResponse is the answer to one call on a stream. The first one answers call 0: the stream is served.
-type SharesResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Number of the call.
-	Call uint64 `protobuf:"varint,1,opt,name=call,proto3" json:"call,omitempty"`
-	// Presence of the answering side, with a share.
-	Presence []byte `protobuf:"bytes,2,opt,name=presence,proto3" json:"presence,omitempty"`
-	// The share, or why there is none.
-	//
-	// Types that are valid to be assigned to Outcome:
-	//
-	//	*SharesResponse_Share
-	//	*SharesResponse_Refused
-	Outcome       isSharesResponse_Outcome `protobuf_oneof:"outcome"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *SharesResponse) Reset() {
-	*x = SharesResponse{}
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[7]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *SharesResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*SharesResponse) ProtoMessage() {}
-
-func (x *SharesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[7]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use SharesResponse.ProtoReflect.Descriptor instead.
-func (*SharesResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{7}
-}
-
-func (x *SharesResponse) GetCall() uint64 {
-	if x != nil {
-		return x.Call
-	}
-	return 0
-}
-
-func (x *SharesResponse) GetPresence() []byte {
-	if x != nil {
-		return x.Presence
-	}
-	return nil
-}
-
-func (x *SharesResponse) GetOutcome() isSharesResponse_Outcome {
-	if x != nil {
-		return x.Outcome
-	}
-	return nil
-}
-
-func (x *SharesResponse) GetShare() *ShareResponse {
-	if x != nil {
-		if x, ok := x.Outcome.(*SharesResponse_Share); ok {
-			return x.Share
-		}
-	}
-	return nil
-}
-
-func (x *SharesResponse) GetRefused() *CallRefused {
-	if x != nil {
-		if x, ok := x.Outcome.(*SharesResponse_Refused); ok {
-			return x.Refused
-		}
-	}
-	return nil
-}
-
-type isSharesResponse_Outcome interface {
-	isSharesResponse_Outcome()
-}
-
-type SharesResponse_Share struct {
-	// The share.
-	Share *ShareResponse `protobuf:"bytes,3,opt,name=share,proto3,oneof"`
-}
-
-type SharesResponse_Refused struct {
-	// The refusal.
-	Refused *CallRefused `protobuf:"bytes,4,opt,name=refused,proto3,oneof"`
-}
-
-func (*SharesResponse_Share) isSharesResponse_Outcome() {}
-
-func (*SharesResponse_Refused) isSharesResponse_Outcome() {}
-
-// CallRefused is a gRPC status, of one call on a stream.
-type CallRefused struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// gRPC's code.
-	Code uint32 `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`
-	// What happened, cut after 1,024 bytes.
-	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *CallRefused) Reset() {
-	*x = CallRefused{}
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[8]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *CallRefused) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*CallRefused) ProtoMessage() {}
-
-func (x *CallRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[8]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use CallRefused.ProtoReflect.Descriptor instead.
-func (*CallRefused) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{8}
-}
-
-func (x *CallRefused) GetCode() uint32 {
-	if x != nil {
-		return x.Code
-	}
-	return 0
-}
-
-func (x *CallRefused) GetMessage() string {
-	if x != nil {
-		return x.Message
-	}
-	return ""
-}
-
 var File_casper_cosigner_v1_cosigner_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_cosigner_proto_rawDesc = "" +
@@ -718,24 +494,10 @@ const file_casper_cosigner_v1_cosigner_proto_rawDesc = "" +
 	"\x10commitment_index\x18\a \x01(\x04R\x0fcommitmentIndex\x12>\n" +
 	"\asigners\x18\b \x03(\v2$.casper.cosigner.v1.SignerCommitmentR\asigners\"%\n" +
 	"\rShareResponse\x12\x14\n" +
-	"\x05share\x18\x01 \x01(\fR\x05share\"{\n" +
-	"\rSharesRequest\x12\x12\n" +
-	"\x04call\x18\x01 \x01(\x04R\x04call\x12\x1a\n" +
-	"\bpresence\x18\x02 \x01(\fR\bpresence\x12:\n" +
-	"\arequest\x18\x03 \x01(\v2 .casper.cosigner.v1.ShareRequestR\arequest\"\xc3\x01\n" +
-	"\x0eSharesResponse\x12\x12\n" +
-	"\x04call\x18\x01 \x01(\x04R\x04call\x12\x1a\n" +
-	"\bpresence\x18\x02 \x01(\fR\bpresence\x129\n" +
-	"\x05share\x18\x03 \x01(\v2!.casper.cosigner.v1.ShareResponseH\x00R\x05share\x12;\n" +
-	"\arefused\x18\x04 \x01(\v2\x1f.casper.cosigner.v1.CallRefusedH\x00R\arefusedB\t\n" +
-	"\aoutcome\";\n" +
-	"\vCallRefused\x12\x12\n" +
-	"\x04code\x18\x01 \x01(\rR\x04code\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage2\x85\x02\n" +
+	"\x05share\x18\x01 \x01(\fR\x05share2\xb0\x01\n" +
 	"\x0fCosignerService\x12O\n" +
 	"\x06Commit\x12!.casper.cosigner.v1.CommitRequest\x1a\".casper.cosigner.v1.CommitResponse\x12L\n" +
-	"\x05Share\x12 .casper.cosigner.v1.ShareRequest\x1a!.casper.cosigner.v1.ShareResponse\x12S\n" +
-	"\x06Shares\x12!.casper.cosigner.v1.SharesRequest\x1a\".casper.cosigner.v1.SharesResponse(\x010\x01B5Z3casper-cosigner/proto/casper/cosigner/v1;cosignerv1b\x06proto3"
+	"\x05Share\x12 .casper.cosigner.v1.ShareRequest\x1a!.casper.cosigner.v1.ShareResponseB5Z3casper-cosigner/proto/casper/cosigner/v1;cosignerv1b\x06proto3"
 
 var (
 	file_casper_cosigner_v1_cosigner_proto_rawDescOnce sync.Once
@@ -749,7 +511,7 @@ func file_casper_cosigner_v1_cosigner_proto_rawDescGZIP() []byte {
 	return file_casper_cosigner_v1_cosigner_proto_rawDescData
 }
 
-var file_casper_cosigner_v1_cosigner_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_casper_cosigner_v1_cosigner_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_casper_cosigner_v1_cosigner_proto_goTypes = []any{
 	(*CommitRequest)(nil),    // 0: casper.cosigner.v1.CommitRequest
 	(*CommitResponse)(nil),   // 1: casper.cosigner.v1.CommitResponse
@@ -757,27 +519,19 @@ var file_casper_cosigner_v1_cosigner_proto_goTypes = []any{
 	(*SignerCommitment)(nil), // 3: casper.cosigner.v1.SignerCommitment
 	(*ShareRequest)(nil),     // 4: casper.cosigner.v1.ShareRequest
 	(*ShareResponse)(nil),    // 5: casper.cosigner.v1.ShareResponse
-	(*SharesRequest)(nil),    // 6: casper.cosigner.v1.SharesRequest
-	(*SharesResponse)(nil),   // 7: casper.cosigner.v1.SharesResponse
-	(*CallRefused)(nil),      // 8: casper.cosigner.v1.CallRefused
 }
 var file_casper_cosigner_v1_cosigner_proto_depIdxs = []int32{
 	2, // 0: casper.cosigner.v1.CommitResponse.commitments:type_name -> casper.cosigner.v1.Commitment
 	3, // 1: casper.cosigner.v1.ShareRequest.signers:type_name -> casper.cosigner.v1.SignerCommitment
-	4, // 2: casper.cosigner.v1.SharesRequest.request:type_name -> casper.cosigner.v1.ShareRequest
-	5, // 3: casper.cosigner.v1.SharesResponse.share:type_name -> casper.cosigner.v1.ShareResponse
-	8, // 4: casper.cosigner.v1.SharesResponse.refused:type_name -> casper.cosigner.v1.CallRefused
-	0, // 5: casper.cosigner.v1.CosignerService.Commit:input_type -> casper.cosigner.v1.CommitRequest
-	4, // 6: casper.cosigner.v1.CosignerService.Share:input_type -> casper.cosigner.v1.ShareRequest
-	6, // 7: casper.cosigner.v1.CosignerService.Shares:input_type -> casper.cosigner.v1.SharesRequest
-	1, // 8: casper.cosigner.v1.CosignerService.Commit:output_type -> casper.cosigner.v1.CommitResponse
-	5, // 9: casper.cosigner.v1.CosignerService.Share:output_type -> casper.cosigner.v1.ShareResponse
-	7, // 10: casper.cosigner.v1.CosignerService.Shares:output_type -> casper.cosigner.v1.SharesResponse
-	8, // [8:11] is the sub-list for method output_type
-	5, // [5:8] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	0, // 2: casper.cosigner.v1.CosignerService.Commit:input_type -> casper.cosigner.v1.CommitRequest
+	4, // 3: casper.cosigner.v1.CosignerService.Share:input_type -> casper.cosigner.v1.ShareRequest
+	1, // 4: casper.cosigner.v1.CosignerService.Commit:output_type -> casper.cosigner.v1.CommitResponse
+	5, // 5: casper.cosigner.v1.CosignerService.Share:output_type -> casper.cosigner.v1.ShareResponse
+	4, // [4:6] is the sub-list for method output_type
+	2, // [2:4] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_cosigner_proto_init() }
@@ -785,17 +539,13 @@ func file_casper_cosigner_v1_cosigner_proto_init() {
 	if File_casper_cosigner_v1_cosigner_proto != nil {
 		return
 	}
-	file_casper_cosigner_v1_cosigner_proto_msgTypes[7].OneofWrappers = []any{
-		(*SharesResponse_Share)(nil),
-		(*SharesResponse_Refused)(nil),
-	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_cosigner_proto_rawDesc), len(file_casper_cosigner_v1_cosigner_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,7 +24,6 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	CosignerService_Commit_FullMethodName = "/casper.cosigner.v1.CosignerService/Commit"
 	CosignerService_Share_FullMethodName  = "/casper.cosigner.v1.CosignerService/Share"
-	CosignerService_Shares_FullMethodName = "/casper.cosigner.v1.CosignerService/Shares"
 )
 
 // CosignerServiceClient is the client API for CosignerService service.
@@ -37,9 +36,6 @@ type CosignerServiceClient interface {
 	Commit(ctx context.Context, in *CommitRequest, opts ...grpc.CallOption) (*CommitResponse, error)
 	// Share makes the signature share of one claimed message (RFC 9591 section 5.2).
 	Share(ctx context.Context, in *ShareRequest, opts ...grpc.CallOption) (*ShareResponse, error)
-	// Shares is a stream of calls of Share, which costs less than so many calls. Each is answered on its own, in any order,
-	// and carries the caller's presence as its answer carries the answering side's.
-	Shares(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[SharesRequest, SharesResponse], error)
 }
 
 type cosignerServiceClient struct {
@@ -70,19 +66,6 @@ func (c *cosignerServiceClient) Share(ctx context.Context, in *ShareRequest, opt
 	return out, nil
 }
 
-func (c *cosignerServiceClient) Shares(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[SharesRequest, SharesResponse], error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &CosignerService_ServiceDesc.Streams[0], CosignerService_Shares_FullMethodName, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	x := &grpc.GenericClientStream[SharesRequest, SharesResponse]{ClientStream: stream}
-	return x, nil
-}
-
-// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type CosignerService_SharesClient = grpc.BidiStreamingClient[SharesRequest, SharesResponse]
-
 // CosignerServiceServer is the server API for CosignerService service.
 // All implementations must embed UnimplementedCosignerServiceServer
 // for forward compatibility.
@@ -93,9 +76,6 @@ type CosignerServiceServer interface {
 	Commit(context.Context, *CommitRequest) (*CommitResponse, error)
 	// Share makes the signature share of one claimed message (RFC 9591 section 5.2).
 	Share(context.Context, *ShareRequest) (*ShareResponse, error)
-	// Shares is a stream of calls of Share, which costs less than so many calls. Each is answered on its own, in any order,
-	// and carries the caller's presence as its answer carries the answering side's.
-	Shares(grpc.BidiStreamingServer[SharesRequest, SharesResponse]) error
 	mustEmbedUnimplementedCosignerServiceServer()
 }
 
@@ -111,9 +91,6 @@ func (UnimplementedCosignerServiceServer) Commit(context.Context, *CommitRequest
 }
 func (UnimplementedCosignerServiceServer) Share(context.Context, *ShareRequest) (*ShareResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Share not implemented")
-}
-func (UnimplementedCosignerServiceServer) Shares(grpc.BidiStreamingServer[SharesRequest, SharesResponse]) error {
-	return status.Error(codes.Unimplemented, "method Shares not implemented")
 }
 func (UnimplementedCosignerServiceServer) mustEmbedUnimplementedCosignerServiceServer() {}
 func (UnimplementedCosignerServiceServer) testEmbeddedByValue()                         {}
@@ -172,13 +149,6 @@ func _CosignerService_Share_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
-func _CosignerService_Shares_Handler(srv interface{}, stream grpc.ServerStream) error {
-	return srv.(CosignerServiceServer).Shares(&grpc.GenericServerStream[SharesRequest, SharesResponse]{ServerStream: stream})
-}
-
-// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type CosignerService_SharesServer = grpc.BidiStreamingServer[SharesRequest, SharesResponse]
-
 // CosignerService_ServiceDesc is the grpc.ServiceDesc for CosignerService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -195,13 +165,6 @@ var CosignerService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _CosignerService_Share_Handler,
 		},
 	},
-	Streams: []grpc.StreamDesc{
-		{
-			StreamName:    "Shares",
-			Handler:       _CosignerService_Shares_Handler,
-			ServerStreams: true,
-			ClientStreams: true,
-		},
-	},
+	Streams:  []grpc.StreamDesc{},
 	Metadata: "casper/cosigner/v1/cosigner.proto",
 }

@@ -26,8 +26,7 @@ const (
 
 // Presence proves which state a cosigner runs on. A peer refuses less than it has durably seen. Every call between
 // cosigners, but a node's request that is passed on, carries the caller's, and every answer the answering side's, as
-// the binary header casper-presence-bin, or beside each message on a stream; connections of Raft begin with an exchange of
-// both.
+// the binary header casper-presence-bin; connections of Raft begin with an exchange of both.
 type Presence struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Cluster id, 16 bytes.
