@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"casper-cosigner/cluster/clustertest"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/lead"
 	"casper-cosigner/rule/wire"
 )
 
@@ -58,6 +60,7 @@ type rig struct {
 	cluster   *clustertest.Cluster
 	cosigners []*fake
 	steady    bool
+	nudges    atomic.Int32
 	told      []told
 }
 
@@ -75,7 +78,8 @@ func newRig(t *testing.T) *rig {
 		SignRegistration: func(point casper.TLSPoint) [64]byte {
 			return f.SignRegistration(key, "node-a", point)
 		},
-		Steady: func() bool { return r.steady }, Observe: func(string, error, time.Duration) {},
+		Steady: func() bool { return r.steady }, Nudge: func() { r.nudges.Add(1) },
+		Observe: func(string, error, time.Duration) {},
 		Asked: func(m casper.Message, answer *cosignerv1.SignResponse) {
 			r.told = append(r.told, told{m, answer != nil})
 		}}
@@ -155,6 +159,16 @@ func TestFollowsLeader(t *testing.T) {
 	if n := r.asked(); n != [3]int{1, 0, 1} {
 		t.Errorf("asked %v, want one try each until one answers", n)
 	}
+	r.cosigners[0].err = status.Error(codes.Unavailable, "gone")
+	r.cosigners[1].knows = ""
+	for _, want := range [][3]int{{1, 1, 0}, {0, 1, 0}} {
+		if err := sign(); err != nil {
+			t.Fatal(err)
+		}
+		if n := r.asked(); n != want {
+			t.Errorf("asked %v, want %v: nobody begins with one that could do nothing", n, want)
+		}
+	}
 	for _, c := range r.cosigners {
 		c.err = status.Error(codes.Unavailable, "no leader")
 	}
@@ -178,43 +192,137 @@ func TestDefiniteErrors(t *testing.T) {
 	}
 }
 
-// TestHungCosigner: it costs the request's deadline, and the next request begins elsewhere; also
-// where the node's clock is a moment ahead, so that it cancels before our own says that its time is
-// over. A node that gives up early says nothing of the cosigner.
+// TestHungCosigner: it costs one request's deadline, and the next request begins elsewhere, if the
+// others answer pings and it does not; also where the node's clock is a moment ahead, so that it
+// cancels before our own says that its time is over. A node that gives up early says nothing of the
+// cosigner. Without pings it costs two.
 func TestHungCosigner(t *testing.T) {
 	const deadline = 250 * time.Millisecond
-	for _, c := range []struct {
+	hung, others, all := lead.Ping{}, []int{1, 2}, []int{0, 1, 2}
+	for name, c := range map[string]struct {
 		cancels time.Duration // the node
 		code    codes.Code
-		next    [3]int // who is asked then
+		pinged  []int // who answers a ping after each request
+		costs   int   // requests
 	}{
-		{deadline, codes.DeadlineExceeded, [3]int{0, 1, 0}},
-		{deadline - time.Millisecond, codes.Canceled, [3]int{0, 1, 0}},
-		{deadline / 2, codes.Canceled, [3]int{1, 0, 0}},
+		"at the deadline":                 {deadline, codes.DeadlineExceeded, others, 1},
+		"a moment before":                 {deadline - time.Millisecond, codes.Canceled, others, 1},
+		"the node gives up":               {deadline / 2, codes.Canceled, others, 5},
+		"it answers pings":                {deadline, codes.DeadlineExceeded, all, 5},
+		"it answers pings, a moment late": {deadline - time.Millisecond, codes.Canceled, all, 5},
+		"without pings":                   {deadline, codes.DeadlineExceeded, nil, 2},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t)
-			r.cosigners[0].hang = true
-			ctx, cancel := context.WithTimeout(t.Context(), deadline)
-			defer cancel()
-			if c.cancels < deadline {
-				time.AfterFunc(c.cancels, cancel)
-			}
-			start := time.Now()
-			_, err := r.Sign(ctx, wire.Request(vote))
-			if status.Code(err) != c.code || time.Since(start) != c.cancels {
-				t.Errorf("got %v after %v, want %v after %v", err, time.Since(start), c.code, c.cancels)
-			}
-			r.asked()
-			r.cosigners[0].hang, r.cosigners[1].knows = false, "cosigner-2"
-			if _, err := r.Sign(t.Context(), wire.Request(vote)); err != nil {
-				t.Error(err)
-			}
-			if n := r.asked(); n != c.next {
-				t.Errorf("after %v it asked %v, want %v", c.cancels, n, c.next)
-			}
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.cosigners[0].hang, hung.Leader = true, "cosigner-1"
+				for range c.costs {
+					ctx, cancel := context.WithTimeout(t.Context(), deadline)
+					defer cancel()
+					if c.cancels < deadline {
+						time.AfterFunc(c.cancels, cancel)
+					}
+					start := time.Now()
+					_, err := r.Sign(ctx, wire.Request(vote))
+					if status.Code(err) != c.code || time.Since(start) != c.cancels {
+						t.Errorf("got %v after %v, want %v after %v", err, time.Since(start), c.code, c.cancels)
+					}
+					if n := r.asked(); n != [3]int{1, 0, 0} {
+						t.Errorf("asked %v", n)
+					}
+					time.Sleep(time.Millisecond)
+					for _, i := range c.pinged {
+						r.Pinged(r.cosigners[i].name, hung, time.Now())
+					}
+				}
+				time.Sleep(nodePause)
+				want := [3]int{0, 1, 0}
+				if c.costs == 5 {
+					r.cosigners[0].hang, want = false, [3]int{1, 0, 0}
+				}
+				if _, err := r.Sign(t.Context(), wire.Request(vote)); err != nil {
+					t.Error(err)
+				}
+				if n := r.asked(); n != want {
+					t.Errorf("then it asked %v, want %v", n, want)
+				}
+			})
 		})
 	}
+}
+
+// TestFallsSilent: whoever can wait for seconds does not wait for a cosigner that is silent while
+// others answer, and the pings that tell are asked for in time.
+func TestFallsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.cosigners[0].hang, r.cosigners[1].knows = true, "cosigner-2"
+		time.AfterFunc(310*time.Millisecond, func() {
+			if n := r.nudges.Load(); n != 1 {
+				t.Errorf("%d pings were asked for", n)
+			}
+			r.Pinged("cosigner-3", lead.Ping{}, time.Now())
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		start := time.Now()
+		answer, err := r.Sign(ctx, wire.Request(vote))
+		if err != nil || answer.GetDecidedBy() != "cosigner-2" || time.Since(start) != 310*time.Millisecond {
+			t.Errorf("got %v, %v after %v", answer, err, time.Since(start))
+		}
+		if n := r.asked(); n != [3]int{1, 1, 0} || len(r.told) != 1 {
+			t.Errorf("asked %v, told %v", n, r.told)
+		}
+		r.cosigners[0].hang, r.cosigners[1].hang = false, true
+		time.AfterFunc(time.Second, func() { r.Pinged("cosigner-2", lead.Ping{}, time.Now()) })
+		time.AfterFunc(2*time.Second, cancel)
+		if _, err := r.Sign(ctx, wire.Request(vote)); status.Code(err) != codes.Canceled {
+			t.Errorf("got %v from one that lives and takes long", err)
+		}
+	})
+}
+
+// TestSilentAndNobodyElse: when no other answer could be in time, the node is told so at once.
+func TestSilentAndNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.cosigners[0].hang = true
+		pinged := func() {
+			for _, c := range r.cosigners[1:] {
+				r.Pinged(c.name, lead.Ping{RTT: 4 * time.Second}, time.Now())
+			}
+		}
+		pinged()
+		time.AfterFunc(time.Second, pinged)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := r.Sign(ctx, wire.Request(vote))
+		if status.Code(err) != codes.Unavailable || time.Since(start) != time.Second {
+			t.Errorf("got %v after %v", err, time.Since(start))
+		}
+		if n := r.asked(); n != [3]int{1, 0, 0} {
+			t.Errorf("asked %v", n)
+		}
+	})
+}
+
+// TestOutOfTime: another cosigner is asked only if its answer can come in time.
+func TestOutOfTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.fail(codes.Unavailable)
+		r.Pinged("cosigner-2", lead.Ping{RTT: 300 * time.Millisecond}, time.Now())
+		r.Pinged("cosigner-3", lead.Ping{RTT: 80 * time.Millisecond}, time.Now())
+		ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
+		defer cancel()
+		if _, err := r.Sign(ctx, wire.Request(vote)); status.Code(err) != codes.Unavailable {
+			t.Errorf("got %v", err)
+		}
+		if n := r.asked(); n != [3]int{1, 0, 1} {
+			t.Errorf("asked %v", n)
+		}
+	})
 }
 
 // TestPaused: after a pause of the agent nothing is passed on, since its node may have given up.

@@ -10,6 +10,7 @@ import (
 
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/lead"
 	"casper-cosigner/rule/wire"
 )
 
@@ -33,28 +34,64 @@ type PingerConfig struct {
 	// Health says how the own node is. It must not block, and what it returned it must not
 	// change any more.
 	Health func(now time.Time) *cosignerv1.NodeHealth
-	// Observe is told each ping's result, from many goroutines: the time to the answer, or why there
-	// was none in time. It must not block.
+	// Observe is told each ping's result, from many goroutines: the time to the answer, or why
+	// there was none in time. It must not block.
 	Observe func(peer string, rtt time.Duration, err error)
-	Logger  zerolog.Logger
+	// Heard is told the same of cosigners, and what their answers say of the leader. It must not
+	// block.
+	Heard func(cosigner string, p lead.Ping, now time.Time)
+	// Doubts reports whether it is in doubt who leads: then cosigners are pinged briskly. It must
+	// not block.
+	Doubts func() bool
+	Logger zerolog.Logger
 }
 
 // Pinger pings the other members and keeps what comes of it. NewPinger makes one; Run pings.
 type Pinger struct {
 	PingerConfig
 
+	nudges []chan struct{} // one for each peer
+
 	mu     sync.Mutex // guards what follows
 	tracks []track    // one for each peer
 	latest *cosignerv1.Roles
+	nudged time.Time
 }
 
 // NewPinger returns a Pinger.
 func NewPinger(c PingerConfig) *Pinger {
-	return &Pinger{PingerConfig: c, tracks: make([]track, len(c.Peers))}
+	p := &Pinger{PingerConfig: c, tracks: make([]track, len(c.Peers))}
+	for range c.Peers {
+		p.nudges = append(p.nudges, make(chan struct{}, 1))
+	}
+	return p
 }
 
-// Run pings every peer at once and then each interval, until ctx ends. Each peer has a goroutine of
-// its own, which waits for one ping's end before it begins the next.
+// Nudge has every cosigner pinged now, or as soon as its last ping is over; once in lead.Brisk at
+// most.
+func (p *Pinger) Nudge() {
+	p.mu.Lock()
+	now := time.Now()
+	early := now.Sub(p.nudged) < lead.Brisk
+	if !early {
+		p.nudged = now
+	}
+	p.mu.Unlock()
+	if early {
+		return
+	}
+	for i, peer := range p.Peers {
+		if peer.Role == cluster.Cosigner {
+			select {
+			case p.nudges[i] <- struct{}{}:
+			default: // one is pending
+			}
+		}
+	}
+}
+
+// Run pings every peer at once and then each interval, or when it is nudged, until ctx ends. Each
+// peer has a goroutine of its own, which waits for one ping's end before it begins the next.
 func (p *Pinger) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for i := range p.Peers {
@@ -63,8 +100,14 @@ func (p *Pinger) Run(ctx context.Context) {
 			defer tick.Stop()
 			for {
 				p.ping(ctx, i)
+				var soon <-chan time.Time
+				if p.Peers[i].Role == cluster.Cosigner && p.Doubts() {
+					soon = time.After(lead.Brisk)
+				}
 				select {
 				case <-tick.C:
+				case <-soon:
+				case <-p.nudges[i]:
 				case <-ctx.Done():
 					return
 				}
@@ -89,6 +132,9 @@ func (p *Pinger) ping(ctx context.Context, i int) {
 		err = context.DeadlineExceeded // this process was paused meanwhile
 	}
 	p.Observe(peer.Name, rtt, err)
+	if peer.Role == cluster.Cosigner {
+		defer func() { p.Heard(peer.Name, p.told(i, answer, err), now) }()
+	}
 	if err != nil {
 		if p.lose(i) == lostInARow {
 			p.Logger.Warn().Err(err).Str("peer", peer.Name).Msgf("%d pings in a row were not answered", lostInARow)
@@ -102,6 +148,13 @@ func (p *Pinger) ping(ctx context.Context, i int) {
 		r := answer.GetRoles()
 		p.Logger.Info().Str("active", r.GetActive()).Uint64("epoch", r.GetEpoch()).Stringer("mode", r.GetMode()).Msg("roles")
 	}
+}
+
+// told is what a cosigner's ping, which was noted already, says of who leads.
+func (p *Pinger) told(i int, answer *cosignerv1.PingResponse, err error) lead.Ping {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return lead.Ping{Lost: err != nil, RTT: p.tracks[i].median, Leader: answer.GetLeader(), Term: answer.GetTerm()}
 }
 
 // lose notes a lost ping and returns how many were lost in a row.

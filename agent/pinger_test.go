@@ -18,6 +18,7 @@ import (
 	"casper-cosigner/agent"
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/lead"
 )
 
 const (
@@ -102,6 +103,12 @@ func startPinger(t *testing.T, c agent.PingerConfig) *agent.Pinger {
 	}
 	if c.Observe == nil {
 		c.Observe = func(string, time.Duration, error) {}
+	}
+	if c.Heard == nil {
+		c.Heard = func(string, lead.Ping, time.Time) {}
+	}
+	if c.Doubts == nil {
+		c.Doubts = func() bool { return false }
 	}
 	p, ended := agent.NewPinger(c), make(chan struct{})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -243,6 +250,86 @@ func TestRoles(t *testing.T) {
 			if r := p.Roles(); r.GetEpoch() != want || r.GetActive() != "node-a" {
 				t.Errorf("got %v, want epoch %d", r, want)
 			}
+		}
+	})
+}
+
+// TestHeard: what cosigners answer about the leader is passed on, with how long that takes as a
+// rule, and so is that they do not answer.
+func TestHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		heard := map[string][]lead.Ping{}
+		answer := func(ctx context.Context, n int) (*cosignerv1.PingResponse, error) {
+			if n == 2 {
+				return down(ctx, n)
+			}
+			time.Sleep(time.Duration(n+1) * 10 * time.Millisecond)
+			return &cosignerv1.PingResponse{Leader: "cosigner-2", Term: 7}, nil
+		}
+		startPinger(t, agent.PingerConfig{
+			Peers: []agent.Peer{{Name: "cosigner-1", Role: cluster.Cosigner, Client: &pinged{answer: answer}},
+				{Name: "node-b", Role: cluster.Node, Client: &pinged{answer: answer}}},
+			Heard: func(cosigner string, p lead.Ping, _ time.Time) {
+				mu.Lock()
+				defer mu.Unlock()
+				heard[cosigner] = append(heard[cosigner], p)
+			},
+		})
+		time.Sleep(2*interval + interval/2)
+		mu.Lock()
+		defer mu.Unlock()
+		want := []lead.Ping{{RTT: 10 * time.Millisecond, Leader: "cosigner-2", Term: 7},
+			{RTT: 15 * time.Millisecond, Leader: "cosigner-2", Term: 7}, {Lost: true, RTT: 15 * time.Millisecond}}
+		if len(heard) != 1 || !slices.Equal(heard["cosigner-1"], want) {
+			t.Errorf("heard %+v, want %+v", heard, want)
+		}
+	})
+}
+
+// TestNudge: cosigners are pinged at once, others are not; not more often than is brisk, and never
+// twice at once.
+func TestNudge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		quick, stuck, other := &pinged{answer: well}, &pinged{answer: hung}, &pinged{answer: well}
+		p := startPinger(t, agent.PingerConfig{Peers: []agent.Peer{
+			{Name: "cosigner-1", Role: cluster.Cosigner, Client: quick},
+			{Name: "cosigner-2", Role: cluster.Cosigner, Client: stuck},
+			{Name: "node-b", Role: cluster.Node, Client: other},
+		}})
+		const ms = time.Millisecond
+		for _, wait := range []time.Duration{250 * ms, ms, ms, lead.Brisk - 2*ms} {
+			time.Sleep(wait)
+			p.Nudge()
+		}
+		time.Sleep(interval - time.Since(start) - ms)
+		if got := quick.after(start); !slices.Equal(got, []time.Duration{0, 250 * ms, 250*ms + lead.Brisk}) {
+			t.Errorf("the quick one was pinged after %v", got)
+		}
+		if got := stuck.after(start); !slices.Equal(got, []time.Duration{0, timeout}) || stuck.together() != 1 {
+			t.Errorf("the hung one was pinged after %v", got)
+		}
+		if got := other.after(start); len(got) != 1 {
+			t.Errorf("the other node was pinged after %v", got)
+		}
+	})
+}
+
+// TestBrisk: while it is in doubt who leads, cosigners are pinged briskly.
+func TestBrisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		cosigner, other := &pinged{answer: well}, &pinged{answer: well}
+		startPinger(t, agent.PingerConfig{Peers: []agent.Peer{
+			{Name: "cosigner-1", Role: cluster.Cosigner, Client: cosigner}, {Name: "node-b", Role: cluster.Node, Client: other},
+		}, Doubts: func() bool { return time.Since(start) < 2*lead.Brisk }})
+		time.Sleep(interval + interval/2)
+		if got := cosigner.after(start); !slices.Equal(got, []time.Duration{0, lead.Brisk, 2 * lead.Brisk, interval}) {
+			t.Errorf("the cosigner was pinged after %v", got)
+		}
+		if got := other.after(start); len(got) != 2 {
+			t.Errorf("the other node was pinged after %v", got)
 		}
 	})
 }

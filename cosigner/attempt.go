@@ -9,10 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"casper-cosigner/cosigner/frost"
-	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 )
 
@@ -75,10 +72,8 @@ func (a *attempt) sign(ctx context.Context) (casper.Signature, error) {
 	}
 	signers := protoSigners(set)
 	shares, err := round(ctx, a, func(p *participant) ([32]byte, error) {
-		request := proto.Clone(a.request).(*cosignerv1.ShareRequest)
 		c := commitments[p]
-		request.Signers, request.SessionId, request.CommitmentIndex = signers, c.session[:], c.index
-		return p.ask(ctx, request, session)
+		return p.ask(ctx, a.request(c.session[:], c.index, signers), session)
 	})
 	if err != nil {
 		return casper.Signature{}, err

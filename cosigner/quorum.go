@@ -198,11 +198,8 @@ func (q *Quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (casp
 	keys := q.config.Keyring.Newest()
 	s := signing{
 		task: task{
-			keys: keys, slot: slot, forSlot: forSlot, signed: c.Message.SignBytes(),
-			request: &cosignerv1.ShareRequest{
-				Term: term, ShareEpoch: keys.Epoch,
-				Message: message, Node: c.Node, RequestSignature: c.Signature[:],
-			},
+			keys: keys, slot: slot, forSlot: forSlot, signed: c.Message.SignBytes(), message: message, term: term,
+			claim: c,
 		},
 		quorum: q, outcomes: make(chan outcome), failed: map[*participant]error{}, slow: map[*participant]bool{},
 		unknown: map[*participant]bool{},

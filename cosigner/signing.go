@@ -13,6 +13,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/timing"
+	"casper-cosigner/rule/watermark"
 )
 
 // task is what is to be signed, and with which keys. It does not change.
@@ -21,7 +22,19 @@ type task struct {
 	slot    casper.Slot
 	forSlot bool
 	signed  []byte // bytes to be signed
-	request *cosignerv1.ShareRequest
+	message []byte // in its canonical encoding
+	term    uint64
+	claim   watermark.Claim
+}
+
+// request asks for a share by one commitment, in one signing set. What it holds is shared by all
+// requests of the task, and not changed.
+func (t *task) request(session []byte, index uint64, signers []*cosignerv1.SignerCommitment) *cosignerv1.ShareRequest {
+	return &cosignerv1.ShareRequest{
+		Term: t.term, ShareEpoch: t.keys.Epoch,
+		Message: t.message, Node: t.claim.Node, RequestSignature: t.claim.Signature[:],
+		SessionId: session, CommitmentIndex: index, Signers: signers,
+	}
 }
 
 // signing is one signature in the making: whom to ask for it, and when to ask others. Its fields

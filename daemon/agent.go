@@ -88,11 +88,14 @@ func (h *agentHost) assemble(f *AgentFile) error {
 	h.metrics.watch(f.Name, h.watcher.Health, h.options.Now)
 	config := agentConfig(h.self, h.links)
 	config.Steady, config.Observe, config.Asked, config.Logger = h.pulse.Steady, h.metrics.observe, h.watcher.Asked, logger
+	config.Nudge = func() { h.pinger.Nudge() }
 	h.agent = agent.New(config)
+	h.metrics.follow(f.Name, config.Cosigners, h.agent.Leader)
 	h.pinger = agent.NewPinger(agent.PingerConfig{
 		Peers: h.links.pinged(c), Interval: time.Duration(c.Failover.PingInterval),
 		Timeout: time.Duration(c.Failover.PingTimeout),
-		Health:  h.watcher.Health, Observe: h.metrics.observePing, Logger: logger,
+		Health:  h.watcher.Health, Observe: h.metrics.observePing, Heard: h.agent.Pinged, Doubts: h.agent.Doubts,
+		Logger: logger,
 	})
 	return nil
 }
@@ -147,7 +150,7 @@ func agentConfig(self Host, l links) agent.Config {
 		SignRegistration: func(point casper.TLSPoint) [64]byte {
 			return c.SignRegistration(key, self.Name, point)
 		},
-		Steady: func() bool { return true }, Observe: func(string, error, time.Duration) {},
+		Steady: func() bool { return true }, Nudge: func() {}, Observe: func(string, error, time.Duration) {},
 		Asked: func(casper.Message, *cosignerv1.SignResponse) {},
 	}
 }

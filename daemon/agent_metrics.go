@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/status"
 
+	"casper-cosigner/agent"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 )
 
@@ -57,6 +58,17 @@ func (m *agentMetrics) observePing(peer string, rtt time.Duration, err error) {
 		return
 	}
 	m.rtt.WithLabelValues(peer).Observe(rtt.Seconds())
+}
+
+// follow adds which of the cosigners the node's agent takes for the leader, read when it is asked
+// for.
+func (m *agentMetrics) follow(node string, cosigners []agent.Cosigner, leader func() string) {
+	for _, c := range cosigners {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "agent_leader",
+			Help:        "1 for the cosigner that the agent takes for the leader, and asks first.",
+			ConstLabels: prometheus.Labels{"node": node, "cosigner": c.Name}},
+			func() float64 { return truth(leader() == c.Name) }))
+	}
 }
 
 // watch adds what is known of the node, read when it is asked for. now is the wall clock.

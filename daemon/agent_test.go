@@ -60,6 +60,34 @@ func TestAgentsPing(t *testing.T) {
 	}
 }
 
+// TestAgentLearnsLeader: an agent knows who leads before its node has asked for anything, and who
+// leads next.
+func TestAgentLearnsLeader(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	metrics := freeAddress(t)
+	l.writeAgent("node-a", func(f *daemon.AgentFile) { f.Metrics = metrics })
+	l.start("cosigner-1", "cosigner-2", "cosigner-3", "node-a")
+	known := func() (leader string) {
+		deadline := time.Now().Add(20 * time.Second)
+		for {
+			leader = l.leader() // it may change at any time on a busy machine
+			if metricAboveZero(metrics, fmt.Sprintf("casper_cosigner_agent_leader{cosigner=%q,node=%q}", leader, "node-a")) {
+				return leader
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the agent does not know that %s leads", leader)
+			}
+			<-time.After(20 * time.Millisecond)
+		}
+	}
+	first := known()
+	_ = l.stop(first)
+	if known() == first {
+		t.Errorf("%s leads still", first)
+	}
+}
+
 // ping pings whoever is at the address once. A connection that did not come about in time on a busy
 // machine is tried again.
 func (l *local) ping(own tls.Certificate, server, address string) (*cosignerv1.PingResponse, error) {

@@ -20,7 +20,7 @@ import (
 // have one that outgrows it do nothing but collect.
 const (
 	gcPercent = 50
-	headroom  = 16 << 20
+	headroom  = 12 << 20
 )
 
 // dataAccess is what each role may call on the data port. Administration is on a port of its own.

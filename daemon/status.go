@@ -3,6 +3,8 @@ package daemon
 import (
 	"errors"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/signer"
@@ -21,8 +23,10 @@ func (v *validator) status(r *cosignerv1.StatusResponse) {
 		if p.Own {
 			continue
 		}
+		away, _ := v.admission.Distance(p.Name)
 		r.Peers = append(r.Peers, &cosignerv1.PeerStatus{Name: p.Name, Reachable: p.Failures == 0 && p.Stock > 0,
-			Commitments: uint32(p.Stock), LastError: p.LastError, BadShares: uint64(p.BadShares)})
+			Commitments: uint32(p.Stock), LastError: p.LastError, BadShares: uint64(p.BadShares),
+			RttUs: uint64(away.Microseconds())})
 	}
 }
 
@@ -88,6 +92,14 @@ func (v *validator) register() {
 		return v.newest(func(s *machine.State) uint64 { return s.Table().Newest().Height })
 	})
 	m.registry.MustRegister(newFailoverMetrics(v))
+	m.gauge("raft_heartbeat_seconds", "How long a leader that is not heard of is borne with.",
+		func() float64 { return v.store.Timing().Heartbeat.Seconds() })
+	for _, name := range v.links.names() {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace,
+			Name: "peer_rtt_seconds", ConstLabels: prometheus.Labels{"peer": name},
+			Help: "Round trip to another cosigner, the median of the last half minute; 0 if it is not known."},
+			func() float64 { away, _ := v.admission.Distance(name); return away.Seconds() }))
+	}
 	m.gauge("epoch", "Changes of mode and roles so far.", func() float64 {
 		return v.newest(func(s *machine.State) uint64 { return s.Roles().Epoch })
 	})

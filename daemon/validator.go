@@ -132,7 +132,8 @@ func (v *validator) dataServer() *grpc.Server {
 	cosignerv1.RegisterPeerServiceServer(s, &peer.Server{Log: v.store, Signatures: v.signer, Reports: v.monitor})
 	cosignerv1.RegisterSignerServiceServer(s,
 		&signer.Server{Signer: v.signer, Name: v.self.Name, Caller: c.Caller, Peer: v.links.signer})
-	cosignerv1.RegisterPingServiceServer(s, &monitor.Server{Monitor: v.monitor, Caller: c.Caller})
+	cosignerv1.RegisterPingServiceServer(s, &monitor.Server{Monitor: v.monitor, Caller: c.Caller,
+		Lead: func() (string, uint64) { lead := v.store.Leader(); return lead.Name, lead.Term }})
 	return s
 }
 

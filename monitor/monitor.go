@@ -114,7 +114,7 @@ func (m *Monitor) Reports() *cosignerv1.GatherResponse {
 	defer m.mu.Unlock()
 	now := m.Now()
 	r := m.ear.Report(now)
-	word.Handed = m.seat.Handed()
+	word.Handed, word.Fit = m.seat.Handed(), word.Fit && m.seat.Willing(now)
 	r.Seat = wire.Seat(word, now)
 	return r
 }
@@ -181,11 +181,10 @@ func (m *Monitor) look(ctx context.Context, asking *sync.WaitGroup) (due time.Ti
 	m.reports, m.judgement, m.observed = reports, judgement, observed
 	m.mu.Unlock()
 	m.tell(judgement, observed)
-	_, leads := m.Leader()
-	if leads {
+	if _, leads := m.Leader(); leads {
 		m.act(ctx, judgement, roles.Epoch)
 	}
-	m.sit(seat.Look{Leads: leads, Settled: judgement.Settled(), Active: roles.Active}, all)
+	m.sit(seat.Look{Settled: judgement.Settled(), Active: roles.Active}, all)
 	return judgement.Due
 }
 

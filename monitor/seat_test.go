@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/seat"
@@ -106,7 +109,8 @@ func TestSeatWaits(t *testing.T) {
 	})
 }
 
-// TestGave: a leader that gave the lead away because it could not sign does not get it back at once.
+// TestGave: a leader that gave the lead away because it could not sign does not get it back
+// at once.
 func TestGave(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
 		w.set(func() { w.apart(80*time.Millisecond, "a", "cosigner-3", "cosigner-2") })
@@ -115,7 +119,7 @@ func TestGave(t *testing.T) {
 		w.set(func() { w.leader = "cosigner-3" })
 		time.Sleep(9 * time.Minute)
 		w.wantMoves()
-		time.Sleep(2 * time.Minute)
+		time.Sleep(3 * time.Minute)
 		w.wantMoves("cosigner-3 to cosigner-1")
 	})
 }
@@ -128,4 +132,19 @@ func holds(until int64) machine.Command {
 	}
 	return machine.Hold{Until: until, Change: failover.Change{Epoch: epoch, Cause: failover.Operator,
 		At: time.Now().UnixMilli()}}
+}
+
+// TestSeatThoughLate: that the active node is answered too late is no reason to leave the lead
+// where it is, since that may be why.
+func TestSeatThoughLate(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.set(func() { w.apart(80*time.Millisecond, "a", "cosigner-1", "cosigner-3") })
+		w.set(func() { w.apart(80*time.Millisecond, "cosigner-2", "cosigner-1", "cosigner-3") })
+		w.set(func() { w.edit["a"] = func(h *cosignerv1.NodeHealth) { h.BlockedMs = proto.Uint64(900) } })
+		time.Sleep(70 * time.Second)
+		if j, _ := w.monitors["cosigner-1"].Judgement(); j.Code != failover.Blocked {
+			t.Errorf("judged %s: %s", j.Code, j.Why)
+		}
+		w.wantMoves("cosigner-1 to cosigner-2")
+	})
 }

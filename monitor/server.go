@@ -12,12 +12,14 @@ import (
 )
 
 // Server serves PingService to the agents. It answers what this cosigner's copy of the log
-// says of the roles.
+// says of the roles, and whom this cosigner takes for the leader.
 type Server struct {
 	cosignerv1.UnimplementedPingServiceServer
 	Monitor *Monitor
 	// Caller returns the member at the other end of a call.
 	Caller func(context.Context) (cluster.Member, bool)
+	// Lead must return who leads, empty if nobody is known to, and the term, both of one moment.
+	Lead func() (name string, term uint64)
 }
 
 // Ping notes the caller's account of its node. Who pings is settled by its certificate alone: an
@@ -31,6 +33,7 @@ func (s *Server) Ping(ctx context.Context, r *cosignerv1.PingRequest) (*cosigner
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
 	out := &cosignerv1.PingResponse{Roles: &cosignerv1.Roles{}}
+	out.Leader, out.Term = s.Lead()
 	s.Monitor.Log.View(func(m *machine.State) {
 		roles := m.Roles()
 		out.Roles.Mode, out.Roles.Active, out.Roles.Epoch = cosignerv1.Mode(roles.Mode), roles.Active, roles.Epoch

@@ -18,7 +18,7 @@ import (
 )
 
 // TestServer: an agent pings for its own node, nobody else pings, and the answer is what the log
-// says of the roles.
+// says of the roles, and who leads.
 func TestServer(t *testing.T) {
 	w := &world{t: t, state: machine.New()}
 	w.state.Apply(machine.Genesis{First: watermark.Mark{Era: 10}, Active: "a"})
@@ -26,7 +26,8 @@ func TestServer(t *testing.T) {
 	m := New(Config{Settings: failover.Settings{Nodes: []string{"a", "b"}}, Log: copyOf{w, "cosigner-1"}, Now: time.Now,
 		Lead: alone(), Ready: func() error { return nil }})
 	caller := cluster.Member{}
-	s := &Server{Monitor: m, Caller: func(context.Context) (cluster.Member, bool) { return caller, caller.Name != "" }}
+	s := &Server{Monitor: m, Caller: func(context.Context) (cluster.Member, bool) { return caller, caller.Name != "" },
+		Lead: func() (string, uint64) { return "cosigner-2", 7 }}
 	for name, c := range map[string]struct {
 		caller  cluster.Member
 		request *cosignerv1.PingRequest
@@ -51,6 +52,9 @@ func TestServer(t *testing.T) {
 		if roles := r.GetRoles(); c.want == codes.OK &&
 			(roles.GetActive() != "a" || roles.GetMode() != cosignerv1.Mode_MODE_FENCED || roles.GetEpoch() != 1) {
 			t.Errorf("%s: got %v", name, roles)
+		}
+		if c.want == codes.OK && (r.GetLeader() != "cosigner-2" || r.GetTerm() != 7) {
+			t.Errorf("%s: %q leads in term %d", name, r.GetLeader(), r.GetTerm())
 		}
 	}
 	if got := m.Reports().GetNodes(); len(got) != 1 || got[0].GetName() != "b" {

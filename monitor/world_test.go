@@ -72,7 +72,8 @@ var cosigners = []string{"cosigner-1", "cosigner-2", "cosigner-3"}
 // change its settings.
 func newWorld(t *testing.T, edit func(*failover.Settings)) *world {
 	w := &world{t: t, start: time.Now(), state: machine.New(), leader: "cosigner-1", monitors: map[string]*Monitor{},
-		ways: map[[2]string]time.Duration{}, cut: map[string]bool{}, hung: map[string]bool{}, skipped: map[string]time.Duration{}, silent: map[string]bool{},
+		ways: map[[2]string]time.Duration{}, cut: map[string]bool{}, hung: map[string]bool{},
+		skipped: map[string]time.Duration{}, silent: map[string]bool{},
 		edit: map[string]func(*cosignerv1.NodeHealth){}, pinged: map[string]time.Time{}, deaf: map[string]bool{},
 		lies: map[string]func(*world) *cosignerv1.NodeHealth{},
 		settings: failover.Settings{Main: "a", Nodes: []string{"a", "b"}, Threshold: 2, Round: round, PingInterval: interval,

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -66,6 +67,7 @@ type fake struct {
 	index uint64
 	err   error
 	hung  bool
+	calls int // of Keep
 	rooms
 }
 
@@ -80,6 +82,9 @@ func (f *fake) Keep(ctx context.Context, r *cosignerv1.KeepRequest, _ ...grpc.Ca
 		<-ctx.Done()
 		return nil, status.FromContextError(ctx.Err()).Err()
 	}
+	f.mu.Lock()
+	f.calls++
+	f.mu.Unlock()
 	return (&Server{Signatures: &f.rooms}).Keep(ctx, r)
 }
 
@@ -107,13 +112,40 @@ func TestSpread(t *testing.T) {
 		for i := range 1000 { // more than wait for the hung one
 			s.Offer(casper.Hash{byte(i), byte(i >> 8)}, casper.Signature{byte(i)})
 			if i%100 == 99 {
+				time.Sleep(spreadPause)
 				synctest.Wait()
 			}
 		}
-		synctest.Wait()
 		well.mu.Lock()
 		if len(well.kept) != 1000 || well.kept[casper.Hash{5}] != (casper.Signature{5}) {
 			t.Errorf("%d signatures kept, want 1000", len(well.kept))
+		}
+		well.mu.Unlock()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestSpreadTogether: signatures that are finished one after the other do not cost a call each, and
+// the last one does not wait for a next.
+func TestSpreadTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		well := &fake{rooms: rooms{kept: map[casper.Hash]casper.Signature{}}}
+		s := NewSpread(map[string]cosignerv1.PeerServiceClient{"c2": well})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- s.Run(ctx) }()
+		for i := range 100 {
+			s.Offer(casper.Hash{byte(i)}, casper.Signature{})
+			time.Sleep(spreadPause / 4)
+		}
+		time.Sleep(spreadPause)
+		synctest.Wait()
+		well.mu.Lock()
+		if len(well.kept) != 100 || well.calls > 30 {
+			t.Errorf("%d signatures kept after %d calls, want 100 after at most 30", len(well.kept), well.calls)
 		}
 		well.mu.Unlock()
 		cancel()

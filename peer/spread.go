@@ -15,6 +15,9 @@ const (
 	spreadQueue = 256
 	// spreadLimit bounds one call that hands them over.
 	spreadLimit = time.Second
+	// spreadPause is for what is finished next, to go with the same call. Nobody waits for it: a
+	// leader that follows one which died meanwhile signs again if it is asked.
+	spreadPause = 20 * time.Millisecond
 )
 
 // Spread hands finished signatures to the other cosigners, so that a next leader can answer
@@ -66,6 +69,11 @@ func (q queue) run(ctx context.Context) {
 			return
 		case k := <-q.waiting:
 			r.Signatures = append(r.Signatures, k)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(spreadPause):
 		}
 		for more := true; more && len(r.Signatures) < spreadQueue; {
 			select {

@@ -50,10 +50,12 @@ const (
 // entry could be lost.
 type logStore struct {
 	database
+	mark     *mark
 	watchdog statedir.Watchdog
 	halt     *halt
 	writes   atomic.Uint64
 	failed   atomic.Pointer[error]
+	broken   atomic.Bool // bbolt panicked, and keeps its locks
 
 	voteTerm *uint64 // term of a vote whose candidate has yet to come; only the library's main loop writes votes
 }
@@ -63,7 +65,7 @@ func (s *logStore) guard(what string, write func() error) error {
 		return fmt.Errorf("%s: not tried: %w", what, *failed)
 	}
 	stop := s.watchdog.Start(what)
-	err := write()
+	err := s.try(write)
 	stop()
 	if err != nil {
 		err = fmt.Errorf("%s: %w", what, err)
@@ -75,17 +77,38 @@ func (s *logStore) guard(what string, write func() error) error {
 	return nil
 }
 
+// try makes an error of a panic: what bbolt does when it finds its free pages damaged.
+func (s *logStore) try(write func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.broken.Store(true)
+			err = fmt.Errorf("%s is damaged: %v", databaseFile, p)
+		}
+	}()
+	return write()
+}
+
 // StoreLog stores one entry.
 func (s *logStore) StoreLog(l *raft.Log) error { return s.StoreLogs([]*raft.Log{l}) }
 
 // StoreLogs stores entries in one durable write.
 func (s *logStore) StoreLogs(logs []*raft.Log) error {
-	return s.guard("storing log entries", func() error { return s.database.StoreLogs(logs) })
+	return s.guard("storing log entries", func() error {
+		if err := s.database.StoreLogs(logs); err != nil || len(logs) == 0 {
+			return err
+		}
+		return s.mark.raise(func(r *reached) { r.last = logs[len(logs)-1].Index })
+	})
 }
 
 // DeleteRange deletes the entries from first to last, both included.
 func (s *logStore) DeleteRange(first, last uint64) error {
-	return s.guard("deleting log entries", func() error { return s.database.DeleteRange(first, last) })
+	return s.guard("deleting log entries", func() error {
+		if err := s.mark.cut(first, last); err != nil {
+			return err
+		}
+		return s.database.DeleteRange(first, last)
+	})
 }
 
 // IsMonotonic makes the library drop the whole old log once it has installed a snapshot, so that no
@@ -101,9 +124,12 @@ func (s *logStore) Set(key, value []byte) error {
 		if s.voteTerm == nil {
 			return errors.New("it came without its term")
 		}
-		vote := append(binary.BigEndian.AppendUint64(nil, *s.voteTerm), value...)
+		term := *s.voteTerm
 		s.voteTerm = nil
-		return s.database.Set([]byte(keyVote), vote)
+		if err := s.database.Set([]byte(keyVote), append(binary.BigEndian.AppendUint64(nil, term), value...)); err != nil {
+			return err
+		}
+		return s.mark.raise(func(r *reached) { r.vote = term })
 	})
 }
 
@@ -113,7 +139,24 @@ func (s *logStore) SetUint64(key []byte, value uint64) error {
 		s.voteTerm = &value
 		return nil
 	}
-	return s.guard("storing "+string(key), func() error { return s.database.SetUint64(key, value) })
+	return s.guard("storing "+string(key), func() error {
+		if err := s.database.SetUint64(key, value); err != nil || string(key) != keyTerm {
+			return err
+		}
+		return s.mark.raise(func(r *reached) { r.term = value })
+	})
+}
+
+// Close closes the files.
+func (s *logStore) Close() error {
+	var err error
+	if !s.broken.Load() {
+		err = s.database.Close()
+	}
+	if s.mark != nil { // else the database was refused
+		err = errors.Join(err, s.mark.close())
+	}
+	return err
 }
 
 // GetLog returns an entry. One that is damaged ends the store: the library would only try again.
@@ -140,6 +183,24 @@ func (s *logStore) GetUint64(key []byte) (uint64, error) {
 		return s.database.GetUint64(key)
 	}
 	term, _, err := s.vote()
+	return term, err
+}
+
+// term returns the current term, 0 before the first.
+func (s *logStore) term() (uint64, error) {
+	term, err := s.GetUint64([]byte(keyTerm))
+	if absent(err) {
+		return 0, nil
+	}
+	return term, err
+}
+
+// voted returns the term of the vote, 0 before the first.
+func (s *logStore) voted() (uint64, error) {
+	term, _, err := s.vote()
+	if absent(err) {
+		return 0, nil
+	}
 	return term, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -89,6 +90,20 @@ func newFaulty(t *testing.T) *faulty {
 	return &faulty{database: db}
 }
 
+func newMark(t *testing.T) *mark {
+	t.Helper()
+	path := t.TempDir()
+	if err := createMark(path, statedir.ID{1}, reached{}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := openMark(path, statedir.ID{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.close() })
+	return m
+}
+
 func failBefore(func() error) error { return errors.New("broken disk") }
 
 func failAfter(store func() error) error { return errors.Join(store(), errors.New("broken disk")) }
@@ -108,7 +123,7 @@ func TestFailedWriteStopsTheStore(t *testing.T) {
 			t.Run(what+" "+when, func(t *testing.T) {
 				fatal := 0
 				db := newFaulty(t)
-				s := &logStore{database: db, halt: newHalt(func(error) { fatal++ })}
+				s := &logStore{database: db, mark: newMark(t), halt: newHalt(func(error) { fatal++ })}
 				if err := write(s); err != nil || s.Writes() != 1 {
 					t.Fatalf("a sound write: %v, %d writes", err, s.Writes())
 				}
@@ -126,12 +141,22 @@ func TestFailedWriteStopsTheStore(t *testing.T) {
 	}
 }
 
+func TestPanicOfTheDatabaseStopsTheStore(t *testing.T) {
+	fatal := 0
+	db := newFaulty(t)
+	s := &logStore{database: db, mark: newMark(t), halt: newHalt(func(error) { fatal++ })}
+	db.set(func(func() error) error { panic("page 7 already freed") })
+	if err := s.StoreLog(&raft.Log{Index: 1}); err == nil || !strings.Contains(err.Error(), "page 7") || fatal != 1 {
+		t.Errorf("%v, Fatal called %d times, want an error and once", err, fatal)
+	}
+}
+
 func (s *logStore) Writes() uint64 { return s.writes.Load() }
 
 // The library writes a vote as a term and then a candidate. Cut short between the two, the former
 // vote must stand whole.
 func TestVoteIsOneWrite(t *testing.T) {
-	s := &logStore{database: newFaulty(t), halt: newHalt(func(error) {})}
+	s := &logStore{database: newFaulty(t), mark: newMark(t), halt: newHalt(func(error) {})}
 	vote := func() (uint64, string) {
 		t.Helper()
 		term, err := s.GetUint64([]byte(keyVoteTerm))
@@ -162,7 +187,7 @@ func TestVoteIsOneWrite(t *testing.T) {
 	if err := s.SetUint64([]byte(keyVoteTerm), 9); err != nil {
 		t.Fatal(err)
 	}
-	s = &logStore{database: s.database, halt: s.halt} // the process died here
+	s = &logStore{database: s.database, mark: s.mark, halt: s.halt} // the process died here
 	if term, candidate := vote(); term != 1 || candidate != "b" {
 		t.Errorf("vote is %d for %s, want the former one, 1 for b", term, candidate)
 	}

@@ -174,8 +174,8 @@ func (s *Store) prepare(ctx context.Context) error {
 // ErrNotLeader meanwhile.
 func (s *Store) HandOver() error { return s.handOver(s.successors) }
 
-// HandOverTo does the same with the named member alone. It tries nobody whose heartbeat failed: that
-// would only keep commands waiting.
+// HandOverTo does the same with the named member alone. It does not try one whose heartbeat failed:
+// that would only keep commands waiting.
 func (s *Store) HandOverTo(name string) error {
 	if !slices.Contains(s.cfg.Voters.but(s.cfg.Name), name) {
 		return fmt.Errorf("handing over: there is no other member %q", name)

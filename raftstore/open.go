@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/hashicorp/raft"
 
@@ -63,6 +64,19 @@ func openDisk(c Config, h *halt, l *hcLogger) (*disk, error) {
 	if err != nil {
 		return nil, err
 	}
+	return openFiles(c, h, files)
+}
+
+// openFiles opens the database and checks it. bbolt follows whatever a damaged page points to, and
+// panics; memory that it maps beyond the end of a file that was cut off is a fault.
+func openFiles(c Config, h *halt, files raft.SnapshotStore) (_ *disk, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = &LostStateError{Path: c.Path, Reason: fmt.Sprintf("%s cannot be read: %v", databaseFile, p)}
+		}
+	}()
+	path := filepath.Join(c.Path, databaseFile)
 	db, err := openDatabase(c, path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -73,7 +87,7 @@ func openDisk(c Config, h *halt, l *hcLogger) (*disk, error) {
 		snapshots: snapshotStore{SnapshotStore: files, watchdog: c.Watchdog},
 	}
 	if err := d.check(c); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, d.log.Close())
 	}
 	return d, nil
 }
@@ -101,18 +115,17 @@ func (d *disk) check(c Config) error {
 	if err != nil {
 		return err
 	}
-	// Cut short, a first run leaves an entry at most.
-	if c.FirstRun && last <= 1 && snapshot == 0 {
+	switch {
+	case c.FirstRun && last <= 1 && snapshot == 0: // cut short, a first run leaves an entry at most
 		if err := d.bootstrap(c); err != nil {
 			return fmt.Errorf("starting the log: %w", err)
 		}
-		last = 1
-	}
-	if last == 0 && snapshot == 0 {
+	case last == 0 && snapshot == 0:
 		return &LostStateError{Path: c.Path, Reason: "it has neither an entry nor a snapshot"}
-	}
-	if err := d.checkOwner(c); err != nil {
-		return err
+	default:
+		if err := d.checkFiles(c, last, snapshot); err != nil {
+			return err
+		}
 	}
 	if err := d.deleteStale(); err != nil {
 		return fmt.Errorf("deleting what lies below the newest snapshot: %w", err)
@@ -129,24 +142,77 @@ func (d *disk) check(c Config) error {
 	return d.checkContent(c.Path, first, last)
 }
 
-// checkOwner refuses the database of another state directory. One of an earlier version, which
-// belongs to nobody yet, becomes ours and is given its checksums.
-func (d *disk) checkOwner(c Config) error {
+// checkFiles refuses a database or a mark that is another directory's, and one without the other.
+// A database of an earlier version belongs to nobody yet. It becomes ours, and is given checksums
+// and a mark; its owner comes last, so that all of it is done again if it is cut short.
+func (d *disk) checkFiles(c Config, last, snapshot uint64) error {
+	earlier, err := d.checkOwner(c)
+	if err != nil {
+		return err
+	}
+	if earlier {
+		if err := d.log.guard("adding checksums", d.database.seal); err != nil {
+			return err
+		}
+		if _, err := os.Stat(filepath.Join(c.Path, markFile)); errors.Is(err, os.ErrNotExist) {
+			if err := createMark(c.Path, c.directory(), reached{last: last}); err != nil {
+				return err
+			}
+		}
+	}
+	d.log.mark, err = openMark(c.Path, c.directory())
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return &LostStateError{Path: c.Path, Reason: markFile + " is missing"}
+	case err != nil:
+		return &LostStateError{Path: c.Path, Reason: err.Error()}
+	}
+	if err := d.checkMark(c.Path, max(last, snapshot)); err != nil || !earlier {
+		return err
+	}
+	return d.own(c)
+}
+
+// checkOwner refuses the database of another directory, and reports whether it is of an earlier
+// version.
+func (d *disk) checkOwner(c Config) (earlier bool, err error) {
 	own := c.directory()
 	owner, err := d.log.Get([]byte(keyDirectory))
 	switch {
 	case absent(err):
-		if err := d.log.guard("adding checksums", d.database.seal); err != nil {
-			return err
-		}
-		return d.log.Set([]byte(keyDirectory), own[:])
+		return true, nil
 	case errors.Is(err, errDamaged):
-		return &LostStateError{Path: c.Path, Reason: err.Error()}
+		return false, &LostStateError{Path: c.Path, Reason: err.Error()}
 	case err != nil:
-		return err
+		return false, err
 	case !bytes.Equal(owner, own[:]):
-		return &LostStateError{Path: c.Path,
+		return false, &LostStateError{Path: c.Path,
 			Reason: fmt.Sprintf("%s belongs to the state directory with the id %x, and this is %s", databaseFile, owner, own)}
+	}
+	return false, nil
+}
+
+// own writes whose database it is.
+func (d *disk) own(c Config) error {
+	id := c.directory()
+	return d.log.Set([]byte(keyDirectory), id[:])
+}
+
+// checkMark refuses a database that has less than it had.
+func (d *disk) checkMark(path string, last uint64) error {
+	term, err := d.log.term()
+	if err != nil {
+		return &LostStateError{Path: path, Reason: err.Error()}
+	}
+	vote, err := d.log.voted()
+	if err != nil {
+		return &LostStateError{Path: path, Reason: err.Error()}
+	}
+	has, had := reached{last, term, vote}, d.log.mark.reached
+	if has.last < had.last || has.term < had.term || has.vote < had.vote {
+		return &LostStateError{Path: path, Reason: fmt.Sprintf(
+			"it ends at entry %d, has the term %d and voted in the term %d, and %s says that it had %d, %d and %d",
+			has.last, has.term, has.vote, markFile, had.last, had.term, had.vote)}
 	}
 	return nil
 }
@@ -171,15 +237,15 @@ func (d *disk) checkContent(path string, first, last uint64) error {
 		}
 	}
 	highest = max(highest, l.Term)
-	term, err := d.log.GetUint64([]byte(keyTerm))
-	if err != nil && !absent(err) {
+	term, err := d.log.term()
+	if err != nil {
 		return lost("%v", err)
 	}
 	if term < highest {
 		return lost("its term is %d, and it has an entry of the term %d", term, highest)
 	}
-	vote, _, err := d.log.vote()
-	if err != nil && !absent(err) {
+	vote, err := d.log.voted()
+	if err != nil {
 		return lost("%v", err)
 	}
 	if vote > term {
@@ -247,9 +313,15 @@ func (d *disk) bootstrap(c Config) error {
 	// and no entry it refuses to go on.
 	entry := &raft.Log{Index: 1, Term: 1, Type: raft.LogConfiguration,
 		Data: raft.EncodeConfiguration(c.Voters.configuration())}
-	own := c.directory()
-	if err := errors.Join(d.log.StoreLog(entry), d.log.SetUint64([]byte(keyTerm), entry.Term),
-		d.log.Set([]byte(keyDirectory), own[:])); err != nil {
+	err := createMark(c.Path, c.directory(), reached{})
+	if err != nil {
+		return err
+	}
+	if d.log.mark, err = openMark(c.Path, c.directory()); err != nil {
+		return err
+	}
+	err = errors.Join(d.log.StoreLog(entry), d.log.SetUint64([]byte(keyTerm), entry.Term), d.own(c))
+	if err != nil {
 		return err
 	}
 	// Without these a power cut could take the file itself.

@@ -223,6 +223,7 @@ func TestHandOverTo(t *testing.T) {
 			defer leader.mu.Unlock()
 			return leader.failing[raft.ServerID(dead)]
 		})
+		tr.apply(1, 1) // which the dead one lacks, so that the library would wait for it
 		for _, to := range []string{dead, leader.name, "nobody", ""} {
 			start := time.Now()
 			if err := leader.HandOverTo(to); err == nil || errors.Is(err, ErrNotLeader) {
@@ -232,7 +233,7 @@ func TestHandOverTo(t *testing.T) {
 				t.Errorf("to %q: it took %v, and %+v leads", to, took, leader.Leader())
 			}
 		}
-		tr.apply(1, 1)
+		tr.apply(2, 1)
 		if err := tr.members[tr.followers(leader)[1]].HandOverTo(leader.name); !errors.Is(err, ErrNotLeader) {
 			t.Errorf("a follower hands over: %v", err)
 		}

@@ -67,6 +67,7 @@ type Cluster struct {
 	Validator string
 	Threshold int
 	Main      string
+	Timing    string
 	Cosigners []string // in the file's order
 	Nodes     []string // likewise
 	Failover  Failover

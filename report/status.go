@@ -28,6 +28,7 @@ type Status struct {
 	At        time.Time  `json:"at"`
 	State     State      `json:"state"`
 	Problems  []string   `json:"problems"`
+	Hints     []string   `json:"hints"` // settings that do not fit; no fault of the state
 	Cluster   string     `json:"cluster"`
 	Chain     string     `json:"chain"`
 	Validator string     `json:"validator"`
@@ -79,6 +80,16 @@ type Peer struct {
 	Commitments uint32 `json:"commitments"`
 	LastError   string `json:"last_error,omitempty"`
 	BadShares   uint64 `json:"bad_shares"`
+	// RTTSeconds is the round trip between the two; 0 if it is not known.
+	RTTSeconds float64 `json:"rtt_seconds"`
+}
+
+// RTT writes the round trip, "-" if it is not known.
+func (p Peer) RTT() string {
+	if p.RTTSeconds == 0 {
+		return "-"
+	}
+	return roundTrip(time.Duration(p.RTTSeconds * float64(time.Second)))
 }
 
 // Refusal is a request that was refused lately.
@@ -92,7 +103,7 @@ type Refusal struct {
 // NewStatus puts the cosigners' answers together, which are in the cluster file's order.
 func NewStatus(c Cluster, answers []Answer, at time.Time) Status {
 	s := Status{Schema: Schema, At: at.UTC(), Cluster: fmt.Sprintf("%x", c.ID), Chain: c.Chain, Validator: c.Validator,
-		Threshold: c.Threshold, Problems: []string{}, Cosigners: []Cosigner{}, Refusals: []Refusal{},
+		Threshold: c.Threshold, Problems: []string{}, Hints: []string{}, Cosigners: []Cosigner{}, Refusals: []Refusal{},
 		Roles: NewRoles(c, nil, at)}
 	lead := Leader(answers)
 	for i, a := range answers {
@@ -106,6 +117,7 @@ func NewStatus(c Cluster, answers []Answer, at time.Time) Status {
 		s.Leader = answers[lead].Name
 	}
 	s.conclude()
+	s.Hints = append(s.Hints, advise(c, furthest(s.Cosigners))...)
 	return s
 }
 
@@ -132,7 +144,8 @@ func newCosigner(c Cluster, a Answer, leads bool) Cosigner {
 	row.TornRecords, row.DifferingSlots = st.GetTornRecords(), st.GetDifferingSlots()
 	for _, p := range st.GetPeers() {
 		row.Peers = append(row.Peers, Peer{Name: p.GetName(), Reachable: p.GetReachable(), Commitments: p.GetCommitments(),
-			LastError: p.GetLastError(), BadShares: p.GetBadShares()})
+			LastError: p.GetLastError(), BadShares: p.GetBadShares(),
+			RTTSeconds: float64(p.GetRttUs()) / 1e6})
 	}
 	return row
 }

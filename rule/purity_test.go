@@ -23,6 +23,7 @@ var (
 		"google.golang.org/protobuf/types/known/timestamppb",
 		"casper-cosigner/proto/casper/cosigner/v1", "casper-cosigner/rule/casper", "casper-cosigner/rule/failover",
 		"casper-cosigner/rule/machine", "casper-cosigner/rule/refusal", "casper-cosigner/rule/seat",
+		"casper-cosigner/rule/timing",
 		"casper-cosigner/rule/tlspoint", "casper-cosigner/rule/watermark", "casper-cosigner/rule/wire",
 	}
 	pureTime = []string{"Duration", "Microsecond", "Millisecond", "Second", "Minute", "Hour", "UnixMilli", "Time",

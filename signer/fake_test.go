@@ -98,6 +98,7 @@ type fakeQuorum struct {
 	signed   map[casper.Slot]map[casper.Hash]bool
 	rounds   int
 	blocked  chan struct{} // closed to let Sign go on
+	takes    time.Duration
 }
 
 func (q *fakeQuorum) Ready() error {
@@ -114,6 +115,7 @@ func (q *fakeQuorum) Sign(ctx context.Context, _ uint64, c watermark.Claim) (cas
 			return casper.Signature{}, ctx.Err()
 		}
 	}
+	time.Sleep(q.takes)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.fail != nil {

@@ -168,12 +168,24 @@ func (s *Signer) sign(ctx context.Context, request watermark.Claim) (Answer, err
 	}
 	// From here on the claim may be in the log, whatever becomes of us or of the asker.
 	return s.settle(ctx, request.Message, func(ctx context.Context) (Answer, error) {
+		start := s.Now()
 		held, err := s.claim(ctx, request, d.Left)
 		if err != nil {
 			return Answer{}, err
 		}
-		return s.finish(ctx, lead.Term, held)
+		answer, err := s.finish(ctx, lead.Term, held)
+		if err == nil {
+			s.signed(s.Now().Sub(start))
+		}
+		return answer, err
 	})
+}
+
+// signed tells the desk how long a signature took, from its claim on.
+func (s *Signer) signed(took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.desk.Signed(took)
 }
 
 // lead tells the desk when a term of ours begins.

@@ -128,6 +128,26 @@ func TestTurnTooLate(t *testing.T) {
 	})
 }
 
+// TestTurnLeavesRoom: where signatures take long, whoever waits is answered so long before its
+// deadline.
+func TestTurnLeavesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.quorum.takes = 120 * time.Millisecond
+		r.mustSign("node-a", echo(10, 0, 1))
+		r.mustSign("node-a", block(1000, 1))
+		r.mustSign("node-a", block(1000, 1)) // what is signed already takes no time, and tells nothing
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		_, err := r.ask(ctx, "node-b", block(1001, 2))
+		wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED)
+		if waited := time.Since(start); waited != 3*time.Second-150*time.Millisecond {
+			t.Errorf("answered after %v", waited)
+		}
+	})
+}
+
 // TestFlood: a hostile standby that claims every round ahead gets none while the active node is
 // well, and the active node loses none.
 func TestFlood(t *testing.T) {

@@ -47,26 +47,33 @@ func printStatus(w io.Writer, s report.Status) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	return printProblems(w, s.Problems)
+	if err := printProblems(w, s.Problems); err != nil {
+		return err
+	}
+	return printLines(w, "HINTS", s.Hints)
 }
 
 func stateName(state report.State) string {
 	return strings.ToUpper(strings.ReplaceAll(string(state), "_", " "))
 }
 
-func printProblems(w io.Writer, problems []string) error {
-	if len(problems) == 0 {
+func printProblems(w io.Writer, problems []string) error { return printLines(w, "PROBLEMS", problems) }
+
+// printLines writes lines under a heading, or nothing if there are none.
+func printLines(w io.Writer, heading string, lines []string) error {
+	if len(lines) == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(w, "\nPROBLEMS\n  %s\n", strings.Join(problems, "\n  "))
+	_, err := fmt.Fprintf(w, "\n%s\n  %s\n", heading, strings.Join(lines, "\n  "))
 	return err
 }
 
 func printCosigners(w io.Writer, all []report.Cosigner) {
-	fmt.Fprintf(w, "\nCOSIGNER\tSTATE\tTERM\tAPPLIED\tFILE\tCOMMITMENTS IN STOCK\tTORN\tDIFFERING\tVERSION\n")
+	fmt.Fprintf(w, "\nCOSIGNER\tSTATE\tTERM\tAPPLIED\tFILE\tCOMMITMENTS IN STOCK\tROUND TRIP\t"+
+		"TORN\tDIFFERING\tVERSION\n")
 	for _, c := range all {
 		if !c.Reachable {
-			fmt.Fprintf(w, "%s\tno answer\t-\t-\t-\t-\t-\t-\t-\n", c.Name)
+			fmt.Fprintf(w, "%s\tno answer\t-\t-\t-\t-\t-\t-\t-\t-\n", c.Name)
 			continue
 		}
 		state := "not ready"
@@ -80,12 +87,14 @@ func printCosigners(w io.Writer, all []report.Cosigner) {
 		if !c.SameFile {
 			file = "DIFFERS"
 		}
-		var stock []string
+		var stock, trips []string
 		for _, p := range c.Peers {
+			trips = append(trips, p.Name+" "+p.RTT())
 			stock = append(stock, fmt.Sprintf("%s %d", p.Name, p.Commitments))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%s\t%d\t%d\t%s\n", c.Name, state, c.Term, c.Applied, file,
-			cmp.Or(strings.Join(stock, ", "), "-"), c.TornRecords, c.DifferingSlots, c.Version)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t%d\t%d\t%s\n", c.Name, state, c.Term, c.Applied, file,
+			cmp.Or(strings.Join(stock, ", "), "-"), cmp.Or(strings.Join(trips, ", "), "-"), c.TornRecords, c.DifferingSlots,
+			c.Version)
 	}
 }
 

@@ -33,11 +33,13 @@ func TestFailoverTable(t *testing.T) {
 	compare(t, "failover.json.golden", indented.Bytes())
 }
 
-// TestStatusTable compares the table of a cluster with one cosigner away.
+// TestStatusTable compares the table of a cluster with one cosigner away, and further than its
+// timing is made for.
 func TestStatusTable(t *testing.T) {
 	c := exampleView(t)
 	answers := reporttest.Healthy(c)
 	reporttest.Away(&answers[2])
+	c.Timing, answers[1].Status.Peers[1].RttUs = "lan", 83_120
 	answers[1].Status.Refusals = []*cosignerv1.RecentRefusal{
 		{At: timestamppb.New(reporttest.Noon.Add(-time.Minute)), Node: "node-b", Slot: "vote era 23 round 9",
 			Reason: "refused, REFUSAL_REASON_NOT_ACTIVE: fenced mode"}}

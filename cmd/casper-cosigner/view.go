@@ -10,7 +10,7 @@ import (
 // viewOf is what of the cluster file goes into a report.
 func viewOf(f *cluster.File) report.Cluster {
 	c := report.Cluster{ID: f.ID, Hash: f.Hash(), Chain: f.Chain, Validator: f.Validator.String(), Threshold: f.Threshold,
-		Main: f.Main, Failover: report.Failover{Policy: f.Failover.Policy, Return: f.Failover.Return,
+		Main: f.Main, Timing: f.Timing, Failover: report.Failover{Policy: f.Failover.Policy, Return: f.Failover.Return,
 			PingInterval: time.Duration(f.Failover.PingInterval), PingTimeout: time.Duration(f.Failover.PingTimeout),
 			After: time.Duration(f.Failover.After), FailbackAfter: time.Duration(f.Failover.FailbackAfter)}}
 	for _, e := range f.Cosigners {

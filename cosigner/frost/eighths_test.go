@@ -144,7 +144,8 @@ func FuzzParseEighths(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if e, ok := c.Eighths(); !ok || !bytes.Equal(e.Hiding[:], hiding) || !bytes.Equal(e.Binding[:], binding) || c.ID != id {
+		e, ok := c.Eighths()
+		if !ok || !bytes.Equal(e.Hiding[:], hiding) || !bytes.Equal(e.Binding[:], binding) || c.ID != id {
 			t.Errorf("parsed %d %x %x, got %v", id, hiding, binding, e)
 		}
 		if _, err := ParseCommitment(group, id, c.Hiding[:], c.Binding[:]); err != nil {

@@ -16,7 +16,7 @@ var Noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 // Cluster returns three cosigners and two nodes, as the shipped examples have them.
 func Cluster() report.Cluster {
 	return report.Cluster{ID: []byte{1, 2, 3}, Hash: [32]byte{4}, Chain: "casper", Validator: "01ab", Threshold: 2,
-		Main:      "node-a",
+		Main: "node-a", Timing: "measured",
 		Cosigners: []string{"c1", "c2", "c3"}, Nodes: []string{"node-a", "node-b"},
 		Failover: report.Failover{Policy: "auto", Return: "auto", PingInterval: time.Second, PingTimeout: time.Second / 2,
 			After: 10 * time.Second, FailbackAfter: 5 * time.Minute}}
@@ -42,7 +42,8 @@ func Healthy(c report.Cluster) (answers []report.Answer) {
 		}
 		for _, peer := range c.Cosigners {
 			if peer != name {
-				a.Status.Peers = append(a.Status.Peers, &cosignerv1.PeerStatus{Name: peer, Reachable: true, Commitments: 64})
+				a.Status.Peers = append(a.Status.Peers, &cosignerv1.PeerStatus{Name: peer, Reachable: true, Commitments: 64,
+					RttUs: 420})
 			}
 		}
 		answers = append(answers, a)

@@ -26,10 +26,17 @@ type Judgement struct {
 	Conditions map[string]Condition // of each node
 }
 
-// Settled reports whether the roles stand: the active node does what it should, nobody is to become
-// active by itself, and nothing keeps that from being known.
+// Settled reports whether the roles stand: nobody is to become active, and nothing keeps that from
+// being known. An active node that the cosigners answer too late is no reason for a change; it may
+// be one to lead from elsewhere.
 func (j Judgement) Settled() bool {
-	return j.Code == Well || j.Code == ByHand || j.Code == FailbackManual
+	switch j.Code {
+	case Well, ByHand, FailbackManual, Stall:
+		return true
+	case Blocked:
+		return j.Node == "" && j.Due.IsZero()
+	}
+	return false
 }
 
 // Judge decides when the active node is to be replaced, and when main is to be active again.

@@ -152,10 +152,9 @@ func TestEveryCodeHasARow(t *testing.T) {
 	}
 }
 
-// TestSettled: of all codes of a judgement those mean that the roles stand which want no change and
-// blame nobody.
+// TestSettled: of all codes of a judgement those mean that the roles stand which want no change.
 func TestSettled(t *testing.T) {
-	want := []string{failover.Well, failover.ByHand, failover.FailbackManual}
+	want := []string{failover.Well, failover.ByHand, failover.FailbackManual, failover.Stall, failover.Blocked}
 	for _, code := range []string{failover.NotStarted, failover.Fault, failover.Held, failover.NoQuorum, failover.Paused,
 		failover.Upgrade, failover.Suspended, failover.Silent, failover.CutOff, failover.Blocked, failover.NodeDown,
 		failover.Behind, failover.NotConnected, failover.NobodyReady, failover.ByHand, failover.FailbackManual,
@@ -163,5 +162,8 @@ func TestSettled(t *testing.T) {
 		if got := (failover.Judgement{Code: code}).Settled(); got != slices.Contains(want, code) {
 			t.Errorf("%q: %v", code, got)
 		}
+	}
+	if (failover.Judgement{Code: failover.Blocked, Node: "standby", Due: begin}).Settled() {
+		t.Error("the standby is to take over, and roles are settled")
 	}
 }

@@ -12,8 +12,8 @@ import (
 
 // TestWhatever plays networks in which anything changes at any time, cosigners are killed, others
 // elected, and one of them, or none, tells the others whatever it likes. Then those that do not lie
-// hand over at most once in Rest, only to one that may have it, never while roles are unsettled, and
-// only if a signature is indeed much faster from there.
+// hand over at most once in Rest, only to one that may have it, never while roles are unsettled,
+// and only if a signature is indeed much faster from there.
 func TestWhatever(t *testing.T) {
 	moves := 0
 	rapid.Check(t, func(t *rapid.T) {

@@ -15,8 +15,8 @@ const (
 	// worthwhile is what a signature must gain at the least: less than that is noise, and nothing to a
 	// node that waits a quarter of a second.
 	worthwhile = 5 * time.Millisecond
-	// behind is how many entries a cosigner may lag behind: what is claimed between two of its answers,
-	// and is sent to it while it takes over. Nothing can be claimed meanwhile.
+	// behind is how many entries a cosigner may lag behind: what is claimed between two of its
+	// answers, and is sent to it while it takes over. Nothing can be claimed meanwhile.
 	behind = 1000
 	// told is for how many ping intervals the others are told before the lead is handed over: each
 	// of them asks once in an interval.
@@ -73,6 +73,7 @@ type Seat struct {
 	active   string               // node that the next ones are about
 	better   map[string]time.Time // since when a cosigner would have been the better leader, by name
 	chosen   string               // to whom it will be handed over; the others are being told
+	gave     time.Time            // when this cosigner last gave the lead away for a reason of its own
 	handed   time.Time            // when any cosigner last decided so, as far as is known
 }
 
@@ -85,7 +86,12 @@ func (s *Seat) Handed() time.Time { return s.handed }
 
 // Gave notes that this cosigner gives the lead away for a reason of its own, which must not be
 // undone at once.
-func (s *Seat) Gave(now time.Time) { s.handed = now }
+func (s *Seat) Gave(now time.Time) { s.gave = now }
+
+// Willing reports whether this cosigner did not do so lately, for its Word.
+func (s *Seat) Willing(now time.Time) bool {
+	return s.gave.IsZero() || now.Sub(s.gave) >= s.settings.Rest
+}
 
 // Judge takes a look.
 func (s *Seat) Judge(l Look) Decision {

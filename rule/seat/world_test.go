@@ -124,7 +124,7 @@ func (w *world) look(m *member) seat.Look {
 		if o.down || o == m {
 			continue
 		}
-		word := seat.Word{Reach: w.reach(o.name), Fit: !o.unfit, Up: o.up, Handed: o.seat.Handed()}
+		word := seat.Word{Reach: w.reach(o.name), Fit: !o.unfit && o.seat.Willing(w.now()), Up: o.up, Handed: o.seat.Handed()}
 		if w.meddle != nil {
 			word = w.meddle(o.name, word)
 		}

@@ -22,10 +22,10 @@ func Usual(until, last time.Duration) time.Duration {
 	return until + (last-until)/weight
 }
 
-// Patience returns how long a cosigner's share may take before another is asked beside it, given how
-// long its shares take as a rule. That is several times as long, since where all are slow, as under
-// load, another share would only add to it; but no longer than a rival needs to come within a node's
-// deadline. Where it would not be in time anyhow, with sites more than 80 ms apart, it is half as
+// Patience returns how long a cosigner's share may take before another is asked beside it, given
+// how long its shares take as a rule. That is several times as long, since where all are slow, as
+// under load, another share would only add to it; but no longer than leaves a rival its time within
+// a node's deadline. Where that is too late anyhow, with sites more than 80 ms apart, it is half as
 // long again as usual: a rival for every share would cost twice the work and gain nothing.
 func Patience(usual time.Duration) time.Duration {
 	usual = min(usual, mostPatience)

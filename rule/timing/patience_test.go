@@ -28,8 +28,8 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// TestPatienceLeavesRoom: up to 60 ms, claim, patience and a rival's share fit into a node's 250 ms.
-// And up to the bound nobody gets a rival for being as quick as usual.
+// TestPatienceLeavesRoom: up to 60 ms, claim, patience and a rival's share fit into a node's 250
+// ms. And up to the bound nobody gets a rival for being as quick as usual.
 func TestPatienceLeavesRoom(t *testing.T) {
 	last := time.Duration(0)
 	for usual := time.Duration(0); usual < 2*mostPatience; usual += ms / 4 {

@@ -16,9 +16,10 @@ type Request struct {
 	Deadline time.Time   // when its asker gives up, on the clock by which is decided; zero if it does not say
 }
 
-// answerBy returns the time, but no later than the asker must be answered.
-func (r Request) answerBy(t time.Time) time.Time {
-	if last := r.Deadline.Add(-AnswerBefore); !r.Deadline.IsZero() && last.Before(t) {
+// answerBy returns the time, but no later than the asker must be answered: so long before its
+// deadline.
+func (r Request) answerBy(t time.Time, before time.Duration) time.Time {
+	if last := r.Deadline.Add(-before); !r.Deadline.IsZero() && last.Before(t) {
 		return last
 	}
 	return t

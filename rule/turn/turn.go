@@ -19,13 +19,19 @@ import (
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/refusal"
+	"casper-cosigner/rule/timing"
 	"casper-cosigner/rule/watermark"
 )
 
-// AnswerBefore is how long before its asker's deadline a claim is refused whose turn does not come
-// in time: silence would be taken for a signer that hangs, and not be asked again for a while. No
-// less is left for the answer's way.
-const AnswerBefore = 100 * time.Millisecond
+const (
+	// AnswerBefore is how long before its asker's deadline a claim is refused whose turn does not come
+	// in time, at least: silence would be taken for a signer that hangs, and not be asked again for a
+	// while. Whose turn does come by then is to have its signature in time, so more is left where one
+	// takes longer.
+	AnswerBefore = 100 * time.Millisecond
+	// mostBefore is the same at most. A node waits 250 ms, and some of that is to be waited.
+	mostBefore = 200 * time.Millisecond
+)
 
 // Do is what is to be done with a request.
 type Do uint8
@@ -60,6 +66,7 @@ type Desk struct {
 	Preference failover.Preference // is told of every request, before it is decided about, and when leadership begins
 	eras       watermark.Bucket
 	heights    watermark.Bucket
+	takes      time.Duration // that a signature takes here, smoothed; zero while none was made
 }
 
 // NewDesk returns the desk for a chain whose eras and blocks take at least that long; grace is how
@@ -70,6 +77,15 @@ func NewDesk(era, block, grace time.Duration) Desk {
 		eras:       watermark.EraBucket(era),
 		heights:    watermark.HeightBucket(block),
 	}
+}
+
+// Signed notes how long a signature took, from its claim on.
+func (d *Desk) Signed(took time.Duration) { d.takes = timing.Usual(d.takes, took) }
+
+// answerBefore leaves the time that a signature takes here, and a quarter for those that take
+// longer than usual.
+func (d *Desk) answerBefore() time.Duration {
+	return min(max(d.takes+d.takes/4, AnswerBefore), mostBefore)
 }
 
 // Decide says what becomes of the request now. Whoever is told to wait asks again, with the facts
@@ -94,7 +110,7 @@ func (d *Desk) Decide(f Facts, r Request, now time.Time) Decision {
 	case failover.Serve:
 		return Decision{Do: Claim, Left: left}
 	case failover.Wait:
-		until := r.answerBy(says.Until)
+		until := r.answerBy(says.Until, d.answerBefore())
 		if !until.After(now) {
 			return Decision{Do: Refuse, Why: refusal.NotPreferred, Left: left}
 		}

@@ -150,6 +150,57 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
+// TestSlowSignatures: a standby whose turn comes in time for its signature waits for it; one whose
+// turn comes too late for that is refused while there is time to say so, and is served when it asks
+// again. What is left for the signature is bounded, so that some of a node's 250 ms can be waited.
+func TestSlowSignatures(t *testing.T) {
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		story string
+		takes time.Duration
+		times int
+		left  time.Duration
+	}{
+		{"none was made yet", 0, 0, turn.AnswerBefore},
+		{"one site", 4 * ms, 50, turn.AnswerBefore},
+		{"80 ms apart the least is enough still", 80 * ms, 50, 100 * ms},
+		{"in between", 120 * ms, 50, 150 * ms},
+		{"claim and share, 80 ms each", 180 * ms, 50, 200 * ms},
+		{"one that hung, among quick ones", time.Second, 1, 200 * ms},
+		{"never in time", time.Hour, 50, 200 * ms},
+	} {
+		d := desk()
+		for range c.times {
+			d.Signed(c.takes)
+		}
+		claim := echo("standby", 10, 4) // whose turn comes after the grace
+		r := request(claim)
+		r.Deadline = now.Add(grace + c.left)
+		want := turn.Decision{Do: turn.Wait, Until: now.Add(grace), Left: 2000}
+		if got := d.Decide(look(started(), claim), r, now); got != want {
+			t.Errorf("%s, just in time: got %+v, want %+v", c.story, got, want)
+		}
+		r.Deadline = now.Add(250 * ms)
+		want.Until = now.Add(min(grace, 250*ms-c.left))
+		got := d.Decide(look(started(), claim), r, now)
+		if got != want {
+			t.Errorf("%s, with a node's patience: got %+v, want %+v", c.story, got, want)
+		}
+		want = turn.Decision{Do: turn.Claim, Left: 2000}
+		if c.left > 250*ms-grace {
+			want = turn.Decision{Do: turn.Refuse, Why: refusal.NotPreferred, Left: 2000}
+		}
+		if got := d.Decide(look(started(), claim), r, got.Until); got != want {
+			t.Errorf("%s, then: got %+v, want %+v", c.story, got, want)
+		}
+		again := now.Add(grace)
+		r.Deadline = again.Add(250 * ms)
+		if got := d.Decide(look(started(), claim), r, again); got.Do != turn.Claim {
+			t.Errorf("%s, asked again: got %+v", c.story, got)
+		}
+	}
+}
+
 // TestFollows: that a node asks for what another has bound already is noted only if it is the same
 // value.
 func TestFollows(t *testing.T) {

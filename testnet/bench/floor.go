@@ -125,29 +125,55 @@ func (echo) Sign(context.Context, *cosignerv1.SignRequest) (*cosignerv1.SignResp
 
 // echoFloor asks over loopback TCP with client certificates, as an agent asks a cosigner.
 func echoFloor(ctx context.Context, _ string) (testnet.Latencies, error) {
+	e, err := openEcho()
+	if err != nil {
+		return nil, err
+	}
+	defer e.server.Stop()
+	ask, closeConn, err := e.asker(e.address)
+	if err != nil {
+		return nil, err
+	}
+	defer closeConn() //nolint:errcheck // nothing is lost
+	return timed(ctx, func() error { return ask(ctx) })
+}
+
+// echoServer is a running echo, and what both ends prove who they are with.
+type echoServer struct {
+	server   *grpc.Server
+	address  string
+	settings *tls.Config
+}
+
+// openEcho starts one, which its server's Stop ends.
+func openEcho() (*echoServer, error) {
 	settings, err := echoTLS()
 	if err != nil {
 		return nil, fmt.Errorf("measuring a round trip: %w", err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", testnet.Loopback(0))
 	if err != nil {
 		return nil, fmt.Errorf("measuring a round trip: %w", err)
 	}
-	server := grpc.NewServer(grpc.Creds(credentials.NewTLS(settings)))
-	cosignerv1.RegisterSignerServiceServer(server, echo{})
-	go server.Serve(listener) //nolint:errcheck // ended by Stop
-	defer server.Stop()
-	conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(credentials.NewTLS(settings)))
+	e := &echoServer{server: grpc.NewServer(grpc.Creds(credentials.NewTLS(settings))),
+		address: listener.Addr().String(), settings: settings}
+	cosignerv1.RegisterSignerServiceServer(e.server, echo{})
+	go e.server.Serve(listener) //nolint:errcheck // ended by Stop
+	return e, nil
+}
+
+// asker returns what asks once, at an address that leads to the echo.
+func (e *echoServer) asker(address string) (ask func(context.Context) error, closeConn func() error, err error) {
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(credentials.NewTLS(e.settings)))
 	if err != nil {
-		return nil, fmt.Errorf("measuring a round trip: %w", err)
+		return nil, nil, fmt.Errorf("measuring a round trip: %w", err)
 	}
-	defer conn.Close()
 	client := cosignerv1.NewSignerServiceClient(conn)
 	request := &cosignerv1.SignRequest{Node: "node", RequestSignature: make([]byte, 200)}
-	return timed(ctx, func() error {
+	return func(ctx context.Context) error {
 		_, err := client.Sign(ctx, request)
 		return err
-	})
+	}, conn.Close, nil
 }
 
 // echoTLS serves both ends: one key, certified as the product certifies.

@@ -8,11 +8,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/link"
 )
 
 const (
@@ -54,7 +56,7 @@ func (b *bench) scenes() [2][]scene {
 	some, few := b.apart*3/10, b.apart/5
 	plain := []row{{beside: true, count: few}, {count: few}}
 	return [2][]scene{{
-		{name: "80 ms", dir: "80", rtt: evenly(80 * ms), trip: 80 * ms, rows: []row{
+		{name: "80 ms", dir: "80", rtt: evenly(farTrip), trip: farTrip, rows: []row{
 			{beside: true, count: b.apart, goal: &goal{trips: 2.1}},
 			{count: some, goal: &goal{trips: 3.1, late: 0.02}},
 		}},
@@ -62,7 +64,7 @@ func (b *bench) scenes() [2][]scene {
 		{name: "5 ms", dir: "5", rtt: evenly(5 * ms), trip: 5 * ms, rows: plain},
 		{name: "30 ms", dir: "30", rtt: evenly(30 * ms), trip: 30 * ms, rows: plain, kills: true},
 		{name: "30/80/80 ms", dir: "uneven", rtt: remote("c3", 30*ms, 80*ms), trip: 30 * ms, unled: "c3", rows: plain[:1]},
-		{name: "80 ms", dir: "stalls", rtt: evenly(80 * ms), trip: 80 * ms, kills: true, next: 1800 * ms,
+		{name: "80 ms", dir: "stalls", rtt: evenly(farTrip), trip: farTrip, kills: true, next: 1800 * ms,
 			rows: []row{{beside: true, count: few, lost: stallRate}}},
 	}}
 }
@@ -78,13 +80,16 @@ func (b *bench) wan(ctx context.Context) error {
 	b.printf("%v between two requests; late is what is not signed within the node's %v, and p50 counts it as that; where",
 		think, testnet.ZugPatience)
 	b.printf("there are stalls, %.1f %% of the segments come %v later, and what is behind them", 100*stallRate, stall)
-	sequences, ctx := errgroup.WithContext(ctx)
-	told := make(chan *apart)
+	beside, ctx := errgroup.WithContext(ctx)
+	var mu sync.Mutex // guards what is printed and counted in the end
 	for _, scenes := range b.scenes() {
-		sequences.Go(func() error {
+		beside.Go(func() error {
 			for _, s := range scenes {
 				a, err := b.play(ctx, s)
-				told <- a
+				mu.Lock()
+				b.printf("%s", strings.TrimSuffix(a.text.String(), "\n"))
+				b.restarts = append(b.restarts, a.restarts...)
+				mu.Unlock()
 				if err != nil {
 					return err
 				}
@@ -92,19 +97,55 @@ func (b *bench) wan(ctx context.Context) error {
 			return nil
 		})
 	}
-	done := make(chan error)
+	var floor testnet.Latencies
+	beside.Go(func() (err error) {
+		floor, err = farFloor(ctx, max(b.apart/5, 1))
+		return err
+	})
+	err := beside.Wait()
+	b.figure(fmt.Sprintf("floor: gRPC round trip over %v", farTrip), quantiles(floor), "")
+	return err
+}
+
+const (
+	farTrip  = 80 * time.Millisecond // the round trip that goals are set for
+	farPause = time.Second           // between two measurements of its floor, which are to see all of the part
+)
+
+// farFloor measures a call to nobody who has anything to do, over a link of the same length, while
+// all else is measured: what it takes beyond the distance, this machine takes.
+func farFloor(ctx context.Context, count int) (all testnet.Latencies, err error) {
+	e, err := openEcho()
+	if err != nil {
+		return nil, err
+	}
+	defer e.server.Stop()
+	l, err := link.OnTCP("floor", "echo", e.address)
+	if err != nil {
+		return nil, err
+	}
+	l.Part(link.Distance{Delay: farTrip / 2, Jitter: jitter})
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
 	go func() {
-		done <- sequences.Wait()
+		defer close(ended)
+		l.Run(running)
 	}()
-	for {
-		select {
-		case a := <-told:
-			b.printf("%s", strings.TrimSuffix(a.text.String(), "\n"))
-			b.restarts = append(b.restarts, a.restarts...)
-		case err := <-done:
-			return err
+	defer func() { stop(); <-ended }()
+	ask, closeConn, err := e.asker(l.Address())
+	if err != nil {
+		return nil, err
+	}
+	defer closeConn() //nolint:errcheck // nothing is lost
+	for len(all) <= count {
+		start := time.Now()
+		err := ask(ctx)
+		all = append(all, time.Since(start))
+		if err = errors.Join(err, testnet.Pause(ctx, farPause)); err != nil {
+			return nil, fmt.Errorf("measuring a floor: %w", err)
 		}
 	}
+	return all[1:], nil // the first one makes the connection
 }
 
 // play measures one scene. Whatever comes of it, what it returns has a text.

@@ -1,11 +1,13 @@
 package world
 
 import (
+	"slices"
 	"time"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/lead"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/rule/wire"
 	"casper-cosigner/testnet/zug"
@@ -18,9 +20,15 @@ const finalityDeadline = 500 * time.Millisecond
 type agent struct {
 	process
 	id      int
-	leader  int             // cosigner to ask first
+	lead    lead.Belief     // of whom to ask
 	node    failover.Node   // what is known of it
 	reached [ours]time.Time // when the other agents answered last
+	errands []*errand       // that are under way
+	pinging [cosigners]bool // a ping is under way
+	brisk   [cosigners]bool // one follows soon
+	nudged  time.Time       // when the cosigners were last pinged because one failed
+	ways    ways
+	reach   [cosigners]time.Time // when the cosigners answered last
 }
 
 func newAgent(w *World, id int) *agent {
@@ -29,7 +37,7 @@ func newAgent(w *World, id int) *agent {
 
 // begin starts the agent's pings. It remembers nothing of an earlier life.
 func (a *agent) begin() {
-	*a = agent{process: a.process, id: a.id}
+	*a = agent{process: a.process, id: a.id, lead: lead.New(cosignerNames[:])}
 	a.after(time.Duration(a.w.rng.Int64N(int64(a.w.plan.Ping))), a.ping)
 }
 
@@ -43,9 +51,8 @@ func (a *agent) ping() {
 			a.node.Accuses(v.evidence, w.now)
 		}
 	}
-	told := a.told()
 	for _, c := range w.cosigners {
-		w.post(&a.process, &c.process, func() { c.pinged(a.id, told) }, nil)
+		a.pingCosigner(c)
 	}
 	for _, o := range w.agents {
 		if o == a {
@@ -78,6 +85,12 @@ func (a *agent) told() *cosignerv1.PingRequest {
 			r.Reach = append(r.Reach, &cosignerv1.Reach{Name: names[i], AnsweredAgoMs: wire.Ago(at, a.w.now)})
 		}
 	}
+	for i, at := range a.reach {
+		if d, known := a.ways.median(i); known {
+			r.Reach = append(r.Reach, &cosignerv1.Reach{Name: cosignerNames[i], AnsweredAgoMs: wire.Ago(at, a.w.now),
+				RttUs: uint64(d.Microseconds())})
+		}
+	}
 	return r
 }
 
@@ -93,8 +106,10 @@ func (a *agent) asked(m casper.Message) {
 type errand struct {
 	claim    watermark.Claim
 	deadline time.Time
-	first    int // cosigner that was asked first
-	tried    int
+	tried    []bool
+	at       int       // cosigner that was asked last
+	asked    time.Time // when it was
+	attempt  int
 	done     bool
 	gaveUp   time.Time // when its patience ended; zero: it was answered, or still may be
 	cancel   func()    // tells the cosigner that was asked last that nobody waits any more
@@ -109,10 +124,11 @@ func (a *agent) sign(m casper.Message, reply func(zug.Answer)) {
 		patience = finalityDeadline
 	}
 	e := &errand{claim: watermark.Claim{Message: m, Node: names[a.id]}, deadline: a.w.now.Add(patience),
-		first: a.leader, reply: reply}
+		tried: make([]bool, cosigners), reply: reply}
+	a.errands = append(a.errands, e)
 	a.after(patience, func() {
-		if !e.done { // a hung cosigner: the next request begins with another one
-			a.leader = (e.first + e.tried + 1) % cosigners
+		if !e.done {
+			a.late(e, e.attempt)
 			e.gaveUp = a.w.now
 			a.w.stats[Late]++
 			e.cancel()
@@ -124,35 +140,110 @@ func (a *agent) sign(m casper.Message, reply func(zug.Answer)) {
 
 func (a *agent) conclude(e *errand, answer zug.Answer, answered bool) {
 	e.done = true
+	a.errands = slices.DeleteFunc(a.errands, func(o *errand) bool { return o == e })
 	a.node.Served(answered, a.w.now)
 	e.reply(answer)
 }
 
-// try asks the next cosigner. Each is asked once.
+// try asks the next cosigner.
 func (a *agent) try(e *errand) {
-	if e.tried == cosigners {
+	i, ok := a.lead.Next(e.tried, e.deadline.Sub(a.w.now), a.w.now)
+	if !ok {
 		a.conclude(e, zug.Answer{Verdict: zug.Refused}, false)
 		return
 	}
-	c := a.w.cosigners[(e.first+e.tried)%cosigners]
-	attempt := e.tried
+	c := a.w.cosigners[i]
+	e.attempt++
+	e.tried[i], e.at, e.asked = true, i, a.w.now
+	attempt := e.attempt
 	r := &request{claim: e.claim, asker: e, from: &a.process}
 	r.reply = func(o outcome) { a.heard(e, attempt, o) }
 	e.cancel = r.carry(&c.process, e.deadline.Sub(a.w.now), c.serve, func() {
 		a.heard(e, attempt, outcome{unavailable: true})
 	})
+	a.after(lead.Long, func() { a.late(e, attempt) })
 }
 
 // heard takes a cosigner's answer in.
 func (a *agent) heard(e *errand, attempt int, o outcome) {
 	switch {
-	case e.done || attempt != e.tried:
+	case e.done || attempt != e.attempt:
 	case o.unavailable:
-		e.tried++
-		a.leader = (e.first + e.tried) % cosigners
+		a.lead.Gone(e.at, a.w.now)
+		a.nudge()
 		a.try(e)
 	default:
-		a.leader = o.by
+		a.lead.Answered(e.at, cosignerNames[o.by], a.w.now)
 		a.conclude(e, zug.Answer{Verdict: o.verdict, Message: o.message}, true)
+	}
+}
+
+// late notes that there was no answer for long.
+func (a *agent) late(e *errand, attempt int) {
+	if !e.done && attempt == e.attempt {
+		a.lead.Late(e.at, e.asked, a.w.now)
+		a.nudge()
+	}
+}
+
+// nudge pings the cosigners now, and briskly for as long as there is doubt.
+func (a *agent) nudge() {
+	if a.w.now.Sub(a.nudged) < lead.Brisk {
+		return
+	}
+	a.nudged = a.w.now
+	for _, c := range a.w.cosigners {
+		a.pingCosigner(c)
+	}
+}
+
+// pingCosigner tells a cosigner how the node is, and hears whom it takes for the leader. One ping
+// of each is under way at a time.
+func (a *agent) pingCosigner(c *cosigner) {
+	if a.pinging[c.id] {
+		return
+	}
+	a.pinging[c.id] = true
+	w, sent, told, over := a.w, a.w.now, a.told(), false
+	ends := func(p lead.Ping) {
+		if !over {
+			over, a.pinging[c.id] = true, false
+			a.pinged(c, p)
+		}
+	}
+	lost := func() { ends(lead.Ping{Lost: true}) }
+	w.post(&a.process, &c.process, func() {
+		c.pinged(a.id, told)
+		p := lead.Ping{Term: c.term}
+		if c.leader >= 0 {
+			p.Leader = cosignerNames[c.leader]
+		}
+		w.post(&c.process, &a.process, func() {
+			p.RTT = w.now.Sub(sent)
+			if !over {
+				a.reach[c.id] = w.now
+				a.ways.note(c.id, p.RTT)
+			}
+			ends(p)
+		}, nil)
+	}, lost)
+	a.after(w.plan.pingTimeout(), lost)
+}
+
+// pinged notes what came of a ping. Requests do not wait in vain.
+func (a *agent) pinged(c *cosigner, p lead.Ping) {
+	a.lead.Pinged(c.id, p, a.w.now)
+	for _, e := range slices.Clone(a.errands) {
+		if !e.done && a.lead.Left(e.at, a.w.now) {
+			e.cancel()
+			a.try(e)
+		}
+	}
+	if a.lead.Doubts(a.w.now) && !a.brisk[c.id] {
+		a.brisk[c.id] = true
+		a.after(lead.Brisk, func() {
+			a.brisk[c.id] = false
+			a.pingCosigner(c)
+		})
 	}
 }

@@ -287,7 +287,8 @@ func noRest() []brokenRule {
 
 // TestBrokenRules: the referee sees each rule that is broken.
 func TestBrokenRules(t *testing.T) {
-	for _, c := range slices.Concat(brokenClaims(), brokenCopies(), brokenRoles(), brokenEvidence(), noRest()) {
+	for _, c := range slices.Concat(brokenClaims(), brokenCopies(), brokenRoles(), brokenEvidence(), noRest(),
+		brokenSeats()) {
 		t.Run(c.name, func(t *testing.T) {
 			for seed := range uint64(100) {
 				r := Run(seed, Options{Rules: c.rules, Plan: c.plan})

@@ -62,7 +62,7 @@ type write struct {
 }
 
 func newCosigner(w *World, id int) *cosigner {
-	c := &cosigner{process: process{w: w, name: [cosigners]string{"cosigner-1", "cosigner-2", "cosigner-3"}[id],
+	c := &cosigner{process: process{w: w, name: cosignerNames[id],
 		host: nodeCount + id, up: true}, id: id, ledger: map[slotKey]casper.Hash{}}
 	c.forget()
 	return c
@@ -75,7 +75,7 @@ func (c *cosigner) forget() {
 	c.heard, c.writes = [cosigners]time.Time{}, map[slotKey]*write{}
 	c.kept, c.usual = map[casper.Hash]bool{}, [cosigners]time.Duration{}
 	c.desk = turn.NewDesk(c.w.plan.Block*time.Duration(c.w.plan.EraBlocks), c.w.plan.Block, c.w.plan.Grace)
-	c.watch = newMonitor(c.w.settings)
+	c.watch = newMonitor(c.w.settings, c.w.seatSettings(c.id))
 	c.yield()
 }
 

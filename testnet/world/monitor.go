@@ -7,6 +7,8 @@ import (
 	"casper-cosigner/rule/ear"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/seat"
+	"casper-cosigner/rule/wire"
 )
 
 // monitor is what a cosigner knows of the nodes.
@@ -16,10 +18,19 @@ type monitor struct {
 	said  string
 	round int                  // of gathering
 	told  [cosigners]*ear.Told // in it, by the others
+	seat  *seat.Seat
+	ways  ways
 }
 
-func newMonitor(s failover.Settings) monitor {
-	return monitor{judge: failover.NewJudge(s), ear: ear.New(s)}
+func newMonitor(s failover.Settings, lead seat.Settings) monitor {
+	return monitor{judge: failover.NewJudge(s), ear: ear.New(s), seat: seat.New(lead)}
+}
+
+// report is what the cosigner tells the others.
+func (c *cosigner) report() *cosignerv1.GatherResponse {
+	r := c.watch.ear.Report(c.w.now)
+	r.Seat = wire.Seat(seat.Word{Reach: c.reach(), Fit: c.quorate(), Handed: c.watch.seat.Handed()}, c.w.now)
+	return r
 }
 
 func (c *cosigner) pinged(node int, told *cosignerv1.PingRequest) {
@@ -44,12 +55,14 @@ func (c *cosigner) gather() {
 		if o == c {
 			continue
 		}
+		asked := c.w.now
 		c.w.post(&c.process, &o.process, func() {
-			report := o.watch.ear.Report(c.w.now)
+			report := o.report()
 			c.w.post(&o.process, &c.process, func() {
 				c.heard[o.id] = c.w.now
+				c.watch.ways.note(o.id, c.w.now.Sub(asked))
 				if c.watch.round == round {
-					c.watch.told[o.id] = &ear.Told{At: c.w.now, Report: report}
+					c.watch.told[o.id] = &ear.Told{From: o.name, At: c.w.now, Report: report}
 				}
 			}, nil)
 		}, nil)
@@ -69,14 +82,14 @@ func (c *cosigner) judge() {
 	if !c.state.Started() {
 		return
 	}
-	now, all := c.w.now, []ear.Told{{At: c.w.now, Report: c.watch.ear.Report(c.w.now)}}
+	now, all := c.w.now, []ear.Told{{From: c.name, At: c.w.now, Report: c.report()}}
 	for _, t := range c.watch.told {
 		if t != nil {
 			all = append(all, *t)
 		}
 	}
 	roles := c.state.Roles()
-	seen, _ := c.watch.ear.Observe(all, ear.Here{Now: now, Wall: c.wall(), Bound: c.state.Bound(), Signs: c.signs()})
+	seen, reports := c.watch.ear.Observe(all, ear.Here{Now: now, Wall: c.wall(), Bound: c.state.Bound(), Signs: c.signs()})
 	j := c.w.rules.Judge(c.watch.judge, roles, seen, now)
 	if j.Code != c.watch.said {
 		c.watch.said = j.Code
@@ -89,6 +102,7 @@ func (c *cosigner) judge() {
 			}
 		})
 	}
+	c.sit(j.Settled(), all, reports)
 	if !c.leads || !c.ready || j.Confirm || j.Due.After(now) {
 		return
 	}

@@ -20,6 +20,7 @@ type Plan struct {
 	Failover      failover.Policy
 	Failback      failover.Policy
 	Sites         Sites
+	Steady, Rest  time.Duration // of the lead; zero: as the product has them
 	Hostile       bool          // the standby floods
 	Flood         time.Duration // from then on
 	Faults        []Fault
@@ -127,6 +128,9 @@ func drawPlan(r *rand.Rand) Plan {
 	}
 	p.Hostile, p.Flood = r.IntN(10) == 0, settleIn+time.Duration(r.Int64N(int64(6*p.Block)))
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.At - b.At) })
+	if r.IntN(5) == 0 { // a world is too short for a minute
+		p.Sites, p.Steady, p.Rest = *Evenly(50 * time.Millisecond), 4*time.Second, 20*time.Second
+	}
 	return p
 }
 

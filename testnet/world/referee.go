@@ -24,12 +24,13 @@ type referee struct {
 	*account
 	*demand
 	*thief // nil in a world without one
+	*usher
 }
 
 func newReferee(w *World) *referee {
 	a := &account{w: w}
 	t := newThief(w, a)
-	return &referee{w: w, safety: newSafety(w), account: a, demand: newDemand(w, a, t), thief: t}
+	return &referee{w: w, safety: newSafety(w), account: a, demand: newDemand(w, a, t), thief: t, usher: &usher{w: w}}
 }
 
 func (r *referee) tick() {
@@ -134,6 +135,12 @@ func (r *referee) proposed(node, cause string) {
 			w.fail("%s is to become active for %s and is not ready, for %v", node, cause, late)
 		}
 	}
+}
+
+// moves sees a leader hand the lead over.
+func (r *referee) moves(c *cosigner) {
+	r.sample()
+	r.usher.moves(c, r.lasts(r.awaited, r.w.plan.After))
 }
 
 // saw sees what a node did.

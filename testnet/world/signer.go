@@ -26,6 +26,7 @@ type request struct {
 	hop      bool     // forwarded by a follower
 	reply    func(outcome)
 	waits    bool
+	claimed  time.Time // when its claim was proposed; zero if it was not
 }
 
 // carry brings a request to a cosigner's process, and returns what says later that its asker gave
@@ -148,7 +149,8 @@ func (c *cosigner) bound() failover.Place { return c.state.Bound() }
 
 // claim binds the slot, unless the product has something against it at last.
 func (c *cosigner) claim(r *request, left int64) {
-	moment := turn.Moment{Quorum: c.quorate(), Asker: r.live(c.w.now), Steady: c.steady()}
+	now := c.w.now
+	moment := turn.Moment{Quorum: c.quorate(), Asker: r.live(now), Steady: c.steady()}
 	switch moment.Against() {
 	case refusal.None:
 	case refusal.AskerGone: // nobody hears it
@@ -166,6 +168,7 @@ func (c *cosigner) claim(r *request, left int64) {
 	if c.w.rules.Early {
 		c.finish(r, r.claim)
 	}
+	r.claimed = now
 	c.propose(machine.Claim{Claim: r.claim, TokensLeft: left, At: c.wall().UnixMilli()}, func(result machine.Result) {
 		switch {
 		case c.w.step(c, stepApplied):
@@ -292,6 +295,9 @@ func (c *cosigner) gotShare(f *flight, digest casper.Hash, peer int) {
 		return
 	}
 	for _, r := range f.waiting {
+		if !r.claimed.IsZero() {
+			c.desk.Signed(c.w.now.Sub(r.claimed))
+		}
 		c.answer(r, outcome{verdict: zug.Granted, message: f.message})
 	}
 }

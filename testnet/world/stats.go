@@ -30,12 +30,14 @@ const (
 	Holds                   // of the roles that were demanded for an equivocation
 	Rests                   // worlds in which main had to be active at the end
 	Returns                 // and had not been all the time
+	Moves                   // of the lead, for nearness
 	counts
 )
 
 var countNames = [counts]string{"events", "rounds", "votes", "leads", "finalities", "claims", "late", "adopted",
 	"reproposed", "shares", "restarts",
-	"changes", "operations", "elections", "crashes", "lost claims", "failovers", "holds", "rests", "returns"}
+	"changes", "operations", "elections", "crashes", "lost claims", "failovers", "holds", "rests", "returns",
+	"moves"}
 
 // String names the count.
 func (c Count) String() string { return countNames[c] }

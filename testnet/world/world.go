@@ -2,11 +2,12 @@
 // agents, three cosigners, a network with other validators, and all that can go wrong with them.
 //
 // The rules are the product's own: casper's messages, the watermark and the roles of machine.State,
-// turn's decisions, failover's Judge, what an agent knows of its node and tells of it
-// (failover.Node, wire), and what a cosigner hears (ear). Around them everything is a model: the
-// Raft log, the shares, the disks, the links, the clocks, and zug's consensus. A seed fixes all of
-// it, the faults and when they strike included, so that a run replays exactly. TestNoTwins sees to
-// it that no constant of the product is written a second time here.
+// turn's decisions, failover's Judge, whom an agent asks (lead.Belief), where the lead had best be
+// (seat), what an agent knows of its node and tells of it (failover.Node, wire), and what a
+// cosigner hears (ear). Around them everything is a model: the Raft log, the shares, the disks, the
+// links, the clocks, and zug's consensus. A seed fixes all of it, the faults and when they strike
+// included, so that a run replays exactly. TestNoTwins sees to it that no constant of the product
+// is written a second time here.
 //
 // A referee watches. It promises to notice: two values signed for one slot, or released by one
 // cosigner; a slot that changes; copies of the log that disagree; a round, a block or a leader's
@@ -14,13 +15,14 @@
 // standby took from a main that is well; a change of roles while they are held, to a node that is
 // not ready, or that does not come; a hold that does not come when a node tells of an equivocation,
 // or comes again after an operator ended it; a claim of the passive node in fenced mode, or of an
-// asker that gave up. It builds the signed bytes itself.
+// asker that gave up; a lead that is handed over too often, or while roles are held or about to
+// change. It builds the signed bytes itself.
 //
 // Left out are the order of messages between two members, which TCP keeps even when one of them is
 // lost; upgrades and what agents tell of them, a node whose peers do not hear it (failover's
 // NotConnected), a key file left behind, the nodes' TLS points, floors, members that meet for the
-// first time, a leader that hands over, a state directory that is restored or copied, and frost's
-// arithmetic.
+// first time, a leader that hands over because it cannot sign, a state directory that is restored
+// or copied, and frost's arithmetic.
 package world
 
 import (
@@ -33,6 +35,7 @@ import (
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/seat"
 	"casper-cosigner/rule/turn"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/testnet/zug"
@@ -52,7 +55,10 @@ const (
 	ourValidator = 0 // index of our validator
 )
 
-var names = [ours]string{"main", "standby"}
+var (
+	names         = [ours]string{"main", "standby"}
+	cosignerNames = [cosigners]string{"cosigner-1", "cosigner-2", "cosigner-3"}
+)
 
 // Rules are the parts of the product that a test may break. The zero value leaves all of
 // them whole.
@@ -62,10 +68,13 @@ type Rules struct {
 	Decide func(*turn.Desk, turn.Facts, turn.Request, time.Time) turn.Decision
 	Judge  func(*failover.Judge, failover.State, failover.Observation, time.Time) failover.Judgement
 
-	Hasty   bool // broken: a cosigner that was paused binds at once what piled up meanwhile
-	Ledger  bool // broken: cosigners do not look into their ledgers
-	Early   bool // broken: a leader has a message signed before its claim is committed
-	Forgets bool // broken: a cosigner that crashed comes back with an empty disk, as if nothing had been
+	Sit func(*seat.Seat, seat.Look) seat.Decision
+
+	Restless bool // broken: the lead is handed over as often as another cosigner is nearer
+	Hasty    bool // broken: a cosigner that was paused binds at once what piled up meanwhile
+	Ledger   bool // broken: cosigners do not look into their ledgers
+	Early    bool // broken: a leader has a message signed before its claim is committed
+	Forgets  bool // broken: a cosigner that crashed comes back with an empty disk, as if nothing had been
 }
 
 // Options say how a run is played.
@@ -234,6 +243,9 @@ func (w *World) fillRules() {
 	}
 	if w.rules.Judge == nil {
 		w.rules.Judge = (*failover.Judge).Judge
+	}
+	if w.rules.Sit == nil {
+		w.rules.Sit = (*seat.Seat).Judge
 	}
 }
 

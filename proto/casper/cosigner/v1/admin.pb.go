@@ -452,7 +452,9 @@ type PeerStatus struct {
 	// What went wrong last, empty if nothing.
 	LastError string `protobuf:"bytes,4,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
 	// Signatures that its bad shares spoiled.
-	BadShares     uint64 `protobuf:"varint,5,opt,name=bad_shares,json=badShares,proto3" json:"bad_shares,omitempty"`
+	BadShares uint64 `protobuf:"varint,5,opt,name=bad_shares,json=badShares,proto3" json:"bad_shares,omitempty"`
+	// Round trip to it, the median of the last half minute; 0 if it is not known.
+	RttUs         uint64 `protobuf:"varint,6,opt,name=rtt_us,json=rttUs,proto3" json:"rtt_us,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -518,6 +520,13 @@ func (x *PeerStatus) GetLastError() string {
 func (x *PeerStatus) GetBadShares() uint64 {
 	if x != nil {
 		return x.BadShares
+	}
+	return 0
+}
+
+func (x *PeerStatus) GetRttUs() uint64 {
+	if x != nil {
+		return x.RttUs
 	}
 	return 0
 }
@@ -1785,7 +1794,7 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x05cause\x18\x18 \x01(\tR\x05cause\x129\n" +
 	"\n" +
 	"hold_until\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampR\tholdUntil\x12;\n" +
-	"\tjudgement\x18\x1a \x01(\v2\x1d.casper.cosigner.v1.JudgementR\tjudgement\"\x9e\x01\n" +
+	"\tjudgement\x18\x1a \x01(\v2\x1d.casper.cosigner.v1.JudgementR\tjudgement\"\xb5\x01\n" +
 	"\n" +
 	"PeerStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
@@ -1794,7 +1803,8 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"last_error\x18\x04 \x01(\tR\tlastError\x12\x1d\n" +
 	"\n" +
-	"bad_shares\x18\x05 \x01(\x04R\tbadShares\"\x87\x03\n" +
+	"bad_shares\x18\x05 \x01(\x04R\tbadShares\x12\x15\n" +
+	"\x06rtt_us\x18\x06 \x01(\x04R\x05rttUs\"\x87\x03\n" +
 	"\n" +
 	"NodeStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12=\n" +

@@ -84,7 +84,12 @@ type PingResponse struct {
 	// Its node, if it is an agent.
 	Health *NodeHealth `protobuf:"bytes,1,opt,name=health,proto3" json:"health,omitempty"`
 	// What the log says, if it is a cosigner.
-	Roles         *Roles `protobuf:"bytes,2,opt,name=roles,proto3" json:"roles,omitempty"`
+	Roles *Roles `protobuf:"bytes,2,opt,name=roles,proto3" json:"roles,omitempty"`
+	// The cosigner that it takes for the leader, if it is one itself; empty if it knows of none. So that an agent asks the right
+	// one first, and no more: one cosigner may be mistaken, or lie.
+	Leader string `protobuf:"bytes,3,opt,name=leader,proto3" json:"leader,omitempty"`
+	// The log's term, as it knows it.
+	Term          uint64 `protobuf:"varint,4,opt,name=term,proto3" json:"term,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -131,6 +136,20 @@ func (x *PingResponse) GetRoles() *Roles {
 		return x.Roles
 	}
 	return nil
+}
+
+func (x *PingResponse) GetLeader() string {
+	if x != nil {
+		return x.Leader
+	}
+	return ""
+}
+
+func (x *PingResponse) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
 }
 
 // Roles is the replicated part of failover.
@@ -204,10 +223,12 @@ const file_casper_cosigner_v1_ping_proto_rawDesc = "" +
 	"\x1dcasper/cosigner/v1/ping.proto\x12\x12casper.cosigner.v1\x1a\x1ecasper/cosigner/v1/admin.proto\x1a\x1fcasper/cosigner/v1/health.proto\"v\n" +
 	"\vPingRequest\x126\n" +
 	"\x06health\x18\x01 \x01(\v2\x1e.casper.cosigner.v1.NodeHealthR\x06health\x12/\n" +
-	"\x05reach\x18\x02 \x03(\v2\x19.casper.cosigner.v1.ReachR\x05reach\"w\n" +
+	"\x05reach\x18\x02 \x03(\v2\x19.casper.cosigner.v1.ReachR\x05reach\"\xa3\x01\n" +
 	"\fPingResponse\x126\n" +
 	"\x06health\x18\x01 \x01(\v2\x1e.casper.cosigner.v1.NodeHealthR\x06health\x12/\n" +
-	"\x05roles\x18\x02 \x01(\v2\x19.casper.cosigner.v1.RolesR\x05roles\"c\n" +
+	"\x05roles\x18\x02 \x01(\v2\x19.casper.cosigner.v1.RolesR\x05roles\x12\x16\n" +
+	"\x06leader\x18\x03 \x01(\tR\x06leader\x12\x12\n" +
+	"\x04term\x18\x04 \x01(\x04R\x04term\"c\n" +
 	"\x05Roles\x12,\n" +
 	"\x04mode\x18\x01 \x01(\x0e2\x18.casper.cosigner.v1.ModeR\x04mode\x12\x16\n" +
 	"\x06active\x18\x02 \x01(\tR\x06active\x12\x14\n" +

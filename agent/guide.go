@@ -1,0 +1,94 @@
+package agent
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"casper-cosigner/rule/lead"
+)
+
+// guide is what an agent believes of the cosigners, and who waits for which of them.
+type guide struct {
+	mu     sync.Mutex // guards what follows
+	belief lead.Belief
+	waits  map[*wait]bool
+}
+
+// wait is a request that waits for a cosigner's answer.
+type wait struct {
+	cosigner int
+	leave    context.CancelFunc
+	left     bool
+}
+
+func newGuide(cosigners []Cosigner) guide {
+	var names []string
+	for _, c := range cosigners {
+		names = append(names, c.Name)
+	}
+	return guide{belief: lead.New(names), waits: map[*wait]bool{}}
+}
+
+func (g *guide) next(tried []bool, left time.Duration) (int, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.belief.Next(tried, left, time.Now())
+}
+
+func (g *guide) note(what func(*lead.Belief)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	what(&g.belief)
+}
+
+// enter notes that a request waits for cosigner i until exit is called. leave is called if it waits
+// in vain.
+func (g *guide) enter(i int, leave context.CancelFunc) *wait {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	w := &wait{cosigner: i, leave: leave}
+	g.waits[w] = true
+	return w
+}
+
+// exit reports whether leave was called.
+func (g *guide) exit(w *wait) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.waits, w)
+	return w.left
+}
+
+// Pinged notes what came of a ping of the named cosigner.
+func (a *Agent) Pinged(cosigner string, p lead.Ping, now time.Time) {
+	g := &a.guide
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := g.belief.Number(cosigner)
+	if i < 0 {
+		return
+	}
+	g.belief.Pinged(i, p, now)
+	for w := range g.waits {
+		if !w.left && g.belief.Left(w.cosigner, now) {
+			w.left = true
+			w.leave()
+		}
+	}
+}
+
+// Doubts reports whether the cosigners are to be pinged briskly: requests failed, and it is not
+// known who leads instead.
+func (a *Agent) Doubts() bool {
+	a.guide.mu.Lock()
+	defer a.guide.mu.Unlock()
+	return a.guide.belief.Doubts(time.Now())
+}
+
+// Leader returns the name of the cosigner that a request begins with.
+func (a *Agent) Leader() string {
+	a.guide.mu.Lock()
+	defer a.guide.mu.Unlock()
+	return a.Cosigners[a.guide.belief.First()].Name
+}

@@ -1,0 +1,135 @@
+package raftstore
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"casper-cosigner/statedir"
+)
+
+const (
+	markFile  = "raft.mark"
+	markSlot  = 512 // of the two that are written in turns; a disk writes as much whole, or not at all
+	markBytes = 16 + 4*8 + crc32.Size
+)
+
+// reached is how far the database was when a write to it was last known to be durable.
+type reached struct {
+	last, term, vote uint64 // index of the last entry, current term, term of the vote
+}
+
+// mark keeps beside the database, in a file of its own, what it had reached. If the database later
+// has less, it has lost what was acknowledged: bbolt takes a damaged newest state for one that was
+// never finished and goes back to the one before, and a database may be put back from a copy.
+//
+// The file is not synced when the mark rises, which would cost a second sync a write. So it never
+// says more than is durable, it is exact after a crash of the process, and after a power cut it may
+// say what was true some seconds before. It is synced before it falls.
+type mark struct {
+	file      *os.File
+	directory statedir.ID
+
+	mu  sync.Mutex // guards all below
+	seq uint64     // of the slot that was written last
+	reached
+}
+
+// createMark makes the file in a store's directory, or makes it anew.
+func createMark(path string, directory statedir.ID, r reached) error {
+	m := &mark{directory: directory, reached: r}
+	data := make([]byte, 2*markSlot)
+	copy(data, m.encode())
+	return statedir.WriteFile(filepath.Join(path, markFile), data, 0o600)
+}
+
+// openMark reads the newer slot. Its error is os.ErrNotExist for a file that is not there, and else
+// says what is wrong with the file.
+func openMark(path string, directory statedir.ID) (*mark, error) {
+	f, err := os.OpenFile(filepath.Join(path, markFile), os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	m := &mark{file: f, directory: directory}
+	if err := m.read(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return m, nil
+}
+
+func (m *mark) read() error {
+	found, foreign := false, false
+	for i := range int64(2) {
+		b := make([]byte, markBytes)
+		if _, err := m.file.ReadAt(b, i*markSlot); err != nil {
+			return fmt.Errorf("%s: %w", markFile, err)
+		}
+		n := markBytes - crc32.Size
+		if checksum(b[:n]) != binary.BigEndian.Uint32(b[n:]) {
+			continue
+		}
+		if [16]byte(b) != m.directory {
+			foreign = true
+			continue
+		}
+		field := func(i int) uint64 { return binary.BigEndian.Uint64(b[16+8*i:]) }
+		if seq := field(0); !found || seq > m.seq {
+			m.seq, m.reached = seq, reached{last: field(1), term: field(2), vote: field(3)}
+		}
+		found = true
+	}
+	switch {
+	case foreign:
+		return fmt.Errorf("%s belongs to another state directory", markFile)
+	case !found:
+		return fmt.Errorf("%s is damaged", markFile)
+	}
+	return nil
+}
+
+func (m *mark) encode() []byte {
+	b := slices.Clone(m.directory[:])
+	for _, n := range []uint64{m.seq, m.last, m.term, m.vote} {
+		b = binary.BigEndian.AppendUint64(b, n)
+	}
+	return binary.BigEndian.AppendUint32(b, checksum(b))
+}
+
+// raise notes what is durable by now.
+func (m *mark) raise(change func(*reached)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	change(&m.reached)
+	return m.write()
+}
+
+// cut notes, durably, that entries from first to last are about to be deleted.
+func (m *mark) cut(first, last uint64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if last < m.last || first > m.last {
+		return nil // old ones, below a snapshot
+	}
+	m.last = first - 1
+	if err := m.write(); err != nil {
+		return err
+	}
+	return unix.Fdatasync(int(m.file.Fd()))
+}
+
+func (m *mark) write() error {
+	m.seq++
+	if _, err := m.file.WriteAt(m.encode(), int64(m.seq%2)*markSlot); err != nil {
+		return fmt.Errorf("%s: %w", markFile, err)
+	}
+	return nil
+}
+
+func (m *mark) close() error { return m.file.Close() }

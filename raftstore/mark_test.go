@@ -1,0 +1,252 @@
+package raftstore
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/raft"
+
+	"casper-cosigner/statedir"
+)
+
+// wantSound opens a store's files and checks where the log ends.
+func wantSound(t *testing.T, c Config, last uint64) {
+	t.Helper()
+	d, err := c.openDisk()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := d.log.LastIndex(); err != nil || got != last {
+		t.Errorf("the log ends at %d, %v, want %d", got, err, last)
+	}
+	if err := d.log.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func (c Config) file(name string) string { return filepath.Join(c.Path, name) }
+
+func (c Config) read(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(c.file(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (c Config) write(t testing.TB, name string, b []byte) {
+	t.Helper()
+	if err := os.WriteFile(c.file(name), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLostTail(t *testing.T) {
+	for from := uint64(2); from <= 10; from++ {
+		c := filled(t, 1, 10)
+		wantSound(t, c, 10)
+		c.behind(t, func(raw database) error { return raw.DeleteRange(from, 10) })
+		wantLost(t, c, "it ends at entry")
+	}
+}
+
+func TestOlderState(t *testing.T) {
+	for name, change := range map[string]func(t *testing.T, c Config){
+		"term": func(t *testing.T, c Config) {
+			c.behind(t, func(raw database) error { return checked{raw}.SetUint64([]byte(keyTerm), 1) })
+		},
+		"vote": func(t *testing.T, c Config) {
+			c.behind(t, func(raw database) error {
+				return checked{raw}.Set([]byte(keyVote), append(binary.BigEndian.AppendUint64(nil, 1), 'a'))
+			})
+		},
+		// bbolt takes it for a write that was never finished, and goes back to the one before.
+		"newest state of bbolt damaged": func(t *testing.T, c Config) {
+			b := c.read(t, databaseFile)
+			const txid = 64
+			page := 0
+			if at := os.Getpagesize() + txid; binary.LittleEndian.Uint64(b[at:]) > binary.LittleEndian.Uint64(b[txid:]) {
+				page = os.Getpagesize()
+			}
+			b[page+txid-8] ^= 1
+			c.write(t, databaseFile, b)
+		},
+		"database put back": func(t *testing.T, c Config) {
+			older := c.read(t, databaseFile)
+			d, err := c.openDisk()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(d.log.StoreLog(entryOf(11, 2)), d.log.Close()); err != nil {
+				t.Fatal(err)
+			}
+			wantSound(t, c, 11)
+			c.write(t, databaseFile, older)
+		},
+		"database of an earlier version put back": func(t *testing.T, c Config) {
+			if err := os.Remove(c.file(databaseFile)); err != nil {
+				t.Fatal(err)
+			}
+			c.behind(t, func(raw database) error {
+				return errors.Join(raw.StoreLog(&raft.Log{Index: 1, Term: 1}), raw.SetUint64([]byte(keyTerm), 2))
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := filled(t, 1, 10)
+			change(t, c)
+			wantLost(t, c, "it ends at entry")
+		})
+	}
+}
+
+func TestLostMark(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(b []byte) []byte // nil: the file is removed
+		says   string
+	}{
+		"missing":   {nil, "is missing"},
+		"empty":     {func([]byte) []byte { return nil }, "EOF"},
+		"cut off":   {func(b []byte) []byte { return b[:markSlot+markBytes-1] }, "EOF"},
+		"zeroed":    {func(b []byte) []byte { return make([]byte, len(b)) }, "is damaged"},
+		"another's": {func([]byte) []byte { return nil }, "belongs to another"},
+		"damaged": {func(b []byte) []byte {
+			b[20] ^= 1
+			b[markSlot+20] ^= 1
+			return b
+		}, "is damaged"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := filled(t, 1, 10)
+			switch {
+			case name == "another's":
+				if err := createMark(c.Path, statedir.ID{2}, reached{}); err != nil {
+					t.Fatal(err)
+				}
+			case tt.change == nil:
+				if err := os.Remove(c.file(markFile)); err != nil {
+					t.Fatal(err)
+				}
+			default:
+				c.write(t, markFile, tt.change(c.read(t, markFile)))
+			}
+			wantLost(t, c, tt.says)
+		})
+	}
+}
+
+// A power cut may leave an older mark, or one whose newest slot is torn.
+func TestMarkBehind(t *testing.T) {
+	c := filled(t, 1, 10)
+	older := c.read(t, markFile)
+	d, err := c.openDisk()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(d.log.StoreLog(entryOf(11, 2)), d.log.Close()); err != nil {
+		t.Fatal(err)
+	}
+	newer := c.read(t, markFile)
+	c.write(t, markFile, older)
+	wantSound(t, c, 11)
+	for at := range int64(2) {
+		torn := bytes.Clone(newer)
+		copy(torn[at*markSlot:], make([]byte, markBytes/2))
+		c.write(t, markFile, torn)
+		wantSound(t, c, 11)
+	}
+}
+
+// peeking lets a test look at the files when entries are about to be deleted.
+type peeking struct {
+	database
+	look func() error
+}
+
+func (p peeking) DeleteRange(first, last uint64) error {
+	if err := p.look(); err != nil {
+		return err
+	}
+	return p.database.DeleteRange(first, last)
+}
+
+// Entries that conflict with the leader's are deleted. If we crash before that, the mark must have
+// fallen; and what comes after counts again.
+func TestMarkFallsBeforeTheLog(t *testing.T) {
+	c := filled(t, 1, 10)
+	var atCrash []byte
+	c.openDB = func(path string) (database, error) {
+		raw, err := openUnsynced(path)
+		return peeking{raw, func() error {
+			atCrash = c.read(t, markFile)
+			return nil
+		}}, err
+	}
+	d, err := c.openDisk()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(d.log.DeleteRange(8, 10), d.log.Close()); err != nil {
+		t.Fatal(err)
+	}
+	wantSound(t, c, 7)
+	after := c.read(t, markFile)
+	c.write(t, markFile, atCrash)
+	wantSound(t, c, 7)
+	c.write(t, markFile, after)
+
+	if d, err = c.openDisk(); err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(d.log.StoreLog(entryOf(8, 2)), d.log.StoreLog(entryOf(9, 2)), d.log.DeleteRange(1, 3), d.log.Close())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.behind(t, func(raw database) error { return raw.DeleteRange(9, 9) })
+	if _, err := c.openDisk(); err == nil || !strings.Contains(err.Error(), "says that it had 9") {
+		t.Errorf("opening without entry 9: %v", err)
+	}
+}
+
+// A first run that is cut short after any of its steps is one again.
+func TestFirstRunCutShortAtEachStep(t *testing.T) {
+	for steps := range 5 {
+		c := directoryOf(t, 1)
+		if err := os.Mkdir(c.Path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		whole := directoryOf(t, 1)
+		wantFirst(t, whole)
+		var l raft.Log
+		whole.behind(t, func(raw database) error { return raw.GetLog(1, &l) })
+		c.behind(t, func(raw database) error {
+			id := c.directory()
+			for _, step := range []func() error{
+				func() error { return createMark(c.Path, id, reached{}) },
+				func() error { return raw.StoreLog(&l) },
+				func() error { return checked{raw}.SetUint64([]byte(keyTerm), 1) },
+				func() error { return checked{raw}.Set([]byte(keyDirectory), id[:]) },
+			}[:steps] {
+				if err := step(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		wantFirst(t, c)
+	}
+}
+
+// wantFirst runs a first run and then a second.
+func wantFirst(t *testing.T, c Config) {
+	t.Helper()
+	wantSound(t, c, 1)
+	c.FirstRun = false
+	wantSound(t, c, 1)
+}
