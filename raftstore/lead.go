@@ -258,13 +258,6 @@ func (s *Store) StandBack(d time.Duration) {
 	s.standBack = s.cfg.Now().Add(d)
 }
 
-// StandsBack reports whether this member would rather not lead now.
-func (s *Store) StandsBack() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.cfg.Now().Before(s.standBack)
-}
-
 // standsBack reports whether to hand over at this election, and counts it as done.
 func (s *Store) standsBack() bool {
 	s.mu.Lock()
