@@ -221,7 +221,7 @@ func (s *Store) transfer(peer raft.ServerID) error {
 		select {
 		case <-tooLong:
 			return err
-		case <-time.After(s.cfg.Timing.Heartbeat / 10):
+		case <-time.After(s.Timing().Heartbeat / 10):
 		}
 	}
 }
