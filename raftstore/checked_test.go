@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -232,6 +233,43 @@ func TestDatabaseOfAnEarlierVersion(t *testing.T) {
 		c.Network.Presences = &doorman{id: statedir.ID{2}}
 		wantLost(t, c, "belongs to the state directory")
 	}
+}
+
+// slow is a database whose writes take their time.
+type slow struct {
+	database
+	takes time.Duration
+}
+
+func (s slow) StoreLogs(logs []*raft.Log) error {
+	<-time.After(s.takes)
+	return s.database.StoreLogs(logs)
+}
+
+// The more entries an earlier version left the longer it takes until they have their checksums;
+// that is no sign that the disk hangs, as long as each write is done in time.
+func TestChecksumsForMuch(t *testing.T) {
+	c := directoryOf(t, 1)
+	c.FirstRun = false
+	if err := os.Mkdir(c.Path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const entries = 2000
+	c.behind(t, func(raw database) error {
+		all := []*raft.Log{}
+		for i := range uint64(entries) {
+			all = append(all, entryOf(i+1, 1))
+		}
+		return errors.Join(raw.SetUint64([]byte(keyTerm), 1), raw.StoreLogs(all))
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c.Watchdog = statedir.Watchdog{Limit: time.Second, Stalled: func(what string) { t.Errorf("%s: stalled", what) }}
+		c.openDB = func(path string) (database, error) {
+			raw, err := openUnsynced(path)
+			return slow{raw, 600 * time.Millisecond}, err
+		}
+		wantSound(t, c, entries)
+	})
 }
 
 // lossy is a database that gives back something else than was stored.

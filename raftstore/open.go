@@ -152,7 +152,7 @@ func (d *disk) checkFiles(c Config, last, snapshot uint64) error {
 		return err
 	}
 	if earlier {
-		if err := d.log.guard("adding checksums", d.database.seal); err != nil {
+		if err := d.database.seal(d.log.guard); err != nil {
 			return err
 		}
 		if _, err := os.Stat(filepath.Join(c.Path, markFile)); errors.Is(err, os.ErrNotExist) {
