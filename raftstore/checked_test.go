@@ -235,6 +235,40 @@ func TestDatabaseOfAnEarlierVersion(t *testing.T) {
 	}
 }
 
+// Who goes back to an earlier version and then forth again is not told that the state is lost. But
+// what is lost is lost, whoever wrote to it.
+func TestWentBack(t *testing.T) {
+	term := func(n uint64) func(database) error {
+		return func(raw database) error { return raw.SetUint64([]byte(keyTerm), n) }
+	}
+	for name, tt := range map[string]struct {
+		change func(raw database) error
+		lost   bool
+	}{
+		"new term":             {term(3), false},
+		"new entry":            {func(raw database) error { return raw.StoreLog(entryOf(11, 2)) }, false},
+		"older term":           {term(1), true},
+		"no checksum any more": {func(raw database) error { return raw.StoreLog(entryOf(10, 2)) }, true},
+		"lost its tail": {func(raw database) error {
+			return errors.Join(raw.DeleteRange(9, 10), raw.SetUint64([]byte(keyTerm), 3))
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := filled(t, 1, 10)
+			c.behind(t, tt.change)
+			if tt.lost {
+				wantLost(t, c, "")
+				return
+			}
+			for range 2 {
+				if _, err := c.openDisk(); !errors.Is(err, errWentBack) {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // slow is a database whose writes take their time.
 type slow struct {
 	database

@@ -2,6 +2,7 @@ package raftstore
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -168,10 +169,29 @@ func (d *disk) checkFiles(c Config, last, snapshot uint64) error {
 	case err != nil:
 		return c.lost("%v", err)
 	}
+	if !earlier && d.wentBack(last) {
+		return errWentBack
+	}
 	if err := d.checkMark(c, max(last, snapshot)); err != nil || !earlier {
 		return err
 	}
 	return d.own(c)
+}
+
+// errWentBack is no LostStateError, whose advice would have a sound cosigner thrown away.
+var errWentBack = errors.New("an earlier version has written to " + databaseFile + " since this one gave it " +
+	"checksums, and what it wrote has none, so that damage could not be told. Nothing is known to be lost: go on " +
+	"with that version")
+
+// wentBack reports whether an earlier version wrote the term or the last entry, which is not below
+// what there was before.
+func (d *disk) wentBack(last uint64) bool {
+	raw, had := d.database.database, d.log.mark.reached
+	if term, err := raw.Get([]byte(keyTerm)); err == nil && len(term) == 8 {
+		return last >= had.last && binary.BigEndian.Uint64(term) >= had.term
+	}
+	var l raft.Log
+	return last > had.last && raw.GetLog(last, &l) == nil && l.Index == last && len(l.Extensions) == 0
 }
 
 // checkOwner refuses the database of another directory, and reports whether it is of an earlier
