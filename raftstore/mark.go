@@ -123,7 +123,7 @@ func (m *mark) cut(first, last uint64) error {
 	if last < m.last || first > m.last {
 		return nil // old ones, below a snapshot
 	}
-	m.last = first - 1
+	m.last = max(first, 1) - 1 // the library deletes from 0 on if the log is empty
 	for range 2 {
 		if err := m.write(); err != nil {
 			return err

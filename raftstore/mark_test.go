@@ -243,6 +243,22 @@ func TestMarkFallsBeforeTheLog(t *testing.T) {
 	}
 }
 
+// A follower that was given a snapshot has an empty log, and the library has it take one of its own
+// at once: then it deletes from the first entry of that log, which is 0.
+func TestMarkOfAnEmptyLog(t *testing.T) {
+	c := filled(t, 1, 10)
+	d, err := c.openDisk()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(takeSnapshot(d, 12, 2), d.log.DeleteRange(1, 10), takeSnapshot(d, 12, 2), d.log.DeleteRange(0, 7),
+		d.log.Close())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSound(t, c, 0)
+}
+
 // A first run that is cut short after any of its steps is one again.
 func TestFirstRunCutShortAtEachStep(t *testing.T) {
 	for steps := range 5 {
