@@ -14,12 +14,14 @@ import (
 // ask asks one cosigner after the other, as lead says, until one answers or the caller gives up.
 func (a *Agent) ask(ctx context.Context, method string,
 	do func(context.Context, Cosigner) (decider string, err error)) error {
-	if _, ok := ctx.Deadline(); !ok {
+	start := time.Now()
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = start.Add(patience)
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, patience)
+		ctx, cancel = context.WithDeadline(ctx, deadline)
 		defer cancel()
 	}
-	start, deadline := time.Now(), deadlineOf(ctx)
 	err := status.Error(codes.Unavailable, "this agent was paused, its node may have given up")
 	tried := make([]bool, len(a.Cosigners))
 	for a.Steady() && ctx.Err() == nil {
@@ -43,11 +45,6 @@ func (a *Agent) ask(ctx context.Context, method string,
 	return err
 }
 
-func deadlineOf(ctx context.Context) time.Time {
-	deadline, _ := ctx.Deadline()
-	return deadline
-}
-
 // try asks one cosigner, and notes what that says of it. It returns early, Unavailable, if the
 // cosigner falls silent meanwhile. One that takes long is in doubt before the caller's time is
 // over, which may be seconds for a finality signature.
@@ -59,14 +56,14 @@ func (a *Agent) try(ctx context.Context, i int, do func(context.Context, Cosigne
 	}
 	long := time.AfterFunc(lead.Long, late)
 	defer long.Stop()
-	once, leave := context.WithCancel(ctx)
-	defer leave()
-	w := a.guide.enter(i, leave)
+	once, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
+	defer a.guide.enter(i, leave)()
 	decider, err := do(once, a.Cosigners[i])
-	switch left := a.guide.exit(w); {
+	switch {
 	case err == nil:
 		a.guide.note(func(b *lead.Belief) { b.Answered(i, decider, time.Now()) })
-	case left:
+	case context.Cause(once) == errSilent:
 		err = status.Errorf(codes.Unavailable, "cosigner %q has fallen silent", a.Cosigners[i].Name)
 	case status.Code(err) == codes.Unavailable:
 		a.guide.note(func(b *lead.Belief) { b.Gone(i, time.Now()) })

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -18,9 +19,10 @@ type guide struct {
 // wait is a request that waits for a cosigner's answer.
 type wait struct {
 	cosigner int
-	leave    context.CancelFunc
-	left     bool
+	leave    context.CancelCauseFunc
 }
+
+var errSilent = errors.New("the cosigner has fallen silent")
 
 func newGuide(cosigners []Cosigner) guide {
 	var names []string
@@ -42,22 +44,18 @@ func (g *guide) note(what func(*lead.Belief)) {
 	what(&g.belief)
 }
 
-// enter notes that a request waits for cosigner i until exit is called. leave is called if it waits
-// in vain.
-func (g *guide) enter(i int, leave context.CancelFunc) *wait {
+// enter notes that a request waits for cosigner i until it exits. leave is called, with errSilent,
+// if it waits in vain.
+func (g *guide) enter(i int, leave context.CancelCauseFunc) (exit func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	w := &wait{cosigner: i, leave: leave}
 	g.waits[w] = true
-	return w
-}
-
-// exit reports whether leave was called.
-func (g *guide) exit(w *wait) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.waits, w)
-	return w.left
+	return func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		delete(g.waits, w)
+	}
 }
 
 // Pinged notes what came of a ping of the named cosigner.
@@ -71,9 +69,8 @@ func (a *Agent) Pinged(cosigner string, p lead.Ping, now time.Time) {
 	}
 	g.belief.Pinged(i, p, now)
 	for w := range g.waits {
-		if !w.left && g.belief.Left(w.cosigner, now) {
-			w.left = true
-			w.leave()
+		if g.belief.Left(w.cosigner, now) {
+			w.leave(errSilent)
 		}
 	}
 }

@@ -19,10 +19,7 @@ import (
 	"casper-cosigner/statedir"
 )
 
-const (
-	diskLimit    = time.Second      // a write that takes longer ends the process
-	standBackFor = 10 * time.Second // a leader that could not sign keeps from leading again
-)
+const diskLimit = time.Second // a write that takes longer ends the process
 
 // process is a cosigner without a key: its state directory, its ledger, its copy of the log, its
 // connections to the others and on which terms they are used.
@@ -145,18 +142,6 @@ func (p *process) Admit(name string, shown statedir.Presence) error { return p.d
 func (p *process) callingCosigner(ctx context.Context) (string, bool) {
 	m, ok := p.self.Cluster.Caller(ctx)
 	return m.Name, ok && m.Role == cluster.Cosigner
-}
-
-// handOver gives up leadership, for a while: what kept this cosigner from signing is
-// likely to go on.
-func (p *process) handOver() {
-	p.options.Logger.Warn().Msg("could not sign for a second while asked: handing over")
-	p.store.StandBack(standBackFor)
-	go func() {
-		if err := p.store.HandOver(); err != nil {
-			p.options.Logger.Warn().Err(err).Msg("handing over")
-		}
-	}()
 }
 
 func or(a, b string) string {

@@ -1,10 +1,15 @@
 package daemon
 
 import (
+	"time"
+
 	"casper-cosigner/cluster"
 	"casper-cosigner/monitor"
 	"casper-cosigner/rule/seat"
 )
+
+// standBackFor is how long a leader that could not sign hands over again whenever it is elected.
+const standBackFor = 10 * time.Second
 
 // seatSettings returns what is held to of where the lead is.
 func seatSettings(c *cluster.File, self string) seat.Settings {
@@ -21,7 +26,6 @@ func (v *validator) lead() monitor.Lead {
 	return monitor.Lead{
 		Settings: seatSettings(v.self.Cluster, v.self.Name),
 		Distance: v.admission.Distance,
-		Wanted:   func() bool { return !v.store.StandsBack() },
 		Standing: v.standing,
 		HandOver: func(name string) {
 			go func() {
@@ -47,9 +51,15 @@ func (v *validator) standing(name string) (s seat.Standing) {
 	return s
 }
 
-// giveUp hands over because this cosigner could not sign. It is not to be undone for nearness
-// at once.
+// giveUp hands over because this cosigner could not sign. What kept it from that is likely to go
+// on, so it keeps from leading again for a while, and is not given the lead back for nearness.
 func (v *validator) giveUp() {
+	v.options.Logger.Warn().Msg("could not sign for a second while asked: handing over")
 	v.monitor.Gave()
-	v.handOver()
+	v.store.StandBack(standBackFor)
+	go func() {
+		if err := v.store.HandOver(); err != nil {
+			v.options.Logger.Warn().Err(err).Msg("handing over")
+		}
+	}()
 }

@@ -97,7 +97,7 @@ func (v *validator) register() {
 	for _, name := range v.links.names() {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace,
 			Name: "peer_rtt_seconds", ConstLabels: prometheus.Labels{"peer": name},
-			Help: "Round trip to another cosigner, the median of the last half minute; 0 if it is not known."},
+			Help: "Round trip to another cosigner, the median of its last 30 answers; 0 if it is not known."},
 			func() float64 { away, _ := v.admission.Distance(name); return away.Seconds() }))
 	}
 	m.gauge("epoch", "Changes of mode and roles so far.", func() float64 {

@@ -32,7 +32,7 @@ func (p *process) retime(ctx context.Context) {
 			continue
 		}
 		log := p.options.Logger.Info()
-		if err := p.store.Retime(want, want); err != nil {
+		if err := p.store.Retime(want); err != nil {
 			log = p.options.Logger.Error().Err(err)
 		}
 		log.Dur("furthest", furthest).Dur("heartbeat", want).Msg("timers of Raft, as measured")

@@ -109,7 +109,7 @@ func (m *Monitor) Ping(name string, r *cosignerv1.PingRequest) error {
 // Reports returns what the agents told this cosigner, and what it says of itself, for the others to
 // gather. It lacks the presence.
 func (m *Monitor) Reports() *cosignerv1.GatherResponse {
-	word := m.word()
+	word := seat.Word{Reach: m.reach(), Fit: m.Ready() == nil}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.Now()

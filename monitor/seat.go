@@ -13,8 +13,6 @@ type Lead struct {
 	Settings seat.Settings
 	// Distance must return the round trip to another cosigner, and false if it is not known.
 	Distance func(name string) (time.Duration, bool)
-	// Wanted must report whether this cosigner would lead.
-	Wanted func() bool
 	// Standing must return how this cosigner sees another one.
 	Standing func(name string) seat.Standing
 	// HandOver must make the named cosigner lead in place of this one if it can, and must not block.
@@ -34,11 +32,6 @@ func (m *Monitor) Gave() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.seat.Gave(m.Now())
-}
-
-// word is what this cosigner says of itself, but for what its seat knows.
-func (m *Monitor) word() seat.Word {
-	return seat.Word{Reach: m.reach(), Fit: m.Lead.Wanted() && m.Ready() == nil}
 }
 
 // reach returns the round trips to the other cosigners that are known.

@@ -24,7 +24,6 @@ func (w *world) lead(name string) Lead {
 			defer w.mu.Unlock()
 			return w.way(name, to), true
 		},
-		Wanted:   func() bool { return true },
 		Standing: func(string) seat.Standing { return seat.Standing{Good: true} },
 		HandOver: func(to string) {
 			w.mu.Lock()
@@ -37,9 +36,6 @@ func (w *world) lead(name string) Lead {
 		},
 	}
 }
-
-// alone is the lead of a cosigner that knows of no other.
-func alone() Lead { return Lead{Wanted: func() bool { return true }} }
 
 // way is the round trip between two, a node's agent or a cosigner each.
 func (w *world) way(a, b string) time.Duration {

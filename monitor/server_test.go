@@ -24,7 +24,7 @@ func TestServer(t *testing.T) {
 	w.state.Apply(machine.Genesis{First: watermark.Mark{Era: 10}, Active: "a"})
 	w.state.Apply(machine.SetMode{Mode: failover.Fenced})
 	m := New(Config{Settings: failover.Settings{Nodes: []string{"a", "b"}}, Log: copyOf{w, "cosigner-1"}, Now: time.Now,
-		Lead: alone(), Ready: func() error { return nil }})
+		Ready: func() error { return nil }})
 	caller := cluster.Member{}
 	s := &Server{Monitor: m, Caller: func(context.Context) (cluster.Member, bool) { return caller, caller.Name != "" },
 		Lead: func() (string, uint64) { return "cosigner-2", 7 }}

@@ -123,8 +123,8 @@ func (c checked) GetUint64(key []byte) (uint64, error) {
 func absent(err error) bool { return err != nil && err.Error() == "not found" }
 
 // seal adds the checksums to a database that an earlier version wrote. It can be cut short and done
-// again: what has one is left as it is.
-func (c checked) seal() error {
+// again: what has one is left as it is. Each of its writes goes through guard.
+func (c checked) seal(guard func(what string, write func() error) error) error {
 	first, err := c.FirstIndex()
 	if err != nil {
 		return err
@@ -146,12 +146,12 @@ func (c checked) seal() error {
 		}
 	}
 	for batch := range slices.Chunk(logs, 512) {
-		if err := c.StoreLogs(batch); err != nil {
+		if err := guard("adding checksums", func() error { return c.StoreLogs(batch) }); err != nil {
 			return err
 		}
 	}
 	for _, key := range []string{keyTerm, keyVote} {
-		if err := c.sealValue([]byte(key)); err != nil {
+		if err := guard("adding checksums", func() error { return c.sealValue([]byte(key)) }); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -232,6 +233,77 @@ func TestDatabaseOfAnEarlierVersion(t *testing.T) {
 		c.Network.Presences = &doorman{id: statedir.ID{2}}
 		wantLost(t, c, "belongs to the state directory")
 	}
+}
+
+// Who goes back to an earlier version and then forth again is not told that the state is lost. But
+// what is lost is lost, whoever wrote to it.
+func TestWentBack(t *testing.T) {
+	term := func(n uint64) func(database) error {
+		return func(raw database) error { return raw.SetUint64([]byte(keyTerm), n) }
+	}
+	for name, tt := range map[string]struct {
+		change func(raw database) error
+		lost   bool
+	}{
+		"new term":             {term(3), false},
+		"new entry":            {func(raw database) error { return raw.StoreLog(entryOf(11, 2)) }, false},
+		"older term":           {term(1), true},
+		"no checksum any more": {func(raw database) error { return raw.StoreLog(entryOf(10, 2)) }, true},
+		"lost its tail": {func(raw database) error {
+			return errors.Join(raw.DeleteRange(9, 10), raw.SetUint64([]byte(keyTerm), 3))
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := filled(t, 1, 10)
+			c.behind(t, tt.change)
+			if tt.lost {
+				wantLost(t, c, "")
+				return
+			}
+			for range 2 {
+				if _, err := c.openDisk(); !errors.Is(err, errWentBack) {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// slow is a database whose writes take their time.
+type slow struct {
+	database
+	takes time.Duration
+}
+
+func (s slow) StoreLogs(logs []*raft.Log) error {
+	<-time.After(s.takes)
+	return s.database.StoreLogs(logs)
+}
+
+// The more entries an earlier version left the longer it takes until they have their checksums;
+// that is no sign that the disk hangs, as long as each write is done in time.
+func TestChecksumsForMuch(t *testing.T) {
+	c := directoryOf(t, 1)
+	c.FirstRun = false
+	if err := os.Mkdir(c.Path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const entries = 2000
+	c.behind(t, func(raw database) error {
+		all := []*raft.Log{}
+		for i := range uint64(entries) {
+			all = append(all, entryOf(i+1, 1))
+		}
+		return errors.Join(raw.SetUint64([]byte(keyTerm), 1), raw.StoreLogs(all))
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c.Watchdog = statedir.Watchdog{Limit: time.Second, Stalled: func(what string) { t.Errorf("%s: stalled", what) }}
+		c.openDB = func(path string) (database, error) {
+			raw, err := openUnsynced(path)
+			return slow{raw, 600 * time.Millisecond}, err
+		}
+		wantSound(t, c, entries)
+	})
 }
 
 // lossy is a database that gives back something else than was stored.

@@ -186,22 +186,15 @@ func (s *logStore) GetUint64(key []byte) (uint64, error) {
 	return term, err
 }
 
-// term returns the current term, 0 before the first.
-func (s *logStore) term() (uint64, error) {
-	term, err := s.GetUint64([]byte(keyTerm))
-	if absent(err) {
-		return 0, nil
+// terms returns the current term and that of the vote, 0 before the first.
+func (s *logStore) terms() (current, voted uint64, err error) {
+	if current, err = s.GetUint64([]byte(keyTerm)); err != nil && !absent(err) {
+		return 0, 0, err
 	}
-	return term, err
-}
-
-// voted returns the term of the vote, 0 before the first.
-func (s *logStore) voted() (uint64, error) {
-	term, _, err := s.vote()
-	if absent(err) {
-		return 0, nil
+	if voted, _, err = s.vote(); err != nil && !absent(err) {
+		return 0, 0, err
 	}
-	return term, err
+	return current, voted, nil
 }
 
 func (s *logStore) vote() (term uint64, candidate []byte, err error) {

@@ -221,7 +221,7 @@ func (s *Store) transfer(peer raft.ServerID) error {
 		select {
 		case <-tooLong:
 			return err
-		case <-time.After(s.cfg.Timing.Heartbeat / 10):
+		case <-time.After(s.Timing().Heartbeat / 10):
 		}
 	}
 }
@@ -256,13 +256,6 @@ func (s *Store) StandBack(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.standBack = s.cfg.Now().Add(d)
-}
-
-// StandsBack reports whether this member would rather not lead now.
-func (s *Store) StandsBack() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.cfg.Now().Before(s.standBack)
 }
 
 // standsBack reports whether to hand over at this election, and counts it as done.

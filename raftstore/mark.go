@@ -16,8 +16,10 @@ import (
 )
 
 const (
-	markFile  = "raft.mark"
-	markSlot  = 512 // of the two that are written in turns; a disk writes as much whole, or not at all
+	markFile = "raft.mark"
+	// markSlot is how far apart the two slots are, which are written in turns. They must not share a
+	// sector, nor a page: a power cut may leave the one that is being written unreadable as a whole.
+	markSlot  = 4096
 	markBytes = 16 + 4*8 + crc32.Size
 )
 
@@ -40,6 +42,7 @@ type mark struct {
 	mu  sync.Mutex // guards all below
 	seq uint64     // of the slot that was written last
 	reached
+	slot [markSlot]byte // as it is written
 }
 
 // createMark makes the file in a store's directory, or makes it anew.
@@ -66,10 +69,12 @@ func openMark(path string, directory statedir.ID) (*mark, error) {
 
 func (m *mark) read() error {
 	found, foreign := false, false
+	broken := fmt.Errorf("%s is damaged", markFile)
 	for i := range int64(2) {
 		b := make([]byte, markBytes)
 		if _, err := m.file.ReadAt(b, i*markSlot); err != nil {
-			return fmt.Errorf("%s: %w", markFile, err)
+			broken = fmt.Errorf("%s: %w", markFile, err)
+			continue
 		}
 		n := markBytes - crc32.Size
 		if checksum(b[:n]) != binary.BigEndian.Uint32(b[n:]) {
@@ -89,7 +94,7 @@ func (m *mark) read() error {
 	case foreign:
 		return fmt.Errorf("%s belongs to another state directory", markFile)
 	case !found:
-		return fmt.Errorf("%s is damaged", markFile)
+		return broken
 	}
 	return nil
 }
@@ -110,23 +115,28 @@ func (m *mark) raise(change func(*reached)) error {
 	return m.write()
 }
 
-// cut notes, durably, that entries from first to last are about to be deleted.
+// cut notes, durably, that entries from first to last are about to be deleted. It does so in both
+// slots: if a power cut later spoils the newer one, the other must not say what was before this.
 func (m *mark) cut(first, last uint64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if last < m.last || first > m.last {
 		return nil // old ones, below a snapshot
 	}
-	m.last = first - 1
-	if err := m.write(); err != nil {
-		return err
+	m.last = max(first, 1) - 1 // the library deletes from 0 on if the log is empty
+	for range 2 {
+		if err := m.write(); err != nil {
+			return err
+		}
 	}
 	return unix.Fdatasync(int(m.file.Fd()))
 }
 
+// write writes one slot, whole: then a sector that cannot be read need not be, and is mended.
 func (m *mark) write() error {
 	m.seq++
-	if _, err := m.file.WriteAt(m.encode(), int64(m.seq%2)*markSlot); err != nil {
+	copy(m.slot[:], m.encode())
+	if _, err := m.file.WriteAt(m.slot[:], int64(m.seq%2)*markSlot); err != nil {
 		return fmt.Errorf("%s: %w", markFile, err)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -113,7 +114,7 @@ func TestLostMark(t *testing.T) {
 	}{
 		"missing":   {nil, "is missing"},
 		"empty":     {func([]byte) []byte { return nil }, "EOF"},
-		"cut off":   {func(b []byte) []byte { return b[:markSlot+markBytes-1] }, "EOF"},
+		"cut off":   {func(b []byte) []byte { return b[:markBytes-1] }, "EOF"},
 		"zeroed":    {func(b []byte) []byte { return make([]byte, len(b)) }, "is damaged"},
 		"another's": {func([]byte) []byte { return nil }, "belongs to another"},
 		"damaged": {func(b []byte) []byte {
@@ -160,6 +161,34 @@ func TestMarkBehind(t *testing.T) {
 		copy(torn[at*markSlot:], make([]byte, markBytes/2))
 		c.write(t, markFile, torn)
 		wantSound(t, c, 11)
+	}
+}
+
+// A power cut may leave the sector unreadable that was being written. Whichever slot that takes,
+// and whatever of the other one had come to the disk since the mark fell, the log is sound.
+func TestMarkWithASectorLost(t *testing.T) {
+	const sector = 4096
+	c := filled(t, 1, 10)
+	d, err := c.openDisk()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.log.DeleteRange(8, 10); err != nil {
+		t.Fatal(err)
+	}
+	fallen := c.read(t, markFile)
+	if err := errors.Join(d.log.StoreLog(entryOf(8, 2)), d.log.StoreLog(entryOf(9, 2)), d.log.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for name, written := range map[string][]byte{"as when it fell": fallen, "newest": c.read(t, markFile)} {
+		for at := 0; at < len(written); at += sector {
+			t.Run(fmt.Sprintf("%s, without sector %d", name, at/sector), func(t *testing.T) {
+				lost := bytes.Clone(written)
+				clear(lost[at:min(at+sector, len(lost))])
+				c.write(t, markFile, lost)
+				wantSound(t, c, 9)
+			})
+		}
 	}
 }
 
@@ -212,6 +241,22 @@ func TestMarkFallsBeforeTheLog(t *testing.T) {
 	if _, err := c.openDisk(); err == nil || !strings.Contains(err.Error(), "says that it had 9") {
 		t.Errorf("opening without entry 9: %v", err)
 	}
+}
+
+// A follower that was given a snapshot has an empty log, and the library has it take one of its own
+// at once: then it deletes from the first entry of that log, which is 0.
+func TestMarkOfAnEmptyLog(t *testing.T) {
+	c := filled(t, 1, 10)
+	d, err := c.openDisk()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(takeSnapshot(d, 12, 2), d.log.DeleteRange(1, 10), takeSnapshot(d, 12, 2), d.log.DeleteRange(0, 7),
+		d.log.Close())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSound(t, c, 0)
 }
 
 // A first run that is cut short after any of its steps is one again.

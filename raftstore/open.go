@@ -2,6 +2,7 @@ package raftstore
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -29,10 +30,14 @@ type LostStateError struct {
 // Error says what is lost, what is at stake and what to do.
 func (e *LostStateError) Error() string {
 	return fmt.Sprintf("the Raft log in %s is lost: %s. This cosigner has run before, so votes and claims that it "+
-		"answered "+
-		"for are gone, and with an empty log it could make the validator sign twice. Do not initialise the directory again, "+
-		"do not put a copy or a backup in its place and do not start it as a first run: the other cosigners refuse it. "+
-		"Leave it stopped and keep its share file; it has to be replaced by a cosigner with a new identity", e.Path, e.Reason)
+		"answered for are gone, and with an empty log it could make the validator sign twice. Do not initialise "+
+		"the directory again, do not put a copy or a backup in its place and do not start it as a first run: the "+
+		"other cosigners refuse it. Leave it stopped and keep its share file; it has to be replaced by a cosigner "+
+		"with a new identity", e.Path, e.Reason)
+}
+
+func (c Config) lost(reason string, args ...any) error {
+	return &LostStateError{Path: c.Path, Reason: fmt.Sprintf(reason, args...)}
 }
 
 // disk is what a store keeps on disk.
@@ -49,9 +54,9 @@ func openDisk(c Config, h *halt, l *hcLogger) (*disk, error) {
 	if !c.FirstRun {
 		// Opening would make a file that is not there.
 		if info, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-			return nil, &LostStateError{Path: c.Path, Reason: databaseFile + " is missing"}
+			return nil, c.lost("%s is missing", databaseFile)
 		} else if err == nil && info.Size() == 0 {
-			return nil, &LostStateError{Path: c.Path, Reason: databaseFile + " is empty"}
+			return nil, c.lost("%s is empty", databaseFile)
 		}
 	}
 	if err := os.MkdirAll(c.Path, 0o700); err != nil {
@@ -73,30 +78,28 @@ func openFiles(c Config, h *halt, files raft.SnapshotStore) (_ *disk, err error)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = &LostStateError{Path: c.Path, Reason: fmt.Sprintf("%s cannot be read: %v", databaseFile, p)}
+			err = c.lost("%s cannot be read: %v", databaseFile, p)
 		}
 	}()
 	path := filepath.Join(c.Path, databaseFile)
-	db, err := openDatabase(c, path)
+	open := openBolt
+	if c.openDB != nil {
+		open = c.openDB
+	}
+	raw, err := open(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	db := checked{raw}
 	d := &disk{
-		database:  checked{db},
-		log:       &logStore{database: checked{db}, watchdog: c.Watchdog, halt: h},
+		database:  db,
+		log:       &logStore{database: db, watchdog: c.Watchdog, halt: h},
 		snapshots: snapshotStore{SnapshotStore: files, watchdog: c.Watchdog},
 	}
 	if err := d.check(c); err != nil {
 		return nil, errors.Join(err, d.log.Close())
 	}
 	return d, nil
-}
-
-func openDatabase(c Config, path string) (database, error) {
-	if c.openDB != nil {
-		return c.openDB(path)
-	}
-	return openBolt(path)
 }
 
 // removeUnfinished removes what a crash left of snapshots that were being written.
@@ -121,7 +124,7 @@ func (d *disk) check(c Config) error {
 			return fmt.Errorf("starting the log: %w", err)
 		}
 	case last == 0 && snapshot == 0:
-		return &LostStateError{Path: c.Path, Reason: "it has neither an entry nor a snapshot"}
+		return c.lost("it has neither an entry nor a snapshot")
 	default:
 		if err := d.checkFiles(c, last, snapshot); err != nil {
 			return err
@@ -135,11 +138,10 @@ func (d *disk) check(c Config) error {
 		return err
 	}
 	if first > snapshot+1 {
-		return &LostStateError{Path: c.Path,
-			Reason: fmt.Sprintf("it begins at entry %d, and the newest snapshot ends at %d", first, snapshot)}
+		return c.lost("it begins at entry %d, and the newest snapshot ends at %d", first, snapshot)
 	}
 	d.last = max(last, snapshot)
-	return d.checkContent(c.Path, first, last)
+	return d.checkContent(c, first, last)
 }
 
 // checkFiles refuses a database or a mark that is another directory's, and one without the other.
@@ -151,7 +153,7 @@ func (d *disk) checkFiles(c Config, last, snapshot uint64) error {
 		return err
 	}
 	if earlier {
-		if err := d.log.guard("adding checksums", d.database.seal); err != nil {
+		if err := d.database.seal(d.log.guard); err != nil {
 			return err
 		}
 		if _, err := os.Stat(filepath.Join(c.Path, markFile)); errors.Is(err, os.ErrNotExist) {
@@ -163,14 +165,33 @@ func (d *disk) checkFiles(c Config, last, snapshot uint64) error {
 	d.log.mark, err = openMark(c.Path, c.directory())
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return &LostStateError{Path: c.Path, Reason: markFile + " is missing"}
+		return c.lost("%s is missing", markFile)
 	case err != nil:
-		return &LostStateError{Path: c.Path, Reason: err.Error()}
+		return c.lost("%v", err)
 	}
-	if err := d.checkMark(c.Path, max(last, snapshot)); err != nil || !earlier {
+	if !earlier && d.wentBack(last) {
+		return errWentBack
+	}
+	if err := d.checkMark(c, max(last, snapshot)); err != nil || !earlier {
 		return err
 	}
 	return d.own(c)
+}
+
+// errWentBack is no LostStateError, whose advice would have a sound cosigner thrown away.
+var errWentBack = errors.New("an earlier version has written to " + databaseFile + " since this one gave it " +
+	"checksums, and what it wrote has none, so that damage could not be told. Nothing is known to be lost: go on " +
+	"with that version")
+
+// wentBack reports whether an earlier version wrote the term or the last entry, which is not below
+// what there was before.
+func (d *disk) wentBack(last uint64) bool {
+	raw, had := d.database.database, d.log.mark.reached
+	if term, err := raw.Get([]byte(keyTerm)); err == nil && len(term) == 8 {
+		return last >= had.last && binary.BigEndian.Uint64(term) >= had.term
+	}
+	var l raft.Log
+	return last > had.last && raw.GetLog(last, &l) == nil && l.Index == last && len(l.Extensions) == 0
 }
 
 // checkOwner refuses the database of another directory, and reports whether it is of an earlier
@@ -182,12 +203,11 @@ func (d *disk) checkOwner(c Config) (earlier bool, err error) {
 	case absent(err):
 		return true, nil
 	case errors.Is(err, errDamaged):
-		return false, &LostStateError{Path: c.Path, Reason: err.Error()}
+		return false, c.lost("%v", err)
 	case err != nil:
 		return false, err
 	case !bytes.Equal(owner, own[:]):
-		return false, &LostStateError{Path: c.Path,
-			Reason: fmt.Sprintf("%s belongs to the state directory with the id %x, and this is %s", databaseFile, owner, own)}
+		return false, c.lost("%s belongs to the state directory with the id %x, and this is %s", databaseFile, owner, own)
 	}
 	return false, nil
 }
@@ -199,68 +219,56 @@ func (d *disk) own(c Config) error {
 }
 
 // checkMark refuses a database that has less than it had.
-func (d *disk) checkMark(path string, last uint64) error {
-	term, err := d.log.term()
+func (d *disk) checkMark(c Config, last uint64) error {
+	term, vote, err := d.log.terms()
 	if err != nil {
-		return &LostStateError{Path: path, Reason: err.Error()}
-	}
-	vote, err := d.log.voted()
-	if err != nil {
-		return &LostStateError{Path: path, Reason: err.Error()}
+		return c.lost("%v", err)
 	}
 	has, had := reached{last, term, vote}, d.log.mark.reached
 	if has.last < had.last || has.term < had.term || has.vote < had.vote {
-		return &LostStateError{Path: path, Reason: fmt.Sprintf(
-			"it ends at entry %d, has the term %d and voted in the term %d, and %s says that it had %d, %d and %d",
-			has.last, has.term, has.vote, markFile, had.last, had.term, had.vote)}
+		return c.lost("it ends at entry %d, has the term %d and voted in the term %d, and %s says that it had %d, %d and %d",
+			has.last, has.term, has.vote, markFile, had.last, had.term, had.vote)
 	}
 	return nil
 }
 
 // checkContent reads every entry, the term and the vote.
-func (d *disk) checkContent(path string, first, last uint64) error {
-	lost := func(format string, args ...any) error {
-		return &LostStateError{Path: path, Reason: fmt.Sprintf(format, args...)}
-	}
-	var l raft.Log
-	highest, err := d.snapshotTerm()
+func (d *disk) checkContent(c Config, first, last uint64) error {
+	_, highest, err := d.newest()
 	if err != nil {
 		return err
 	}
+	var l raft.Log
 	for i := first; i <= last && i > 0; i++ {
 		before := l.Term
 		if err := d.database.GetLog(i, &l); err != nil {
-			return lost("entry %d: %v", i, err)
+			return c.lost("entry %d: %v", i, err)
 		}
 		if l.Term < before {
-			return lost("entry %d has the term %d, the one before it %d", i, l.Term, before)
+			return c.lost("entry %d has the term %d, the one before it %d", i, l.Term, before)
 		}
 	}
 	highest = max(highest, l.Term)
-	term, err := d.log.term()
+	term, vote, err := d.log.terms()
 	if err != nil {
-		return lost("%v", err)
+		return c.lost("%v", err)
 	}
 	if term < highest {
-		return lost("its term is %d, and it has an entry of the term %d", term, highest)
-	}
-	vote, err := d.log.voted()
-	if err != nil {
-		return lost("%v", err)
+		return c.lost("its term is %d, and it has an entry of the term %d", term, highest)
 	}
 	if vote > term {
-		return lost("its term is %d, and it has voted in the term %d", term, vote)
+		return c.lost("its term is %d, and it has voted in the term %d", term, vote)
 	}
 	return nil
 }
 
-// snapshotTerm returns the term of the newest snapshot's last entry, 0 without one.
-func (d *disk) snapshotTerm() (uint64, error) {
+// newest returns the index and the term of the newest snapshot's last entry, 0 without one.
+func (d *disk) newest() (index, term uint64, err error) {
 	snapshots, err := d.snapshots.List()
 	if err != nil || len(snapshots) == 0 {
-		return 0, err
+		return 0, 0, err
 	}
-	return snapshots[0].Term, nil
+	return snapshots[0].Index, snapshots[0].Term, nil
 }
 
 // extent returns the first and last entry and the end of the newest snapshot, 0 for none.
@@ -273,14 +281,8 @@ func (d *disk) extent() (first, last, snapshot uint64, err error) {
 	if err != nil {
 		return 0, 0, 0, err
 	}
-	snapshots, err := d.snapshots.List()
-	if err != nil {
-		return 0, 0, 0, err
-	}
-	if len(snapshots) > 0 {
-		snapshot = snapshots[0].Index
-	}
-	return first, last, snapshot, nil
+	snapshot, _, err = d.newest()
+	return first, last, snapshot, err
 }
 
 // deleteStale deletes the log if it reaches below the newest snapshot and does not hold the
@@ -288,18 +290,17 @@ func (d *disk) extent() (first, last, snapshot uint64, err error) {
 // installing it and deleting the log. What is left of that may differ from what was committed; this
 // member would lead on with it and send it to others.
 func (d *disk) deleteStale() error {
-	snapshots, err := d.snapshots.List()
-	if err != nil || len(snapshots) == 0 {
+	snapshot, term, err := d.newest()
+	if err != nil {
 		return err
 	}
-	snapshot := snapshots[0]
 	first, last, _, err := d.extent()
-	if err != nil || first == 0 || first > snapshot.Index {
+	if err != nil || first == 0 || first > snapshot {
 		return err
 	}
-	if last >= snapshot.Index {
+	if last >= snapshot {
 		var same raft.Log
-		if err := d.log.GetLog(snapshot.Index, &same); err != nil || same.Term == snapshot.Term {
+		if err := d.log.GetLog(snapshot, &same); err != nil || same.Term == term {
 			return err
 		}
 	}
@@ -320,8 +321,7 @@ func (d *disk) bootstrap(c Config) error {
 	if d.log.mark, err = openMark(c.Path, c.directory()); err != nil {
 		return err
 	}
-	err = errors.Join(d.log.StoreLog(entry), d.log.SetUint64([]byte(keyTerm), entry.Term), d.own(c))
-	if err != nil {
+	if err := errors.Join(d.log.StoreLog(entry), d.log.SetUint64([]byte(keyTerm), entry.Term), d.own(c)); err != nil {
 		return err
 	}
 	// Without these a power cut could take the file itself.

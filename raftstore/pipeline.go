@@ -17,7 +17,8 @@ const (
 	// came meanwhile. Near by, that wait is shorter than the write that it saves the follower.
 	pipelineFrom = 5 * time.Millisecond
 	// distanceOf is of how many heartbeats the quickest is a peer's distance. Delay adds to all of
-	// them, a busy processor not.
+	// them, a busy processor not: with one in the middle of them, load would start pipelines between
+	// neighbours, which need to share writes then.
 	distanceOf = 16
 )
 
@@ -49,33 +50,34 @@ func newPipeline(p raft.AppendPipeline) *pipeline {
 	return d
 }
 
-// drain takes the answers as they come. It hands them on up to the first that is no success,
-// included if the peer gave it.
+// drain takes the answers as they come. It hands them on up to the first that is no success.
 func (p *pipeline) drain() {
-	whole := true
-	for {
+	for whole := true; ; {
 		select {
 		case f := <-p.AppendPipeline.Consumer():
-			if !whole {
-				continue
-			}
-			failed := f.Error() != nil
-			whole = !failed && f.Response().Success
-			if !whole {
-				close(p.broken)
-			}
-			if failed {
-				continue
-			}
-			select {
-			case p.answers <- f:
-			case <-p.closed:
-				return
+			if whole {
+				whole = p.handOn(f)
 			}
 		case <-p.closed:
 			return
 		}
 	}
+}
+
+// handOn hands an answer on if the peer gave it, and reports whether it is a success.
+func (p *pipeline) handOn(f raft.AppendFuture) bool {
+	failed := f.Error() != nil
+	success := !failed && f.Response().Success
+	if !success {
+		close(p.broken)
+	}
+	if !failed {
+		select {
+		case p.answers <- f:
+		case <-p.closed:
+		}
+	}
+	return success
 }
 
 // Consumer returns the answers.

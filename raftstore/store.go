@@ -104,20 +104,20 @@ func (s *Store) open() error {
 // Timing returns how long this member waits for others now.
 func (s *Store) Timing() Timing { return *s.timing.Load() }
 
-// Retime changes the timers of this member while it runs, whether it leads or follows: the
-// heartbeat and the election, which must be no shorter than the lease and the heartbeat. Members
-// need not do so together: one with shorter timers only stands for election sooner, and the others
-// refuse it while they hear a leader.
-func (s *Store) Retime(heartbeat, election time.Duration) error {
+// Retime changes the timers of this member while it runs, whether it leads or follows: heartbeat
+// and election, which must be no shorter than the lease. Members need not do so together: one with
+// shorter timers only stands for election sooner, and the others refuse it while they hear a
+// leader.
+func (s *Store) Retime(to time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	reload := s.raft.ReloadableConfig()
-	reload.HeartbeatTimeout, reload.ElectionTimeout = heartbeat, election
+	reload.HeartbeatTimeout, reload.ElectionTimeout = to, to
 	if err := s.raft.ReloadConfig(reload); err != nil {
 		return fmt.Errorf("changing the timers: %w", err)
 	}
 	t := s.Timing()
-	t.Heartbeat, t.Election = heartbeat, election
+	t.Heartbeat, t.Election = to, to
 	s.timing.Store(&t)
 	return nil
 }

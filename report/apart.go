@@ -47,22 +47,21 @@ func advise(c Cluster, a apart) (lines []string) {
 		lines = append(lines, fmt.Sprintf("%s and %s are %s apart, for which %s = %q is not made: set %s in the cluster file",
 			a.one, a.other, roundTrip(a.by), setting, have, want))
 	}
-	after := time.Duration(0)
 	switch {
 	case a.by > wanWithin:
 		lines = append(lines, fmt.Sprintf("%s and %s are %s apart, further than any timing is made for: move one of them",
 			a.one, a.other, roundTrip(a.by)))
-		after = afterWan
 	case c.Timing != "wan" && a.by > regionWithin:
 		advice("timing", c.Timing, `timing = "wan"`)
-		after = afterWan
 	case c.Timing == "lan" && a.by > lanWithin, c.Timing == "wan" && a.by < wanFrom:
 		advice("timing", c.Timing, `timing = "measured"`)
 	}
-	if c.Timing == "wan" {
+	after := time.Duration(0)
+	switch {
+	case c.Timing == "wan", a.by > regionWithin:
 		after = afterWan
-	} else if a.by > lanWithin {
-		after = max(after, afterApart)
+	case a.by > lanWithin:
+		after = afterApart
 	}
 	if c.Failover.After < after {
 		advice("failover_after", c.Failover.After.String(), fmt.Sprintf(`failover_after = "%v" or more`, after))

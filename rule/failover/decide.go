@@ -102,7 +102,7 @@ func (l *look) noQuorum() string {
 	case o.Signing.IsZero():
 		return "signatures cannot be made now"
 	case l.now.Before(o.Signing.Add(l.After)):
-		return "signatures can be made again, for " + l.ago(o.Signing)
+		return "signatures can be made again, as of " + l.ago(o.Signing) + " ago"
 	}
 	return ""
 }

@@ -72,7 +72,7 @@ type Seat struct {
 	settings Settings
 	active   string               // node that the next ones are about
 	better   map[string]time.Time // since when a cosigner would have been the better leader, by name
-	chosen   string               // to whom it will be handed over; the others are being told
+	telling  bool                 // the others are being told that it will be handed over
 	gave     time.Time            // when this cosigner last gave the lead away for a reason of its own
 	handed   time.Time            // when any cosigner last decided so, as far as is known
 }
@@ -96,21 +96,17 @@ func (s *Seat) Willing(now time.Time) bool {
 // Judge takes a look.
 func (s *Seat) Judge(l Look) Decision {
 	s.hear(l.Words)
-	why := s.against(l)
+	here, known := s.takes(l, s.settings.Self)
+	why := s.against(l, known)
 	s.active = l.Active
 	if why != "" {
-		s.better, s.chosen = nil, ""
+		s.better, s.telling = nil, false
 		return Decision{Why: why}
-	}
-	here, known := s.takes(l, s.settings.Self)
-	if !known {
-		s.better, s.chosen = nil, ""
-		return Decision{Why: "how far the active node and the cosigners are from this one is not known"}
 	}
 	s.compare(l, here)
 	to, there := s.best(l)
 	if to == "" {
-		s.chosen = ""
+		s.telling = false
 		return Decision{Why: fmt.Sprintf("a signature takes about %v, and no other cosigner has been much nearer for %v",
 			round(here), s.settings.Steady)}
 	}
@@ -132,8 +128,8 @@ func (s *Seat) hear(words map[string]Word) {
 	}
 }
 
-// against returns what keeps the lead where it is, whatever the distances.
-func (s *Seat) against(l Look) string {
+// against returns what keeps the lead where it is, whatever the distances, if they are known.
+func (s *Seat) against(l Look, known bool) string {
 	switch {
 	case !l.Leads:
 		return "this cosigner does not lead"
@@ -141,6 +137,8 @@ func (s *Seat) against(l Look) string {
 		return "the roles are not settled"
 	case l.Active != s.active:
 		return "another node has become active"
+	case !known:
+		return "how far the active node and the cosigners are from this one is not known"
 	}
 	return ""
 }
@@ -185,17 +183,17 @@ func (s *Seat) best(l Look) (best string, takes time.Duration) {
 
 // hand hands over to the cosigner, if nobody did so lately: after the others have been told.
 func (s *Seat) hand(now time.Time, to, why string) Decision {
-	switch {
-	case s.chosen == "" && !s.handed.IsZero() && now.Before(s.handed.Add(s.settings.Rest)):
-		return Decision{Why: fmt.Sprintf("%s; but the lead was handed over %v ago, and stays for %v",
-			why, round(now.Sub(s.handed)), s.settings.Rest)}
-	case s.chosen == "":
-		s.chosen, s.handed = to, now
-		fallthrough
-	case now.Before(s.handed.Add(told * s.settings.PingInterval)):
+	if !s.telling {
+		if !s.handed.IsZero() && now.Before(s.handed.Add(s.settings.Rest)) {
+			return Decision{Why: fmt.Sprintf("%s; but the lead was handed over %v ago, and stays for %v",
+				why, round(now.Sub(s.handed)), s.settings.Rest)}
+		}
+		s.telling, s.handed = true, now
+	}
+	if now.Before(s.handed.Add(told * s.settings.PingInterval)) {
 		return Decision{Why: why + "; the others are told before it is"}
 	}
-	s.better, s.chosen, s.handed = nil, "", now
+	s.better, s.telling, s.handed = nil, false, now
 	return Decision{To: to, Why: why}
 }
 

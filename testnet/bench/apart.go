@@ -219,8 +219,8 @@ func (s *answers) add(first testnet.Answer, again time.Duration) {
 	}
 }
 
-// outages kills leaders that are beside the agent, and measures until the next signature.
-func (a *apart) outages(ctx context.Context, count int) (all testnet.Latencies, err error) {
+// killLeaders kills leaders that are beside the agent, and measures until the next signature.
+func (a *apart) killLeaders(ctx context.Context, count int) (all testnet.Latencies, err error) {
 	for range count {
 		if _, err := a.ask(ctx, row{beside: true, count: 1}); err != nil {
 			return nil, err

@@ -165,7 +165,7 @@ func (b *bench) play(ctx context.Context, s scene) (a *apart, err error) {
 	if !s.kills {
 		return a, nil
 	}
-	took, err := a.outages(ctx, a.trials/2)
+	took, err := a.killLeaders(ctx, a.trials/2)
 	if err != nil {
 		return a, fmt.Errorf("cosigners %s apart: %w", s.name, err)
 	}
