@@ -22,13 +22,13 @@ type Costs struct {
 	Spread time.Duration // between the first node that asks for a vote and the last
 }
 
-// measured are the costs as make bench prints them on two shared cores, and assumptions where
-// nothing was measured: State, Timers and Spread.
+// measured are the costs as make bench printed them on two slow cores, and assumptions where
+// nothing was measured: Cores, Lanes, Timers, State, Hop and Spread.
 func measured() Costs {
 	return Costs{
-		Cores: 8, Sync: 200 * time.Microsecond, Lanes: 4,
-		CPU: 1100 * time.Microsecond, Idle: 0.025, Timers: 0.8,
-		Memory: 40 << 20, State: 3 << 20,
+		Cores: 8, Sync: 160 * time.Microsecond, Lanes: 4,
+		CPU: 2050 * time.Microsecond, Idle: 0.032, Timers: 0.8,
+		Memory: 50 << 20, State: 3 << 20,
 		Beats: 100, Hop: time.Millisecond, Spread: 100 * time.Millisecond,
 	}
 }
