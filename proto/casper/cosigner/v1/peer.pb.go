@@ -466,7 +466,7 @@ func (x *GatherResponse) GetSeat() *Seat {
 	return nil
 }
 
-// Seat is what a cosigner says of itself to the one that leads.
+// Seat is what a cosigner tells the others of itself.
 type Seat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The other cosigners as it reaches them; names and round-trip times only.
