@@ -219,8 +219,8 @@ func TestHandOverTo(t *testing.T) {
 		dead := tr.followers(leader)[0]
 		tr.kill(dead)
 		tr.until("the heartbeat fails", func() bool {
-			leader.mu.Lock()
-			defer leader.mu.Unlock()
+			leader.Store.mu.Lock()
+			defer leader.Store.mu.Unlock()
 			return leader.failing[raft.ServerID(dead)]
 		})
 		tr.apply(1, 1) // which the dead one lacks, so that the library would wait for it
