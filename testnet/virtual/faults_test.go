@@ -127,14 +127,23 @@ func sever(links []*link.Link) {
 	}
 }
 
-// change does what an operator may, if anybody leads, and reports whether the log holds it.
+// change does what an operator may, again while nobody leads, and reports whether the log holds it.
 func (w *world) change(ctx context.Context, f fault) bool {
+	ctx, cancel := context.WithTimeout(ctx, 2*awayFor)
+	defer cancel()
+	for !w.changeNow(ctx, f) {
+		if testnet.Pause(ctx, lookAgain) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *world) changeNow(ctx context.Context, f fault) bool {
 	p := w.leading()
 	if p == nil {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, awayFor)
-	defer cancel()
 	var now failover.State
 	p.store.View(func(m *machine.State) { now = m.Roles() })
 	change := failover.Change{Epoch: now.Epoch, Cause: failover.Operator, At: time.Now().UnixMilli()}
