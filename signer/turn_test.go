@@ -134,16 +134,19 @@ func TestTurnLeavesRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
 		r.quorum.takes = 120 * time.Millisecond
-		r.mustSign("node-a", echo(10, 0, 1))
+		for round := range uint32(50) {
+			r.mustSign("node-a", echo(10, round, 1))
+			r.mustSign("node-a", echo(10, round, 1)) // what is signed already takes no time, and tells nothing
+		}
 		r.mustSign("node-a", block(1000, 1))
-		r.mustSign("node-a", block(1000, 1)) // what is signed already takes no time, and tells nothing
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		_, err := r.ask(ctx, "node-b", block(1001, 2))
 		wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED)
-		if waited := time.Since(start); waited != 3*time.Second-150*time.Millisecond {
-			t.Errorf("answered after %v", waited)
+		left := 3*time.Second - time.Since(start)
+		if left < 149*time.Millisecond || left > 150*time.Millisecond {
+			t.Errorf("answered %v before the deadline", left)
 		}
 	})
 }

@@ -66,7 +66,7 @@ type Desk struct {
 	Preference failover.Preference // is told of every request, before it is decided about, and when leadership begins
 	eras       watermark.Bucket
 	heights    watermark.Bucket
-	takes      time.Duration // that a signature takes here, smoothed; zero while none was made
+	takes      time.Duration // that a signature takes here, smoothed
 }
 
 // NewDesk returns the desk for a chain whose eras and blocks take at least that long; grace is how
@@ -76,11 +76,13 @@ func NewDesk(era, block, grace time.Duration) Desk {
 		Preference: failover.Preference{Round: block, Grace: grace},
 		eras:       watermark.EraBucket(era),
 		heights:    watermark.HeightBucket(block),
+		takes:      AnswerBefore * 4 / 5,
 	}
 }
 
-// Signed notes how long a signature took, from its claim on.
-func (d *Desk) Signed(took time.Duration) { d.takes = timing.Usual(d.takes, took) }
+// Signed notes how long a signature took, from its claim on. One that took very long, as the first
+// after a leader's death may, says little of the next.
+func (d *Desk) Signed(took time.Duration) { d.takes = timing.Usual(d.takes, min(took, mostBefore)) }
 
 // answerBefore leaves the time that a signature takes here, and a quarter for those that take
 // longer than usual.
