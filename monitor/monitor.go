@@ -109,13 +109,12 @@ func (m *Monitor) Ping(name string, r *cosignerv1.PingRequest) error {
 // Reports returns what the agents told this cosigner, and what it says of itself, for the others to
 // gather. It lacks the presence.
 func (m *Monitor) Reports() *cosignerv1.GatherResponse {
-	word := seat.Word{Reach: m.reach(), Fit: m.Ready() == nil}
+	reach, able := m.reach(), m.Ready() == nil
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.Now()
 	r := m.ear.Report(now)
-	word.Handed, word.Fit = m.seat.Handed(), word.Fit && m.seat.Willing(now)
-	r.Seat = wire.Seat(word, now)
+	r.Seat = wire.Seat(m.seat.Word(reach, able, now), now)
 	return r
 }
 

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/timing"
 )
 
 const gather = cosignerv1.PeerService_Gather_FullMethodName
@@ -66,20 +67,20 @@ func TestDistance(t *testing.T) {
 		a.want("two answers", 0)
 		a.call(gather, 81*time.Millisecond, nil)
 		a.want("three", 81*time.Millisecond)
-		for range remembered {
+		for range timing.Remembered {
 			a.call(gather, 80*time.Millisecond, nil)
 		}
-		for range remembered/2 - 1 {
+		for range timing.Remembered/2 - 1 {
 			a.call(gather, time.Second, nil)
 		}
 		a.want("stalls", 80*time.Millisecond)
-		for range remembered/2 + 1 {
+		for range timing.Remembered/2 + 1 {
 			a.call(gather, 30*time.Millisecond, nil)
 		}
 		a.want("another route", 30*time.Millisecond)
 
 		// A share waits for a disk, and a signature that is passed on for everything.
-		for range 2 * remembered {
+		for range 2 * timing.Remembered {
 			a.call(cosignerv1.CosignerService_Share_FullMethodName, time.Second, nil)
 			a.call(cosignerv1.SignerService_Sign_FullMethodName, time.Second, nil)
 		}
@@ -95,7 +96,7 @@ func TestGatherMeasures(t *testing.T) {
 	p := newPair(t)
 	a := New("c1", nil, p.c1)
 	p.conn = p.dial(a.DialOptions("c2")...)
-	for range enough {
+	for range timing.Enough {
 		if _, err := cosignerv1.NewPeerServiceClient(p.conn).Gather(t.Context(), &cosignerv1.GatherRequest{}); err != nil {
 			t.Fatal(err)
 		}
@@ -124,13 +125,13 @@ func TestDistanceIsForgotten(t *testing.T) {
 				a.side.refuse = nil
 			}
 			miss(1)
-			for range enough {
+			for range timing.Enough {
 				a.call(gather, 80*time.Millisecond, nil)
 			}
-			miss(forgottenAfter - 1)
+			miss(timing.ForgottenAfter - 1)
 			a.want(name+" for a while", 80*time.Millisecond)
 			a.call(gather, 80*time.Millisecond, nil)
-			miss(forgottenAfter - 1)
+			miss(timing.ForgottenAfter - 1)
 			a.want(name+" again, after an answer", 80*time.Millisecond)
 			miss(1)
 			a.want(name+" for long", 0)

@@ -80,18 +80,17 @@ type Seat struct {
 // New returns a Seat that has seen nothing yet.
 func New(s Settings) *Seat { return &Seat{settings: s} }
 
-// Handed returns when any cosigner last decided to hand over, for this one's Word: who was started
-// anew hears of its own last time from the others.
-func (s *Seat) Handed() time.Time { return s.handed }
+// Word returns what this cosigner says of itself: how it reaches the others, and that it would lead
+// if it is able to have signatures made and did not give the lead away lately. Who was started
+// anew hears of its own last hand-over from the others. Since when it runs is not in it.
+func (s *Seat) Word(reach map[string]time.Duration, able bool, now time.Time) Word {
+	willing := s.gave.IsZero() || now.Sub(s.gave) >= s.settings.Rest
+	return Word{Reach: reach, Fit: able && willing, Handed: s.handed}
+}
 
 // Gave notes that this cosigner gives the lead away for a reason of its own, which must not be
 // undone at once.
 func (s *Seat) Gave(now time.Time) { s.gave = now }
-
-// Willing reports whether this cosigner did not do so lately, for its Word.
-func (s *Seat) Willing(now time.Time) bool {
-	return s.gave.IsZero() || now.Sub(s.gave) >= s.settings.Rest
-}
 
 // Judge takes a look.
 func (s *Seat) Judge(l Look) Decision {

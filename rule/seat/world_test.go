@@ -124,7 +124,8 @@ func (w *world) look(m *member) seat.Look {
 		if o.down || o == m {
 			continue
 		}
-		word := seat.Word{Reach: w.reach(o.name), Fit: !o.unfit && o.seat.Willing(w.now()), Up: o.up, Handed: o.seat.Handed()}
+		word := o.seat.Word(w.reach(o.name), !o.unfit, w.now())
+		word.Up = o.up
 		if w.meddle != nil {
 			word = w.meddle(o.name, word)
 		}

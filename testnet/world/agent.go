@@ -86,7 +86,7 @@ func (a *agent) told() *cosignerv1.PingRequest {
 		}
 	}
 	for i, at := range a.reach {
-		if d, known := a.ways.median(i); known {
+		if d, known := a.ways[i].RoundTrip(); known {
 			r.Reach = append(r.Reach, &cosignerv1.Reach{Name: cosignerNames[i], AnsweredAgoMs: wire.Ago(at, a.w.now),
 				RttUs: uint64(d.Microseconds())})
 		}
@@ -222,7 +222,7 @@ func (a *agent) pingCosigner(c *cosigner) {
 			p.RTT = w.now.Sub(sent)
 			if !over {
 				a.reach[c.id] = w.now
-				a.ways.note(c.id, p.RTT)
+				a.ways[c.id].Answered(p.RTT)
 			}
 			ends(p)
 		}, nil)

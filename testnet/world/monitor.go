@@ -29,7 +29,7 @@ func newMonitor(s failover.Settings, lead seat.Settings) monitor {
 // report is what the cosigner tells the others.
 func (c *cosigner) report() *cosignerv1.GatherResponse {
 	r := c.watch.ear.Report(c.w.now)
-	r.Seat = wire.Seat(seat.Word{Reach: c.reach(), Fit: c.quorate(), Handed: c.watch.seat.Handed()}, c.w.now)
+	r.Seat = wire.Seat(c.watch.seat.Word(c.reach(), c.quorate(), c.w.now), c.w.now)
 	return r
 }
 
@@ -60,7 +60,7 @@ func (c *cosigner) gather() {
 			report := o.report()
 			c.w.post(&o.process, &c.process, func() {
 				c.heard[o.id] = c.w.now
-				c.watch.ways.note(o.id, c.w.now.Sub(asked))
+				c.watch.ways[o.id].Answered(c.w.now.Sub(asked))
 				if c.watch.round == round {
 					c.watch.told[o.id] = &ear.Told{From: o.name, At: c.w.now, Report: report}
 				}

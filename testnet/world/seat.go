@@ -7,27 +7,12 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/ear"
 	"casper-cosigner/rule/seat"
+	"casper-cosigner/rule/timing"
 	"casper-cosigner/rule/wire"
 )
 
-// ways is the last round trips to each cosigner.
-type ways [cosigners][]time.Duration
-
-// keptWays is how many of them count.
-const keptWays = 30
-
-func (w *ways) note(to int, d time.Duration) {
-	w[to] = append(w[to], d)
-	w[to] = w[to][max(0, len(w[to])-keptWays):]
-}
-
-// median returns the median of the round trips to a cosigner, and false if there were none.
-func (w *ways) median(to int) (time.Duration, bool) {
-	if len(w[to]) == 0 {
-		return 0, false
-	}
-	return slices.Sorted(slices.Values(w[to]))[len(w[to])/2], true
-}
+// ways is how far away each cosigner is.
+type ways [cosigners]timing.Distance
 
 func (w *World) seatSettings(self int) seat.Settings {
 	s := seat.Settings{Self: cosignerNames[self], Majority: threshold, Threshold: threshold,
@@ -56,7 +41,7 @@ func (w *World) rest() time.Duration {
 func (c *cosigner) reach() map[string]time.Duration {
 	all := map[string]time.Duration{}
 	for i, name := range cosignerNames {
-		if d, known := c.watch.ways.median(i); known {
+		if d, known := c.watch.ways[i].RoundTrip(); known {
 			all[name] = d
 		}
 	}
