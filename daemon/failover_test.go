@@ -160,6 +160,7 @@ func TestHookAfterRestart(t *testing.T) {
 			if time.Now().After(deadline) {
 				t.Fatal(err)
 			}
+			epoch = l.status(l.leader()).GetEpoch() // done, perhaps, and the answer lost with the lead
 		}
 	}
 	holdUntilTold := func(n int) {
