@@ -57,7 +57,7 @@ type File struct {
 	MinBlockTime  Duration         `toml:"min_block_time" comment:"least time between blocks, from the chainspec: minimum_block_time"`
 	Grace         Duration         `toml:"grace" comment:"how long a standby's claim waits for the main's, at most half the node's deadline"`
 	Timing        string           `toml:"timing" comment:"measured: timers follow the distances between the cosigners; or fixed: lan, region up to 100 ms, wan up to 200 ms"`
-	WitnessWait   Duration         `toml:"witness_wait,omitempty" comment:"how long a cosigner that starts waits for agents (30s)"`
+	WitnessWait   Duration         `toml:"witness_wait,omitempty" comment:"how long a starting cosigner waits for agents"`
 	CACertificate string           `toml:"ca_certificate,multiline" comment:"the authority that signed the members' certificates"`
 	Failover      Failover         `toml:"failover" comment:"when another node becomes the active one, and when main is again"`
 	Cosigners     []CosignerEntry  `toml:"cosigner"`
