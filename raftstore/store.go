@@ -82,6 +82,9 @@ func (s *Store) open() error {
 		}
 	}
 	s.fsm = newFSM(s.cfg, s.halt, s.disk.last)
+	if err := s.fsm.follow(s.disk.log, s.cfg); err != nil {
+		return errors.Join(err, s.disk.log.Close())
+	}
 	cache, err := raft.NewLogCache(cachedEntries, s.disk.log)
 	if err != nil {
 		return errors.Join(err, s.disk.log.Close())
