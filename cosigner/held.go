@@ -7,7 +7,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/held"
 )
@@ -26,10 +25,12 @@ type Held interface {
 }
 
 // await returns nil once our own log holds the message for its slot.
-func (s *Server) await(ctx context.Context, r *cosignerv1.ShareRequest, slot casper.Slot, m casper.Message) error {
+func (s *Server) await(ctx context.Context, a ask, slot casper.Slot, m casper.Message) error {
 	ctx, cancel := context.WithTimeout(ctx, heldWithin)
 	defer cancel()
-	answer, err := s.config.Held.Await(ctx, held.Claim{Term: r.GetTerm(), Index: r.GetIndex(), Slot: slot, Message: m})
+	r := a.request
+	answer, err := s.config.Held.Await(ctx,
+		held.Claim{Asker: a.caller, Term: r.GetTerm(), Index: r.GetIndex(), Slot: slot, Message: m})
 	switch {
 	case err != nil:
 		return status.Errorf(codes.Unavailable, "our log does not hold %v yet, at entry %d of term %d: %v",

@@ -167,7 +167,7 @@ func (s *Server) share(ctx context.Context, a ask) ([32]byte, error) {
 //   - openSession: the commitment is one that this process gave this caller and
 //     has not used, and the signing set lists exactly that;
 //   - await: our own copy of the log holds the message for its slot, applied or
-//     stored in the caller's term (package held), whatever the caller says;
+//     stored as the caller sent it (package held), whatever the caller says;
 //   - claim: the slot is in our ledger, durably, with exactly this digest. It
 //     holds also where whoever leads does not keep to Raft, and shows one
 //     cosigner after the other a log of its own;
@@ -191,7 +191,7 @@ func (s *Server) release(ctx context.Context, a ask) (share [32]byte, err error)
 		return share, status.Error(codes.InvalidArgument, "the session is for another message")
 	}
 	if slot, ok := casper.SlotOf(message); ok {
-		if err := s.await(ctx, r, slot, message); err != nil {
+		if err := s.await(ctx, a, slot, message); err != nil {
 			return share, err
 		}
 		// If we crash here, the slot may or may not be claimed, and nothing has left.

@@ -135,7 +135,6 @@ func (s *logStore) Set(key, value []byte) error {
 		if err := s.database.Set([]byte(keyVote), append(binary.BigEndian.AppendUint64(nil, term), value...)); err != nil {
 			return err
 		}
-		s.fsm.voted(term, value)
 		return s.mark.raise(func(r *reached) { r.vote = term })
 	})
 }

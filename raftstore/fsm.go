@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"casper-cosigner/rule/held"
 	"casper-cosigner/rule/machine"
 )
 
@@ -40,7 +41,7 @@ type waiter struct {
 func newFSM(c Config, h *halt, onDisk uint64) *fsm {
 	return &fsm{
 		halt: h, now: c.Now, onDisk: onDisk,
-		state: machine.New(), waiting: map[*waiter]struct{}{}, own: own{asking: map[*asking]struct{}{}},
+		state: machine.New(), waiting: map[*waiter]struct{}{}, own: own{log: held.New(c.Name), asking: map[*asking]struct{}{}},
 	}
 }
 

@@ -3,6 +3,7 @@ package raftstore
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/hashicorp/raft"
 
@@ -17,18 +18,18 @@ const rerunAtMost = 512
 // own is what this member's own log holds, by the rule of package held: applied, or only stored.
 // The fsm's mutex guards it, so that both are of one moment.
 //
-// What is stored comes from the library's main loop alone (hashicorp/raft 1.7.3, raft.go):
-// appendEntries on a follower and dispatchLogs on a leader call StoreLogs, which is durable when it
-// returns; an entry that conflicts, and all after it, goes by DeleteRange before what the leader
-// has in its place is stored; the term is on disk before the first entry is taken that a leader
-// sends in it (appendEntries: setCurrentTerm comes first), and the own vote before this member
-// stands (electSelf). Entries keep the term of the leader that made them. What is applied comes
-// from another goroutine of the library (fsm.go, runFSM), always after it was stored.
+// What is stored comes from the library's main loop alone (hashicorp/raft 1.7.3, raft.go): on a
+// follower appendEntries calls StoreLogs, on a leader dispatchLogs, and it is durable when that
+// returns. Before it, appendEntries has put the leader's term on disk (setCurrentTerm) and noted
+// who sent it (setLeader); runCandidate has noted the own name. Entries keep the term of the leader
+// that made them. An entry that conflicts goes by DeleteRange, with all after it, before what the
+// leader has in its place is stored. What is applied comes from another goroutine of the library
+// (fsm.go, runFSM), always after it was stored.
 type own struct {
-	log    held.Log
-	disk   *logStore // nil in tests of the fsm alone
-	others Voters    // all but this member
+	log    *held.Log
 	asking map[*asking]struct{}
+	disk   *logStore                 // nil in tests of the fsm alone
+	raft   atomic.Pointer[raft.Raft] // nil until it runs; not guarded
 }
 
 // asking is a claim that is judged anew whenever something changes.
@@ -38,56 +39,32 @@ type asking struct {
 	done   chan struct{} // closed once the answer will not change any more
 }
 
-// follow takes up what is on disk when the store is opened. What it amounts to is known once the
-// library has applied the first of it.
-func (f *fsm) follow(disk *logStore, c Config) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.own.disk = disk
-	for _, v := range c.Voters {
-		if v.Name != c.Name {
-			f.own.others = append(f.own.others, v)
-		}
-	}
+// follow takes up what is on disk when the store is opened, and from then on all that is written.
+// What the log amounts to is known once the library has applied the first of it.
+func (f *fsm) follow(disk *logStore) error {
 	term, _, err := disk.terms()
 	if err != nil {
 		return err
 	}
-	f.own.log.Enter(term)
-	if voted, candidate, err := disk.vote(); err == nil {
-		f.own.vote(voted, candidate)
-	} else if !absent(err) {
-		return err
-	}
 	last, err := disk.LastIndex()
-	if err != nil || last == 0 {
-		disk.fsm = f
+	if err != nil {
 		return err
 	}
-	var l raft.Log
-	if err := disk.GetLog(last, &l); err != nil {
-		return err
-	}
-	f.own.log.Store(held.Entry{Index: l.Index, Term: l.Term})
-	f.own.log.Lose()
-	disk.fsm = f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.own.log.Begin(term, last)
+	f.own.disk, disk.fsm = disk, f
 	return nil
 }
 
-// vote notes a vote. Whatever does not name another member is taken for the own name: who takes
-// itself for a follower that has led gives shares for what nobody else holds.
-func (o *own) vote(term uint64, candidate []byte) {
-	for _, v := range o.others {
-		if v.Name == string(candidate) {
-			return
-		}
+// sender returns whom the library has noted as the leader, before it calls StoreLogs.
+func (o *own) sender() string {
+	r := o.raft.Load()
+	if r == nil {
+		return ""
 	}
-	o.log.Stand(term)
-}
-
-// voted is told of a vote before this member leads by it.
-func (f *fsm) voted(term uint64, candidate []byte) {
-	f.note(func(o *own) { o.vote(term, candidate) })
+	_, id := r.LeaderWithID()
+	return string(id)
 }
 
 // entered is told of a term that is on disk.
@@ -100,10 +77,11 @@ func (f *fsm) stored(logs []*raft.Log) {
 	if f == nil {
 		return
 	}
-	entries, sound := make([]held.Entry, len(logs)), true
+	entries, sound, from := make([]held.Entry, len(logs)), true, f.own.sender()
 	for i, l := range logs { // not with the mutex held
 		var err error
 		entries[i], err = read(l)
+		entries[i].From = from
 		sound = sound && err == nil
 	}
 	f.note(func(o *own) {

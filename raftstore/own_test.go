@@ -15,7 +15,8 @@ import (
 func (m *member) ask(height uint64, value byte) held.Claim {
 	message := claim(height, value).Message
 	slot, _ := casper.SlotOf(message)
-	return held.Claim{Term: m.raft.CurrentTerm(), Slot: slot, Message: message}
+	_, leader := m.raft.LeaderWithID()
+	return held.Claim{Asker: string(leader), Term: m.raft.CurrentTerm(), Slot: slot, Message: message}
 }
 
 // await is Await for d at most.
@@ -68,6 +69,7 @@ func TestStoredIsEnough(t *testing.T) {
 			t.Fatalf("it was applied, after %v: this test tests nothing", time.Since(start))
 		}
 		before := func(c held.Claim) held.Claim { c.Term = 1; return c }
+		by := func(asker string, c held.Claim) held.Claim { c.Asker = asker; return c }
 		for name, want := range map[string]struct {
 			claim  held.Claim
 			answer held.Answer
@@ -78,6 +80,7 @@ func TestStoredIsEnough(t *testing.T) {
 			"what is not there":    {follower.ask(3, 1), held.Waits},
 			"applied, any term":    {before(follower.ask(1, 1)), held.Holds},
 			"applied, other value": {follower.ask(1, 2), held.Other},
+			"another asks":         {by("d", follower.ask(2, 1)), held.Waits},
 		} {
 			if got := follower.await(time.Nanosecond, want.claim); got != want.answer {
 				t.Errorf("%s: got answer %d, want %d", name, got, want.answer)
@@ -109,15 +112,24 @@ func TestLeaderWaitsForItsFollowers(t *testing.T) {
 		if leader.raft.LastIndex() == before {
 			t.Fatal("nothing was stored: this test tests nothing")
 		}
-		ask := leader.ask(2, 1)
-		if got := leader.await(lanTiming(t).Heartbeat*3, ask); got != held.Waits {
-			t.Errorf("got answer %d", got)
+		var asks []held.Claim
+		for _, name := range trioNames {
+			ask := leader.ask(2, 1)
+			ask.Asker = name
+			asks = append(asks, ask)
+		}
+		for _, ask := range asks {
+			if got := leader.await(lanTiming(t).Heartbeat, ask); got != held.Waits {
+				t.Errorf("%s asks: got answer %d", ask.Asker, got)
+			}
 		}
 		tr.kill(leader.name)
 		tr.wire.isolate(leader.name, true)
 		tr.start(leader.name)
-		if got := leader.await(time.Millisecond, ask); got != held.Waits {
-			t.Errorf("after a restart: got answer %d", got)
+		for _, ask := range asks {
+			if got := leader.await(time.Millisecond, ask); got != held.Waits {
+				t.Errorf("after a restart, %s asks: got answer %d", ask.Asker, got)
+			}
 		}
 		for _, name := range trioNames {
 			tr.wire.isolate(name, false)

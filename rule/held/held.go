@@ -4,17 +4,16 @@
 // A share may leave for a message if
 //
 //   - applied: the state that is applied here holds the message for its slot; or
-//   - stored: the newest entry here is of the own term, was stored in it, and whoever asks leads
-//     that term; and the machine, run over the applied state and all that is stored after it, holds
-//     the message for its slot; and this cosigner did not stand for election in that term.
+//   - stored: whoever asks sent the newest entry that is stored here, as the leader of the term
+//     that is the own one and the entry's; and the machine, run over the applied state and all that
+//     is stored after it, holds the message for its slot. Nobody sends to itself.
 //
 // It promises that such a share rests on what Raft cannot take back, as long as who leads keeps to
-// Raft. What is applied was committed. As for what is only stored: the leader of a term stores an
-// entry before it sends it, so that one cosigner which gives a share for a stored entry makes two
-// that hold it, and t-1 make t, which is more than half of all: the entry is committed, whether or
-// not anybody has noticed. That holds also when the cosigner that completes the signature gives
-// shares for anything. The leader itself is not one more that holds the entry, so it waits until it
-// is applied; whether it led is told by its own vote, which Raft keeps on disk before it leads.
+// Raft. What is applied was committed. What is only stored is on two disks at least: a leader
+// stores an entry before it sends it. So of 2 of 3 cosigners one share that is given so proves the
+// entry committed, whoever completes the signature, be it one that gives shares for anything; and
+// of t of n the t-1 shares that a leader is given by others do, with its own disk. The leader's own
+// share proves nothing, so it waits until the entry is applied.
 //
 // The machine is the real one, not an approximation: a claim before it in the same tail can suspend
 // a node, use up its one instance of an era, or prune the slot away, and then an entry that is
@@ -32,7 +31,8 @@ import (
 
 // Claim is what a share is asked for.
 type Claim struct {
-	Term    uint64 // in which whoever asks leads, as it says
+	Asker   string // who asks, as proven; the own name for the own share
+	Term    uint64 // in which it leads, as it says
 	Index   uint64 // of an entry by which its log holds the claim; 0 if it does not say
 	Slot    casper.Slot
 	Message casper.Message // that fills the slot
@@ -53,54 +53,59 @@ const (
 // Entry is an entry of the log.
 type Entry struct {
 	Index, Term uint64
+	From        string          // leader that sent it, or the own name; empty if that is not known
 	Command     machine.Command // nil for one that commands nothing, as what a leader begins with
 }
 
-// Log is the end of this cosigner's own log, and what it amounts to. Its zero value is that of a
-// new directory. It is not safe for concurrent use.
+// Log is the end of this cosigner's own log, and what it amounts to. New makes one. It is not safe
+// for concurrent use.
 type Log struct {
+	name  string         // of this cosigner
 	state *machine.State // after all that is stored; nil while that is not known
+	term  uint64         // own
+	last  uint64         // index of the newest entry
+	from  string         // leader of the own term that sent it; empty if it is of an earlier one
+}
 
-	term  uint64 // own
-	stood uint64 // the last in which this cosigner voted for itself
+// New returns the empty log of the named cosigner.
+func New(name string) *Log { return &Log{name: name} }
 
-	last uint64 // index of the newest entry
-	of   uint64 // the newest entry's term, if it was stored in that very term; else 0
+// Begin takes up a log as it is found on disk: the own term and the index of the newest entry. Who
+// sent that is not known any more, and what the log amounts to not before Rerun.
+func (l *Log) Begin(term, last uint64) {
+	l.state, l.term, l.last, l.from = nil, term, last, ""
 }
 
 // Enter notes that the own term, which is on disk, is this one.
-func (l *Log) Enter(term uint64) { l.term = max(l.term, term) }
-
-// Stand notes that this cosigner stands for election in the term.
-func (l *Log) Stand(term uint64) { l.stood = max(l.stood, term) }
+func (l *Log) Enter(term uint64) {
+	if term > l.term {
+		l.term, l.from = term, ""
+	}
+}
 
 // Last returns the index of the newest entry.
 func (l *Log) Last() uint64 { return l.last }
 
-// Store notes an entry that is on disk, after which there is none.
+// Store notes an entry that is on disk, and after which there is none.
 func (l *Log) Store(e Entry) {
 	if e.Index != l.last+1 {
 		l.state = nil
 	}
-	l.last, l.of = e.Index, 0
-	// One that comes with another term is not the word of that term's leader, as far as can be
-	// told.
-	if e.Term == l.term {
-		l.of = e.Term
-	}
 	if l.state != nil && e.Command != nil {
 		l.state.Apply(e.Command)
+	}
+	l.last, l.from = e.Index, ""
+	if e.Term == l.term {
+		l.from = e.From
 	}
 }
 
 // Cut notes that the entries from first on are no more. They may have changed anything, so Rerun
 // has to follow.
 func (l *Log) Cut(first uint64) {
-	if first > l.last {
-		return
+	if first <= l.last {
+		l.state, l.last, l.from = nil, first-1, ""
 	}
-	l.last, l.of = first-1, 0
-	l.state = nil
 }
 
 // Lose notes that what the log amounts to is not known any more; Rerun has to follow.
@@ -127,7 +132,7 @@ func (l *Log) Judge(applied *machine.State, c Claim) Answer {
 	switch {
 	case c.Term < l.term:
 		return Over
-	case !l.speaks(c.Term):
+	case !l.speaks(c):
 		return Waits
 	}
 	if m, ok := lookup(l.state, c.Slot); ok {
@@ -139,10 +144,10 @@ func (l *Log) Judge(applied *machine.State, c Claim) Answer {
 	return Waits
 }
 
-// speaks reports whether the whole log is as the leader of the term had it, and stays so while
-// the term lasts.
-func (l *Log) speaks(term uint64) bool {
-	return l.term == term && l.of == term && l.stood != term && l.Known()
+// speaks reports whether whoever asks is the leader by whose word the whole log is as it is, and
+// stays so while its term lasts.
+func (l *Log) speaks(c Claim) bool {
+	return l.Known() && c.Term == l.term && c.Asker == l.from && c.Asker != "" && c.Asker != l.name
 }
 
 func lookup(s *machine.State, slot casper.Slot) (casper.Message, bool) {
