@@ -72,7 +72,7 @@ func (s *Server) catchUp(ctx context.Context) error {
 	if err := s.config.Log.WaitApplied(ctx, index); err != nil {
 		return err
 	}
-	slots, pruned, started := held(s.config.Log)
+	slots, pruned, started := contents(s.config.Log)
 	if !started {
 		return errors.New("the cluster has not started: all cosigners must meet once")
 	}
@@ -87,8 +87,8 @@ func (s *Server) catchUp(ctx context.Context) error {
 	return err
 }
 
-// held returns what the log holds.
-func held(log Log) (slots iter.Seq2[casper.Slot, casper.Hash], pruned watermark.Mark, started bool) {
+// contents returns what the log holds.
+func contents(log Log) (slots iter.Seq2[casper.Slot, casper.Hash], pruned watermark.Mark, started bool) {
 	type entry struct {
 		slot   casper.Slot
 		digest casper.Hash

@@ -24,7 +24,8 @@ type ServerConfig struct {
 	Chain   casper.Hash // hash of the pinned chain name; see casper.ChainNameHash
 	Keyring *Keyring
 	Ledger  *Ledger
-	Log     Log // to catch up with
+	Log     Log  // to catch up with
+	Held    Held // what a share may be given for
 
 	// Caller must return the cosigner at the other end of a call once that was
 	// admitted on the state that it shows, and false for anybody else;
@@ -125,26 +126,35 @@ func (s *Server) commit(caller string, r *cosignerv1.CommitRequest) (*cosignerv1
 // section 5.2). It refuses with PermissionDenied whom nobody admitted,
 // Unauthenticated what no node signed, InvalidArgument what it would not sign for
 // anybody, Aborted what comes from an
-// older term or share epoch, NotFound a commitment that it does not have (any
-// more), FailedPrecondition a slot for which its ledger has another digest or no
-// memory, and Unavailable while it cannot tell.
+// older term or share epoch or is not in its log, NotFound a commitment that it
+// does not have (any more), FailedPrecondition a slot for which its log or its
+// ledger has another digest or its ledger no memory, and Unavailable while it
+// cannot tell.
 func (s *Server) Share(ctx context.Context, r *cosignerv1.ShareRequest) (*cosignerv1.ShareResponse, error) {
 	caller, ok := s.config.Caller(ctx)
 	if !ok {
 		return nil, errNotAdmitted
 	}
-	share, err := s.share(caller, r, nil)
+	share, err := s.share(ctx, ask{caller: caller, request: r})
 	if err != nil {
 		return nil, err
 	}
 	return &cosignerv1.ShareResponse{Share: share[:]}, nil
 }
 
-func (s *Server) share(caller string, r *cosignerv1.ShareRequest, session *frost.Session) ([32]byte, error) {
-	share, err := s.release(caller, r, session)
+// ask is what a share is asked for. The session is nil but for our own Quorum, which has derived it
+// already.
+type ask struct {
+	caller  string
+	request *cosignerv1.ShareRequest
+	session *frost.Session
+}
+
+func (s *Server) share(ctx context.Context, a ask) ([32]byte, error) {
+	share, err := s.release(ctx, a)
 	if err != nil {
 		s.refused.Add(1)
-		s.config.Logger.Warn().Str("cosigner", caller).Str("node", r.GetNode()).Err(err).Msg("gave no share")
+		s.config.Logger.Warn().Str("cosigner", a.caller).Str("node", a.request.GetNode()).Err(err).Msg("gave no share")
 		return share, err
 	}
 	s.shares.Add(1)
@@ -159,37 +169,43 @@ func (s *Server) share(caller string, r *cosignerv1.ShareRequest, session *frost
 //     caller's, the message is one of Casper's and of our chain, a registered
 //     node signed its request for it, and our gate is open: we have caught up;
 //   - openSession: the commitment is one that this process gave this caller and
-//     has not used, and the signing set lists exactly that. The session is nil but
-//     for our own Quorum, which has derived it already;
-//   - claim: the slot is in our ledger, durably, with exactly this digest. A
-//     handshake has no slot;
+//     has not used, and the signing set lists exactly that;
+//   - await: our own copy of the log holds the message for its slot, applied or
+//     stored as the caller sent it (package held), whatever the caller says;
+//   - claim: the slot is in our ledger, durably, with exactly this digest. It
+//     holds also where whoever leads does not keep to Raft, and shows one
+//     cosigner after the other a log of its own;
 //   - the nonce is burnt before the share is computed.
 //
-// That the log holds the message is not looked at here, nor whether the caller
-// leads: a caller that lies about either meets the same ledger, and the other
-// ledgers. Whether a handshake is for the node's own TLS key, and how many it may
-// have, only the leader checks (signer).
-func (s *Server) release(caller string, r *cosignerv1.ShareRequest, session *frost.Session) (share [32]byte,
-	err error) {
+// A handshake has no slot, so the log and the ledger are not asked for it.
+// Whether it is for the node's own TLS key, and how many it may have, only the
+// leader checks (signer).
+func (s *Server) release(ctx context.Context, a ask) (share [32]byte, err error) {
+	r, session := a.request, a.session
 	keys, message, err := s.authorize(r)
 	if err != nil {
 		return share, err
 	}
 	if session == nil {
-		if session, err = s.openSession(recipient{caller, keys.Epoch}, keys.Share, r, message); err != nil {
+		if session, err = s.openSession(recipient{a.caller, keys.Epoch}, keys.Share, r, message); err != nil {
 			return share, err
 		}
 	}
 	if !session.Signs(message.SignBytes()) {
 		return share, status.Error(codes.InvalidArgument, "the session is for another message")
 	}
-	// If we crash here, the slot may or may not be claimed, and nothing has left.
-	if err := s.claim(message); err != nil {
-		return share, err
+	if slot, ok := casper.SlotOf(message); ok {
+		if err := s.await(ctx, a, slot, message); err != nil {
+			return share, err
+		}
+		// If we crash here, the slot may or may not be claimed, and nothing has left.
+		if err := s.claim(slot, message); err != nil {
+			return share, err
+		}
 	}
 	// From here on the slot is bound on our disk. If we crash now, the share is
 	// made again later, for the same message.
-	nonce, ok := s.nonces.take(recipient{caller, keys.Epoch}, r.GetCommitmentIndex(), time.Now())
+	nonce, ok := s.nonces.take(recipient{a.caller, keys.Epoch}, r.GetCommitmentIndex(), time.Now())
 	if !ok {
 		return share, errNonceUnknown
 	}
@@ -257,12 +273,8 @@ func (s *Server) openSession(to recipient, key *frost.KeyShare, r *cosignerv1.Sh
 	return session, nil
 }
 
-// claim binds the message's slot in our ledger, durably. A handshake has none.
-func (s *Server) claim(m casper.Message) error {
-	slot, ok := casper.SlotOf(m)
-	if !ok {
-		return nil
-	}
+// claim binds the message's slot in our ledger, durably.
+func (s *Server) claim(slot casper.Slot, m casper.Message) error {
 	err := s.config.Ledger.Claim(slot, casper.Digest(m))
 	var conflict *ConflictError
 	switch {

@@ -37,7 +37,7 @@ func newValidator(p *process, keys *cosigner.Keyring) *validator {
 	v := &validator{process: p, metrics: newCosignerMetrics(), recent: &signer.Recent{}, verifier: c.Verifier()}
 	v.server = cosigner.NewServer(cosigner.ServerConfig{
 		Name: p.self.Name, Session: p.Presence().Session, Chain: casper.ChainNameHash(c.Chain),
-		Keyring: keys, Ledger: p.ledger, Log: catchUpLog{p.store, p.barriers()},
+		Keyring: keys, Ledger: p.ledger, Log: catchUpLog{p.store, p.barriers()}, Held: p.store,
 		Caller: peer.Caller, VerifyRequest: v.verifier.VerifyClaimed, Remembers: p.stand.Open,
 		Term: func() uint64 { return p.store.Leader().Term }, Logger: o.Logger,
 	})
