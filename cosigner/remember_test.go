@@ -7,8 +7,8 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 )
 
-// TestRemembersMore: while somebody is known to remember more than this cosigner does, neither a share
-// nor a commitment leaves, for itself as for others, however long the gate has been open.
+// TestRemembersMore: while somebody is known to remember more than this cosigner does, neither a
+// share nor a commitment leaves, for itself as for others, however long the gate has been open.
 func TestRemembersMore(t *testing.T) {
 	c := newCommittee(t, 2, 3)
 	s := c.hosts[0].server

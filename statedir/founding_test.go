@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestWords: what was typed is kept in the directory, while a process has it open too, and added to.
+// TestWords: what was typed is kept in the directory, while a process has it open too, and added
+// to.
 func TestWords(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	if err := AddWords(path, Words{Without: []string{"a"}}); err == nil {

@@ -31,8 +31,8 @@ func (k *Keeper) closed() {
 	k.Run(ctx)
 }
 
-// TestKeeps: the newest of each member outlives the agent, and the cluster, under the key that it was
-// verified with; strangers are not kept.
+// TestKeeps: the newest of each member outlives the agent, and the cluster, under the key that it
+// was verified with; strangers are not kept.
 func TestKeeps(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "witness.json")
 	k, said := openKeeper(t, path, members())

@@ -117,7 +117,8 @@ func TestMembersStatements(t *testing.T) {
 	r.opens("caught up again")
 }
 
-// TestFalseStatements: what nobody signed, and what a member did not, is neither told on nor obeyed.
+// TestFalseStatements: what nobody signed, and what a member did not, is neither told on nor
+// obeyed.
 func TestFalseStatements(t *testing.T) {
 	r := newRig(t, nil)
 	forged := says(1, 101, nil)
@@ -198,12 +199,13 @@ func TestFounding(t *testing.T) {
 	against(r, "c2 remembers", "signed by the key "+public(2).String())
 
 	r = newRig(t, fresh) // and what it signed itself
-	r.HeardAgent("a", []*cosignerv1.SignedStatement{says(1, 7, func(s *witness.Statement) { s.Directory = witness.ID{9} })})
+	r.HeardAgent("a", []*cosignerv1.SignedStatement{
+		says(1, 7, func(s *witness.Statement) { s.Directory = witness.ID{9} })})
 	against(r, "it ran on another directory", "initialised again")
 }
 
-// TestStates: a statement is signed when there is something to say, once a ping interval at most, and
-// not before the gate was open.
+// TestStates: a statement is signed when there is something to say, once a ping interval at most,
+// and not before the gate was open.
 func TestStates(t *testing.T) {
 	r := newRig(t, nil)
 	if r.Own() != nil || r.Shown() != nil {

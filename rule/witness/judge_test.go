@@ -53,7 +53,9 @@ func TestJudge(t *testing.T) {
 		{"own: this process, put back", []Signed{own(func(s *Statement) {
 			s.Boot, s.Session, s.Applied = 6, ID{1, 6}, 101
 		})}, Lost, "put back"},
-		{"own: this process", []Signed{own(func(s *Statement) { s.Boot, s.Session, s.Applied = 6, ID{1, 6}, 100 })}, Sound, ""},
+		{"own: this process", []Signed{own(func(s *Statement) {
+			s.Boot, s.Session, s.Applied = 6, ID{1, 6}, 100
+		})}, Sound, ""},
 		{"own: lost, and all of it refused for ever", []Signed{own(func(s *Statement) {
 			s.Directory, s.Applied, s.Newest = ID{9}, 1e6, watermark.Mark{Era: 39, Height: 19}
 		})}, Sound, ""},
