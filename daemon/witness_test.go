@@ -209,15 +209,20 @@ func TestFoundedWithAgents(t *testing.T) {
 		l.heldBack(name, "agent node-b is not heard", "cosigner found --without node-b")
 	}
 	l.staysUnready("cosigner-1")
-	for _, name := range all[:2] {
-		l.type_(name, statedir.Words{Without: []string{"node-b"}})
+	leader := ""
+	for leader == "" {
+		leader = l.status("cosigner-1").GetLeader()
 	}
-	l.staysUnready("cosigner-1")
-	l.type_(all[2], statedir.Words{Without: []string{"node-b"}})
+	last := others(leader)[0] // a follower: the leader must not found without it
+	for _, name := range others(last) {
+		l.typed(name, statedir.Words{Without: []string{"node-b"}})
+	}
+	l.staysUnready(leader)
+	l.typed(last, statedir.Words{Without: []string{"node-b"}})
 	l.mustSign(l.node("node-a"), echo(1, 0, 1))
 }
 
-func (l *local) type_(name string, words statedir.Words) {
+func (l *local) typed(name string, words statedir.Words) {
 	l.t.Helper()
 	if err := statedir.AddWords(filepath.Join(l.path, name, "state"), words); err != nil {
 		l.t.Fatal(err)

@@ -176,7 +176,6 @@ func (s *Stand) mayFound() error {
 	if len(faults) > 0 {
 		return fmt.Errorf("the cluster is not founded: %s", strings.Join(faults, "; "))
 	}
-	s.founded.Store(true)
 	return nil
 }
 

@@ -48,7 +48,8 @@ identity here, for a cluster file that does not know this cosigner yet.`,
 	flags.Uint64Var(&first.Era, "first-era", 0, "first era that may be signed")
 	flags.Uint64Var(&first.Height, "first-height", 0, "first block height that may be signed")
 	flags.BoolVar(&yes, "yes", false, "do not ask")
-	flags.StringSliceVar(&without, "without", nil, "node whose agent is not there yet: the cluster starts without hearing it")
+	flags.StringSliceVar(&without, "without",
+		nil, "node whose agent is not there yet: the cluster starts without hearing it")
 	flags.StringVar(&fresh, "new", "", "make a key for a cosigner of this name instead")
 	c.MarkFlagsRequiredTogether("first-era", "first-height")
 	c.MarkFlagsOneRequired("first-era", "new")
