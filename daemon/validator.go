@@ -30,15 +30,17 @@ type validator struct {
 	spread   *peer.Spread      // hands finished signatures to the others
 	signer   *signer.Signer
 	monitor  *monitor.Monitor
+	clock    *hostClock
 }
 
 func newValidator(p *process, keys *cosigner.Keyring) *validator {
 	c, o := p.self.Cluster, p.options
 	v := &validator{process: p, metrics: newCosignerMetrics(), recent: &signer.Recent{}, verifier: c.Verifier()}
+	v.clock = newHostClock(p)
 	v.server = cosigner.NewServer(cosigner.ServerConfig{
 		Name: p.self.Name, Session: p.Presence().Session, Chain: casper.ChainNameHash(c.Chain),
 		Keyring: keys, Ledger: p.ledger, Log: catchUpLog{p.store, p.barriers()},
-		Caller: peer.Caller, VerifyRequest: v.verifier.VerifyClaimed,
+		Caller: peer.Caller, VerifyRequest: v.verifier.VerifyClaimed, Remembers: v.clock.steady,
 		Term: func() uint64 { return p.store.Leader().Term }, Logger: o.Logger,
 	})
 	v.quorum = cosigner.NewQuorum(cosigner.QuorumConfig{
@@ -103,6 +105,7 @@ func (v *validator) run(ctx context.Context, f *CosignerFile, data, admin net.Li
 	group.Go(func() error { v.retime(ctx); return nil })
 	group.Go(func() error { return v.server.Run(ctx) })
 	group.Go(func() error { return v.monitor.Run(ctx) })
+	group.Go(func() error { return v.watchClock(ctx) })
 	group.Go(func() error { return v.watchRoles(ctx, told) })
 	group.Go(func() error { told.run(ctx); return nil })
 	group.Go(func() error { return dataServer.Serve(data) })

@@ -153,13 +153,14 @@ func TestEveryAnswerIsAdmitted(t *testing.T) {
 // TestAnswerWithoutPresence: who answers without one runs something else, and is not believed.
 func TestAnswerWithoutPresence(t *testing.T) {
 	a := New("c1", nil, newSide(1))
-	if err := a.admit("c2", nil, statedir.Sighting{}); !errors.Is(err, errUnreadable) || !strings.Contains(err.Error(), "same version") {
+	err := a.admit("c2", nil, statedir.Sighting{})
+	if !errors.Is(err, errUnreadable) || !strings.Contains(err.Error(), "same version") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// TestAnswerIsHeldAgainstWhatWasSeen: an answer is compared with what was seen of the peer before it
-// was asked, not with what came meanwhile; a request, which nobody asked for, with none of it.
+// TestAnswerIsHeldAgainstWhatWasSeen: an answer is compared with what was seen of the peer before
+// it was asked, not with what came meanwhile; a request, which nobody asked for, with none of it.
 func TestAnswerIsHeldAgainstWhatWasSeen(t *testing.T) {
 	p := newPair(t)
 	before := statedir.Sighting{Presence: p.c2.Presence(), Highest: 40}

@@ -16,9 +16,9 @@ type shaken struct{ net.Conn }
 
 func (shaken) HandshakeContext(context.Context) error { return nil }
 
-// TestGreetingIsHeldAgainstWhatWasSeen: whom we call shows itself after we called, and who calls after
-// a handshake with us; so both are held against what was seen before. Without a handshake a caller
-// is not.
+// TestGreetingIsHeldAgainstWhatWasSeen: whom we call shows itself after we called, and who calls
+// after a handshake with us; so both are held against what was seen before. Without a handshake a
+// caller is not.
 func TestGreetingIsHeldAgainstWhatWasSeen(t *testing.T) {
 	for _, tls := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {

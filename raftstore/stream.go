@@ -223,9 +223,10 @@ func (s *stream) greet(ctx context.Context, conn net.Conn, callee string) (net.C
 // handshaker is a connection on which each end hears from the other before the first byte.
 type handshaker interface{ HandshakeContext(context.Context) error }
 
-// before returns what was seen of the others up to now, if whatever presence comes on the connection
-// is made after now: whom we called shows itself after we did, and a caller after its handshake,
-// which needs our part. Without a handshake a caller may have made it before we knew of the call.
+// before returns what was seen of the others up to now, if whatever presence comes on the
+// connection is made after now: whom we called shows itself after we did, and a caller after its
+// handshake, which needs our part. Without a handshake a caller may have made it before we knew of
+// the call.
 func (s *stream) before(conn net.Conn, callee string) map[string]statedir.Sighting {
 	if _, ok := conn.(handshaker); !ok && callee == "" {
 		return nil

@@ -21,9 +21,9 @@ func started(last, applied uint64) Presence {
 	return shown(func(p *Presence) { p.Boot, p.Session, p.LastIndex, p.AppliedIndex = 6, ID{6}, last, applied })
 }
 
-// TestAnswerBelowWhatWasSeen: a process that answers with less than it had shown before it was asked
-// was put back with its memory. It stays refused, whatever it shows, also after our own restart,
-// until its directory is started anew; and that start is judged by the highest ever seen.
+// TestAnswerBelowWhatWasSeen: a process that answers with less than it had shown before it was
+// asked was put back with its memory. It stays refused, whatever it shows, also after our own
+// restart, until its directory is started anew; and that start is judged by the highest ever seen.
 func TestAnswerBelowWhatWasSeen(t *testing.T) {
 	path := initDir(t)
 	d := mustOpen(t, path)
@@ -82,8 +82,9 @@ func TestFallIsInForceUnwritten(t *testing.T) {
 	checkAdmit(t, "after our restart", d.Admit("c2", at(60), Sighting{}), ReasonFell)
 }
 
-// TestRequestOfLongAgo: what a peer sends by itself may be overtaken by what it sends later, but not
-// by what it sent longer ago than any call takes. That refuses the one request, and nothing more.
+// TestRequestOfLongAgo: what a peer sends by itself may be overtaken by what it sends later, but
+// not by what it sent longer ago than any call takes. That refuses the one request, and nothing
+// more.
 func TestRequestOfLongAgo(t *testing.T) {
 	path := initDir(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -133,8 +134,9 @@ func TestStartAppliesFromItsSnapshot(t *testing.T) {
 	}
 }
 
-// TestSoundProcessIsNeverRefused: however a sound process's requests and answers overtake each other
-// on their way, none is refused; and once it was put back, no answer to what was asked later is taken.
+// TestSoundProcessIsNeverRefused: however a sound process's requests and answers overtake each
+// other on their way, none is refused; and once it was put back, no answer to what was asked later
+// is taken.
 func TestSoundProcessIsNeverRefused(t *testing.T) {
 	path := initDir(t)
 	synctest.Test(t, func(t *testing.T) {

@@ -168,7 +168,7 @@ func (s *peers) admit(peer string, p Presence, asked Sighting) error {
 		s.mu.Unlock()
 		return err
 	}
-	seen := Sighting{Presence: p, Highest: p.AppliedIndex}
+	seen := Sighting{Presence: p, Highest: p.AppliedIndex, At: time.Now()}
 	if known { // the highest never falls, whatever a new boot shows
 		seen.Highest = max(seen.Highest, have.Highest)
 	}

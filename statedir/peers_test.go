@@ -81,7 +81,8 @@ func checkAdmit(t *testing.T, name string, err error, want Reason) {
 
 func TestAdmitCopiedDirectory(t *testing.T) {
 	d := mustOpen(t, initDir(t))
-	checkAdmit(t, "our own directory", d.Admit("c2", shown(func(p *Presence) { p.Directory = d.ID() }), Sighting{}), ReasonShared)
+	ours := shown(func(p *Presence) { p.Directory = d.ID() })
+	checkAdmit(t, "our own directory", d.Admit("c2", ours, Sighting{}), ReasonShared)
 	if err := d.Admit("c2", shown(), Sighting{}); err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +107,7 @@ func TestAdmitRemembersAppliedIndex(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- d.Run(ctx) }()
 		for _, applied := range []uint64{100, 500, 300} {
-			if err := d.Admit("c2", shown(func(p *Presence) { p.LastIndex, p.AppliedIndex = applied, applied }), Sighting{}); err != nil {
+			if err := d.Admit("c2", at(applied), Sighting{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -158,7 +159,8 @@ func TestPinned(t *testing.T) {
 	if self := (*PeerError)(nil); !errors.As(d.Admit("c1", shown(), Sighting{}), &self) || self.Reason != ReasonSelf {
 		t.Fatalf("a peer of our own name: %v", self)
 	}
-	checkAdmit(t, "another cluster", d.Admit("c2", shown(func(p *Presence) { p.Cluster = ID{9} }), Sighting{}), ReasonCluster)
+	foreign := shown(func(p *Presence) { p.Cluster = ID{9} })
+	checkAdmit(t, "another cluster", d.Admit("c2", foreign, Sighting{}), ReasonCluster)
 	want(0)
 	for _, pinned := range []uint32{0, 2, 1} { // the last comes late, on another connection
 		if err := d.Admit("c2", shown(func(p *Presence) { p.Pinned = pinned }), Sighting{}); err != nil {
@@ -176,11 +178,40 @@ func TestPinned(t *testing.T) {
 	d.Close()
 	d = mustOpen(t, path)
 	want(2)
-	if err := d.Admit("c2", shown(func(p *Presence) { p.Boot, p.Session, p.Pinned = 6, ID{6}, 1 }), Sighting{}); err != nil {
+	next := shown(func(p *Presence) { p.Boot, p.Session, p.Pinned = 6, ID{6}, 1 })
+	if err := d.Admit("c2", next, Sighting{}); err != nil {
 		t.Fatal(err)
 	}
 	if seen, _ := d.Seen("c2"); seen.Pinned != 1 {
 		t.Fatalf("a newer start of c2 has pinned 1, and we take it for %d", seen.Pinned)
+	}
+}
+
+// TestCondition: how a process is goes with its presences. That its clock jumped is true of it for
+// good, whatever comes late; and none of it is kept.
+func TestCondition(t *testing.T) {
+	path := initDir(t)
+	d := mustOpen(t, path)
+	if c := d.Presence(0, 0).Condition; c != (Condition{}) {
+		t.Errorf("at first %+v", c)
+	}
+	d.Show(Condition{Ready: true})
+	if c := d.Presence(0, 0).Condition; c != (Condition{Ready: true}) {
+		t.Errorf("shows %+v", c)
+	}
+	for _, c := range []Condition{{}, {Jumped: true}, {Ready: true}} {
+		if err := d.Admit("c2", shown(func(p *Presence) { p.Condition = c }), Sighting{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen, _ := d.Seen("c2")
+	if seen.Condition != (Condition{Jumped: true, Ready: true}) || seen.At.IsZero() {
+		t.Errorf("seen %+v", seen)
+	}
+	d.Close()
+	d = mustOpen(t, path)
+	if seen, _ := d.Seen("c2"); seen.Condition != (Condition{}) || !seen.At.IsZero() {
+		t.Errorf("seen before we started: %+v", seen)
 	}
 }
 
@@ -207,7 +238,9 @@ func TestAdmitConcurrently(t *testing.T) {
 }
 
 func TestParsePresence(t *testing.T) {
-	want := shown(func(p *Presence) { p.First, p.Pinned = watermark.Mark{Era: 3, Height: 4}, 2 })
+	want := shown(func(p *Presence) {
+		p.First, p.Pinned, p.Condition = watermark.Mark{Era: 3, Height: 4}, 2, Condition{Jumped: true, Ready: true}
+	})
 	got, err := ParsePresence(want.Proto())
 	if err != nil || got != want {
 		t.Fatalf("got %+v, %v; want %+v", got, err, want)

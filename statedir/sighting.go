@@ -11,13 +11,14 @@ const lateAfter = 10 * time.Second
 // was let in last, with the highest indexes that it showed since we started.
 type Sighting struct {
 	Presence
-	Highest uint64 // applied index that the peer ever showed, as whatever process
-	Fell    *Fall  // set once that process was seen to go back
+	Highest uint64    // applied index that the peer ever showed, as whatever process
+	Fell    *Fall     // set once that process was seen to go back
+	At      time.Time // when it was heard last; zero if it was not since we started
 
 	// earlier is an applied index that it had shown by long ago; later one that it
-	// showed at since, and which becomes the earlier in time. The presence is of at.
+	// showed at since, and which becomes the earlier in time.
 	earlier, later uint64
-	since, at      time.Time
+	since          time.Time
 }
 
 // Fall is how far a process went back.
@@ -43,9 +44,9 @@ func (s Sighting) compare(p Presence, asked Sighting, now time.Time) Reason {
 // over lateAfter ago.
 func (s Sighting) long(now time.Time) uint64 {
 	switch {
-	case s.at.IsZero():
+	case s.At.IsZero():
 		return 0
-	case now.Sub(s.at) > lateAfter:
+	case now.Sub(s.At) > lateAfter:
 		return s.AppliedIndex
 	case now.Sub(s.since) > lateAfter:
 		return s.later
@@ -58,10 +59,11 @@ func (s Sighting) follow(p Presence, now time.Time) Sighting {
 	p.LastIndex = max(p.LastIndex, s.LastIndex)
 	p.AppliedIndex = max(p.AppliedIndex, s.AppliedIndex)
 	p.Pinned = max(p.Pinned, s.Pinned) // connections may overtake each other
+	p.Jumped = p.Jumped || s.Jumped    // for as long as the process lasts
 	if s.since.IsZero() || now.Sub(s.since) > lateAfter {
 		s.earlier, s.later, s.since = s.later, p.AppliedIndex, now
 	}
-	s.Presence, s.Highest, s.at = p, max(s.Highest, p.AppliedIndex), now
+	s.Presence, s.Highest, s.At = p, max(s.Highest, p.AppliedIndex), now
 	return s
 }
 
