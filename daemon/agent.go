@@ -18,6 +18,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/pulse"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/clock"
 	"casper-cosigner/testimony"
 )
 
@@ -29,6 +30,8 @@ type Options struct {
 	Fatal func(error)
 	// Now is the wall clock.
 	Now func() time.Time
+	// Clock reads both clocks of a cosigner's host at one instant. Nil reads the system's.
+	Clock func() clock.Reading
 }
 
 // socketMode lets casper-node's group connect, and nobody else.

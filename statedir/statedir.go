@@ -21,6 +21,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -59,7 +60,8 @@ type Dir struct {
 	firstRunMu sync.Mutex
 	firstRun   bool
 
-	peers *peers
+	peers     *peers
+	condition atomic.Pointer[Condition] // nil: neither
 }
 
 // Init makes path a state directory with a new random directory id and marks
@@ -223,11 +225,18 @@ func (d *Dir) EndFirstRun() error {
 // applied, and how many peers it has pinned. The caller must read applied before
 // last, so that last is never the lower of the two.
 func (d *Dir) Presence(last, applied uint64) Presence {
-	return Presence{
+	p := Presence{
 		Cluster: d.identity.Cluster, Directory: d.identity.Directory, Session: d.session,
 		Boot: d.boot, LastIndex: last, AppliedIndex: applied, First: d.identity.First, Pinned: d.peers.pinned(),
 	}
+	if c := d.condition.Load(); c != nil {
+		p.Condition = *c
+	}
+	return p
 }
+
+// Show sets what presences tell of how this process is.
+func (d *Dir) Show(c Condition) { d.condition.Store(&c) }
 
 // lockDir takes the exclusive lock of the directory; the kernel gives it up
 // when the process ends, however it ends.
