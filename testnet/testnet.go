@@ -118,7 +118,8 @@ func (c *Cluster) addCosigner(ctx context.Context, name string, states map[strin
 			return fmt.Errorf("placing the state of %s: %w", name, err)
 		}
 	}
-	err := c.Command(ctx, "cosigner", "init", "--yes", "--first-era", "0", "--first-height", "0", "--config", config)
+	err := c.Command(ctx, "cosigner", "init", "--first-era", "0", "--first-height", "0", "--again", "0/0", "--config",
+		config)
 	if err != nil {
 		return err
 	}
