@@ -39,7 +39,7 @@ func TestSighting(t *testing.T) {
 		{"no block", func(s *health.Status) { s.LastBlock = nil }, "it has no block yet"},
 		{"a block without a time", func(s *health.Status) { s.LastBlock.At = time.Time{} }, "does not tell"},
 		{"a block without a hash", func(s *health.Status) { s.LastBlock.Hash = "" }, "does not tell its last"},
-		{"an old block", func(s *health.Status) { s.LastBlock.At = now.Add(-time.Hour) }, "its last block, 100, is 1h0m0s old"},
+		{"an old block", func(s *health.Status) { s.LastBlock.At = now.Add(-time.Hour) }, "block, 100, is 1h0m0s old"},
 		{"a block of the future", func(s *health.Status) { s.LastBlock.At = now.Add(time.Minute) }, "which block is new"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
