@@ -239,7 +239,7 @@ func (s *stream) exchange(ctx context.Context, conn net.Conn, callee string) (pe
 		return peer, 0, "exchange", err
 	}
 	if err := s.admit(peer, theirs); err != nil {
-		return peer, 0, refusal(err), err
+		return peer, 0, stepOf(err), err
 	}
 	if callee == "" {
 		err = s.show(conn)
@@ -279,7 +279,7 @@ func (s *stream) admit(peer string, theirs *cosignerv1.Presence) error {
 	return s.network.Presences.Admit(peer, p)
 }
 
-func refusal(err error) string {
+func stepOf(err error) string {
 	if refused := (*statedir.PeerError)(nil); errors.As(err, &refused) {
 		return string(refused.Reason)
 	}

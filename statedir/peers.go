@@ -169,6 +169,7 @@ func (s *peers) touch(peer string, p Presence) bool {
 	}
 	next := raise(have, p)
 	next.Pinned = max(have.Pinned, p.Pinned) // connections may overtake each other
+	next.Version = p.Version                 // of one process always the same, if it was seen since we started
 	s.stale = s.stale || next.AppliedIndex > have.AppliedIndex
 	s.seen[peer] = next
 	return true

@@ -20,9 +20,24 @@ import (
 	"casper-cosigner/rule/watermark"
 )
 
-// Version is the version of the state machine that this package is. It rises with every change of
-// what a log means.
-const Version = 2
+// The versions of the state machine that this package is: Version is what it writes once every
+// cosigner can read it, Oldest what it still reads, by the rules of then. Version rises with every
+// change of what a log means.
+const (
+	Version uint32 = 3
+	Oldest  uint32 = 2
+)
+
+// InForce returns the version in which an entry is to be written: the highest that everybody can
+// read who showed one, but none below what the log holds already. Who never showed one, or showed
+// none, counts as Oldest, since the release of that time showed none.
+func InForce(log uint32, shown ...uint32) uint32 {
+	v := Version
+	for _, s := range shown {
+		v = min(v, max(s, Oldest))
+	}
+	return max(v, log)
+}
 
 // Command is one entry of the log: Genesis, Claim, Activate, SetMode, Suspend, Hold, Register or
 // SetFloor. At, in each, is the wall clock of the leader that proposed it in Unix milliseconds. A
@@ -84,9 +99,13 @@ type SetFloor struct {
 	At     int64
 }
 
-// Encode returns the log's form of the command: a protobuf Command.
-func Encode(c Command) ([]byte, error) {
-	m := &cosignerv1.Command{Version: Version}
+// Encode returns the log's form of the command: a protobuf Command, written for that version. A
+// command that the version does not know is an error.
+func Encode(c Command, version uint32) ([]byte, error) {
+	if version < Oldest || version > Version {
+		return nil, fmt.Errorf("encoding %T: version %d, this program knows %d to %d", c, version, Oldest, Version)
+	}
+	m := &cosignerv1.Command{Version: version}
 	if err := c.fill(m); err != nil {
 		return nil, fmt.Errorf("encoding %T: %w", c, err)
 	}
@@ -156,22 +175,21 @@ func (s SetFloor) fill(c *cosignerv1.Command) error {
 // Decode is the inverse of Encode. It takes nothing that it does not know in full: another version,
 // an unknown field, a missing part or a wrong length is an error, since to skip over it would be to
 // disagree with the copies that could read it.
-func Decode(b []byte) (Command, error) {
+func Decode(b []byte) (c Command, version uint32, err error) {
 	m := &cosignerv1.Command{}
 	if err := proto.Unmarshal(b, m); err != nil {
-		return nil, fmt.Errorf("decoding command: %w", err)
+		return nil, 0, fmt.Errorf("decoding command: %w", err)
 	}
-	if m.Version != Version {
-		return nil, fmt.Errorf("decoding command: version %d, this program knows %d", m.Version, Version)
+	if m.Version < Oldest || m.Version > Version {
+		return nil, 0, fmt.Errorf("decoding command: version %d, this program knows %d to %d", m.Version, Oldest, Version)
 	}
 	if hasUnknown(m.ProtoReflect()) {
-		return nil, errors.New("decoding command: it has fields that this program does not know")
+		return nil, 0, errors.New("decoding command: it has fields that this program does not know")
 	}
-	c, err := decodeChange(m)
-	if err != nil {
-		return nil, fmt.Errorf("decoding command: %w", err)
+	if c, err = decodeChange(m); err != nil {
+		return nil, 0, fmt.Errorf("decoding command: %w", err)
 	}
-	return c, nil
+	return c, m.Version, nil
 }
 
 func decodeChange(m *cosignerv1.Command) (Command, error) {

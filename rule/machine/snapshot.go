@@ -18,7 +18,8 @@ import (
 )
 
 // WriteTo writes the whole state: a SnapshotHeader and then a ClaimCommand for each slot held, all
-// length-delimited. Equal states give equal bytes.
+// length-delimited. Equal states give equal bytes. It is written in the version in force, so that a
+// cosigner that knows no other can read it.
 func (s *State) WriteTo(w io.Writer) (int64, error) {
 	out := bufio.NewWriterSize(w, 1<<16)
 	write := protodelim.MarshalOptions{MarshalOptions: proto.MarshalOptions{Deterministic: true}}
@@ -43,7 +44,7 @@ func (s *State) WriteTo(w io.Writer) (int64, error) {
 }
 
 func (s *State) header() *cosignerv1.SnapshotHeader {
-	h := &cosignerv1.SnapshotHeader{Version: Version, Started: s.Started()}
+	h := &cosignerv1.SnapshotHeader{Version: s.version, Started: s.Started()}
 	if !s.Started() {
 		return h
 	}
@@ -73,10 +74,11 @@ func ReadState(r io.Reader) (*State, error) {
 	if err := protodelim.UnmarshalFrom(in, h); err != nil {
 		return nil, fmt.Errorf("reading snapshot header: %w", err)
 	}
-	if h.Version != Version {
-		return nil, fmt.Errorf("reading snapshot: version %d, this program knows %d", h.Version, Version)
+	if h.Version < Oldest || h.Version > Version {
+		return nil, fmt.Errorf("reading snapshot: version %d, this program knows %d to %d", h.Version, Oldest, Version)
 	}
 	s := New()
+	s.version = h.Version
 	if h.Started {
 		if err := s.restore(h, in); err != nil {
 			return nil, fmt.Errorf("reading snapshot: %w", err)

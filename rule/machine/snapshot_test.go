@@ -22,10 +22,16 @@ type fataler interface {
 	Fatalf(format string, args ...any)
 }
 
-func run(s *machine.State, log []machine.Command) []machine.Result {
+// entry is a command in its place.
+type entry struct {
+	machine.Command
+	machine.Place
+}
+
+func run(s *machine.State, log []entry) []machine.Result {
 	var results []machine.Result
-	for _, c := range log {
-		results = append(results, s.Apply(c))
+	for _, e := range log {
+		results = append(results, s.ApplyAt(e.Place, e.Command))
 	}
 	return results
 }
@@ -47,14 +53,22 @@ func restored(t fataler, b []byte) *machine.State {
 	return s
 }
 
-// drawLog draws a log that starts with Genesis, mostly.
-func drawLog(t *rapid.T) []machine.Command {
-	log := []machine.Command{}
-	if rapid.IntRange(0, 9).Draw(t, "genesis") > 0 {
-		log = append(log, machine.Genesis{First: watermark.Mark{Era: 3, Height: 30}, Active: "a", At: 1000})
+// drawLog draws a log that starts with Genesis, mostly, and in which the version rises, mostly.
+func drawLog(t *rapid.T) []entry {
+	log := []entry{}
+	add := func(version uint32, c machine.Command) {
+		log = append(log, entry{c, machine.Place{Index: uint64(len(log)) + 1, Version: version}})
 	}
-	for range rapid.IntRange(0, 60).Draw(t, "entries") {
-		log = append(log, drawCommand(t))
+	if rapid.IntRange(0, 9).Draw(t, "genesis") > 0 {
+		add(machine.Oldest, machine.Genesis{First: watermark.Mark{Era: 3, Height: 30}, Active: "a", At: 1000})
+	}
+	rises := rapid.IntRange(0, 60).Draw(t, "rises")
+	for i := range rapid.IntRange(0, 60).Draw(t, "entries") {
+		version := machine.Oldest
+		if i >= rises && rapid.IntRange(0, 9).Draw(t, "late") > 0 {
+			version = machine.Version
+		}
+		add(version, drawCommand(t))
 	}
 	return log
 }
@@ -103,17 +117,17 @@ func drawCommand(t *rapid.T) machine.Command {
 func TestSameLogSameBytes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		log := drawLog(t)
-		decoded := []machine.Command{}
-		for _, c := range log {
-			b, err := machine.Encode(c)
+		decoded := []entry{}
+		for _, e := range log {
+			b, err := machine.Encode(e.Command, e.Version)
 			if err != nil {
 				t.Fatal(err)
 			}
-			d, err := machine.Decode(b)
+			d, version, err := machine.Decode(b)
 			if err != nil {
 				t.Fatal(err)
 			}
-			decoded = append(decoded, d)
+			decoded = append(decoded, entry{d, machine.Place{Index: e.Index, Version: version}})
 		}
 		one, two, three := machine.New(), machine.New(), machine.New()
 		run(one, log)
@@ -138,9 +152,9 @@ func TestSnapshotMidway(t *testing.T) {
 		if a, b := snapshot(t, straight), snapshot(t, other); !bytes.Equal(a, b) {
 			t.Fatal("the snapshot of the restored copy differs")
 		}
-		for i, c := range log[cut:] {
-			if a, b := straight.Apply(c), other.Apply(c); a != b {
-				t.Fatalf("entry %d, %+v: %+v, restored copy %+v", cut+i, c, a, b)
+		for _, e := range log[cut:] {
+			if a, b := straight.ApplyAt(e.Place, e.Command), other.ApplyAt(e.Place, e.Command); a != b {
+				t.Fatalf("%+v: %+v, restored copy %+v", e, a, b)
 			}
 		}
 		if !bytes.Equal(snapshot(t, straight), snapshot(t, other)) {
@@ -157,7 +171,7 @@ func TestSnapshotMidway(t *testing.T) {
 // someState has a bit of everything.
 func someState() *machine.State {
 	s := machine.New()
-	run(s, []machine.Command{
+	for _, c := range []machine.Command{
 		machine.Genesis{First: watermark.Mark{Era: 3, Height: 30}, Active: "a", At: 1000},
 		vote("a", 4, true), vote("a", 5, false), vote("b", 5, true), final("a", 31, 1), final("b", 33, 2),
 		machine.Register{Node: "a", Point: casper.TLSPoint{2, 1}, At: 2000},
@@ -169,7 +183,9 @@ func someState() *machine.State {
 			Reason: "maintenance", At: 4000}},
 		machine.Hold{Until: 9000, Change: failover.Change{Epoch: 3, Cause: failover.Operator, Reason: "network", At: 5000}},
 		machine.SetFloor{Floor: watermark.Mark{Era: 4, Height: 31}},
-	})
+	} {
+		s.Apply(c)
+	}
 	return s
 }
 
@@ -206,7 +222,9 @@ func edits() []edit {
 	unknown := protowire.AppendVarint(protowire.AppendTag(nil, 99, protowire.VarintType), 1)
 	return []edit{
 		{"nothing", func(*header, []*claim) {}, true},
-		{"next version", func(h *header, _ []*claim) { h.Version++ }, false},
+		{"version in force", func(h *header, _ []*claim) { h.Version = machine.Version }, true},
+		{"next version", func(h *header, _ []*claim) { h.Version = machine.Version + 1 }, false},
+		{"a version before the oldest", func(h *header, _ []*claim) { h.Version = machine.Oldest - 1 }, false},
 		{"no version", func(h *header, _ []*claim) { h.Version = 0 }, false},
 		{"not started", func(h *header, _ []*claim) { h.Started = false }, false},
 		{"unknown field", func(h *header, _ []*claim) { h.ProtoReflect().SetUnknown(unknown) }, false},
@@ -294,8 +312,8 @@ func TestSnapshotOfNewerProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := machine.ReadState(&b)
-	if want := fmt.Sprintf("version %d, this program knows %d", machine.Version+1, machine.Version); err == nil ||
-		!strings.Contains(err.Error(), want) {
+	want := fmt.Sprintf("version %d, this program knows %d to %d", machine.Version+1, machine.Oldest, machine.Version)
+	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, want %q in it", err, want)
 	}
 }

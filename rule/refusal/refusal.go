@@ -51,6 +51,7 @@ const (
 	BelowPruned                                    // the floor was to go below what is pruned
 	AlreadyStarted                                 // a second Genesis
 	UnknownCommand                                 // a command that the state machine has no rule for
+	OldVersion                                     // an entry of a later version came first
 )
 
 // row is what is told of a reason.
@@ -98,6 +99,7 @@ func (r Reason) row() row {
 		BelowPruned:    {"", "the floor cannot go below what is pruned; `status` shows it"},
 		AlreadyStarted: {"", "the cluster has started already, which it does once"},
 		UnknownCommand: {"", "this program has no rule for such a command"},
+		OldVersion:     {"", "the log has an entry of a later version by now; ask again"},
 	}
 	if int(r) < len(table) {
 		return table[r]
