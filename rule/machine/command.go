@@ -39,8 +39,14 @@ func InForce(log uint32, shown ...uint32) uint32 {
 	return max(v, log)
 }
 
-// Command is one entry of the log: Genesis, Claim, Activate, SetMode, Suspend, Hold, Register or
-// SetFloor. At, in each, is the wall clock of the leader that proposed it in Unix milliseconds. A
+// withResets is the version from which there are ResetHeights and SetInstance.
+const withResets = 3
+
+// ErrVersion is returned by Encode for a command that the version does not know.
+var ErrVersion = errors.New("not every cosigner runs a release that knows this command")
+
+// Command is one entry of the log: Genesis, Claim, Activate, SetMode, Suspend, Hold, Register,
+// SetFloor, ResetHeights or SetInstance. At, in each, is the wall clock of the leader that proposed it in Unix milliseconds. A
 // change of roles or of the mode holds a failover.Change: against which epoch, and why.
 type Command interface {
 	fill(c *cosignerv1.Command) error
@@ -97,6 +103,20 @@ type SetFloor struct {
 	Floor  watermark.Mark
 	Reason string
 	At     int64
+}
+
+// ResetHeights frees heights after a hard reset of the network.
+type ResetHeights struct {
+	watermark.Reset
+	At int64
+}
+
+// SetInstance gives each node a voice of its own under a chainspec in an era that runs again.
+type SetInstance struct {
+	Era       uint64
+	Chainspec casper.Hash
+	Reason    string
+	At        int64
 }
 
 // Encode returns the log's form of the command: a protobuf Command, written for that version. A
@@ -172,6 +192,27 @@ func (s SetFloor) fill(c *cosignerv1.Command) error {
 	return nil
 }
 
+func (r ResetHeights) fill(c *cosignerv1.Command) error {
+	c.At = r.At
+	c.Change = &cosignerv1.Command_ResetHeights{ResetHeights: resetToProto(r.Reset)}
+	return knows(c.Version)
+}
+
+func (s SetInstance) fill(c *cosignerv1.Command) error {
+	c.At = s.At
+	c.Change = &cosignerv1.Command_SetInstance{SetInstance: &cosignerv1.SetInstanceCommand{Era: s.Era,
+		Chainspec: s.Chainspec[:], Reason: s.Reason}}
+	return knows(c.Version)
+}
+
+// knows fails in a version that has neither ResetHeights nor SetInstance.
+func knows(version uint32) error {
+	if version < withResets {
+		return fmt.Errorf("version %d: %w", version, ErrVersion)
+	}
+	return nil
+}
+
 // Decode is the inverse of Encode. It takes nothing that it does not know in full: another version,
 // an unknown field, a missing part or a wrong length is an error, since to skip over it would be to
 // disagree with the copies that could read it.
@@ -229,6 +270,19 @@ func decodeChange(m *cosignerv1.Command) (Command, error) {
 			return nil, errors.New("no floor given")
 		}
 		return SetFloor{Floor: markFromProto(c.SetFloor.Floor), Reason: c.SetFloor.Reason, At: m.At}, nil
+	case *cosignerv1.Command_ResetHeights:
+		reset, err := resetFromProto(c.ResetHeights)
+		if err == nil {
+			err = knows(m.Version)
+		}
+		return ResetHeights{Reset: reset, At: m.At}, err
+	case *cosignerv1.Command_SetInstance:
+		r := SetInstance{Era: c.SetInstance.Era, Reason: c.SetInstance.Reason, At: m.At}
+		if copy(r.Chainspec[:], c.SetInstance.Chainspec) != len(r.Chainspec) ||
+			len(c.SetInstance.Chainspec) != len(r.Chainspec) {
+			return nil, fmt.Errorf("chainspec hash of %d bytes", len(c.SetInstance.Chainspec))
+		}
+		return r, knows(m.Version)
 	}
 	return nil, errors.New("it says nothing to do")
 }

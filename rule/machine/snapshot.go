@@ -60,6 +60,12 @@ func (s *State) header() *cosignerv1.SnapshotHeader {
 	h.Eras = &cosignerv1.SnapshotAdvance{At: s.eras.At, Left: s.eras.Left}
 	h.Heights = &cosignerv1.SnapshotAdvance{At: s.heights.At, Left: s.heights.Left}
 	h.Claims = uint64(s.table.Len())
+	if s.reset.Count > 0 {
+		h.LastReset = resetToProto(s.reset)
+	}
+	for era, chainspec := range s.table.Reruns() {
+		h.Reruns = append(h.Reruns, &cosignerv1.SnapshotRerun{Era: era, Chainspec: chainspec[:]})
+	}
 	for node, r := range s.points.All() {
 		h.Points = append(h.Points, &cosignerv1.SnapshotPoint{Node: node, TlsPoint: r.Point[:], At: r.At})
 	}
@@ -116,6 +122,9 @@ func (s *State) restore(h *cosignerv1.SnapshotHeader, in *bufio.Reader) error {
 			return fmt.Errorf("TLS point of %d bytes", len(p.TlsPoint))
 		}
 		s.points.Restore(p.Node, tlspoint.Registration{Point: casper.TLSPoint(p.TlsPoint), At: p.At})
+	}
+	if err := s.restoreResets(h); err != nil {
+		return err
 	}
 	for range h.Claims {
 		m := &cosignerv1.ClaimCommand{}

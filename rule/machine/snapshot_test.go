@@ -68,18 +68,22 @@ func drawLog(t *rapid.T) []entry {
 		if i >= rises && rapid.IntRange(0, 9).Draw(t, "late") > 0 {
 			version = machine.Version
 		}
-		add(version, drawCommand(t))
+		add(version, drawCommand(t, version))
 	}
 	return log
 }
 
-func drawCommand(t *rapid.T) machine.Command {
+func drawCommand(t *rapid.T, version uint32) machine.Command {
 	node := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "node")
 	epoch, at := rapid.Uint64Range(0, 8).Draw(t, "epoch"), rapid.Int64Range(0, 1e6).Draw(t, "at")
 	mark := watermark.Mark{Era: rapid.Uint64Range(0, 20).Draw(t, "era"),
 		Height: rapid.Uint64Range(25, 50).Draw(t, "height")}
 	cause := rapid.SampledFrom([]string{"", failover.Operator, failover.Silent, failover.Return}).Draw(t, "cause")
-	switch rapid.IntRange(0, 13).Draw(t, "command") {
+	last := 13
+	if version == machine.Version {
+		last = 15
+	}
+	switch rapid.IntRange(0, last).Draw(t, "command") {
 	case 0:
 		return machine.Genesis{First: mark, Active: node, At: at}
 	case 1:
@@ -97,6 +101,11 @@ func drawCommand(t *rapid.T) machine.Command {
 	case 13:
 		return machine.Hold{Until: rapid.SampledFrom([]int64{0, 1, failover.ForGood}).Draw(t, "until"),
 			Change: failover.Change{Epoch: epoch, Cause: cause, At: at}}
+	case 14:
+		return machine.ResetHeights{Reset: watermark.Reset{Height: mark.Height, Operator: "ops",
+			Count: rapid.Uint64Range(1, 3).Draw(t, "count")}, At: at}
+	case 15:
+		return machine.SetInstance{Era: mark.Era, Chainspec: casper.Hash{rapid.Byte().Draw(t, "chainspec")}, At: at}
 	case 8, 9:
 		f := final(node, mark.Height, rapid.Byte().Draw(t, "block"))
 		f.At, f.TokensLeft = at, at
@@ -104,6 +113,7 @@ func drawCommand(t *rapid.T) machine.Command {
 	}
 	v := vote(node, mark.Era, rapid.Bool().Draw(t, "value"))
 	m := v.Message.(casper.Vote)
+	m.Chainspec = casper.Hash{rapid.Byte().Draw(t, "spec")}
 	m.ID, m.Validator = uint32(rapid.IntRange(0, 3).Draw(t, "round")), uint32(rapid.IntRange(0, 1).Draw(t, "index"))
 	v.Message, v.At, v.TokensLeft = m, at, at
 	if rapid.Bool().Draw(t, "echo") {

@@ -70,6 +70,7 @@ type State struct {
 	points  tlspoint.Registry
 	eras    Advance
 	heights Advance
+	reset   watermark.Reset // the last one
 }
 
 // New returns the state of an empty log.
@@ -158,6 +159,10 @@ func (s *State) ApplyAt(p Place, c Command) Result {
 			return refused(refusal.BelowPruned)
 		}
 		return Result{Outcome: Done}
+	case ResetHeights:
+		return s.resetHeights(c)
+	case SetInstance:
+		return s.setInstance(c)
 	}
 	return refused(refusal.UnknownCommand) // Command is sealed, so there is none
 }
@@ -195,6 +200,11 @@ func (s *State) Check(c watermark.Claim) Result {
 		return refused(refusal.NotStarted)
 	}
 	held, outcome, why := s.table.Check(c)
+	// A copy of the release before has room for no more.
+	if slot, _ := casper.SlotOf(c.Message); outcome == watermark.Claimed && s.version < withResets &&
+		slot.Round >= watermark.MaxRounds {
+		outcome, why = watermark.Refused, refusal.RoundTooHigh
+	}
 	// What is held comes before every question of rights: it is to be finished whoever asks.
 	if outcome != watermark.Held {
 		if s.roles.IsSuspended(c.Node) {

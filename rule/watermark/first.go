@@ -1,7 +1,5 @@
 package watermark
 
-import "math"
-
 // How far above the chain a first era and height, or a floor, may lie before their number is to be
 // typed again. What lies further is more likely a mistake than meant, and costs most: a slot below
 // is refused for good.
@@ -66,8 +64,5 @@ func doubt(n, next, far uint64) Doubt {
 
 // after adds without passing the end.
 func after(n, by uint64) uint64 {
-	if n > math.MaxUint64-by {
-		return math.MaxUint64
-	}
-	return n + by
+	return n + min(by, ^n)
 }
