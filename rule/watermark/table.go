@@ -115,8 +115,11 @@ func (t *Table) Floor() Mark { return t.floor }
 func (t *Table) Newest() Mark { return t.newest }
 
 // NewestRound returns the highest round claimed in the newest era, and false if there is none.
-func (t *Table) NewestRound() (uint32, bool) {
-	e := t.eras[t.newest.Era]
+func (t *Table) NewestRound() (uint32, bool) { return t.RoundIn(t.newest.Era) }
+
+// RoundIn returns the highest round claimed in the era, and false if there is none.
+func (t *Table) RoundIn(n uint64) (uint32, bool) {
+	e := t.eras[n]
 	if e == nil || len(e.slots) == 0 {
 		return 0, false
 	}
