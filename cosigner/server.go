@@ -3,6 +3,7 @@ package cosigner
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"casper-cosigner/cosigner/frost"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/statedir"
 )
 
@@ -33,6 +35,8 @@ type ServerConfig struct {
 	// VerifyRequest must fail unless that node signed its request for m, now or
 	// when it was claimed.
 	VerifyRequest func(node string, m casper.Message, signature [64]byte) error
+	// VerifyReset must fail unless an operator signed the reset of the heights.
+	VerifyReset func(watermark.Reset) error
 	// Term must return the newest Raft term that this cosigner knows. What a caller
 	// says of its term must not raise it: a hostile one could shut out the leader.
 	Term func() uint64
@@ -54,6 +58,9 @@ type Server struct {
 	config ServerConfig
 	nonces *nonces
 	gate   atomic.Bool
+
+	following sync.Mutex // while the log is read and the ledger brought after it
+	told      uint64     // the last reset that was told to be no operator's
 
 	shares, refused atomic.Uint64
 }

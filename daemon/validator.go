@@ -38,7 +38,7 @@ func newValidator(p *process, keys *cosigner.Keyring) *validator {
 	v.server = cosigner.NewServer(cosigner.ServerConfig{
 		Name: p.self.Name, Session: p.Presence().Session, Chain: casper.ChainNameHash(c.Chain),
 		Keyring: keys, Ledger: p.ledger, Log: catchUpLog{p.store, p.barriers()},
-		Caller: peer.Caller, VerifyRequest: v.verifier.VerifyClaimed,
+		Caller: peer.Caller, VerifyRequest: v.verifier.VerifyClaimed, VerifyReset: c.VerifyReset,
 		Term: func() uint64 { return p.store.Leader().Term }, Logger: o.Logger,
 	})
 	v.quorum = cosigner.NewQuorum(cosigner.QuorumConfig{
