@@ -16,6 +16,7 @@ var ErrRequestSignature = errors.New("the request is not signed by the node that
 const (
 	requestTag      = "casper-cosigner request 1\x00"
 	registrationTag = "casper-cosigner registration 1\x00"
+	resetTag        = "casper-cosigner reset-heights 1\x00"
 )
 
 // SignRequest signs a node's request for the message with its failover key.

@@ -110,6 +110,12 @@ func (c *committee) restartWith(i int, keyring *Keyring) {
 			}
 			return nil
 		},
+		VerifyReset: func(r watermark.Reset) error {
+			if r.Signature != testSignature {
+				return errors.New("not signed by that operator")
+			}
+			return nil
+		},
 	})
 	server.openGate()
 	h.mu.Lock()

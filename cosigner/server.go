@@ -3,6 +3,7 @@ package cosigner
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"casper-cosigner/cosigner/frost"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/statedir"
 )
 
@@ -37,6 +39,8 @@ type ServerConfig struct {
 	// Remembers must return nil only while this cosigner's state holds all that was proven to it, and
 	// whoever remembers more was heard or waited for; else what is wrong. It is asked at each share.
 	Remembers func() error
+	// VerifyReset must fail unless an operator signed the reset of the heights.
+	VerifyReset func(watermark.Reset) error
 	// Term must return the newest Raft term that this cosigner knows. What a caller
 	// says of its term must not raise it: a hostile one could shut out the leader.
 	Term func() uint64
@@ -58,6 +62,9 @@ type Server struct {
 	config ServerConfig
 	nonces *nonces
 	gate   atomic.Bool
+
+	following sync.Mutex // while the log is read and the ledger brought after it
+	told      uint64     // the last reset that was told to be no operator's
 
 	shares, refused atomic.Uint64
 }

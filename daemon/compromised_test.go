@@ -38,8 +38,11 @@ type presence struct {
 	index uint64
 }
 
-func (p presence) Presence() statedir.Presence         { return p.dir.Presence(p.index, p.index) }
-func (presence) Admit(string, statedir.Presence) error { return nil }
+func (p presence) Presence() statedir.Presence { return p.dir.Presence(p.index, p.index) }
+
+func (presence) Seen(string) (statedir.Sighting, bool) { return statedir.Sighting{}, false }
+
+func (presence) Admit(string, statedir.Presence, statedir.Sighting) error { return nil }
 
 // takeOver stops a cosigner and makes a thief of it.
 func (l *local) takeOver(name string) *thief {

@@ -40,8 +40,9 @@ func newValidator(p *process, keys *cosigner.Keyring) *validator {
 	v.server = cosigner.NewServer(cosigner.ServerConfig{
 		Name: p.self.Name, Session: p.Presence().Session, Chain: casper.ChainNameHash(c.Chain),
 		Keyring: keys, Ledger: p.ledger, Log: catchUpLog{p.store, p.barriers()}, Held: p.store,
-		Caller: peer.Caller, VerifyRequest: v.verifier.VerifyClaimed, Remembers: v.remembers,
-		Term: func() uint64 { return p.store.Leader().Term }, Logger: o.Logger,
+		Caller: peer.Caller, VerifyRequest: v.verifier.VerifyClaimed, VerifyReset: c.VerifyReset,
+		Remembers: v.remembers,
+		Term:      func() uint64 { return p.store.Leader().Term }, Logger: o.Logger,
 	})
 	v.quorum = cosigner.NewQuorum(cosigner.QuorumConfig{
 		Keyring: keys, Own: v.server, Others: p.links.cosigners(), Distance: p.admission.Distance, Logger: o.Logger})

@@ -176,11 +176,11 @@ func (l copyOf) Apply(_ context.Context, c machine.Command) (machine.Result, err
 			return machine.Result{}, err
 		}
 	}
-	b, err := machine.Encode(c)
+	b, err := machine.Encode(c, machine.Version)
 	if err != nil {
 		return machine.Result{}, err
 	}
-	if c, err = machine.Decode(b); err != nil {
+	if c, _, err = machine.Decode(b); err != nil {
 		return machine.Result{}, err
 	}
 	result := l.state.Apply(c)

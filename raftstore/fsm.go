@@ -70,11 +70,11 @@ func (f *fsm) apply(logs []*raft.Log, results []any) error {
 			return nil
 		}
 		if l.Type == raft.LogCommand {
-			c, err := machine.Decode(l.Data)
+			c, version, err := machine.Decode(l.Data)
 			if err != nil {
 				return fmt.Errorf("applying log entry %d: %w", l.Index, err)
 			}
-			results[i] = f.step(l.Index, c)
+			results[i] = f.step(machine.Place{Index: l.Index, Version: version}, c)
 		}
 		f.index = l.Index
 	}
@@ -82,15 +82,15 @@ func (f *fsm) apply(logs []*raft.Log, results []any) error {
 }
 
 // step applies one command and notes when it moved a mark.
-func (f *fsm) step(index uint64, c machine.Command) machine.Result {
+func (f *fsm) step(p machine.Place, c machine.Command) machine.Result {
 	era, height := f.state.Advances()
-	result := f.state.Apply(c)
+	result := f.state.ApplyAt(p, c)
 	newEra, newHeight := f.state.Advances()
 	if newEra != era {
-		f.era = f.stamp(index, newEra)
+		f.era = f.stamp(p.Index, newEra)
 	}
 	if newHeight != height {
-		f.height = f.stamp(index, newHeight)
+		f.height = f.stamp(p.Index, newHeight)
 	}
 	return result
 }

@@ -46,7 +46,7 @@ func testFSM(c Config) *fsm {
 
 func entry(t *testing.T, index uint64, c machine.Command) *raft.Log {
 	t.Helper()
-	b, err := machine.Encode(c)
+	b, err := machine.Encode(c, machine.Oldest)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,7 +122,7 @@ func read(l *raft.Log) (held.Entry, error) {
 		return e, nil
 	}
 	var err error
-	e.Command, err = machine.Decode(l.Data)
+	e.Command, e.Version, err = machine.Decode(l.Data)
 	return e, err
 }
 

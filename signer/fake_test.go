@@ -49,11 +49,11 @@ func (l *fakeLog) Apply(ctx context.Context, c machine.Command) (machine.Result,
 	if l.refuse {
 		return machine.Result{}, errors.New("the log is full")
 	}
-	b, err := machine.Encode(c)
+	b, err := machine.Encode(c, l.state.Version())
 	if err != nil {
 		return machine.Result{}, err
 	}
-	if c, err = machine.Decode(b); err != nil {
+	if c, _, err = machine.Decode(b); err != nil {
 		return machine.Result{}, err
 	}
 	before := l.state.Table().Newest()

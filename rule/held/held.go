@@ -54,7 +54,14 @@ const (
 type Entry struct {
 	Index, Term uint64
 	From        string          // leader that sent it, or the own name; empty if that is not known
+	Version     uint32          // of the state machine that it was written for
 	Command     machine.Command // nil for one that commands nothing, as what a leader begins with
+}
+
+func (e Entry) apply(s *machine.State) {
+	if e.Command != nil {
+		s.ApplyAt(machine.Place{Index: e.Index, Version: e.Version}, e.Command)
+	}
 }
 
 // Log is the end of this cosigner's own log, and what it amounts to. New makes one. It is not safe
@@ -91,8 +98,8 @@ func (l *Log) Store(e Entry) {
 	if e.Index != l.last+1 {
 		l.state = nil
 	}
-	if l.state != nil && e.Command != nil {
-		l.state.Apply(e.Command)
+	if l.state != nil {
+		e.apply(l.state)
 	}
 	l.last, l.from = e.Index, ""
 	if e.Term == l.term {
@@ -118,9 +125,7 @@ func (l *Log) Known() bool { return l.state != nil }
 func (l *Log) Rerun(applied *machine.State, tail []Entry) {
 	l.state = applied.Clone()
 	for _, e := range tail {
-		if e.Command != nil {
-			l.state.Apply(e.Command)
-		}
+		e.apply(l.state)
 	}
 }
 

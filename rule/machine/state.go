@@ -64,15 +64,21 @@ func (a Advance) SeenAt(now, wall time.Time, readBack bool) time.Time {
 // State is what the log amounts to so far. New makes one. It is not safe for concurrent use;
 // raftstore guards it.
 type State struct {
+	version uint32           // highest of an entry applied, Oldest at first
 	table   *watermark.Table // nil until Genesis
 	roles   failover.State
 	points  tlspoint.Registry
 	eras    Advance
 	heights Advance
+	reset   watermark.Reset // the last one
 }
 
 // New returns the state of an empty log.
-func New() *State { return &State{} }
+func New() *State { return &State{version: Oldest} }
+
+// Version returns the version in force: the highest that an applied entry was written for. Entries
+// of an earlier one are refused from then on.
+func (s *State) Version() uint32 { return s.version }
 
 // Started reports whether Genesis was applied. Until then every other command is refused
 // as NotStarted.
@@ -113,8 +119,22 @@ func (s *State) Clone() *State {
 	return &c
 }
 
-// Apply carries out one command.
-func (s *State) Apply(c Command) Result {
+// Place is where an entry stands: its index in the log, and the version that it was written for.
+type Place struct {
+	Index   uint64
+	Version uint32
+}
+
+// Apply carries out one command in the version in force, wherever it stands.
+func (s *State) Apply(c Command) Result { return s.ApplyAt(Place{Version: s.version}, c) }
+
+// ApplyAt carries out the command of one entry. One of an earlier version than was applied before
+// is refused, whatever it says: who proposed it did not know yet by which rules it would be judged.
+func (s *State) ApplyAt(p Place, c Command) Result {
+	if p.Version < s.version {
+		return refused(refusal.OldVersion)
+	}
+	s.version = p.Version
 	if g, ok := c.(Genesis); ok {
 		return s.genesis(g)
 	}
@@ -139,6 +159,10 @@ func (s *State) Apply(c Command) Result {
 			return refused(refusal.BelowPruned)
 		}
 		return Result{Outcome: Done}
+	case ResetHeights:
+		return s.resetHeights(c)
+	case SetInstance:
+		return s.setInstance(c)
 	}
 	return refused(refusal.UnknownCommand) // Command is sealed, so there is none
 }
@@ -176,6 +200,11 @@ func (s *State) Check(c watermark.Claim) Result {
 		return refused(refusal.NotStarted)
 	}
 	held, outcome, why := s.table.Check(c)
+	// A copy of the release before has room for no more.
+	if slot, _ := casper.SlotOf(c.Message); outcome == watermark.Claimed && s.version < withResets &&
+		slot.Round >= watermark.MaxRounds {
+		outcome, why = watermark.Refused, refusal.RoundTooHigh
+	}
 	// What is held comes before every question of rights: it is to be finished whoever asks.
 	if outcome != watermark.Held {
 		if s.roles.IsSuspended(c.Node) {
