@@ -147,9 +147,9 @@ func (s *Stand) unheard() (silent []string) {
 	return silent
 }
 
-// awaited returns the agents that no share is given without. In the process that founded the cluster
-// these are those that the founding waited for; later the operator's words count no more, since what
-// an agent was not needed for at first it may be the only one to remember then.
+// awaited returns the agents that no share is given without. In the process that founded the
+// cluster these are those that the founding waited for; later the operator's words count no more,
+// since what an agent was not needed for at first it may be the only one to remember then.
 func (s *Stand) awaited(held Held) []string {
 	silent := s.unheard()
 	if held.Opened <= 1 { // the voters, which every log begins with
