@@ -62,6 +62,11 @@ func TestWaitsForAgents(t *testing.T) {
 	_ = r.Open() // while the log is being read back
 	r.held.Started = true
 	r.shut("once the log was read back", "a, b not heard")
+
+	r = newRig(t, func(r *rig) { r.held.Opened = 1; r.words.Without = []string{"b"} })
+	r.shut("just founded", "a not heard")
+	r.HeardAgent("a", nil)
+	r.opens("just founded without b")
 }
 
 // TestOwnStatement: what this cosigner signed and its state has lost shuts the gate for good, over
