@@ -555,7 +555,9 @@ type NodeStatus struct {
 	// What its agent said of it last.
 	Health *NodeHealth `protobuf:"bytes,10,opt,name=health,proto3" json:"health,omitempty"`
 	// The other members as its agent reaches them.
-	Reach         []*Reach `protobuf:"bytes,11,rep,name=reach,proto3" json:"reach,omitempty"`
+	Reach []*Reach `protobuf:"bytes,11,rep,name=reach,proto3" json:"reach,omitempty"`
+	// What the answering side found of the fault that the node tells of; absent if it tells of none.
+	Fault         *FaultFinding `protobuf:"bytes,12,opt,name=fault,proto3" json:"fault,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -667,6 +669,77 @@ func (x *NodeStatus) GetReach() []*Reach {
 	return nil
 }
 
+func (x *NodeStatus) GetFault() *FaultFinding {
+	if x != nil {
+		return x.Fault
+	}
+	return nil
+}
+
+// FaultFinding is what a fault of our validator comes to that a node tells of.
+type FaultFinding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// unread, too_old, false or proven, as in docs/failover.md.
+	Proof string `protobuf:"bytes,1,opt,name=proof,proto3" json:"proof,omitempty"`
+	// The same in words.
+	Why string `protobuf:"bytes,2,opt,name=why,proto3" json:"why,omitempty"`
+	// Of a proven one: the era of the message that no cosigner was asked for.
+	Era           uint64 `protobuf:"varint,3,opt,name=era,proto3" json:"era,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FaultFinding) Reset() {
+	*x = FaultFinding{}
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FaultFinding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FaultFinding) ProtoMessage() {}
+
+func (x *FaultFinding) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FaultFinding.ProtoReflect.Descriptor instead.
+func (*FaultFinding) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *FaultFinding) GetProof() string {
+	if x != nil {
+		return x.Proof
+	}
+	return ""
+}
+
+func (x *FaultFinding) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *FaultFinding) GetEra() uint64 {
+	if x != nil {
+		return x.Era
+	}
+	return 0
+}
+
 // Judgement is what the leader makes of the nodes.
 type Judgement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -686,7 +759,7 @@ type Judgement struct {
 
 func (x *Judgement) Reset() {
 	*x = Judgement{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -698,7 +771,7 @@ func (x *Judgement) String() string {
 func (*Judgement) ProtoMessage() {}
 
 func (x *Judgement) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -711,7 +784,7 @@ func (x *Judgement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Judgement.ProtoReflect.Descriptor instead.
 func (*Judgement) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{5}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Judgement) GetCode() string {
@@ -766,7 +839,7 @@ type RecentRefusal struct {
 
 func (x *RecentRefusal) Reset() {
 	*x = RecentRefusal{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -778,7 +851,7 @@ func (x *RecentRefusal) String() string {
 func (*RecentRefusal) ProtoMessage() {}
 
 func (x *RecentRefusal) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -791,7 +864,7 @@ func (x *RecentRefusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecentRefusal.ProtoReflect.Descriptor instead.
 func (*RecentRefusal) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{6}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RecentRefusal) GetAt() *timestamppb.Timestamp {
@@ -839,7 +912,7 @@ type ActivateRequest struct {
 
 func (x *ActivateRequest) Reset() {
 	*x = ActivateRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -851,7 +924,7 @@ func (x *ActivateRequest) String() string {
 func (*ActivateRequest) ProtoMessage() {}
 
 func (x *ActivateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -864,7 +937,7 @@ func (x *ActivateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateRequest.ProtoReflect.Descriptor instead.
 func (*ActivateRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{7}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ActivateRequest) GetNode() string {
@@ -906,7 +979,7 @@ type ActivateResponse struct {
 
 func (x *ActivateResponse) Reset() {
 	*x = ActivateResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -918,7 +991,7 @@ func (x *ActivateResponse) String() string {
 func (*ActivateResponse) ProtoMessage() {}
 
 func (x *ActivateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -931,7 +1004,7 @@ func (x *ActivateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateResponse.ProtoReflect.Descriptor instead.
 func (*ActivateResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{8}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ActivateResponse) GetEpoch() uint64 {
@@ -956,7 +1029,7 @@ type SetModeRequest struct {
 
 func (x *SetModeRequest) Reset() {
 	*x = SetModeRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -968,7 +1041,7 @@ func (x *SetModeRequest) String() string {
 func (*SetModeRequest) ProtoMessage() {}
 
 func (x *SetModeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -981,7 +1054,7 @@ func (x *SetModeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetModeRequest.ProtoReflect.Descriptor instead.
 func (*SetModeRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{9}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SetModeRequest) GetMode() Mode {
@@ -1016,7 +1089,7 @@ type SetModeResponse struct {
 
 func (x *SetModeResponse) Reset() {
 	*x = SetModeResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +1101,7 @@ func (x *SetModeResponse) String() string {
 func (*SetModeResponse) ProtoMessage() {}
 
 func (x *SetModeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1041,7 +1114,7 @@ func (x *SetModeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetModeResponse.ProtoReflect.Descriptor instead.
 func (*SetModeResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{10}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SetModeResponse) GetEpoch() uint64 {
@@ -1068,7 +1141,7 @@ type SuspendRequest struct {
 
 func (x *SuspendRequest) Reset() {
 	*x = SuspendRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1080,7 +1153,7 @@ func (x *SuspendRequest) String() string {
 func (*SuspendRequest) ProtoMessage() {}
 
 func (x *SuspendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1093,7 +1166,7 @@ func (x *SuspendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendRequest.ProtoReflect.Descriptor instead.
 func (*SuspendRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{11}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SuspendRequest) GetNode() string {
@@ -1135,7 +1208,7 @@ type SuspendResponse struct {
 
 func (x *SuspendResponse) Reset() {
 	*x = SuspendResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1147,7 +1220,7 @@ func (x *SuspendResponse) String() string {
 func (*SuspendResponse) ProtoMessage() {}
 
 func (x *SuspendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1160,7 +1233,7 @@ func (x *SuspendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendResponse.ProtoReflect.Descriptor instead.
 func (*SuspendResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{12}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SuspendResponse) GetEpoch() uint64 {
@@ -1185,7 +1258,7 @@ type HoldRequest struct {
 
 func (x *HoldRequest) Reset() {
 	*x = HoldRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1197,7 +1270,7 @@ func (x *HoldRequest) String() string {
 func (*HoldRequest) ProtoMessage() {}
 
 func (x *HoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1210,7 +1283,7 @@ func (x *HoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldRequest.ProtoReflect.Descriptor instead.
 func (*HoldRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *HoldRequest) GetForMs() uint64 {
@@ -1245,7 +1318,7 @@ type HoldResponse struct {
 
 func (x *HoldResponse) Reset() {
 	*x = HoldResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1257,7 +1330,7 @@ func (x *HoldResponse) String() string {
 func (*HoldResponse) ProtoMessage() {}
 
 func (x *HoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1270,7 +1343,7 @@ func (x *HoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldResponse.ProtoReflect.Descriptor instead.
 func (*HoldResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{14}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *HoldResponse) GetEpoch() uint64 {
@@ -1293,7 +1366,7 @@ type ResumeRequest struct {
 
 func (x *ResumeRequest) Reset() {
 	*x = ResumeRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1305,7 +1378,7 @@ func (x *ResumeRequest) String() string {
 func (*ResumeRequest) ProtoMessage() {}
 
 func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1318,7 +1391,7 @@ func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRequest.ProtoReflect.Descriptor instead.
 func (*ResumeRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ResumeRequest) GetReason() string {
@@ -1346,7 +1419,7 @@ type ResumeResponse struct {
 
 func (x *ResumeResponse) Reset() {
 	*x = ResumeResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1358,7 +1431,7 @@ func (x *ResumeResponse) String() string {
 func (*ResumeResponse) ProtoMessage() {}
 
 func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1371,7 +1444,7 @@ func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeResponse.ProtoReflect.Descriptor instead.
 func (*ResumeResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{16}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ResumeResponse) GetEpoch() uint64 {
@@ -1390,7 +1463,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1402,7 +1475,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1415,7 +1488,7 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{17}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{18}
 }
 
 // HistoryResponse holds the last changes.
@@ -1429,7 +1502,7 @@ type HistoryResponse struct {
 
 func (x *HistoryResponse) Reset() {
 	*x = HistoryResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1441,7 +1514,7 @@ func (x *HistoryResponse) String() string {
 func (*HistoryResponse) ProtoMessage() {}
 
 func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1454,7 +1527,7 @@ func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryResponse.ProtoReflect.Descriptor instead.
 func (*HistoryResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{18}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *HistoryResponse) GetChanges() []*RoleChange {
@@ -1485,7 +1558,7 @@ type RoleChange struct {
 
 func (x *RoleChange) Reset() {
 	*x = RoleChange{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1497,7 +1570,7 @@ func (x *RoleChange) String() string {
 func (*RoleChange) ProtoMessage() {}
 
 func (x *RoleChange) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1510,7 +1583,7 @@ func (x *RoleChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleChange.ProtoReflect.Descriptor instead.
 func (*RoleChange) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{19}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RoleChange) GetEpoch() uint64 {
@@ -1568,7 +1641,7 @@ type SetFloorRequest struct {
 
 func (x *SetFloorRequest) Reset() {
 	*x = SetFloorRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1580,7 +1653,7 @@ func (x *SetFloorRequest) String() string {
 func (*SetFloorRequest) ProtoMessage() {}
 
 func (x *SetFloorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1593,7 +1666,7 @@ func (x *SetFloorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFloorRequest.ProtoReflect.Descriptor instead.
 func (*SetFloorRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{20}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SetFloorRequest) GetFloor() *Mark {
@@ -1621,7 +1694,7 @@ type SetFloorResponse struct {
 
 func (x *SetFloorResponse) Reset() {
 	*x = SetFloorResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1633,7 +1706,7 @@ func (x *SetFloorResponse) String() string {
 func (*SetFloorResponse) ProtoMessage() {}
 
 func (x *SetFloorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1646,7 +1719,7 @@ func (x *SetFloorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFloorResponse.ProtoReflect.Descriptor instead.
 func (*SetFloorResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{21}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SetFloorResponse) GetFloor() *Mark {
@@ -1665,7 +1738,7 @@ type ExportWatermarkRequest struct {
 
 func (x *ExportWatermarkRequest) Reset() {
 	*x = ExportWatermarkRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1677,7 +1750,7 @@ func (x *ExportWatermarkRequest) String() string {
 func (*ExportWatermarkRequest) ProtoMessage() {}
 
 func (x *ExportWatermarkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1690,7 +1763,7 @@ func (x *ExportWatermarkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWatermarkRequest.ProtoReflect.Descriptor instead.
 func (*ExportWatermarkRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{22}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{23}
 }
 
 // ExportWatermarkResponse is one held slot.
@@ -1708,7 +1781,7 @@ type ExportWatermarkResponse struct {
 
 func (x *ExportWatermarkResponse) Reset() {
 	*x = ExportWatermarkResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1720,7 +1793,7 @@ func (x *ExportWatermarkResponse) String() string {
 func (*ExportWatermarkResponse) ProtoMessage() {}
 
 func (x *ExportWatermarkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1733,7 +1806,7 @@ func (x *ExportWatermarkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWatermarkResponse.ProtoReflect.Descriptor instead.
 func (*ExportWatermarkResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{23}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ExportWatermarkResponse) GetSlot() string {
@@ -1804,7 +1877,7 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"last_error\x18\x04 \x01(\tR\tlastError\x12\x1d\n" +
 	"\n" +
 	"bad_shares\x18\x05 \x01(\x04R\tbadShares\x12\x15\n" +
-	"\x06rtt_us\x18\x06 \x01(\x04R\x05rttUs\"\x87\x03\n" +
+	"\x06rtt_us\x18\x06 \x01(\x04R\x05rttUs\"\xbf\x03\n" +
 	"\n" +
 	"NodeStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12=\n" +
@@ -1818,7 +1891,12 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x03why\x18\t \x01(\tR\x03why\x126\n" +
 	"\x06health\x18\n" +
 	" \x01(\v2\x1e.casper.cosigner.v1.NodeHealthR\x06health\x12/\n" +
-	"\x05reach\x18\v \x03(\v2\x19.casper.cosigner.v1.ReachR\x05reach\"\x8d\x01\n" +
+	"\x05reach\x18\v \x03(\v2\x19.casper.cosigner.v1.ReachR\x05reach\x126\n" +
+	"\x05fault\x18\f \x01(\v2 .casper.cosigner.v1.FaultFindingR\x05fault\"H\n" +
+	"\fFaultFinding\x12\x14\n" +
+	"\x05proof\x18\x01 \x01(\tR\x05proof\x12\x10\n" +
+	"\x03why\x18\x02 \x01(\tR\x03why\x12\x10\n" +
+	"\x03era\x18\x03 \x01(\x04R\x03era\"\x8d\x01\n" +
 	"\tJudgement\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x10\n" +
 	"\x03why\x18\x02 \x01(\tR\x03why\x12\x12\n" +
@@ -1910,7 +1988,7 @@ func file_casper_cosigner_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_casper_cosigner_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_casper_cosigner_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_casper_cosigner_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_casper_cosigner_v1_admin_proto_goTypes = []any{
 	(Mode)(0),                       // 0: casper.cosigner.v1.Mode
 	(*Mark)(nil),                    // 1: casper.cosigner.v1.Mark
@@ -1918,73 +1996,75 @@ var file_casper_cosigner_v1_admin_proto_goTypes = []any{
 	(*StatusResponse)(nil),          // 3: casper.cosigner.v1.StatusResponse
 	(*PeerStatus)(nil),              // 4: casper.cosigner.v1.PeerStatus
 	(*NodeStatus)(nil),              // 5: casper.cosigner.v1.NodeStatus
-	(*Judgement)(nil),               // 6: casper.cosigner.v1.Judgement
-	(*RecentRefusal)(nil),           // 7: casper.cosigner.v1.RecentRefusal
-	(*ActivateRequest)(nil),         // 8: casper.cosigner.v1.ActivateRequest
-	(*ActivateResponse)(nil),        // 9: casper.cosigner.v1.ActivateResponse
-	(*SetModeRequest)(nil),          // 10: casper.cosigner.v1.SetModeRequest
-	(*SetModeResponse)(nil),         // 11: casper.cosigner.v1.SetModeResponse
-	(*SuspendRequest)(nil),          // 12: casper.cosigner.v1.SuspendRequest
-	(*SuspendResponse)(nil),         // 13: casper.cosigner.v1.SuspendResponse
-	(*HoldRequest)(nil),             // 14: casper.cosigner.v1.HoldRequest
-	(*HoldResponse)(nil),            // 15: casper.cosigner.v1.HoldResponse
-	(*ResumeRequest)(nil),           // 16: casper.cosigner.v1.ResumeRequest
-	(*ResumeResponse)(nil),          // 17: casper.cosigner.v1.ResumeResponse
-	(*HistoryRequest)(nil),          // 18: casper.cosigner.v1.HistoryRequest
-	(*HistoryResponse)(nil),         // 19: casper.cosigner.v1.HistoryResponse
-	(*RoleChange)(nil),              // 20: casper.cosigner.v1.RoleChange
-	(*SetFloorRequest)(nil),         // 21: casper.cosigner.v1.SetFloorRequest
-	(*SetFloorResponse)(nil),        // 22: casper.cosigner.v1.SetFloorResponse
-	(*ExportWatermarkRequest)(nil),  // 23: casper.cosigner.v1.ExportWatermarkRequest
-	(*ExportWatermarkResponse)(nil), // 24: casper.cosigner.v1.ExportWatermarkResponse
-	(*timestamppb.Timestamp)(nil),   // 25: google.protobuf.Timestamp
-	(*NodeHealth)(nil),              // 26: casper.cosigner.v1.NodeHealth
-	(*Reach)(nil),                   // 27: casper.cosigner.v1.Reach
+	(*FaultFinding)(nil),            // 6: casper.cosigner.v1.FaultFinding
+	(*Judgement)(nil),               // 7: casper.cosigner.v1.Judgement
+	(*RecentRefusal)(nil),           // 8: casper.cosigner.v1.RecentRefusal
+	(*ActivateRequest)(nil),         // 9: casper.cosigner.v1.ActivateRequest
+	(*ActivateResponse)(nil),        // 10: casper.cosigner.v1.ActivateResponse
+	(*SetModeRequest)(nil),          // 11: casper.cosigner.v1.SetModeRequest
+	(*SetModeResponse)(nil),         // 12: casper.cosigner.v1.SetModeResponse
+	(*SuspendRequest)(nil),          // 13: casper.cosigner.v1.SuspendRequest
+	(*SuspendResponse)(nil),         // 14: casper.cosigner.v1.SuspendResponse
+	(*HoldRequest)(nil),             // 15: casper.cosigner.v1.HoldRequest
+	(*HoldResponse)(nil),            // 16: casper.cosigner.v1.HoldResponse
+	(*ResumeRequest)(nil),           // 17: casper.cosigner.v1.ResumeRequest
+	(*ResumeResponse)(nil),          // 18: casper.cosigner.v1.ResumeResponse
+	(*HistoryRequest)(nil),          // 19: casper.cosigner.v1.HistoryRequest
+	(*HistoryResponse)(nil),         // 20: casper.cosigner.v1.HistoryResponse
+	(*RoleChange)(nil),              // 21: casper.cosigner.v1.RoleChange
+	(*SetFloorRequest)(nil),         // 22: casper.cosigner.v1.SetFloorRequest
+	(*SetFloorResponse)(nil),        // 23: casper.cosigner.v1.SetFloorResponse
+	(*ExportWatermarkRequest)(nil),  // 24: casper.cosigner.v1.ExportWatermarkRequest
+	(*ExportWatermarkResponse)(nil), // 25: casper.cosigner.v1.ExportWatermarkResponse
+	(*timestamppb.Timestamp)(nil),   // 26: google.protobuf.Timestamp
+	(*NodeHealth)(nil),              // 27: casper.cosigner.v1.NodeHealth
+	(*Reach)(nil),                   // 28: casper.cosigner.v1.Reach
 }
 var file_casper_cosigner_v1_admin_proto_depIdxs = []int32{
 	0,  // 0: casper.cosigner.v1.StatusResponse.mode:type_name -> casper.cosigner.v1.Mode
-	25, // 1: casper.cosigner.v1.StatusResponse.since:type_name -> google.protobuf.Timestamp
+	26, // 1: casper.cosigner.v1.StatusResponse.since:type_name -> google.protobuf.Timestamp
 	1,  // 2: casper.cosigner.v1.StatusResponse.pruned:type_name -> casper.cosigner.v1.Mark
 	1,  // 3: casper.cosigner.v1.StatusResponse.floor:type_name -> casper.cosigner.v1.Mark
 	1,  // 4: casper.cosigner.v1.StatusResponse.newest:type_name -> casper.cosigner.v1.Mark
 	4,  // 5: casper.cosigner.v1.StatusResponse.peers:type_name -> casper.cosigner.v1.PeerStatus
 	5,  // 6: casper.cosigner.v1.StatusResponse.nodes:type_name -> casper.cosigner.v1.NodeStatus
-	7,  // 7: casper.cosigner.v1.StatusResponse.refusals:type_name -> casper.cosigner.v1.RecentRefusal
-	25, // 8: casper.cosigner.v1.StatusResponse.hold_until:type_name -> google.protobuf.Timestamp
-	6,  // 9: casper.cosigner.v1.StatusResponse.judgement:type_name -> casper.cosigner.v1.Judgement
-	25, // 10: casper.cosigner.v1.NodeStatus.last_request:type_name -> google.protobuf.Timestamp
-	25, // 11: casper.cosigner.v1.NodeStatus.last_ping:type_name -> google.protobuf.Timestamp
-	26, // 12: casper.cosigner.v1.NodeStatus.health:type_name -> casper.cosigner.v1.NodeHealth
-	27, // 13: casper.cosigner.v1.NodeStatus.reach:type_name -> casper.cosigner.v1.Reach
-	25, // 14: casper.cosigner.v1.Judgement.due:type_name -> google.protobuf.Timestamp
-	25, // 15: casper.cosigner.v1.RecentRefusal.at:type_name -> google.protobuf.Timestamp
-	0,  // 16: casper.cosigner.v1.SetModeRequest.mode:type_name -> casper.cosigner.v1.Mode
-	20, // 17: casper.cosigner.v1.HistoryResponse.changes:type_name -> casper.cosigner.v1.RoleChange
-	1,  // 18: casper.cosigner.v1.SetFloorRequest.floor:type_name -> casper.cosigner.v1.Mark
-	1,  // 19: casper.cosigner.v1.SetFloorResponse.floor:type_name -> casper.cosigner.v1.Mark
-	2,  // 20: casper.cosigner.v1.AdminService.Status:input_type -> casper.cosigner.v1.StatusRequest
-	8,  // 21: casper.cosigner.v1.AdminService.Activate:input_type -> casper.cosigner.v1.ActivateRequest
-	10, // 22: casper.cosigner.v1.AdminService.SetMode:input_type -> casper.cosigner.v1.SetModeRequest
-	12, // 23: casper.cosigner.v1.AdminService.Suspend:input_type -> casper.cosigner.v1.SuspendRequest
-	14, // 24: casper.cosigner.v1.AdminService.Hold:input_type -> casper.cosigner.v1.HoldRequest
-	16, // 25: casper.cosigner.v1.AdminService.Resume:input_type -> casper.cosigner.v1.ResumeRequest
-	18, // 26: casper.cosigner.v1.AdminService.History:input_type -> casper.cosigner.v1.HistoryRequest
-	21, // 27: casper.cosigner.v1.AdminService.SetFloor:input_type -> casper.cosigner.v1.SetFloorRequest
-	23, // 28: casper.cosigner.v1.AdminService.ExportWatermark:input_type -> casper.cosigner.v1.ExportWatermarkRequest
-	3,  // 29: casper.cosigner.v1.AdminService.Status:output_type -> casper.cosigner.v1.StatusResponse
-	9,  // 30: casper.cosigner.v1.AdminService.Activate:output_type -> casper.cosigner.v1.ActivateResponse
-	11, // 31: casper.cosigner.v1.AdminService.SetMode:output_type -> casper.cosigner.v1.SetModeResponse
-	13, // 32: casper.cosigner.v1.AdminService.Suspend:output_type -> casper.cosigner.v1.SuspendResponse
-	15, // 33: casper.cosigner.v1.AdminService.Hold:output_type -> casper.cosigner.v1.HoldResponse
-	17, // 34: casper.cosigner.v1.AdminService.Resume:output_type -> casper.cosigner.v1.ResumeResponse
-	19, // 35: casper.cosigner.v1.AdminService.History:output_type -> casper.cosigner.v1.HistoryResponse
-	22, // 36: casper.cosigner.v1.AdminService.SetFloor:output_type -> casper.cosigner.v1.SetFloorResponse
-	24, // 37: casper.cosigner.v1.AdminService.ExportWatermark:output_type -> casper.cosigner.v1.ExportWatermarkResponse
-	29, // [29:38] is the sub-list for method output_type
-	20, // [20:29] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	8,  // 7: casper.cosigner.v1.StatusResponse.refusals:type_name -> casper.cosigner.v1.RecentRefusal
+	26, // 8: casper.cosigner.v1.StatusResponse.hold_until:type_name -> google.protobuf.Timestamp
+	7,  // 9: casper.cosigner.v1.StatusResponse.judgement:type_name -> casper.cosigner.v1.Judgement
+	26, // 10: casper.cosigner.v1.NodeStatus.last_request:type_name -> google.protobuf.Timestamp
+	26, // 11: casper.cosigner.v1.NodeStatus.last_ping:type_name -> google.protobuf.Timestamp
+	27, // 12: casper.cosigner.v1.NodeStatus.health:type_name -> casper.cosigner.v1.NodeHealth
+	28, // 13: casper.cosigner.v1.NodeStatus.reach:type_name -> casper.cosigner.v1.Reach
+	6,  // 14: casper.cosigner.v1.NodeStatus.fault:type_name -> casper.cosigner.v1.FaultFinding
+	26, // 15: casper.cosigner.v1.Judgement.due:type_name -> google.protobuf.Timestamp
+	26, // 16: casper.cosigner.v1.RecentRefusal.at:type_name -> google.protobuf.Timestamp
+	0,  // 17: casper.cosigner.v1.SetModeRequest.mode:type_name -> casper.cosigner.v1.Mode
+	21, // 18: casper.cosigner.v1.HistoryResponse.changes:type_name -> casper.cosigner.v1.RoleChange
+	1,  // 19: casper.cosigner.v1.SetFloorRequest.floor:type_name -> casper.cosigner.v1.Mark
+	1,  // 20: casper.cosigner.v1.SetFloorResponse.floor:type_name -> casper.cosigner.v1.Mark
+	2,  // 21: casper.cosigner.v1.AdminService.Status:input_type -> casper.cosigner.v1.StatusRequest
+	9,  // 22: casper.cosigner.v1.AdminService.Activate:input_type -> casper.cosigner.v1.ActivateRequest
+	11, // 23: casper.cosigner.v1.AdminService.SetMode:input_type -> casper.cosigner.v1.SetModeRequest
+	13, // 24: casper.cosigner.v1.AdminService.Suspend:input_type -> casper.cosigner.v1.SuspendRequest
+	15, // 25: casper.cosigner.v1.AdminService.Hold:input_type -> casper.cosigner.v1.HoldRequest
+	17, // 26: casper.cosigner.v1.AdminService.Resume:input_type -> casper.cosigner.v1.ResumeRequest
+	19, // 27: casper.cosigner.v1.AdminService.History:input_type -> casper.cosigner.v1.HistoryRequest
+	22, // 28: casper.cosigner.v1.AdminService.SetFloor:input_type -> casper.cosigner.v1.SetFloorRequest
+	24, // 29: casper.cosigner.v1.AdminService.ExportWatermark:input_type -> casper.cosigner.v1.ExportWatermarkRequest
+	3,  // 30: casper.cosigner.v1.AdminService.Status:output_type -> casper.cosigner.v1.StatusResponse
+	10, // 31: casper.cosigner.v1.AdminService.Activate:output_type -> casper.cosigner.v1.ActivateResponse
+	12, // 32: casper.cosigner.v1.AdminService.SetMode:output_type -> casper.cosigner.v1.SetModeResponse
+	14, // 33: casper.cosigner.v1.AdminService.Suspend:output_type -> casper.cosigner.v1.SuspendResponse
+	16, // 34: casper.cosigner.v1.AdminService.Hold:output_type -> casper.cosigner.v1.HoldResponse
+	18, // 35: casper.cosigner.v1.AdminService.Resume:output_type -> casper.cosigner.v1.ResumeResponse
+	20, // 36: casper.cosigner.v1.AdminService.History:output_type -> casper.cosigner.v1.HistoryResponse
+	23, // 37: casper.cosigner.v1.AdminService.SetFloor:output_type -> casper.cosigner.v1.SetFloorResponse
+	25, // 38: casper.cosigner.v1.AdminService.ExportWatermark:output_type -> casper.cosigner.v1.ExportWatermarkResponse
+	30, // [30:39] is the sub-list for method output_type
+	21, // [21:30] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_admin_proto_init() }
@@ -1999,7 +2079,7 @@ func file_casper_cosigner_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_admin_proto_rawDesc), len(file_casper_cosigner_v1_admin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
