@@ -242,8 +242,8 @@ func TestStatusNodes(t *testing.T) {
 	if err != nil || len(s.GetNodes()) != 2 {
 		t.Fatalf("got %v, %v", s, err)
 	}
-	if f := s.GetNodes()[1].GetFault(); f.GetProof() != "proven" || f.GetWhy() != "it is not in the log" || f.GetEra() != 9 ||
-		s.GetNodes()[0].Fault != nil {
+	if f := s.GetNodes()[1].GetFault(); f.GetProof() != "proven" || f.GetWhy() != "it is not in the log" ||
+		f.GetEra() != 9 || s.GetNodes()[0].Fault != nil {
 		t.Errorf("of the fault that node-b tells of: %v, and of node-a's %v", f, s.GetNodes()[0].Fault)
 	}
 	n, other := s.GetNodes()[0], s.GetNodes()[1]
