@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/report"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/wire"
 )
@@ -73,6 +74,33 @@ func TestOperate(t *testing.T) {
 	}
 	if code, out, _ := f.operate("failover", "history"); code != 0 || !strings.Contains(out, "maintenance") {
 		t.Errorf("history without a leader: code %d, output %s", code, out)
+	}
+}
+
+// TestFaultShow: what nodes tell of faults, for people and for programs.
+func TestFaultShow(t *testing.T) {
+	f := startFakes(t)
+	if code, out, _ := f.operate("failover", "fault", "show"); code != 0 || !strings.Contains(out, "no node tells") {
+		t.Errorf("no fault: code %d, output %s", code, out)
+	}
+	ago := uint64(1)
+	f.view.Nodes[1].Health = &cosignerv1.NodeHealth{FaultAgoMs: &ago, FaultEra: 9}
+	f.view.Nodes[1].Fault = &cosignerv1.FaultFinding{Proof: "false", Why: "nobody signed it"}
+	if code, out, _ := f.operate("failover", "fault", "show"); code != exitDegraded || !strings.Contains(out,
+		"nobody signed it") || !strings.Contains(out, "to do") {
+		t.Errorf("code %d, output %s", code, out)
+	}
+	code, out, _ := f.operate("failover", "fault", "show", "-o", "json")
+	var v report.Faults
+	if err := json.Unmarshal([]byte(out), &v); err != nil || code != exitDegraded || len(v.Faults) != 1 ||
+		v.Faults[0].Era != 9 || v.Faults[0].Proof != "false" {
+		t.Errorf("code %d, %v, output %s", code, err, out)
+	}
+	if code, _, _ := f.operate("failover", "fault", "show", "-o", "yaml"); code != exitUsage {
+		t.Errorf("a form that there is not: code %d", code)
+	}
+	if code, _, _ := f.operate("failover", "fault"); code != exitUsage {
+		t.Errorf("no command: code %d", code)
 	}
 }
 
