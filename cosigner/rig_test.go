@@ -97,7 +97,8 @@ func (c *committee) restartWith(i int, keyring *Keyring) {
 	c.session++
 	h := c.hosts[i]
 	server := NewServer(ServerConfig{
-		Name: h.name, Session: statedir.ID{c.session}, Keyring: keyring, Chain: casper.ChainNameHash(testChain),
+		Remembers: func() error { return nil },
+		Name:      h.name, Session: statedir.ID{c.session}, Keyring: keyring, Chain: casper.ChainNameHash(testChain),
 		Ledger: h.ledger.Ledger, Log: h.log,
 		Caller: func(ctx context.Context) (string, bool) { name, ok := ctx.Value(callerKey{}).(string); return name, ok },
 		Term:   h.term.Load,

@@ -33,6 +33,9 @@ type ServerConfig struct {
 	// VerifyRequest must fail unless that node signed its request for m, now or
 	// when it was claimed.
 	VerifyRequest func(node string, m casper.Message, signature [64]byte) error
+	// Remembers must return nil only while this cosigner's state holds all that was proven to it, and
+	// whoever remembers more was heard or waited for; else what is wrong. It is asked at each share.
+	Remembers func() error
 	// Term must return the newest Raft term that this cosigner knows. What a caller
 	// says of its term must not raise it: a hostile one could shut out the leader.
 	Term func() uint64
@@ -68,12 +71,13 @@ func NewServer(config ServerConfig) *Server {
 // may lack what the others saw it sign.
 func (s *Server) openGate() { s.gate.Store(true) }
 
-// Ready returns nil once the gate is open.
+// Ready returns nil while shares may leave: the gate is open, and nobody is known to remember more
+// than this cosigner does.
 func (s *Server) Ready() error {
 	if !s.gate.Load() {
 		return errors.New("this cosigner has not caught up with the log yet")
 	}
-	return nil
+	return s.config.Remembers()
 }
 
 // Stats returns the server's counts.

@@ -18,6 +18,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/pulse"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/testimony"
 )
 
 // Options is what a program passes to what it runs.
@@ -75,12 +76,14 @@ type agentHost struct {
 	agent   *agent.Agent
 	watcher *health.Watcher
 	pinger  *agent.Pinger
+	keeper  *testimony.Keeper
 }
 
 // assemble makes the parts. Only the connections are to be closed.
 func (h *agentHost) assemble(f *AgentFile) error {
 	c, logger := h.self.Cluster, h.options.Logger
-	if err := h.links.dial(h.self, append(cosigners(c), nodes(c)...), nil); err != nil {
+	soon := func(string) []grpc.DialOption { return cluster.SoonAgain() }
+	if err := errors.Join(h.links.dial(h.self, cosigners(c), soon), h.links.dial(h.self, nodes(c), nil)); err != nil {
 		return err
 	}
 	h.metrics = newAgentMetrics(f.Name, h.links.names())
@@ -91,11 +94,17 @@ func (h *agentHost) assemble(f *AgentFile) error {
 	config.Nudge = func() { h.pinger.Nudge() }
 	h.agent = agent.New(config)
 	h.metrics.follow(f.Name, config.Cosigners, h.agent.Leader)
+	var err error
+	h.keeper, err = testimony.OpenKeeper(testimony.KeeperConfig{
+		Path: f.WitnessPath(), Members: members(c), Logger: logger})
+	if err != nil {
+		return err
+	}
 	h.pinger = agent.NewPinger(agent.PingerConfig{
 		Peers: h.links.pinged(c), Interval: time.Duration(c.Failover.PingInterval),
 		Timeout: time.Duration(c.Failover.PingTimeout),
 		Health:  h.watcher.Health, Observe: h.metrics.observePing, Heard: h.agent.Pinged, Doubts: h.agent.Doubts,
-		Logger: logger,
+		Memory: h.keeper, Logger: logger,
 	})
 	return nil
 }
@@ -112,6 +121,13 @@ func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Lis
 	group.Go(func() error { h.pulse.Run(ctx); return nil })
 	group.Go(func() error { return h.watcher.Run(ctx) })
 	group.Go(func() error { h.pinger.Run(ctx); return nil })
+	group.Go(func() error { h.keeper.Run(ctx); return nil })
+	for _, to := range cosigners(c) {
+		group.Go(func() error {
+			stayConnected(ctx, h.links[to.name], func() { h.pinger.Connected(to.name) })
+			return nil
+		})
+	}
 	group.Go(func() error { return server.Serve(socket) })
 	group.Go(func() error { return pingServer.Serve(pings) })
 	group.Go(func() error { return serveMetrics(ctx, f.Metrics, h.metrics.registry, nil, h.options.Logger) })

@@ -71,6 +71,10 @@ type Cosigner struct {
 	TornRecords    uint64 `json:"torn_records"`
 	DifferingSlots uint64 `json:"differing_slots"`
 	Peers          []Peer `json:"peers"`
+	// UnheardAgents have not told it what they remember; HeldBack is why it gives no share until
+	// others are heard, or because of what they remember.
+	UnheardAgents []string `json:"unheard_agents,omitempty"`
+	HeldBack      string   `json:"held_back,omitempty"`
 }
 
 // Peer is another cosigner, as this one sees it.
@@ -142,6 +146,7 @@ func newCosigner(c Cluster, a Answer, leads bool) Cosigner {
 	row.Term, row.Applied = st.GetTerm(), st.GetAppliedIndex()
 	row.SameFile = bytes.Equal(st.GetClusterFileHash(), c.Hash[:])
 	row.TornRecords, row.DifferingSlots = st.GetTornRecords(), st.GetDifferingSlots()
+	row.UnheardAgents, row.HeldBack = st.GetUnheardAgents(), st.GetHeldBack()
 	for _, p := range st.GetPeers() {
 		row.Peers = append(row.Peers, Peer{Name: p.GetName(), Reachable: p.GetReachable(), Commitments: p.GetCommitments(),
 			LastError: p.GetLastError(), BadShares: p.GetBadShares(),

@@ -18,6 +18,7 @@ func cosignerInitCommand() *cobra.Command {
 	var config, fresh string
 	var first watermark.Mark
 	var yes bool
+	var without []string
 	c := &cobra.Command{
 		Use:   "init",
 		Short: "make this cosigner's state directory, once",
@@ -31,7 +32,15 @@ identity here, for a cluster file that does not know this cosigner yet.`,
 			if fresh != "" {
 				return newCosigner(c, config, fresh)
 			}
-			return initCosigner(c, config, first, yes)
+			if len(without) > 0 {
+				if _, err := knowNodes(config, without); err != nil {
+					return err
+				}
+			}
+			if err := initCosigner(c, config, first, yes); err != nil || len(without) == 0 {
+				return err
+			}
+			return typeWords(config, statedir.Words{Without: without})
 		},
 	}
 	flags := c.Flags()
@@ -39,6 +48,7 @@ identity here, for a cluster file that does not know this cosigner yet.`,
 	flags.Uint64Var(&first.Era, "first-era", 0, "first era that may be signed")
 	flags.Uint64Var(&first.Height, "first-height", 0, "first block height that may be signed")
 	flags.BoolVar(&yes, "yes", false, "do not ask")
+	flags.StringSliceVar(&without, "without", nil, "node whose agent is not there yet: the cluster starts without hearing it")
 	flags.StringVar(&fresh, "new", "", "make a key for a cosigner of this name instead")
 	c.MarkFlagsRequiredTogether("first-era", "first-height")
 	c.MarkFlagsOneRequired("first-era", "new")

@@ -1,7 +1,6 @@
 package witness
 
 import (
-	"bytes"
 	"cmp"
 	"maps"
 	"slices"
@@ -39,37 +38,29 @@ type Book struct {
 // NewBook returns an empty book of these members.
 func NewBook(m Members) *Book { return &Book{members: m, held: map[source]Signed{}} }
 
-// Keep keeps the statement of a member if it replaces the one that is held, and reports whether it
-// did. So strangers and other clusters make the book no larger. The statement comes from Sign or
-// Open.
-func (b *Book) Keep(s Signed) bool { return b.members.Has(s) && b.put(s) }
+// Wants reports whether the statement is one of a member that replaces what is held.
+func (b *Book) Wants(s Signed) bool { return b.members.Has(s) && b.replaces(s) }
 
-// Recall puts back what was kept once, of whatever cluster, under the key that it was verified with.
-func (b *Book) Recall(s Signed) { b.put(s) }
+// Keep keeps the statement of a member if it replaces the one that is held and is signed by that
+// member, and reports whether it did. So strangers and other clusters make the book no larger.
+func (b *Book) Keep(s Signed) bool { return b.Wants(s) && b.put(s) }
 
+// Recall puts back what was kept once, of whatever cluster, under the key that it came with. It is
+// false for what that key did not sign.
+func (b *Book) Recall(s Signed) bool { return s.Verify() && (!b.replaces(s) || b.put(s)) }
+
+func (b *Book) replaces(s Signed) bool {
+	have, ok := b.held[source{s.Cluster, s.Key}]
+	return !ok || s.Replaces(have.Statement)
+}
+
+// put is the one place where a statement comes in.
 func (b *Book) put(s Signed) bool {
-	at := source{s.Cluster, s.Key}
-	if have, ok := b.held[at]; ok && !s.Replaces(have.Statement) {
+	if !s.Verify() {
 		return false
 	}
-	b.held[at] = s
+	b.held[source{s.Cluster, s.Key}] = s
 	return true
-}
-
-// Knows reports whether exactly this is held, so that it need not be verified again.
-func (b *Book) Knows(text, key, signature []byte) bool {
-	s, err := Parse(text)
-	if err != nil || len(key) != len(Key{}) {
-		return false
-	}
-	have, ok := b.held[source{s.Cluster, Key(key)}]
-	return ok && have.Statement == s && bytes.Equal(have.Signature[:], signature)
-}
-
-// Of returns the newest statement of the named member.
-func (b *Book) Of(name string) (Signed, bool) {
-	s, ok := b.held[source{b.members.Cluster, b.members.Keys[name]}]
-	return s, ok && s.Name == name
 }
 
 // Current returns what the members stated in this cluster, in the order of their names.
@@ -81,6 +72,9 @@ func (b *Book) All() []Signed {
 		return !b.members.Has(s) && s.Validator == b.members.Validator
 	})...)
 }
+
+// Held returns all that is held, of whatever validator.
+func (b *Book) Held() []Signed { return b.sorted(func(Signed) bool { return true }) }
 
 func (b *Book) sorted(pick func(Signed) bool) []Signed {
 	picked := slices.DeleteFunc(slices.Collect(maps.Values(b.held)), func(s Signed) bool { return !pick(s) })

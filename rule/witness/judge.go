@@ -24,7 +24,8 @@ const (
 	Lost                  // it has lost what this cosigner itself signed: growing does not mend that
 )
 
-// Verdict is a finding, with the statement that it rests on and what that shows, unless it is Sound.
+// Verdict is a finding, with the statement that it rests on and what that shows, unless it is
+// Sound.
 type Verdict struct {
 	Finding Finding
 	By      Signed
@@ -72,7 +73,10 @@ func Judge(h Holding, m Members, known []Signed) Verdict {
 func lost(h Holding, s Statement) string {
 	switch {
 	case s.Session == h.Session && s.Directory == h.Directory:
-		return ""
+		if s.Applied > h.Applied {
+			return fmt.Sprintf("this very process had applied entry %d, and has now applied %d: its machine was put back, "+
+				"with its memory", s.Applied, h.Applied)
+		}
 	case s.Directory != h.Directory:
 		return fmt.Sprintf("it ran on the state directory %v, and this is %v: its disk was lost, or initialised again",
 			s.Directory, h.Directory)

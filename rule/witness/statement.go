@@ -36,7 +36,7 @@ const tag = "casper-cosigner statement 1\x00"
 const (
 	maxName = 32 // as in the cluster file
 	// Size is the length of an encoded statement.
-	Size = len(tag) + 32 + 16 + 1 + maxName + 16 + 8 + 16 + 4*8 + 8 + 4 + 8 + 2*8
+	Size = len(tag) + 32 + 16 + 1 + maxName + 16 + 8 + 16 + 4*8 + 4 + 8 + 2*8
 )
 
 // ID is the 16-byte id of a cluster, a state directory or a process.
@@ -112,7 +112,8 @@ func Parse(text []byte) (Statement, error) {
 	return s, nil
 }
 
-// isName reports whether the text may be shown as a name: whoever signs it is not trusted with more.
+// isName reports whether the text may be shown as a name: whoever signs it is not trusted with
+// more.
 func isName(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-'
@@ -126,7 +127,7 @@ func (s Statement) String() string {
 		s.Directory, s.Boot)
 }
 
-// Signed is a statement with the key that signed it. Sign and Open make one.
+// Signed is a statement with the key that signed it: one that Sign made, or for which Verify holds.
 type Signed struct {
 	Statement
 	Key       Key
@@ -139,17 +140,23 @@ func Sign(key ed25519.PrivateKey, s Statement) Signed {
 		Signature: [64]byte(ed25519.Sign(key, s.Append(make([]byte, 0, Size))))}
 }
 
-// Open reads a statement and verifies it under the key that came with it. Whose key that is, is
-// for Book to say.
-func Open(text, key, signature []byte) (Signed, error) {
+// Read reads a statement with what came along. It verifies nothing: Keep does, and Verify.
+func Read(text, key, signature []byte) (Signed, error) {
 	s, err := Parse(text)
 	if err != nil {
 		return Signed{}, err
 	}
-	if len(key) != len(Key{}) || len(signature) != ed25519.SignatureSize || !ed25519.Verify(key, text, signature) {
-		return Signed{}, fmt.Errorf("a statement of %q is not signed by the key that it shows", s.Name)
+	if len(key) != len(Key{}) || len(signature) != ed25519.SignatureSize {
+		return Signed{}, fmt.Errorf("a statement of %q has a key of %d bytes and a signature of %d", s.Name, len(key),
+			len(signature))
 	}
 	return Signed{Statement: s, Key: Key(key), Signature: [64]byte(signature)}, nil
+}
+
+// Verify reports whether the key that came with the statement signed it. Whose key that is, is for
+// Members to say.
+func (s Signed) Verify() bool {
+	return ed25519.Verify(s.Key[:], s.Append(make([]byte, 0, Size)), s.Signature[:])
 }
 
 // ID is a short name for what one key says in one cluster, by which an operator disregards it.

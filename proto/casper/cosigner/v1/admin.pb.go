@@ -223,7 +223,11 @@ type StatusResponse struct {
 	// Automatic changes of roles are stopped until then; absent if they are not.
 	HoldUntil *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=hold_until,json=holdUntil,proto3" json:"hold_until,omitempty"`
 	// What the leader's judgement of the nodes comes to. Only the leader fills it in.
-	Judgement     *Judgement `protobuf:"bytes,26,opt,name=judgement,proto3" json:"judgement,omitempty"`
+	Judgement *Judgement `protobuf:"bytes,26,opt,name=judgement,proto3" json:"judgement,omitempty"`
+	// Nodes whose agents have not told this process yet what they remember of the cosigners.
+	UnheardAgents []string `protobuf:"bytes,40,rep,name=unheard_agents,json=unheardAgents,proto3" json:"unheard_agents,omitempty"`
+	// Why it gives no share, if that is because of what others remember or because some are yet to be heard; else empty.
+	HeldBack      string `protobuf:"bytes,41,opt,name=held_back,json=heldBack,proto3" json:"held_back,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -438,6 +442,20 @@ func (x *StatusResponse) GetJudgement() *Judgement {
 		return x.Judgement
 	}
 	return nil
+}
+
+func (x *StatusResponse) GetUnheardAgents() []string {
+	if x != nil {
+		return x.UnheardAgents
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetHeldBack() string {
+	if x != nil {
+		return x.HeldBack
+	}
+	return ""
 }
 
 // PeerStatus is another cosigner seen from here.
@@ -1765,7 +1783,7 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x04Mark\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x04R\x06height\"\x0f\n" +
-	"\rStatusRequest\"\xef\a\n" +
+	"\rStatusRequest\"\xb3\b\n" +
 	"\x0eStatusResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12*\n" +
@@ -1794,7 +1812,9 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x05cause\x18\x18 \x01(\tR\x05cause\x129\n" +
 	"\n" +
 	"hold_until\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampR\tholdUntil\x12;\n" +
-	"\tjudgement\x18\x1a \x01(\v2\x1d.casper.cosigner.v1.JudgementR\tjudgement\"\xb5\x01\n" +
+	"\tjudgement\x18\x1a \x01(\v2\x1d.casper.cosigner.v1.JudgementR\tjudgement\x12%\n" +
+	"\x0eunheard_agents\x18( \x03(\tR\runheardAgents\x12\x1b\n" +
+	"\theld_back\x18) \x01(\tR\bheldBack\"\xb5\x01\n" +
 	"\n" +
 	"PeerStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
