@@ -161,10 +161,12 @@ func DialAgent(ctx context.Context, f *AgentFile, logger zerolog.Logger) (*agent
 func agentConfig(self Host, l links) agent.Config {
 	c, key := self.Cluster, self.Key()
 	return agent.Config{
-		Name: self.Name, Cosigners: l.signers(c),
-		SignRequest: func(m casper.Message) ([64]byte, error) { return c.SignRequest(key, self.Name, m) },
-		SignRegistration: func(point casper.TLSPoint) [64]byte {
-			return c.SignRegistration(key, self.Name, point)
+		Name: self.Name, Validator: c.Validator, Cosigners: l.signers(c),
+		SignRequest: func(m casper.Message, askedAt uint64) ([64]byte, error) {
+			return c.SignRequest(key, self.Name, m, askedAt)
+		},
+		SignRegistration: func(point casper.TLSPoint, askedAt uint64) [64]byte {
+			return c.SignRegistration(key, self.Name, point, askedAt)
 		},
 		Steady: func() bool { return true }, Nudge: func() {}, Observe: func(string, error, time.Duration) {},
 		Asked: func(casper.Message, *cosignerv1.SignResponse) {},

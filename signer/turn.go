@@ -45,7 +45,8 @@ func (s *Signer) await(ctx context.Context, r turn.Request) (turn.Decision, erro
 }
 
 func (s *Signer) look(r turn.Request) (f turn.Facts) {
-	s.Log.View(func(m *machine.State) { f = turn.Look(m, m.Check(r.Claim)) })
+	next := s.Log.Next()
+	s.Log.View(func(m *machine.State) { f = turn.Look(m, m.Check(next, r.Claim)) })
 	f.Moved.Era, f.Moved.Height = s.Log.AdvancedAt()
 	return f
 }
