@@ -1,11 +1,12 @@
 // Package agent stands beside a casper-node and passes its requests on to the cosigners.
 //
-// It serves SignerService on a unix socket, adds the node's name, how far the log is and the failover
-// key's signature, and asks the cosigner that leads, as far as lead knows. It promises to keep the
-// caller's deadline, to ask no further once the caller has given up, to wait for no cosigner that
-// has fallen silent while others answer, and to answer Unavailable soon when no cosigner leads. It
-// believes no cosigner alone: what it passes on as signed is signed by the validator's key, and a
-// refusal counts only from the leader that the cosigners name, unless nobody knows better.
+// It serves SignerService on a unix socket, adds the node's name, how far the log is and the
+// failover key's signature, and asks the cosigner that leads, as far as lead knows. It promises to
+// keep the caller's deadline, to ask no further once the caller has given up, to wait for no
+// cosigner that has fallen silent while others answer, and to answer Unavailable soon when no
+// cosigner leads. It believes no cosigner alone: what it passes on as signed is signed by the
+// validator's key, and a refusal counts only from the leader that the cosigners name, unless nobody
+// knows better.
 //
 // It pings the cosigners and the other agents, and tells them with each ping how its node is and
 // whom it reaches. No member that is down or hangs delays the ping of another one, or a request.

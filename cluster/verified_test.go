@@ -47,7 +47,8 @@ func TestVerifiedOnce(t *testing.T) {
 	v, keys, times := counted(t)
 	m, signature := requestOf(t, v, keys["node-a"], 1)
 	for range 3 {
-		if err := errors.Join(v.VerifyRequest("node-a", m, 0, signature), v.VerifyClaimed("node-a", m, 0, signature)); err != nil {
+		err := errors.Join(v.VerifyRequest("node-a", m, 0, signature), v.VerifyClaimed("node-a", m, 0, signature))
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -92,14 +92,15 @@ func (h *agentHost) assemble(f *AgentFile) error {
 	config := agentConfig(h.self, h.links)
 	config.Steady, config.Observe, config.Asked, config.Logger = h.pulse.Steady, h.metrics.observe, h.watcher.Asked, logger
 	config.Nudge = func() { h.pinger.Nudge() }
-	h.agent = agent.New(config)
-	h.metrics.follow(f.Name, config.Cosigners, h.agent.Leader)
 	var err error
 	h.keeper, err = testimony.OpenKeeper(testimony.KeeperConfig{
 		Path: f.WitnessPath(), Members: members(c), Logger: logger})
 	if err != nil {
 		return err
 	}
+	config.Position, config.Lied = h.keeper.Position, h.metrics.lied
+	h.agent = agent.New(config)
+	h.metrics.follow(f.Name, config.Cosigners, h.agent.Leader)
 	h.pinger = agent.NewPinger(agent.PingerConfig{
 		Peers: h.links.pinged(c), Interval: time.Duration(c.Failover.PingInterval),
 		Timeout: time.Duration(c.Failover.PingTimeout),
@@ -140,22 +141,6 @@ func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Lis
 	return group.Wait()
 }
 
-// DialAgent returns an agent that asks the cosigners for one program's own requests, without a
-// socket and without pings.
-func DialAgent(ctx context.Context, f *AgentFile, logger zerolog.Logger) (*agent.Agent, func(), error) {
-	self, err := f.Host()
-	if err != nil {
-		return nil, nil, err
-	}
-	l := links{}
-	if err := l.dial(self, cosigners(self.Cluster), nil); err != nil {
-		return nil, nil, errors.Join(err, l.close())
-	}
-	config := agentConfig(self, l)
-	config.Logger = logger
-	return agent.New(config), func() { _ = l.close() }, nil
-}
-
 // agentConfig is how the node's requests are signed, and whom they are passed on to. Nobody is told
 // of them.
 func agentConfig(self Host, l links) agent.Config {
@@ -169,7 +154,7 @@ func agentConfig(self Host, l links) agent.Config {
 			return c.SignRegistration(key, self.Name, point, askedAt)
 		},
 		Steady: func() bool { return true }, Nudge: func() {}, Observe: func(string, error, time.Duration) {},
-		Asked: func(casper.Message, *cosignerv1.SignResponse) {},
+		Asked: func(casper.Message, *cosignerv1.SignResponse) {}, Lied: func(string) {},
 	}
 }
 

@@ -220,8 +220,8 @@ func (w *world) ask(ctx context.Context, node string, m casper.Message) testnet.
 	return answer
 }
 
-// position returns how far the log is that a threshold have applied, as agents keep it. w.mu must be
-// held.
+// position returns how far the log is that a threshold have applied, as agents keep it. w.mu must
+// be held.
 func (w *world) position() uint64 {
 	var applied []uint64
 	for _, p := range w.running {
