@@ -158,8 +158,8 @@ func TestFollowReset(t *testing.T) {
 	})
 }
 
-// TestReplayAfterReset: a log that is read back shows the marks of before a reset first. The ledger,
-// which has made the reset, does not follow those.
+// TestReplayAfterReset: a log that is read back shows the marks of before a reset first. The
+// ledger, which has made the reset, does not follow those.
 func TestReplayAfterReset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newCopyOfLog()
