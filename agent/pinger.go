@@ -40,10 +40,20 @@ type PingerConfig struct {
 	// Heard is told the same of cosigners, and what their answers say of the leader. It must not
 	// block.
 	Heard func(cosigner string, p lead.Ping, now time.Time)
+	// Memory keeps what cosigners state, and is shown to them. Nil: nothing is kept.
+	Memory Memory
 	// Doubts reports whether it is in doubt who leads: then cosigners are pinged briskly. It must
 	// not block.
 	Doubts func() bool
 	Logger zerolog.Logger
+}
+
+// Memory is what the cosigners stated of their own memory.
+type Memory interface {
+	// Shown must return the newest statement of each cosigner. It must not block.
+	Shown() []*cosignerv1.SignedStatement
+	// Heard is told what came with a cosigner's answer, unverified. It must not block.
+	Heard(cosigner string, all []*cosignerv1.SignedStatement)
 }
 
 // Pinger pings the other members and keeps what comes of it. NewPinger makes one; Run pings.
@@ -82,11 +92,23 @@ func (p *Pinger) Nudge() {
 	}
 	for i, peer := range p.Peers {
 		if peer.Role == cluster.Cosigner {
-			select {
-			case p.nudges[i] <- struct{}{}:
-			default: // one is pending
-			}
+			p.nudge(i)
 		}
+	}
+}
+
+// Connected has one peer pinged now, or as soon as its last ping is over: its connection was made
+// anew. A cosigner that starts waits for that.
+func (p *Pinger) Connected(name string) {
+	if i := slices.IndexFunc(p.Peers, func(peer Peer) bool { return peer.Name == name }); i >= 0 {
+		p.nudge(i)
+	}
+}
+
+func (p *Pinger) nudge(i int) {
+	select {
+	case p.nudges[i] <- struct{}{}:
+	default: // one is pending
 	}
 }
 
@@ -122,7 +144,12 @@ func (p *Pinger) ping(ctx context.Context, i int) {
 	start, peer := time.Now(), p.Peers[i]
 	once, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
-	answer, err := peer.Client.Ping(once, &cosignerv1.PingRequest{Health: p.Health(start), Reach: p.Reach(start)})
+	request := &cosignerv1.PingRequest{Health: p.Health(start), Reach: p.Reach(start)}
+	witness := p.Memory != nil && peer.Role == cluster.Cosigner
+	if witness {
+		request.Statements = p.Memory.Shown()
+	}
+	answer, err := peer.Client.Ping(once, request)
 	if ctx.Err() != nil {
 		return // that we stop says nothing about the peer
 	}
@@ -143,6 +170,9 @@ func (p *Pinger) ping(ctx context.Context, i int) {
 	}
 	if p.answer(i, rtt, now) {
 		p.Logger.Info().Str("peer", peer.Name).Msg("pings are answered again")
+	}
+	if witness {
+		p.Memory.Heard(peer.Name, answer.GetStatements())
 	}
 	if peer.Role == cluster.Cosigner && p.learn(answer.GetRoles()) {
 		r := answer.GetRoles()

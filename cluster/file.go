@@ -42,6 +42,8 @@ const (
 	maxCosigners = 15
 	maxNodes     = 8
 	maxGrace     = 125 * time.Millisecond
+	witnessWait  = 30 * time.Second // unless the file says otherwise
+	maxWait      = 10 * time.Minute
 )
 
 // File is the cluster file.
@@ -55,6 +57,7 @@ type File struct {
 	MinBlockTime  Duration         `toml:"min_block_time" comment:"least time between blocks, from the chainspec: minimum_block_time"`
 	Grace         Duration         `toml:"grace" comment:"how long a standby's claim waits for the main's, at most half the node's deadline"`
 	Timing        string           `toml:"timing" comment:"measured: timers follow the distances between the cosigners; or fixed: lan, region up to 100 ms, wan up to 200 ms"`
+	WitnessWait   Duration         `toml:"witness_wait,omitempty" comment:"how long a starting cosigner waits for agents"`
 	CACertificate string           `toml:"ca_certificate,multiline" comment:"the authority that signed the members' certificates"`
 	Failover      Failover         `toml:"failover" comment:"when another node becomes the active one, and when main is again"`
 	Cosigners     []CosignerEntry  `toml:"cosigner"`
@@ -201,6 +204,9 @@ func (f *File) Validate() error {
 	if !slices.Contains([]string{"measured", "lan", "region", "wan"}, f.Timing) {
 		fault("timing: want measured, lan, region or wan, got %q", f.Timing)
 	}
+	if w := time.Duration(f.WitnessWait); w < 0 || w > maxWait {
+		fault("witness_wait: want at most %v, or nothing for %v, got %v", maxWait, witnessWait, w)
+	}
 	faults = append(faults, f.Failover.faults()...)
 	if block, _ := pem.Decode([]byte(f.CACertificate)); block == nil {
 		fault("ca_certificate: not a PEM certificate")
@@ -304,6 +310,14 @@ func (f *File) MayBeLost() int { return len(f.Cosigners) - f.Threshold }
 // MayBeStolen is how many cosigners can be in an attacker's hands with no slot getting two values:
 // two thresholds of cosigners have at least one more in common.
 func (f *File) MayBeStolen() int { return max(0, 2*f.Threshold-len(f.Cosigners)-1) }
+
+// WaitForWitnesses is how long a cosigner that starts waits for the agents.
+func (f *File) WaitForWitnesses() time.Duration {
+	if f.WitnessWait == 0 {
+		return witnessWait
+	}
+	return time.Duration(f.WitnessWait)
+}
 
 // Encode writes the file with a comment on each setting.
 func (f *File) Encode() ([]byte, error) {

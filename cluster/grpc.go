@@ -65,6 +65,16 @@ func (f *File) NewServer(own tls.Certificate, access Access, more ...grpc.Server
 	}, more...)...)
 }
 
+// SoonAgain is for a connection whose other end is waited for: it is called again four times a
+// second while it is gone, which an agent can afford.
+func SoonAgain() []grpc.DialOption {
+	return []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
+		Backoff: backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2,
+			MaxDelay: 250 * time.Millisecond},
+		MinConnectTimeout: time.Second,
+	})}
+}
+
 // Dial returns a connection to the named member. It connects when first used and again
 // whenever it has to.
 func (f *File) Dial(own tls.Certificate, name, address string, more ...grpc.DialOption) (*grpc.ClientConn, error) {

@@ -125,7 +125,11 @@ func TestFollowReset(t *testing.T) {
 			log.mu.Lock()
 			defer log.mu.Unlock()
 			for _, c := range commands {
-				if r := log.state.ApplyAt(machine.Place{Version: machine.Version}, c); r.Outcome != machine.Done {
+				if claim, ok := c.(machine.Claim); ok {
+					claim.AskedAt = 1
+					c = claim
+				}
+				if r := log.state.ApplyAt(machine.Place{Index: 2, Version: machine.Version}, c); r.Outcome != machine.Done {
 					t.Fatalf("%+v: %+v", c, r)
 				}
 			}

@@ -97,11 +97,12 @@ func (c *committee) restartWith(i int, keyring *Keyring) {
 	c.session++
 	h := c.hosts[i]
 	server := NewServer(ServerConfig{
-		Name: h.name, Session: statedir.ID{c.session}, Keyring: keyring, Chain: casper.ChainNameHash(testChain),
+		Remembers: func() error { return nil },
+		Name:      h.name, Session: statedir.ID{c.session}, Keyring: keyring, Chain: casper.ChainNameHash(testChain),
 		Ledger: h.ledger.Ledger, Log: h.log,
 		Caller: func(ctx context.Context) (string, bool) { name, ok := ctx.Value(callerKey{}).(string); return name, ok },
 		Term:   h.term.Load,
-		VerifyRequest: func(node string, _ casper.Message, signature [64]byte) error {
+		VerifyRequest: func(node string, _ casper.Message, _ uint64, signature [64]byte) error {
 			if node != "A" || signature != testSignature {
 				return errors.New("not signed by that node")
 			}

@@ -34,9 +34,12 @@ type ServerConfig struct {
 	Caller func(context.Context) (name string, ok bool)
 	// VerifyRequest must fail unless that node signed its request for m, now or
 	// when it was claimed.
-	VerifyRequest func(node string, m casper.Message, signature [64]byte) error
+	VerifyRequest func(node string, m casper.Message, askedAt uint64, signature [64]byte) error
 	// VerifyReset must fail unless an operator signed the reset of the heights.
 	VerifyReset func(watermark.Reset) error
+	// Remembers must return nil only while this cosigner's state holds all that was proven to it, and
+	// whoever remembers more was heard or waited for; else what is wrong. It is asked at each share.
+	Remembers func() error
 	// Term must return the newest Raft term that this cosigner knows. What a caller
 	// says of its term must not raise it: a hostile one could shut out the leader.
 	Term func() uint64
@@ -75,12 +78,13 @@ func NewServer(config ServerConfig) *Server {
 // may lack what the others saw it sign.
 func (s *Server) openGate() { s.gate.Store(true) }
 
-// Ready returns nil once the gate is open.
+// Ready returns nil while shares may leave: the gate is open, and nobody is known to remember more
+// than this cosigner does.
 func (s *Server) Ready() error {
 	if !s.gate.Load() {
 		return errors.New("this cosigner has not caught up with the log yet")
 	}
-	return nil
+	return s.config.Remembers()
 }
 
 // Stats returns the server's counts.
@@ -227,7 +231,8 @@ func (s *Server) authorize(r *cosignerv1.ShareRequest) (Keys, casper.Message, er
 		return keys, nil, status.Errorf(codes.InvalidArgument,
 			"request signature of %d bytes, want 64", len(r.GetRequestSignature()))
 	}
-	if err := s.config.VerifyRequest(r.GetNode(), message, [64]byte(r.GetRequestSignature())); err != nil {
+	signature := [64]byte(r.GetRequestSignature())
+	if err := s.config.VerifyRequest(r.GetNode(), message, r.GetAskedAt(), signature); err != nil {
 		return keys, nil, status.Errorf(codes.Unauthenticated, "request of node %q: %v", r.GetNode(), err)
 	}
 	if err := s.Ready(); err != nil {

@@ -18,6 +18,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/pulse"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/testimony"
 )
 
 // Options is what a program passes to what it runs.
@@ -75,12 +76,14 @@ type agentHost struct {
 	agent   *agent.Agent
 	watcher *health.Watcher
 	pinger  *agent.Pinger
+	keeper  *testimony.Keeper
 }
 
 // assemble makes the parts. Only the connections are to be closed.
 func (h *agentHost) assemble(f *AgentFile) error {
 	c, logger := h.self.Cluster, h.options.Logger
-	if err := h.links.dial(h.self, append(cosigners(c), nodes(c)...), nil); err != nil {
+	soon := func(string) []grpc.DialOption { return cluster.SoonAgain() }
+	if err := errors.Join(h.links.dial(h.self, cosigners(c), soon), h.links.dial(h.self, nodes(c), nil)); err != nil {
 		return err
 	}
 	h.metrics = newAgentMetrics(f.Name, h.links.names())
@@ -89,13 +92,20 @@ func (h *agentHost) assemble(f *AgentFile) error {
 	config := agentConfig(h.self, h.links)
 	config.Steady, config.Observe, config.Asked, config.Logger = h.pulse.Steady, h.metrics.observe, h.watcher.Asked, logger
 	config.Nudge = func() { h.pinger.Nudge() }
+	var err error
+	h.keeper, err = testimony.OpenKeeper(testimony.KeeperConfig{
+		Path: f.WitnessPath(), Members: members(c), Logger: logger})
+	if err != nil {
+		return err
+	}
+	config.Position, config.Lied = h.keeper.Position, h.metrics.lied
 	h.agent = agent.New(config)
 	h.metrics.follow(f.Name, config.Cosigners, h.agent.Leader)
 	h.pinger = agent.NewPinger(agent.PingerConfig{
 		Peers: h.links.pinged(c), Interval: time.Duration(c.Failover.PingInterval),
 		Timeout: time.Duration(c.Failover.PingTimeout),
 		Health:  h.watcher.Health, Observe: h.metrics.observePing, Heard: h.agent.Pinged, Doubts: h.agent.Doubts,
-		Logger: logger,
+		Memory: h.keeper, Logger: logger,
 	})
 	return nil
 }
@@ -112,6 +122,13 @@ func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Lis
 	group.Go(func() error { h.pulse.Run(ctx); return nil })
 	group.Go(func() error { return h.watcher.Run(ctx) })
 	group.Go(func() error { h.pinger.Run(ctx); return nil })
+	group.Go(func() error { h.keeper.Run(ctx); return nil })
+	for _, to := range cosigners(c) {
+		group.Go(func() error {
+			stayConnected(ctx, h.links[to.name], func() { h.pinger.Connected(to.name) })
+			return nil
+		})
+	}
 	group.Go(func() error { return server.Serve(socket) })
 	group.Go(func() error { return pingServer.Serve(pings) })
 	group.Go(func() error { return serveMetrics(ctx, f.Metrics, h.metrics.registry, nil, h.options.Logger) })
@@ -124,34 +141,20 @@ func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Lis
 	return group.Wait()
 }
 
-// DialAgent returns an agent that asks the cosigners for one program's own requests, without a
-// socket and without pings.
-func DialAgent(ctx context.Context, f *AgentFile, logger zerolog.Logger) (*agent.Agent, func(), error) {
-	self, err := f.Host()
-	if err != nil {
-		return nil, nil, err
-	}
-	l := links{}
-	if err := l.dial(self, cosigners(self.Cluster), nil); err != nil {
-		return nil, nil, errors.Join(err, l.close())
-	}
-	config := agentConfig(self, l)
-	config.Logger = logger
-	return agent.New(config), func() { _ = l.close() }, nil
-}
-
 // agentConfig is how the node's requests are signed, and whom they are passed on to. Nobody is told
 // of them.
 func agentConfig(self Host, l links) agent.Config {
 	c, key := self.Cluster, self.Key()
 	return agent.Config{
-		Name: self.Name, Cosigners: l.signers(c),
-		SignRequest: func(m casper.Message) ([64]byte, error) { return c.SignRequest(key, self.Name, m) },
-		SignRegistration: func(point casper.TLSPoint) [64]byte {
-			return c.SignRegistration(key, self.Name, point)
+		Name: self.Name, Validator: c.Validator, Cosigners: l.signers(c),
+		SignRequest: func(m casper.Message, askedAt uint64) ([64]byte, error) {
+			return c.SignRequest(key, self.Name, m, askedAt)
+		},
+		SignRegistration: func(point casper.TLSPoint, askedAt uint64) [64]byte {
+			return c.SignRegistration(key, self.Name, point, askedAt)
 		},
 		Steady: func() bool { return true }, Nudge: func() {}, Observe: func(string, error, time.Duration) {},
-		Asked: func(casper.Message, *cosignerv1.SignResponse) {},
+		Asked: func(casper.Message, *cosignerv1.SignResponse) {}, Lied: func(string) {},
 	}
 }
 

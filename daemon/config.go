@@ -175,6 +175,18 @@ func (f *CosignerFile) StatePath() string { return resolve(f.dir, f.State) }
 // SocketPath is the unix socket.
 func (f *AgentFile) SocketPath() string { return resolve(f.dir, f.Socket) }
 
+// witnessFile holds what the cosigners stated, as the agent keeps it.
+const witnessFile = "witness.json"
+
+// WitnessPath is where the agent keeps what the cosigners stated: in the folder that the service
+// manager gives it for its state, or else beside its settings.
+func (f *AgentFile) WitnessPath() string {
+	if given, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); given != "" {
+		return filepath.Join(given, witnessFile)
+	}
+	return resolve(f.dir, witnessFile)
+}
+
 // health is what the agent watches of its node. Ages are measured by the monotonic clock, whatever
 // the wall clock says.
 func (f *AgentFile) health(c *cluster.File, logger zerolog.Logger) health.Config {

@@ -42,6 +42,7 @@ type local struct {
 	validator casper.PublicKey
 	seed      [32]byte
 	running   map[string]*process
+	without   []string                 // nodes that the next state directories are made without
 	clocks    map[string]time.Duration // by how much a host's clock is off
 	refusals  atomic.Int32             // times that a cosigner refused another's state
 }
@@ -82,6 +83,9 @@ func newLocal(t *testing.T, edit func(*cluster.File)) *local {
 			edit(f)
 		}
 	})
+	for _, n := range l.File.Nodes { // most tests start agents late, or none
+		l.without = append(l.without, n.Name)
+	}
 	_, shares, err := keygen.Split(seed, l.File.Threshold, len(l.File.Cosigners), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +122,7 @@ func (l *local) makeCosigner(name string, share keygen.ShareFile, first watermar
 
 func (l *local) initState(name string, first watermark.Mark) {
 	l.t.Helper()
-	id := statedir.Identity{Cluster: statedir.ID(l.File.ID), Name: name, First: first}
+	id := statedir.Identity{Cluster: statedir.ID(l.File.ID), Name: name, First: first, Without: l.without}
 	if err := statedir.Init(filepath.Join(l.path, name, "state"), id); err != nil {
 		l.t.Fatal(err)
 	}

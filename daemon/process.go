@@ -17,6 +17,7 @@ import (
 	"casper-cosigner/pulse"
 	"casper-cosigner/raftstore"
 	"casper-cosigner/statedir"
+	"casper-cosigner/testimony"
 )
 
 const diskLimit = time.Second // a write that takes longer ends the process
@@ -29,6 +30,8 @@ type process struct {
 	pulse   *pulse.Pulse
 
 	dir       *statedir.Dir
+	presences *presences
+	stand     *testimony.Stand
 	ledger    *cosigner.Ledger
 	store     *raftstore.Store
 	admission *peer.Admission
@@ -54,7 +57,11 @@ func openProcess(self Host, f *CosignerFile, o Options) (p *process, err error) 
 	if err != nil {
 		return p, err
 	}
-	if p.store, err = openStore(self, f, p.dir, o); err != nil {
+	p.presences = &presences{Dir: p.dir}
+	if p.store, err = openStore(self, f, p.presences, o); err != nil {
+		return p, err
+	}
+	if err = p.openStand(f.StatePath()); err != nil {
 		return p, err
 	}
 	p.admission = peer.New(self.Name, p.callingCosigner, p)
@@ -93,7 +100,7 @@ func openDir(self Host, f *CosignerFile) (*statedir.Dir, error) {
 	return dir, nil
 }
 
-func openStore(self Host, f *CosignerFile, dir *statedir.Dir, o Options) (*raftstore.Store, error) {
+func openStore(self Host, f *CosignerFile, dir *presences, o Options) (*raftstore.Store, error) {
 	c, all := self.Cluster, voters(self.Cluster)
 	timing, err := raftstore.Profile(c.Timing)
 	if err != nil {
@@ -119,7 +126,8 @@ func openStore(self Host, f *CosignerFile, dir *statedir.Dir, o Options) (*rafts
 			},
 			PeerName: c.PeerName, Presences: dir,
 		},
-		Timing: timing, Watchdog: watchdog(o), Fatal: o.Fatal, Log: o.Logger, Now: o.Now,
+		MayFound: dir.mayFound,
+		Timing:   timing, Watchdog: watchdog(o), Fatal: o.Fatal, Log: o.Logger, Now: o.Now,
 	})
 	if err != nil {
 		return nil, errors.Join(err, plain.Close())
@@ -134,7 +142,7 @@ func watchdog(o Options) statedir.Watchdog {
 }
 
 // Presence is what this cosigner shows of its state.
-func (p *process) Presence() statedir.Presence { return p.dir.Presence(p.store.Indexes()) }
+func (p *process) Presence() statedir.Presence { return p.presences.Presence(p.store.Indexes()) }
 
 // Admit is what this cosigner thinks of a state that another shows.
 func (p *process) Admit(name string, shown statedir.Presence) error { return p.dir.Admit(name, shown) }

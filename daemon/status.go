@@ -17,6 +17,8 @@ func (v *validator) status(r *cosignerv1.StatusResponse) {
 	r.ClusterFileHash = hash[:]
 	_, r.AppliedIndex = v.store.Indexes()
 	r.Ready = v.server.Ready() == nil
+	remembers := v.stand.Status()
+	r.UnheardAgents, r.HeldBack = remembers.Unheard, remembers.Shut
 	ledger := v.ledger.Stats()
 	r.TornRecords, r.DifferingSlots = uint64(ledger.Torn), uint64(ledger.Differing)
 	r.LedgerResets = ledger.Resets

@@ -39,7 +39,8 @@ func newValidator(p *process, keys *cosigner.Keyring) *validator {
 		Name: p.self.Name, Session: p.Presence().Session, Chain: casper.ChainNameHash(c.Chain),
 		Keyring: keys, Ledger: p.ledger, Log: catchUpLog{p.store, p.barriers()},
 		Caller: peer.Caller, VerifyRequest: v.verifier.VerifyClaimed, VerifyReset: c.VerifyReset,
-		Term: func() uint64 { return p.store.Leader().Term }, Logger: o.Logger,
+		Remembers: p.stand.Open,
+		Term:      func() uint64 { return p.store.Leader().Term }, Logger: o.Logger,
 	})
 	v.quorum = cosigner.NewQuorum(cosigner.QuorumConfig{
 		Keyring: keys, Own: v.server, Others: p.links.cosigners(), Distance: p.admission.Distance, Logger: o.Logger})
@@ -83,7 +84,9 @@ func monitorConfig(p *process, ready func() error) monitor.Config {
 	for _, name := range p.links.names() {
 		config.Others = append(config.Others, monitor.Other{Name: name,
 			Ask: func(ctx context.Context) (*cosignerv1.GatherResponse, error) {
-				return clients[name].Gather(ctx, &cosignerv1.GatherRequest{})
+				r, err := clients[name].Gather(ctx, &cosignerv1.GatherRequest{})
+				p.stand.HeardCosigner(name, r.GetStatement())
+				return r, err
 			}})
 	}
 	return config
@@ -100,6 +103,7 @@ func (v *validator) run(ctx context.Context, f *CosignerFile, data, admin net.Li
 	group.Go(func() error { return v.quorum.Run(ctx) })
 	group.Go(func() error { return v.spread.Run(ctx) })
 	group.Go(func() error { v.pulse.Run(ctx); return nil })
+	group.Go(func() error { v.stand.Run(ctx); return nil })
 	group.Go(func() error { v.retime(ctx); return nil })
 	group.Go(func() error { return v.server.Run(ctx) })
 	group.Go(func() error { return v.monitor.Run(ctx) })
@@ -129,10 +133,11 @@ func (v *validator) dataServer() *grpc.Server {
 	c := v.self.Cluster
 	s := c.NewServer(v.self.Certificate, dataAccess(), v.admission.ServerOptions()...)
 	cosignerv1.RegisterCosignerServiceServer(s, v.server)
-	cosignerv1.RegisterPeerServiceServer(s, &peer.Server{Log: v.store, Signatures: v.signer, Reports: v.monitor})
+	cosignerv1.RegisterPeerServiceServer(s,
+		&peer.Server{Log: v.store, Signatures: v.signer, Reports: reports{v.monitor, v.stand}})
 	cosignerv1.RegisterSignerServiceServer(s,
 		&signer.Server{Signer: v.signer, Name: v.self.Name, Caller: c.Caller, Peer: v.links.signer})
-	cosignerv1.RegisterPingServiceServer(s, &monitor.Server{Monitor: v.monitor, Caller: c.Caller,
+	cosignerv1.RegisterPingServiceServer(s, &monitor.Server{Monitor: v.monitor, Caller: c.Caller, Witness: v.stand,
 		Lead: func() (string, uint64) { lead := v.store.Leader(); return lead.Name, lead.Term }})
 	return s
 }

@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
@@ -18,8 +19,18 @@ type Server struct {
 	Monitor *Monitor
 	// Caller returns the member at the other end of a call.
 	Caller func(context.Context) (cluster.Member, bool)
+	// Witness takes what the agents show of the cosigners' statements, and has the newest to tell.
+	Witness Witness
 	// Lead must return who leads, empty if nobody is known to, and the term, both of one moment.
 	Lead func() (name string, term uint64)
+}
+
+// Witness is what cosigners state of their memory. Nil: nothing is stated.
+type Witness interface {
+	// HeardAgent is told of each ping of a node's agent, and what came with it, unverified.
+	HeardAgent(node string, all []*cosignerv1.SignedStatement)
+	// Shown must return the own statement and the newest known of each other cosigner.
+	Shown() []*cosignerv1.SignedStatement
 }
 
 // Ping notes the caller's account of its node. Who pings is settled by its certificate alone: an
@@ -29,10 +40,21 @@ func (s *Server) Ping(ctx context.Context, r *cosignerv1.PingRequest) (*cosigner
 	if !ok || caller.Role != cluster.Node {
 		return nil, status.Error(codes.PermissionDenied, "only agents ping a cosigner")
 	}
-	if err := s.Monitor.Ping(caller.Name, r); err != nil {
-		return nil, status.Error(codes.InvalidArgument, err.Error())
+	agent := proto.Size(r) > 0 // else a program beside it that only wants to know how far the log is
+	shown := r.GetStatements()
+	r.Statements = nil // they say nothing of the node, and are bounded for themselves
+	if agent {
+		if err := s.Monitor.Ping(caller.Name, r); err != nil {
+			return nil, status.Error(codes.InvalidArgument, err.Error())
+		}
 	}
 	out := &cosignerv1.PingResponse{Roles: &cosignerv1.Roles{}}
+	if s.Witness != nil {
+		if agent {
+			s.Witness.HeardAgent(caller.Name, shown)
+		}
+		out.Statements = s.Witness.Shown()
+	}
 	out.Leader, out.Term = s.Lead()
 	s.Monitor.Log.View(func(m *machine.State) {
 		roles := m.Roles()

@@ -52,7 +52,7 @@ type Presences interface {
 	Seen(peer string) (statedir.Presence, bool)
 }
 
-// Config is what a store needs. All exported fields are required.
+// Config is what a store needs. All exported fields are required, but for MayFound.
 type Config struct {
 	Name   string // this voter
 	Voters Voters // exactly the share holders
@@ -66,6 +66,10 @@ type Config struct {
 	// Active is the node that is active first. The leader writes it into Genesis, the log's first
 	// command, once all voters have met.
 	Active string
+
+	// MayFound must return nil only if nothing is known that stands against writing Genesis, and else
+	// what does. Nil: nothing ever does.
+	MayFound func() error
 
 	// Fatal is called once, when it is unknown what the log holds. It must end the process or see to
 	// it, and need not return; if a write failed, the library panics at its next one.

@@ -15,20 +15,24 @@ const (
 
 // genesis returns the log's first command. It waits until every voter has been met, since none may
 // sign below the highest of their first eras and heights, and until each shows that it has met all
-// others too. Nothing is claimed before Genesis, so whoever loses what it claimed comes back to
-// voters that have all pinned its directory: one that had not would take an emptied disk for new.
+// others too. A member that has not heard what the agents remember, or against what it was shown,
+// shows that it has met nobody. Nothing is claimed before Genesis, so whoever loses what it claimed
+// comes back to voters that have all pinned its directory: one that had not would take an emptied
+// disk for new.
 func (s *Store) genesis(ctx context.Context) (machine.Genesis, error) {
 	tick, said := time.NewTicker(genesisRetry), time.Time{}
 	defer tick.Stop()
 	own := s.cfg.Network.Presences.Presence(s.Indexes()).First
 	for {
 		first, missing := s.cfg.met(own)
-		if len(missing) == 0 {
+		against := s.cfg.mayFound()
+		if len(missing) == 0 && against == nil {
 			return machine.Genesis{First: first, Active: s.cfg.Active, At: s.cfg.Now().UnixMilli()}, nil
 		}
 		if now := time.Now(); now.Sub(said) > genesisSay {
 			said = now
-			s.log.Info().Strs("missing", missing).Msg("nothing is signed before all cosigners have met once; waiting")
+			s.log.Info().Strs("missing", missing).AnErr("against", against).
+				Msg("nothing is signed before all cosigners have met once; waiting")
 		}
 		select {
 		case <-tick.C:
@@ -36,6 +40,14 @@ func (s *Store) genesis(ctx context.Context) (machine.Genesis, error) {
 			return machine.Genesis{}, ctx.Err()
 		}
 	}
+}
+
+// mayFound returns what stands against Genesis, as this member knows.
+func (c Config) mayFound() error {
+	if c.MayFound == nil {
+		return nil
+	}
+	return c.MayFound()
 }
 
 // met returns the highest first era and height of all voters, and which of the others this one has

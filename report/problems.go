@@ -50,8 +50,13 @@ func (s *Status) cosignerProblems(note problem) (ready int) {
 			continue
 		case c.Ready:
 			ready++
-		case s.Started:
+		case s.Started && c.HeldBack == "":
 			note("cosigner %s is not ready to give shares", c.Name)
+		}
+		if c.HeldBack != "" {
+			note("cosigner %s: %s", c.Name, c.HeldBack)
+		} else if len(c.UnheardAgents) > 0 {
+			note("cosigner %s has not heard yet what the agents of %s remember", c.Name, strings.Join(c.UnheardAgents, ", "))
 		}
 		if !c.SameFile {
 			note("cosigner %s has another cluster file than this host", c.Name)

@@ -73,6 +73,10 @@ type Cosigner struct {
 	DifferingSlots uint64 `json:"differing_slots"`
 	LedgerBehind   bool   `json:"ledger_behind,omitempty"` // it did not follow a reset of the heights
 	Peers          []Peer `json:"peers"`
+	// UnheardAgents have not told it what they remember; HeldBack is why it gives no share until
+	// others are heard, or because of what they remember.
+	UnheardAgents []string `json:"unheard_agents,omitempty"`
+	HeldBack      string   `json:"held_back,omitempty"`
 }
 
 // Peer is another cosigner, as this one sees it.
@@ -145,6 +149,7 @@ func newCosigner(c Cluster, a Answer, leads bool) Cosigner {
 	row.SameFile = bytes.Equal(st.GetClusterFileHash(), c.Hash[:])
 	row.TornRecords, row.DifferingSlots = st.GetTornRecords(), st.GetDifferingSlots()
 	row.LedgerBehind = st.GetLedgerResets() < st.GetResets()
+	row.UnheardAgents, row.HeldBack = st.GetUnheardAgents(), st.GetHeldBack()
 	for _, p := range st.GetPeers() {
 		row.Peers = append(row.Peers, Peer{Name: p.GetName(), Reachable: p.GetReachable(), Commitments: p.GetCommitments(),
 			LastError: p.GetLastError(), BadShares: p.GetBadShares(),

@@ -25,6 +25,7 @@ var (
 		"casper-cosigner/rule/machine", "casper-cosigner/rule/refusal", "casper-cosigner/rule/seat",
 		"casper-cosigner/rule/timing",
 		"casper-cosigner/rule/tlspoint", "casper-cosigner/rule/watermark", "casper-cosigner/rule/wire",
+		"casper-cosigner/rule/witness",
 	}
 	pureTime = []string{"Duration", "Microsecond", "Millisecond", "Second", "Minute", "Hour", "UnixMilli", "Time",
 		"RFC3339"}

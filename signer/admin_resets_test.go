@@ -14,19 +14,10 @@ import (
 	"casper-cosigner/rule/watermark"
 )
 
-// raise has the log hold an entry of the newest version.
-func (a *administered) raise() {
-	a.rig.log.mu.Lock()
-	defer a.rig.log.mu.Unlock()
-	a.rig.log.state.ApplyAt(machine.Place{Version: machine.Version},
-		machine.SetFloor{Floor: a.rig.log.state.Table().Floor()})
-}
-
 // TestResetHeightsByOperator: the heights are reset on the operator's own signature, over all that
 // it says, and once for each.
 func TestResetHeightsByOperator(t *testing.T) {
 	a := newAdministered(t)
-	a.raise()
 	a.VerifyReset = a.rig.cluster.File.VerifyReset
 	for _, height := range []uint64{1001, 1002} {
 		if _, err := a.rig.ask(t.Context(), "node-a", block(height, 1)); err != nil {
@@ -76,7 +67,6 @@ func TestResetHeightsByOperator(t *testing.T) {
 // once that is named it is served.
 func TestSetInstanceByOperator(t *testing.T) {
 	a := newAdministered(t)
-	a.raise()
 	again := echo(11, 0, 2)
 	again.Chainspec = casper.Hash{7}
 	if _, err := a.rig.ask(t.Context(), "node-a", echo(11, 0, 1)); err != nil {
@@ -109,6 +99,8 @@ func TestSetInstanceByOperator(t *testing.T) {
 // nothing was changed.
 func TestBeforeAllKnowIt(t *testing.T) {
 	a := newAdministered(t)
+	a.rig.log.state = machine.New() // of the version before
+	a.rig.log.state.Apply(machine.Genesis{First: watermark.Mark{Era: 10, Height: 1000}, Active: "node-a"})
 	_, err := a.SetInstance(t.Context(), &cosignerv1.SetInstanceRequest{Era: 11, Chainspec: make([]byte, 32), Reason: "x"})
 	if status.Code(err) != codes.FailedPrecondition ||
 		!strings.Contains(err.Error(), "nothing was changed: not every cosigner") {

@@ -28,6 +28,8 @@ const (
 	size      = 3
 	threshold = 2
 	operator  = "operator"
+
+	witnessWait = time.Second // many cosigners here are started beside agents that are down
 )
 
 // Settings say how a cluster is made.
@@ -68,7 +70,8 @@ func Setup(ctx context.Context, s Settings) (*Cluster, error) {
 	args := []string{"init", "--local", "--dir", s.Dir, "--chain", s.Chain, "--validator-pem", s.PEM,
 		"--threshold", strconv.Itoa(threshold), "--operator", operator, "--main", Main,
 		"--node", Main, "--node", Standby, "--base-port", strconv.Itoa(base),
-		"--min-era-time", s.MinEra.String(), "--min-block-time", s.MinBlock.String()}
+		"--min-era-time", s.MinEra.String(), "--min-block-time", s.MinBlock.String(),
+		"--witness-wait", witnessWait.String()}
 	for i := range size {
 		args = append(args, "--cosigner", cosignerName(i))
 	}
@@ -119,7 +122,7 @@ func (c *Cluster) addCosigner(ctx context.Context, name string, states map[strin
 		}
 	}
 	err := c.Command(ctx, "cosigner", "init", "--first-era", "0", "--first-height", "0", "--again", "0/0", "--config",
-		config)
+		config, "--without", Main+","+Standby) // some tests start agents late, or none
 	if err != nil {
 		return err
 	}

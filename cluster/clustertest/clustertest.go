@@ -38,7 +38,7 @@ func New(t testing.TB, validator casper.PublicKey, edit func(*cluster.File)) *Cl
 		ID: make([]byte, 16), Chain: Chain, Validator: validator, Threshold: 2, Main: "node-a",
 		MinEraTime: cluster.Duration(2 * time.Hour), MinBlockTime: cluster.Duration(8 * time.Second),
 		Grace: cluster.Duration(100 * time.Millisecond), Timing: "lan", CACertificate: string(authority.CertificatePEM()),
-		Failover: cluster.DefaultFailover(),
+		Failover: cluster.DefaultFailover(), WitnessWait: cluster.Duration(time.Second),
 	}
 	f.ID[0] = 1
 	for i := range 3 {
@@ -86,10 +86,16 @@ func (c *Cluster) member(t testing.TB, name string, now time.Time) cluster.Key {
 	return cluster.Key(public)
 }
 
-// Request signs the node's request for the message.
+// Request signs the node's request for the message, in the form that does not say when it asks.
 func (c *Cluster) Request(t testing.TB, node string, m casper.Message) [64]byte {
 	t.Helper()
-	signature, err := c.File.SignRequest(c.Keys[node], node, m)
+	return c.Dated(t, node, m, 0)
+}
+
+// Dated signs the node's request for the message, asked at that index of the log.
+func (c *Cluster) Dated(t testing.TB, node string, m casper.Message, askedAt uint64) [64]byte {
+	t.Helper()
+	signature, err := c.File.SignRequest(c.Keys[node], node, m, askedAt)
 	if err != nil {
 		t.Fatal(err)
 	}

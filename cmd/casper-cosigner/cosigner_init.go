@@ -16,6 +16,7 @@ const cosignerConfig = configFolder + "/cosigner.toml"
 func cosignerInitCommand() *cobra.Command {
 	var config, fresh string
 	var first firstFlags
+	var without []string
 	c := &cobra.Command{
 		Use:   "init",
 		Short: "make this cosigner's state directory, once",
@@ -34,12 +35,21 @@ identity here, for a cluster file that does not know this cosigner yet.`,
 				return newCosigner(c, config, fresh)
 			}
 			first.given = c.Flags().Changed("first-era")
-			return initCosigner(c, config, &first)
+			if len(without) > 0 {
+				if _, err := knowNodes(config, without); err != nil {
+					return err
+				}
+			}
+			if err := initCosigner(c, config, &first); err != nil || len(without) == 0 {
+				return err
+			}
+			return typeWords(config, statedir.Words{Without: without})
 		},
 	}
 	flags := c.Flags()
 	flags.StringVar(&config, "config", cosignerConfig, "this host's settings")
 	first.add(c)
+	flags.StringSliceVar(&without, "without", nil, "node whose agent is not there yet: the cluster starts without hearing it")
 	flags.StringVar(&fresh, "new", "", "make a key for a cosigner of this name instead")
 	c.MarkFlagsOneRequired("from-node", "first-era", "new")
 	c.MarkFlagsMutuallyExclusive("first-era", "new")

@@ -79,6 +79,8 @@ is not used; "keygen split" comes next.`,
 		time.Duration(s.failover.After), "how long the active node must be unresponsive before another takes over")
 	flags.DurationVar((*time.Duration)(&s.failover.FailbackAfter), "failback-after",
 		time.Duration(s.failover.FailbackAfter), "how long main must be ready again before it takes over")
+	flags.DurationVar(&s.witnessWait, "witness-wait", 30*time.Second,
+		"how long a cosigner that starts waits for what the agents remember")
 	flags.BoolVar(&s.singleHost, "local",
 		false, "everything on this machine, for tests only: members are given without a host")
 	required(c, "dir", "chain", "cosigner", "node")

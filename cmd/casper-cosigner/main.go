@@ -54,7 +54,8 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		initCommand(),
 		group("keygen", "split a validator key and check the shares", splitCommand(), inspectCommand(), verifyCommand()),
-		group("cosigner", "hold a share and give signature shares", cosignerInitCommand(), cosignerRunCommand()),
+		group("cosigner", "hold a share and give signature shares", cosignerInitCommand(), cosignerRunCommand(),
+			cosignerFoundCommand()),
 		group("agent", "serve the casper-node on this host", agentInitCommand(), agentRunCommand()),
 		group("certificate", "certificates of the cluster's own authority", issueCommand()),
 		signCommand(),

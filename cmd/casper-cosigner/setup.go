@@ -54,20 +54,21 @@ const (
 
 // setup is the cluster that init was asked for.
 type setup struct {
-	chain      string
-	validator  casper.PublicKey
-	threshold  int
-	main       string
-	cosigners  []place
-	nodes      []place
-	operators  []string
-	basePort   int
-	timing     string
-	minEra     time.Duration
-	minBlock   time.Duration
-	grace      time.Duration
-	failover   cluster.Failover
-	singleHost bool // everything on 127.0.0.1, state and sockets in the folders
+	chain       string
+	validator   casper.PublicKey
+	threshold   int
+	main        string
+	cosigners   []place
+	nodes       []place
+	operators   []string
+	basePort    int
+	timing      string
+	minEra      time.Duration
+	witnessWait time.Duration
+	minBlock    time.Duration
+	grace       time.Duration
+	failover    cluster.Failover
+	singleHost  bool // everything on 127.0.0.1, state and sockets in the folders
 }
 
 // place is a cosigner or node and the host that it runs on.
@@ -95,7 +96,7 @@ func (s setup) cluster(m material) *cluster.File {
 	f := &cluster.File{
 		ID: m.id, Chain: s.chain, Validator: s.validator, Threshold: s.threshold, Main: s.main,
 		MinEraTime: cluster.Duration(s.minEra), MinBlockTime: cluster.Duration(s.minBlock), Grace: cluster.Duration(s.grace),
-		Timing: s.timing, CACertificate: m.authority, Failover: s.failover,
+		Timing: s.timing, CACertificate: m.authority, Failover: s.failover, WitnessWait: cluster.Duration(s.witnessWait),
 	}
 	for i, p := range s.cosigners {
 		f.Cosigners = append(f.Cosigners, cluster.CosignerEntry{

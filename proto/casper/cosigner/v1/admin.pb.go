@@ -232,7 +232,11 @@ type StatusResponse struct {
 	// Last reset of the heights: its first height, who signed it and why; absent if there was none.
 	LastReset *HeightReset `protobuf:"bytes,29,opt,name=last_reset,json=lastReset,proto3" json:"last_reset,omitempty"`
 	// Eras that run again under another chainspec.
-	Reruns        []*Rerun `protobuf:"bytes,30,rep,name=reruns,proto3" json:"reruns,omitempty"`
+	Reruns []*Rerun `protobuf:"bytes,30,rep,name=reruns,proto3" json:"reruns,omitempty"`
+	// Nodes whose agents have not told this process yet what they remember of the cosigners.
+	UnheardAgents []string `protobuf:"bytes,40,rep,name=unheard_agents,json=unheardAgents,proto3" json:"unheard_agents,omitempty"`
+	// Why it gives no share, if that is because of what others remember or because some are yet to be heard; else empty.
+	HeldBack      string `protobuf:"bytes,41,opt,name=held_back,json=heldBack,proto3" json:"held_back,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -475,6 +479,20 @@ func (x *StatusResponse) GetReruns() []*Rerun {
 		return x.Reruns
 	}
 	return nil
+}
+
+func (x *StatusResponse) GetUnheardAgents() []string {
+	if x != nil {
+		return x.UnheardAgents
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetHeldBack() string {
+	if x != nil {
+		return x.HeldBack
+	}
+	return ""
 }
 
 // HeightReset is a reset of the heights.
@@ -2132,7 +2150,7 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x04Mark\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x04R\x06height\"\x0f\n" +
-	"\rStatusRequest\"\x9f\t\n" +
+	"\rStatusRequest\"\xe3\t\n" +
 	"\x0eStatusResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12*\n" +
@@ -2166,7 +2184,9 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\rledger_resets\x18\x1c \x01(\x04R\fledgerResets\x12>\n" +
 	"\n" +
 	"last_reset\x18\x1d \x01(\v2\x1f.casper.cosigner.v1.HeightResetR\tlastReset\x121\n" +
-	"\x06reruns\x18\x1e \x03(\v2\x19.casper.cosigner.v1.RerunR\x06reruns\"Y\n" +
+	"\x06reruns\x18\x1e \x03(\v2\x19.casper.cosigner.v1.RerunR\x06reruns\x12%\n" +
+	"\x0eunheard_agents\x18( \x03(\tR\runheardAgents\x12\x1b\n" +
+	"\theld_back\x18) \x01(\tR\bheldBack\"Y\n" +
 	"\vHeightReset\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x1a\n" +
 	"\boperator\x18\x02 \x01(\tR\boperator\x12\x16\n" +

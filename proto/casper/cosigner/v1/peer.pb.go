@@ -419,7 +419,9 @@ type GatherResponse struct {
 	// The reports.
 	Nodes []*NodeReport `protobuf:"bytes,2,rep,name=nodes,proto3" json:"nodes,omitempty"`
 	// What it says of itself, for the lead to be where the active node is served soonest.
-	Seat          *Seat `protobuf:"bytes,3,opt,name=seat,proto3" json:"seat,omitempty"`
+	Seat *Seat `protobuf:"bytes,3,opt,name=seat,proto3" json:"seat,omitempty"`
+	// Its own statement, absent before Genesis.
+	Statement     *SignedStatement `protobuf:"bytes,4,opt,name=statement,proto3" json:"statement,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -471,6 +473,13 @@ func (x *GatherResponse) GetNodes() []*NodeReport {
 func (x *GatherResponse) GetSeat() *Seat {
 	if x != nil {
 		return x.Seat
+	}
+	return nil
+}
+
+func (x *GatherResponse) GetStatement() *SignedStatement {
+	if x != nil {
+		return x.Statement
 	}
 	return nil
 }
@@ -616,7 +625,7 @@ var File_casper_cosigner_v1_peer_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_peer_proto_rawDesc = "" +
 	"\n" +
-	"\x1dcasper/cosigner/v1/peer.proto\x12\x12casper.cosigner.v1\x1a\x1fcasper/cosigner/v1/health.proto\"\xc0\x02\n" +
+	"\x1dcasper/cosigner/v1/peer.proto\x12\x12casper.cosigner.v1\x1a\x1fcasper/cosigner/v1/health.proto\x1a casper/cosigner/v1/witness.proto\"\xc0\x02\n" +
 	"\bPresence\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\fR\tclusterId\x12!\n" +
@@ -644,11 +653,12 @@ const file_casper_cosigner_v1_peer_proto_rawDesc = "" +
 	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\"\x0e\n" +
 	"\fKeepResponse\"\x0f\n" +
-	"\rGatherRequest\"\x97\x01\n" +
+	"\rGatherRequest\"\xda\x01\n" +
 	"\x0eGatherResponse\x12!\n" +
 	"\flistening_ms\x18\x01 \x01(\x04R\vlisteningMs\x124\n" +
 	"\x05nodes\x18\x02 \x03(\v2\x1e.casper.cosigner.v1.NodeReportR\x05nodes\x12,\n" +
-	"\x04seat\x18\x03 \x01(\v2\x18.casper.cosigner.v1.SeatR\x04seat\"\x84\x01\n" +
+	"\x04seat\x18\x03 \x01(\v2\x18.casper.cosigner.v1.SeatR\x04seat\x12A\n" +
+	"\tstatement\x18\x04 \x01(\v2#.casper.cosigner.v1.SignedStatementR\tstatement\"\x84\x01\n" +
 	"\x04Seat\x12/\n" +
 	"\x05reach\x18\x01 \x03(\v2\x19.casper.cosigner.v1.ReachR\x05reach\x12\x10\n" +
 	"\x03fit\x18\x02 \x01(\bR\x03fit\x12'\n" +
@@ -691,27 +701,29 @@ var file_casper_cosigner_v1_peer_proto_goTypes = []any{
 	(*GatherResponse)(nil),  // 7: casper.cosigner.v1.GatherResponse
 	(*Seat)(nil),            // 8: casper.cosigner.v1.Seat
 	(*NodeReport)(nil),      // 9: casper.cosigner.v1.NodeReport
-	(*Reach)(nil),           // 10: casper.cosigner.v1.Reach
-	(*NodeHealth)(nil),      // 11: casper.cosigner.v1.NodeHealth
+	(*SignedStatement)(nil), // 10: casper.cosigner.v1.SignedStatement
+	(*Reach)(nil),           // 11: casper.cosigner.v1.Reach
+	(*NodeHealth)(nil),      // 12: casper.cosigner.v1.NodeHealth
 }
 var file_casper_cosigner_v1_peer_proto_depIdxs = []int32{
 	4,  // 0: casper.cosigner.v1.KeepRequest.signatures:type_name -> casper.cosigner.v1.KeptSignature
 	9,  // 1: casper.cosigner.v1.GatherResponse.nodes:type_name -> casper.cosigner.v1.NodeReport
 	8,  // 2: casper.cosigner.v1.GatherResponse.seat:type_name -> casper.cosigner.v1.Seat
-	10, // 3: casper.cosigner.v1.Seat.reach:type_name -> casper.cosigner.v1.Reach
-	11, // 4: casper.cosigner.v1.NodeReport.health:type_name -> casper.cosigner.v1.NodeHealth
-	10, // 5: casper.cosigner.v1.NodeReport.reach:type_name -> casper.cosigner.v1.Reach
-	1,  // 6: casper.cosigner.v1.PeerService.Barrier:input_type -> casper.cosigner.v1.BarrierRequest
-	3,  // 7: casper.cosigner.v1.PeerService.Keep:input_type -> casper.cosigner.v1.KeepRequest
-	6,  // 8: casper.cosigner.v1.PeerService.Gather:input_type -> casper.cosigner.v1.GatherRequest
-	2,  // 9: casper.cosigner.v1.PeerService.Barrier:output_type -> casper.cosigner.v1.BarrierResponse
-	5,  // 10: casper.cosigner.v1.PeerService.Keep:output_type -> casper.cosigner.v1.KeepResponse
-	7,  // 11: casper.cosigner.v1.PeerService.Gather:output_type -> casper.cosigner.v1.GatherResponse
-	9,  // [9:12] is the sub-list for method output_type
-	6,  // [6:9] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	10, // 3: casper.cosigner.v1.GatherResponse.statement:type_name -> casper.cosigner.v1.SignedStatement
+	11, // 4: casper.cosigner.v1.Seat.reach:type_name -> casper.cosigner.v1.Reach
+	12, // 5: casper.cosigner.v1.NodeReport.health:type_name -> casper.cosigner.v1.NodeHealth
+	11, // 6: casper.cosigner.v1.NodeReport.reach:type_name -> casper.cosigner.v1.Reach
+	1,  // 7: casper.cosigner.v1.PeerService.Barrier:input_type -> casper.cosigner.v1.BarrierRequest
+	3,  // 8: casper.cosigner.v1.PeerService.Keep:input_type -> casper.cosigner.v1.KeepRequest
+	6,  // 9: casper.cosigner.v1.PeerService.Gather:input_type -> casper.cosigner.v1.GatherRequest
+	2,  // 10: casper.cosigner.v1.PeerService.Barrier:output_type -> casper.cosigner.v1.BarrierResponse
+	5,  // 11: casper.cosigner.v1.PeerService.Keep:output_type -> casper.cosigner.v1.KeepResponse
+	7,  // 12: casper.cosigner.v1.PeerService.Gather:output_type -> casper.cosigner.v1.GatherResponse
+	10, // [10:13] is the sub-list for method output_type
+	7,  // [7:10] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_peer_proto_init() }
@@ -720,6 +732,7 @@ func file_casper_cosigner_v1_peer_proto_init() {
 		return
 	}
 	file_casper_cosigner_v1_health_proto_init()
+	file_casper_cosigner_v1_witness_proto_init()
 	file_casper_cosigner_v1_peer_proto_msgTypes[8].OneofWrappers = []any{}
 	file_casper_cosigner_v1_peer_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}

@@ -29,7 +29,9 @@ type PingRequest struct {
 	// The caller's node.
 	Health *NodeHealth `protobuf:"bytes,1,opt,name=health,proto3" json:"health,omitempty"`
 	// The other members as the caller reaches them.
-	Reach         []*Reach `protobuf:"bytes,2,rep,name=reach,proto3" json:"reach,omitempty"`
+	Reach []*Reach `protobuf:"bytes,2,rep,name=reach,proto3" json:"reach,omitempty"`
+	// The newest statement that it holds of each cosigner, those of earlier clusters included; to cosigners only.
+	Statements    []*SignedStatement `protobuf:"bytes,3,rep,name=statements,proto3" json:"statements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -78,6 +80,13 @@ func (x *PingRequest) GetReach() []*Reach {
 	return nil
 }
 
+func (x *PingRequest) GetStatements() []*SignedStatement {
+	if x != nil {
+		return x.Statements
+	}
+	return nil
+}
+
 // PingResponse is the answering side's account.
 type PingResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -89,7 +98,9 @@ type PingResponse struct {
 	// one first, and no more: one cosigner may be mistaken, or lie.
 	Leader string `protobuf:"bytes,3,opt,name=leader,proto3" json:"leader,omitempty"`
 	// The log's term, as it knows it.
-	Term          uint64 `protobuf:"varint,4,opt,name=term,proto3" json:"term,omitempty"`
+	Term uint64 `protobuf:"varint,4,opt,name=term,proto3" json:"term,omitempty"`
+	// If it is a cosigner: its own statement, once the log has its first entry, and the newest that it has of each other one.
+	Statements    []*SignedStatement `protobuf:"bytes,5,rep,name=statements,proto3" json:"statements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -150,6 +161,13 @@ func (x *PingResponse) GetTerm() uint64 {
 		return x.Term
 	}
 	return 0
+}
+
+func (x *PingResponse) GetStatements() []*SignedStatement {
+	if x != nil {
+		return x.Statements
+	}
+	return nil
 }
 
 // Roles is the replicated part of failover.
@@ -220,15 +238,21 @@ var File_casper_cosigner_v1_ping_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_ping_proto_rawDesc = "" +
 	"\n" +
-	"\x1dcasper/cosigner/v1/ping.proto\x12\x12casper.cosigner.v1\x1a\x1ecasper/cosigner/v1/admin.proto\x1a\x1fcasper/cosigner/v1/health.proto\"v\n" +
+	"\x1dcasper/cosigner/v1/ping.proto\x12\x12casper.cosigner.v1\x1a\x1ecasper/cosigner/v1/admin.proto\x1a\x1fcasper/cosigner/v1/health.proto\x1a casper/cosigner/v1/witness.proto\"\xbb\x01\n" +
 	"\vPingRequest\x126\n" +
 	"\x06health\x18\x01 \x01(\v2\x1e.casper.cosigner.v1.NodeHealthR\x06health\x12/\n" +
-	"\x05reach\x18\x02 \x03(\v2\x19.casper.cosigner.v1.ReachR\x05reach\"\xa3\x01\n" +
+	"\x05reach\x18\x02 \x03(\v2\x19.casper.cosigner.v1.ReachR\x05reach\x12C\n" +
+	"\n" +
+	"statements\x18\x03 \x03(\v2#.casper.cosigner.v1.SignedStatementR\n" +
+	"statements\"\xe8\x01\n" +
 	"\fPingResponse\x126\n" +
 	"\x06health\x18\x01 \x01(\v2\x1e.casper.cosigner.v1.NodeHealthR\x06health\x12/\n" +
 	"\x05roles\x18\x02 \x01(\v2\x19.casper.cosigner.v1.RolesR\x05roles\x12\x16\n" +
 	"\x06leader\x18\x03 \x01(\tR\x06leader\x12\x12\n" +
-	"\x04term\x18\x04 \x01(\x04R\x04term\"c\n" +
+	"\x04term\x18\x04 \x01(\x04R\x04term\x12C\n" +
+	"\n" +
+	"statements\x18\x05 \x03(\v2#.casper.cosigner.v1.SignedStatementR\n" +
+	"statements\"c\n" +
 	"\x05Roles\x12,\n" +
 	"\x04mode\x18\x01 \x01(\x0e2\x18.casper.cosigner.v1.ModeR\x04mode\x12\x16\n" +
 	"\x06active\x18\x02 \x01(\tR\x06active\x12\x14\n" +
@@ -250,26 +274,29 @@ func file_casper_cosigner_v1_ping_proto_rawDescGZIP() []byte {
 
 var file_casper_cosigner_v1_ping_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_casper_cosigner_v1_ping_proto_goTypes = []any{
-	(*PingRequest)(nil),  // 0: casper.cosigner.v1.PingRequest
-	(*PingResponse)(nil), // 1: casper.cosigner.v1.PingResponse
-	(*Roles)(nil),        // 2: casper.cosigner.v1.Roles
-	(*NodeHealth)(nil),   // 3: casper.cosigner.v1.NodeHealth
-	(*Reach)(nil),        // 4: casper.cosigner.v1.Reach
-	(Mode)(0),            // 5: casper.cosigner.v1.Mode
+	(*PingRequest)(nil),     // 0: casper.cosigner.v1.PingRequest
+	(*PingResponse)(nil),    // 1: casper.cosigner.v1.PingResponse
+	(*Roles)(nil),           // 2: casper.cosigner.v1.Roles
+	(*NodeHealth)(nil),      // 3: casper.cosigner.v1.NodeHealth
+	(*Reach)(nil),           // 4: casper.cosigner.v1.Reach
+	(*SignedStatement)(nil), // 5: casper.cosigner.v1.SignedStatement
+	(Mode)(0),               // 6: casper.cosigner.v1.Mode
 }
 var file_casper_cosigner_v1_ping_proto_depIdxs = []int32{
 	3, // 0: casper.cosigner.v1.PingRequest.health:type_name -> casper.cosigner.v1.NodeHealth
 	4, // 1: casper.cosigner.v1.PingRequest.reach:type_name -> casper.cosigner.v1.Reach
-	3, // 2: casper.cosigner.v1.PingResponse.health:type_name -> casper.cosigner.v1.NodeHealth
-	2, // 3: casper.cosigner.v1.PingResponse.roles:type_name -> casper.cosigner.v1.Roles
-	5, // 4: casper.cosigner.v1.Roles.mode:type_name -> casper.cosigner.v1.Mode
-	0, // 5: casper.cosigner.v1.PingService.Ping:input_type -> casper.cosigner.v1.PingRequest
-	1, // 6: casper.cosigner.v1.PingService.Ping:output_type -> casper.cosigner.v1.PingResponse
-	6, // [6:7] is the sub-list for method output_type
-	5, // [5:6] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	5, // 2: casper.cosigner.v1.PingRequest.statements:type_name -> casper.cosigner.v1.SignedStatement
+	3, // 3: casper.cosigner.v1.PingResponse.health:type_name -> casper.cosigner.v1.NodeHealth
+	2, // 4: casper.cosigner.v1.PingResponse.roles:type_name -> casper.cosigner.v1.Roles
+	5, // 5: casper.cosigner.v1.PingResponse.statements:type_name -> casper.cosigner.v1.SignedStatement
+	6, // 6: casper.cosigner.v1.Roles.mode:type_name -> casper.cosigner.v1.Mode
+	0, // 7: casper.cosigner.v1.PingService.Ping:input_type -> casper.cosigner.v1.PingRequest
+	1, // 8: casper.cosigner.v1.PingService.Ping:output_type -> casper.cosigner.v1.PingResponse
+	8, // [8:9] is the sub-list for method output_type
+	7, // [7:8] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_ping_proto_init() }
@@ -279,6 +306,7 @@ func file_casper_cosigner_v1_ping_proto_init() {
 	}
 	file_casper_cosigner_v1_admin_proto_init()
 	file_casper_cosigner_v1_health_proto_init()
+	file_casper_cosigner_v1_witness_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

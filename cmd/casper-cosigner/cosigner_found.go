@@ -1,0 +1,73 @@
+package main
+
+import (
+	"encoding/hex"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"casper-cosigner/daemon"
+	"casper-cosigner/statedir"
+)
+
+func cosignerFoundCommand() *cobra.Command {
+	var config string
+	var words statedir.Words
+	c := &cobra.Command{
+		Use:   "found",
+		Short: "let a new cluster start without an agent, or against a statement",
+		Long: `found says on this host that a new cluster may start although an agent is not heard,
+or although somebody shows a statement that this validator signed later eras or
+heights already. The cosigner says in its log and in "status" what it waits for;
+it may be running, and heeds this within a second. Each cosigner wants it typed on
+its own host. Once the cluster has started it means nothing any more.`,
+		Example: `  casper-cosigner cosigner found --without node-b
+  casper-cosigner cosigner found --disregard 5f0c11d2a4be`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			for _, id := range words.Disregard {
+				if b, err := hex.DecodeString(id); err != nil || len(b) != 6 {
+					return usageFault(errorf("--disregard %q: want the 12 hex digits that the log and `status` name", id))
+				}
+			}
+			if err := typeWords(config, words); err != nil {
+				return err
+			}
+			fmt.Fprintln(c.OutOrStdout(), "Kept. It counts on this host; type it on each cosigner's.")
+			return nil
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&config, "config", cosignerConfig, "this host's settings")
+	flags.StringSliceVar(&words.Without, "without", nil, "node whose agent is not waited for, and not looked at")
+	flags.StringSliceVar(&words.Disregard, "disregard", nil, "short name of a statement that is false, or of a network given up")
+	c.MarkFlagsOneRequired("without", "disregard")
+	return c
+}
+
+// typeWords keeps the words in the state directory of this host.
+func typeWords(config string, words statedir.Words) error {
+	f, err := knowNodes(config, words.Without)
+	if err != nil {
+		return err
+	}
+	return statedir.AddWords(f.StatePath(), words)
+}
+
+// knowNodes refuses names that no node has.
+func knowNodes(config string, names []string) (*daemon.CosignerFile, error) {
+	f, err := daemon.ReadCosignerFile(config)
+	if err != nil {
+		return nil, err
+	}
+	m, err := f.Host()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if _, ok := m.Cluster.Node(name); !ok {
+			return nil, usageFault(errorf("--without %q: the cluster file has no node of that name", name))
+		}
+	}
+	return f, nil
+}

@@ -1,0 +1,122 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
+
+	"casper-cosigner/cluster"
+	"casper-cosigner/monitor"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/witness"
+	"casper-cosigner/statedir"
+	"casper-cosigner/testimony"
+)
+
+// members returns whose statements count.
+func members(c *cluster.File) witness.Members {
+	m := witness.Members{Validator: c.Validator, Cluster: witness.ID(c.ID), Threshold: c.Threshold,
+		Keys: map[string]witness.Key{}}
+	for _, e := range c.Cosigners {
+		m.Keys[e.Name] = witness.Key(e.Key)
+	}
+	return m
+}
+
+// presences is the state directory as peers see it: who may not found a cluster yet shows that it
+// has met nobody, so that nobody else founds it either.
+type presences struct {
+	*statedir.Dir
+	stand atomic.Pointer[testimony.Stand] // nil until the log is open
+}
+
+// Presence is what this process shows of its state.
+func (p *presences) Presence(last, applied uint64) statedir.Presence {
+	shown := p.Dir.Presence(last, applied)
+	if p.mayFound() != nil {
+		shown.Pinned = 0
+	}
+	return shown
+}
+
+var errStarting = errors.New("this cosigner is starting")
+
+func (p *presences) mayFound() error {
+	if stand := p.stand.Load(); stand != nil {
+		return stand.MayFound()
+	}
+	return errStarting
+}
+
+// openStand makes the place where witnesses are heard, once the log is open.
+func (p *process) openStand(path string) (err error) {
+	c := p.self.Cluster
+	p.stand, err = testimony.OpenStand(testimony.StandConfig{
+		Name: p.self.Name, Members: members(c), Key: p.self.Key(), Wait: c.WaitForWitnesses(),
+		Agents: failoverSettings(c).Nodes, Every: time.Duration(c.Failover.PingInterval),
+		First: p.dir.Identity().First, Held: p.held, Directory: p.dir,
+		Words: func() (statedir.Words, error) { return statedir.ReadWords(path) },
+		Now:   time.Now, Logger: p.options.Logger,
+	})
+	if err == nil {
+		p.presences.stand.Store(p.stand)
+	}
+	return err
+}
+
+// held is what this cosigner's state holds now.
+func (p *process) held() (h testimony.Held) {
+	own, first := p.dir.Presence(0, 0), p.dir.Identity().First
+	h.Statement = witness.Statement{Validator: p.self.Cluster.Validator, Cluster: witness.ID(own.Cluster),
+		Name: p.self.Name, Directory: witness.ID(own.Directory), Boot: own.Boot, Session: witness.ID(own.Session),
+		Term: p.store.Leader().Term, Pruned: first}
+	h.Opened = p.store.Opened()
+	p.store.ViewAt(func(index uint64, m *machine.State) {
+		h.Applied = index
+		if h.Started = m.Started(); !h.Started {
+			return
+		}
+		bound := m.Bound()
+		h.Newest.Era, h.Round, h.Newest.Height = bound.Era, bound.Round, bound.Height
+		h.Pruned = m.Table().Pruned()
+	})
+	return h
+}
+
+// reports is what this cosigner tells the others: what it heard of the nodes, and its statement.
+type reports struct {
+	*monitor.Monitor
+	stand *testimony.Stand
+}
+
+// Reports is for one other cosigner.
+func (r reports) Reports() *cosignerv1.GatherResponse {
+	out := r.Monitor.Reports()
+	out.Statement = r.stand.Own()
+	return out
+}
+
+// stayConnected keeps a connection up and reports each time that it was made, until ctx ends. An
+// agent's pings alone would find a cosigner that comes back one interval later at best: it waits
+// for them before it gives shares.
+func stayConnected(ctx context.Context, conn *grpc.ClientConn, connected func()) {
+	for {
+		state := conn.GetState()
+		switch state {
+		case connectivity.Idle:
+			conn.Connect()
+		case connectivity.Ready:
+			connected()
+		case connectivity.Shutdown:
+			return
+		}
+		if !conn.WaitForStateChange(ctx, state) {
+			return
+		}
+	}
+}

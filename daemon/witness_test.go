@@ -1,0 +1,244 @@
+package daemon_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"casper-cosigner/cluster"
+	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/wire"
+	"casper-cosigner/statedir"
+)
+
+// remembered waits until the agent's file says that each cosigner signed in the era.
+func (l *local) remembered(node string, era string, names ...string) {
+	l.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(50 * time.Millisecond) {
+		text, _ := os.ReadFile(filepath.Join(l.path, node, "witness.json"))
+		missing := ""
+		for _, name := range names {
+			line := ""
+			for _, s := range strings.Split(string(text), "\n") {
+				if strings.Contains(s, `"says": "`+name+" ") && strings.Contains(s, "newest era "+era+" ") {
+					line = s
+				}
+			}
+			if line == "" {
+				missing = name
+			}
+		}
+		if missing == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			l.t.Fatalf("%s's agent has not kept that %s signed in era %s: %s", node, missing, era, text)
+		}
+	}
+}
+
+// copyState copies the state directories of the cosigners.
+func (l *local) copyState(from, to string) {
+	l.t.Helper()
+	for _, name := range all[:3] {
+		if err := os.RemoveAll(filepath.Join(l.path, name, to)); err != nil {
+			l.t.Fatal(err)
+		}
+		if err := os.CopyFS(filepath.Join(l.path, name, to), os.DirFS(filepath.Join(l.path, name, from))); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+}
+
+// heldBack waits until the cosigner says that it gives no share, for a reason with that text.
+func (l *local) heldBack(name string, texts ...string) {
+	l.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(20 * time.Millisecond) {
+		why, missing := l.status(name).GetHeldBack(), ""
+		for _, text := range texts {
+			if !strings.Contains(why, text) {
+				missing = text
+			}
+		}
+		if missing == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			l.t.Fatalf("%s is held back for %q, which lacks %q", name, why, missing)
+		}
+	}
+}
+
+// signsNothing asks for two seconds.
+func (l *local) signsNothing(node string, era uint64, round uint32) {
+	l.t.Helper()
+	client := l.node(node)
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); <-time.After(50 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(l.t.Context(), time.Second)
+		r, err := client.Sign(ctx, wire.Request(echo(era, round, 9)))
+		cancel()
+		if err == nil && r.GetSigned() != nil {
+			l.t.Fatalf("era %d round %d was signed with another value", era, round)
+		}
+	}
+	for _, name := range all[:3] {
+		if l.isReady(name) {
+			l.t.Errorf("%s is ready", name)
+		}
+	}
+}
+
+// TestMadeAnew: all three state directories are deleted and made anew for an era in which
+// signatures were made, while one agent lives. Each cosigner refuses, by name, and none signs
+// anything; made anew above all that was signed, they do.
+func TestMadeAnew(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	l.start(all...)
+	l.mustSign(l.node("node-a"), echo(3, 0, 1))
+	l.mustSign(l.node("node-a"), block(7, 1))
+	l.remembered("node-a", "3", all[:3]...)
+	again := func(first watermark.Mark) {
+		for _, name := range all[:3] {
+			_ = l.stop(name)
+		}
+		for _, name := range all[:3] {
+			if err := os.RemoveAll(filepath.Join(l.path, name, "state")); err != nil {
+				t.Fatal(err)
+			}
+			l.initState(name, first)
+		}
+		l.start(all[:3]...)
+	}
+	_ = l.stop("node-b")
+	again(watermark.Mark{Era: 1, Height: 1})
+	for _, name := range all[:3] {
+		l.heldBack(name, "agent node-", "signed by "+name, "initialised again", "docs/operating.md")
+	}
+	l.signsNothing("node-a", 3, 0)
+
+	again(watermark.Mark{Era: 4, Height: 9})
+	l.mustSign(l.node("node-a"), echo(4, 0, 2))
+}
+
+// TestPutBack: all three state directories are put back from copies while one agent lives.
+func TestPutBack(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	l.start(all...)
+	l.mustSign(l.node("node-a"), echo(1, 0, 1))
+	cosigners := func(do func(name string)) {
+		for _, name := range all[:3] {
+			do(name)
+		}
+	}
+	cosigners(func(name string) { _ = l.stop(name) })
+	l.copyState("state", "copy")
+	l.start(all[:3]...)
+	for era := uint64(2); era < 12; era++ {
+		l.mustSign(l.node("node-a"), echo(era, 0, 1))
+	}
+	l.remembered("node-a", "11", all[:3]...)
+	cosigners(func(name string) { _ = l.stop(name) })
+	l.copyState("copy", "state")
+	l.start(all[:3]...)
+	cosigners(func(name string) {
+		l.heldBack(name, "agent node-", "signed by "+name, "restored", "docs/operating.md")
+	})
+	l.signsNothing("node-a", 11, 0)
+
+	// What was found holds, also when nobody remembers any more.
+	_ = l.stop("node-a")
+	_ = l.stop("node-b")
+	cosigners(func(name string) { _ = l.stop(name) })
+	l.start(all[:3]...)
+	<-time.After(2 * time.Second) // longer than agents are waited for
+	cosigners(func(name string) { l.heldBack(name, "lost what it remembered") })
+}
+
+// TestPutBackUnheard: what the documentation says of a restore while no agent is heard.
+func TestPutBackUnheard(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	l.start(all...)
+	l.mustSign(l.node("node-a"), echo(1, 0, 1))
+	l.stopAll()
+	l.copyState("state", "copy")
+	l.start(all...)
+	for era := uint64(2); era < 12; era++ {
+		l.mustSign(l.node("node-a"), echo(era, 0, 1))
+	}
+	l.remembered("node-a", "11", all[:3]...)
+	l.stopAll()
+	l.copyState("copy", "state")
+	started := time.Now()
+	l.start(all[:3]...)
+	for _, name := range all[:3] {
+		l.waitReady(name)
+	}
+	if took := time.Since(started); took < time.Duration(l.File.WitnessWait) {
+		t.Errorf("ready after %v, before the agents were waited for", took)
+	}
+	if silent := l.status("cosigner-1").GetUnheardAgents(); len(silent) != 2 {
+		t.Errorf("it tells of %v as unheard", silent)
+	}
+	l.start("node-a") // too late to keep anything from being signed so far; from now on it does
+	for _, name := range all[:3] {
+		l.heldBack(name, "agent node-a", "signed by "+name)
+	}
+	l.signsNothing("node-a", 11, 0)
+}
+
+// TestFoundedWithAgents: a cluster is founded once all agents were heard, or without those that an
+// operator names on each host.
+func TestFoundedWithAgents(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	l.without = nil
+	for _, name := range all[:3] {
+		if err := os.RemoveAll(filepath.Join(l.path, name, "state")); err != nil {
+			t.Fatal(err)
+		}
+		l.initState(name, watermark.Mark{})
+	}
+	l.start(all[:4]...) // not node-b
+	for _, name := range all[:3] {
+		l.heldBack(name, "agent node-b is not heard", "cosigner found --without node-b")
+	}
+	l.staysUnready("cosigner-1")
+	for _, name := range all[:2] {
+		l.type_(name, statedir.Words{Without: []string{"node-b"}})
+	}
+	l.staysUnready("cosigner-1")
+	l.type_(all[2], statedir.Words{Without: []string{"node-b"}})
+	l.mustSign(l.node("node-a"), echo(1, 0, 1))
+}
+
+func (l *local) type_(name string, words statedir.Words) {
+	l.t.Helper()
+	if err := statedir.AddWords(filepath.Join(l.path, name, "state"), words); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// TestHeardSoon: where all agents answer, a cosigner that starts again waits for them for less than
+// the wait, by far.
+func TestHeardSoon(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, func(f *cluster.File) { f.WitnessWait = cluster.Duration(time.Minute) })
+	l.start(all...)
+	l.mustSign(l.node("node-a"), echo(1, 0, 1))
+	for _, name := range all[:3] {
+		_ = l.stop(name)
+	}
+	<-time.After(3 * time.Second) // the agents have lost several pings by now
+	start := time.Now()
+	l.start(all[:3]...)
+	for _, name := range all[:3] {
+		l.waitReady(name)
+	}
+	t.Logf("ready after %v", time.Since(start))
+}

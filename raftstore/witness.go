@@ -1,0 +1,14 @@
+package raftstore
+
+import "casper-cosigner/rule/machine"
+
+// ViewAt is View, with the index of the last command that the state holds, of one moment.
+func (s *Store) ViewAt(f func(index uint64, m *machine.State)) {
+	s.fsm.mu.RLock()
+	defer s.fsm.mu.RUnlock()
+	f(s.fsm.index, s.fsm.state)
+}
+
+// Opened returns the index of the last entry that the log had when it was opened, before anybody
+// sent it another one.
+func (s *Store) Opened() uint64 { return s.disk.last }

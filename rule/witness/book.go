@@ -1,0 +1,105 @@
+package witness
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"casper-cosigner/rule/casper"
+)
+
+// Members is whose statements count: the cosigners of one cluster file.
+type Members struct {
+	Validator casper.PublicKey
+	Cluster   ID
+	Threshold int
+	Keys      map[string]Key // by name
+}
+
+// Has reports whether the statement is one of a member in its own cluster, signed by that member.
+func (m Members) Has(s Signed) bool {
+	key, ok := m.Keys[s.Name]
+	return ok && key == s.Key && s.Cluster == m.Cluster && s.Validator == m.Validator
+}
+
+// source is who says something where.
+type source struct {
+	cluster ID
+	key     Key
+}
+
+// Book holds the newest statement of each cosigner. Its zero value is not usable: NewBook makes
+// one. It is not safe for concurrent use.
+type Book struct {
+	members Members
+	held    map[source]Signed
+}
+
+// NewBook returns an empty book of these members.
+func NewBook(m Members) *Book { return &Book{members: m, held: map[source]Signed{}} }
+
+// Wants reports whether the statement is one of a member that replaces what is held.
+func (b *Book) Wants(s Signed) bool { return b.members.Has(s) && b.replaces(s) }
+
+// Keep keeps the statement of a member if it replaces the one that is held and is signed by that
+// member, and reports whether it did. So strangers and other clusters make the book no larger.
+func (b *Book) Keep(s Signed) bool { return b.Wants(s) && b.put(s) }
+
+// Recall puts back what was kept once, of whatever cluster, under the key that it came with. It is
+// false for what that key did not sign.
+func (b *Book) Recall(s Signed) bool { return s.Verify() && (!b.replaces(s) || b.put(s)) }
+
+func (b *Book) replaces(s Signed) bool {
+	have, ok := b.held[source{s.Cluster, s.Key}]
+	return !ok || s.Replaces(have.Statement)
+}
+
+// put is the one place where a statement comes in.
+func (b *Book) put(s Signed) bool {
+	if !s.Verify() {
+		return false
+	}
+	b.held[source{s.Cluster, s.Key}] = s
+	return true
+}
+
+// Current returns what the members stated in this cluster, in the order of their names.
+func (b *Book) Current() []Signed { return b.sorted(b.members.Has) }
+
+// All returns all that is held of this validator, in a fixed order, the present cluster's first.
+func (b *Book) All() []Signed {
+	return append(b.Current(), b.sorted(func(s Signed) bool {
+		return !b.members.Has(s) && s.Validator == b.members.Validator
+	})...)
+}
+
+// Held returns all that is held, of whatever validator.
+func (b *Book) Held() []Signed { return b.sorted(func(Signed) bool { return true }) }
+
+func (b *Book) sorted(pick func(Signed) bool) []Signed {
+	picked := slices.DeleteFunc(slices.Collect(maps.Values(b.held)), func(s Signed) bool { return !pick(s) })
+	slices.SortFunc(picked, func(x, y Signed) int {
+		return cmp.Or(slices.Compare(x.Cluster[:], y.Cluster[:]), cmp.Compare(x.Name, y.Name),
+			slices.Compare(x.Key[:], y.Key[:]))
+	})
+	return picked
+}
+
+// Position returns the highest index of the log that at least a threshold of the cosigners have
+// applied, by their statements; false while fewer have stated any.
+func (b *Book) Position() (index uint64, ok bool) {
+	var applied []uint64
+	for _, s := range b.Current() {
+		applied = append(applied, s.Applied)
+	}
+	return highest(applied, b.members.Threshold)
+}
+
+// highest returns the n-th highest, false if there are fewer.
+func highest(all []uint64, n int) (uint64, bool) {
+	if n < 1 || len(all) < n {
+		return 0, false
+	}
+	slices.Sort(all)
+	return all[len(all)-n], true
+}

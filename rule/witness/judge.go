@@ -1,0 +1,150 @@
+package witness
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"casper-cosigner/rule/watermark"
+)
+
+// Holding is what a cosigner's state holds now.
+type Holding struct {
+	Statement        // that it would sign; before Genesis, Pruned is the first era and height that it may sign
+	Opened    uint64 // last entry of its log when this process opened it
+}
+
+// Finding is what the statements show of a state.
+type Finding uint8
+
+// The findings.
+const (
+	Sound  Finding = iota // it holds all that is obeyed
+	Behind                // it may yet come to hold it
+	Lost                  // it has lost what this cosigner itself signed: growing does not mend that
+)
+
+// Verdict is a finding, with the statement that it rests on and what that shows, unless it is
+// Sound.
+type Verdict struct {
+	Finding Finding
+	By      Signed
+	What    string
+}
+
+// Judge compares what a cosigner's state holds with what is known to have been stated in its
+// cluster. Only members' statements are looked at: its own is obeyed, of all of them the
+// threshold-th highest is, since then one at least is honest. A state that refuses for ever all
+// that a statement says was signed has nothing to fear from that.
+//
+// Its own statement is held against the log as it was opened and not as it is: a log that lost its
+// end grows again, by other entries, and growing does not bring back what the cosigner voted for.
+func Judge(h Holding, m Members, known []Signed) Verdict {
+	var obeyed []Signed
+	for _, s := range known {
+		if !m.Has(s) || clears(h.Pruned, s.Statement) {
+			continue
+		}
+		obeyed = append(obeyed, s)
+		if s.Name != h.Name {
+			continue
+		}
+		if what := lost(h, s.Statement); what != "" {
+			return Verdict{Finding: Lost, By: s, What: what}
+		}
+		if what := behind(h, s.Statement, all); what != "" {
+			return Verdict{Finding: Behind, By: s, What: what}
+		}
+	}
+	if len(obeyed) < m.Threshold {
+		return Verdict{}
+	}
+	for p, order := range orders() {
+		slices.SortFunc(obeyed, func(x, y Signed) int { return order(y.Statement, x.Statement) })
+		s := obeyed[m.Threshold-1]
+		if what := behind(h, s.Statement, part(p)); what != "" {
+			return Verdict{Finding: Behind, By: s, What: what}
+		}
+	}
+	return Verdict{}
+}
+
+// lost says what a cosigner's own statement shows that its state has lost, empty for nothing.
+func lost(h Holding, s Statement) string {
+	switch {
+	case s.Session == h.Session && s.Directory == h.Directory:
+		if s.Applied > h.Applied {
+			return fmt.Sprintf("this very process had applied entry %d, and has now applied %d: its machine was put back, "+
+				"with its memory", s.Applied, h.Applied)
+		}
+	case s.Directory != h.Directory:
+		return fmt.Sprintf("it ran on the state directory %v, and this is %v: its disk was lost, or initialised again",
+			s.Directory, h.Directory)
+	case s.Boot > h.Boot:
+		return fmt.Sprintf("it was at start number %d of this directory, and this is number %d: the directory was "+
+			"restored or copied from an older state", s.Boot, h.Boot)
+	case s.Boot == h.Boot:
+		return fmt.Sprintf("its start number %d was another process: the directory was restored, or two copies of it run",
+			s.Boot)
+	case s.Applied > h.Opened:
+		return fmt.Sprintf("it had applied entry %d, and its log ended at entry %d when it was opened: the log was "+
+			"restored or cut", s.Applied, h.Opened)
+	}
+	return ""
+}
+
+// part is what two statements are compared by. Each part is held to on its own: who is ahead in
+// one need not be in another.
+type part int
+
+const (
+	entries part = iota
+	rounds
+	heights
+	all
+)
+
+// orders returns how statements compare in each part.
+func orders() [all]func(x, y Statement) int {
+	return [all]func(x, y Statement) int{
+		entries: func(x, y Statement) int { return cmp.Compare(x.Applied, y.Applied) },
+		rounds: func(x, y Statement) int {
+			return cmp.Or(cmp.Compare(x.Newest.Era, y.Newest.Era), cmp.Compare(x.Round, y.Round))
+		},
+		heights: func(x, y Statement) int {
+			return cmp.Or(cmp.Compare(x.Resets, y.Resets), cmp.Compare(x.Newest.Height, y.Newest.Height))
+		},
+	}
+}
+
+// behind says what the statement shows that the state does not hold yet, empty for nothing.
+func behind(h Holding, s Statement, which part) string {
+	for p, order := range orders() {
+		if (which != all && which != part(p)) || order(s, h.Statement) <= 0 {
+			continue
+		}
+		switch part(p) {
+		case entries:
+			return fmt.Sprintf("the log came to entry %d, and %d is applied here", s.Applied, h.Applied)
+		case rounds:
+			return fmt.Sprintf("era %d round %d was signed, and this state knows of era %d round %d",
+				s.Newest.Era, s.Round, h.Newest.Era, h.Round)
+		case heights:
+			return fmt.Sprintf("height %d was signed after %d resets, and this state knows of %d after %d",
+				s.Newest.Height, s.Resets, h.Newest.Height, h.Resets)
+		}
+	}
+	return ""
+}
+
+// Hold returns the statements that stand against founding a cluster whose first era and height are
+// these: all that say that this validator signed there or above, whoever signed them, but those
+// whose ID an operator disregards.
+func Hold(first watermark.Mark, known []Signed, disregarded []string) (against []Signed) {
+	for _, s := range known {
+		if !clears(first, s.Statement) && !slices.Contains(disregarded, s.ID()) {
+			against = append(against, s)
+		}
+	}
+	return against
+}

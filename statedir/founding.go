@@ -1,0 +1,92 @@
+package statedir
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Names of the files about founding and about what witnesses showed, within the directory.
+const (
+	wordsFile   = "founding.json"
+	verdictFile = "lost.json"
+)
+
+// Words is what an operator typed on this host so that a cluster may be founded. They count until
+// it is, and then no more.
+type Words struct {
+	Without   []string `json:"without"`   // nodes whose agents are not waited for; what they show is not looked at
+	Disregard []string `json:"disregard"` // short names of statements that stand against the founding
+}
+
+// AddWords adds to the words in the state directory at path, durably. The cosigner may be running:
+// it reads them again each second.
+func AddWords(path string, more Words) error {
+	if _, err := os.Stat(filepath.Join(path, identityFile)); err != nil {
+		return fmt.Errorf("%w: `cosigner init` makes the state directory", err)
+	}
+	return addWords(path, more)
+}
+
+func addWords(path string, more Words) error {
+	w, err := ReadWords(path)
+	if err != nil {
+		return err
+	}
+	w.Without, w.Disregard = union(w.Without, more.Without), union(w.Disregard, more.Disregard)
+	if err := writeRecord(filepath.Join(path, wordsFile), w); err != nil {
+		return fmt.Errorf("keeping what was typed: %w", err)
+	}
+	return nil
+}
+
+func union(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// ReadWords returns the words in the state directory at path; there may be none.
+func ReadWords(path string) (w Words, err error) {
+	err = readOptional(filepath.Join(path, wordsFile), &w)
+	if err != nil {
+		err = fmt.Errorf("%w: remove it and type the words again with `cosigner found`", err)
+	}
+	return w, err
+}
+
+// Lost returns why this directory was found to have lost what it once held, empty if it was not.
+func (d *Dir) Lost() (why string, err error) {
+	err = readOptional(d.Path(verdictFile), &why)
+	if err != nil {
+		err = fmt.Errorf("%w; %s", err, lostState)
+	}
+	return why, err
+}
+
+// MarkLost durably notes why this directory was found to have lost what it once held. Nothing
+// takes that back: a log that lost its end grows again, and then nothing would show it any more.
+func (d *Dir) MarkLost(why string) error {
+	if err := writeRecord(d.Path(verdictFile), why); err != nil {
+		return fmt.Errorf("noting that the state is lost: %w", err)
+	}
+	return nil
+}
+
+// readOptional reads a file that need not be there, strictly.
+func readOptional(path string, v any) error {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := decodeRecord(data, v); err != nil {
+		return fmt.Errorf("%s is damaged (%w)", filepath.Base(path), err)
+	}
+	return nil
+}

@@ -1,0 +1,222 @@
+package testimony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"casper-cosigner/rule/witness"
+)
+
+// Open returns nil while shares may be given, and else why not.
+func (s *Stand) Open() error {
+	if s.open.Load() {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.look(s.Now())
+	return s.shut
+}
+
+// MayFound returns nil once this cosigner knows of nothing that stands against founding the
+// cluster.
+func (s *Stand) MayFound() error {
+	if s.founded.Load() {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.look(s.Now())
+	return s.mayFound()
+}
+
+// Run looks at the state while the gate is shut, lets statements age, reads the operator's words,
+// and says why nothing is signed, until ctx ends.
+func (s *Stand) Run(ctx context.Context) {
+	tick, read := time.NewTicker(lookEvery), time.NewTicker(wordsEach)
+	defer tick.Stop()
+	defer read.Stop()
+	for {
+		select {
+		case <-tick.C:
+			s.mu.Lock()
+			now := s.Now()
+			if !s.open.Load() || len(s.fresh) > 0 && now.Sub(s.fresh[0].at) >= behindFor {
+				s.look(now)
+				s.say(now)
+			}
+			s.mu.Unlock()
+		case <-read.C:
+			s.reread()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// reread reads the operator's words, while they count.
+func (s *Stand) reread() {
+	if s.founded.Load() {
+		return
+	}
+	words, err := s.Words()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.Logger.Error().Err(err).Msg("reading what was typed for the founding")
+		return
+	}
+	s.words = words
+}
+
+// look judges the state by what is known now, and moves the gate.
+func (s *Stand) look(now time.Time) {
+	held := s.Held()
+	s.shut = s.judge(held, now)
+	// A log that is being read back has no Genesis yet.
+	if s.shut == nil && held.Started && !s.opened {
+		s.opened = true
+		if silent := s.unheard(); len(silent) > 0 {
+			s.Logger.Warn().Strs("agents", silent).Dur("waited", s.Wait).Msg("giving shares without having heard what these " +
+				"agents remember: if this state was put back from a copy, nobody else can tell")
+		}
+	}
+	s.open.Store(s.shut == nil && held.Started)
+}
+
+func (s *Stand) judge(held Held, now time.Time) error {
+	for len(s.fresh) > 0 && (!s.opened || now.Sub(s.fresh[0].at) >= behindFor) {
+		s.book.Keep(s.fresh[0].Signed)
+		s.fresh = s.fresh[1:]
+	}
+	if s.lost != "" {
+		return errors.New(s.lost)
+	}
+	s.verdict = witness.Judge(held.Holding, s.Members, s.book.Current())
+	switch {
+	case s.verdict.Finding == witness.Lost || s.verdict.Finding == witness.Behind && held.Started:
+		return s.refuse()
+	case !held.Started:
+		return s.mayFound()
+	}
+	s.founded.Store(true)
+	if silent := s.unheard(); len(silent) > 0 && !s.opened && now.Sub(s.began) < s.Wait {
+		return fmt.Errorf("this cosigner waits for what the agents remember of it, for %v from its start: %s not heard yet",
+			s.Wait, strings.Join(silent, ", "))
+	}
+	return nil
+}
+
+// refuse says what the verdict is. A lost state is noted for good before anything else is done.
+func (s *Stand) refuse() error {
+	v := s.verdict
+	seen := fmt.Sprintf("%s shows a statement signed by %s: %s", s.bringer(v.By), v.By.Name, v.What)
+	if v.Finding == witness.Behind {
+		return fmt.Errorf("this cosigner gives no share until its state holds what was proven to it: %s. "+
+			"It opens by itself once it has caught up with the others. If it does not, because theirs was restored or made "+
+			"anew as well, stop all of them and see docs/operating.md, \"Refused by a witness\"", seen)
+	}
+	s.lost = fmt.Sprintf("this cosigner has lost what it remembered, and gives no share from this state directory any "+
+		"more: %s (%v). Stop it and leave it stopped; do not restore, copy or initialise a directory for it once more. "+
+		"What to do: docs/operating.md, \"Refused by a witness\"", seen, v.By.Statement)
+	if err := s.Directory.MarkLost(s.lost); err != nil {
+		s.Logger.Error().Err(err).Bool("alarm", true).Msg("the finding holds for this process, and must be kept")
+	}
+	return errors.New(s.lost)
+}
+
+func (s *Stand) bringer(by witness.Signed) string {
+	from := s.brought[by.Key]
+	if slices.Contains(s.Agents, from) {
+		return "agent " + from
+	}
+	return "cosigner " + from
+}
+
+// unheard returns the agents that have not pinged this process.
+func (s *Stand) unheard() (silent []string) {
+	for _, node := range s.Agents {
+		if _, ok := s.heard[node]; !ok {
+			silent = append(silent, node)
+		}
+	}
+	return silent
+}
+
+// mayFound says what stands against founding the cluster.
+func (s *Stand) mayFound() error {
+	if s.lost != "" {
+		return errors.New(s.lost)
+	}
+	var faults []string
+	for _, node := range s.unheard() {
+		if !slices.Contains(s.words.Without, node) {
+			faults = append(faults, fmt.Sprintf("agent %s is not heard: it may remember what was signed. Start it, or type "+
+				"`cosigner found --without %s` on this host if it never served this validator", node, node))
+		}
+	}
+	for _, node := range s.Agents {
+		if slices.Contains(s.words.Without, node) {
+			continue
+		}
+		for _, f := range witness.Hold(s.First, s.foreign[node], s.words.Disregard) {
+			faults = append(faults, s.objection("agent "+node, f))
+		}
+	}
+	for _, f := range witness.Hold(s.First, s.told.Current(), s.words.Disregard) {
+		faults = append(faults, s.objection(s.bringer(f), f))
+	}
+	if more := len(faults) - named; more > 0 {
+		faults = append(faults[:named], fmt.Sprintf("and %d more", more))
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("the cluster is not founded: %s", strings.Join(faults, "; "))
+	}
+	s.founded.Store(true)
+	return nil
+}
+
+func (s *Stand) objection(from string, f witness.Signed) string {
+	return fmt.Sprintf("%s shows that %v, signed by the key %v, and this cosigner was made for era %d and height %d on. "+
+		"Make the state directories anew above era %d and height %d; or, if that statement is false or of an abandoned "+
+		"network, type `cosigner found --disregard %s` on this host", from, f.Statement, f.Key, s.First.Era, s.First.Height,
+		f.Newest.Era, f.Newest.Height, f.ID())
+}
+
+// Status is what an operator is told.
+type Status struct {
+	Unheard []string // agents that have not pinged this process
+	Shut    string   // why no share is given, empty if that is not for want of witnesses
+}
+
+// Status returns what an operator is told.
+func (s *Stand) Status() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := Status{Unheard: s.unheard()}
+	if s.look(s.Now()); s.shut != nil {
+		out.Shut = s.shut.Error()
+	}
+	return out
+}
+
+// say logs why nothing is signed: at once, and then now and then.
+func (s *Stand) say(now time.Time) {
+	if s.shut == nil {
+		s.saidAt = time.Time{}
+		return
+	}
+	if !s.saidAt.IsZero() && now.Sub(s.saidAt) < sayEvery {
+		return
+	}
+	s.saidAt = now
+	if s.lost != "" {
+		s.Logger.Error().Bool("alarm", true).Msg("ALARM: " + s.lost)
+		return
+	}
+	s.Logger.Info().Msg(s.shut.Error())
+}

@@ -1,0 +1,189 @@
+package testimony
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/wire"
+	"casper-cosigner/rule/witness"
+	"casper-cosigner/statedir"
+)
+
+// writeEvery bounds how often a Keeper writes its file. A crash loses at most what was heard since.
+const writeEvery = time.Second
+
+// KeeperConfig is what a Keeper is made of.
+type KeeperConfig struct {
+	Path    string // of its file
+	Members witness.Members
+	Logger  zerolog.Logger
+}
+
+// Keeper keeps for an agent what the cosigners stated. OpenKeeper makes one. Its methods may be
+// called concurrently.
+type Keeper struct {
+	KeeperConfig
+
+	mu    sync.Mutex // guards all below
+	book  *witness.Book
+	shown []*cosignerv1.SignedStatement // as they travel, made anew when one is kept
+	stale bool                          // the file lacks some
+	said  bool                          // that it could not be written
+}
+
+// keptFile is the file: readable, and each line proves itself.
+type keptFile struct {
+	Version    int    `json:"version"`
+	Statements []kept `json:"statements"`
+}
+
+type kept struct {
+	Says      string `json:"says"` // for people; Text counts
+	Text      string `json:"text"`
+	Key       string `json:"key"`
+	Signature string `json:"signature"`
+}
+
+const keptVersion = 1
+
+// OpenKeeper reads what was kept. An agent without a file starts with nothing, and says so.
+func OpenKeeper(c KeeperConfig) (*Keeper, error) {
+	k := &Keeper{KeeperConfig: c, book: witness.NewBook(c.Members)}
+	data, err := os.ReadFile(c.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		c.Logger.Warn().Str("file", c.Path).Msg("there is no file of what the cosigners stated: as a witness this agent " +
+			"begins with nothing. If it is not new, it has forgotten what they had signed so far")
+		k.stale = true
+	case err != nil:
+		return nil, fmt.Errorf("reading what the cosigners stated: %w", err)
+	default:
+		if err := k.read(data); err != nil {
+			return nil, fmt.Errorf("reading what the cosigners stated: %s is damaged: %w. While the cosigners run and have "+
+				"lost nothing, move the file away: the agent begins a new one. If a cosigner was restored or made anew "+
+				"lately, keep it for those who look into that", c.Path, err)
+		}
+	}
+	k.shown = wire.Statements(k.book.All())
+	return k, nil
+}
+
+func (k *Keeper) read(data []byte) error {
+	var f keptFile
+	if err := json.Unmarshal(data, &f); err != nil {
+		return err
+	}
+	if f.Version != keptVersion {
+		return fmt.Errorf("it is of version %d, this program knows %d", f.Version, keptVersion)
+	}
+	for i, s := range f.Statements {
+		var parts [3][]byte
+		for j, text := range []string{s.Text, s.Key, s.Signature} {
+			var err error
+			if parts[j], err = hex.DecodeString(text); err != nil {
+				return fmt.Errorf("statement %d: %w", i+1, err)
+			}
+		}
+		signed, err := witness.Read(parts[0], parts[1], parts[2])
+		if err == nil && !k.book.Recall(signed) {
+			err = errors.New("its signature is wrong")
+		}
+		if err != nil {
+			return fmt.Errorf("statement %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// Heard keeps what a cosigner's answer shows, if it is the newest word of a member of this cluster.
+func (k *Keeper) Heard(cosigner string, all []*cosignerv1.SignedStatement) {
+	if len(all) > most {
+		all = all[:most]
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	changed := false
+	for _, s := range all {
+		signed, err := witness.Read(s.GetText(), s.GetKey(), s.GetSignature())
+		if err != nil || !k.book.Wants(signed) {
+			continue
+		}
+		if !k.book.Keep(signed) {
+			k.Logger.Debug().Str("cosigner", cosigner).Str("of", signed.Name).Msg("what it shows is not signed")
+			continue
+		}
+		changed = true
+	}
+	if changed {
+		k.shown, k.stale = wire.Statements(k.book.All()), true
+	}
+}
+
+// Shown returns all that is kept, to be shown to cosigners. It must not be changed.
+func (k *Keeper) Shown() []*cosignerv1.SignedStatement {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.shown
+}
+
+// Position returns the highest index of the log that at least a threshold of the cosigners state to
+// have applied; false while fewer have stated any.
+func (k *Keeper) Position() (index uint64, ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.book.Position()
+}
+
+// Run writes the file as statements come, at most once a second, and once more when ctx ends. That
+// it cannot be written is said and stops nothing: the agent goes on as a witness while it runs.
+func (k *Keeper) Run(ctx context.Context) {
+	tick := time.NewTicker(writeEvery)
+	defer tick.Stop()
+	for {
+		k.write()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			k.write()
+			return
+		}
+	}
+}
+
+func (k *Keeper) write() {
+	k.mu.Lock()
+	if !k.stale {
+		k.mu.Unlock()
+		return
+	}
+	k.stale = false
+	f := keptFile{Version: keptVersion, Statements: []kept{}}
+	for _, s := range k.book.Held() {
+		f.Statements = append(f.Statements, kept{Says: s.String(), Text: hex.EncodeToString(s.Append(nil)),
+			Key: s.Key.String(), Signature: hex.EncodeToString(s.Signature[:])})
+	}
+	k.mu.Unlock()
+
+	data, err := json.MarshalIndent(f, "", "  ")
+	if err == nil {
+		err = statedir.WriteFile(k.Path, append(data, '\n'), 0o600)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.stale = k.stale || err != nil
+	if err != nil && !k.said {
+		k.Logger.Error().Err(err).Bool("alarm", true).Msg("cannot keep what the cosigners state: after a restart " +
+			"this agent would not know what they signed. See to the disk and to who may write there; trying on")
+	}
+	k.said = err != nil
+}

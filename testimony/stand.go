@@ -1,0 +1,228 @@
+package testimony
+
+import (
+	"crypto/ed25519"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/wire"
+	"casper-cosigner/rule/witness"
+	"casper-cosigner/statedir"
+)
+
+const (
+	// most is how many statements of one ping or answer are looked at: fifteen cosigners, and what was
+	// stated in some earlier clusters.
+	most = 128
+	// checks is how many signatures are verified for one member in a second: whoever sends false ones
+	// must not keep this process busy.
+	checks = 64
+	// behindFor is how much later than t others a follower may learn of a commit. So a statement that
+	// comes while the gate is open is held against the state this much later.
+	behindFor = 500 * time.Millisecond
+	lookEvery = 100 * time.Millisecond
+	wordsEach = time.Second
+	sayEvery  = 10 * time.Second
+	named     = 8 // things that stand against a founding which are told at a time
+)
+
+// Held is what the own state holds.
+type Held struct {
+	witness.Holding
+	Started bool // the log has its Genesis
+}
+
+// Directory is the state directory, for what must outlive the process.
+type Directory interface {
+	// Lost must return why the directory was found to have lost its memory, empty if it was not.
+	Lost() (why string, err error)
+	// MarkLost must note that durably.
+	MarkLost(why string) error
+}
+
+// StandConfig is what a Stand is made of.
+type StandConfig struct {
+	Name    string
+	Members witness.Members
+	Key     ed25519.PrivateKey
+	Agents  []string      // nodes whose agents are waited for
+	Wait    time.Duration // for how long, once the log has its Genesis
+	Every   time.Duration // between two signatures of the own statement
+	First   watermark.Mark
+	// Held must return what the state holds now. It must not block for long.
+	Held func() Held
+	// Words must return what an operator typed on this host.
+	Words     func() (statedir.Words, error)
+	Directory Directory
+	Now       func() time.Time // monotonic
+	Logger    zerolog.Logger
+}
+
+// Stand is where a cosigner states what it remembers and hears what others remember of it.
+// OpenStand makes one; Run watches. Its methods may be called concurrently, and none is called
+// while the state is viewed.
+type Stand struct {
+	StandConfig
+	open    atomic.Bool // shares may be given, as of the last look
+	founded atomic.Bool // Genesis may be written, or was
+
+	mu       sync.Mutex // guards all below
+	began    time.Time
+	heard    map[string]time.Time
+	book     *witness.Book          // what is held against the state
+	fresh    []fresh                // what is not yet
+	told     *witness.Book          // what is told to agents
+	brought  map[witness.Key]string // which agent showed what is held, by the signing key
+	foreign  map[string][]witness.Signed
+	budget   map[string]*budget
+	words    statedir.Words
+	opened   bool   // the gate has been open
+	shut     error  // why the gate is, as of the last look
+	lost     string // why it never opens again
+	verdict  witness.Verdict
+	own      *cosignerv1.SignedStatement
+	stated   witness.Statement
+	statedAt time.Time
+	shown    []*cosignerv1.SignedStatement
+	saidAt   time.Time // why nothing is signed
+}
+
+// fresh is a statement that came while the gate was open.
+type fresh struct {
+	witness.Signed
+	at time.Time
+}
+
+// budget is how many signatures were verified for somebody in the second that began at from.
+type budget struct {
+	from time.Time
+	used int
+}
+
+// OpenStand returns a Stand whose gate is shut.
+func OpenStand(c StandConfig) (*Stand, error) {
+	lost, err := c.Directory.Lost()
+	if err != nil {
+		return nil, err
+	}
+	s := &Stand{StandConfig: c, began: c.Now(), heard: map[string]time.Time{}, book: witness.NewBook(c.Members),
+		told: witness.NewBook(c.Members), brought: map[witness.Key]string{}, foreign: map[string][]witness.Signed{},
+		budget: map[string]*budget{}, lost: lost}
+	s.words, err = c.Words()
+	return s, err
+}
+
+// HeardAgent notes that the node's agent pinged, and what it shows.
+func (s *Stand) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.Now()
+	for _, p := range all[:min(len(all), most)] {
+		signed, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature())
+		switch {
+		case err != nil || signed.Validator != s.Members.Validator:
+		case s.Members.Has(signed):
+			s.keep(signed, node, now)
+		default:
+			s.keepForeign(signed, node, now)
+		}
+	}
+	_, before := s.heard[node]
+	if s.heard[node] = now; !before {
+		s.look(now)
+	}
+}
+
+// HeardCosigner notes what another cosigner states of itself.
+func (s *Stand) HeardCosigner(name string, p *cosignerv1.SignedStatement) {
+	if p == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	signed, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature())
+	if err == nil && signed.Name == name {
+		s.keep(signed, name, s.Now())
+	}
+}
+
+// mayCheck reports whether another signature may be verified for that member now.
+func (s *Stand) mayCheck(from string, now time.Time) bool {
+	b := s.budget[from]
+	if b == nil || now.Sub(b.from) >= time.Second {
+		b = &budget{from: now}
+		s.budget[from] = b
+	}
+	b.used++
+	return b.used <= checks
+}
+
+// keep keeps a member's statement, if it is new. While the gate has never been open it counts at
+// once; so does ever what this cosigner signed itself.
+func (s *Stand) keep(signed witness.Signed, from string, now time.Time) {
+	if !s.told.Wants(signed) || !s.mayCheck(from, now) || !s.told.Keep(signed) {
+		return
+	}
+	s.shown = nil
+	s.brought[signed.Key] = from
+	if s.opened && signed.Name != s.Name {
+		s.fresh = append(s.fresh, fresh{signed, now})
+		return
+	}
+	s.book.Keep(signed)
+	s.look(now)
+}
+
+// keepForeign keeps what somebody else states than a member in this cluster, while it matters:
+// until the cluster is founded.
+func (s *Stand) keepForeign(signed witness.Signed, node string, now time.Time) {
+	list := s.foreign[node]
+	i := slices.IndexFunc(list, func(f witness.Signed) bool { return f.Cluster == signed.Cluster && f.Key == signed.Key })
+	switch {
+	case s.founded.Load() || i < 0 && len(list) == most || i >= 0 && !signed.Replaces(list[i].Statement):
+	case !s.mayCheck(node, now) || !signed.Verify():
+	case i >= 0:
+		list[i] = signed
+	default:
+		s.foreign[node] = append(list, signed)
+	}
+}
+
+// Own returns the newest signed statement, nil before the gate has been open and once the state is
+// found to be lost: then others hold what this cosigner remembered.
+func (s *Stand) Own() *cosignerv1.SignedStatement {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.Now()
+	if !s.opened || s.lost != "" {
+		return nil
+	}
+	if s.own != nil && now.Sub(s.statedAt) < s.Every {
+		return s.own
+	}
+	held := s.Held()
+	if !held.Started || s.own != nil && held.Statement == s.stated {
+		return s.own
+	}
+	signed := witness.Sign(s.Key, held.Statement)
+	s.own, s.stated, s.statedAt, s.shown = wire.Statement(signed), held.Statement, now, nil
+	s.told.Keep(signed)
+	return s.own
+}
+
+// Shown returns the own statement and the newest of each other cosigner. It must not be changed.
+func (s *Stand) Shown() []*cosignerv1.SignedStatement {
+	s.Own()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shown == nil {
+		s.shown = wire.Statements(s.told.Current())
+	}
+	return s.shown
+}
