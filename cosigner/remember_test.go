@@ -13,8 +13,9 @@ func TestRemembersMore(t *testing.T) {
 	c := newCommittee(t, 2, 3)
 	s := c.hosts[0].server
 	r, session := ownRequest(t, c, echo(7, 1), echo(7, 1))
+	own := ask{caller: s.config.Name, request: r, session: session}
 	s.config.Remembers = func() error { return errors.New("an agent remembers more") }
-	if _, err := s.share(s.config.Name, r, session); err == nil {
+	if _, err := s.share(t.Context(), own); err == nil {
 		t.Error("a share left")
 	}
 	if _, err := s.commit("c2", &cosignerv1.CommitRequest{Count: 1, ShareEpoch: r.GetShareEpoch()}); err == nil {
@@ -24,7 +25,7 @@ func TestRemembersMore(t *testing.T) {
 		t.Error("it says that it is ready")
 	}
 	s.config.Remembers = func() error { return nil }
-	if _, err := s.share(s.config.Name, r, session); err != nil {
+	if _, err := s.share(t.Context(), own); err != nil {
 		t.Errorf("once nobody does: %v", err)
 	}
 }

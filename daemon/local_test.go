@@ -29,6 +29,7 @@ import (
 	"casper-cosigner/keygen"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/clock"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/rule/wire"
 	"casper-cosigner/statedir"
@@ -45,6 +46,7 @@ type local struct {
 	without   []string                 // nodes that the next state directories are made without
 	clocks    map[string]time.Duration // by how much a host's clock is off
 	refusals  atomic.Int32             // times that a cosigner refused another's state
+	readings  map[string]func() clock.Reading
 }
 
 // process is a cosigner or an agent that runs in a goroutine.
@@ -186,7 +188,7 @@ func (l *local) start(names ...string) {
 			p.fatal = errors.Join(p.fatal, err)
 			p.mu.Unlock()
 			p.cancel()
-		}, Now: func() time.Time { return time.Now().Add(off) }}
+		}, Now: func() time.Time { return time.Now().Add(off) }, Clock: l.readings[name]}
 		run := func() error {
 			if _, ok := l.File.Cosigner(name); ok {
 				f, err := daemon.ReadCosignerFile(filepath.Join(l.path, name, "cosigner.toml"))

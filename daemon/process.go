@@ -144,8 +144,13 @@ func watchdog(o Options) statedir.Watchdog {
 // Presence is what this cosigner shows of its state.
 func (p *process) Presence() statedir.Presence { return p.presences.Presence(p.store.Indexes()) }
 
+// Seen is what this cosigner has seen of another's state.
+func (p *process) Seen(name string) (statedir.Sighting, bool) { return p.dir.Seen(name) }
+
 // Admit is what this cosigner thinks of a state that another shows.
-func (p *process) Admit(name string, shown statedir.Presence) error { return p.dir.Admit(name, shown) }
+func (p *process) Admit(name string, shown statedir.Presence, asked statedir.Sighting) error {
+	return p.dir.Admit(name, shown, asked)
+}
 
 func (p *process) callingCosigner(ctx context.Context) (string, bool) {
 	m, ok := p.self.Cluster.Caller(ctx)

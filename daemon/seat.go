@@ -55,6 +55,11 @@ func (v *validator) standing(name string) (s seat.Standing) {
 // on, so it keeps from leading again for a while, and is not given the lead back for nearness.
 func (v *validator) giveUp() {
 	v.options.Logger.Warn().Msg("could not sign for a second while asked: handing over")
+	v.standBack()
+}
+
+// standBack hands over, if this cosigner leads, and keeps from leading for a while.
+func (v *validator) standBack() {
 	v.monitor.Gave()
 	v.store.StandBack(standBackFor)
 	go func() {

@@ -30,16 +30,19 @@ type validator struct {
 	spread   *peer.Spread      // hands finished signatures to the others
 	signer   *signer.Signer
 	monitor  *monitor.Monitor
+	clock    *hostClock
 }
 
 func newValidator(p *process, keys *cosigner.Keyring) *validator {
 	c, o := p.self.Cluster, p.options
 	v := &validator{process: p, metrics: newCosignerMetrics(), recent: &signer.Recent{}, verifier: c.Verifier()}
+	v.clock = newHostClock(p)
 	v.server = cosigner.NewServer(cosigner.ServerConfig{
 		Name: p.self.Name, Session: p.Presence().Session, Chain: casper.ChainNameHash(c.Chain),
-		Keyring: keys, Ledger: p.ledger, Log: catchUpLog{p.store, p.barriers()},
-		Caller: peer.Caller, VerifyRequest: v.verifier.VerifyClaimed, Remembers: p.stand.Open,
-		Term: func() uint64 { return p.store.Leader().Term }, Logger: o.Logger,
+		Keyring: keys, Ledger: p.ledger, Log: catchUpLog{p.store, p.barriers()}, Held: p.store,
+		Caller: peer.Caller, VerifyRequest: v.verifier.VerifyClaimed, VerifyReset: c.VerifyReset,
+		Remembers: v.remembers,
+		Term:      func() uint64 { return p.store.Leader().Term }, Logger: o.Logger,
 	})
 	v.quorum = cosigner.NewQuorum(cosigner.QuorumConfig{
 		Keyring: keys, Own: v.server, Others: p.links.cosigners(), Distance: p.admission.Distance, Logger: o.Logger})
@@ -64,6 +67,14 @@ func (v *validator) signerConfig() signer.Config {
 		HandOver: v.giveUp, Observe: told.observe, Phase: v.metrics.phase, Steady: v.pulse.Steady,
 		Now: o.Now, Logger: o.Logger,
 	}
+}
+
+// remembers returns nil while this cosigner's state is all that it ever was, as far as is known.
+func (v *validator) remembers() error {
+	if err := v.clock.steady(); err != nil {
+		return err
+	}
+	return v.stand.Open()
 }
 
 func (p *process) barriers() *peer.Barriers {
@@ -106,6 +117,7 @@ func (v *validator) run(ctx context.Context, f *CosignerFile, data, admin net.Li
 	group.Go(func() error { v.retime(ctx); return nil })
 	group.Go(func() error { return v.server.Run(ctx) })
 	group.Go(func() error { return v.monitor.Run(ctx) })
+	group.Go(func() error { return v.watchClock(ctx) })
 	group.Go(func() error { return v.watchRoles(ctx, told) })
 	group.Go(func() error { told.run(ctx); return nil })
 	group.Go(func() error { return dataServer.Serve(data) })

@@ -92,12 +92,13 @@ func (a *Admission) ask(name string) grpc.UnaryClientInterceptor {
 		if err != nil {
 			return err
 		}
+		asked, _ := a.state.Seen(name) // before the request leaves: what answers it is later
 		var theirs metadata.MD
 		ctx = metadata.AppendToOutgoingContext(ctx, header, ours)
 		if err := invoke(ctx, method, request, answer, conn, append(options, grpc.Header(&theirs))...); err != nil {
 			return err
 		}
-		if err := a.admit(name, theirs.Get(header)); err != nil {
+		if err := a.admit(name, theirs.Get(header), asked); err != nil {
 			return fmt.Errorf("not using the answer of cosigner %s: %w", name, err)
 		}
 		return nil
@@ -130,7 +131,7 @@ func (a *Admission) serve(ctx context.Context, request any, info *grpc.UnaryServ
 	if terms.passes { // without a name: its state was not compared
 		return next(ctx, request)
 	}
-	if err := a.admit(caller, metadata.ValueFromIncomingContext(ctx, header)); err != nil {
+	if err := a.admit(caller, metadata.ValueFromIncomingContext(ctx, header), statedir.Sighting{}); err != nil {
 		return nil, admitStatus(err)
 	}
 	answer, err := next(context.WithValue(ctx, callerKey{}, caller), request)
@@ -191,8 +192,8 @@ func (a *Admission) show() (string, error) {
 var errUnreadable = errors.New("run the same version of this program on all cosigners")
 
 // admit compares the presence that came with a request or an answer of a cosigner with what
-// was seen of it.
-func (a *Admission) admit(from string, texts []string) error {
+// was seen of it; asked is what was seen of it before the question, and zero for a request.
+func (a *Admission) admit(from string, texts []string, asked statedir.Sighting) error {
 	if len(texts) != 1 {
 		return fmt.Errorf("cosigner %s shows %d presences, want one: %w", from, len(texts), errUnreadable)
 	}
@@ -204,7 +205,7 @@ func (a *Admission) admit(from string, texts []string) error {
 	if err != nil {
 		return fmt.Errorf("cosigner %s: %w: %w", from, err, errUnreadable)
 	}
-	return a.state.Admit(from, presence)
+	return a.state.Admit(from, presence, asked)
 }
 
 // admitStatus tells a caller that was refused from one that could not be judged.

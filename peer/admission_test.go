@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/statedir"
 )
 
 // notBetween are the services that are not for calls between cosigners. Any other service is.
@@ -152,8 +153,31 @@ func TestEveryAnswerIsAdmitted(t *testing.T) {
 // TestAnswerWithoutPresence: who answers without one runs something else, and is not believed.
 func TestAnswerWithoutPresence(t *testing.T) {
 	a := New("c1", nil, newSide(1))
-	if err := a.admit("c2", nil); !errors.Is(err, errUnreadable) || !strings.Contains(err.Error(), "same version") {
+	err := a.admit("c2", nil, statedir.Sighting{})
+	if !errors.Is(err, errUnreadable) || !strings.Contains(err.Error(), "same version") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestAnswerIsHeldAgainstWhatWasSeen: an answer is compared with what was seen of the peer before
+// it was asked, not with what came meanwhile; a request, which nobody asked for, with none of it.
+func TestAnswerIsHeldAgainstWhatWasSeen(t *testing.T) {
+	p := newPair(t)
+	before := statedir.Sighting{Presence: p.c2.Presence(), Highest: 40}
+	p.c1.set(func(s *side) { s.known = before })
+	p.c2.set(func(s *side) { s.known = before })
+	p.answer = func() (proto.Message, error) { // on another connection, meanwhile
+		p.c1.set(func(s *side) { s.known.Highest = 50 })
+		return &cosignerv1.BarrierResponse{}, nil
+	}
+	if _, err := cosignerv1.NewPeerServiceClient(p.conn).Barrier(t.Context(), &cosignerv1.BarrierRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(p.c1.asked, []statedir.Sighting{before}) {
+		t.Errorf("the answer was held against %+v, want %+v", p.c1.asked, before)
+	}
+	if !slices.Equal(p.c2.asked, []statedir.Sighting{{}}) {
+		t.Errorf("the request was held against %+v, want nothing", p.c2.asked)
 	}
 }
 

@@ -32,10 +32,13 @@ const header = "casper-presence-bin"
 type State interface {
 	// Presence must return what this process shows of its state now.
 	Presence() statedir.Presence
+	// Seen must return what was seen of the cosigner so far.
+	Seen(peer string) (statedir.Sighting, bool)
 	// Admit must return nil only if the cosigner may show p after what was seen of it, and only
 	// once that is durable. A *statedir.PeerError refuses it; any other error says that this
-	// could not be judged.
-	Admit(peer string, p statedir.Presence) error
+	// could not be judged. asked is what was seen of it before it was asked for the answer that
+	// p came with, and zero if p came with a request.
+	Admit(peer string, p statedir.Presence, asked statedir.Sighting) error
 }
 
 type callerKey struct{}

@@ -24,7 +24,9 @@ type side struct {
 	mu     sync.Mutex
 	shows  statedir.Presence
 	refuse error
-	seen   []string // whom it was asked to admit
+	known  statedir.Sighting
+	seen   []string            // whom it was asked to admit
+	asked  []statedir.Sighting // after what was seen of each
 }
 
 func newSide(id byte) *side {
@@ -39,10 +41,16 @@ func (s *side) Presence() statedir.Presence {
 	return s.shows
 }
 
-func (s *side) Admit(name string, _ statedir.Presence) error {
+func (s *side) Seen(string) (statedir.Sighting, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.seen = append(s.seen, name)
+	return s.known, true
+}
+
+func (s *side) Admit(name string, _ statedir.Presence, asked statedir.Sighting) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen, s.asked = append(s.seen, name), append(s.asked, asked)
 	return s.refuse
 }
 

@@ -46,10 +46,11 @@ type Network struct {
 type Presences interface {
 	// Presence must be what this process shows, given its last and its last applied entry.
 	Presence(last, applied uint64) statedir.Presence
-	// Admit must return nil only once what it accepted is durable.
-	Admit(peer string, p statedir.Presence) error
-	// Seen must return the newest presence that Admit accepted of the peer.
-	Seen(peer string) (statedir.Presence, bool)
+	// Admit must return nil only once what it accepted is durable. asked is what was seen of the peer
+	// before it was asked to show p, and zero if it was not asked.
+	Admit(peer string, p statedir.Presence, asked statedir.Sighting) error
+	// Seen must return what was seen of the peer, by that.
+	Seen(peer string) (statedir.Sighting, bool)
 }
 
 // Config is what a store needs. All exported fields are required, but for MayFound.

@@ -17,19 +17,19 @@ import (
 // it has met all, with the highest of all first eras and heights.
 func TestGenesisWaitsForAll(t *testing.T) {
 	own := watermark.Mark{Era: 5, Height: 50}
-	pinned := func(n uint32, era, height uint64) statedir.Presence {
-		return statedir.Presence{Pinned: n, First: watermark.Mark{Era: era, Height: height}}
+	pinned := func(n uint32, era, height uint64) statedir.Sighting {
+		return statedir.Sighting{Presence: statedir.Presence{Pinned: n, First: watermark.Mark{Era: era, Height: height}}}
 	}
 	for name, c := range map[string]struct {
-		seen    map[string]statedir.Presence
+		seen    map[string]statedir.Sighting
 		missing []string
 		first   watermark.Mark
 	}{
 		"nobody":          {nil, []string{"b", "c"}, own},
-		"one of two":      {map[string]statedir.Presence{"b": pinned(2, 0, 0)}, []string{"c"}, own},
-		"one met only us": {map[string]statedir.Presence{"b": pinned(2, 0, 0), "c": pinned(1, 0, 0)}, []string{"c"}, own},
-		"all, we highest": {map[string]statedir.Presence{"b": pinned(2, 4, 40), "c": pinned(2, 0, 0)}, nil, own},
-		"all, mixed": {map[string]statedir.Presence{"b": pinned(2, 7, 40), "c": pinned(2, 1, 60)}, nil,
+		"one of two":      {map[string]statedir.Sighting{"b": pinned(2, 0, 0)}, []string{"c"}, own},
+		"one met only us": {map[string]statedir.Sighting{"b": pinned(2, 0, 0), "c": pinned(1, 0, 0)}, []string{"c"}, own},
+		"all, we highest": {map[string]statedir.Sighting{"b": pinned(2, 4, 40), "c": pinned(2, 0, 0)}, nil, own},
+		"all, mixed": {map[string]statedir.Sighting{"b": pinned(2, 7, 40), "c": pinned(2, 1, 60)}, nil,
 			watermark.Mark{Era: 7, Height: 60}},
 	} {
 		config := Config{Name: "a", Voters: Voters{{Name: "a"}, {Name: "b"}, {Name: "c"}},

@@ -37,7 +37,8 @@ const (
 // Until the log has its Genesis the visits come quickly, since Genesis waits for all to have met.
 //
 // When a newer start of a peer is let in, the connections of its earlier ones are closed: of a
-// directory that runs twice, one process at most is heard.
+// directory that runs twice, one process at most is heard. Nothing more is read from a process that
+// was seen to go back.
 type stream struct {
 	self      string
 	addresses map[string]string // by name, self included
@@ -200,7 +201,7 @@ var errNotGreeted = errors.New("no presences were exchanged")
 // error, which it logs. callee is whom we called, empty if we were called.
 func (s *stream) greet(ctx context.Context, conn net.Conn, callee string) (net.Conn, error) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	peer, boot, step, err := s.exchange(ctx, conn, callee)
+	peer, boot, step, err := s.exchange(ctx, conn, callee, s.before(conn, callee))
 	if err == nil && !stop() {
 		err, step = ctx.Err(), "exchange"
 	}
@@ -219,10 +220,28 @@ func (s *stream) greet(ctx context.Context, conn net.Conn, callee string) (net.C
 	return nil, err
 }
 
+// handshaker is a connection on which each end hears from the other before the first byte.
+type handshaker interface{ HandshakeContext(context.Context) error }
+
+// before returns what was seen of the others up to now, if whatever presence comes on the
+// connection is made after now: whom we called shows itself after we did, and a caller after its
+// handshake, which needs our part. Without a handshake a caller may have made it before we knew of
+// the call.
+func (s *stream) before(conn net.Conn, callee string) map[string]statedir.Sighting {
+	if _, ok := conn.(handshaker); !ok && callee == "" {
+		return nil
+	}
+	all := map[string]statedir.Sighting{}
+	for name := range s.addresses {
+		all[name], _ = s.network.Presences.Seen(name)
+	}
+	return all
+}
+
 // exchange returns the peer's name, once known, and the boot count that it showed, or on an error
-// in which step it came.
-func (s *stream) exchange(ctx context.Context, conn net.Conn, callee string) (peer string, boot uint64, step string,
-	err error) {
+// in which step it came. before is what was seen of each before.
+func (s *stream) exchange(ctx context.Context, conn net.Conn, callee string,
+	before map[string]statedir.Sighting) (peer string, boot uint64, step string, err error) {
 	if peer, step, err = s.identify(ctx, conn, callee); err != nil {
 		return peer, 0, step, err
 	}
@@ -238,8 +257,8 @@ func (s *stream) exchange(ctx context.Context, conn net.Conn, callee string) (pe
 	if err != nil {
 		return peer, 0, "exchange", err
 	}
-	if err := s.admit(peer, theirs); err != nil {
-		return peer, 0, refusal(err), err
+	if err := s.admit(peer, theirs, before[peer]); err != nil {
+		return peer, 0, stepOf(err), err
 	}
 	if callee == "" {
 		err = s.show(conn)
@@ -249,7 +268,7 @@ func (s *stream) exchange(ctx context.Context, conn net.Conn, callee string) (pe
 
 // identify returns which cosigner is at the other end.
 func (s *stream) identify(ctx context.Context, conn net.Conn, callee string) (peer, step string, err error) {
-	if t, ok := conn.(interface{ HandshakeContext(context.Context) error }); ok {
+	if t, ok := conn.(handshaker); ok {
 		if err := t.HandshakeContext(ctx); err != nil {
 			return callee, "tls", err
 		}
@@ -270,16 +289,16 @@ func (s *stream) identify(ctx context.Context, conn net.Conn, callee string) (pe
 }
 
 // admit asks whether the peer may come in on the state that it shows.
-func (s *stream) admit(peer string, theirs *cosignerv1.Presence) error {
+func (s *stream) admit(peer string, theirs *cosignerv1.Presence, asked statedir.Sighting) error {
 	p, err := statedir.ParsePresence(theirs)
 	if err != nil {
 		return err
 	}
 	defer s.watchdog.Start("recording a presence")()
-	return s.network.Presences.Admit(peer, p)
+	return s.network.Presences.Admit(peer, p, asked)
 }
 
-func refusal(err error) string {
+func stepOf(err error) string {
 	if refused := (*statedir.PeerError)(nil); errors.As(err, &refused) {
 		return string(refused.Reason)
 	}
@@ -314,46 +333,6 @@ func readPresence(conn net.Conn) (*cosignerv1.Presence, error) {
 		return nil, fmt.Errorf("reading presence: %w", err)
 	}
 	return p, nil
-}
-
-// errSuperseded says that a newer start of the peer was let in meanwhile.
-var errSuperseded = errors.New("a newer start of this cosigner was let in")
-
-// track makes Close close the connection as well, since Raft itself leaves open what it has taken;
-// likewise the first connection of a newer start of the peer.
-func (s *stream) track(conn net.Conn, peer string, boot uint64) (*tracked, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.open == nil {
-		return nil, net.ErrClosed
-	}
-	if boot < s.newest[peer] {
-		return nil, errSuperseded
-	}
-	s.newest[peer] = boot
-	for t := range s.open {
-		if t.peer == peer && t.boot < boot {
-			t.Conn.Close() // whoever uses it finds out, and closes it for good
-		}
-	}
-	t := &tracked{Conn: conn, stream: s, peer: peer, boot: boot}
-	s.open[t] = struct{}{}
-	return t, nil
-}
-
-type tracked struct {
-	net.Conn
-	stream *stream
-	peer   string
-	boot   uint64 // of the peer, when it was let in
-}
-
-// Close closes the connection.
-func (t *tracked) Close() error {
-	t.stream.mu.Lock()
-	delete(t.stream.open, t)
-	t.stream.mu.Unlock()
-	return t.Conn.Close()
 }
 
 // Close stops listening and closes every connection. A second call does nothing.

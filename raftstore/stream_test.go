@@ -19,12 +19,13 @@ import (
 // doorman shows a fixed presence and admits whom it is told to.
 type doorman struct {
 	id   statedir.ID
-	seen map[string]statedir.Presence
+	seen map[string]statedir.Sighting
 
 	mu     sync.Mutex
 	refuse error
-	boots  uint64 // starts after the first
-	young  bool   // the log has no Genesis
+	boots  uint64              // starts after the first
+	young  bool                // the log has no Genesis
+	asked  []statedir.Sighting // with what each was admitted
 }
 
 func (d *doorman) isFounded() bool {
@@ -40,13 +41,16 @@ func (d *doorman) Presence(last, applied uint64) statedir.Presence {
 		AppliedIndex: applied}
 }
 
-func (d *doorman) Admit(string, statedir.Presence) error {
+func (d *doorman) Admit(_ string, _ statedir.Presence, asked statedir.Sighting) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.asked = append(d.asked, asked)
 	return d.refuse
 }
 
-func (d *doorman) Seen(peer string) (statedir.Presence, bool) {
+func (d *doorman) Seen(peer string) (statedir.Sighting, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	p, ok := d.seen[peer]
 	return p, ok
 }

@@ -104,9 +104,13 @@ func (v *Roles) problems(note problem) {
 			note("node %s is not well%s", n.Name, n.Because())
 		}
 		n.Health.problems(n.Name, note)
+		if f := n.Fault; f != nil {
+			note("node %s tells that the validator equivocated in era %d: %s, %s; see `casper-cosigner failover fault show`",
+				n.Name, f.Era, f.Proof, f.Why)
+		}
 	}
-	if v.Hold != nil && v.Cause == failover.Fault {
-		note("roles do not change by themselves since a fault was reported: %s", v.Reason)
+	if v.Hold != nil && (v.Cause == failover.Fault || v.Cause == failover.Unread) {
+		note("roles do not change by themselves since a fault was told: %s", v.Reason)
 	}
 	if j := v.Judgement; j != nil && j.Confirm {
 		note("node %s is to become active and waits for an operator: %s", j.Node, j.Why)
@@ -126,8 +130,5 @@ func (h *Health) problems(node string, note problem) {
 	if h.LeftoverKey != "" {
 		note("node %s: a secret key of the validator lies on its host, %s; what it signs is in nobody's record",
 			node, h.LeftoverKey)
-	}
-	if h.FaultAt != nil {
-		note("node %s reports that the validator equivocated in era %d", node, h.FaultEra)
 	}
 }

@@ -2,6 +2,7 @@ package statedir
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -23,6 +24,8 @@ const (
 	ReasonBoot      Reason = "an older start"
 	ReasonSession   Reason = "two processes of one start"
 	ReasonIndex     Reason = "a shorter log"
+	ReasonFell      Reason = "a state that went back while it ran"
+	ReasonLate      Reason = "what it was long ago"
 )
 
 // PeerError is returned by Admit for a peer whose state is not the state that
@@ -67,6 +70,16 @@ func (e *PeerError) explain() string {
 	case ReasonIndex:
 		return fmt.Sprintf("a log that ends at index %d, but it had applied index %d. Its log was lost, cut or restored. %s",
 			e.Got.LastIndex, e.Have.AppliedIndex, stop)
+	case ReasonFell:
+		return fmt.Sprintf("applied index %d, but as the same process it had shown %d when it was asked. Its machine was "+
+			"put back to a snapshot with its memory. It stays refused as long as that process runs, whatever it shows. "+
+			"Restart it once: if it is let in then, nothing was lost. If it is refused again: %s",
+			e.Got.AppliedIndex, e.Have.AppliedIndex, stop)
+	case ReasonLate:
+		return fmt.Sprintf("applied index %d, less than it showed over %v ago as the same process. This one request is not "+
+			"served: it was under way for too long, or that machine was put back to a snapshot with its memory, which "+
+			"its next answer shows. Once, do not mind it; if it goes on, restart that cosigner",
+			e.Got.AppliedIndex, lateAfter)
 	}
 	return stop
 }
@@ -81,13 +94,15 @@ type peers struct {
 	writing sync.Mutex
 
 	mu    sync.Mutex
-	seen  map[string]Presence // what Admit accepted; who is in it, with what boot and session, is on disk
-	stale bool                // some applied index is newer than on disk
+	seen  map[string]Sighting // what Admit accepted; who is in it, with what boot and session, is on disk
+	stale bool                // something of it is newer than on disk
 }
 
 func newPeers(path string, own identity, seen peersRecord) *peers {
-	p := &peers{path: path, own: own, seen: map[string]Presence{}}
-	maps.Copy(p.seen, seen)
+	p := &peers{path: path, own: own, seen: map[string]Sighting{}}
+	for name, r := range seen {
+		p.seen[name] = r.sighting()
+	}
 	return p
 }
 
@@ -99,12 +114,20 @@ func newPeers(path string, own identity, seen peersRecord) *peers {
 // boot and session is durable before it returns nil. Any other error means that
 // this could not be written.
 //
+// If p is part of an answer, asked must be what Seen returned before the peer was
+// asked: it answered later, so it shows at least as much, and a process that
+// shows less was put back together with its memory. It is refused from then on,
+// also over our own restarts, until its directory is started anew. Asked is zero
+// if nothing was asked: what a peer sends by itself may be overtaken on the way.
+// Then p is refused, this once, only if it shows less than was seen long ago.
+//
 // The caller must know by other means (its TLS key) that peer is speaking.
-func (d *Dir) Admit(peer string, p Presence) error { return d.peers.admit(peer, p) }
+func (d *Dir) Admit(peer string, p Presence, asked Sighting) error {
+	return d.peers.admit(peer, p, asked)
+}
 
-// Seen returns the newest presence that Admit accepted of peer, with the
-// highest indexes seen.
-func (d *Dir) Seen(peer string) (Presence, bool) {
+// Seen returns what was seen of the peer, if Admit ever accepted it.
+func (d *Dir) Seen(peer string) (Sighting, bool) {
 	d.peers.mu.Lock()
 	defer d.peers.mu.Unlock()
 	p, ok := d.peers.seen[peer]
@@ -129,9 +152,13 @@ func (d *Dir) Run(ctx context.Context) error {
 	}
 }
 
-func (s *peers) admit(peer string, p Presence) error {
-	if s.touch(peer, p) {
-		return nil
+func (s *peers) admit(peer string, p Presence, asked Sighting) error {
+	known, err := s.touch(peer, p, asked)
+	if err != nil {
+		s.record(err)
+	}
+	if known {
+		return err
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -141,44 +168,61 @@ func (s *peers) admit(peer string, p Presence) error {
 		s.mu.Unlock()
 		return err
 	}
-	if known { // applied indexes never fall, whatever a new boot shows
-		p = raise(p, have)
+	seen := Sighting{Presence: p, Highest: p.AppliedIndex, At: time.Now()}
+	if known { // the highest never falls, whatever a new boot shows
+		seen.Highest = max(seen.Highest, have.Highest)
 	}
 	next := maps.Clone(s.seen)
-	next[peer] = p
+	next[peer] = seen
 	s.mu.Unlock()
-	if err := writeRecord(s.path, peersRecord(next)); err != nil {
+	if err := writeRecord(s.path, recordOf(next)); err != nil {
 		return fmt.Errorf("recording the presence of cosigner %s: %w", peer, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if latest := s.seen[peer]; latest.AppliedIndex > p.AppliedIndex { // the old process went on during the write
-		p, s.stale = raise(p, latest), true
+	if latest := s.seen[peer]; latest.Highest > seen.Highest { // the old process went on during the write
+		seen.Highest, s.stale = latest.Highest, true
 	}
-	s.seen[peer] = p
+	s.seen[peer] = seen
 	return nil
 }
 
-// touch is the fast path: it accepts the process that was accepted before.
-func (s *peers) touch(peer string, p Presence) bool {
+// touch is the fast path: it judges the process that was accepted before, and
+// returns false for another.
+func (s *peers) touch(peer string, p Presence, asked Sighting) (known bool, err error) {
+	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	have, known := s.seen[peer]
 	if !known || !have.sameProcess(p) {
-		return false
+		return false, nil
 	}
-	next := raise(have, p)
-	next.Pinned = max(have.Pinned, p.Pinned) // connections may overtake each other
-	s.stale = s.stale || next.AppliedIndex > have.AppliedIndex
+	if why := have.compare(p, asked, now); why != "" {
+		if why == ReasonFell && have.Fell == nil {
+			have.Fell, s.stale = &Fall{From: asked.AppliedIndex, To: p.AppliedIndex}, true
+			s.seen[peer] = have
+		}
+		return true, have.refuse(peer, why, p)
+	}
+	next := have.follow(p, now)
+	s.stale = s.stale || next.Highest > have.Highest
 	s.seen[peer] = next
-	return true
+	return true, nil
+}
+
+// record makes a fall durable that was just seen. It is in force already; if the
+// write fails now, Run writes it.
+func (s *peers) record(err error) {
+	if refused := (*PeerError)(nil); errors.As(err, &refused) && refused.Reason == ReasonFell {
+		_ = s.persist()
+	}
 }
 
 // judge decides whether p may follow have, which is zero at first contact. Only
 // admit calls it, with both locks held.
-func (s *peers) judge(peer string, have, p Presence) error {
-	known := have != (Presence{})
-	refuse := func(why Reason) error { return &PeerError{Peer: peer, Reason: why, Have: have, Got: p} }
+func (s *peers) judge(peer string, have Sighting, p Presence) error {
+	known := have.Presence != (Presence{})
+	refuse := func(why Reason) error { return have.refuse(peer, why, p) }
 	switch {
 	case p.Cluster != s.own.Cluster:
 		have.Cluster = s.own.Cluster
@@ -193,7 +237,7 @@ func (s *peers) judge(peer string, have, p Presence) error {
 		return refuse(ReasonBoot)
 	case known && p.Boot == have.Boot && p.Session != have.Session:
 		return refuse(ReasonSession)
-	case known && p.Boot > have.Boot && p.LastIndex < have.AppliedIndex:
+	case known && p.Boot > have.Boot && p.LastIndex < have.Highest:
 		return refuse(ReasonIndex)
 	}
 	return nil
@@ -231,7 +275,7 @@ func (s *peers) persist() error {
 	next := maps.Clone(s.seen)
 	s.stale = false
 	s.mu.Unlock()
-	err := writeRecord(s.path, peersRecord(next))
+	err := writeRecord(s.path, recordOf(next))
 	if err == nil {
 		return nil
 	}
@@ -239,11 +283,4 @@ func (s *peers) persist() error {
 	defer s.mu.Unlock()
 	s.stale = true
 	return fmt.Errorf("recording what was seen of the peers: %w", err)
-}
-
-// raise returns p with the higher indexes of both.
-func raise(p, q Presence) Presence {
-	p.LastIndex = max(p.LastIndex, q.LastIndex)
-	p.AppliedIndex = max(p.AppliedIndex, q.AppliedIndex)
-	return p
 }

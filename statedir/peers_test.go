@@ -49,16 +49,16 @@ func TestAdmit(t *testing.T) {
 		for _, tt := range tests {
 			path := initDir(t)
 			d := mustOpen(t, path)
-			if err := d.Admit("c2", shown()); err != nil {
+			if err := d.Admit("c2", shown(), Sighting{}); err != nil {
 				t.Fatal(err)
 			}
 			if restart { // without Run or any other goodbye: Admit alone must have stored it
 				d.Close()
 				d = mustOpen(t, path)
 			}
-			checkAdmit(t, tt.name, d.Admit("c2", shown(tt.change)), tt.want)
+			checkAdmit(t, tt.name, d.Admit("c2", shown(tt.change), Sighting{}), tt.want)
 			if tt.want != "" { // a refusal must change nothing
-				checkAdmit(t, tt.name+", then the known one", d.Admit("c2", shown()), "")
+				checkAdmit(t, tt.name+", then the known one", d.Admit("c2", shown(), Sighting{}), "")
 			}
 		}
 	}
@@ -81,11 +81,12 @@ func checkAdmit(t *testing.T, name string, err error, want Reason) {
 
 func TestAdmitCopiedDirectory(t *testing.T) {
 	d := mustOpen(t, initDir(t))
-	checkAdmit(t, "our own directory", d.Admit("c2", shown(func(p *Presence) { p.Directory = d.ID() })), ReasonShared)
-	if err := d.Admit("c2", shown()); err != nil {
+	ours := shown(func(p *Presence) { p.Directory = d.ID() })
+	checkAdmit(t, "our own directory", d.Admit("c2", ours, Sighting{}), ReasonShared)
+	if err := d.Admit("c2", shown(), Sighting{}); err != nil {
 		t.Fatal(err)
 	}
-	err := d.Admit("c3", shown(func(p *Presence) { p.Boot, p.Session = 9, ID{9} }))
+	err := d.Admit("c3", shown(func(p *Presence) { p.Boot, p.Session = 9, ID{9} }), Sighting{})
 	var refused *PeerError
 	if !errors.As(err, &refused) || refused.Reason != ReasonShared {
 		t.Fatalf("c3 with the directory of c2: %v", err)
@@ -106,7 +107,7 @@ func TestAdmitRemembersAppliedIndex(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- d.Run(ctx) }()
 		for _, applied := range []uint64{100, 500, 300} {
-			if err := d.Admit("c2", shown(func(p *Presence) { p.LastIndex, p.AppliedIndex = applied, applied })); err != nil {
+			if err := d.Admit("c2", at(applied), Sighting{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -122,10 +123,10 @@ func TestAdmitRemembersAppliedIndex(t *testing.T) {
 		}
 	})
 	d := mustOpen(t, path)
-	err := d.Admit("c2", shown(func(p *Presence) { p.Boot, p.Session, p.LastIndex = 6, ID{6}, 499 }))
+	err := d.Admit("c2", shown(func(p *Presence) { p.Boot, p.Session, p.LastIndex = 6, ID{6}, 499 }), Sighting{})
 	checkAdmit(t, "log below the highest applied index", err, ReasonIndex)
-	if seen, ok := d.Seen("c2"); !ok || seen.AppliedIndex != 500 {
-		t.Fatalf("seen %+v %v, want applied index 500", seen, ok)
+	if seen, ok := d.Seen("c2"); !ok || seen.Highest != 500 {
+		t.Fatalf("seen %+v %v, want 500 as the highest applied index", seen, ok)
 	}
 }
 
@@ -135,7 +136,7 @@ func TestAdmitUnwritableDirectoryRefuses(t *testing.T) {
 	if err := os.Rename(path, path+".moved"); err != nil { // every write fails from here on
 		t.Fatal(err)
 	}
-	if err := d.Admit("c2", shown()); err == nil {
+	if err := d.Admit("c2", shown(), Sighting{}); err == nil {
 		t.Fatal("accepted though it could not be written")
 	}
 	if _, ok := d.Seen("c2"); ok || d.Presence(0, 0).Pinned != 0 {
@@ -155,13 +156,14 @@ func TestPinned(t *testing.T) {
 		}
 	}
 	want(0)
-	if self := (*PeerError)(nil); !errors.As(d.Admit("c1", shown()), &self) || self.Reason != ReasonSelf {
+	if self := (*PeerError)(nil); !errors.As(d.Admit("c1", shown(), Sighting{}), &self) || self.Reason != ReasonSelf {
 		t.Fatalf("a peer of our own name: %v", self)
 	}
-	checkAdmit(t, "another cluster", d.Admit("c2", shown(func(p *Presence) { p.Cluster = ID{9} })), ReasonCluster)
+	foreign := shown(func(p *Presence) { p.Cluster = ID{9} })
+	checkAdmit(t, "another cluster", d.Admit("c2", foreign, Sighting{}), ReasonCluster)
 	want(0)
 	for _, pinned := range []uint32{0, 2, 1} { // the last comes late, on another connection
-		if err := d.Admit("c2", shown(func(p *Presence) { p.Pinned = pinned })); err != nil {
+		if err := d.Admit("c2", shown(func(p *Presence) { p.Pinned = pinned }), Sighting{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -169,18 +171,47 @@ func TestPinned(t *testing.T) {
 	if seen, _ := d.Seen("c2"); seen.Pinned != 2 {
 		t.Fatalf("c2 has pinned %d as far as we know, want 2", seen.Pinned)
 	}
-	if err := d.Admit("c3", shown(func(p *Presence) { p.Directory = ID{0xe} })); err != nil {
+	if err := d.Admit("c3", shown(func(p *Presence) { p.Directory = ID{0xe} }), Sighting{}); err != nil {
 		t.Fatal(err)
 	}
 	want(2)
 	d.Close()
 	d = mustOpen(t, path)
 	want(2)
-	if err := d.Admit("c2", shown(func(p *Presence) { p.Boot, p.Session, p.Pinned = 6, ID{6}, 1 })); err != nil {
+	next := shown(func(p *Presence) { p.Boot, p.Session, p.Pinned = 6, ID{6}, 1 })
+	if err := d.Admit("c2", next, Sighting{}); err != nil {
 		t.Fatal(err)
 	}
 	if seen, _ := d.Seen("c2"); seen.Pinned != 1 {
 		t.Fatalf("a newer start of c2 has pinned 1, and we take it for %d", seen.Pinned)
+	}
+}
+
+// TestCondition: how a process is goes with its presences. That its clock jumped is true of it for
+// good, whatever comes late; and none of it is kept.
+func TestCondition(t *testing.T) {
+	path := initDir(t)
+	d := mustOpen(t, path)
+	if c := d.Presence(0, 0).Condition; c != (Condition{}) {
+		t.Errorf("at first %+v", c)
+	}
+	d.Show(Condition{Ready: true})
+	if c := d.Presence(0, 0).Condition; c != (Condition{Ready: true}) {
+		t.Errorf("shows %+v", c)
+	}
+	for _, c := range []Condition{{}, {Jumped: true}, {Ready: true}} {
+		if err := d.Admit("c2", shown(func(p *Presence) { p.Condition = c }), Sighting{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen, _ := d.Seen("c2")
+	if seen.Condition != (Condition{Jumped: true, Ready: true}) || seen.At.IsZero() {
+		t.Errorf("seen %+v", seen)
+	}
+	d.Close()
+	d = mustOpen(t, path)
+	if seen, _ := d.Seen("c2"); seen.Condition != (Condition{}) || !seen.At.IsZero() {
+		t.Errorf("seen before we started: %+v", seen)
 	}
 }
 
@@ -192,7 +223,7 @@ func TestAdmitConcurrently(t *testing.T) {
 		wg.Go(func() {
 			session := ID{byte(i + 1)}
 			for range 50 {
-				if d.Admit("c2", shown(func(p *Presence) { p.Session = session })) != nil {
+				if d.Admit("c2", shown(func(p *Presence) { p.Session = session }), Sighting{}) != nil {
 					return
 				}
 			}
@@ -207,7 +238,9 @@ func TestAdmitConcurrently(t *testing.T) {
 }
 
 func TestParsePresence(t *testing.T) {
-	want := shown(func(p *Presence) { p.First, p.Pinned = watermark.Mark{Era: 3, Height: 4}, 2 })
+	want := shown(func(p *Presence) {
+		p.First, p.Pinned, p.Condition = watermark.Mark{Era: 3, Height: 4}, 2, Condition{Jumped: true, Ready: true}
+	})
 	got, err := ParsePresence(want.Proto())
 	if err != nil || got != want {
 		t.Fatalf("got %+v, %v; want %+v", got, err, want)

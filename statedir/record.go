@@ -38,7 +38,33 @@ type bootRecord struct {
 }
 
 // peersRecord is peers.json: what was seen of each peer, by name.
-type peersRecord map[string]Presence
+type peersRecord map[string]peerRecord
+
+// peerRecord is what is kept of a Sighting. Its applied index is the highest ever
+// seen. Fell is left out until it is needed: releases that do not know it read
+// the file strictly.
+type peerRecord struct {
+	Presence
+	Fell *Fall `json:"fell,omitempty"`
+}
+
+func recordOf(seen map[string]Sighting) peersRecord {
+	all := peersRecord{}
+	for name, s := range seen {
+		r := peerRecord{s.Presence, s.Fell}
+		r.AppliedIndex = s.Highest
+		all[name] = r
+	}
+	return all
+}
+
+// sighting returns what is known of the peer when we start. How far the process
+// itself had come is not: its own index may be below that of an earlier one.
+func (r peerRecord) sighting() Sighting {
+	s := Sighting{Presence: r.Presence, Highest: r.AppliedIndex, Fell: r.Fell}
+	s.AppliedIndex = 0
+	return s
+}
 
 // envelope wraps each file, so that a flipped bit in a number is seen.
 type envelope struct {

@@ -21,9 +21,11 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
+	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -59,7 +61,8 @@ type Dir struct {
 	firstRunMu sync.Mutex
 	firstRun   bool
 
-	peers *peers
+	peers     *peers
+	condition atomic.Pointer[Condition] // nil: neither
 }
 
 // Init makes path a state directory with a new random directory id and marks
@@ -220,14 +223,23 @@ func (d *Dir) EndFirstRun() error {
 
 // Presence returns what this process shows to its peers: its directory, boot
 // and session, the index of the last entry in its Raft log and of the last one
-// applied, and how many peers it has pinned. The caller must read applied before
-// last, so that last is never the lower of the two.
+// applied, how many peers it has pinned, and which version of the log it can
+// read. The caller must read applied before last, so that last is never the
+// lower of the two.
 func (d *Dir) Presence(last, applied uint64) Presence {
-	return Presence{
+	p := Presence{
 		Cluster: d.identity.Cluster, Directory: d.identity.Directory, Session: d.session,
 		Boot: d.boot, LastIndex: last, AppliedIndex: applied, First: d.identity.First, Pinned: d.peers.pinned(),
+		Version: machine.Version,
 	}
+	if c := d.condition.Load(); c != nil {
+		p.Condition = *c
+	}
+	return p
 }
+
+// Show sets what presences tell of how this process is.
+func (d *Dir) Show(c Condition) { d.condition.Store(&c) }
 
 // lockDir takes the exclusive lock of the directory; the kernel gives it up
 // when the process ends, however it ends.

@@ -1,0 +1,81 @@
+package statedir
+
+import "time"
+
+// lateAfter is how old a peer's presence must be to bind what it sends by itself:
+// each call between cosigners has a deadline of a few seconds at most, and a
+// connection that is silent for twelve is given up (cluster.keepaliveEvery).
+const lateAfter = 10 * time.Second
+
+// Sighting is what was seen of a peer: the newest presence of the process that
+// was let in last, with the highest indexes that it showed since we started.
+type Sighting struct {
+	Presence
+	Highest uint64    // applied index that the peer ever showed, as whatever process
+	Fell    *Fall     // set once that process was seen to go back
+	At      time.Time // when it was heard last; zero if it was not since we started
+
+	// earlier is an applied index that it had shown by long ago; later one that it
+	// showed at since, and which becomes the earlier in time.
+	earlier, later uint64
+	since          time.Time
+}
+
+// Fall is how far a process went back.
+type Fall struct {
+	From uint64 `json:"from"` // applied index that it had shown when it was asked
+	To   uint64 `json:"to"`   // applied index that it answered with
+}
+
+// compare returns why a presence of the same process is refused, "" if it is not.
+func (s Sighting) compare(p Presence, asked Sighting, now time.Time) Reason {
+	switch {
+	case s.Fell != nil:
+		return ReasonFell
+	case asked.sameProcess(p) && p.AppliedIndex < asked.AppliedIndex:
+		return ReasonFell
+	case p.AppliedIndex < s.long(now):
+		return ReasonLate
+	}
+	return ""
+}
+
+// long returns the highest applied index that the process is known to have shown
+// over lateAfter ago.
+func (s Sighting) long(now time.Time) uint64 {
+	switch {
+	case s.At.IsZero():
+		return 0
+	case now.Sub(s.At) > lateAfter:
+		return s.AppliedIndex
+	case now.Sub(s.since) > lateAfter:
+		return s.later
+	}
+	return s.earlier
+}
+
+// follow returns s after the same process showed p.
+func (s Sighting) follow(p Presence, now time.Time) Sighting {
+	p.LastIndex = max(p.LastIndex, s.LastIndex)
+	p.AppliedIndex = max(p.AppliedIndex, s.AppliedIndex)
+	p.Pinned = max(p.Pinned, s.Pinned) // connections may overtake each other
+	p.Jumped = p.Jumped || s.Jumped    // for as long as the process lasts
+	if s.since.IsZero() || now.Sub(s.since) > lateAfter {
+		s.earlier, s.later, s.since = s.later, p.AppliedIndex, now
+	}
+	s.Presence, s.Highest, s.At = p, max(s.Highest, p.AppliedIndex), now
+	return s
+}
+
+// refuse returns the error for what the peer shows. What is told to be known is
+// what p falls short of.
+func (s Sighting) refuse(peer string, why Reason, p Presence) *PeerError {
+	have := s.Presence
+	switch {
+	case why == ReasonIndex:
+		have.AppliedIndex = s.Highest
+	case why == ReasonFell && s.Fell != nil:
+		have.AppliedIndex, p.AppliedIndex = s.Fell.From, s.Fell.To
+	}
+	return &PeerError{Peer: peer, Reason: why, Have: have, Got: p}
+}
