@@ -52,7 +52,7 @@ func openProcess(self Host, f *CosignerFile, o Options) (p *process, err error) 
 	}
 	p.ledger, err = cosigner.OpenLedger(cosigner.LedgerConfig{
 		Path: p.dir.Path("ledger"), Directory: p.dir.ID(), FirstRun: p.dir.FirstRun(), First: p.dir.Identity().First,
-		Watchdog: watchdog(o), Fatal: o.Fatal,
+		Restate: true, Watchdog: watchdog(o), Fatal: o.Fatal,
 	})
 	if err != nil {
 		return p, err

@@ -165,7 +165,7 @@ func (v *validator) adminServer() *grpc.Server {
 // ready is the answer to /readyz.
 func (v *validator) ready() error {
 	if v.store.Leader().Name == "" {
-		return errors.New("no leader")
+		return errors.Join(errors.New("no leader"), v.store.Stated())
 	}
 	return v.quorum.Ready()
 }

@@ -75,7 +75,7 @@ func initCosigner(c *cobra.Command, config string, first watermark.Mark, yes boo
 It will sign nothing before era %d and height %d. Both must be later than any era
 and height in which a process that holds the validator's PEM ran or will run:
 what such a process signed is not known here, and a second value for one of its
-slots is a double sign. The cluster starts at the highest that its members state.
+slots is a double sign. The cluster starts once all its cosigners state the same.
 
 `, f.Name, []byte(m.Cluster.ID), m.Cluster.Validator, first.Era, first.Height)
 	if err := confirm(c, f.Name, yes); err != nil {
