@@ -11,6 +11,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"casper-cosigner/cluster"
 	"casper-cosigner/cosigner"
 	"casper-cosigner/peer"
@@ -65,7 +67,10 @@ func openProcess(self Host, f *CosignerFile, o Options) (p *process, err error) 
 		return p, err
 	}
 	p.admission = peer.New(self.Name, p.callingCosigner, p)
-	return p, p.links.dial(self, cosigners(self.Cluster), p.admission.DialOptions)
+	return p, p.links.dial(self, cosigners(self.Cluster), func(name string) []grpc.DialOption {
+		return append(p.admission.DialOptions(name),
+			self.Cluster.Refusals(self.Certificate, name, func(err error) { p.admission.Refused(name, err) }))
+	})
 }
 
 // close closes what openProcess opened.
