@@ -20,6 +20,7 @@ const (
 	OK       State = "ok"
 	Degraded State = "degraded"  // the cosigners can sign, but something is missing or wrong
 	NoQuorum State = "no_quorum" // nothing is signed
+	Unknown  State = "unknown"   // cosigners refuse to tell, and the others are too few to know
 )
 
 // Status is how a cluster is. Times are RFC 3339 in UTC, absent when they are not known. Except for
@@ -63,6 +64,7 @@ type Cosigner struct {
 	Address        string `json:"address"`
 	Reachable      bool   `json:"reachable"`
 	Error          string `json:"error,omitempty"`
+	Refused        bool   `json:"refused,omitempty"` // it does not take the operator's certificate
 	Version        string `json:"version"`
 	Leads          bool   `json:"leads"`
 	Ready          bool   `json:"ready"`
@@ -77,6 +79,8 @@ type Cosigner struct {
 	// others are heard, or because of what they remember.
 	UnheardAgents []string `json:"unheard_agents,omitempty"`
 	HeldBack      string   `json:"held_back,omitempty"`
+	// NotStarted is why the cluster does not start though all have met.
+	NotStarted string `json:"not_started,omitempty"`
 }
 
 // Peer is another cosigner, as this one sees it.
@@ -86,6 +90,7 @@ type Peer struct {
 	Commitments uint32 `json:"commitments"`
 	LastError   string `json:"last_error,omitempty"`
 	BadShares   uint64 `json:"bad_shares"`
+	Refuses     string `json:"refuses,omitempty"` // why it refuses the one that sees it
 	// RTTSeconds is the round trip between the two; 0 if it is not known.
 	RTTSeconds float64 `json:"rtt_seconds"`
 }
@@ -141,7 +146,7 @@ func newCosigner(c Cluster, a Answer, leads bool) Cosigner {
 	row := Cosigner{Name: a.Name, Address: a.Address, Peers: []Peer{}}
 	st := a.Status
 	if st == nil {
-		row.Error = a.Error
+		row.Error, row.Refused = a.Error, a.Refused
 		return row
 	}
 	row.Reachable, row.Version, row.Leads, row.Ready = true, st.GetVersion(), leads, st.GetReady()
@@ -150,9 +155,10 @@ func newCosigner(c Cluster, a Answer, leads bool) Cosigner {
 	row.TornRecords, row.DifferingSlots = st.GetTornRecords(), st.GetDifferingSlots()
 	row.LedgerBehind = st.GetLedgerResets() < st.GetResets()
 	row.UnheardAgents, row.HeldBack = st.GetUnheardAgents(), st.GetHeldBack()
+	row.NotStarted = st.GetNotStarted()
 	for _, p := range st.GetPeers() {
 		row.Peers = append(row.Peers, Peer{Name: p.GetName(), Reachable: p.GetReachable(), Commitments: p.GetCommitments(),
-			LastError: p.GetLastError(), BadShares: p.GetBadShares(),
+			LastError: p.GetLastError(), BadShares: p.GetBadShares(), Refuses: p.GetRefuses(),
 			RTTSeconds: float64(p.GetRttUs()) / 1e6})
 	}
 	return row
