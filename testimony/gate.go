@@ -104,7 +104,7 @@ func (s *Stand) judge(held Held, now time.Time) error {
 		return s.mayFound()
 	}
 	s.founded.Store(true)
-	if silent := s.unheard(); len(silent) > 0 && !s.opened && now.Sub(s.began) < s.Wait {
+	if silent := s.awaited(held); len(silent) > 0 && !s.opened && now.Sub(s.began) < s.Wait {
 		return fmt.Errorf("this cosigner waits for what the agents remember of it, for %v from its start: %s not heard yet",
 			s.Wait, strings.Join(silent, ", "))
 	}
@@ -147,6 +147,17 @@ func (s *Stand) unheard() (silent []string) {
 	return silent
 }
 
+// awaited returns the agents that no share is given without. In the process that founded the
+// cluster these are those that the founding waited for; later the operator's words count no more,
+// since what an agent was not needed for at first it may be the only one to remember then.
+func (s *Stand) awaited(held Held) []string {
+	silent := s.unheard()
+	if held.Opened <= 1 { // the voters, which every log begins with
+		silent = slices.DeleteFunc(silent, func(node string) bool { return slices.Contains(s.words.Without, node) })
+	}
+	return silent
+}
+
 // mayFound says what stands against founding the cluster.
 func (s *Stand) mayFound() error {
 	if s.lost != "" {
@@ -176,7 +187,6 @@ func (s *Stand) mayFound() error {
 	if len(faults) > 0 {
 		return fmt.Errorf("the cluster is not founded: %s", strings.Join(faults, "; "))
 	}
-	s.founded.Store(true)
 	return nil
 }
 

@@ -70,7 +70,7 @@ type StandConfig struct {
 type Stand struct {
 	StandConfig
 	open    atomic.Bool // shares may be given, as of the last look
-	founded atomic.Bool // Genesis may be written, or was
+	founded atomic.Bool // the log has its Genesis
 
 	mu       sync.Mutex // guards all below
 	began    time.Time
