@@ -184,9 +184,10 @@ func (r *rules) own(v view) (*machine.State, *held.Log) {
 	var tail []held.Entry
 	for i := v.applied; i < v.size; i++ {
 		e := v.log[i]
-		tail = append(tail, held.Entry{Index: uint64(i) + 1, Term: uint64(e.term), Command: commands[e.command]})
+		tail = append(tail, held.Entry{Index: uint64(i) + 1, Term: uint64(e.term),
+			Version: machine.Oldest, Command: commands[e.command]})
 	}
-	newest := held.Entry{Index: last, Term: uint64(v.log[last-1].term)}
+	newest := held.Entry{Index: last, Term: uint64(v.log[last-1].term), Version: machine.Oldest}
 	if len(tail) > 0 {
 		newest, tail = tail[len(tail)-1], tail[:len(tail)-1]
 	}

@@ -211,7 +211,7 @@ func (b bounds) finishesWith(r *rules, s *state, leader view, up int) bool {
 	}
 	for value := one; value <= other; value++ {
 		claim := commands[value].(machine.Claim)
-		if state.Check(claim.Claim).Outcome != machine.Done {
+		if state.Check(machine.Place{Version: machine.Oldest}, claim.Claim).Outcome != machine.Done {
 			continue
 		}
 		next := leader
