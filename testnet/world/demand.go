@@ -179,14 +179,14 @@ func (d *demand) awaitHold() {
 	w := d.w
 	called := false
 	for i, a := range w.agents {
-		if a.node.Fault.IsZero() || !d.proves(a) {
+		if a.node.Fault.IsZero() {
 			continue
 		}
 		if _, ok := d.evidence[a.node.FaultEra]; !ok {
 			d.evidence[a.node.FaultEra] = a.node.Fault
 		}
 		told := a.runs() && d.by != nil && w.linked(i, d.by.host) && !w.roles.IsSuspended(names[i])
-		called = called || told && !w.heldSince(d.evidence[a.node.FaultEra])
+		called = called || told && d.proves(a) && !w.heldSince(d.evidence[a.node.FaultEra])
 	}
 	called = called && d.lasts(d.signer, signerSettle) && !w.plan.has(Clock)
 	if called && d.holding.IsZero() {
