@@ -52,7 +52,7 @@ func askAll[R any](ctx context.Context, a *Agent, do question[R]) (response R, e
 	err = status.Error(codes.Unavailable, "this agent was paused, its node may have given up")
 	refused, tried := false, make([]bool, len(a.Cosigners))
 	for a.Steady() && ctx.Err() == nil {
-		i, ok := a.guide.next(tried, time.Until(deadline))
+		i, ok := a.guide.next(tried, time.Until(deadline), refused)
 		if !ok {
 			break
 		}

@@ -33,10 +33,15 @@ func newGuide(cosigners []Cosigner) guide {
 	return guide{belief: lead.New(names), pinged: map[int]bool{}, waits: map[*wait]bool{}}
 }
 
-func (g *guide) next(tried []bool, left time.Duration) (int, bool) {
+// next returns whom to ask next, silent ones too if nothing came of it so far but a refusal.
+func (g *guide) next(tried []bool, left time.Duration, refused bool) (int, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.belief.Next(tried, left, time.Now())
+	i, ok := g.belief.Next(tried, left, time.Now())
+	if !ok && refused {
+		return g.belief.Silent(tried)
+	}
+	return i, ok
 }
 
 func (g *guide) note(what func(*lead.Belief)) {

@@ -289,6 +289,28 @@ func TestAuthorityRoundTrip(t *testing.T) {
 	}
 }
 
+// TestDated: the node signs the index at which it asks, and what it signed with one passes neither
+// with another nor without.
+func TestDated(t *testing.T) {
+	c := clustertest.New(t, casper.PublicKey{1}, nil)
+	v, key := c.File.Verifier(), c.Keys["node-a"]
+	m, point := casper.Vote{Round: casper.Round{Era: 3, ID: 4}, Value: true}, casper.TLSPoint{2}
+	for _, at := range []uint64{0, 1, 256, 1 << 63} {
+		request, registration := c.Dated(t, "node-a", m, at), c.File.SignRegistration(key, "node-a", point, at)
+		for _, as := range []uint64{0, 1, 256, 1 << 63} {
+			if err := v.VerifyRequest("node-a", m, as, request); (err == nil) != (as == at) {
+				t.Errorf("a request of %d as one of %d: %v", at, as, err)
+			}
+			if err := v.VerifyClaimed("node-a", m, as, request); (err == nil) != (as == at) {
+				t.Errorf("a claim of %d as one of %d: %v", at, as, err)
+			}
+			if err := v.VerifyRegistration("node-a", point, as, registration); (err == nil) != (as == at) {
+				t.Errorf("a registration of %d as one of %d: %v", at, as, err)
+			}
+		}
+	}
+}
+
 // TestRetiredKey: what a node claimed under an earlier key can be finished; new requests under
 // it are refused.
 func TestRetiredKey(t *testing.T) {

@@ -100,6 +100,13 @@ func (b *Belief) Next(tried []bool, left time.Duration, now time.Time) (next int
 	return 0, false
 }
 
+// Silent returns one that was not tried, since it is silent: for a request that nothing came of but
+// a refusal that is not final. Whoever refused may be the only one that the agent hears.
+func (b *Belief) Silent(tried []bool) (next int, ok bool) {
+	i := slices.Index(tried, false)
+	return i, i >= 0
+}
+
 // Pinged notes what came of a ping of cosigner i.
 func (b *Belief) Pinged(i int, p Ping, now time.Time) {
 	c := &b.cosigners[i]
