@@ -18,7 +18,7 @@ type asker interface {
 	share(ctx context.Context, r *cosignerv1.ShareRequest, session *frost.Session) ([32]byte, error)
 }
 
-// local asks our own server: the same gate and the same ledger, without a
+// local asks our own server: the same gate, the same log and ledger, without a
 // network, and without decoding what was made here.
 type local struct{ server *Server }
 
@@ -40,8 +40,8 @@ func (l local) commit(_ context.Context, keys Keys, count int) ([]commitment, er
 	return fresh, nil
 }
 
-func (l local) share(_ context.Context, r *cosignerv1.ShareRequest, session *frost.Session) ([32]byte, error) {
-	return l.server.share(l.server.config.Name, r, session)
+func (l local) share(ctx context.Context, r *cosignerv1.ShareRequest, session *frost.Session) ([32]byte, error) {
+	return l.server.share(ctx, ask{caller: l.server.config.Name, request: r, session: session})
 }
 
 // remote asks another cosigner. That its answers come from the state that it was

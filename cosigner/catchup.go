@@ -72,14 +72,16 @@ func (s *Server) catchUp(ctx context.Context) error {
 	if err := s.config.Log.WaitApplied(ctx, index); err != nil {
 		return err
 	}
-	slots, pruned, started := held(s.config.Log)
-	if !started {
+	s.following.Lock()
+	defer s.following.Unlock()
+	log := look(s.config.Log, true)
+	if !log.started {
 		return errors.New("the cluster has not started: all cosigners must meet once")
 	}
-	if err := s.config.Ledger.Prune(pruned); err != nil {
+	if err := s.follow(log); err != nil {
 		return err
 	}
-	differing, err := s.config.Ledger.Fill(slots)
+	differing, err := s.config.Ledger.Fill(log.all())
 	if differing > 0 {
 		s.config.Logger.Error().Int("slots", differing).
 			Msg("ALARM: ledger and log hold different values; this cosigner gives no share for those slots")
@@ -87,30 +89,81 @@ func (s *Server) catchUp(ctx context.Context) error {
 	return err
 }
 
-// held returns what the log holds.
-func held(log Log) (slots iter.Seq2[casper.Slot, casper.Hash], pruned watermark.Mark, started bool) {
-	type entry struct {
-		slot   casper.Slot
-		digest casper.Hash
-	}
-	var all []entry
+// logged is what the log holds and how far it has come.
+type logged struct {
+	started bool
+	pruned  watermark.Mark
+	reset   watermark.Reset
+	slots   []slotDigest
+}
+
+type slotDigest struct {
+	slot   casper.Slot
+	digest casper.Hash
+}
+
+// look reads the log's marks, and its slots if they are wanted.
+func look(log Log, slots bool) (l logged) {
 	log.View(func(m *machine.State) {
-		if started = m.Started(); !started {
+		if l.started = m.Started(); !l.started {
 			return
 		}
-		pruned = m.Table().Pruned()
-		all = make([]entry, 0, m.Table().Len())
+		l.pruned, l.reset = m.Table().Pruned(), m.LastReset()
+		if !slots {
+			return
+		}
+		l.slots = make([]slotDigest, 0, m.Table().Len())
 		for slot, c := range m.Table().All() {
-			all = append(all, entry{slot, casper.Digest(c.Message)})
+			l.slots = append(l.slots, slotDigest{slot, casper.Digest(c.Message)})
 		}
 	})
+	return l
+}
+
+// all yields the slots.
+func (l logged) all() iter.Seq2[casper.Slot, casper.Hash] {
 	return func(yield func(casper.Slot, casper.Hash) bool) {
-		for _, a := range all {
-			if !yield(a.slot, a.digest) {
+		for _, s := range l.slots {
+			if !yield(s.slot, s.digest) {
 				return
 			}
 		}
-	}, pruned, started
+	}
+}
+
+// errReadBack says that the log shows marks of before a reset that the ledger has made.
+var errReadBack = errors.New("the log has not come to the last reset of the heights yet")
+
+// follow brings the ledger's floor after the log's marks. following is held since before the log
+// was read: an older look would raise the floor again that a reset has lowered.
+func (s *Server) follow(log logged) error {
+	ledger := s.config.Ledger
+	switch have := ledger.Resets(); {
+	case log.reset.Count < have:
+		return errReadBack
+	case log.reset.Count > have:
+		// The log alone may not lower anything here: one hostile leader writes it.
+		if err := s.config.VerifyReset(log.reset); err != nil {
+			s.tellReset(log.reset, err)
+			return ledger.Prune(watermark.Mark{Era: log.pruned.Era})
+		}
+		if err := ledger.Reset(log.reset.Height, log.reset.Count); err != nil {
+			return err
+		}
+		s.config.Logger.Warn().Uint64("height", log.reset.Height).Uint64("resets", log.reset.Count).
+			Str("operator", log.reset.Operator).Str("reason", log.reset.Reason).
+			Msg("the heights were reset by an operator: from this one on they may be signed again")
+	}
+	return ledger.Prune(log.pruned)
+}
+
+// tellReset tells once of a reset that is no operator's.
+func (s *Server) tellReset(r watermark.Reset, err error) {
+	if s.told < r.Count {
+		s.told = r.Count
+		s.config.Logger.Error().Err(err).Uint64("height", r.Height).Uint64("resets", r.Count).Str("operator", r.Operator).
+			Msg("ALARM: the log resets the heights, and no operator of this cluster file signed that: this ledger keeps them")
+	}
 }
 
 func (s *Server) followPruned(ctx context.Context) {
@@ -122,14 +175,15 @@ func (s *Server) followPruned(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		var pruned watermark.Mark
-		s.config.Log.View(func(m *machine.State) {
-			if m.Started() {
-				pruned = m.Table().Pruned()
-			}
-		})
-		if err := s.config.Ledger.Prune(pruned); err != nil {
-			s.config.Logger.Error().Err(err).Msg("pruning the ledger")
+		s.following.Lock()
+		log := look(s.config.Log, false)
+		var err error
+		if log.started {
+			err = s.follow(log)
+		}
+		s.following.Unlock()
+		if err != nil && !errors.Is(err, errReadBack) {
+			s.config.Logger.Error().Err(err).Msg("bringing the ledger after the log's marks")
 		}
 	}
 }

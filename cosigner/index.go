@@ -97,6 +97,14 @@ func (x *index) prune(floor watermark.Mark) {
 	}
 }
 
+// dropHeights drops the heights from one on.
+func (x *index) dropHeights(from uint64) {
+	v := voice{finality: true}
+	i, _ := find(x.voices[v], from)
+	x.size -= len(x.voices[v]) - i
+	x.voices[v] = x.voices[v][:i]
+}
+
 // all yields every slot, those of a voice in order.
 func (x *index) all() iter.Seq2[casper.Slot, casper.Hash] {
 	return func(yield func(casper.Slot, casper.Hash) bool) {

@@ -54,6 +54,7 @@ type LedgerStats struct {
 	Claims    uint64 // free slots that Claim took up
 	Syncs     uint64 // fdatasync calls
 	Bytes     int64  // size of the file
+	Resets    uint64 // how often the heights were reset
 }
 
 // Ledger is a cosigner's own durable map from slot to digest, the gate in
@@ -77,7 +78,8 @@ type Ledger struct {
 	mu        sync.Mutex
 	index     *index // durable slots; changed with both locks held
 	first     watermark.Mark
-	floor     watermark.Mark              // durable, never falls
+	floor     watermark.Mark              // durable, never falls but by a Reset
+	resets    uint64                      // durable
 	differing map[casper.Slot]casper.Hash // effective at once, durable soon
 	open      *batch                      // gathers claims for the next write
 	busy      *batch                      // is being written
@@ -147,7 +149,7 @@ func (l *Ledger) Stats() LedgerStats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.stats
-	s.Slots, s.Differing = l.index.size, len(l.differing)
+	s.Slots, s.Differing, s.Resets = l.index.size, len(l.differing), l.resets
 	return s
 }
 

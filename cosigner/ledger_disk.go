@@ -199,15 +199,24 @@ func (l *Ledger) compact() error {
 	l.writing <- struct{}{}
 	defer func() { <-l.writing }()
 	l.mu.Lock()
-	failed, h, differing := l.failed, header{directory: l.config.Directory, first: l.first, floor: l.floor},
-		maps.Clone(l.differing)
+	failed, h, differing := l.failed, l.header(), maps.Clone(l.differing)
 	l.mu.Unlock()
-	live := uint64(l.index.size + len(differing)) // writing suffices to read the index
-	if failed != nil || int64(l.next)*recordSize <= l.compactAbove || l.next <= compactRatio*live {
+	h.sealed = uint64(l.index.size + len(differing)) // writing suffices to read the index
+	if failed != nil || int64(l.next)*recordSize <= l.compactAbove || l.next <= compactRatio*h.sealed {
 		return failed
 	}
-	h.sealed = live
-	if err := writeLedger(l.disk, l.config.Watchdog, h, l.live(differing)); err != nil {
+	return l.replaceBy(h, l.live(differing))
+}
+
+// header is that of a file which is written now, but for the number of records. mu is held.
+func (l *Ledger) header() header {
+	return header{directory: l.config.Directory, first: l.first, floor: l.floor, resets: l.resets}
+}
+
+// replaceBy replaces the file by one of h and records, and goes on with that. After an error that
+// did not stop the ledger for good the old file is still in place. writing is held.
+func (l *Ledger) replaceBy(h header, records iter.Seq[record]) error {
+	if err := writeLedger(l.disk, l.config.Watchdog, h, records); err != nil {
 		return l.unlessFull(err)
 	}
 	defer l.config.Watchdog.Start("opening the rewritten ledger")()
@@ -217,7 +226,7 @@ func (l *Ledger) compact() error {
 		return l.fail(err)
 	}
 	l.file.Close()
-	l.file, l.size, l.next = f, size, 1+live
+	l.file, l.size, l.next = f, size, 1+h.sealed
 	l.mu.Lock()
 	l.stats.Bytes = size
 	l.mu.Unlock()

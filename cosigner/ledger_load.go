@@ -64,7 +64,7 @@ func (l *Ledger) load(size int64) error {
 	if h.directory != l.config.Directory {
 		return l.damaged(0, fmt.Sprintf("it belongs to state directory %v, not to %v", h.directory, l.config.Directory))
 	}
-	l.first, l.floor = h.first, h.first.Max(h.floor)
+	l.first, l.floor, l.resets = h.first, h.first.Max(h.floor), h.resets
 
 	s := scan{ledger: l, next: 1}
 	if err := l.each(size, s.record); err != nil {
@@ -136,6 +136,10 @@ func (s *scan) record(seq uint64, b []byte) error {
 			s.next, s.first = seq+1, r.first
 			return s.keep(&r)
 		}
+		if errors.Is(err, errKind) && r.seq == seq {
+			return fmt.Errorf("at byte %d: %w, so it was written by a later one: run that; nothing was changed",
+				seq*recordSize, err)
+		}
 		s.ended = true
 	}
 	if isZero(b) {
@@ -165,7 +169,7 @@ func (s *scan) follow(seq uint64, b []byte) (record, error) {
 	}
 	r, err := s.parse(seq, b)
 	if err != nil {
-		return record{}, err
+		return r, err
 	}
 	if r.first != seq && r.first != s.first {
 		return record{}, errors.New("a record of no batch that could be there")
@@ -179,7 +183,7 @@ func (s *scan) parse(seq uint64, b []byte) (record, error) {
 	}
 	r, err := parseRecord(b)
 	if err != nil {
-		return record{}, err
+		return r, err
 	}
 	if r.seq != seq || r.first == 0 || r.first > seq {
 		return record{}, errors.New("a record out of place")

@@ -36,6 +36,7 @@ func TestLedgerModel(t *testing.T) {
 				m.prune(t, watermark.Mark{Era: rapid.Uint64Range(0, 14).Draw(t, "era"),
 					Height: rapid.Uint64Range(0, 108).Draw(t, "height")})
 			},
+			"reset": func(t *rapid.T) { m.reset(rapid.Uint64Range(95, 110).Draw(t, "height")) },
 			"fault": func(t *rapid.T) {
 				m.failOnce(rapid.SampledFrom([]string{"write", "sync", "replace", "open"}).Draw(t, "op"),
 					rapid.SampledFrom([]error{errFault, unix.ENOSPC}).Draw(t, "error"), rapid.Bool().Draw(t, "stored"))
@@ -55,6 +56,7 @@ type modelRun struct {
 	*rig
 	released released
 	floor    watermark.Mark // acknowledged
+	resets   uint64
 }
 
 // restart is also what the Fatal port does.
@@ -97,6 +99,19 @@ func (m *modelRun) prune(t *rapid.T, mark watermark.Mark) {
 	m.restartIfFatal()
 }
 
+// reset is one that an operator signed. After one of unknown outcome the ledger says on its next
+// start which it is; nothing was released for it in between.
+func (m *modelRun) reset(height uint64) {
+	err := m.Reset(height, m.resets+1)
+	m.restartIfFatal()
+	if err != nil && m.Resets() == m.resets {
+		return
+	}
+	m.resets++
+	m.floor.Height = min(m.floor.Height, height)
+	maps.DeleteFunc(m.released, func(s casper.Slot, _ casper.Hash) bool { return s.OfHeight() && s.Height >= height })
+}
+
 func (m *modelRun) restartIfFatal() {
 	if m.fatal != nil {
 		m.restart()
@@ -105,6 +120,9 @@ func (m *modelRun) restartIfFatal() {
 
 // check compares the ledger with all that was released.
 func (m *modelRun) check(t *rapid.T) {
+	if m.Resets() != m.resets {
+		t.Fatalf("%d resets, want %d", m.Resets(), m.resets)
+	}
 	if f := m.Floor(); f.Max(m.floor) != f {
 		t.Fatalf("floor fell from %v to %v", m.floor, f)
 	}

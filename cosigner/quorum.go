@@ -199,7 +199,7 @@ func (q *Quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (casp
 	s := signing{
 		task: task{
 			keys: keys, slot: slot, forSlot: forSlot, signed: c.Message.SignBytes(), message: message, term: term,
-			claim: c,
+			index: q.config.Own.config.Held.Applied(), claim: c,
 		},
 		quorum: q, outcomes: make(chan outcome), failed: map[*participant]error{}, slow: map[*participant]bool{},
 		unknown: map[*participant]bool{},

@@ -14,8 +14,12 @@ import (
 // record crosses a disk sector, the unit that a disk writes whole or not at all.
 const recordSize = 128
 
-// ledgerVersion is the version of the file format.
-const ledgerVersion = 1
+// The versions of the file format. The second has a count of resets, and is written with the first
+// of them: a release that knows none must not take such a file for its own.
+const (
+	versionWithoutResets = 1
+	versionWithResets    = 2
+)
 
 // ledgerMagic opens the header.
 const ledgerMagic = "CosigLed"
@@ -47,11 +51,13 @@ type header struct {
 	first     watermark.Mark // first era and height that may be signed
 	floor     watermark.Mark // floor when the file was written
 	sealed    uint64         // number of records that the file was born with: these cannot be torn
+	resets    uint64         // how often the heights were reset
 }
 
 var (
 	errChecksum = errors.New("wrong checksum")
 	errFields   = errors.New("impossible fields")
+	errKind     = errors.New("a whole record of a kind that this release does not know")
 )
 
 // put writes r's 128 bytes to b:
@@ -96,6 +102,9 @@ func parseRecord(b []byte) (record, error) {
 		r.slot.Era = le.Uint64(b[24:])
 	}
 	var again [recordSize]byte
+	if !r.kind.known() {
+		return r, errKind
+	}
 	if r.put(again[:]); !r.sound() || again != [recordSize]byte(b) {
 		return record{}, errFields
 	}
@@ -113,13 +122,19 @@ func (r *record) sound() bool {
 	return false
 }
 
+// known reports whether this release has records of the kind.
+func (k recordKind) known() bool { return k >= recordHeader && k <= recordDiffers }
+
 // put writes h's 128 bytes to b:
 //
 //	0 crc32c of the rest | 4 kind | 5 version | 8 magic | 16 directory id | 32 first: era, height |
-//	48 floor: era, height | 64 sealed | zeros
+//	48 floor: era, height | 64 sealed | 72 resets, of version 2 only | zeros
 func (h *header) put(b []byte) {
 	clear(b[:recordSize])
-	b[4], b[5] = byte(recordHeader), ledgerVersion
+	b[4], b[5] = byte(recordHeader), versionWithoutResets
+	if h.resets > 0 {
+		b[5] = versionWithResets
+	}
 	copy(b[8:], ledgerMagic)
 	copy(b[16:], h.directory[:])
 	le := binary.LittleEndian
@@ -128,6 +143,7 @@ func (h *header) put(b []byte) {
 	le.PutUint64(b[48:], h.floor.Era)
 	le.PutUint64(b[56:], h.floor.Height)
 	le.PutUint64(b[64:], h.sealed)
+	le.PutUint64(b[72:], h.resets)
 	seal(b)
 }
 
@@ -142,10 +158,11 @@ func parseHeader(b []byte) (header, error) {
 		first:     watermark.Mark{Era: le.Uint64(b[32:]), Height: le.Uint64(b[40:])},
 		floor:     watermark.Mark{Era: le.Uint64(b[48:]), Height: le.Uint64(b[56:])},
 		sealed:    le.Uint64(b[64:]),
+		resets:    le.Uint64(b[72:]),
 	}
 	var again [recordSize]byte
 	if h.put(again[:]); again != [recordSize]byte(b) {
-		return header{}, errors.New("not a header of version 1")
+		return header{}, errors.New("not a header of version 1 or 2; was it written by a later release?")
 	}
 	return h, nil
 }

@@ -45,11 +45,11 @@ func TestSessionOfOther(t *testing.T) {
 	c := newCommittee(t, 2, 3)
 	s := c.hosts[0].server
 	r, session := ownRequest(t, c, echo(7, 1), echo(7, 2))
-	if _, err := s.share(s.config.Name, r, session); err == nil {
+	if _, err := s.share(t.Context(), ask{s.config.Name, r, session}); err == nil {
 		t.Error("a share of bytes that were not claimed left")
 	}
 	r, session = ownRequest(t, c, echo(7, 1), echo(7, 1))
-	if _, err := s.share(s.config.Name, r, session); err != nil {
+	if _, err := s.share(t.Context(), ask{s.config.Name, r, session}); err != nil {
 		t.Errorf("its own session: %v", err)
 	}
 }
@@ -64,7 +64,7 @@ func TestClaimBeforeNonce(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, session := ownRequest(t, c, echo(7, 1), echo(7, 1))
-	if _, err := s.share(s.config.Name, r, session); err == nil {
+	if _, err := s.share(t.Context(), ask{s.config.Name, r, session}); err == nil {
 		t.Fatal("a share of a conflicting slot left")
 	}
 	if _, ok := s.nonces.take(recipient{s.config.Name, s.config.Keyring.Newest().Epoch}, r.GetCommitmentIndex(),

@@ -23,6 +23,7 @@ import (
 	"casper-cosigner/keygen"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/held"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/statedir"
 )
@@ -45,6 +46,7 @@ type host struct {
 	server *Server
 	ledger *rig
 	log    Log  // nil: nothing is caught up with
+	held   Held // what its log holds
 	old    bool // it is of the release before: it neither reads nor sends eighths
 
 	mu    sync.Mutex
@@ -62,7 +64,7 @@ func newCommittee(t *testing.T, threshold, n int) *committee {
 	}
 	c := &committee{t: t, group: group, keys: keys}
 	for i := range n {
-		c.hosts = append(c.hosts, &host{name: fmt.Sprintf("c%d", i+1), calls: map[string]int{}})
+		c.hosts = append(c.hosts, &host{name: fmt.Sprintf("c%d", i+1), held: whatever{}, calls: map[string]int{}})
 		c.hosts[i].ledger = newRig(t)
 		c.restart(i)
 	}
@@ -99,12 +101,18 @@ func (c *committee) restartWith(i int, keyring *Keyring) {
 	server := NewServer(ServerConfig{
 		Remembers: func() error { return nil },
 		Name:      h.name, Session: statedir.ID{c.session}, Keyring: keyring, Chain: casper.ChainNameHash(testChain),
-		Ledger: h.ledger.Ledger, Log: h.log,
+		Ledger: h.ledger.Ledger, Log: h.log, Held: h.held,
 		Caller: func(ctx context.Context) (string, bool) { name, ok := ctx.Value(callerKey{}).(string); return name, ok },
 		Term:   h.term.Load,
-		VerifyRequest: func(node string, _ casper.Message, signature [64]byte) error {
+		VerifyRequest: func(node string, _ casper.Message, _ uint64, signature [64]byte) error {
 			if node != "A" || signature != testSignature {
 				return errors.New("not signed by that node")
+			}
+			return nil
+		},
+		VerifyReset: func(r watermark.Reset) error {
+			if r.Signature != testSignature {
+				return errors.New("not signed by that operator")
 			}
 			return nil
 		},
@@ -114,6 +122,13 @@ func (c *committee) restartWith(i int, keyring *Keyring) {
 	defer h.mu.Unlock()
 	h.server = server
 }
+
+// whatever is a log that holds all that it is asked about.
+type whatever struct{}
+
+func (whatever) Await(context.Context, held.Claim) (held.Answer, error) { return held.Holds, nil }
+
+func (whatever) Applied() uint64 { return 1 }
 
 type callerKey struct{}
 

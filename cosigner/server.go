@@ -3,6 +3,7 @@ package cosigner
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"casper-cosigner/cosigner/frost"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/statedir"
 )
 
@@ -24,7 +26,8 @@ type ServerConfig struct {
 	Chain   casper.Hash // hash of the pinned chain name; see casper.ChainNameHash
 	Keyring *Keyring
 	Ledger  *Ledger
-	Log     Log // to catch up with
+	Log     Log  // to catch up with
+	Held    Held // what a share may be given for
 
 	// Caller must return the cosigner at the other end of a call once that was
 	// admitted on the state that it shows, and false for anybody else;
@@ -32,10 +35,12 @@ type ServerConfig struct {
 	Caller func(context.Context) (name string, ok bool)
 	// VerifyRequest must fail unless that node signed its request for m, now or
 	// when it was claimed.
-	VerifyRequest func(node string, m casper.Message, signature [64]byte) error
+	VerifyRequest func(node string, m casper.Message, askedAt uint64, signature [64]byte) error
 	// Remembers must return nil only while this cosigner's state holds all that was proven to it, and
 	// whoever remembers more was heard or waited for; else what is wrong. It is asked at each share.
 	Remembers func() error
+	// VerifyReset must fail unless an operator signed the reset of the heights.
+	VerifyReset func(watermark.Reset) error
 	// Term must return the newest Raft term that this cosigner knows. What a caller
 	// says of its term must not raise it: a hostile one could shut out the leader.
 	Term func() uint64
@@ -57,6 +62,9 @@ type Server struct {
 	config ServerConfig
 	nonces *nonces
 	gate   atomic.Bool
+
+	following sync.Mutex // while the log is read and the ledger brought after it
+	told      uint64     // the last reset that was told to be no operator's
 
 	shares, refused atomic.Uint64
 }
@@ -125,26 +133,35 @@ func (s *Server) commit(caller string, r *cosignerv1.CommitRequest) (*cosignerv1
 // section 5.2). It refuses with PermissionDenied whom nobody admitted,
 // Unauthenticated what no node signed, InvalidArgument what it would not sign for
 // anybody, Aborted what comes from an
-// older term or share epoch, NotFound a commitment that it does not have (any
-// more), FailedPrecondition a slot for which its ledger has another digest or no
-// memory, and Unavailable while it cannot tell.
+// older term or share epoch or is not in its log, NotFound a commitment that it
+// does not have (any more), FailedPrecondition a slot for which its log or its
+// ledger has another digest or its ledger no memory, and Unavailable while it
+// cannot tell.
 func (s *Server) Share(ctx context.Context, r *cosignerv1.ShareRequest) (*cosignerv1.ShareResponse, error) {
 	caller, ok := s.config.Caller(ctx)
 	if !ok {
 		return nil, errNotAdmitted
 	}
-	share, err := s.share(caller, r, nil)
+	share, err := s.share(ctx, ask{caller: caller, request: r})
 	if err != nil {
 		return nil, err
 	}
 	return &cosignerv1.ShareResponse{Share: share[:]}, nil
 }
 
-func (s *Server) share(caller string, r *cosignerv1.ShareRequest, session *frost.Session) ([32]byte, error) {
-	share, err := s.release(caller, r, session)
+// ask is what a share is asked for. The session is nil but for our own Quorum, which has derived it
+// already.
+type ask struct {
+	caller  string
+	request *cosignerv1.ShareRequest
+	session *frost.Session
+}
+
+func (s *Server) share(ctx context.Context, a ask) ([32]byte, error) {
+	share, err := s.release(ctx, a)
 	if err != nil {
 		s.refused.Add(1)
-		s.config.Logger.Warn().Str("cosigner", caller).Str("node", r.GetNode()).Err(err).Msg("gave no share")
+		s.config.Logger.Warn().Str("cosigner", a.caller).Str("node", a.request.GetNode()).Err(err).Msg("gave no share")
 		return share, err
 	}
 	s.shares.Add(1)
@@ -159,37 +176,43 @@ func (s *Server) share(caller string, r *cosignerv1.ShareRequest, session *frost
 //     caller's, the message is one of Casper's and of our chain, a registered
 //     node signed its request for it, and our gate is open: we have caught up;
 //   - openSession: the commitment is one that this process gave this caller and
-//     has not used, and the signing set lists exactly that. The session is nil but
-//     for our own Quorum, which has derived it already;
-//   - claim: the slot is in our ledger, durably, with exactly this digest. A
-//     handshake has no slot;
+//     has not used, and the signing set lists exactly that;
+//   - await: our own copy of the log holds the message for its slot, applied or
+//     stored as the caller sent it (package held), whatever the caller says;
+//   - claim: the slot is in our ledger, durably, with exactly this digest. It
+//     holds also where whoever leads does not keep to Raft, and shows one
+//     cosigner after the other a log of its own;
 //   - the nonce is burnt before the share is computed.
 //
-// That the log holds the message is not looked at here, nor whether the caller
-// leads: a caller that lies about either meets the same ledger, and the other
-// ledgers. Whether a handshake is for the node's own TLS key, and how many it may
-// have, only the leader checks (signer).
-func (s *Server) release(caller string, r *cosignerv1.ShareRequest, session *frost.Session) (share [32]byte,
-	err error) {
+// A handshake has no slot, so the log and the ledger are not asked for it.
+// Whether it is for the node's own TLS key, and how many it may have, only the
+// leader checks (signer).
+func (s *Server) release(ctx context.Context, a ask) (share [32]byte, err error) {
+	r, session := a.request, a.session
 	keys, message, err := s.authorize(r)
 	if err != nil {
 		return share, err
 	}
 	if session == nil {
-		if session, err = s.openSession(recipient{caller, keys.Epoch}, keys.Share, r, message); err != nil {
+		if session, err = s.openSession(recipient{a.caller, keys.Epoch}, keys.Share, r, message); err != nil {
 			return share, err
 		}
 	}
 	if !session.Signs(message.SignBytes()) {
 		return share, status.Error(codes.InvalidArgument, "the session is for another message")
 	}
-	// If we crash here, the slot may or may not be claimed, and nothing has left.
-	if err := s.claim(message); err != nil {
-		return share, err
+	if slot, ok := casper.SlotOf(message); ok {
+		if err := s.await(ctx, a, slot, message); err != nil {
+			return share, err
+		}
+		// If we crash here, the slot may or may not be claimed, and nothing has left.
+		if err := s.claim(slot, message); err != nil {
+			return share, err
+		}
 	}
 	// From here on the slot is bound on our disk. If we crash now, the share is
 	// made again later, for the same message.
-	nonce, ok := s.nonces.take(recipient{caller, keys.Epoch}, r.GetCommitmentIndex(), time.Now())
+	nonce, ok := s.nonces.take(recipient{a.caller, keys.Epoch}, r.GetCommitmentIndex(), time.Now())
 	if !ok {
 		return share, errNonceUnknown
 	}
@@ -224,7 +247,8 @@ func (s *Server) authorize(r *cosignerv1.ShareRequest) (Keys, casper.Message, er
 		return keys, nil, status.Errorf(codes.InvalidArgument,
 			"request signature of %d bytes, want 64", len(r.GetRequestSignature()))
 	}
-	if err := s.config.VerifyRequest(r.GetNode(), message, [64]byte(r.GetRequestSignature())); err != nil {
+	signature := [64]byte(r.GetRequestSignature())
+	if err := s.config.VerifyRequest(r.GetNode(), message, r.GetAskedAt(), signature); err != nil {
 		return keys, nil, status.Errorf(codes.Unauthenticated, "request of node %q: %v", r.GetNode(), err)
 	}
 	if err := s.Ready(); err != nil {
@@ -257,12 +281,8 @@ func (s *Server) openSession(to recipient, key *frost.KeyShare, r *cosignerv1.Sh
 	return session, nil
 }
 
-// claim binds the message's slot in our ledger, durably. A handshake has none.
-func (s *Server) claim(m casper.Message) error {
-	slot, ok := casper.SlotOf(m)
-	if !ok {
-		return nil
-	}
+// claim binds the message's slot in our ledger, durably.
+func (s *Server) claim(slot casper.Slot, m casper.Message) error {
 	err := s.config.Ledger.Claim(slot, casper.Digest(m))
 	var conflict *ConflictError
 	switch {

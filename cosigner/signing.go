@@ -24,6 +24,7 @@ type task struct {
 	signed  []byte // bytes to be signed
 	message []byte // in its canonical encoding
 	term    uint64
+	index   uint64 // of an entry by which our log holds the claim
 	claim   watermark.Claim
 }
 
@@ -31,8 +32,8 @@ type task struct {
 // requests of the task, and not changed.
 func (t *task) request(session []byte, index uint64, signers []*cosignerv1.SignerCommitment) *cosignerv1.ShareRequest {
 	return &cosignerv1.ShareRequest{
-		Term: t.term, ShareEpoch: t.keys.Epoch,
-		Message: t.message, Node: t.claim.Node, RequestSignature: t.claim.Signature[:],
+		Term: t.term, Index: t.index, ShareEpoch: t.keys.Epoch,
+		Message: t.message, Node: t.claim.Node, AskedAt: t.claim.AskedAt, RequestSignature: t.claim.Signature[:],
 		SessionId: session, CommitmentIndex: index, Signers: signers,
 	}
 }

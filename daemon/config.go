@@ -57,6 +57,7 @@ type AgentFile struct {
 	Events      string   `toml:"events,omitempty" comment:"casper-node's event server, which tells of shutdowns and faults"`
 	Listen      string   `toml:"listen,omitempty" comment:"address to bind for the other agents' pings instead of the cluster file's"`
 	Metrics     string   `toml:"metrics,omitempty" comment:"loopback address for /metrics and /livez"`
+	UnitFiles   string   `toml:"unit_files,omitempty" comment:"casper-node's folder of them, where a fault is looked into"`
 	KeyFiles    []string `toml:"key_files,omitempty" comment:"where no secret key of the validator may lie any more; * stands for any name"`
 
 	dir string
@@ -192,6 +193,9 @@ func (f *AgentFile) WitnessPath() string {
 func (f *AgentFile) health(c *cluster.File, logger zerolog.Logger) health.Config {
 	w := health.Config{REST: strings.TrimSuffix(f.REST, "/"), Events: strings.TrimSuffix(f.Events, "/"),
 		Validator: c.Validator, Logger: logger, Now: time.Now}
+	if f.UnitFiles != "" {
+		w.UnitFiles = resolve(f.dir, f.UnitFiles)
+	}
 	for _, pattern := range f.KeyFiles {
 		w.KeyFiles = append(w.KeyFiles, resolve(f.dir, pattern))
 	}

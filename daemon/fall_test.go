@@ -59,7 +59,7 @@ func TestPutBackWithItsMemory(t *testing.T) {
 		cluster.Access{cosignerv1.PeerService_Gather_FullMethodName: {cluster.Cosigner}})
 	served, older := make(chan error), seen
 	older.AppliedIndex, older.LastIndex = 3, 3
-	cosignerv1.RegisterPeerServiceServer(server, put{shows: presence(t, older)})
+	cosignerv1.RegisterPeerServiceServer(server, put{shows: marshalled(t, older)})
 	go func() { served <- server.Serve(listener) }()
 
 	conn, err := l.File.Dial(l.Certificates[back], witness, mustAddress(l, witness))
@@ -68,7 +68,7 @@ func TestPutBackWithItsMemory(t *testing.T) {
 	}
 	defer conn.Close()
 	ask := func(p statedir.Presence) error {
-		ctx := metadata.AppendToOutgoingContext(t.Context(), "casper-presence-bin", presence(t, p))
+		ctx := metadata.AppendToOutgoingContext(t.Context(), "casper-presence-bin", marshalled(t, p))
 		_, err := cosignerv1.NewPeerServiceClient(conn).Gather(ctx, &cosignerv1.GatherRequest{}, grpc.WaitForReady(true))
 		return err
 	}
@@ -117,7 +117,7 @@ func (l *local) seen(by, of string) (p statedir.Presence) {
 	return p
 }
 
-func presence(t *testing.T, p statedir.Presence) string {
+func marshalled(t *testing.T, p statedir.Presence) string {
 	t.Helper()
 	b, err := proto.Marshal(p.Proto())
 	if err != nil {

@@ -18,10 +18,11 @@ import (
 )
 
 const (
-	hookLimit  = 10 * time.Second       // after which a run of the hook is ended
-	hookQueue  = 64                     // changes that wait for the hook; more are not told
-	hookOutput = 4 << 10                // bytes of its output that are logged
-	rolesEvery = 100 * time.Millisecond // how often the log is looked at for changes of roles
+	hookLimit    = 10 * time.Second       // after which a run of the hook is ended
+	hookQueue    = 64                     // changes that wait for the hook; more are not told
+	hookOutput   = 4 << 10                // bytes of its output that are logged
+	redirectSize = 512                    // bytes of a URL that are
+	rolesEvery   = 100 * time.Millisecond // how often the log is looked at for changes of roles
 )
 
 // roleChange is a change of mode or roles as the hook is told it, in JSON.
@@ -106,18 +107,24 @@ func isURL(target []string) bool {
 	return len(target) == 1 && (strings.HasPrefix(target[0], "http://") || strings.HasPrefix(target[0], "https://"))
 }
 
-// post sends the change to a URL, which must answer with a 2xx.
+// post sends the change to a URL, which must answer with a 2xx. A redirection is not followed: what
+// stands behind most of them would be asked with GET, without the change, and say that all is well.
 func post(ctx context.Context, url string, body []byte) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Do(request)
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
+	if to := response.Header.Get("Location"); response.StatusCode/100 == 3 {
+		return fmt.Errorf("answered %s, and a redirection is not followed: set `hook` to where it leads, %q",
+			response.Status, to[:min(len(to), redirectSize)])
+	}
 	if response.StatusCode/100 != 2 {
 		return fmt.Errorf("answered %s", response.Status)
 	}

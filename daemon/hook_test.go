@@ -171,6 +171,29 @@ func TestHookURL(t *testing.T) {
 	h.wait("", "502 Bad Gateway")
 }
 
+// TestHookRedirects: what stands behind a redirection is not told, and does not count as told.
+func TestHookRedirects(t *testing.T) {
+	for _, code := range []int{301, 302, 303, 307, 308} {
+		asked := make(chan string, 9)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked <- r.Method + " " + r.URL.Path
+			if r.URL.Path == "/old" {
+				http.Redirect(w, r, "/new", code)
+			}
+		}))
+		h := runHook(t, hookLimit, "", server.URL+"/old")
+		h.tell(numbered(1))
+		h.wait("", "a redirection is not followed: set `hook` to where it leads, \\\"/new\\\"")
+		if log := h.logged(); strings.Contains(log, "the hook was told") || !strings.Contains(log, `"level":"error"`) {
+			t.Errorf("%d: it counts as told: %s", code, log)
+		}
+		server.Close()
+		if first := <-asked; first != "POST /old" || len(asked) > 0 {
+			t.Errorf("%d: asked %s and %d more", code, first, len(asked))
+		}
+	}
+}
+
 // TestNoHook: without a hook nothing is queued.
 func TestNoHook(t *testing.T) {
 	h := newHook(nil, zerolog.Nop())

@@ -63,14 +63,14 @@ func TestSignerSettings(t *testing.T) {
 			s.Grace)
 	}
 	request := func(node string) [64]byte { return c.Request(t, node, casper.Vote{}) }
-	if s.VerifyRequest("node-a", casper.Vote{}, request("node-a")) != nil ||
-		s.VerifyRequest("node-a", casper.Vote{}, request("node-b")) == nil {
+	if s.VerifyRequest("node-a", casper.Vote{}, 0, request("node-a")) != nil ||
+		s.VerifyRequest("node-a", casper.Vote{}, 0, request("node-b")) == nil {
 		t.Error("who signed a request is not what the cluster file says")
 	}
 	point := casper.TLSPoint{2}
-	registration := func(node string) [64]byte { return c.File.SignRegistration(c.Keys[node], node, point) }
-	if s.VerifyRegistration("node-a", point, registration("node-a")) != nil ||
-		s.VerifyRegistration("node-a", point, registration("node-b")) == nil {
+	registration := func(node string) [64]byte { return c.File.SignRegistration(c.Keys[node], node, point, 0) }
+	if s.VerifyRegistration("node-a", point, 0, registration("node-a")) != nil ||
+		s.VerifyRegistration("node-a", point, 0, registration("node-b")) == nil {
 		t.Error("who signed a registration is not what the cluster file says")
 	}
 }
@@ -80,7 +80,7 @@ func TestSignerSettings(t *testing.T) {
 func TestAgentSettings(t *testing.T) {
 	c := unusual(t)
 	f := &AgentFile{Name: "node-a", REST: "http://127.0.0.1:1/", Events: "http://127.0.0.1:2",
-		KeyFiles: []string{"keys/*.pem", "/etc/x.pem"}, dir: "/host"}
+		KeyFiles: []string{"keys/*.pem", "/etc/x.pem"}, UnitFiles: "units", dir: "/host"}
 	h := &agentHost{self: Host{Cluster: c.File, Name: "node-a", Certificate: c.Certificates["node-a"]}, pulse: pulse.New(),
 		options: Options{Now: time.Now, Logger: zerolog.Nop()}, links: links{}}
 	if err := h.assemble(f); err != nil {
@@ -99,7 +99,7 @@ func TestAgentSettings(t *testing.T) {
 	}
 	w := h.watcher.Config
 	want := health.Config{REST: "http://127.0.0.1:1", Events: "http://127.0.0.1:2", Validator: casper.PublicKey{7},
-		KeyFiles: []string{"/host/keys/*.pem", "/etc/x.pem"}}
+		KeyFiles: []string{"/host/keys/*.pem", "/etc/x.pem"}, UnitFiles: "/host/units"}
 	w.Now, w.Logger = nil, want.Logger
 	if !reflect.DeepEqual(w, want) {
 		t.Errorf("it watches %+v, want %+v", w, want)

@@ -84,11 +84,6 @@ func (l *local) signsNothing(node string, era uint64, round uint32) {
 			l.t.Fatalf("era %d round %d was signed with another value", era, round)
 		}
 	}
-	for _, name := range all[:3] {
-		if l.isReady(name) {
-			l.t.Errorf("%s is ready", name)
-		}
-	}
 }
 
 // TestMadeAnew: all three state directories are deleted and made anew for an era in which
@@ -144,6 +139,9 @@ func TestPutBack(t *testing.T) {
 	l.remembered("node-a", "11", all[:3]...)
 	cosigners(func(name string) { _ = l.stop(name) })
 	l.copyState("copy", "state")
+	_ = l.stop("node-b")
+	_ = l.stop("node-a") // what it keeps outlives it
+	l.start("node-a")
 	l.start(all[:3]...)
 	cosigners(func(name string) {
 		l.heldBack(name, "agent node-", "signed by "+name, "restored", "docs/operating.md")
@@ -152,11 +150,36 @@ func TestPutBack(t *testing.T) {
 
 	// What was found holds, also when nobody remembers any more.
 	_ = l.stop("node-a")
-	_ = l.stop("node-b")
 	cosigners(func(name string) { _ = l.stop(name) })
 	l.start(all[:3]...)
 	<-time.After(2 * time.Second) // longer than agents are waited for
 	cosigners(func(name string) { l.heldBack(name, "lost what it remembered") })
+}
+
+// TestTwoMadeAnew: two of the three state directories are made anew while the third cosigner is
+// gone and one agent lives: neither gives a share, and nothing is founded.
+func TestTwoMadeAnew(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	l.start(all[:4]...)
+	l.mustSign(l.node("node-a"), echo(3, 0, 1))
+	l.remembered("node-a", "3", all[:3]...)
+	for _, name := range all[:3] {
+		_ = l.stop(name)
+	}
+	for _, name := range all[:2] {
+		if err := os.RemoveAll(filepath.Join(l.path, name, "state")); err != nil {
+			t.Fatal(err)
+		}
+		l.initState(name, watermark.Mark{})
+	}
+	l.start(all[:2]...)
+	for _, name := range all[:2] {
+		l.heldBack(name, "agent node-a", "signed by "+name, "initialised again")
+	}
+	l.signsNothing("node-a", 3, 0)
+	l.start(all[2])
+	l.signsNothing("node-a", 3, 0)
 }
 
 // TestPutBackUnheard: what the documentation says of a restore while no agent is heard.
@@ -209,15 +232,20 @@ func TestFoundedWithAgents(t *testing.T) {
 		l.heldBack(name, "agent node-b is not heard", "cosigner found --without node-b")
 	}
 	l.staysUnready("cosigner-1")
-	for _, name := range all[:2] {
-		l.type_(name, statedir.Words{Without: []string{"node-b"}})
+	leader := ""
+	for leader == "" {
+		leader = l.status("cosigner-1").GetLeader()
 	}
-	l.staysUnready("cosigner-1")
-	l.type_(all[2], statedir.Words{Without: []string{"node-b"}})
+	last := others(leader)[0] // a follower: the leader must not found without it
+	for _, name := range others(last) {
+		l.typed(name, statedir.Words{Without: []string{"node-b"}})
+	}
+	l.staysUnready(leader)
+	l.typed(last, statedir.Words{Without: []string{"node-b"}})
 	l.mustSign(l.node("node-a"), echo(1, 0, 1))
 }
 
-func (l *local) type_(name string, words statedir.Words) {
+func (l *local) typed(name string, words statedir.Words) {
 	l.t.Helper()
 	if err := statedir.AddWords(filepath.Join(l.path, name, "state"), words); err != nil {
 		l.t.Fatal(err)

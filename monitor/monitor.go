@@ -169,6 +169,7 @@ func (m *Monitor) look(ctx context.Context, asking *sync.WaitGroup) (due time.Ti
 	if ctx.Err() != nil {
 		return time.Time{}
 	}
+	_, led := m.Leader()
 	here := ear.Here{Now: m.Now(), Signs: m.signs()}
 	here.Wall = here.Now
 	var roles failover.State
@@ -176,11 +177,16 @@ func (m *Monitor) look(ctx context.Context, asking *sync.WaitGroup) (due time.Ti
 
 	m.mu.Lock()
 	observed, reports := m.ear.Observe(all, here)
+	m.mu.Unlock()
+	observed.Examine(m.Settings.Validator, slots{m.Log})
 	judgement := m.judge.Judge(roles, observed, here.Now)
+	m.mu.Lock()
 	m.reports, m.judgement, m.observed = reports, judgement, observed
 	m.mu.Unlock()
 	m.tell(judgement, observed)
-	if _, leads := m.Leader(); leads {
+	// One that has begun to lead meanwhile did not hold all that was committed when it looked, so that
+	// a claim of ours could look like somebody else's.
+	if _, leads := m.Leader(); leads && (led || judgement.Code != failover.Fault) {
 		m.act(ctx, judgement, roles.Epoch)
 	}
 	m.sit(seat.Look{Settled: judgement.Settled(), Active: roles.Active}, all)
@@ -205,7 +211,7 @@ func (m *Monitor) act(ctx context.Context, j failover.Judgement, epoch uint64) {
 	case failover.Activate:
 		c = machine.Activate{Node: j.Node, Change: change}
 	case failover.Hold:
-		c = machine.Hold{Until: failover.ForGood, Change: change}
+		c = machine.Hold{Until: j.Until, Change: change}
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(actWithin, m.Settings.After/3))
 	defer cancel()
@@ -224,13 +230,13 @@ func (m *Monitor) tell(j failover.Judgement, o failover.Observation) {
 	if says := (saying{j.Code, j.Confirm}); says != m.said {
 		m.said = says
 		log := m.Logger.WithLevel(level(j))
-		if j.Code == failover.Fault {
+		if j.Code == failover.Fault || j.Code == failover.Unread {
 			log = log.Bool("alarm", true)
 		}
 		log.Str("code", j.Code).Str("node", j.Node).Bool("confirm", j.Confirm).Msg("judgement of the nodes: " + j.Why)
 	}
 	for name, n := range o.Nodes {
-		if alarm := alarmOf(n); alarm != m.alarms[name] {
+		if alarm := alarmOf(n, o.Findings[name]); alarm != m.alarms[name] {
 			m.alarms[name] = alarm
 			if alarm != "" {
 				m.Logger.Error().Bool("alarm", true).Str("node", name).Msg("ALARM: " + alarm)
@@ -242,7 +248,7 @@ func (m *Monitor) tell(j failover.Judgement, o failover.Observation) {
 // level is how much a judgement asks for an operator's eyes.
 func level(j failover.Judgement) zerolog.Level {
 	switch j.Code {
-	case failover.Fault:
+	case failover.Fault, failover.Unread:
 		return zerolog.ErrorLevel
 	case failover.NotStarted, failover.Held, failover.Paused, failover.Upgrade, failover.Return, failover.Well:
 		return zerolog.InfoLevel
@@ -251,11 +257,11 @@ func level(j failover.Judgement) zerolog.Level {
 }
 
 // alarmOf returns what an operator must look at, empty if nothing.
-func alarmOf(n failover.Node) string {
+func alarmOf(n failover.Node, f failover.Finding) string {
 	var all []string
 	if !n.Fault.IsZero() {
-		all = append(all,
-			fmt.Sprintf("the node says that our validator equivocated in era %d; find out who else holds its key", n.FaultEra))
+		all = append(all, fmt.Sprintf("the node tells that our validator equivocated in era %d; %v; see "+
+			"`casper-cosigner failover fault show`", n.FaultEra, f))
 	}
 	if n.LeftoverKey != "" {
 		all = append(all, "a secret key of the validator lies on the node's host, "+n.LeftoverKey+

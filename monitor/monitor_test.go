@@ -12,7 +12,6 @@ import (
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/refusal"
-	"casper-cosigner/rule/wire"
 )
 
 // story runs a test in a world of its own.
@@ -253,31 +252,6 @@ func TestSigning(t *testing.T) {
 		}
 		leader, self = "cosigner-1", true
 	}
-}
-
-// TestFault: evidence of a fault stops automatic changes for good, once, and is an alarm.
-func TestFault(t *testing.T) {
-	story(t, func(t *testing.T, w *world) {
-		w.set(func() {
-			since := time.Now()
-			w.edit["b"] = func(h *cosignerv1.NodeHealth) {
-				h.FaultAgoMs, h.FaultEra = wire.Ago(since, time.Now()), 10
-			}
-		})
-		time.Sleep(3 * interval)
-		got := w.changes()
-		if len(got) != 1 {
-			t.Fatalf("got %+v, want one hold", got)
-		}
-		if c, ok := got[0].command.(machine.Hold); !ok || c.Until != failover.ForGood || c.Cause != failover.Fault {
-			t.Errorf("got %+v, want a hold for good", got[0].command)
-		}
-		w.kill()
-		w.wantNothing(3 * after)
-		if w.logged(`"alarm":true`) == 0 {
-			t.Errorf("no alarm in %s", w.logs.text())
-		}
-	})
 }
 
 // TestLeftoverKey: a secret key on a node's host is an alarm, once, and again when it

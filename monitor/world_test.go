@@ -77,7 +77,8 @@ func newWorld(t *testing.T, edit func(*failover.Settings)) *world {
 		edit: map[string]func(*cosignerv1.NodeHealth){}, pinged: map[string]time.Time{}, deaf: map[string]bool{},
 		lies: map[string]func(*world) *cosignerv1.NodeHealth{},
 		settings: failover.Settings{Main: "a", Nodes: []string{"a", "b"}, Threshold: 2, Round: round, PingInterval: interval,
-			After: after, FailbackAfter: 5 * time.Minute, Failover: failover.Auto, Failback: failover.Auto}}
+			After: after, FailbackAfter: 5 * time.Minute, Failover: failover.Auto, Failback: failover.Auto,
+			Validator: validator()}}
 	if edit != nil {
 		edit(&w.settings)
 	}
@@ -176,11 +177,11 @@ func (l copyOf) Apply(_ context.Context, c machine.Command) (machine.Result, err
 			return machine.Result{}, err
 		}
 	}
-	b, err := machine.Encode(c)
+	b, err := machine.Encode(c, machine.Version)
 	if err != nil {
 		return machine.Result{}, err
 	}
-	if c, err = machine.Decode(b); err != nil {
+	if c, _, err = machine.Decode(b); err != nil {
 		return machine.Result{}, err
 	}
 	result := l.state.Apply(c)
@@ -246,7 +247,7 @@ func (w *world) health() *cosignerv1.NodeHealth {
 	asked := &cosignerv1.Asked{AgoMs: proto.Uint64(ago), AdvancedAgoMs: ago, Era: 10, Round: w.round(),
 		Height: 100 + uint64(w.round())}
 	return &cosignerv1.NodeHealth{StatusAgoMs: proto.Uint64(0), ReactorState: "Validate",
-		RoundLengthMs: uint64(round.Milliseconds()), Peers: 9,
+		RoundLengthMs: uint64(round.Milliseconds()), Peers: 9, PublicKey: validator(),
 		Block: &cosignerv1.Block{Era: 10, Height: asked.Height}, Rounds: asked, Heights: asked}
 }
 

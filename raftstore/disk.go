@@ -56,6 +56,7 @@ type logStore struct {
 	writes   atomic.Uint64
 	failed   atomic.Pointer[error]
 	broken   atomic.Bool // bbolt panicked, and keeps its locks
+	fsm      *fsm        // told of all that is durable; nil until the store is open
 
 	voteTerm *uint64 // term of a vote whose candidate has yet to come; only the library's main loop writes votes
 }
@@ -93,16 +94,21 @@ func (s *logStore) StoreLog(l *raft.Log) error { return s.StoreLogs([]*raft.Log{
 
 // StoreLogs stores entries in one durable write.
 func (s *logStore) StoreLogs(logs []*raft.Log) error {
-	return s.guard("storing log entries", func() error {
+	err := s.guard("storing log entries", func() error {
 		if err := s.database.StoreLogs(logs); err != nil || len(logs) == 0 {
 			return err
 		}
 		return s.mark.raise(func(r *reached) { r.last = logs[len(logs)-1].Index })
 	})
+	if err == nil {
+		s.fsm.stored(logs)
+	}
+	return err
 }
 
 // DeleteRange deletes the entries from first to last, both included.
 func (s *logStore) DeleteRange(first, last uint64) error {
+	s.fsm.deletes(first, last) // before they are gone: whoever reads them anew finds them all, or does not look
 	return s.guard("deleting log entries", func() error {
 		if err := s.mark.cut(first, last); err != nil {
 			return err
@@ -143,6 +149,7 @@ func (s *logStore) SetUint64(key []byte, value uint64) error {
 		if err := s.database.SetUint64(key, value); err != nil || string(key) != keyTerm {
 			return err
 		}
+		s.fsm.entered(value)
 		return s.mark.raise(func(r *reached) { r.term = value })
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"casper-cosigner/rule/held"
 	"casper-cosigner/rule/machine"
 )
 
@@ -28,6 +29,7 @@ type fsm struct {
 	era     time.Time
 	height  time.Time
 	waiting map[*waiter]struct{}
+	own     own
 }
 
 // waiter waits until the entry with its index was seen.
@@ -40,6 +42,7 @@ func newFSM(c Config, h *halt, onDisk uint64) *fsm {
 	return &fsm{
 		halt: h, now: c.Now, onDisk: onDisk,
 		state: machine.New(), waiting: map[*waiter]struct{}{},
+		own: own{log: held.New(c.Name), asking: map[*asking]struct{}{}},
 	}
 }
 
@@ -60,6 +63,7 @@ func (f *fsm) apply(logs []*raft.Log, results []any) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	defer f.wake()
+	defer f.rerun()
 	for i, l := range logs {
 		// After a failure the state is that of some prefix of the log; to apply what follows would make
 		// it a state that no log has.
@@ -67,11 +71,11 @@ func (f *fsm) apply(logs []*raft.Log, results []any) error {
 			return nil
 		}
 		if l.Type == raft.LogCommand {
-			c, err := machine.Decode(l.Data)
+			c, version, err := machine.Decode(l.Data)
 			if err != nil {
 				return fmt.Errorf("applying log entry %d: %w", l.Index, err)
 			}
-			results[i] = f.step(l.Index, c)
+			results[i] = f.step(machine.Place{Index: l.Index, Version: version}, c)
 		}
 		f.index = l.Index
 	}
@@ -79,15 +83,15 @@ func (f *fsm) apply(logs []*raft.Log, results []any) error {
 }
 
 // step applies one command and notes when it moved a mark.
-func (f *fsm) step(index uint64, c machine.Command) machine.Result {
+func (f *fsm) step(p machine.Place, c machine.Command) machine.Result {
 	era, height := f.state.Advances()
-	result := f.state.Apply(c)
+	result := f.state.ApplyAt(p, c)
 	newEra, newHeight := f.state.Advances()
 	if newEra != era {
-		f.era = f.stamp(index, newEra)
+		f.era = f.stamp(p.Index, newEra)
 	}
 	if newHeight != height {
-		f.height = f.stamp(index, newHeight)
+		f.height = f.stamp(p.Index, newHeight)
 	}
 	return result
 }
@@ -98,7 +102,7 @@ func (f *fsm) stamp(index uint64, a machine.Advance) time.Time {
 	return a.SeenAt(now, now, index <= f.onDisk)
 }
 
-// wake releases those who wait for an index that has been reached.
+// wake releases those who wait for an index that has been reached, or for an answer that has come.
 func (f *fsm) wake() {
 	for w := range f.waiting {
 		if w.index <= f.index {
@@ -106,6 +110,7 @@ func (f *fsm) wake() {
 			delete(f.waiting, w)
 		}
 	}
+	f.answer()
 }
 
 // wait returns when the entry with the index has been seen.
@@ -186,6 +191,7 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 	defer f.mu.Unlock()
 	defer f.wake()
 	f.index, f.state = index, state
+	f.own.log.Lose()
 	if state.Started() {
 		era, height := state.Advances()
 		f.onDisk = max(f.onDisk, index)

@@ -1,9 +1,11 @@
 package raftstore
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,6 +70,31 @@ func TestGenesisIsNotWrittenBefore(t *testing.T) {
 				t.Errorf("%q is active first, want the one that was configured", roles.Active)
 			}
 		})
+	})
+}
+
+// TestGenesisIsHeld: a leader that knows of something against it writes no Genesis, until that is
+// out of the way.
+func TestGenesisIsHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var free atomic.Bool
+		tr := newTrio(t, func(_ string, c *Config) {
+			c.MayFound = func() error {
+				if free.Load() {
+					return nil
+				}
+				return errors.New("an agent remembers more")
+			}
+		})
+		defer tr.stopAll()
+		time.Sleep(5 * time.Second) // virtual
+		for name, m := range tr.members {
+			if m.founded() {
+				t.Errorf("%s has a Genesis", name)
+			}
+		}
+		free.Store(true)
+		tr.leader()
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
 )
 
 // ErrNotLeader is returned where only a leader can serve: this member does not lead, or not yet, or
@@ -29,11 +30,40 @@ func (s *Store) Apply(ctx context.Context, c machine.Command) (machine.Result, e
 	return s.propose(ctx, c)
 }
 
+// Version returns the version of the state machine in which this member writes entries now: the
+// highest that all have shown, lately or since they were started, that they can read. Once an entry
+// of it is in the log it does not go back.
+func (s *Store) Version() (version uint32) {
+	s.View(func(m *machine.State) { version = m.Version() })
+	own := s.cfg.Network.Presences.Presence(s.Indexes()).Version
+	shown := []uint32{own}
+	for _, name := range s.cfg.Voters.but(s.cfg.Name) {
+		p, _ := s.cfg.Network.Presences.Seen(name)
+		shown = append(shown, p.Version)
+	}
+	return machine.InForce(version, shown...)
+}
+
+// Next returns where an entry that is proposed now would stand at the earliest. On a leader nothing
+// is committed that is not below it.
+func (s *Store) Next() machine.Place {
+	return machine.Place{Index: s.raft.LastIndex() + 1, Version: s.Version()}
+}
+
 func (s *Store) propose(ctx context.Context, c machine.Command) (machine.Result, error) {
-	b, err := machine.Encode(c)
+	result, err := s.proposeIn(ctx, s.Version(), c)
+	if err == nil && result.Why == refusal.OldVersion {
+		// Another one overtook it, which was the first of the next version.
+		result, err = s.proposeIn(ctx, s.Version(), c)
+	}
+	return result, err
+}
+
+func (s *Store) proposeIn(ctx context.Context, version uint32, c machine.Command) (machine.Result, error) {
+	b, err := machine.Encode(c, version)
 	if err == nil {
 		// An entry that cannot be decoded would stop every member, for good.
-		_, err = machine.Decode(b)
+		_, _, err = machine.Decode(b)
 	}
 	if err == nil {
 		err = ctx.Err()

@@ -82,6 +82,9 @@ func (s *Store) open() error {
 		}
 	}
 	s.fsm = newFSM(s.cfg, s.halt, s.disk.last)
+	if err := s.fsm.follow(s.disk.log); err != nil {
+		return errors.Join(err, s.disk.log.Close())
+	}
 	cache, err := raft.NewLogCache(cachedEntries, s.disk.log)
 	if err != nil {
 		return errors.Join(err, s.disk.log.Close())
@@ -92,6 +95,7 @@ func (s *Store) open() error {
 	if err != nil {
 		return errors.Join(err, s.net.Close(), s.disk.log.Close())
 	}
+	s.fsm.own.raft.Store(s.raft)
 	if err := s.cfg.Voters.check(s.raft.GetConfiguration().Configuration()); err != nil {
 		return errors.Join(err, s.Close())
 	}

@@ -258,7 +258,7 @@ func (s *stream) exchange(ctx context.Context, conn net.Conn, callee string,
 		return peer, 0, "exchange", err
 	}
 	if err := s.admit(peer, theirs, before[peer]); err != nil {
-		return peer, 0, refusal(err), err
+		return peer, 0, stepOf(err), err
 	}
 	if callee == "" {
 		err = s.show(conn)
@@ -298,7 +298,7 @@ func (s *stream) admit(peer string, theirs *cosignerv1.Presence, asked statedir.
 	return s.network.Presences.Admit(peer, p, asked)
 }
 
-func refusal(err error) string {
+func stepOf(err error) string {
 	if refused := (*statedir.PeerError)(nil); errors.As(err, &refused) {
 		return string(refused.Reason)
 	}

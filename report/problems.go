@@ -77,6 +77,10 @@ func (s *Status) cosignerProblems(note problem) (ready int) {
 			note("cosigner %s gives no share for %s: its ledger and the log differ",
 				c.Name, Count(int(c.DifferingSlots), "slot"))
 		}
+		if c.LedgerBehind {
+			note("cosigner %s did not follow the reset of the heights, and signs none of those: its log says whose signature "+
+				"it misses; is its cluster file the same?", c.Name)
+		}
 		for _, p := range c.Peers {
 			if p.Refuses != "" {
 				note("cosigner %s is refused by %s: %s", c.Name, p.Name, p.Refuses)
@@ -128,9 +132,13 @@ func (v *Roles) problems(note problem) {
 			note("node %s is not well%s", n.Name, n.Because())
 		}
 		n.Health.problems(n.Name, note)
+		if f := n.Fault; f != nil {
+			note("node %s tells that the validator equivocated in era %d: %s, %s; see `casper-cosigner failover fault show`",
+				n.Name, f.Era, f.Proof, f.Why)
+		}
 	}
-	if v.Hold != nil && v.Cause == failover.Fault {
-		note("roles do not change by themselves since a fault was reported: %s", v.Reason)
+	if v.Hold != nil && (v.Cause == failover.Fault || v.Cause == failover.Unread) {
+		note("roles do not change by themselves since a fault was told: %s", v.Reason)
 	}
 	if j := v.Judgement; j != nil && j.Confirm {
 		note("node %s is to become active and waits for an operator: %s", j.Node, j.Why)
@@ -150,8 +158,5 @@ func (h *Health) problems(node string, note problem) {
 	if h.LeftoverKey != "" {
 		note("node %s: a secret key of the validator lies on its host, %s; what it signs is in nobody's record",
 			node, h.LeftoverKey)
-	}
-	if h.FaultAt != nil {
-		note("node %s reports that the validator equivocated in era %d", node, h.FaultEra)
 	}
 }

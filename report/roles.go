@@ -49,6 +49,7 @@ type Node struct {
 	LagRounds   *uint32    `json:"lag_rounds,omitempty"`  // absent: it asked for none, or is in an earlier era
 	LagHeights  *uint64    `json:"lag_heights,omitempty"` // absent: it asked for none
 	Health      *Health    `json:"health,omitempty"`
+	Fault       *Fault     `json:"fault,omitempty"` // absent: it tells of none
 	Pings       []Ping     `json:"pings"`
 }
 
@@ -80,6 +81,7 @@ func newNode(n *cosignerv1.NodeStatus) Node {
 	row := Node{Name: n.GetName(), Ready: n.GetReady(), Condition: n.GetCondition(), Why: n.GetWhy(),
 		LastPing: timeOf(n.GetLastPing()), LastRequest: timeOf(n.GetLastRequest()),
 		Era: n.GetEra(), Round: n.GetRound(), Height: n.GetHeight(), Pings: []Ping{}}
+	row.Fault = newFault(n, row.LastPing)
 	if n.GetHealth() != nil && row.LastPing != nil {
 		row.Health = newHealth(n.GetHealth(), *row.LastPing)
 	}

@@ -66,6 +66,10 @@ func TestStatusState(t *testing.T) {
 		{"differing slots", func(r []report.Answer) {
 			r[0].Status.DifferingSlots = 2
 		}, report.Degraded, "c1 gives no share for 2 slots"},
+		{"a reset that was not followed", func(r []report.Answer) {
+			r[0].Status.Resets, r[1].Status.Resets, r[1].Status.LedgerResets = 2, 2, 2
+			r[0].Status.LedgerResets = 1
+		}, report.Degraded, "c1 did not follow the reset"},
 		{"torn records", func(r []report.Answer) { r[0].Status.TornRecords = 1 }, report.OK, ""},
 		{"cut off", func(r []report.Answer) {
 			r[0].Status.Peers[1].Reachable = false
@@ -97,10 +101,14 @@ func TestStatusState(t *testing.T) {
 		{"fault", func(r []report.Answer) {
 			ago := uint64(1000)
 			r[1].Status.Nodes[0].Health = &cosignerv1.NodeHealth{FaultAgoMs: &ago, FaultEra: 22}
-		}, report.Degraded, "node node-a reports that the validator equivocated in era 22"},
+		}, report.Degraded, "node node-a tells that the validator equivocated in era 22: unread, this cosigner " +
+			"did not look into it; see `casper-cosigner failover fault show`"},
+		{"held by a node's word", func(r []report.Answer) {
+			r[1].Status.Cause, r[1].Status.HoldUntil = "fault_unread", timestamppb.New(reporttest.Noon.Add(time.Hour))
+		}, report.Degraded, "since a fault was told: because"},
 		{"held since a fault", func(r []report.Answer) {
 			r[1].Status.Cause, r[1].Status.HoldUntil = "fault", &timestamppb.Timestamp{Seconds: 253402300799}
-		}, report.Degraded, "since a fault was reported: because"},
+		}, report.Degraded, "since a fault was told: because"},
 		{"held by an operator", func(r []report.Answer) {
 			r[1].Status.HoldUntil = timestamppb.New(reporttest.Noon.Add(time.Hour))
 		}, report.OK, ""},

@@ -33,6 +33,7 @@ func (a *Admin) Status(context.Context, *cosignerv1.StatusRequest) (*cosignerv1.
 		if m.Started() {
 			r.Pruned, r.Floor, r.Newest = mark(m.Table().Pruned()), mark(m.Table().Floor()), mark(m.Table().Newest())
 			r.NewestRound, _ = m.Table().NewestRound()
+			resets(r, m)
 		}
 	})
 	judgement, seen := a.Judgement()
@@ -40,7 +41,11 @@ func (a *Admin) Status(context.Context, *cosignerv1.StatusRequest) (*cosignerv1.
 		r.Judgement = judgementToProto(judgement)
 	}
 	for _, name := range a.Settings.Nodes {
-		r.Nodes = append(r.Nodes, a.node(name, judgement.Conditions[name], seen.Nodes[name]))
+		n := a.node(name, judgement.Conditions[name], seen.Nodes[name])
+		if f, ok := seen.Findings[name]; ok {
+			n.Fault = &cosignerv1.FaultFinding{Proof: string(f.Proof), Why: f.Why, Era: f.Era}
+		}
+		r.Nodes = append(r.Nodes, n)
 	}
 	r.Refusals = a.Recent.list()
 	a.Host(r)

@@ -237,9 +237,14 @@ func TestStatusNodes(t *testing.T) {
 			Heights: failover.Progress{Asked: now.Add(-2 * time.Second)}}}}
 	a.reports = map[string]*cosignerv1.NodeReport{"node-a": {Name: "node-a", HeardAgoMs: proto.Uint64(0),
 		Health: &cosignerv1.NodeHealth{Peers: 7}, Reach: []*cosignerv1.Reach{{Name: "node-b"}}}}
+	a.seen.Findings = map[string]failover.Finding{"node-b": {Proof: failover.Proven, Why: "it is not in the log", Era: 9}}
 	s, err := a.Status(t.Context(), &cosignerv1.StatusRequest{})
 	if err != nil || len(s.GetNodes()) != 2 {
 		t.Fatalf("got %v, %v", s, err)
+	}
+	if f := s.GetNodes()[1].GetFault(); f.GetProof() != "proven" || f.GetWhy() != "it is not in the log" ||
+		f.GetEra() != 9 || s.GetNodes()[0].Fault != nil {
+		t.Errorf("of the fault that node-b tells of: %v, and of node-a's %v", f, s.GetNodes()[0].Fault)
 	}
 	n, other := s.GetNodes()[0], s.GetNodes()[1]
 	if !n.GetReady() || n.GetCondition() != "" || n.GetHealth().GetPeers() != 7 || len(n.GetReach()) != 1 ||

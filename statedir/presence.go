@@ -59,7 +59,11 @@ type Presence struct {
 	AppliedIndex uint64         `json:"applied_index"` // last applied entry
 	First        watermark.Mark `json:"first"`         // first era and height that it may sign
 	Pinned       uint32         `json:"pinned"`        // peers that it has durably pinned to their directories
-	Condition    `json:"-"`
+	// Version is the highest version of the state machine that it can read, 0 if it shows none. It is
+	// not kept: the next presence tells it anew, what was written in it stands in the log, and an
+	// earlier release, to which an operator may go back until then, would not read a file that has it.
+	Version   uint32 `json:"-"`
+	Condition `json:"-"`
 }
 
 // Condition is how the process is. It is of the moment, and not kept.
@@ -75,6 +79,7 @@ func ParsePresence(p *cosignerv1.Presence) (Presence, error) {
 		Boot: p.GetBootCount(), LastIndex: p.GetLastIndex(), AppliedIndex: p.GetAppliedIndex(),
 		First:     watermark.Mark{Era: p.GetFirstEra(), Height: p.GetFirstHeight()},
 		Pinned:    p.GetPinned(),
+		Version:   p.GetVersion(),
 		Condition: Condition{Jumped: p.GetJumped(), Ready: p.GetReady()},
 	}
 	for _, f := range []struct {
@@ -106,7 +111,7 @@ func (p Presence) Proto() *cosignerv1.Presence {
 	return &cosignerv1.Presence{
 		ClusterId: p.Cluster[:], DirectoryId: p.Directory[:], SessionId: p.Session[:],
 		BootCount: p.Boot, LastIndex: p.LastIndex, AppliedIndex: p.AppliedIndex,
-		FirstEra: p.First.Era, FirstHeight: p.First.Height, Pinned: p.Pinned,
+		FirstEra: p.First.Era, FirstHeight: p.First.Height, Pinned: p.Pinned, Version: p.Version,
 		Jumped: p.Jumped, Ready: p.Ready,
 	}
 }

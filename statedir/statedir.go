@@ -25,6 +25,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -255,12 +256,14 @@ func (d *Dir) EndFirstRun() error {
 
 // Presence returns what this process shows to its peers: its directory, boot
 // and session, the index of the last entry in its Raft log and of the last one
-// applied, and how many peers it has pinned. The caller must read applied before
-// last, so that last is never the lower of the two.
+// applied, how many peers it has pinned, and which version of the log it can
+// read. The caller must read applied before last, so that last is never the
+// lower of the two.
 func (d *Dir) Presence(last, applied uint64) Presence {
 	p := Presence{
 		Cluster: d.identity.Cluster, Directory: d.identity.Directory, Session: d.session,
 		Boot: d.boot, LastIndex: last, AppliedIndex: applied, First: d.identity.First, Pinned: d.peers.pinned(),
+		Version: machine.Version,
 	}
 	if c := d.condition.Load(); c != nil {
 		p.Condition = *c

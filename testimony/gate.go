@@ -104,7 +104,7 @@ func (s *Stand) judge(held Held, now time.Time) error {
 		return s.mayFound()
 	}
 	s.founded.Store(true)
-	if silent := s.unheard(); len(silent) > 0 && !s.opened && now.Sub(s.began) < s.Wait {
+	if silent := s.awaited(held); len(silent) > 0 && !s.opened && now.Sub(s.began) < s.Wait {
 		return fmt.Errorf("this cosigner waits for what the agents remember of it, for %v from its start: %s not heard yet",
 			s.Wait, strings.Join(silent, ", "))
 	}
@@ -123,10 +123,21 @@ func (s *Stand) refuse() error {
 	s.lost = fmt.Sprintf("this cosigner has lost what it remembered, and gives no share from this state directory any "+
 		"more: %s (%v). Stop it and leave it stopped; do not restore, copy or initialise a directory for it once more. "+
 		"What to do: docs/operating.md, \"Refused by a witness\"", seen, v.By.Statement)
-	if err := s.Directory.MarkLost(s.lost); err != nil {
-		s.Logger.Error().Err(err).Bool("alarm", true).Msg("the finding holds for this process, and must be kept")
-	}
+	s.mark()
 	return errors.New(s.lost)
+}
+
+// mark keeps the finding in the directory. Until that worked it is tried again whenever it is said.
+func (s *Stand) mark() {
+	if s.marked {
+		return
+	}
+	if err := s.Directory.MarkLost(s.lost); err != nil {
+		s.Logger.Error().Err(err).Bool("alarm", true).Msg("that this state is lost holds for this process alone until it " +
+			"can be written: do not start it again")
+		return
+	}
+	s.marked = true
 }
 
 func (s *Stand) bringer(by witness.Signed) string {
@@ -143,6 +154,17 @@ func (s *Stand) unheard() (silent []string) {
 		if _, ok := s.heard[node]; !ok {
 			silent = append(silent, node)
 		}
+	}
+	return silent
+}
+
+// awaited returns the agents that no share is given without. In the process that founded the
+// cluster these are those that the founding waited for; later the operator's words count no more,
+// since what an agent was not needed for at first it may be the only one to remember then.
+func (s *Stand) awaited(held Held) []string {
+	silent := s.unheard()
+	if held.Opened <= 1 { // the voters, which every log begins with
+		silent = slices.DeleteFunc(silent, func(node string) bool { return slices.Contains(s.words.Without, node) })
 	}
 	return silent
 }
@@ -176,7 +198,6 @@ func (s *Stand) mayFound() error {
 	if len(faults) > 0 {
 		return fmt.Errorf("the cluster is not founded: %s", strings.Join(faults, "; "))
 	}
-	s.founded.Store(true)
 	return nil
 }
 
@@ -215,6 +236,7 @@ func (s *Stand) say(now time.Time) {
 	}
 	s.saidAt = now
 	if s.lost != "" {
+		s.mark()
 		s.Logger.Error().Bool("alarm", true).Msg("ALARM: " + s.lost)
 		return
 	}

@@ -121,8 +121,8 @@ func (c *Cluster) addCosigner(ctx context.Context, name string, states map[strin
 			return fmt.Errorf("placing the state of %s: %w", name, err)
 		}
 	}
-	err := c.Command(ctx, "cosigner", "init", "--yes", "--first-era", "0", "--first-height", "0", "--config", config,
-		"--without", Main+","+Standby) // some tests start agents late, or none
+	err := c.Command(ctx, "cosigner", "init", "--first-era", "0", "--first-height", "0", "--again", "0/0", "--config",
+		config, "--without", Main+","+Standby) // some tests start agents late, or none
 	if err != nil {
 		return err
 	}

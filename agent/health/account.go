@@ -24,6 +24,7 @@ type account struct {
 	failover.Node
 	led  casper.Slot // the newest echo that this node asked for when another proposal of ours was bound
 	open bool        // what became of that round is not known yet
+	eras [knownEras]eraName
 }
 
 // asked notes a request of the node, and the answer of the cosigners, nil for none.
@@ -32,6 +33,7 @@ func (a *account) asked(m casper.Message, answer *cosignerv1.SignResponse, now t
 		a.Asked(s, now)
 		if !s.OfHeight() {
 			a.lead(s, m, answer, now)
+			a.named(m)
 		}
 	}
 	a.Served(answer != nil, now)

@@ -22,6 +22,7 @@ const nameSize = 128
 type Status struct {
 	Build       string         // of the program: version, commit and what the patch adds
 	Version     string         // of the protocol
+	Chain       string         // its name, empty if it is not told
 	State       string         // of the reactor: Validate, CatchUp and so on
 	Key         string         // that it signs with, as Casper writes it; empty if it has none yet
 	LastBlock   *Block         // nil before the first
@@ -31,6 +32,7 @@ type Status struct {
 	Lowest      uint64         // height of the blocks that it has up to the highest without a gap
 	Highest     uint64
 	Peers       int
+	SwitchBlock string // hash of the newest block that ended an era, empty if it is not told
 }
 
 // known returns what is kept and told of an answer that came now.
@@ -53,17 +55,22 @@ func (s Status) known(now time.Time) failover.Status {
 type Block struct {
 	Era    uint64
 	Height uint64
+	Hash   string    // empty if it is not told
+	At     time.Time // its own; zero if it is not told
 }
 
 // statusJSON has pointers where absence would otherwise pass for zero.
 type statusJSON struct {
 	Build     *string `json:"build_version"`
 	Version   *string `json:"api_version"`
+	Chain     string  `json:"chainspec_name"`
 	State     *string `json:"reactor_state"`
 	Key       *string `json:"our_public_signing_key"`
 	LastBlock *struct {
 		Era    *uint64 `json:"era_id"`
 		Height *uint64 `json:"height"`
+		Hash   string  `json:"hash"`
+		At     string  `json:"timestamp"`
 	} `json:"last_added_block_info"`
 	RoundLength *string `json:"round_length"`
 	NextUpgrade *struct {
@@ -74,7 +81,8 @@ type statusJSON struct {
 		Low  *uint64 `json:"low"`
 		High *uint64 `json:"high"`
 	} `json:"available_block_range"`
-	Peers []struct{} `json:"peers"` // only counted
+	Peers       []struct{} `json:"peers"` // only counted
+	SwitchBlock string     `json:"latest_switch_block_hash"`
 }
 
 // ParseStatus reads an answer of /status. What a judgement may rest on must be there and
@@ -97,12 +105,13 @@ func (raw statusJSON) status() (s Status, err error) {
 		return s, fmt.Errorf("it lacks %s; is it casper-node's?", strings.Join(missing, ", "))
 	}
 	s = Status{Build: *raw.Build, Version: *raw.Version, State: *raw.State, Lowest: *raw.Available.Low,
-		Highest: *raw.Available.High, Peers: len(raw.Peers)}
+		Highest: *raw.Available.High, Peers: len(raw.Peers), Chain: raw.Chain, SwitchBlock: raw.SwitchBlock}
 	if len(s.Build) > nameSize || len(s.Version) > nameSize || len(s.State) > nameSize {
 		return s, fmt.Errorf("the name of a state or version has more than %d bytes", nameSize)
 	}
-	if raw.LastBlock != nil {
-		s.LastBlock = &Block{Era: *raw.LastBlock.Era, Height: *raw.LastBlock.Height}
+	if b := raw.LastBlock; b != nil {
+		at, _ := time.Parse(time.RFC3339, b.At) // zero if it is not one: no judgement of roles rests on it
+		s.LastBlock = &Block{Era: *b.Era, Height: *b.Height, Hash: b.Hash, At: at}
 	}
 	if raw.Key != nil {
 		if s.Key, err = publicKey(*raw.Key); err != nil {

@@ -43,9 +43,10 @@ func answer(t testing.TB, field, value string) []byte {
 func validating() Status {
 	round, era := 8*time.Second, uint64(18)
 	return Status{
-		Build: "2.0.3-0123abcde-cosigner1", Version: "2.0.0", State: "Validate",
-		Key:       "01a9b8c7d6e5f40312213041506f7e8d9cabbac9d8e7f6051423324150617f8e90",
-		LastBlock: &Block{Era: 17, Height: 1204}, RoundLength: &round, UpgradeEra: &era,
+		Build: "2.0.3-0123abcde-cosigner1", Version: "2.0.0", Chain: "casper-example", State: "Validate",
+		Key: "01a9b8c7d6e5f40312213041506f7e8d9cabbac9d8e7f6051423324150617f8e90",
+		LastBlock: &Block{Era: 17, Height: 1204, Hash: strings.Repeat("2", 64),
+			At: time.Date(2030, 1, 2, 3, 4, 5, 678e6, time.UTC)}, RoundLength: &round, UpgradeEra: &era,
 		Uptime: 5*24*time.Hour + 13*time.Hour + 46*time.Minute + 54*time.Second + 520*time.Millisecond,
 		Lowest: 200, Highest: 1204, Peers: 3,
 	}
@@ -64,6 +65,10 @@ func TestParseStatus(t *testing.T) {
 		"no block":      {"last_added_block_info", `null`, func(s *Status) { s.LastBlock = nil }},
 		"block unnamed": {"last_added_block_info", ``, func(s *Status) { s.LastBlock = nil }},
 		"genesis block": {"last_added_block_info", `{"era_id":0,"height":0}`, func(s *Status) { s.LastBlock = &Block{} }},
+		"timeless block": {"last_added_block_info", `{"era_id":3,"height":4,"hash":"ab","timestamp":"noon"}`,
+			func(s *Status) { s.LastBlock = &Block{Era: 3, Height: 4, Hash: "ab"} }},
+		"switch block":  {"latest_switch_block_hash", `"ab"`, func(s *Status) { s.SwitchBlock = "ab" }},
+		"unnamed chain": {"chainspec_name", ``, func(s *Status) { s.Chain = "" }},
 		"no key":        {"our_public_signing_key", `null`, func(s *Status) { s.Key = "" }},
 		"secp256k1 key": {"our_public_signing_key", `"` + secp + `"`, func(s *Status) { s.Key = secp }},
 		"no open era":   {"round_length", `null`, func(s *Status) { s.RoundLength = nil }},

@@ -20,6 +20,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -36,6 +37,7 @@ const (
 	statusIn    = 2 * time.Second  // without an answer for so long, the node is told to hang
 	statusKept  = 30 * time.Second // and the request is left open, since each new one would wait in the node's queue
 	statusSize  = 1 << 20          // bytes; an answer with 1,000 peers has a tenth
+	silence     = time.Minute      // after which a stream is taken for dead: casper-node sends something each 15 s
 	eventSize   = 64 << 10         // bytes; a fault has 200, and longer events are not of interest
 	retryFirst  = 500 * time.Millisecond
 	retryMost   = 8 * time.Second
@@ -48,6 +50,7 @@ type Config struct {
 	Events    string           // base URL of its event stream server, such as http://127.0.0.1:9999
 	Validator casper.PublicKey // whose faults and secret keys are looked for
 	KeyFiles  []string         // globs (path/filepath.Match) of files in which a secret key may have been left
+	UnitFiles string           // folder of casper-node's unit files, where the evidence of a fault is
 	Logger    zerolog.Logger
 	Now       func() time.Time // must keep its monotonic reading
 }
@@ -76,7 +79,8 @@ func (c Config) Validate() error {
 // Watcher watches one node. New makes one; Run watches. It is safe for concurrent use.
 type Watcher struct {
 	Config
-	client *http.Client
+	client  *http.Client
+	reading atomic.Bool // the unit files are being read
 
 	mu   sync.Mutex // guards what follows
 	node account
@@ -107,6 +111,9 @@ func (w *Watcher) Run(ctx context.Context) error {
 	}
 	if w.Events != "" {
 		running.Go(func() { w.watchEvents(ctx) })
+	}
+	if w.UnitFiles != "" {
+		running.Go(func() { w.watchEvidence(ctx) })
 	}
 	if len(w.KeyFiles) > 0 {
 		running.Go(func() { w.watchKeys(ctx) })
@@ -246,12 +253,22 @@ func (w *Watcher) watchEvents(ctx context.Context) {
 // number to begin with would be of no use, since a killed node counts its events from an older one
 // (casper-node event_indexer.rs).
 func (w *Watcher) followEvents(ctx context.Context) (heard bool, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	alive := time.AfterFunc(silence, func() { cancel(errSilent) })
+	defer alive.Stop()
+	defer func() {
+		if errors.Is(context.Cause(ctx), errSilent) {
+			err = errSilent
+		}
+	}()
 	response, err := w.get(ctx, w.Events, "/events?start_from=0")
 	if err != nil {
 		return false, err
 	}
 	defer response.Body.Close()
-	err = ReadMessages(response.Body, eventSize, func(m Message) error {
+	stream := listened{response.Body, func() { alive.Reset(silence) }}
+	err = ReadMessages(stream, eventSize, func(m Message) error {
 		e, err := parseEvent(m.Data)
 		if err != nil {
 			w.Logger.Error().Err(err).Msg("an event of the node cannot be read; it may be a fault of our validator")
@@ -262,13 +279,32 @@ func (w *Watcher) followEvents(ctx context.Context) (heard bool, err error) {
 			w.noteEvents(nil)
 			w.Logger.Info().Str("protocol", e.version).Msg("following the node's events")
 		}
-		w.noteEvent(e)
+		w.noteEvent(ctx, e)
 		return nil
 	})
 	if err == nil {
 		err = errors.New("the stream has ended")
 	}
 	return heard, err
+}
+
+// errSilent is a stream of which nothing comes any more, not even what keeps it alive. Its other
+// end may be long gone without a word.
+var errSilent = fmt.Errorf("nothing came for %v, and casper-node sends something each 15 s", silence)
+
+// listened is a stream that calls heard whenever something comes.
+type listened struct {
+	io.Reader
+	heard func()
+}
+
+// Read reads.
+func (l listened) Read(p []byte) (int, error) {
+	n, err := l.Reader.Read(p)
+	if n > 0 {
+		l.heard()
+	}
+	return n, err
 }
 
 // noteEvents notes why the events are not heard, nil if they are.
@@ -280,17 +316,15 @@ func (w *Watcher) noteEvents(err error) {
 	}
 }
 
-func (w *Watcher) noteEvent(e event) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (w *Watcher) noteEvent(ctx context.Context, e event) {
 	if e.shutdown {
+		w.mu.Lock()
 		w.node.Shutdown = w.Now()
+		w.mu.Unlock()
 		w.Logger.Info().Msg("the node shuts down")
 	}
-	ours := e.fault != nil && strings.EqualFold(e.fault.Validator, w.Validator.String())
-	if ours && w.node.Accuses(e.fault.Era, w.Now()) {
-		w.Logger.Error().Uint64("era", e.fault.Era).
-			Msg("the node holds a proof that our validator signed two values for one slot: find out who else holds its key")
+	if e.fault != nil && strings.EqualFold(e.fault.Validator, w.Validator.String()) {
+		w.noteFault(ctx, e.fault.Era)
 	}
 }
 

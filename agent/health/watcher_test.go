@@ -207,6 +207,53 @@ func TestEvents(t *testing.T) {
 	})
 }
 
+// keepAlive is what casper-node sends when nothing happens.
+func keepAlive(t *testing.T, out io.Writer) {
+	if _, err := io.WriteString(out, ":\n\n"); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+// TestDeaf: a stream of which nothing comes any more counts as heard for a minute and not longer,
+// whether its other end was heard before or has only taken the connection.
+func TestDeaf(t *testing.T) {
+	for name, begins := range map[string]bool{"a stream that dies": true, "a connection that is never answered": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				out, events := pipe()
+				n := &node{}
+				n.events = func(ctx context.Context) (io.ReadCloser, error) {
+					if begins && n.asked().streams == 1 {
+						return events(ctx)
+					}
+					<-ctx.Done()
+					return nil, ctx.Err()
+				}
+				r := watch(t, Config{Events: "http://node:9999"}, n)
+				synctest.Wait()
+				if begins {
+					write(t, out, version)
+					after(silence - time.Second)
+					keepAlive(t, out)
+				}
+				after(silence - time.Millisecond)
+				if h := r.Health(time.Now()); h.GetEventsError() != "" || n.asked().streams != 1 {
+					t.Errorf("too early: %q, %d streams", h.GetEventsError(), n.asked().streams)
+				}
+				after(time.Millisecond)
+				if h := r.Health(time.Now()); !strings.Contains(h.GetEventsError(), "nothing came for 1m0s") {
+					t.Errorf("it is taken for heard: %q", h.GetEventsError())
+				}
+				after(retryFirst)
+				if c := n.asked(); c.streams != 2 || r.told("are not heard") != 1 {
+					t.Errorf("asked %+v\n%s", c, r.log)
+				}
+			})
+		})
+	}
+}
+
 // TestEventsOfAQuietNode: that nothing happens is no reason to ask anew.
 func TestEventsOfAQuietNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -215,7 +262,10 @@ func TestEventsOfAQuietNode(t *testing.T) {
 		r := watch(t, Config{Events: "http://node:9999"}, n)
 		synctest.Wait()
 		write(t, out, version)
-		after(24 * time.Hour)
+		for range 4 * 60 * 24 {
+			after(15 * time.Second)
+			keepAlive(t, out)
+		}
 		if c := n.asked(); c != (counts{streams: 1}) || r.told("warn") != 0 {
 			t.Errorf("asked %+v\n%s", c, r.log)
 		}

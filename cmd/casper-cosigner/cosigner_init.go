@@ -8,7 +8,6 @@ import (
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/daemon"
-	"casper-cosigner/rule/watermark"
 	"casper-cosigner/statedir"
 )
 
@@ -16,28 +15,32 @@ const cosignerConfig = configFolder + "/cosigner.toml"
 
 func cosignerInitCommand() *cobra.Command {
 	var config, fresh string
-	var first watermark.Mark
-	var yes bool
+	var first firstFlags
 	var without []string
 	c := &cobra.Command{
 		Use:   "init",
 		Short: "make this cosigner's state directory, once",
 		Long: `init checks the folder that "casper-cosigner init" made and "keygen split" put a
-share into, and makes the state directory. With --new it only makes a key and an age
+share into, and makes the state directory. Era and height, below which it will sign
+nothing, come from a node that follows the chain: the era after its next block's,
+so that the cosigners wait for the next era by themselves. Give all cosigners of a
+cluster the same; init says how. With --new it only makes a key and an age
 identity here, for a cluster file that does not know this cosigner yet.`,
-		Example: `  casper-cosigner cosigner init --first-era 21802 --first-height 7012400
+		Example: `  casper-cosigner cosigner init --from-node http://127.0.0.1:8888
+  casper-cosigner cosigner init --first-era 21802 --first-height 7012400
   casper-cosigner cosigner init --new c4 --config ./cosigner.toml`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if fresh != "" {
 				return newCosigner(c, config, fresh)
 			}
+			first.given = c.Flags().Changed("first-era")
 			if len(without) > 0 {
 				if _, err := knowNodes(config, without); err != nil {
 					return err
 				}
 			}
-			if err := initCosigner(c, config, first, yes); err != nil || len(without) == 0 {
+			if err := initCosigner(c, config, &first); err != nil || len(without) == 0 {
 				return err
 			}
 			return typeWords(config, statedir.Words{Without: without})
@@ -45,18 +48,16 @@ identity here, for a cluster file that does not know this cosigner yet.`,
 	}
 	flags := c.Flags()
 	flags.StringVar(&config, "config", cosignerConfig, "this host's settings")
-	flags.Uint64Var(&first.Era, "first-era", 0, "first era that may be signed")
-	flags.Uint64Var(&first.Height, "first-height", 0, "first block height that may be signed")
-	flags.BoolVar(&yes, "yes", false, "do not ask")
+	first.add(c)
 	flags.StringSliceVar(&without, "without", nil, "node whose agent is not there yet: the cluster starts without hearing it")
 	flags.StringVar(&fresh, "new", "", "make a key for a cosigner of this name instead")
-	c.MarkFlagsRequiredTogether("first-era", "first-height")
-	c.MarkFlagsOneRequired("first-era", "new")
+	c.MarkFlagsOneRequired("from-node", "first-era", "new")
 	c.MarkFlagsMutuallyExclusive("first-era", "new")
+	c.MarkFlagsMutuallyExclusive("from-node", "new")
 	return c
 }
 
-func initCosigner(c *cobra.Command, config string, first watermark.Mark, yes bool) error {
+func initCosigner(c *cobra.Command, config string, first *firstFlags) error {
 	f, err := daemon.ReadCosignerFile(config)
 	if err != nil {
 		return err
@@ -71,24 +72,24 @@ func initCosigner(c *cobra.Command, config string, first watermark.Mark, yes boo
 	if _, _, err := f.OpenShare(m.Cluster); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.ErrOrStderr(), `Cosigner %s of cluster %x, validator %v.
-It will sign nothing before era %d and height %d. Both must be later than any era
-and height in which a process that holds the validator's PEM ran or will run:
-what such a process signed is not known here, and a second value for one of its
-slots is a double sign. The cluster starts once all its cosigners state the same.
-
-`, f.Name, []byte(m.Cluster.ID), m.Cluster.Validator, first.Era, first.Height)
-	if err := confirm(c, f.Name, yes); err != nil {
+	fmt.Fprintf(c.ErrOrStderr(), "Cosigner %s of cluster %x, validator %v.\n", f.Name, []byte(m.Cluster.ID),
+		m.Cluster.Validator)
+	mark, err := first.settle(c, m.Cluster, f.Name)
+	if err != nil {
 		return err
 	}
-	identity := statedir.Identity{Cluster: statedir.ID(m.Cluster.ID), Name: f.Name, First: first}
+	identity := statedir.Identity{Cluster: statedir.ID(m.Cluster.ID), Name: f.Name, First: mark}
 	if err := statedir.Init(f.StatePath(), identity); err != nil {
 		return withHint(err, "a cosigner that has run goes on with the state it has; `cosigner run`",
 			"a lost or damaged state directory must not be made anew: the others refuse it, since it may have signed")
 	}
-	fmt.Fprintf(c.OutOrStdout(), "Made %s. Never back it up, copy or restore it.\nNext: casper-cosigner cosigner run "+
-		"--config %s\n",
-		f.StatePath(), config)
+	out := c.OutOrStdout()
+	fmt.Fprintf(out, "Made %s. Never back it up, copy or restore it.\n", f.StatePath())
+	fmt.Fprintf(out, "It signs from era %d and height %d on. The same for each other cosigner, on its host:\n", mark.Era,
+		mark.Height)
+	fmt.Fprintf(out, "  casper-cosigner cosigner init --first-era %d --first-height %d --again %d/%d\n", mark.Era,
+		mark.Height, mark.Era, mark.Height)
+	fmt.Fprintf(out, "Next: casper-cosigner cosigner run --config %s\n", config)
 	return nil
 }
 

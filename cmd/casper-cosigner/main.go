@@ -61,9 +61,10 @@ func newRoot() *cobra.Command {
 		signCommand(),
 		statusCommand(),
 		group("failover", "which node is active: shown, changed, held and rehearsed",
-			failoverStatusCommand(), historyCommand(), promoteCommand(),
+			failoverStatusCommand(), failoverFaultCommand(), historyCommand(), promoteCommand(),
 			modeCommand(), suspendCommand(), holdCommand(), resumeCommand(), drillCommand()),
-		group("watermark", "what has been signed", watermarkShowCommand(), watermarkExportCommand(), watermarkFloorCommand()),
+		group("watermark", "what has been signed", watermarkShowCommand(), watermarkExportCommand(), watermarkFloorCommand(),
+			watermarkResetCommand(), watermarkInstanceCommand()),
 		group("config", "settings", configCheckCommand()),
 		versionCommand(),
 	)

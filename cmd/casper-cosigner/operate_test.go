@@ -16,6 +16,7 @@ import (
 
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/report"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/wire"
 )
@@ -76,6 +77,33 @@ func TestOperate(t *testing.T) {
 	}
 	if code, out, _ := f.operate("failover", "history"); code != 0 || !strings.Contains(out, "maintenance") {
 		t.Errorf("history without a leader: code %d, output %s", code, out)
+	}
+}
+
+// TestFaultShow: what nodes tell of faults, for people and for programs.
+func TestFaultShow(t *testing.T) {
+	f := startFakes(t)
+	if code, out, _ := f.operate("failover", "fault", "show"); code != 0 || !strings.Contains(out, "no node tells") {
+		t.Errorf("no fault: code %d, output %s", code, out)
+	}
+	ago := uint64(1)
+	f.view.Nodes[1].Health = &cosignerv1.NodeHealth{FaultAgoMs: &ago, FaultEra: 9}
+	f.view.Nodes[1].Fault = &cosignerv1.FaultFinding{Proof: "false", Why: "nobody signed it"}
+	if code, out, _ := f.operate("failover", "fault", "show"); code != exitDegraded || !strings.Contains(out,
+		"nobody signed it") || !strings.Contains(out, "to do") {
+		t.Errorf("code %d, output %s", code, out)
+	}
+	code, out, _ := f.operate("failover", "fault", "show", "-o", "json")
+	var v report.Faults
+	if err := json.Unmarshal([]byte(out), &v); err != nil || code != exitDegraded || len(v.Faults) != 1 ||
+		v.Faults[0].Era != 9 || v.Faults[0].Proof != "false" {
+		t.Errorf("code %d, %v, output %s", code, err, out)
+	}
+	if code, _, _ := f.operate("failover", "fault", "show", "-o", "yaml"); code != exitUsage {
+		t.Errorf("a form that there is not: code %d", code)
+	}
+	if code, _, _ := f.operate("failover", "fault"); code != exitUsage {
+		t.Errorf("no command: code %d", code)
 	}
 }
 
@@ -187,6 +215,7 @@ func TestSign(t *testing.T) {
 	f := startFakes(t)
 	asked := casper.Vote{Round: casper.Round{Era: 12, ID: 3}, Value: true}
 	other := casper.Vote{Round: casper.Round{Era: 12, ID: 3}, Value: false}
+	next := casper.Vote{Round: casper.Round{Era: 12, ID: 4}, Value: false}
 	text, err := json.Marshal(showMessage(asked))
 	if err != nil {
 		t.Fatal(err)
@@ -209,13 +238,15 @@ func TestSign(t *testing.T) {
 		want   string
 	}{
 		{"signed", signed(signature(t, asked)), 0, "signature " + signature(t, asked).String()},
-		{"signed, the other's signature", signed(signature(t, other)), 1, "is not the validator's"},
+		{"signed, the other's signature", signed(signature(t, other)), exitUnavailable, "is not the validator's"},
 		{"bound", bound(other, signature(t, other)), exitRefused, `"vote":false`},
-		{"bound, the wrong signature", bound(other, signature(t, asked)), 1, "is not the validator's"},
+		{"bound, the wrong signature", bound(other, signature(t, asked)), exitUnavailable, "is not the validator's"},
+		{"bound, of another slot", bound(next, signature(t, next)), exitUnavailable, "of another slot"},
+		{"bound, to what was asked for", bound(asked, signature(t, asked)), exitUnavailable, "of another slot"},
 		{"refused",
 			&cosignerv1.SignResponse{DecidedBy: "c2", Answer: &cosignerv1.SignResponse_Refused{Refused: &cosignerv1.Refused{
 				Reason: cosignerv1.RefusalReason_REFUSAL_REASON_BELOW_FLOOR, Detail: "too old"}}}, exitRefused, "BELOW_FLOOR"},
-		{"nothing", &cosignerv1.SignResponse{DecidedBy: "c2"}, 1, "does not know"},
+		{"nothing", &cosignerv1.SignResponse{DecidedBy: "c2"}, exitUnavailable, "does not know"},
 	} {
 		f.answer = func(m casper.Message) *cosignerv1.SignResponse { return test.answer }
 		for _, form := range []string{"text", "json"} {

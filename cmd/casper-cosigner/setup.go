@@ -47,9 +47,10 @@ const (
 
 // Where casper-node is to be found beside its agent, as its packages set it up.
 const (
-	nodeREST   = "http://127.0.0.1:8888"
-	nodeEvents = "http://127.0.0.1:9999"
-	nodeKeys   = "/etc/casper/validator_keys/*.pem"
+	nodeREST    = "http://127.0.0.1:8888"
+	nodeEvents  = "http://127.0.0.1:9999"
+	nodeKeys    = "/etc/casper/validator_keys/*.pem"
+	nodeStorage = "/var/lib/casper/casper-node"
 )
 
 // setup is the cluster that init was asked for.
@@ -160,6 +161,9 @@ func (s setup) hostFiles() map[string]newFile {
 		}
 		if !s.singleHost { // several nodes on one host cannot all have the usual ports
 			own.REST, own.Events, own.KeyFiles = nodeREST, nodeEvents, []string{nodeKeys}
+		}
+		if !s.singleHost && s.chain != "" {
+			own.UnitFiles = filepath.Join(nodeStorage, s.chain, "unit_files")
 		}
 		files[p.name] = settings("agent", own)
 	}

@@ -79,3 +79,29 @@ func compare(t *testing.T, name string, text []byte) {
 		t.Errorf("%s: have\n%s\nwant\n%s", name, text, want)
 	}
 }
+
+// TestFaultTable: a fault that is proven, with the messages, and a cluster in which there is none.
+func TestFaultTable(t *testing.T) {
+	c := exampleView(t)
+	answers := reporttest.Healthy(c)
+	s := answers[1].Status
+	s.Cause, s.HoldUntil = "fault", &timestamppb.Timestamp{Seconds: 253402300799}
+	s.Reason = "somebody else signed with our validator's key in era 23; find out who holds it"
+	ago := uint64(90_000)
+	vote := func(yes bool) *cosignerv1.Ballot {
+		return &cosignerv1.Ballot{Instance: bytes.Repeat([]byte{0xab}, 32), Validator: 3, Round: 7,
+			Content: &cosignerv1.Ballot_Vote{Vote: yes}, Signature: bytes.Repeat([]byte{0xcd}, 64)}
+	}
+	s.Nodes[1].Health = &cosignerv1.NodeHealth{FaultAgoMs: &ago, FaultEra: 23,
+		FaultEvidence: &cosignerv1.FaultEvidence{Ballots: []*cosignerv1.Ballot{vote(true), vote(false)}}}
+	s.Nodes[1].Fault = &cosignerv1.FaultFinding{Proof: "proven", Era: 23,
+		Why: "the key signed this in era 23, and no cosigner was ever asked for it: vote false, round 7 instance abababab/3"}
+	var b bytes.Buffer
+	if err := printFaults(&b, report.NewFaults(report.NewStatus(c, answers, reporttest.Noon))); err != nil {
+		t.Fatal(err)
+	}
+	if err := printFaults(&b, report.NewFaults(report.NewStatus(c, reporttest.Healthy(c), reporttest.Noon))); err != nil {
+		t.Fatal(err)
+	}
+	compare(t, "fault.golden", b.Bytes())
+}

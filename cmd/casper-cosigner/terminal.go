@@ -61,6 +61,34 @@ func confirm(c *cobra.Command, word string, yes bool) error {
 	if !isTerminal(c.InOrStdin()) {
 		return usageFault(errorf("this needs a confirmation; give --yes where no terminal is"))
 	}
+	return typed(c, word)
+}
+
+// doubt is why numbers are to be given twice.
+type doubt struct {
+	why     string
+	numbers string // as they are to be typed
+	again   string // what --again says
+}
+
+// confirmAgain goes on only when the numbers are typed at a terminal, or --again says the same. No
+// --yes stands for them: a mistake among them would be answered by the same script.
+func confirmAgain(c *cobra.Command, d doubt) error {
+	switch {
+	case d.again == d.numbers:
+		return nil
+	case d.again != "":
+		return &fault{code: exitRefused, err: errorf("%s, and --again says %q: nothing was done", d.why, d.again),
+			hints: []string{"look where the chain is; --again " + d.numbers + " if it is meant"}}
+	case !isTerminal(c.InOrStdin()):
+		return usageFault(errorf("%s; give --again %s where no terminal is", d.why, d.numbers))
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "Note: %s.\n", d.why)
+	return typed(c, d.numbers)
+}
+
+// typed demands that the word is typed.
+func typed(c *cobra.Command, word string) error {
 	fmt.Fprintf(c.ErrOrStderr(), "Type %s to go on: ", word)
 	line, err := bufio.NewReader(c.InOrStdin()).ReadString('\n')
 	if err != nil {

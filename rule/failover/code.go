@@ -4,7 +4,8 @@ package failover
 // the judge made is the change's cause in the log.
 const (
 	NotStarted     = "not_started"     // the log has no first entry yet, so no node is active
-	Fault          = "fault"           // a node saw evidence that our validator equivocated: roles are held for good
+	Fault          = "fault"           // our key signed what no cosigner was asked for: roles are held for good
+	Unread         = "fault_unread"    // a node tells of a fault that nobody can look into: held for that era at most
 	Held           = "held"            // an operator, or a fault, stopped automatic changes
 	NoQuorum       = "no_quorum"       // signatures cannot be made, or could not until lately: no node is to blame
 	Paused         = "paused"          // the cosigners have not listened long enough to call anybody silent

@@ -2,20 +2,24 @@ package failover
 
 import (
 	"fmt"
-	"strings"
 	"time"
 )
 
-// decide is the rule. What comes first prevails: evidence of a fault before all, then
-// whatever makes the observation one that nobody may be blamed for, then the active node, and
-// main's return last.
+// decide is the rule. What comes first prevails: a fault before all, then whatever makes the
+// observation one that nobody may be blamed for, then the active node, and main's return last.
 func (l *look) decide() Judgement {
 	active := l.state.Active
 	if active == "" {
 		return Judgement{Code: NotStarted, Why: "the cluster has not started: all cosigners must meet once"}
 	}
 	if why := l.fault(); why != "" {
-		return Judgement{Code: Fault, Why: why, Act: Hold, Due: l.now}
+		return Judgement{Code: Fault, Why: why, Act: Hold, Until: ForGood, Due: l.now}
+	}
+	if why := l.settled(); why != "" {
+		return Judgement{Code: Unread, Why: why, Act: Hold, Due: l.now}
+	}
+	if why := l.doubt(); why != "" {
+		return Judgement{Code: Unread, Why: why, Act: Hold, Until: l.seen.Wall.Add(heldByWord).UnixMilli(), Due: l.now}
 	}
 	if why := l.held(); why != "" {
 		return Judgement{Code: Held, Why: why}
@@ -53,38 +57,14 @@ func (l *look) decide() Judgement {
 	return Judgement{Code: Well, Why: why}
 }
 
-// fault returns why automatic changes must stop for good, if a node reported an equivocation. The
-// same one is not reason enough twice, though clocks may differ and other nodes report it later: an
-// operator who resumed knows of it. Neither is one of before all changes that are remembered.
-func (l *look) fault() string {
-	h := l.state.History
-	for _, name := range l.names {
-		n := l.nodes[name]
-		if l.state.IsSuspended(name) || n.Fault.IsZero() {
-			continue
-		}
-		why := fmt.Sprintf("the network has evidence that our validator equivocated in era %d; find out who else holds "+
-			"its key", n.FaultEra)
-		known := len(h) >= KeptEvents && l.seen.Wall.Add(n.Fault.Sub(l.now)).UnixMilli() < h[0].At
-		for _, e := range h {
-			known = known || e.What == EventHold && e.Cause == Fault && strings.Contains(e.Reason, why)
-		}
-		if !known {
-			return why
-		}
-	}
-	return ""
-}
-
 // held tells until when automatic changes are stopped, and why.
 func (l *look) held() string {
-	wall := l.seen.Wall.UnixMilli()
-	if l.state.HoldUntil == 0 || l.state.HoldUntil <= wall {
+	if !l.holding() {
 		return ""
 	}
 	why := "automatic changes are stopped until an operator resumes them"
-	if l.state.HoldUntil != ForGood {
-		why = fmt.Sprintf("automatic changes are stopped for another %d s", (l.state.HoldUntil-wall)/1000+1)
+	if left := l.state.HoldUntil - l.seen.Wall.UnixMilli(); l.state.HoldUntil != ForGood {
+		why = fmt.Sprintf("automatic changes are stopped for another %d s", left/1000+1)
 	}
 	if e, ok := l.state.last(EventHold); ok && e.Reason != "" {
 		why += ": " + e.Reason

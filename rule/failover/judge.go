@@ -12,7 +12,7 @@ type Act uint8
 const (
 	Nothing  Act = iota
 	Activate     // make Judgement.Node the active one
-	Hold         // stop automatic changes ForGood
+	Hold         // stop automatic changes until Judgement.Until; if that is 0, allow them again
 )
 
 // Judgement is what the state and an observation come to.
@@ -20,6 +20,7 @@ type Judgement struct {
 	Code       string // of the rule that decides
 	Why        string // the same in words
 	Act        Act
+	Until      int64                // of Hold, as State.HoldUntil
 	Node       string               // that is to become active: now, at Due, or once an operator confirms; empty if none
 	Due        time.Time            // of the act, on the observation's clock; zero if none is in sight
 	Confirm    bool                 // the change is due, and waits for an operator

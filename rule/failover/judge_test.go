@@ -155,10 +155,10 @@ func TestEveryCodeHasARow(t *testing.T) {
 // TestSettled: of all codes of a judgement those mean that the roles stand which want no change.
 func TestSettled(t *testing.T) {
 	want := []string{failover.Well, failover.ByHand, failover.FailbackManual, failover.Stall, failover.Blocked}
-	for _, code := range []string{failover.NotStarted, failover.Fault, failover.Held, failover.NoQuorum, failover.Paused,
-		failover.Upgrade, failover.Suspended, failover.Silent, failover.CutOff, failover.Blocked, failover.NodeDown,
-		failover.Behind, failover.NotConnected, failover.NobodyReady, failover.ByHand, failover.FailbackManual,
-		failover.Return, failover.Stall, failover.Well, ""} {
+	for _, code := range []string{failover.NotStarted, failover.Fault, failover.Unread, failover.Held, failover.NoQuorum,
+		failover.Paused, failover.Upgrade, failover.Suspended, failover.Silent, failover.CutOff, failover.Blocked,
+		failover.NodeDown, failover.Behind, failover.NotConnected, failover.NobodyReady, failover.ByHand,
+		failover.FailbackManual, failover.Return, failover.Stall, failover.Well, ""} {
 		if got := (failover.Judgement{Code: code}).Settled(); got != slices.Contains(want, code) {
 			t.Errorf("%q: %v", code, got)
 		}

@@ -18,8 +18,9 @@ type Node struct {
 	Shutdown    time.Time // when it said that it shuts down; zero again once it is back
 	Fault       time.Time // when it first reported that our validator equivocated in FaultEra
 	FaultEra    uint64
-	EventsError string // why its events are not heard, so that no fault would be noticed; empty if they are
-	LeftoverKey string // path of a secret key of the validator on its host
+	Evidence    Evidence // what the node holds for the proof of it, to be examined
+	EventsError string   // why its events are not heard, so that no fault would be noticed; empty if they are
+	LeftoverKey string   // path of a secret key of the validator on its host
 	// LostLeads are the ends of our validator's last rounds as the leader, in a row, that had no block
 	// though another node of ours had proposed one; newest first. It is zero again from the first
 	// round on of which one came.
@@ -46,7 +47,7 @@ func (n *Node) Accuses(era uint64, now time.Time) bool {
 	if !n.Fault.IsZero() && era <= n.FaultEra {
 		return false
 	}
-	n.Fault, n.FaultEra = now, era
+	n.Fault, n.FaultEra, n.Evidence = now, era, Evidence{}
 	return true
 }
 

@@ -29,11 +29,12 @@ type Settings struct {
 // Observation is what the cosigners know together at one instant. Its times are on the observing
 // host's monotonic clock; what others told in ages was taken off the time at which they told it.
 type Observation struct {
-	Reporting int             // cosigners whose reports are in, this one among them
-	Listening time.Time       // since when those have listened without a break; nobody was silent before
-	Signing   time.Time       // since when signatures could be made without a break; zero: now they cannot
-	Bound     Place           // how far slots are bound
-	BoundAt   time.Time       // when its round was so first
-	Wall      time.Time       // wall clock, for what the log dates
-	Nodes     map[string]Node // by name; one that was never heard of is absent
+	Reporting int                // cosigners whose reports are in, this one among them
+	Listening time.Time          // since when those have listened without a break; nobody was silent before
+	Signing   time.Time          // since when signatures could be made without a break; zero: now they cannot
+	Bound     Place              // how far slots are bound
+	BoundAt   time.Time          // when its round was so first
+	Wall      time.Time          // wall clock, for what the log dates
+	Nodes     map[string]Node    // by name; one that was never heard of is absent
+	Findings  map[string]Finding // of the evidence of those that tell of a fault; Examine fills it
 }

@@ -47,6 +47,9 @@ func drawScene(t *rapid.T, now time.Time) *scene {
 			if rapid.IntRange(0, 9).Draw(t, "rare") == 0 {
 				n.Blocked, n.Shutdown, n.Fault = ago("blocked", time.Time{}), ago("shutdown", time.Time{}), ago("fault",
 					time.Time{})
+				n.FaultEra = rapid.Uint64Range(6, 8).Draw(t, "fault era")
+				s.seen.Findings = map[string]failover.Finding{name: {Proof: failover.Proof(pick("proof", "", "unread",
+					"too_old", "false", "proven")), Era: n.FaultEra}}
 			}
 		})
 	}
@@ -120,7 +123,13 @@ func checkNobodyElse(t *rapid.T, s *scene, d failover.Judgement) {
 		era := n.Status.UpgradeEra
 		now := era == 0 || s.seen.Nodes[s.state.Active].Place.Era < era && era <= newest+1
 		upgrade = upgrade || said && now && !s.state.IsSuspended(name)
-		fault = fault || !s.state.IsSuspended(name) && !n.Fault.IsZero()
+		switch proof := s.seen.Findings[name].Proof; {
+		case n.Fault.IsZero() || s.state.IsSuspended(name):
+		case proof == failover.Proven:
+			fault = true
+		case proof != failover.False:
+			fault = fault || n.FaultEra == s.seen.Bound.Era
+		}
 	}
 	switch {
 	case d.Node == "" || d.Confirm:

@@ -1,7 +1,6 @@
 package failover_test
 
 import (
-	"slices"
 	"time"
 
 	"casper-cosigner/rule/failover"
@@ -126,38 +125,6 @@ func activate(code, node string) failover.Judgement {
 }
 
 func coming(code, node string) failover.Judgement { return failover.Judgement{Code: code, Node: node} }
-
-func faultRules() []rule {
-	hold := failover.Judgement{Code: failover.Fault, Act: failover.Hold}
-	fault := func(s *scene) { s.node("spare", func(n *failover.Node) { n.Fault, n.FaultEra = s.ago(60), 7 }) }
-	return []rule{
-		{"a fault", fault, 0, hold, 0},
-		{"a fault, by a suspended node's word", func(s *scene) { fault(s); s.state.Suspended = []string{"spare"} }, 0,
-			told(failover.Well), 0},
-		{"a fault while held for a time", func(s *scene) { fault(s); s.state.HoldUntil = s.now.UnixMilli() + 1 }, 0, hold, 0},
-		{"a fault without a quorum", func(s *scene) { fault(s); s.seen.Reporting = 0 }, 0, hold, 0},
-		{"a fault before the last change", func(s *scene) { fault(s); s.state.Since = s.ago(59).UnixMilli() }, 0, hold, 0},
-		{"a fault before all changes that are remembered", func(s *scene) {
-			fault(s)
-			s.state.History = slices.Repeat([]failover.Event{{What: "mode", At: s.ago(59).UnixMilli()}}, failover.KeptEvents)
-		}, 0, told(failover.Well), 0},
-		{"a fault before some of the changes that are remembered", func(s *scene) {
-			fault(s)
-			s.state.History = slices.Repeat([]failover.Event{{What: "mode", At: s.ago(61).UnixMilli()}}, failover.KeptEvents)
-		}, 0, hold, 0},
-		{"a fault that was held for already", func(s *scene) {
-			fault(s)
-			why := failover.NewJudge(s.settings).Judge(s.state, s.seen, s.now).Why
-			s.state.History = []failover.Event{{What: "hold", Cause: failover.Fault, Reason: why}}
-		}, 0, told(failover.Well), 0},
-		{"a fault of another era", func(s *scene) {
-			fault(s)
-			why := failover.NewJudge(s.settings).Judge(s.state, s.seen, s.now).Why
-			s.state.History = []failover.Event{{What: "hold", Cause: failover.Fault, Reason: why}}
-			s.node("spare", func(n *failover.Node) { n.FaultEra = 8 })
-		}, 0, hold, 0},
-	}
-}
 
 // failoverRules are for a node of whose agent nothing is heard.
 func failoverRules() []rule {

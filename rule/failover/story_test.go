@@ -31,6 +31,7 @@ func settings(nodes ...string) failover.Settings {
 //	=> NODE: CODE|ready              what is said of a node
 //	=> activate NODE: CODE           what is done, just then; whatever is done must be in the story
 //	=> hold: CODE
+//	=> resume: CODE
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.story")
 	if err != nil || len(files) < 20 {
@@ -177,7 +178,7 @@ func (s *story) operates(what string) error {
 
 func (s *story) expect(want string) error {
 	d := s.judgement
-	if strings.HasPrefix(want, "activate ") || strings.HasPrefix(want, "hold: ") {
+	if strings.HasPrefix(want, "activate ") || strings.HasPrefix(want, "hold: ") || strings.HasPrefix(want, "resume: ") {
 		s.expected = append(s.expected, fmt.Sprintf("%v %s", s.t, want))
 		return nil
 	}

@@ -36,6 +36,7 @@ type host struct {
 	unanswered  bool
 	asked       uint64 // newest round that it asked for
 	own         failover.Node
+	found       failover.Finding // of the fault that it tells of
 }
 
 // world is hosts, a chain and cosigners, driven by hand: a plain model of what
@@ -171,7 +172,10 @@ func (w *world) ping() {
 
 // decide judges, and does what the judgement says as the leader would.
 func (w *world) decide() {
-	w.seen.Wall = w.now().Add(w.clockOff)
+	w.seen.Wall, w.seen.Findings = w.now().Add(w.clockOff), map[string]failover.Finding{}
+	for name, h := range w.hosts {
+		w.seen.Findings[name] = h.found
+	}
 	d := w.judge.Judge(w.state, w.seen, w.now())
 	w.judgement = d
 	if w.check != nil {
@@ -183,7 +187,11 @@ func (w *world) decide() {
 		w.state.Activate(d.Node, change)
 		w.did("activate %s: %s", d.Node, d.Code)
 	case failover.Hold:
-		w.state.Hold(failover.ForGood, change)
+		w.state.Hold(d.Until, change)
+		if d.Until == 0 {
+			w.did("resume: %s", d.Code)
+			return
+		}
 		w.did("hold: %s", d.Code)
 	}
 }
@@ -237,7 +245,13 @@ func (h *host) happens(what string, w *world) bool {
 	case "sees a block of another":
 		h.own.LostLeads = [failover.Leads]time.Time{}
 	case "reports a fault":
-		h.own.Fault, h.own.FaultEra = w.now(), h.own.Place.Era
+		h.own.Fault, h.own.FaultEra, h.found = w.now(), h.own.Place.Era, failover.Finding{}
+	case "proves it":
+		h.found = failover.Finding{Proof: failover.Proven, Era: h.own.FaultEra, Why: "it is not in the log"}
+	case "disproves it":
+		h.found = failover.Finding{Proof: failover.False, Why: "nobody signed that"}
+	case "shows what is too old to tell":
+		h.found = failover.Finding{Proof: failover.TooOld, Why: "the log knows nothing of it"}
 	case "returns 30 rounds behind":
 		restarted()
 		h.lag = 30

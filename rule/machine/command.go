@@ -20,13 +20,35 @@ import (
 	"casper-cosigner/rule/watermark"
 )
 
-// Version is the version of the state machine that this package is. It rises with every change of
-// what a log means.
-const Version = 2
+// The versions of the state machine that this package is: Version is what it writes once every
+// cosigner can read it, Oldest what it still reads, by the rules of then. Version rises with every
+// change of what a log means.
+const (
+	Version uint32 = 3
+	Oldest  uint32 = 2
+)
 
-// Command is one entry of the log: Genesis, Claim, Activate, SetMode, Suspend, Hold, Register or
-// SetFloor. At, in each, is the wall clock of the leader that proposed it in Unix milliseconds. A
-// change of roles or of the mode holds a failover.Change: against which epoch, and why.
+// InForce returns the version in which an entry is to be written: the highest that everybody can
+// read who showed one, but none below what the log holds already. Who never showed one, or showed
+// none, counts as Oldest, since the release of that time showed none.
+func InForce(log uint32, shown ...uint32) uint32 {
+	v := Version
+	for _, s := range shown {
+		v = min(v, max(s, Oldest))
+	}
+	return max(v, log)
+}
+
+// withResets is the version from which there are ResetHeights and SetInstance.
+const withResets = 3
+
+// ErrVersion is returned by Encode for a command that the version does not know.
+var ErrVersion = errors.New("not every cosigner runs a release that knows this command")
+
+// Command is one entry of the log: Genesis, Claim, Activate, SetMode, Suspend, Hold, Register,
+// SetFloor, ResetHeights or SetInstance. At, in each, is the wall clock of the leader that proposed
+// it in Unix milliseconds. A change of roles or of the mode holds a failover.Change: against which
+// epoch, and why.
 type Command interface {
 	fill(c *cosignerv1.Command) error
 }
@@ -84,9 +106,27 @@ type SetFloor struct {
 	At     int64
 }
 
-// Encode returns the log's form of the command: a protobuf Command.
-func Encode(c Command) ([]byte, error) {
-	m := &cosignerv1.Command{Version: Version}
+// ResetHeights frees heights after a hard reset of the network.
+type ResetHeights struct {
+	watermark.Reset
+	At int64
+}
+
+// SetInstance gives each node a voice of its own under a chainspec in an era that runs again.
+type SetInstance struct {
+	Era       uint64
+	Chainspec casper.Hash
+	Reason    string
+	At        int64
+}
+
+// Encode returns the log's form of the command: a protobuf Command, written for that version. A
+// command that the version does not know is an error.
+func Encode(c Command, version uint32) ([]byte, error) {
+	if version < Oldest || version > Version {
+		return nil, fmt.Errorf("encoding %T: version %d, this program knows %d to %d", c, version, Oldest, Version)
+	}
+	m := &cosignerv1.Command{Version: version}
 	if err := c.fill(m); err != nil {
 		return nil, fmt.Errorf("encoding %T: %w", c, err)
 	}
@@ -108,7 +148,10 @@ func (m Claim) fill(c *cosignerv1.Command) error {
 	b, err := m.Message.AppendBinary(nil)
 	c.At = m.At
 	c.Change = &cosignerv1.Command_Claim{Claim: &cosignerv1.ClaimCommand{
-		Message: b, Node: m.Node, RequestSignature: m.Signature[:], TokensLeft: m.TokensLeft}}
+		Message: b, Node: m.Node, RequestSignature: m.Signature[:], TokensLeft: m.TokensLeft, AskedAt: m.AskedAt}}
+	if err == nil && m.AskedAt != 0 && c.Version < dated {
+		err = fmt.Errorf("a claim of version %d has no date", c.Version)
+	}
 	return err
 }
 
@@ -153,25 +196,45 @@ func (s SetFloor) fill(c *cosignerv1.Command) error {
 	return nil
 }
 
+func (r ResetHeights) fill(c *cosignerv1.Command) error {
+	c.At = r.At
+	c.Change = &cosignerv1.Command_ResetHeights{ResetHeights: resetToProto(r.Reset)}
+	return knows(c.Version)
+}
+
+func (s SetInstance) fill(c *cosignerv1.Command) error {
+	c.At = s.At
+	c.Change = &cosignerv1.Command_SetInstance{SetInstance: &cosignerv1.SetInstanceCommand{Era: s.Era,
+		Chainspec: s.Chainspec[:], Reason: s.Reason}}
+	return knows(c.Version)
+}
+
+// knows fails in a version that has neither ResetHeights nor SetInstance.
+func knows(version uint32) error {
+	if version < withResets {
+		return fmt.Errorf("version %d: %w", version, ErrVersion)
+	}
+	return nil
+}
+
 // Decode is the inverse of Encode. It takes nothing that it does not know in full: another version,
 // an unknown field, a missing part or a wrong length is an error, since to skip over it would be to
 // disagree with the copies that could read it.
-func Decode(b []byte) (Command, error) {
+func Decode(b []byte) (c Command, version uint32, err error) {
 	m := &cosignerv1.Command{}
 	if err := proto.Unmarshal(b, m); err != nil {
-		return nil, fmt.Errorf("decoding command: %w", err)
+		return nil, 0, fmt.Errorf("decoding command: %w", err)
 	}
-	if m.Version != Version {
-		return nil, fmt.Errorf("decoding command: version %d, this program knows %d", m.Version, Version)
+	if m.Version < Oldest || m.Version > Version {
+		return nil, 0, fmt.Errorf("decoding command: version %d, this program knows %d to %d", m.Version, Oldest, Version)
 	}
 	if hasUnknown(m.ProtoReflect()) {
-		return nil, errors.New("decoding command: it has fields that this program does not know")
+		return nil, 0, errors.New("decoding command: it has fields that this program does not know")
 	}
-	c, err := decodeChange(m)
-	if err != nil {
-		return nil, fmt.Errorf("decoding command: %w", err)
+	if c, err = decodeChange(m); err != nil {
+		return nil, 0, fmt.Errorf("decoding command: %w", err)
 	}
-	return c, nil
+	return c, m.Version, nil
 }
 
 func decodeChange(m *cosignerv1.Command) (Command, error) {
@@ -182,7 +245,9 @@ func decodeChange(m *cosignerv1.Command) (Command, error) {
 		}
 		return Genesis{First: markFromProto(c.Genesis.First), Active: c.Genesis.Active, At: m.At}, nil
 	case *cosignerv1.Command_Claim:
-		return decodeClaim(c.Claim, m.At)
+		claim, err := decodeClaim(c.Claim, m.Version)
+		claim.At = m.At
+		return claim, err
 	case *cosignerv1.Command_Activate:
 		return Activate{Node: c.Activate.Node, Change: changeFromProto(c.Activate, m.At)}, nil
 	case *cosignerv1.Command_SetMode:
@@ -211,6 +276,19 @@ func decodeChange(m *cosignerv1.Command) (Command, error) {
 			return nil, errors.New("no floor given")
 		}
 		return SetFloor{Floor: markFromProto(c.SetFloor.Floor), Reason: c.SetFloor.Reason, At: m.At}, nil
+	case *cosignerv1.Command_ResetHeights:
+		reset, err := resetFromProto(c.ResetHeights)
+		if err == nil {
+			err = knows(m.Version)
+		}
+		return ResetHeights{Reset: reset, At: m.At}, err
+	case *cosignerv1.Command_SetInstance:
+		r := SetInstance{Era: c.SetInstance.Era, Reason: c.SetInstance.Reason, At: m.At}
+		if copy(r.Chainspec[:], c.SetInstance.Chainspec) != len(r.Chainspec) ||
+			len(c.SetInstance.Chainspec) != len(r.Chainspec) {
+			return nil, fmt.Errorf("chainspec hash of %d bytes", len(c.SetInstance.Chainspec))
+		}
+		return r, knows(m.Version)
 	}
 	return nil, errors.New("it says nothing to do")
 }
@@ -224,7 +302,7 @@ func changeFromProto(c interface {
 	return failover.Change{Epoch: c.GetEpoch(), Cause: c.GetCause(), Reason: c.GetReason(), At: at}
 }
 
-func decodeClaim(c *cosignerv1.ClaimCommand, at int64) (Claim, error) {
+func decodeClaim(c *cosignerv1.ClaimCommand, version uint32) (Claim, error) {
 	message, err := casper.Decode(c.Message)
 	if err != nil {
 		return Claim{}, err
@@ -235,8 +313,11 @@ func decodeClaim(c *cosignerv1.ClaimCommand, at int64) (Claim, error) {
 	if len(c.RequestSignature) != 64 {
 		return Claim{}, fmt.Errorf("request signature of %d bytes", len(c.RequestSignature))
 	}
-	claim := watermark.Claim{Message: message, Node: c.Node, Signature: [64]byte(c.RequestSignature)}
-	return Claim{Claim: claim, TokensLeft: c.TokensLeft, At: at}, nil
+	if c.AskedAt != 0 && version < dated {
+		return Claim{}, fmt.Errorf("a date in a claim of version %d", version)
+	}
+	claim := watermark.Claim{Message: message, Node: c.Node, AskedAt: c.AskedAt, Signature: [64]byte(c.RequestSignature)}
+	return Claim{Claim: claim, TokensLeft: c.TokensLeft}, nil
 }
 
 // hasUnknown reports whether the message or one inside it has fields that its type does not know.

@@ -18,7 +18,8 @@ import (
 )
 
 // WriteTo writes the whole state: a SnapshotHeader and then a ClaimCommand for each slot held, all
-// length-delimited. Equal states give equal bytes.
+// length-delimited. Equal states give equal bytes. It is written in the version in force, so that a
+// cosigner that knows no other can read it.
 func (s *State) WriteTo(w io.Writer) (int64, error) {
 	out := bufio.NewWriterSize(w, 1<<16)
 	write := protodelim.MarshalOptions{MarshalOptions: proto.MarshalOptions{Deterministic: true}}
@@ -32,7 +33,8 @@ func (s *State) WriteTo(w io.Writer) (int64, error) {
 			if err != nil {
 				return int64(total), fmt.Errorf("writing snapshot claim: %w", err)
 			}
-			n, err := write.MarshalTo(out, &cosignerv1.ClaimCommand{Message: b, Node: c.Node, RequestSignature: c.Signature[:]})
+			n, err := write.MarshalTo(out, &cosignerv1.ClaimCommand{
+				Message: b, Node: c.Node, RequestSignature: c.Signature[:], AskedAt: c.AskedAt})
 			total += n
 			if err != nil {
 				return int64(total), fmt.Errorf("writing snapshot claim: %w", err)
@@ -43,7 +45,7 @@ func (s *State) WriteTo(w io.Writer) (int64, error) {
 }
 
 func (s *State) header() *cosignerv1.SnapshotHeader {
-	h := &cosignerv1.SnapshotHeader{Version: Version, Started: s.Started()}
+	h := &cosignerv1.SnapshotHeader{Version: s.version, Started: s.Started()}
 	if !s.Started() {
 		return h
 	}
@@ -59,6 +61,12 @@ func (s *State) header() *cosignerv1.SnapshotHeader {
 	h.Eras = &cosignerv1.SnapshotAdvance{At: s.eras.At, Left: s.eras.Left}
 	h.Heights = &cosignerv1.SnapshotAdvance{At: s.heights.At, Left: s.heights.Left}
 	h.Claims = uint64(s.table.Len())
+	if s.reset.Count > 0 {
+		h.LastReset = resetToProto(s.reset)
+	}
+	for era, chainspec := range s.table.Reruns() {
+		h.Reruns = append(h.Reruns, &cosignerv1.SnapshotRerun{Era: era, Chainspec: chainspec[:]})
+	}
 	for node, r := range s.points.All() {
 		h.Points = append(h.Points, &cosignerv1.SnapshotPoint{Node: node, TlsPoint: r.Point[:], At: r.At})
 	}
@@ -73,10 +81,11 @@ func ReadState(r io.Reader) (*State, error) {
 	if err := protodelim.UnmarshalFrom(in, h); err != nil {
 		return nil, fmt.Errorf("reading snapshot header: %w", err)
 	}
-	if h.Version != Version {
-		return nil, fmt.Errorf("reading snapshot: version %d, this program knows %d", h.Version, Version)
+	if h.Version < Oldest || h.Version > Version {
+		return nil, fmt.Errorf("reading snapshot: version %d, this program knows %d to %d", h.Version, Oldest, Version)
 	}
 	s := New()
+	s.version = h.Version
 	if h.Started {
 		if err := s.restore(h, in); err != nil {
 			return nil, fmt.Errorf("reading snapshot: %w", err)
@@ -115,12 +124,15 @@ func (s *State) restore(h *cosignerv1.SnapshotHeader, in *bufio.Reader) error {
 		}
 		s.points.Restore(p.Node, tlspoint.Registration{Point: casper.TLSPoint(p.TlsPoint), At: p.At})
 	}
+	if err := s.restoreResets(h); err != nil {
+		return err
+	}
 	for range h.Claims {
 		m := &cosignerv1.ClaimCommand{}
 		if err := protodelim.UnmarshalFrom(in, m); err != nil {
 			return fmt.Errorf("claim: %w", err)
 		}
-		c, err := decodeClaim(m, 0)
+		c, err := decodeClaim(m, s.version)
 		if err == nil && hasUnknown(m.ProtoReflect()) {
 			err = errors.New("it has fields that this program does not know")
 		}

@@ -22,10 +22,16 @@ type fataler interface {
 	Fatalf(format string, args ...any)
 }
 
-func run(s *machine.State, log []machine.Command) []machine.Result {
+// entry is a command in its place.
+type entry struct {
+	machine.Command
+	machine.Place
+}
+
+func run(s *machine.State, log []entry) []machine.Result {
 	var results []machine.Result
-	for _, c := range log {
-		results = append(results, s.Apply(c))
+	for _, e := range log {
+		results = append(results, s.ApplyAt(e.Place, e.Command))
 	}
 	return results
 }
@@ -47,25 +53,42 @@ func restored(t fataler, b []byte) *machine.State {
 	return s
 }
 
-// drawLog draws a log that starts with Genesis, mostly.
-func drawLog(t *rapid.T) []machine.Command {
-	log := []machine.Command{}
-	if rapid.IntRange(0, 9).Draw(t, "genesis") > 0 {
-		log = append(log, machine.Genesis{First: watermark.Mark{Era: 3, Height: 30}, Active: "a", At: 1000})
+// drawLog draws a log that starts with Genesis, mostly, and in which the version rises, mostly.
+func drawLog(t *rapid.T) []entry {
+	log := []entry{}
+	add := func(version uint32, c machine.Command) {
+		log = append(log, entry{c, machine.Place{Index: uint64(len(log)) + 1, Version: version}})
 	}
-	for range rapid.IntRange(0, 60).Draw(t, "entries") {
-		log = append(log, drawCommand(t))
+	if rapid.IntRange(0, 9).Draw(t, "genesis") > 0 {
+		add(machine.Oldest, machine.Genesis{First: watermark.Mark{Era: 3, Height: 30}, Active: "a", At: 1000})
+	}
+	rises := rapid.IntRange(0, 60).Draw(t, "rises")
+	for i := range rapid.IntRange(0, 60).Draw(t, "entries") {
+		version := machine.Oldest
+		if i >= rises && rapid.IntRange(0, 9).Draw(t, "late") > 0 {
+			version = machine.Version
+		}
+		c := drawCommand(t, version)
+		if claim, ok := c.(machine.Claim); ok && version == machine.Version {
+			claim.AskedAt = rapid.Uint64Range(0, 1+uint64(len(log))).Draw(t, "asked")
+			c = claim
+		}
+		add(version, c)
 	}
 	return log
 }
 
-func drawCommand(t *rapid.T) machine.Command {
+func drawCommand(t *rapid.T, version uint32) machine.Command {
 	node := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "node")
 	epoch, at := rapid.Uint64Range(0, 8).Draw(t, "epoch"), rapid.Int64Range(0, 1e6).Draw(t, "at")
 	mark := watermark.Mark{Era: rapid.Uint64Range(0, 20).Draw(t, "era"),
 		Height: rapid.Uint64Range(25, 50).Draw(t, "height")}
 	cause := rapid.SampledFrom([]string{"", failover.Operator, failover.Silent, failover.Return}).Draw(t, "cause")
-	switch rapid.IntRange(0, 13).Draw(t, "command") {
+	last := 13
+	if version == machine.Version {
+		last = 15
+	}
+	switch rapid.IntRange(0, last).Draw(t, "command") {
 	case 0:
 		return machine.Genesis{First: mark, Active: node, At: at}
 	case 1:
@@ -83,6 +106,11 @@ func drawCommand(t *rapid.T) machine.Command {
 	case 13:
 		return machine.Hold{Until: rapid.SampledFrom([]int64{0, 1, failover.ForGood}).Draw(t, "until"),
 			Change: failover.Change{Epoch: epoch, Cause: cause, At: at}}
+	case 14:
+		return machine.ResetHeights{Reset: watermark.Reset{Height: mark.Height, Operator: "ops",
+			Count: rapid.Uint64Range(1, 3).Draw(t, "count")}, At: at}
+	case 15:
+		return machine.SetInstance{Era: mark.Era, Chainspec: casper.Hash{rapid.Byte().Draw(t, "chainspec")}, At: at}
 	case 8, 9:
 		f := final(node, mark.Height, rapid.Byte().Draw(t, "block"))
 		f.At, f.TokensLeft = at, at
@@ -90,6 +118,7 @@ func drawCommand(t *rapid.T) machine.Command {
 	}
 	v := vote(node, mark.Era, rapid.Bool().Draw(t, "value"))
 	m := v.Message.(casper.Vote)
+	m.Chainspec = casper.Hash{rapid.Byte().Draw(t, "spec")}
 	m.ID, m.Validator = uint32(rapid.IntRange(0, 3).Draw(t, "round")), uint32(rapid.IntRange(0, 1).Draw(t, "index"))
 	v.Message, v.At, v.TokensLeft = m, at, at
 	if rapid.Bool().Draw(t, "echo") {
@@ -103,17 +132,17 @@ func drawCommand(t *rapid.T) machine.Command {
 func TestSameLogSameBytes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		log := drawLog(t)
-		decoded := []machine.Command{}
-		for _, c := range log {
-			b, err := machine.Encode(c)
+		decoded := []entry{}
+		for _, e := range log {
+			b, err := machine.Encode(e.Command, e.Version)
 			if err != nil {
 				t.Fatal(err)
 			}
-			d, err := machine.Decode(b)
+			d, version, err := machine.Decode(b)
 			if err != nil {
 				t.Fatal(err)
 			}
-			decoded = append(decoded, d)
+			decoded = append(decoded, entry{d, machine.Place{Index: e.Index, Version: version}})
 		}
 		one, two, three := machine.New(), machine.New(), machine.New()
 		run(one, log)
@@ -138,9 +167,9 @@ func TestSnapshotMidway(t *testing.T) {
 		if a, b := snapshot(t, straight), snapshot(t, other); !bytes.Equal(a, b) {
 			t.Fatal("the snapshot of the restored copy differs")
 		}
-		for i, c := range log[cut:] {
-			if a, b := straight.Apply(c), other.Apply(c); a != b {
-				t.Fatalf("entry %d, %+v: %+v, restored copy %+v", cut+i, c, a, b)
+		for _, e := range log[cut:] {
+			if a, b := straight.ApplyAt(e.Place, e.Command), other.ApplyAt(e.Place, e.Command); a != b {
+				t.Fatalf("%+v: %+v, restored copy %+v", e, a, b)
 			}
 		}
 		if !bytes.Equal(snapshot(t, straight), snapshot(t, other)) {
@@ -157,7 +186,7 @@ func TestSnapshotMidway(t *testing.T) {
 // someState has a bit of everything.
 func someState() *machine.State {
 	s := machine.New()
-	run(s, []machine.Command{
+	for _, c := range []machine.Command{
 		machine.Genesis{First: watermark.Mark{Era: 3, Height: 30}, Active: "a", At: 1000},
 		vote("a", 4, true), vote("a", 5, false), vote("b", 5, true), final("a", 31, 1), final("b", 33, 2),
 		machine.Register{Node: "a", Point: casper.TLSPoint{2, 1}, At: 2000},
@@ -169,7 +198,9 @@ func someState() *machine.State {
 			Reason: "maintenance", At: 4000}},
 		machine.Hold{Until: 9000, Change: failover.Change{Epoch: 3, Cause: failover.Operator, Reason: "network", At: 5000}},
 		machine.SetFloor{Floor: watermark.Mark{Era: 4, Height: 31}},
-	})
+	} {
+		s.Apply(c)
+	}
 	return s
 }
 
@@ -206,7 +237,11 @@ func edits() []edit {
 	unknown := protowire.AppendVarint(protowire.AppendTag(nil, 99, protowire.VarintType), 1)
 	return []edit{
 		{"nothing", func(*header, []*claim) {}, true},
-		{"next version", func(h *header, _ []*claim) { h.Version++ }, false},
+		{"version in force", func(h *header, _ []*claim) { h.Version = machine.Version }, true},
+		{"a date before there were any", func(_ *header, c []*claim) { c[0].AskedAt = 1 }, false},
+		{"a date in a later version", func(h *header, c []*claim) { h.Version, c[0].AskedAt = machine.Version, 1 }, true},
+		{"next version", func(h *header, _ []*claim) { h.Version = machine.Version + 1 }, false},
+		{"a version before the oldest", func(h *header, _ []*claim) { h.Version = machine.Oldest - 1 }, false},
 		{"no version", func(h *header, _ []*claim) { h.Version = 0 }, false},
 		{"not started", func(h *header, _ []*claim) { h.Started = false }, false},
 		{"unknown field", func(h *header, _ []*claim) { h.ProtoReflect().SetUnknown(unknown) }, false},
@@ -294,8 +329,8 @@ func TestSnapshotOfNewerProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := machine.ReadState(&b)
-	if want := fmt.Sprintf("version %d, this program knows %d", machine.Version+1, machine.Version); err == nil ||
-		!strings.Contains(err.Error(), want) {
+	want := fmt.Sprintf("version %d, this program knows %d to %d", machine.Version+1, machine.Oldest, machine.Version)
+	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, want %q in it", err, want)
 	}
 }

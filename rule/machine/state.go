@@ -64,15 +64,21 @@ func (a Advance) SeenAt(now, wall time.Time, readBack bool) time.Time {
 // State is what the log amounts to so far. New makes one. It is not safe for concurrent use;
 // raftstore guards it.
 type State struct {
+	version uint32           // highest of an entry applied, Oldest at first
 	table   *watermark.Table // nil until Genesis
 	roles   failover.State
 	points  tlspoint.Registry
 	eras    Advance
 	heights Advance
+	reset   watermark.Reset // the last one
 }
 
 // New returns the state of an empty log.
-func New() *State { return &State{} }
+func New() *State { return &State{version: Oldest} }
+
+// Version returns the version in force: the highest that an applied entry was written for. Entries
+// of an earlier one are refused from then on.
+func (s *State) Version() uint32 { return s.version }
 
 // Started reports whether Genesis was applied. Until then every other command is refused
 // as NotStarted.
@@ -113,8 +119,16 @@ func (s *State) Clone() *State {
 	return &c
 }
 
-// Apply carries out one command.
-func (s *State) Apply(c Command) Result {
+// Apply carries out one command in the version in force, wherever it stands.
+func (s *State) Apply(c Command) Result { return s.ApplyAt(Place{Version: s.version}, c) }
+
+// ApplyAt carries out the command of one entry. One of an earlier version than was applied before
+// is refused, whatever it says: who proposed it did not know yet by which rules it would be judged.
+func (s *State) ApplyAt(p Place, c Command) Result {
+	if p.Version < s.version {
+		return refused(refusal.OldVersion)
+	}
+	s.version = p.Version
 	if g, ok := c.(Genesis); ok {
 		return s.genesis(g)
 	}
@@ -123,7 +137,7 @@ func (s *State) Apply(c Command) Result {
 	}
 	switch c := c.(type) {
 	case Claim:
-		return s.claim(c)
+		return s.claim(p, c)
 	case Activate:
 		return s.changed(s.roles.Activate(c.Node, c.Change))
 	case SetMode:
@@ -139,6 +153,10 @@ func (s *State) Apply(c Command) Result {
 			return refused(refusal.BelowPruned)
 		}
 		return Result{Outcome: Done}
+	case ResetHeights:
+		return s.resetHeights(c)
+	case SetInstance:
+		return s.setInstance(c)
 	}
 	return refused(refusal.UnknownCommand) // Command is sealed, so there is none
 }
@@ -156,8 +174,8 @@ func (s *State) genesis(g Genesis) Result {
 	return Result{Outcome: Done}
 }
 
-func (s *State) claim(c Claim) Result {
-	if r := s.Check(c.Claim); r.Outcome != Done {
+func (s *State) claim(p Place, c Claim) Result {
+	if r := s.Check(p, c.Claim); r.Outcome != Done {
 		return r
 	}
 	before := s.table.Newest()
@@ -170,12 +188,17 @@ func (s *State) claim(c Claim) Result {
 	return claimed(held, outcome, why)
 }
 
-// Check returns what applying the claim now would, and changes nothing.
-func (s *State) Check(c watermark.Claim) Result {
+// Check returns what applying the claim in that place would, and changes nothing.
+func (s *State) Check(p Place, c watermark.Claim) Result {
 	if !s.Started() {
 		return refused(refusal.NotStarted)
 	}
 	held, outcome, why := s.table.Check(c)
+	// A copy of the release before has room for no more.
+	if slot, _ := casper.SlotOf(c.Message); outcome == watermark.Claimed && s.version < withResets &&
+		slot.Round >= watermark.MaxRounds {
+		outcome, why = watermark.Refused, refusal.RoundTooHigh
+	}
 	// What is held comes before every question of rights: it is to be finished whoever asks.
 	if outcome != watermark.Held {
 		if s.roles.IsSuspended(c.Node) {
@@ -184,6 +207,10 @@ func (s *State) Check(c watermark.Claim) Result {
 		if !c.Message.Kind().OfHeight() && s.roles.Mode == failover.Fenced && s.roles.Active != c.Node {
 			return refused(refusal.NotActive)
 		}
+	}
+	// Nor does its age matter then: a claim that lost its leader is finished by the next one.
+	if outcome == watermark.Claimed && p.Stale(c.AskedAt) {
+		return refused(refusal.Stale)
 	}
 	return claimed(held, outcome, why)
 }

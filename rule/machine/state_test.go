@@ -279,7 +279,9 @@ func TestCloneStands(t *testing.T) {
 	if s.Started() {
 		t.Error("Genesis of the clone started the original")
 	}
-	run(s, everyCommand())
+	for _, c := range everyCommand() {
+		s.Apply(c)
+	}
 	s.Apply(machine.Suspend{Node: "x", Suspended: true, Change: failover.Change{Epoch: s.Roles().Epoch}})
 	s.Apply(machine.Suspend{Node: "m", Suspended: true, Change: failover.Change{Epoch: s.Roles().Epoch}})
 	was, copied, roles := snapshot(t, s), s.Clone(), s.Roles()

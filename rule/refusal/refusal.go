@@ -18,7 +18,7 @@ const (
 	BelowFloor                       // era or height are below the floor
 	TooFarAhead                      // era or height are further than the chain can be
 	Malformed                        // the request cannot be read
-	RoundTooHigh                     // see watermark.MaxRounds
+	RoundTooHigh                     // see watermark.MaxRounds; in version 2 of the log only
 	NoSlot                           // what was claimed fills no slot
 	OtherChain                       // the message is of another chain
 	Suspended                        // an operator suspended the node
@@ -29,8 +29,9 @@ const (
 	PointTaken                       // the TLS point is another node's
 	PointsTooOften                   // the node changed its TLS points too often within a minute
 	TooMany                          // the node has too many requests in hand
+	Stale                            // the request does not say when it was made, or was made too long ago
 
-	lastDefinite = TooMany
+	lastDefinite = Stale
 )
 
 // The reasons why nothing is known now.
@@ -51,6 +52,11 @@ const (
 	BelowPruned                                    // the floor was to go below what is pruned
 	AlreadyStarted                                 // a second Genesis
 	UnknownCommand                                 // a command that the state machine has no rule for
+	OldVersion                                     // an entry of a later version came first
+	EraUnknown                                     // an era that is to run again is far above the newest
+	TooManyReruns                                  // an era was said to run again as often as may be
+	NothingAbove                                   // heights are to be reset, and none so high was claimed
+	ResetMoved                                     // another reset of the heights came first
 )
 
 // row is what is told of a reason.
@@ -69,15 +75,17 @@ func (r Reason) row() row {
 			"the era or height is below the floor, so it may have been signed already; nothing to do"},
 		TooFarAhead: {"too_far_ahead",
 			"the chain cannot be there yet (min_era_time, min_block_time in the cluster file)"},
-		Malformed:    {"malformed", "the request cannot be read"},
-		RoundTooHigh: {"unsupported", "an era has at most 7200 rounds"},
-		NoSlot:       {"unsupported", "the message fills no slot, so there is nothing to claim"},
-		OtherChain:   {"unsupported", "the block is of another chain"},
+		Malformed: {"malformed", "the request cannot be read"},
+		RoundTooHigh: {"unsupported",
+			"an era has at most 7200 rounds until all cosigners run this release"},
+		NoSlot:     {"unsupported", "the message fills no slot, so there is nothing to claim"},
+		OtherChain: {"unsupported", "the block is of another chain"},
 		Suspended: {"suspended",
 			"an operator suspended this node; `failover suspend --end` gives its rights back"},
 		NotPreferred: {"not_preferred", "it is not this node's turn; ask again"},
 		OtherInstance: {"other_instance",
-			"this node asked under another instance or validator index in this era; is its chain data sound?"},
+			"this node asked under another instance or validator index in this era; if the network was restarted under " +
+				"another chainspec, see `watermark instance`; else is its chain data sound?"},
 		BadSignature: {"bad_request_signature",
 			"the request is not signed with the failover key of the node that it names"},
 		PointUnknown: {"tls_point",
@@ -86,6 +94,8 @@ func (r Reason) row() row {
 		PointsTooOften: {"too_many",
 			"this node has registered other TLS keys within the last minute, too many; wait and try again"},
 		TooMany: {"too_many", "this node has too many requests waiting; ask again"},
+		Stale: {"stale", "the request does not say when it was made, or the log has gone on too far since; " +
+			"ask again, with an agent of this release"},
 
 		NotStarted: {"", "the cluster has not started: all cosigners must meet once"},
 		NotLeading: {"", "this cosigner does not lead"},
@@ -98,6 +108,11 @@ func (r Reason) row() row {
 		BelowPruned:    {"", "the floor cannot go below what is pruned; `status` shows it"},
 		AlreadyStarted: {"", "the cluster has started already, which it does once"},
 		UnknownCommand: {"", "this program has no rule for such a command"},
+		OldVersion:     {"", "the log has an entry of a later version by now; ask again"},
+		EraUnknown:     {"", "the era is more than 2 above the newest that was signed; `watermark show` shows that"},
+		TooManyReruns:  {"", "the era was said to run again 3 times already, which is the most; it is silent until it ends"},
+		NothingAbove:   {"", "no height so high was signed, so there is nothing to reset; `watermark floor` moves the floor"},
+		ResetMoved:     {"", "another reset came first; look at `watermark show` and ask again"},
 	}
 	if int(r) < len(table) {
 		return table[r]

@@ -12,17 +12,17 @@ import (
 func TestTable(t *testing.T) {
 	label := regexp.MustCompile(`^[a-z_]+$`)
 	said := map[string]refusal.Reason{}
-	for r := range refusal.UnknownCommand + 1 {
+	for r := range refusal.ResetMoved + 1 {
 		if other, ok := said[r.String()]; ok || r.String() == "" {
 			t.Errorf("%d and %d are both %q", r, other, r)
 		}
 		said[r.String()] = r
-		definite := r >= refusal.NotActive && r <= refusal.TooMany
+		definite := r >= refusal.NotActive && r <= refusal.Stale
 		if r.Definite() != definite || label.MatchString(r.Label()) != definite {
 			t.Errorf("%d, %v: label %q, definite %v", r, r, r.Label(), r.Definite())
 		}
 	}
-	if after := refusal.UnknownCommand + 1; after.String() != "unknown reason" || after.Definite() {
+	if after := refusal.ResetMoved + 1; after.String() != "unknown reason" || after.Definite() {
 		t.Errorf("%d: %q, definite %v", after, after, after.Definite())
 	}
 }

@@ -30,6 +30,7 @@ type Facts struct {
 	Would machine.Result // of applying the claim now
 	Roles failover.State
 	Bound failover.Place // how far slots are bound
+	Round uint32         // highest bound in the era of a free slot
 
 	Eras, Heights machine.Advance // the last entries that moved the marks
 	Moved         Moved
@@ -44,5 +45,10 @@ type Moved struct{ Era, Height time.Time }
 func Look(m *machine.State, would machine.Result) Facts {
 	f := Facts{Would: would, Roles: m.Roles(), Bound: m.Bound()}
 	f.Eras, f.Heights = m.Advances()
+	if would.Outcome == machine.Done {
+		if slot, _ := casper.SlotOf(would.Held.Message); !slot.OfHeight() {
+			f.Round, _ = m.Table().RoundIn(slot.Era)
+		}
+	}
 	return f
 }

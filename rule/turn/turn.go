@@ -54,7 +54,7 @@ type Decision struct {
 	Left  int64           // in the token bucket if it is claimed now, thousandths; zero if log or bucket refuse
 }
 
-// Ahead is a place further than the chain can be by now, counted in eras or in heights.
+// Ahead is a place further than the chain can be by now, counted in eras, rounds or heights.
 type Ahead struct {
 	Newest uint64 // claimed so far
 	By     uint64
@@ -130,6 +130,14 @@ func (d *Desk) spend(f Facts, slot casper.Slot, now time.Time) (int64, Ahead) {
 	if slot.OfHeight() {
 		bucket, last, at = d.heights, f.Heights, f.Moved.Height
 		wanted, newest = slot.Height, f.Bound.Height
+	}
+	if !slot.OfHeight() {
+		// Of an era whose beginning is not known, the time since the newest one's begun is taken: it is
+		// more for a later era, and a late vote of an earlier one is near to what is bound there.
+		most := max(watermark.MostRounds(now.Sub(at), d.heights.Period), uint64(f.Round)+1)
+		if uint64(slot.Round) >= most {
+			return 0, Ahead{Newest: most - 1, By: uint64(slot.Round) - (most - 1)}
+		}
 	}
 	if wanted <= newest {
 		return last.Left, Ahead{}

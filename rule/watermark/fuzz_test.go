@@ -35,7 +35,7 @@ func FuzzTable(f *testing.F) {
 			}
 		}
 		checkSound(t, table)
-		if most := 3*2*watermark.MaxRounds*watermark.KeptEras + watermark.KeptHeights; table.Len() > most {
+		if most := 3*2*256*watermark.KeptEras + watermark.KeptHeights; table.Len() > most {
 			t.Fatalf("%d slots, at most %d", table.Len(), most)
 		}
 		for slot, c := range table.All() {

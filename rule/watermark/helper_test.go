@@ -8,18 +8,20 @@ import (
 
 // asked is a request in small numbers.
 type asked struct {
-	node     string
-	kind     casper.Kind
-	era      uint64
-	height   uint64 // finality only
-	round    uint32
-	instance uint16
-	value    uint16
+	node      string
+	kind      casper.Kind
+	era       uint64
+	height    uint64 // finality only
+	round     uint32
+	instance  uint16
+	chainspec uint16
+	value     uint16
 }
 
 func (a asked) message() casper.Message {
 	value := casper.Hash{byte(a.value), byte(a.value >> 8)}
-	round := casper.Round{Era: a.era, KeyBlock: casper.Hash{byte(a.instance), byte(a.instance >> 8)}, ID: a.round}
+	round := casper.Round{Chainspec: chainspec(a.chainspec), Era: a.era, ID: a.round,
+		KeyBlock: casper.Hash{byte(a.instance), byte(a.instance >> 8)}}
 	switch a.kind {
 	case casper.KindEcho:
 		return casper.Echo{Round: round, Proposal: value}
@@ -40,8 +42,10 @@ func (a asked) place() place {
 	if a.kind == casper.KindFinality {
 		return place{kind: a.kind.String(), at: a.height}
 	}
-	return place{kind: a.kind.String(), at: a.era, instance: a.instance, round: a.round}
+	return place{kind: a.kind.String(), at: a.era, voice: spoken{a.instance, a.chainspec}, round: a.round}
 }
+
+func chainspec(n uint16) casper.Hash { return casper.Hash{byte(n), byte(n >> 8)} }
 
 func stamp(c watermark.Claim) [64]byte {
 	digest := casper.Digest(c.Message)
@@ -53,6 +57,11 @@ func rebuilt(t fataler, from *watermark.Table) *watermark.Table {
 	table, err := watermark.Restore(from.Pruned(), from.Floor(), from.Newest())
 	if err != nil {
 		t.Fatalf("%v", err)
+	}
+	for era, chainspec := range from.Reruns() {
+		if why := table.Rerun(era, chainspec); why != refusal.None {
+			t.Fatalf("era %d is not to run again: %v", era, why)
+		}
 	}
 	for _, c := range from.All() {
 		if err := table.Put(c); err != nil {
@@ -114,7 +123,7 @@ func told(outcome watermark.Outcome, why refusal.Reason) string {
 	case outcome == watermark.Held && why == refusal.None:
 		return "held"
 	case outcome == watermark.Refused:
-		return map[refusal.Reason]string{refusal.BelowFloor: "below the floor", refusal.RoundTooHigh: "round too high",
+		return map[refusal.Reason]string{refusal.BelowFloor: "below the floor",
 			refusal.OtherInstance: "other instance in use"}[why]
 	}
 	return "neither"

@@ -1,6 +1,7 @@
 package watermark_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -11,11 +12,20 @@ import (
 	"casper-cosigner/rule/watermark"
 )
 
-// entry is one command of the log: a claim, or a new floor.
+// entry is one command of the log: a claim, or what an operator says.
 type entry struct {
 	asked asked
 	floor *watermark.Mark
+	rerun *rerun
+	reset *uint64 // height
 }
+
+type rerun struct {
+	era       uint64
+	chainspec uint16
+}
+
+func (e entry) claims() bool { return e.floor == nil && e.rerun == nil && e.reset == nil }
 
 // world is a table, the log that made it and the model.
 type world struct {
@@ -26,11 +36,17 @@ type world struct {
 }
 
 func (e entry) apply(t *watermark.Table) (watermark.Claim, watermark.Outcome, refusal.Reason) {
-	if e.floor != nil {
+	switch {
+	case e.floor != nil:
 		t.SetFloor(*e.floor)
-		return watermark.Claim{}, 0, refusal.None
+	case e.rerun != nil:
+		return watermark.Claim{}, 0, t.Rerun(e.rerun.era, chainspec(e.rerun.chainspec))
+	case e.reset != nil:
+		t.ResetHeights(*e.reset)
+	default:
+		return t.Claim(e.asked.claim())
 	}
-	return t.Claim(e.asked.claim())
+	return watermark.Claim{}, 0, refusal.None
 }
 
 // TestModel drives a table and the model through claims of all nodes in any order, crashes,
@@ -46,6 +62,13 @@ func TestModel(t *testing.T) {
 			"floor": func(t *rapid.T) {
 				newest := w.table.Newest()
 				w.commit(t, entry{floor: &watermark.Mark{Era: near(t, newest.Era, 14), Height: near(t, newest.Height, 16390)}})
+			},
+			"rerun": func(t *rapid.T) {
+				w.commit(t, entry{rerun: &rerun{near(t, w.table.Newest().Era, 14), rapid.Uint16Range(0, 4).Draw(t, "chainspec")}})
+			},
+			"reset": func(t *rapid.T) {
+				to := near(t, w.table.Newest().Height, 16390)
+				w.commit(t, entry{reset: &to})
 			},
 			"replay": func(t *rapid.T) {
 				if len(w.log) > 0 {
@@ -88,6 +111,7 @@ func (w *world) draw(t *rapid.T) asked {
 		a.era, a.height = near(t, newest.Era, 14), near(t, newest.Height, 16390)
 		a.round = rapid.SampledFrom([]uint32{0, 1, 2, 7199, 7200, 1 << 16}).Draw(t, "round")
 		a.instance = rapid.Uint16Range(0, 2).Draw(t, "instance")
+		a.chainspec = rapid.Uint16Range(0, 3).Draw(t, "chainspec")
 	}
 	a.node = rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "node")
 	a.value = rapid.Uint16Range(0, 2).Draw(t, "value")
@@ -98,7 +122,16 @@ func (w *world) draw(t *rapid.T) asked {
 func (w *world) commit(t *rapid.T, e entry) {
 	w.log = append(w.log, e)
 	held, outcome, why := e.apply(w.table)
-	if e.floor != nil {
+	switch {
+	case e.rerun != nil:
+		if want := w.model.rerun(e.rerun.era, e.rerun.chainspec); why != want {
+			t.Fatalf("%+v: %v, want %v", *e.rerun, why, want)
+		}
+		return
+	case e.reset != nil:
+		w.model.reset(*e.reset)
+		return
+	case e.floor != nil:
 		if e.floor.Era >= w.model.pruned(false) && e.floor.Height >= w.model.pruned(true) {
 			w.model.floor[false], w.model.floor[true] = e.floor.Era, e.floor.Height
 		}
@@ -155,8 +188,9 @@ func (w *world) restart(t *rapid.T, clone bool) {
 func (w *world) askLaggard(t *rapid.T) {
 	cut := rapid.IntRange(0, len(w.log)).Draw(t, "cut")
 	late := w.replayed(nil, w.log[:cut], false)
+	reset := slices.ContainsFunc(w.log[cut:], func(e entry) bool { return e.reset != nil })
 	for _, e := range w.log {
-		if e.floor != nil {
+		if !e.claims() || reset && e.asked.kind.OfHeight() {
 			continue
 		}
 		slot, _ := casper.SlotOf(e.asked.message())
@@ -184,6 +218,9 @@ func TestCloneStands(t *testing.T) {
 		change := func(table *watermark.Table, label string) {
 			for range rapid.IntRange(1, 20).Draw(t, label) {
 				e := entry{asked: w.draw(t)}
+				if rapid.IntRange(0, 5).Draw(t, "rerun") == 0 {
+					e = entry{rerun: &rerun{e.asked.era, e.asked.chainspec}}
+				}
 				w.log = append(w.log, e)
 				e.apply(table)
 			}
@@ -193,12 +230,15 @@ func TestCloneStands(t *testing.T) {
 		copied := w.table.Clone()
 		second := copied.Clone()
 		for _, pair := range [][2]*watermark.Table{{w.table, copied}, {copied, w.table}, {second, copied}} {
-			was := contents(pair[1])
+			was, reruns := contents(pair[1]), maps.Collect(pair[1].Reruns())
 			pruned, floor, newest := pair[1].Pruned(), pair[1].Floor(), pair[1].Newest()
 			round, ok := pair[1].NewestRound()
 			change(pair[0], "after")
 			if !slices.Equal(contents(pair[1]), was) {
 				t.Fatal("the slots changed")
+			}
+			if !maps.Equal(maps.Collect(pair[1].Reruns()), reruns) {
+				t.Fatal("the reruns changed")
 			}
 			if pair[1].Pruned() != pruned || pair[1].Floor() != floor || pair[1].Newest() != newest {
 				t.Fatal("the marks changed")

@@ -12,7 +12,11 @@ import (
 const (
 	KeptEras    = 12    // eras kept whole, the newest included
 	KeptHeights = 16384 // heights kept, the newest included
-	MaxRounds   = 7200  // rounds in an era; Zug itself takes no message further ahead (casper-node zug.rs)
+	MaxReruns   = 3     // times that an operator may say that an era runs again
+
+	// MaxRounds is how far ahead of an era's current round Zug takes a message (casper-node zug.rs,
+	// MAX_FUTURE_ROUNDS). How far that round can be by now, MostRounds tells.
+	MaxRounds = 7200
 )
 
 // Outcome is what became of a claim.
@@ -59,26 +63,32 @@ func (t *Table) Check(c Claim) (Claim, Outcome, refusal.Reason) {
 	if !t.floor.Covers(slot) {
 		return Claim{}, Refused, refusal.BelowFloor
 	}
-	if !slot.OfHeight() {
-		if slot.Round >= MaxRounds {
-			return Claim{}, Refused, refusal.RoundTooHigh
-		}
-		if !t.mayUse(c.Node, slot) {
-			return Claim{}, Refused, refusal.OtherInstance
-		}
+	if !t.mayUse(c, slot) {
+		return Claim{}, Refused, refusal.OtherInstance
 	}
 	return c, Claimed, refusal.None
 }
 
 // mayUse reports whether the node still has its one voice of the era, or has this one. It bounds
-// what a hostile node can make us keep to 2 x MaxRounds slots an era.
-func (t *Table) mayUse(node string, s casper.Slot) bool {
+// how many slots a hostile node can make us keep: two a round.
+func (t *Table) mayUse(c Claim, s casper.Slot) bool {
 	e := t.eras[s.Era]
-	if e == nil {
+	if s.OfHeight() || e == nil {
 		return true
 	}
-	i, ok := e.uses[node]
+	i, ok := e.uses[e.use(c.Node, chainspecOf(c.Message))]
 	return !ok || int(i) == e.voice(s.Instance, s.Validator)
+}
+
+// chainspecOf returns the chainspec of an Echo or a Vote.
+func chainspecOf(m casper.Message) casper.Hash {
+	switch m := m.(type) {
+	case casper.Echo:
+		return m.Chainspec
+	case casper.Vote:
+		return m.Chainspec
+	}
+	return casper.Hash{}
 }
 
 // advance moves the newest mark and forgets what falls out of the kept window. Eras go whole; a
@@ -155,7 +165,7 @@ func (t *Table) Put(c Claim) error {
 	slot, ok := casper.SlotOf(c.Message)
 	_, held := t.Lookup(slot)
 	if !ok || held || !t.pruned.Covers(slot) || slot.Era > t.newest.Era || slot.Height > t.newest.Height ||
-		slot.Round >= MaxRounds || !slot.OfHeight() && !t.mayUse(c.Node, slot) {
+		!t.mayUse(c, slot) {
 		return fmt.Errorf("restoring %v: no sound table holds it", slot)
 	}
 	t.bind(slot, c)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -19,6 +20,8 @@ import (
 //	first era=0 height=0                                      an empty table; without it, the first era and height are 0
 //	claim NODE echo|vote|finality FIELD=VALUE ... -> OUTCOME  one field may be a range, lo..hi: one claim each
 //	floor era=E height=H -> moved|refused
+//	rerun era=E chainspec=C -> done|why not
+//	reset height=H -> reset|refused
 //	crash                                                     the same log once more, from the start
 //	restore                                                   through All and Put, as by a snapshot
 //	marks -> pruned=E/H floor=E/H newest=E/H
@@ -79,6 +82,21 @@ func (s *story) step(t *testing.T, where, line string) {
 		if got := map[bool]string{true: "moved", false: "refused"}[s.table.SetFloor(to)]; got != want {
 			t.Fatalf("%s: %s, want %s", where, got, want)
 		}
+	case "rerun":
+		again := rerun{numbers(t, words)["era"], uint16(numbers(t, words)["chainspec"])}
+		s.log = append(s.log, entry{rerun: &again})
+		got := map[refusal.Reason]string{refusal.None: "done", refusal.BelowPruned: "below pruned",
+			refusal.EraUnknown: "era unknown", refusal.TooManyReruns: "too many",
+		}[s.table.Rerun(again.era, chainspec(again.chainspec))]
+		if got != want {
+			t.Fatalf("%s: %s, want %s", where, got, want)
+		}
+	case "reset":
+		to := numbers(t, words)["height"]
+		s.log = append(s.log, entry{reset: &to})
+		if got := map[bool]string{true: "reset", false: "refused"}[s.table.ResetHeights(to)]; got != want {
+			t.Fatalf("%s: %s, want %s", where, got, want)
+		}
 	case "crash":
 		s.table = watermark.New(s.first)
 		for _, e := range s.log {
@@ -111,7 +129,7 @@ func (s *story) claim(t *testing.T, words []string) string {
 		t.Fatalf("unknown kind %q", words[2])
 	}
 	a := asked{node: words[1], kind: kind, era: n["era"], height: n["height"], round: uint32(n["round"]),
-		instance: uint16(n["instance"]), value: uint16(n["value"])}
+		instance: uint16(n["instance"]), chainspec: uint16(n["chainspec"]), value: uint16(n["value"])}
 	s.log = append(s.log, entry{asked: a})
 	held, outcome, why := s.table.Claim(a.claim())
 	if outcome != watermark.Held {

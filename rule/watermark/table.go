@@ -42,6 +42,7 @@ func (m Mark) Max(o Mark) Mark {
 type Claim struct {
 	Message   casper.Message
 	Node      string
+	AskedAt   uint64 // how far the log was when the node asked: an index, 0 in a request that does not say
 	Signature [64]byte
 }
 
@@ -59,10 +60,18 @@ type Table struct {
 // that they share.
 type era struct {
 	voices []voice
-	uses   map[string]uint16 // node -> the one voice it may use
+	named  []casper.Hash  // chainspecs under which an operator said that the era runs again, in that order
+	uses   map[use]uint16 // the one voice of that use
 	slots  map[ballot]vote
-	newest uint16 // highest round in slots
+	newest uint32 // highest round in slots
 	shared bool   // a Clone has it as well, so it must be copied before it is changed
+}
+
+// use is a node's right to a voice: one under each chainspec that an operator named, and one under
+// any other.
+type use struct {
+	node  string
+	named int // which of era.named, from 1; 0 is any other
 }
 
 // voice is an (instance, validator index) that some node signs under.
@@ -72,20 +81,22 @@ type voice struct {
 }
 
 type ballot struct {
+	round uint32
 	voice uint16
-	round uint16
 	kind  casper.Kind
 }
 
 type vote struct {
 	value     casper.Hash // proposal hash of an Echo; first byte 1 for Vote(true)
 	node      string
+	askedAt   uint64
 	signature [64]byte
 }
 
 type finality struct {
 	casper.Finality
 	node      string
+	askedAt   uint64
 	signature [64]byte
 }
 
@@ -107,12 +118,15 @@ func (t *Table) Floor() Mark { return t.floor }
 func (t *Table) Newest() Mark { return t.newest }
 
 // NewestRound returns the highest round claimed in the newest era, and false if there is none.
-func (t *Table) NewestRound() (uint32, bool) {
-	e := t.eras[t.newest.Era]
-	if e == nil {
+func (t *Table) NewestRound() (uint32, bool) { return t.RoundIn(t.newest.Era) }
+
+// RoundIn returns the highest round claimed in the era, and false if there is none.
+func (t *Table) RoundIn(n uint64) (uint32, bool) {
+	e := t.eras[n]
+	if e == nil || len(e.slots) == 0 {
 		return 0, false
 	}
-	return uint32(e.newest), true
+	return e.newest, true
 }
 
 // Len returns the number of slots held.
@@ -139,9 +153,10 @@ func (t *Table) own(n uint64) *era {
 	e := t.eras[n]
 	switch {
 	case e == nil:
-		e = &era{uses: map[string]uint16{}, slots: map[ballot]vote{}}
+		e = &era{uses: map[use]uint16{}, slots: map[ballot]vote{}}
 	case e.shared:
-		e = &era{voices: slices.Clone(e.voices), uses: maps.Clone(e.uses), slots: maps.Clone(e.slots), newest: e.newest}
+		e = &era{voices: slices.Clone(e.voices), named: slices.Clone(e.named), uses: maps.Clone(e.uses),
+			slots: maps.Clone(e.slots), newest: e.newest}
 	}
 	t.eras[n] = e
 	return e
@@ -154,14 +169,14 @@ func (t *Table) Lookup(s casper.Slot) (Claim, bool) {
 		return f.claim(), ok
 	}
 	e := t.eras[s.Era]
-	if e == nil || s.Round >= MaxRounds {
+	if e == nil {
 		return Claim{}, false
 	}
 	i := e.voice(s.Instance, s.Validator)
 	if i < 0 {
 		return Claim{}, false
 	}
-	b := ballot{voice: uint16(i), round: uint16(s.Round), kind: s.Kind}
+	b := ballot{voice: uint16(i), round: s.Round, kind: s.Kind}
 	v, ok := e.slots[b]
 	return e.claim(b, v), ok
 }
@@ -170,15 +185,15 @@ func (t *Table) Lookup(s casper.Slot) (Claim, bool) {
 func (t *Table) bind(s casper.Slot, c Claim) {
 	switch m := c.Message.(type) {
 	case casper.Echo:
-		t.cast(s, m.Round, vote{value: m.Proposal, node: c.Node, signature: c.Signature})
+		t.cast(s, m.Round, vote{value: m.Proposal, node: c.Node, askedAt: c.AskedAt, signature: c.Signature})
 	case casper.Vote:
-		v := vote{node: c.Node, signature: c.Signature}
+		v := vote{node: c.Node, askedAt: c.AskedAt, signature: c.Signature}
 		if m.Value {
 			v.value[0] = 1
 		}
 		t.cast(s, m.Round, v)
 	case casper.Finality:
-		t.heights[s.Height] = finality{Finality: m, node: c.Node, signature: c.Signature}
+		t.heights[s.Height] = finality{Finality: m, node: c.Node, askedAt: c.AskedAt, signature: c.Signature}
 	}
 }
 
@@ -190,9 +205,9 @@ func (t *Table) cast(s casper.Slot, round casper.Round, v vote) {
 		round.ID = 0
 		e.voices = append(e.voices, voice{Round: round, instance: s.Instance})
 	}
-	e.uses[v.node] = uint16(i)
-	e.newest = max(e.newest, uint16(s.Round))
-	e.slots[ballot{voice: uint16(i), round: uint16(s.Round), kind: s.Kind}] = v
+	e.uses[e.use(v.node, round.Chainspec)] = uint16(i)
+	e.newest = max(e.newest, s.Round)
+	e.slots[ballot{voice: uint16(i), round: s.Round, kind: s.Kind}] = v
 }
 
 // All yields every slot held, in an order that depends on the contents alone.
@@ -224,12 +239,17 @@ func compareBallots(a, b ballot) int {
 	return cmp.Or(cmp.Compare(a.voice, b.voice), cmp.Compare(a.round, b.round), cmp.Compare(a.kind, b.kind))
 }
 
-// voice returns the number of a voice, or -1. An era has as many as there are nodes, so a
-// scan is quick.
+// voice returns the number of a voice, or -1. An era has as many as there are nodes, and as many
+// again for each chainspec that was named, so a scan is quick.
 func (e *era) voice(instance casper.Hash, validator uint32) int {
 	return slices.IndexFunc(e.voices, func(v voice) bool {
 		return v.Validator == validator && bytes.Equal(v.instance[:], instance[:])
 	})
+}
+
+// use returns which right a node makes use of under the chainspec.
+func (e *era) use(node string, chainspec casper.Hash) use {
+	return use{node: node, named: 1 + slices.Index(e.named, chainspec)}
 }
 
 func (e *era) claim(b ballot, v vote) Claim {
@@ -237,14 +257,14 @@ func (e *era) claim(b ballot, v vote) Claim {
 		return Claim{}
 	}
 	round := e.voices[b.voice].Round
-	round.ID = uint32(b.round)
+	round.ID = b.round
 	var m casper.Message = casper.Echo{Round: round, Proposal: v.value}
 	if b.kind == casper.KindVote {
 		m = casper.Vote{Round: round, Value: v.value[0] == 1}
 	}
-	return Claim{Message: m, Node: v.node, Signature: v.signature}
+	return Claim{Message: m, Node: v.node, AskedAt: v.askedAt, Signature: v.signature}
 }
 
 func (f finality) claim() Claim {
-	return Claim{Message: f.Finality, Node: f.node, Signature: f.signature}
+	return Claim{Message: f.Finality, Node: f.node, AskedAt: f.askedAt, Signature: f.signature}
 }

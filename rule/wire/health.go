@@ -21,7 +21,7 @@ func Health(n failover.Node, now time.Time) *cosignerv1.NodeHealth {
 		PublicKey:     s.Key, LowestHeight: s.Lowest, Peers: s.Peers, Version: s.Version,
 		Rounds: asked(n.Rounds, now), Heights: asked(n.Heights, now), BlockedMs: Ago(n.Blocked, now),
 		ShutdownAgoMs: Ago(n.Shutdown, now), FaultAgoMs: Ago(n.Fault, now), FaultEra: n.FaultEra,
-		EventsError: n.EventsError, LeftoverKey: n.LeftoverKey,
+		FaultEvidence: evidence(n.Evidence), EventsError: n.EventsError, LeftoverKey: n.LeftoverKey,
 	}
 	if s.Era != 0 || s.Height != 0 {
 		h.Block = &cosignerv1.Block{Era: s.Era, Height: s.Height}
@@ -62,8 +62,8 @@ func Node(h *cosignerv1.NodeHealth, now time.Time) failover.Node {
 			Key:   h.GetPublicKey(), Peers: h.GetPeers(), Version: h.GetVersion(), UpgradeEra: h.GetUpgradeEra(),
 		},
 		Blocked: Then(h.BlockedMs, now), Shutdown: Then(h.ShutdownAgoMs, now),
-		Fault: Then(h.FaultAgoMs, now), FaultEra: h.GetFaultEra(), EventsError: h.GetEventsError(),
-		LeftoverKey: h.GetLeftoverKey(),
+		Fault: Then(h.FaultAgoMs, now), FaultEra: h.GetFaultEra(), Evidence: toldEvidence(h.GetFaultEvidence()),
+		EventsError: h.GetEventsError(), LeftoverKey: h.GetLeftoverKey(),
 	}
 	for i, ms := range h.GetLostLeadsAgoMs() {
 		if i < len(n.LostLeads) {

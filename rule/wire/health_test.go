@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
 )
 
@@ -24,7 +25,13 @@ func full() failover.Node {
 			Rounds: failover.Progress{Asked: at(5), Advanced: at(4)}, Heights: failover.Progress{Asked: at(6), Advanced: at(3)}},
 		Status: failover.Status{At: at(1), Error: "no", Reactor: "Validate", Era: 16, Height: 1204, Lowest: 200,
 			Round: 8 * time.Second, Key: "01ab", Peers: 3, Version: "2.0.3", UpgradeEra: 18},
-		Blocked: at(7), Shutdown: at(8), Fault: at(9), FaultEra: 15, EventsError: "404", LeftoverKey: "/key.pem",
+		Blocked: at(7), Shutdown: at(8), Fault: at(9), FaultEra: 15, Evidence: failover.Evidence{Error: "half of it",
+			Ballots: [2]casper.Ballot{
+				{Kind: casper.KindEcho, Instance: casper.Hash{1}, Validator: 2, Round: 3, Value: casper.Hash{4},
+					Signature: casper.Signature{5}},
+				{Kind: casper.KindVote, Instance: casper.Hash{6}, Validator: 7, Round: 8, Value: casper.Hash{1},
+					Signature: casper.Signature{9}}}},
+		EventsError: "404", LeftoverKey: "/key.pem",
 		LostLeads: [failover.Leads]time.Time{at(10), at(9.5), at(8.5)},
 	}
 }
@@ -38,7 +45,48 @@ func told() *cosignerv1.NodeHealth {
 		Rounds:    &cosignerv1.Asked{AgoMs: proto.Uint64(5500), AdvancedAgoMs: 6500, Era: 17, Round: 31},
 		Heights:   &cosignerv1.Asked{AgoMs: proto.Uint64(4500), AdvancedAgoMs: 7500, Height: 1205},
 		BlockedMs: proto.Uint64(3500), ShutdownAgoMs: proto.Uint64(2500), FaultAgoMs: proto.Uint64(1500), FaultEra: 15,
+		FaultEvidence: &cosignerv1.FaultEvidence{Error: "half of it", Ballots: []*cosignerv1.Ballot{
+			{Instance: bytes(32, 1), Validator: 2, Round: 3, Content: &cosignerv1.Ballot_Echo{Echo: bytes(32, 4)},
+				Signature: bytes(64, 5)},
+			{Instance: bytes(32, 6), Validator: 7, Round: 8, Content: &cosignerv1.Ballot_Vote{Vote: true},
+				Signature: bytes(64, 9)}}},
 		EventsError: "404", LeftoverKey: "/key.pem", LostLeadsAgoMs: []uint64{500, 1000, 2000},
+	}
+}
+
+// bytes is n bytes that begin with first.
+func bytes(n int, first byte) []byte {
+	b := make([]byte, n)
+	b[0] = first
+	return b
+}
+
+// TestBallot: what is not as long as it must be, or says nothing, is no ballot.
+func TestBallot(t *testing.T) {
+	good := func() *cosignerv1.Ballot {
+		return &cosignerv1.Ballot{Instance: bytes(32, 1), Signature: bytes(64, 5),
+			Content: &cosignerv1.Ballot_Vote{Vote: false}}
+	}
+	if b, ok := Ballot(good()); !ok || b.Kind != casper.KindVote || b.Value != (casper.Hash{}) {
+		t.Errorf("%+v, %v", b, ok)
+	}
+	for name, spoil := range map[string]func(*cosignerv1.Ballot){
+		"an instance that is short":  func(b *cosignerv1.Ballot) { b.Instance = bytes(31, 1) },
+		"a signature that is long":   func(b *cosignerv1.Ballot) { b.Signature = bytes(65, 1) },
+		"no content":                 func(b *cosignerv1.Ballot) { b.Content = nil },
+		"an echo of no proposal":     func(b *cosignerv1.Ballot) { b.Content = &cosignerv1.Ballot_Echo{} },
+		"an echo with more than one": func(b *cosignerv1.Ballot) { b.Content = &cosignerv1.Ballot_Echo{Echo: bytes(33, 1)} },
+	} {
+		b := good()
+		spoil(b)
+		n := Node(&cosignerv1.NodeHealth{FaultEvidence: &cosignerv1.FaultEvidence{Ballots: []*cosignerv1.Ballot{b, good(),
+			good()}}}, at(1))
+		if (n.Evidence.Ballots[0] != casper.Ballot{}) || n.Evidence.Ballots[1].Kind != casper.KindVote {
+			t.Errorf("%s: %+v", name, n.Evidence)
+		}
+	}
+	if _, ok := Ballot(nil); ok {
+		t.Error("nothing is a ballot")
 	}
 }
 

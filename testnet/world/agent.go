@@ -47,8 +47,8 @@ func (a *agent) ping() {
 	a.after(w.plan.Ping, a.ping)
 	if v := w.nodes[a.id]; v.runs() && !w.plan.hostile(a.id) {
 		a.saw(v.node.Status())
-		if v.evidence != 0 { // one that listens anew hears of it again
-			a.node.Accuses(v.evidence, w.now)
+		if v.fault.era != 0 && a.node.Accuses(v.fault.era, w.now) { // one that listens anew hears of it again
+			a.node.Evidence = v.fault.evidence
 		}
 	}
 	for _, c := range w.cosigners {

@@ -152,7 +152,7 @@ func brokenCopies() []brokenRule {
 func rebound(noLedger bool) Rules {
 	return Rules{
 		Check: func(s *machine.State, c watermark.Claim) machine.Result {
-			if r := s.Check(c); r.Outcome != machine.Held {
+			if r := s.Check(machine.Place{}, c); r.Outcome != machine.Held {
 				return r
 			}
 			return machine.Result{Outcome: machine.Done, Held: c}
@@ -267,6 +267,21 @@ func brokenEvidence() []brokenRule {
 				return j.Judge(s, o, now)
 			},
 		}, "roles are held again", calm(tells, Fault{Kind: KillAgent, Host: 1, At: 40 * time.Second, For: time.Second})},
+		{"a node's word is taken for proof", Rules{
+			Judge: func(j *failover.Judge, s failover.State, o failover.Observation, now time.Time) failover.Judgement {
+				for name, f := range o.Findings {
+					f.Proof = failover.Proven
+					o.Findings[name] = f
+				}
+				return j.Judge(s, o, now)
+			},
+		}, "nobody but us has the key", calm(Fault{Kind: Faked, Host: 1, At: 20 * time.Second})},
+		{"a hold by a node's word outlasts its era", judged(func(j failover.Judgement) failover.Judgement {
+			if j.Code == failover.Unread && j.Until == 0 {
+				j.Act = failover.Nothing
+			}
+			return j
+		}), "has been over for", calm(Fault{Kind: Unread, Host: 1, At: 20 * time.Second})},
 	}
 }
 

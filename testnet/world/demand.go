@@ -17,13 +17,14 @@ const voteWithin = 1500 * time.Millisecond
 // say could be done.
 type demand struct {
 	*account
-	thief    *thief
-	awaited  time.Time            // since when a failover is called for
-	holding  time.Time            // since when a hold is called for
-	evidence map[uint64]time.Time // when an agent first told of an equivocation in that era
-	rounds   map[[2]uint64]bool
-	heights  map[uint64]bool
-	newestAt [foreign]time.Time // when a foreign node's chain grew last
+	thief     *thief
+	awaited   time.Time            // since when a failover is called for
+	holding   time.Time            // since when a hold is called for
+	releasing time.Time            // since when one ought to be over
+	evidence  map[uint64]time.Time // when an agent first told of an equivocation in that era
+	rounds    map[[2]uint64]bool
+	heights   map[uint64]bool
+	newestAt  [foreign]time.Time // when a foreign node's chain grew last
 }
 
 func newDemand(w *World, a *account, t *thief) *demand {
@@ -173,12 +174,12 @@ func (d *demand) awaitFailover() {
 	}
 }
 
-// awaitHold demands that automatic changes stop when a node tells of an equivocation.
+// awaitHold demands that automatic changes stop when a node shows that somebody else has our key.
 func (d *demand) awaitHold() {
 	w := d.w
 	called := false
 	for i, a := range w.agents {
-		if a.node.Fault.IsZero() {
+		if a.node.Fault.IsZero() || !d.proves(a) {
 			continue
 		}
 		if _, ok := d.evidence[a.node.FaultEra]; !ok {
@@ -193,7 +194,7 @@ func (d *demand) awaitHold() {
 	}
 	since(&d.holding, called, w.now)
 	if limit := 3*w.plan.Ping + 2*time.Second; d.lasts(d.holding, limit) {
-		w.fail("a node tells of an equivocation, and nobody held the roles for %v", limit)
+		w.fail("a node proves an equivocation, and nobody held the roles for %v", limit)
 	}
 }
 
@@ -238,6 +239,7 @@ func (d *demand) mainAtRest() {
 	calm := !d.good[mainHost].IsZero() && w.now.Sub(d.good[mainHost]) > stable && !d.signer.IsZero() &&
 		w.now.Sub(d.signer) > stable
 	// Between sites a single answer that was lost, and came too late, may move the role at any time.
+	calm = calm && w.now.Sub(w.referee.freed) > stable
 	calm = calm && (w.plan.Sites == Sites{} || w.now.Sub(w.referee.moved) > stable)
 	if !calm || w.plan.Failback != failover.Auto || w.roles.HoldUntil != 0 || d.thief != nil || w.plan.has(Promote) {
 		return

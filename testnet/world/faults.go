@@ -142,10 +142,8 @@ func (w *World) strike(f Fault) {
 		w.after(f.For, func() { w.slips = slices.DeleteFunc(w.slips, func(s Fault) bool { return s == f }) })
 	case Elect:
 		w.elections(w.now.Add(f.For))
-	case Evidence:
-		v := w.nodes[f.Host]
-		v.evidence = v.node.Status().Open.Era
-		w.holdUntilResumed(f.For)
+	case Evidence, Faked, Unread:
+		w.tellFault(f)
 	case SetMode, Promote, Hold, Suspend:
 		w.operate(f)
 	default:

@@ -24,8 +24,11 @@ func (w *World) flood() {
 	for range 1 + w.rng.IntN(4) {
 		a.sign(w.bogus(status), func(zug.Answer) {})
 	}
-	// Its agent tells of a node in the best of health.
+	// Its agent tells of a node in the best of health, and at times that our validator equivocated.
 	a.saw(status)
+	if w.rng.IntN(8) == 0 {
+		a.lie(status.Open)
+	}
 }
 
 // bogus draws a message that harms if it is signed.

@@ -90,6 +90,7 @@ func (c *cosigner) judge() {
 	}
 	roles := c.state.Roles()
 	seen, reports := c.watch.ear.Observe(all, ear.Here{Now: now, Wall: c.wall(), Bound: c.state.Bound(), Signs: c.signs()})
+	seen.Examine(validatorKey(), c.state.Table())
 	j := c.w.rules.Judge(c.watch.judge, roles, seen, now)
 	if j.Code != c.watch.said {
 		c.watch.said = j.Code
@@ -116,7 +117,7 @@ func (c *cosigner) judge() {
 		}
 		c.propose(machine.Activate{Node: j.Node, Change: change}, nil)
 	case failover.Hold:
-		c.propose(machine.Hold{Until: failover.ForGood, Change: change}, nil)
+		c.propose(machine.Hold{Until: j.Until, Change: change}, nil)
 	}
 }
 

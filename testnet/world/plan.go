@@ -71,6 +71,8 @@ const (
 	Hold          Kind = "hold"
 	Suspend       Kind = "suspend"
 	Evidence      Kind = "a node tells of an equivocation, until an operator looked into it"
+	Faked         Kind = "a peer has a node take our validator for faulty"
+	Unread        Kind = "a node tells of an equivocation, and cannot show it"
 	SlipFence     Kind = "fence just before a standby's claim"
 	SlipSuspend   Kind = "suspend just before a standby's claim"
 	SlipHold      Kind = "hold just before an automatic change"

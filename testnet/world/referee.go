@@ -45,6 +45,7 @@ func (r *referee) sample() {
 	since(&r.fine, r.served(r.thief), r.w.now)
 	r.awaitFailover()
 	r.awaitHold()
+	r.awaitRelease()
 }
 
 // applied sees a cosigner apply a command to the roles that it had before.

@@ -18,6 +18,8 @@ type safety struct {
 	held   map[slotKey]casper.Hash // what the log was first seen to hold
 	holds  map[string]bool         // reasons for which the rule held the roles
 	moved  time.Time               // when the active node changed last, by itself
+	proofs bool                    // somebody else has our key
+	freed  time.Time               // when the rule ended a hold last
 }
 
 func newSafety(w *World) *safety {
@@ -114,6 +116,13 @@ func (s *safety) activated(a machine.Activate, before failover.State) {
 // stopped sees automatic changes held by the rule: never twice for one reason, or an operator could
 // not resume them.
 func (s *safety) stopped(h machine.Hold) {
+	if h.Until == 0 {
+		s.freed = s.w.now
+		return
+	}
+	if (h.Until == failover.ForGood || h.Cause == failover.Fault) && !s.proofs {
+		s.w.fail("roles are held for good, and nobody but us has the key: %s", h.Reason)
+	}
 	if s.holds[h.Reason] {
 		s.w.fail("roles are held again, and an operator knows why: %s", h.Reason)
 	}

@@ -24,8 +24,8 @@ type validator struct {
 	wake time.Time // that is scheduled; zero: none
 	upAt time.Time // when it was started last; zero: it has run from the beginning
 
-	doomed   *Fault // it dies with its next signature in hand
-	evidence uint64 // era in which it saw our validator equivocate, and it says so for ever; 0: in none
+	doomed *Fault // it dies with its next signature in hand
+	fault  shown
 }
 
 func newValidator(w *World, id int, seed uint64) *validator {

@@ -1,6 +1,7 @@
-# A node sees evidence that our validator equivocated. Somebody else may hold the key: automatic changes stop until an
+# Our key signed what no cosigner was asked for. Somebody else may hold it: automatic changes stop until an
 # operator resumes them, and the same fault does not stop them again.
 12.5s standby reports a fault
+12.5s standby proves it
 13.2s => hold: fault
 14.5s => held
 15s main dies

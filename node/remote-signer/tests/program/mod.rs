@@ -48,7 +48,7 @@ impl Cluster {
         run(&mut init);
         run(cluster.command(["keygen", "split", "--pem"]).arg(&pem).arg("--into").arg(&folder));
         for name in COSIGNERS {
-            let mut init = cluster.command(["cosigner", "init", "--yes", "--first-era", "0", "--first-height", "0"]);
+            let mut init = cluster.command(["cosigner", "init", "--first-era", "0", "--first-height", "0", "--again", "0/0"]);
             run(init.arg("--config").arg(cluster.config(name)));
         }
         run(cluster.command(["agent", "init", "--config"]).arg(cluster.config(NODE)));

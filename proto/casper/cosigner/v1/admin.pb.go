@@ -224,6 +224,15 @@ type StatusResponse struct {
 	HoldUntil *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=hold_until,json=holdUntil,proto3" json:"hold_until,omitempty"`
 	// What the leader's judgement of the nodes comes to. Only the leader fills it in.
 	Judgement *Judgement `protobuf:"bytes,26,opt,name=judgement,proto3" json:"judgement,omitempty"`
+	// How often the heights were reset, as the log has it.
+	Resets uint64 `protobuf:"varint,27,opt,name=resets,proto3" json:"resets,omitempty"`
+	// The same as this cosigner's ledger has it: lower until it has followed, which it does once it has verified the
+	// operator's signature.
+	LedgerResets uint64 `protobuf:"varint,28,opt,name=ledger_resets,json=ledgerResets,proto3" json:"ledger_resets,omitempty"`
+	// Last reset of the heights: its first height, who signed it and why; absent if there was none.
+	LastReset *HeightReset `protobuf:"bytes,29,opt,name=last_reset,json=lastReset,proto3" json:"last_reset,omitempty"`
+	// Eras that run again under another chainspec.
+	Reruns []*Rerun `protobuf:"bytes,30,rep,name=reruns,proto3" json:"reruns,omitempty"`
 	// Nodes whose agents have not told this process yet what they remember of the cosigners.
 	UnheardAgents []string `protobuf:"bytes,40,rep,name=unheard_agents,json=unheardAgents,proto3" json:"unheard_agents,omitempty"`
 	// Why it gives no share, if that is because of what others remember or because some are yet to be heard; else empty.
@@ -446,6 +455,34 @@ func (x *StatusResponse) GetJudgement() *Judgement {
 	return nil
 }
 
+func (x *StatusResponse) GetResets() uint64 {
+	if x != nil {
+		return x.Resets
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetLedgerResets() uint64 {
+	if x != nil {
+		return x.LedgerResets
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetLastReset() *HeightReset {
+	if x != nil {
+		return x.LastReset
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetReruns() []*Rerun {
+	if x != nil {
+		return x.Reruns
+	}
+	return nil
+}
+
 func (x *StatusResponse) GetUnheardAgents() []string {
 	if x != nil {
 		return x.UnheardAgents
@@ -465,6 +502,125 @@ func (x *StatusResponse) GetNotStarted() string {
 		return x.NotStarted
 	}
 	return ""
+}
+
+// HeightReset is a reset of the heights.
+type HeightReset struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// First height that was free again.
+	Height uint64 `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+	// Name of the operator.
+	Operator string `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
+	// Why.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeightReset) Reset() {
+	*x = HeightReset{}
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeightReset) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeightReset) ProtoMessage() {}
+
+func (x *HeightReset) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeightReset.ProtoReflect.Descriptor instead.
+func (*HeightReset) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *HeightReset) GetHeight() uint64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *HeightReset) GetOperator() string {
+	if x != nil {
+		return x.Operator
+	}
+	return ""
+}
+
+func (x *HeightReset) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Rerun is an era that runs again under another chainspec.
+type Rerun struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The era.
+	Era uint64 `protobuf:"varint,1,opt,name=era,proto3" json:"era,omitempty"`
+	// Hash of the chainspec, 32 bytes.
+	Chainspec     []byte `protobuf:"bytes,2,opt,name=chainspec,proto3" json:"chainspec,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rerun) Reset() {
+	*x = Rerun{}
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rerun) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rerun) ProtoMessage() {}
+
+func (x *Rerun) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rerun.ProtoReflect.Descriptor instead.
+func (*Rerun) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Rerun) GetEra() uint64 {
+	if x != nil {
+		return x.Era
+	}
+	return 0
+}
+
+func (x *Rerun) GetChainspec() []byte {
+	if x != nil {
+		return x.Chainspec
+	}
+	return nil
 }
 
 // PeerStatus is another cosigner seen from here.
@@ -490,7 +646,7 @@ type PeerStatus struct {
 
 func (x *PeerStatus) Reset() {
 	*x = PeerStatus{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -502,7 +658,7 @@ func (x *PeerStatus) String() string {
 func (*PeerStatus) ProtoMessage() {}
 
 func (x *PeerStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -515,7 +671,7 @@ func (x *PeerStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerStatus.ProtoReflect.Descriptor instead.
 func (*PeerStatus) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{3}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PeerStatus) GetName() string {
@@ -591,14 +747,16 @@ type NodeStatus struct {
 	// What its agent said of it last.
 	Health *NodeHealth `protobuf:"bytes,10,opt,name=health,proto3" json:"health,omitempty"`
 	// The other members as its agent reaches them.
-	Reach         []*Reach `protobuf:"bytes,11,rep,name=reach,proto3" json:"reach,omitempty"`
+	Reach []*Reach `protobuf:"bytes,11,rep,name=reach,proto3" json:"reach,omitempty"`
+	// What the answering side found of the fault that the node tells of; absent if it tells of none.
+	Fault         *FaultFinding `protobuf:"bytes,12,opt,name=fault,proto3" json:"fault,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NodeStatus) Reset() {
 	*x = NodeStatus{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -610,7 +768,7 @@ func (x *NodeStatus) String() string {
 func (*NodeStatus) ProtoMessage() {}
 
 func (x *NodeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -623,7 +781,7 @@ func (x *NodeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStatus.ProtoReflect.Descriptor instead.
 func (*NodeStatus) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{4}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *NodeStatus) GetName() string {
@@ -703,6 +861,77 @@ func (x *NodeStatus) GetReach() []*Reach {
 	return nil
 }
 
+func (x *NodeStatus) GetFault() *FaultFinding {
+	if x != nil {
+		return x.Fault
+	}
+	return nil
+}
+
+// FaultFinding is what a fault of our validator comes to that a node tells of.
+type FaultFinding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// unread, too_old, false or proven, as in docs/failover.md.
+	Proof string `protobuf:"bytes,1,opt,name=proof,proto3" json:"proof,omitempty"`
+	// The same in words.
+	Why string `protobuf:"bytes,2,opt,name=why,proto3" json:"why,omitempty"`
+	// Of a proven one: the era of the message that no cosigner was asked for.
+	Era           uint64 `protobuf:"varint,3,opt,name=era,proto3" json:"era,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FaultFinding) Reset() {
+	*x = FaultFinding{}
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FaultFinding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FaultFinding) ProtoMessage() {}
+
+func (x *FaultFinding) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FaultFinding.ProtoReflect.Descriptor instead.
+func (*FaultFinding) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *FaultFinding) GetProof() string {
+	if x != nil {
+		return x.Proof
+	}
+	return ""
+}
+
+func (x *FaultFinding) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *FaultFinding) GetEra() uint64 {
+	if x != nil {
+		return x.Era
+	}
+	return 0
+}
+
 // Judgement is what the leader makes of the nodes.
 type Judgement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -722,7 +951,7 @@ type Judgement struct {
 
 func (x *Judgement) Reset() {
 	*x = Judgement{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -734,7 +963,7 @@ func (x *Judgement) String() string {
 func (*Judgement) ProtoMessage() {}
 
 func (x *Judgement) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -747,7 +976,7 @@ func (x *Judgement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Judgement.ProtoReflect.Descriptor instead.
 func (*Judgement) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{5}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Judgement) GetCode() string {
@@ -802,7 +1031,7 @@ type RecentRefusal struct {
 
 func (x *RecentRefusal) Reset() {
 	*x = RecentRefusal{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -814,7 +1043,7 @@ func (x *RecentRefusal) String() string {
 func (*RecentRefusal) ProtoMessage() {}
 
 func (x *RecentRefusal) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -827,7 +1056,7 @@ func (x *RecentRefusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecentRefusal.ProtoReflect.Descriptor instead.
 func (*RecentRefusal) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{6}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RecentRefusal) GetAt() *timestamppb.Timestamp {
@@ -875,7 +1104,7 @@ type ActivateRequest struct {
 
 func (x *ActivateRequest) Reset() {
 	*x = ActivateRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -887,7 +1116,7 @@ func (x *ActivateRequest) String() string {
 func (*ActivateRequest) ProtoMessage() {}
 
 func (x *ActivateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -900,7 +1129,7 @@ func (x *ActivateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateRequest.ProtoReflect.Descriptor instead.
 func (*ActivateRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{7}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ActivateRequest) GetNode() string {
@@ -942,7 +1171,7 @@ type ActivateResponse struct {
 
 func (x *ActivateResponse) Reset() {
 	*x = ActivateResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -954,7 +1183,7 @@ func (x *ActivateResponse) String() string {
 func (*ActivateResponse) ProtoMessage() {}
 
 func (x *ActivateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,7 +1196,7 @@ func (x *ActivateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateResponse.ProtoReflect.Descriptor instead.
 func (*ActivateResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{8}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ActivateResponse) GetEpoch() uint64 {
@@ -992,7 +1221,7 @@ type SetModeRequest struct {
 
 func (x *SetModeRequest) Reset() {
 	*x = SetModeRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1004,7 +1233,7 @@ func (x *SetModeRequest) String() string {
 func (*SetModeRequest) ProtoMessage() {}
 
 func (x *SetModeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1017,7 +1246,7 @@ func (x *SetModeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetModeRequest.ProtoReflect.Descriptor instead.
 func (*SetModeRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{9}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SetModeRequest) GetMode() Mode {
@@ -1052,7 +1281,7 @@ type SetModeResponse struct {
 
 func (x *SetModeResponse) Reset() {
 	*x = SetModeResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1064,7 +1293,7 @@ func (x *SetModeResponse) String() string {
 func (*SetModeResponse) ProtoMessage() {}
 
 func (x *SetModeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1077,7 +1306,7 @@ func (x *SetModeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetModeResponse.ProtoReflect.Descriptor instead.
 func (*SetModeResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{10}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SetModeResponse) GetEpoch() uint64 {
@@ -1104,7 +1333,7 @@ type SuspendRequest struct {
 
 func (x *SuspendRequest) Reset() {
 	*x = SuspendRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1116,7 +1345,7 @@ func (x *SuspendRequest) String() string {
 func (*SuspendRequest) ProtoMessage() {}
 
 func (x *SuspendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1129,7 +1358,7 @@ func (x *SuspendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendRequest.ProtoReflect.Descriptor instead.
 func (*SuspendRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{11}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SuspendRequest) GetNode() string {
@@ -1171,7 +1400,7 @@ type SuspendResponse struct {
 
 func (x *SuspendResponse) Reset() {
 	*x = SuspendResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1183,7 +1412,7 @@ func (x *SuspendResponse) String() string {
 func (*SuspendResponse) ProtoMessage() {}
 
 func (x *SuspendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1196,7 +1425,7 @@ func (x *SuspendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendResponse.ProtoReflect.Descriptor instead.
 func (*SuspendResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{12}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SuspendResponse) GetEpoch() uint64 {
@@ -1221,7 +1450,7 @@ type HoldRequest struct {
 
 func (x *HoldRequest) Reset() {
 	*x = HoldRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1233,7 +1462,7 @@ func (x *HoldRequest) String() string {
 func (*HoldRequest) ProtoMessage() {}
 
 func (x *HoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1246,7 +1475,7 @@ func (x *HoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldRequest.ProtoReflect.Descriptor instead.
 func (*HoldRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *HoldRequest) GetForMs() uint64 {
@@ -1281,7 +1510,7 @@ type HoldResponse struct {
 
 func (x *HoldResponse) Reset() {
 	*x = HoldResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1293,7 +1522,7 @@ func (x *HoldResponse) String() string {
 func (*HoldResponse) ProtoMessage() {}
 
 func (x *HoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1306,7 +1535,7 @@ func (x *HoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldResponse.ProtoReflect.Descriptor instead.
 func (*HoldResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{14}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *HoldResponse) GetEpoch() uint64 {
@@ -1329,7 +1558,7 @@ type ResumeRequest struct {
 
 func (x *ResumeRequest) Reset() {
 	*x = ResumeRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1341,7 +1570,7 @@ func (x *ResumeRequest) String() string {
 func (*ResumeRequest) ProtoMessage() {}
 
 func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1354,7 +1583,7 @@ func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRequest.ProtoReflect.Descriptor instead.
 func (*ResumeRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ResumeRequest) GetReason() string {
@@ -1382,7 +1611,7 @@ type ResumeResponse struct {
 
 func (x *ResumeResponse) Reset() {
 	*x = ResumeResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1394,7 +1623,7 @@ func (x *ResumeResponse) String() string {
 func (*ResumeResponse) ProtoMessage() {}
 
 func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1407,7 +1636,7 @@ func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeResponse.ProtoReflect.Descriptor instead.
 func (*ResumeResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{16}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ResumeResponse) GetEpoch() uint64 {
@@ -1426,7 +1655,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1438,7 +1667,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1451,7 +1680,7 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{17}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 // HistoryResponse holds the last changes.
@@ -1465,7 +1694,7 @@ type HistoryResponse struct {
 
 func (x *HistoryResponse) Reset() {
 	*x = HistoryResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1477,7 +1706,7 @@ func (x *HistoryResponse) String() string {
 func (*HistoryResponse) ProtoMessage() {}
 
 func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1490,7 +1719,7 @@ func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryResponse.ProtoReflect.Descriptor instead.
 func (*HistoryResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{18}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *HistoryResponse) GetChanges() []*RoleChange {
@@ -1521,7 +1750,7 @@ type RoleChange struct {
 
 func (x *RoleChange) Reset() {
 	*x = RoleChange{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1533,7 +1762,7 @@ func (x *RoleChange) String() string {
 func (*RoleChange) ProtoMessage() {}
 
 func (x *RoleChange) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1546,7 +1775,7 @@ func (x *RoleChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleChange.ProtoReflect.Descriptor instead.
 func (*RoleChange) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{19}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RoleChange) GetEpoch() uint64 {
@@ -1604,7 +1833,7 @@ type SetFloorRequest struct {
 
 func (x *SetFloorRequest) Reset() {
 	*x = SetFloorRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1616,7 +1845,7 @@ func (x *SetFloorRequest) String() string {
 func (*SetFloorRequest) ProtoMessage() {}
 
 func (x *SetFloorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1629,7 +1858,7 @@ func (x *SetFloorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFloorRequest.ProtoReflect.Descriptor instead.
 func (*SetFloorRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{20}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SetFloorRequest) GetFloor() *Mark {
@@ -1657,7 +1886,7 @@ type SetFloorResponse struct {
 
 func (x *SetFloorResponse) Reset() {
 	*x = SetFloorResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1669,7 +1898,7 @@ func (x *SetFloorResponse) String() string {
 func (*SetFloorResponse) ProtoMessage() {}
 
 func (x *SetFloorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1682,7 +1911,7 @@ func (x *SetFloorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFloorResponse.ProtoReflect.Descriptor instead.
 func (*SetFloorResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{21}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SetFloorResponse) GetFloor() *Mark {
@@ -1690,6 +1919,217 @@ func (x *SetFloorResponse) GetFloor() *Mark {
 		return x.Floor
 	}
 	return nil
+}
+
+// ResetHeightsRequest frees the heights from one on.
+type ResetHeightsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// First height that is free again.
+	Height uint64 `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+	// How many resets there are with this one; it is refused if another came first.
+	Count uint64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// Why, for the record.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The operator's signature of all that, and of its name and the cluster's id, 64 bytes.
+	Signature     []byte `protobuf:"bytes,4,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResetHeightsRequest) Reset() {
+	*x = ResetHeightsRequest{}
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResetHeightsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResetHeightsRequest) ProtoMessage() {}
+
+func (x *ResetHeightsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResetHeightsRequest.ProtoReflect.Descriptor instead.
+func (*ResetHeightsRequest) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ResetHeightsRequest) GetHeight() uint64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *ResetHeightsRequest) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *ResetHeightsRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ResetHeightsRequest) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+// ResetHeightsResponse is empty.
+type ResetHeightsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResetHeightsResponse) Reset() {
+	*x = ResetHeightsResponse{}
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResetHeightsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResetHeightsResponse) ProtoMessage() {}
+
+func (x *ResetHeightsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResetHeightsResponse.ProtoReflect.Descriptor instead.
+func (*ResetHeightsResponse) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{26}
+}
+
+// SetInstanceRequest names a chainspec under which an era runs again.
+type SetInstanceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The era.
+	Era uint64 `protobuf:"varint,1,opt,name=era,proto3" json:"era,omitempty"`
+	// Hash of the chainspec, 32 bytes.
+	Chainspec []byte `protobuf:"bytes,2,opt,name=chainspec,proto3" json:"chainspec,omitempty"`
+	// Why, for the record.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetInstanceRequest) Reset() {
+	*x = SetInstanceRequest{}
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetInstanceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetInstanceRequest) ProtoMessage() {}
+
+func (x *SetInstanceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetInstanceRequest.ProtoReflect.Descriptor instead.
+func (*SetInstanceRequest) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *SetInstanceRequest) GetEra() uint64 {
+	if x != nil {
+		return x.Era
+	}
+	return 0
+}
+
+func (x *SetInstanceRequest) GetChainspec() []byte {
+	if x != nil {
+		return x.Chainspec
+	}
+	return nil
+}
+
+func (x *SetInstanceRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// SetInstanceResponse is empty.
+type SetInstanceResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetInstanceResponse) Reset() {
+	*x = SetInstanceResponse{}
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetInstanceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetInstanceResponse) ProtoMessage() {}
+
+func (x *SetInstanceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetInstanceResponse.ProtoReflect.Descriptor instead.
+func (*SetInstanceResponse) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{28}
 }
 
 // ExportWatermarkRequest is empty.
@@ -1701,7 +2141,7 @@ type ExportWatermarkRequest struct {
 
 func (x *ExportWatermarkRequest) Reset() {
 	*x = ExportWatermarkRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1713,7 +2153,7 @@ func (x *ExportWatermarkRequest) String() string {
 func (*ExportWatermarkRequest) ProtoMessage() {}
 
 func (x *ExportWatermarkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1726,7 +2166,7 @@ func (x *ExportWatermarkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWatermarkRequest.ProtoReflect.Descriptor instead.
 func (*ExportWatermarkRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{22}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{29}
 }
 
 // ExportWatermarkResponse is one held slot.
@@ -1744,7 +2184,7 @@ type ExportWatermarkResponse struct {
 
 func (x *ExportWatermarkResponse) Reset() {
 	*x = ExportWatermarkResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1756,7 +2196,7 @@ func (x *ExportWatermarkResponse) String() string {
 func (*ExportWatermarkResponse) ProtoMessage() {}
 
 func (x *ExportWatermarkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1769,7 +2209,7 @@ func (x *ExportWatermarkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWatermarkResponse.ProtoReflect.Descriptor instead.
 func (*ExportWatermarkResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{23}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ExportWatermarkResponse) GetSlot() string {
@@ -1801,7 +2241,8 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x04Mark\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x04R\x06height\"\x0f\n" +
-	"\rStatusRequest\"\xd4\b\n" +
+	"\rStatusRequest\"\x84\n" +
+	"\n" +
 	"\x0eStatusResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12*\n" +
@@ -1830,11 +2271,23 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x05cause\x18\x18 \x01(\tR\x05cause\x129\n" +
 	"\n" +
 	"hold_until\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampR\tholdUntil\x12;\n" +
-	"\tjudgement\x18\x1a \x01(\v2\x1d.casper.cosigner.v1.JudgementR\tjudgement\x12%\n" +
+	"\tjudgement\x18\x1a \x01(\v2\x1d.casper.cosigner.v1.JudgementR\tjudgement\x12\x16\n" +
+	"\x06resets\x18\x1b \x01(\x04R\x06resets\x12#\n" +
+	"\rledger_resets\x18\x1c \x01(\x04R\fledgerResets\x12>\n" +
+	"\n" +
+	"last_reset\x18\x1d \x01(\v2\x1f.casper.cosigner.v1.HeightResetR\tlastReset\x121\n" +
+	"\x06reruns\x18\x1e \x03(\v2\x19.casper.cosigner.v1.RerunR\x06reruns\x12%\n" +
 	"\x0eunheard_agents\x18( \x03(\tR\runheardAgents\x12\x1b\n" +
 	"\theld_back\x18) \x01(\tR\bheldBack\x12\x1f\n" +
 	"\vnot_started\x18* \x01(\tR\n" +
-	"notStarted\"\xcf\x01\n" +
+	"notStarted\"Y\n" +
+	"\vHeightReset\x12\x16\n" +
+	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x1a\n" +
+	"\boperator\x18\x02 \x01(\tR\boperator\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"7\n" +
+	"\x05Rerun\x12\x10\n" +
+	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
+	"\tchainspec\x18\x02 \x01(\fR\tchainspec\"\xcf\x01\n" +
 	"\n" +
 	"PeerStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
@@ -1845,7 +2298,7 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"bad_shares\x18\x05 \x01(\x04R\tbadShares\x12\x15\n" +
 	"\x06rtt_us\x18\x06 \x01(\x04R\x05rttUs\x12\x18\n" +
-	"\arefuses\x18\a \x01(\tR\arefuses\"\x87\x03\n" +
+	"\arefuses\x18\a \x01(\tR\arefuses\"\xbf\x03\n" +
 	"\n" +
 	"NodeStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12=\n" +
@@ -1859,7 +2312,12 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x03why\x18\t \x01(\tR\x03why\x126\n" +
 	"\x06health\x18\n" +
 	" \x01(\v2\x1e.casper.cosigner.v1.NodeHealthR\x06health\x12/\n" +
-	"\x05reach\x18\v \x03(\v2\x19.casper.cosigner.v1.ReachR\x05reach\"\x8d\x01\n" +
+	"\x05reach\x18\v \x03(\v2\x19.casper.cosigner.v1.ReachR\x05reach\x126\n" +
+	"\x05fault\x18\f \x01(\v2 .casper.cosigner.v1.FaultFindingR\x05fault\"H\n" +
+	"\fFaultFinding\x12\x14\n" +
+	"\x05proof\x18\x01 \x01(\tR\x05proof\x12\x10\n" +
+	"\x03why\x18\x02 \x01(\tR\x03why\x12\x10\n" +
+	"\x03era\x18\x03 \x01(\x04R\x03era\"\x8d\x01\n" +
 	"\tJudgement\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x10\n" +
 	"\x03why\x18\x02 \x01(\tR\x03why\x12\x12\n" +
@@ -1917,7 +2375,18 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"B\n" +
 	"\x10SetFloorResponse\x12.\n" +
-	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\"\x18\n" +
+	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\"y\n" +
+	"\x13ResetHeightsRequest\x12\x16\n" +
+	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1c\n" +
+	"\tsignature\x18\x04 \x01(\fR\tsignature\"\x16\n" +
+	"\x14ResetHeightsResponse\"\\\n" +
+	"\x12SetInstanceRequest\x12\x10\n" +
+	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
+	"\tchainspec\x18\x02 \x01(\fR\tchainspec\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x15\n" +
+	"\x13SetInstanceResponse\"\x18\n" +
 	"\x16ExportWatermarkRequest\"[\n" +
 	"\x17ExportWatermarkResponse\x12\x12\n" +
 	"\x04slot\x18\x01 \x01(\tR\x04slot\x12\x18\n" +
@@ -1926,7 +2395,7 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x04Mode\x12\x14\n" +
 	"\x10MODE_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bMODE_HOT\x10\x01\x12\x0f\n" +
-	"\vMODE_FENCED\x10\x022\x93\x06\n" +
+	"\vMODE_FENCED\x10\x022\xd6\a\n" +
 	"\fAdminService\x12O\n" +
 	"\x06Status\x12!.casper.cosigner.v1.StatusRequest\x1a\".casper.cosigner.v1.StatusResponse\x12U\n" +
 	"\bActivate\x12#.casper.cosigner.v1.ActivateRequest\x1a$.casper.cosigner.v1.ActivateResponse\x12R\n" +
@@ -1935,7 +2404,9 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x04Hold\x12\x1f.casper.cosigner.v1.HoldRequest\x1a .casper.cosigner.v1.HoldResponse\x12O\n" +
 	"\x06Resume\x12!.casper.cosigner.v1.ResumeRequest\x1a\".casper.cosigner.v1.ResumeResponse\x12R\n" +
 	"\aHistory\x12\".casper.cosigner.v1.HistoryRequest\x1a#.casper.cosigner.v1.HistoryResponse\x12U\n" +
-	"\bSetFloor\x12#.casper.cosigner.v1.SetFloorRequest\x1a$.casper.cosigner.v1.SetFloorResponse\x12l\n" +
+	"\bSetFloor\x12#.casper.cosigner.v1.SetFloorRequest\x1a$.casper.cosigner.v1.SetFloorResponse\x12a\n" +
+	"\fResetHeights\x12'.casper.cosigner.v1.ResetHeightsRequest\x1a(.casper.cosigner.v1.ResetHeightsResponse\x12^\n" +
+	"\vSetInstance\x12&.casper.cosigner.v1.SetInstanceRequest\x1a'.casper.cosigner.v1.SetInstanceResponse\x12l\n" +
 	"\x0fExportWatermark\x12*.casper.cosigner.v1.ExportWatermarkRequest\x1a+.casper.cosigner.v1.ExportWatermarkResponse0\x01B5Z3casper-cosigner/proto/casper/cosigner/v1;cosignerv1b\x06proto3"
 
 var (
@@ -1951,81 +2422,95 @@ func file_casper_cosigner_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_casper_cosigner_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_casper_cosigner_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_casper_cosigner_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_casper_cosigner_v1_admin_proto_goTypes = []any{
 	(Mode)(0),                       // 0: casper.cosigner.v1.Mode
 	(*Mark)(nil),                    // 1: casper.cosigner.v1.Mark
 	(*StatusRequest)(nil),           // 2: casper.cosigner.v1.StatusRequest
 	(*StatusResponse)(nil),          // 3: casper.cosigner.v1.StatusResponse
-	(*PeerStatus)(nil),              // 4: casper.cosigner.v1.PeerStatus
-	(*NodeStatus)(nil),              // 5: casper.cosigner.v1.NodeStatus
-	(*Judgement)(nil),               // 6: casper.cosigner.v1.Judgement
-	(*RecentRefusal)(nil),           // 7: casper.cosigner.v1.RecentRefusal
-	(*ActivateRequest)(nil),         // 8: casper.cosigner.v1.ActivateRequest
-	(*ActivateResponse)(nil),        // 9: casper.cosigner.v1.ActivateResponse
-	(*SetModeRequest)(nil),          // 10: casper.cosigner.v1.SetModeRequest
-	(*SetModeResponse)(nil),         // 11: casper.cosigner.v1.SetModeResponse
-	(*SuspendRequest)(nil),          // 12: casper.cosigner.v1.SuspendRequest
-	(*SuspendResponse)(nil),         // 13: casper.cosigner.v1.SuspendResponse
-	(*HoldRequest)(nil),             // 14: casper.cosigner.v1.HoldRequest
-	(*HoldResponse)(nil),            // 15: casper.cosigner.v1.HoldResponse
-	(*ResumeRequest)(nil),           // 16: casper.cosigner.v1.ResumeRequest
-	(*ResumeResponse)(nil),          // 17: casper.cosigner.v1.ResumeResponse
-	(*HistoryRequest)(nil),          // 18: casper.cosigner.v1.HistoryRequest
-	(*HistoryResponse)(nil),         // 19: casper.cosigner.v1.HistoryResponse
-	(*RoleChange)(nil),              // 20: casper.cosigner.v1.RoleChange
-	(*SetFloorRequest)(nil),         // 21: casper.cosigner.v1.SetFloorRequest
-	(*SetFloorResponse)(nil),        // 22: casper.cosigner.v1.SetFloorResponse
-	(*ExportWatermarkRequest)(nil),  // 23: casper.cosigner.v1.ExportWatermarkRequest
-	(*ExportWatermarkResponse)(nil), // 24: casper.cosigner.v1.ExportWatermarkResponse
-	(*timestamppb.Timestamp)(nil),   // 25: google.protobuf.Timestamp
-	(*NodeHealth)(nil),              // 26: casper.cosigner.v1.NodeHealth
-	(*Reach)(nil),                   // 27: casper.cosigner.v1.Reach
+	(*HeightReset)(nil),             // 4: casper.cosigner.v1.HeightReset
+	(*Rerun)(nil),                   // 5: casper.cosigner.v1.Rerun
+	(*PeerStatus)(nil),              // 6: casper.cosigner.v1.PeerStatus
+	(*NodeStatus)(nil),              // 7: casper.cosigner.v1.NodeStatus
+	(*FaultFinding)(nil),            // 8: casper.cosigner.v1.FaultFinding
+	(*Judgement)(nil),               // 9: casper.cosigner.v1.Judgement
+	(*RecentRefusal)(nil),           // 10: casper.cosigner.v1.RecentRefusal
+	(*ActivateRequest)(nil),         // 11: casper.cosigner.v1.ActivateRequest
+	(*ActivateResponse)(nil),        // 12: casper.cosigner.v1.ActivateResponse
+	(*SetModeRequest)(nil),          // 13: casper.cosigner.v1.SetModeRequest
+	(*SetModeResponse)(nil),         // 14: casper.cosigner.v1.SetModeResponse
+	(*SuspendRequest)(nil),          // 15: casper.cosigner.v1.SuspendRequest
+	(*SuspendResponse)(nil),         // 16: casper.cosigner.v1.SuspendResponse
+	(*HoldRequest)(nil),             // 17: casper.cosigner.v1.HoldRequest
+	(*HoldResponse)(nil),            // 18: casper.cosigner.v1.HoldResponse
+	(*ResumeRequest)(nil),           // 19: casper.cosigner.v1.ResumeRequest
+	(*ResumeResponse)(nil),          // 20: casper.cosigner.v1.ResumeResponse
+	(*HistoryRequest)(nil),          // 21: casper.cosigner.v1.HistoryRequest
+	(*HistoryResponse)(nil),         // 22: casper.cosigner.v1.HistoryResponse
+	(*RoleChange)(nil),              // 23: casper.cosigner.v1.RoleChange
+	(*SetFloorRequest)(nil),         // 24: casper.cosigner.v1.SetFloorRequest
+	(*SetFloorResponse)(nil),        // 25: casper.cosigner.v1.SetFloorResponse
+	(*ResetHeightsRequest)(nil),     // 26: casper.cosigner.v1.ResetHeightsRequest
+	(*ResetHeightsResponse)(nil),    // 27: casper.cosigner.v1.ResetHeightsResponse
+	(*SetInstanceRequest)(nil),      // 28: casper.cosigner.v1.SetInstanceRequest
+	(*SetInstanceResponse)(nil),     // 29: casper.cosigner.v1.SetInstanceResponse
+	(*ExportWatermarkRequest)(nil),  // 30: casper.cosigner.v1.ExportWatermarkRequest
+	(*ExportWatermarkResponse)(nil), // 31: casper.cosigner.v1.ExportWatermarkResponse
+	(*timestamppb.Timestamp)(nil),   // 32: google.protobuf.Timestamp
+	(*NodeHealth)(nil),              // 33: casper.cosigner.v1.NodeHealth
+	(*Reach)(nil),                   // 34: casper.cosigner.v1.Reach
 }
 var file_casper_cosigner_v1_admin_proto_depIdxs = []int32{
 	0,  // 0: casper.cosigner.v1.StatusResponse.mode:type_name -> casper.cosigner.v1.Mode
-	25, // 1: casper.cosigner.v1.StatusResponse.since:type_name -> google.protobuf.Timestamp
+	32, // 1: casper.cosigner.v1.StatusResponse.since:type_name -> google.protobuf.Timestamp
 	1,  // 2: casper.cosigner.v1.StatusResponse.pruned:type_name -> casper.cosigner.v1.Mark
 	1,  // 3: casper.cosigner.v1.StatusResponse.floor:type_name -> casper.cosigner.v1.Mark
 	1,  // 4: casper.cosigner.v1.StatusResponse.newest:type_name -> casper.cosigner.v1.Mark
-	4,  // 5: casper.cosigner.v1.StatusResponse.peers:type_name -> casper.cosigner.v1.PeerStatus
-	5,  // 6: casper.cosigner.v1.StatusResponse.nodes:type_name -> casper.cosigner.v1.NodeStatus
-	7,  // 7: casper.cosigner.v1.StatusResponse.refusals:type_name -> casper.cosigner.v1.RecentRefusal
-	25, // 8: casper.cosigner.v1.StatusResponse.hold_until:type_name -> google.protobuf.Timestamp
-	6,  // 9: casper.cosigner.v1.StatusResponse.judgement:type_name -> casper.cosigner.v1.Judgement
-	25, // 10: casper.cosigner.v1.NodeStatus.last_request:type_name -> google.protobuf.Timestamp
-	25, // 11: casper.cosigner.v1.NodeStatus.last_ping:type_name -> google.protobuf.Timestamp
-	26, // 12: casper.cosigner.v1.NodeStatus.health:type_name -> casper.cosigner.v1.NodeHealth
-	27, // 13: casper.cosigner.v1.NodeStatus.reach:type_name -> casper.cosigner.v1.Reach
-	25, // 14: casper.cosigner.v1.Judgement.due:type_name -> google.protobuf.Timestamp
-	25, // 15: casper.cosigner.v1.RecentRefusal.at:type_name -> google.protobuf.Timestamp
-	0,  // 16: casper.cosigner.v1.SetModeRequest.mode:type_name -> casper.cosigner.v1.Mode
-	20, // 17: casper.cosigner.v1.HistoryResponse.changes:type_name -> casper.cosigner.v1.RoleChange
-	1,  // 18: casper.cosigner.v1.SetFloorRequest.floor:type_name -> casper.cosigner.v1.Mark
-	1,  // 19: casper.cosigner.v1.SetFloorResponse.floor:type_name -> casper.cosigner.v1.Mark
-	2,  // 20: casper.cosigner.v1.AdminService.Status:input_type -> casper.cosigner.v1.StatusRequest
-	8,  // 21: casper.cosigner.v1.AdminService.Activate:input_type -> casper.cosigner.v1.ActivateRequest
-	10, // 22: casper.cosigner.v1.AdminService.SetMode:input_type -> casper.cosigner.v1.SetModeRequest
-	12, // 23: casper.cosigner.v1.AdminService.Suspend:input_type -> casper.cosigner.v1.SuspendRequest
-	14, // 24: casper.cosigner.v1.AdminService.Hold:input_type -> casper.cosigner.v1.HoldRequest
-	16, // 25: casper.cosigner.v1.AdminService.Resume:input_type -> casper.cosigner.v1.ResumeRequest
-	18, // 26: casper.cosigner.v1.AdminService.History:input_type -> casper.cosigner.v1.HistoryRequest
-	21, // 27: casper.cosigner.v1.AdminService.SetFloor:input_type -> casper.cosigner.v1.SetFloorRequest
-	23, // 28: casper.cosigner.v1.AdminService.ExportWatermark:input_type -> casper.cosigner.v1.ExportWatermarkRequest
-	3,  // 29: casper.cosigner.v1.AdminService.Status:output_type -> casper.cosigner.v1.StatusResponse
-	9,  // 30: casper.cosigner.v1.AdminService.Activate:output_type -> casper.cosigner.v1.ActivateResponse
-	11, // 31: casper.cosigner.v1.AdminService.SetMode:output_type -> casper.cosigner.v1.SetModeResponse
-	13, // 32: casper.cosigner.v1.AdminService.Suspend:output_type -> casper.cosigner.v1.SuspendResponse
-	15, // 33: casper.cosigner.v1.AdminService.Hold:output_type -> casper.cosigner.v1.HoldResponse
-	17, // 34: casper.cosigner.v1.AdminService.Resume:output_type -> casper.cosigner.v1.ResumeResponse
-	19, // 35: casper.cosigner.v1.AdminService.History:output_type -> casper.cosigner.v1.HistoryResponse
-	22, // 36: casper.cosigner.v1.AdminService.SetFloor:output_type -> casper.cosigner.v1.SetFloorResponse
-	24, // 37: casper.cosigner.v1.AdminService.ExportWatermark:output_type -> casper.cosigner.v1.ExportWatermarkResponse
-	29, // [29:38] is the sub-list for method output_type
-	20, // [20:29] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	6,  // 5: casper.cosigner.v1.StatusResponse.peers:type_name -> casper.cosigner.v1.PeerStatus
+	7,  // 6: casper.cosigner.v1.StatusResponse.nodes:type_name -> casper.cosigner.v1.NodeStatus
+	10, // 7: casper.cosigner.v1.StatusResponse.refusals:type_name -> casper.cosigner.v1.RecentRefusal
+	32, // 8: casper.cosigner.v1.StatusResponse.hold_until:type_name -> google.protobuf.Timestamp
+	9,  // 9: casper.cosigner.v1.StatusResponse.judgement:type_name -> casper.cosigner.v1.Judgement
+	4,  // 10: casper.cosigner.v1.StatusResponse.last_reset:type_name -> casper.cosigner.v1.HeightReset
+	5,  // 11: casper.cosigner.v1.StatusResponse.reruns:type_name -> casper.cosigner.v1.Rerun
+	32, // 12: casper.cosigner.v1.NodeStatus.last_request:type_name -> google.protobuf.Timestamp
+	32, // 13: casper.cosigner.v1.NodeStatus.last_ping:type_name -> google.protobuf.Timestamp
+	33, // 14: casper.cosigner.v1.NodeStatus.health:type_name -> casper.cosigner.v1.NodeHealth
+	34, // 15: casper.cosigner.v1.NodeStatus.reach:type_name -> casper.cosigner.v1.Reach
+	8,  // 16: casper.cosigner.v1.NodeStatus.fault:type_name -> casper.cosigner.v1.FaultFinding
+	32, // 17: casper.cosigner.v1.Judgement.due:type_name -> google.protobuf.Timestamp
+	32, // 18: casper.cosigner.v1.RecentRefusal.at:type_name -> google.protobuf.Timestamp
+	0,  // 19: casper.cosigner.v1.SetModeRequest.mode:type_name -> casper.cosigner.v1.Mode
+	23, // 20: casper.cosigner.v1.HistoryResponse.changes:type_name -> casper.cosigner.v1.RoleChange
+	1,  // 21: casper.cosigner.v1.SetFloorRequest.floor:type_name -> casper.cosigner.v1.Mark
+	1,  // 22: casper.cosigner.v1.SetFloorResponse.floor:type_name -> casper.cosigner.v1.Mark
+	2,  // 23: casper.cosigner.v1.AdminService.Status:input_type -> casper.cosigner.v1.StatusRequest
+	11, // 24: casper.cosigner.v1.AdminService.Activate:input_type -> casper.cosigner.v1.ActivateRequest
+	13, // 25: casper.cosigner.v1.AdminService.SetMode:input_type -> casper.cosigner.v1.SetModeRequest
+	15, // 26: casper.cosigner.v1.AdminService.Suspend:input_type -> casper.cosigner.v1.SuspendRequest
+	17, // 27: casper.cosigner.v1.AdminService.Hold:input_type -> casper.cosigner.v1.HoldRequest
+	19, // 28: casper.cosigner.v1.AdminService.Resume:input_type -> casper.cosigner.v1.ResumeRequest
+	21, // 29: casper.cosigner.v1.AdminService.History:input_type -> casper.cosigner.v1.HistoryRequest
+	24, // 30: casper.cosigner.v1.AdminService.SetFloor:input_type -> casper.cosigner.v1.SetFloorRequest
+	26, // 31: casper.cosigner.v1.AdminService.ResetHeights:input_type -> casper.cosigner.v1.ResetHeightsRequest
+	28, // 32: casper.cosigner.v1.AdminService.SetInstance:input_type -> casper.cosigner.v1.SetInstanceRequest
+	30, // 33: casper.cosigner.v1.AdminService.ExportWatermark:input_type -> casper.cosigner.v1.ExportWatermarkRequest
+	3,  // 34: casper.cosigner.v1.AdminService.Status:output_type -> casper.cosigner.v1.StatusResponse
+	12, // 35: casper.cosigner.v1.AdminService.Activate:output_type -> casper.cosigner.v1.ActivateResponse
+	14, // 36: casper.cosigner.v1.AdminService.SetMode:output_type -> casper.cosigner.v1.SetModeResponse
+	16, // 37: casper.cosigner.v1.AdminService.Suspend:output_type -> casper.cosigner.v1.SuspendResponse
+	18, // 38: casper.cosigner.v1.AdminService.Hold:output_type -> casper.cosigner.v1.HoldResponse
+	20, // 39: casper.cosigner.v1.AdminService.Resume:output_type -> casper.cosigner.v1.ResumeResponse
+	22, // 40: casper.cosigner.v1.AdminService.History:output_type -> casper.cosigner.v1.HistoryResponse
+	25, // 41: casper.cosigner.v1.AdminService.SetFloor:output_type -> casper.cosigner.v1.SetFloorResponse
+	27, // 42: casper.cosigner.v1.AdminService.ResetHeights:output_type -> casper.cosigner.v1.ResetHeightsResponse
+	29, // 43: casper.cosigner.v1.AdminService.SetInstance:output_type -> casper.cosigner.v1.SetInstanceResponse
+	31, // 44: casper.cosigner.v1.AdminService.ExportWatermark:output_type -> casper.cosigner.v1.ExportWatermarkResponse
+	34, // [34:45] is the sub-list for method output_type
+	23, // [23:34] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_admin_proto_init() }
@@ -2040,7 +2525,7 @@ func file_casper_cosigner_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_admin_proto_rawDesc), len(file_casper_cosigner_v1_admin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   24,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -29,6 +29,8 @@ const (
 	AdminService_Resume_FullMethodName          = "/casper.cosigner.v1.AdminService/Resume"
 	AdminService_History_FullMethodName         = "/casper.cosigner.v1.AdminService/History"
 	AdminService_SetFloor_FullMethodName        = "/casper.cosigner.v1.AdminService/SetFloor"
+	AdminService_ResetHeights_FullMethodName    = "/casper.cosigner.v1.AdminService/ResetHeights"
+	AdminService_SetInstance_FullMethodName     = "/casper.cosigner.v1.AdminService/SetInstance"
 	AdminService_ExportWatermark_FullMethodName = "/casper.cosigner.v1.AdminService/ExportWatermark"
 )
 
@@ -54,6 +56,10 @@ type AdminServiceClient interface {
 	History(ctx context.Context, in *HistoryRequest, opts ...grpc.CallOption) (*HistoryResponse, error)
 	// SetFloor refuses everything below an era and a height.
 	SetFloor(ctx context.Context, in *SetFloorRequest, opts ...grpc.CallOption) (*SetFloorResponse, error)
+	// ResetHeights frees the heights from one on, after a hard reset of the network.
+	ResetHeights(ctx context.Context, in *ResetHeightsRequest, opts ...grpc.CallOption) (*ResetHeightsResponse, error)
+	// SetInstance lets nodes vote in an era that runs again under another chainspec.
+	SetInstance(ctx context.Context, in *SetInstanceRequest, opts ...grpc.CallOption) (*SetInstanceResponse, error)
 	// ExportWatermark streams every slot that is held.
 	ExportWatermark(ctx context.Context, in *ExportWatermarkRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportWatermarkResponse], error)
 }
@@ -146,6 +152,26 @@ func (c *adminServiceClient) SetFloor(ctx context.Context, in *SetFloorRequest, 
 	return out, nil
 }
 
+func (c *adminServiceClient) ResetHeights(ctx context.Context, in *ResetHeightsRequest, opts ...grpc.CallOption) (*ResetHeightsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResetHeightsResponse)
+	err := c.cc.Invoke(ctx, AdminService_ResetHeights_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) SetInstance(ctx context.Context, in *SetInstanceRequest, opts ...grpc.CallOption) (*SetInstanceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetInstanceResponse)
+	err := c.cc.Invoke(ctx, AdminService_SetInstance_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *adminServiceClient) ExportWatermark(ctx context.Context, in *ExportWatermarkRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportWatermarkResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &AdminService_ServiceDesc.Streams[0], AdminService_ExportWatermark_FullMethodName, cOpts...)
@@ -187,6 +213,10 @@ type AdminServiceServer interface {
 	History(context.Context, *HistoryRequest) (*HistoryResponse, error)
 	// SetFloor refuses everything below an era and a height.
 	SetFloor(context.Context, *SetFloorRequest) (*SetFloorResponse, error)
+	// ResetHeights frees the heights from one on, after a hard reset of the network.
+	ResetHeights(context.Context, *ResetHeightsRequest) (*ResetHeightsResponse, error)
+	// SetInstance lets nodes vote in an era that runs again under another chainspec.
+	SetInstance(context.Context, *SetInstanceRequest) (*SetInstanceResponse, error)
 	// ExportWatermark streams every slot that is held.
 	ExportWatermark(*ExportWatermarkRequest, grpc.ServerStreamingServer[ExportWatermarkResponse]) error
 	mustEmbedUnimplementedAdminServiceServer()
@@ -222,6 +252,12 @@ func (UnimplementedAdminServiceServer) History(context.Context, *HistoryRequest)
 }
 func (UnimplementedAdminServiceServer) SetFloor(context.Context, *SetFloorRequest) (*SetFloorResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetFloor not implemented")
+}
+func (UnimplementedAdminServiceServer) ResetHeights(context.Context, *ResetHeightsRequest) (*ResetHeightsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResetHeights not implemented")
+}
+func (UnimplementedAdminServiceServer) SetInstance(context.Context, *SetInstanceRequest) (*SetInstanceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetInstance not implemented")
 }
 func (UnimplementedAdminServiceServer) ExportWatermark(*ExportWatermarkRequest, grpc.ServerStreamingServer[ExportWatermarkResponse]) error {
 	return status.Error(codes.Unimplemented, "method ExportWatermark not implemented")
@@ -391,6 +427,42 @@ func _AdminService_SetFloor_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_ResetHeights_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResetHeightsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ResetHeights(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ResetHeights_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ResetHeights(ctx, req.(*ResetHeightsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_SetInstance_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetInstanceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).SetInstance(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_SetInstance_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).SetInstance(ctx, req.(*SetInstanceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AdminService_ExportWatermark_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(ExportWatermarkRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -440,6 +512,14 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SetFloor",
 			Handler:    _AdminService_SetFloor_Handler,
+		},
+		{
+			MethodName: "ResetHeights",
+			Handler:    _AdminService_ResetHeights_Handler,
+		},
+		{
+			MethodName: "SetInstance",
+			Handler:    _AdminService_SetInstance_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -64,7 +64,9 @@ type NodeHealth struct {
 	// those in a row, newest first, three at most, milliseconds.
 	LostLeadsAgoMs []uint64 `protobuf:"varint,18,rep,packed,name=lost_leads_ago_ms,json=lostLeadsAgoMs,proto3" json:"lost_leads_ago_ms,omitempty"`
 	// Why the node's events are not heard, so that no fault would be noticed; empty while they are, and before the first attempt.
-	EventsError   string `protobuf:"bytes,19,opt,name=events_error,json=eventsError,proto3" json:"events_error,omitempty"`
+	EventsError string `protobuf:"bytes,19,opt,name=events_error,json=eventsError,proto3" json:"events_error,omitempty"`
+	// What the node holds for the proof of that fault. Absent if there is none.
+	FaultEvidence *FaultEvidence `protobuf:"bytes,20,opt,name=fault_evidence,json=faultEvidence,proto3" json:"fault_evidence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -232,6 +234,191 @@ func (x *NodeHealth) GetEventsError() string {
 	return ""
 }
 
+func (x *NodeHealth) GetFaultEvidence() *FaultEvidence {
+	if x != nil {
+		return x.FaultEvidence
+	}
+	return nil
+}
+
+// FaultEvidence is what an agent found in its node's unit file. It is a word, and judged by the signatures in it alone.
+type FaultEvidence struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The two messages that are to contradict each other; none if nothing was read.
+	Ballots []*Ballot `protobuf:"bytes,1,rep,name=ballots,proto3" json:"ballots,omitempty"`
+	// Why nothing was read.
+	Error         string `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FaultEvidence) Reset() {
+	*x = FaultEvidence{}
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FaultEvidence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FaultEvidence) ProtoMessage() {}
+
+func (x *FaultEvidence) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FaultEvidence.ProtoReflect.Descriptor instead.
+func (*FaultEvidence) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *FaultEvidence) GetBallots() []*Ballot {
+	if x != nil {
+		return x.Ballots
+	}
+	return nil
+}
+
+func (x *FaultEvidence) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+// Ballot is an echo or a vote of a round, as nodes sign it and send it to each other.
+type Ballot struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the era's instance of the protocol, 32 bytes.
+	Instance []byte `protobuf:"bytes,1,opt,name=instance,proto3" json:"instance,omitempty"`
+	// Index of the validator in that era.
+	Validator uint32 `protobuf:"varint,2,opt,name=validator,proto3" json:"validator,omitempty"`
+	// Round.
+	Round uint32 `protobuf:"varint,3,opt,name=round,proto3" json:"round,omitempty"`
+	// What it says.
+	//
+	// Types that are valid to be assigned to Content:
+	//
+	//	*Ballot_Echo
+	//	*Ballot_Vote
+	Content isBallot_Content `protobuf_oneof:"content"`
+	// Ed25519 signature, 64 bytes.
+	Signature     []byte `protobuf:"bytes,6,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ballot) Reset() {
+	*x = Ballot{}
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ballot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ballot) ProtoMessage() {}
+
+func (x *Ballot) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ballot.ProtoReflect.Descriptor instead.
+func (*Ballot) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Ballot) GetInstance() []byte {
+	if x != nil {
+		return x.Instance
+	}
+	return nil
+}
+
+func (x *Ballot) GetValidator() uint32 {
+	if x != nil {
+		return x.Validator
+	}
+	return 0
+}
+
+func (x *Ballot) GetRound() uint32 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *Ballot) GetContent() isBallot_Content {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *Ballot) GetEcho() []byte {
+	if x != nil {
+		if x, ok := x.Content.(*Ballot_Echo); ok {
+			return x.Echo
+		}
+	}
+	return nil
+}
+
+func (x *Ballot) GetVote() bool {
+	if x != nil {
+		if x, ok := x.Content.(*Ballot_Vote); ok {
+			return x.Vote
+		}
+	}
+	return false
+}
+
+func (x *Ballot) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+type isBallot_Content interface {
+	isBallot_Content()
+}
+
+type Ballot_Echo struct {
+	// Hash of a proposal, 32 bytes.
+	Echo []byte `protobuf:"bytes,4,opt,name=echo,proto3,oneof"`
+}
+
+type Ballot_Vote struct {
+	// To commit the round, or to skip it.
+	Vote bool `protobuf:"varint,5,opt,name=vote,proto3,oneof"`
+}
+
+func (*Ballot_Echo) isBallot_Content() {}
+
+func (*Ballot_Vote) isBallot_Content() {}
+
 // Asked is how far a node has asked for signatures of one kind.
 type Asked struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -251,7 +438,7 @@ type Asked struct {
 
 func (x *Asked) Reset() {
 	*x = Asked{}
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[1]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -263,7 +450,7 @@ func (x *Asked) String() string {
 func (*Asked) ProtoMessage() {}
 
 func (x *Asked) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[1]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -276,7 +463,7 @@ func (x *Asked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Asked.ProtoReflect.Descriptor instead.
 func (*Asked) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{1}
+	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Asked) GetAgoMs() uint64 {
@@ -333,7 +520,7 @@ type Reach struct {
 
 func (x *Reach) Reset() {
 	*x = Reach{}
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -345,7 +532,7 @@ func (x *Reach) String() string {
 func (*Reach) ProtoMessage() {}
 
 func (x *Reach) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -358,7 +545,7 @@ func (x *Reach) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reach.ProtoReflect.Descriptor instead.
 func (*Reach) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{2}
+	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Reach) GetName() string {
@@ -409,7 +596,7 @@ type Block struct {
 
 func (x *Block) Reset() {
 	*x = Block{}
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -421,7 +608,7 @@ func (x *Block) String() string {
 func (*Block) ProtoMessage() {}
 
 func (x *Block) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -434,7 +621,7 @@ func (x *Block) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Block.ProtoReflect.Descriptor instead.
 func (*Block) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{3}
+	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Block) GetEra() uint64 {
@@ -455,7 +642,7 @@ var File_casper_cosigner_v1_health_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"\n" +
-	"\x1fcasper/cosigner/v1/health.proto\x12\x12casper.cosigner.v1\"\xb4\x06\n" +
+	"\x1fcasper/cosigner/v1/health.proto\x12\x12casper.cosigner.v1\"\xfe\x06\n" +
 	"\n" +
 	"NodeHealth\x12'\n" +
 	"\rstatus_ago_ms\x18\x01 \x01(\x04H\x00R\vstatusAgoMs\x88\x01\x01\x12!\n" +
@@ -481,12 +668,24 @@ const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"\tfault_era\x18\x10 \x01(\x04R\bfaultEra\x12!\n" +
 	"\fleftover_key\x18\x11 \x01(\tR\vleftoverKey\x12)\n" +
 	"\x11lost_leads_ago_ms\x18\x12 \x03(\x04R\x0elostLeadsAgoMs\x12!\n" +
-	"\fevents_error\x18\x13 \x01(\tR\veventsErrorB\x10\n" +
+	"\fevents_error\x18\x13 \x01(\tR\veventsError\x12H\n" +
+	"\x0efault_evidence\x18\x14 \x01(\v2!.casper.cosigner.v1.FaultEvidenceR\rfaultEvidenceB\x10\n" +
 	"\x0e_status_ago_msB\x0e\n" +
 	"\f_upgrade_eraB\r\n" +
 	"\v_blocked_msB\x12\n" +
 	"\x10_shutdown_ago_msB\x0f\n" +
-	"\r_fault_ago_ms\"\x96\x01\n" +
+	"\r_fault_ago_ms\"[\n" +
+	"\rFaultEvidence\x124\n" +
+	"\aballots\x18\x01 \x03(\v2\x1a.casper.cosigner.v1.BallotR\aballots\x12\x14\n" +
+	"\x05error\x18\x02 \x01(\tR\x05error\"\xad\x01\n" +
+	"\x06Ballot\x12\x1a\n" +
+	"\binstance\x18\x01 \x01(\fR\binstance\x12\x1c\n" +
+	"\tvalidator\x18\x02 \x01(\rR\tvalidator\x12\x14\n" +
+	"\x05round\x18\x03 \x01(\rR\x05round\x12\x14\n" +
+	"\x04echo\x18\x04 \x01(\fH\x00R\x04echo\x12\x14\n" +
+	"\x04vote\x18\x05 \x01(\bH\x00R\x04vote\x12\x1c\n" +
+	"\tsignature\x18\x06 \x01(\fR\tsignatureB\t\n" +
+	"\acontent\"\x96\x01\n" +
 	"\x05Asked\x12\x1a\n" +
 	"\x06ago_ms\x18\x01 \x01(\x04H\x00R\x05agoMs\x88\x01\x01\x12&\n" +
 	"\x0fadvanced_ago_ms\x18\x02 \x01(\x04R\radvancedAgoMs\x12\x10\n" +
@@ -517,22 +716,26 @@ func file_casper_cosigner_v1_health_proto_rawDescGZIP() []byte {
 	return file_casper_cosigner_v1_health_proto_rawDescData
 }
 
-var file_casper_cosigner_v1_health_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_casper_cosigner_v1_health_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_casper_cosigner_v1_health_proto_goTypes = []any{
-	(*NodeHealth)(nil), // 0: casper.cosigner.v1.NodeHealth
-	(*Asked)(nil),      // 1: casper.cosigner.v1.Asked
-	(*Reach)(nil),      // 2: casper.cosigner.v1.Reach
-	(*Block)(nil),      // 3: casper.cosigner.v1.Block
+	(*NodeHealth)(nil),    // 0: casper.cosigner.v1.NodeHealth
+	(*FaultEvidence)(nil), // 1: casper.cosigner.v1.FaultEvidence
+	(*Ballot)(nil),        // 2: casper.cosigner.v1.Ballot
+	(*Asked)(nil),         // 3: casper.cosigner.v1.Asked
+	(*Reach)(nil),         // 4: casper.cosigner.v1.Reach
+	(*Block)(nil),         // 5: casper.cosigner.v1.Block
 }
 var file_casper_cosigner_v1_health_proto_depIdxs = []int32{
-	3, // 0: casper.cosigner.v1.NodeHealth.block:type_name -> casper.cosigner.v1.Block
-	1, // 1: casper.cosigner.v1.NodeHealth.rounds:type_name -> casper.cosigner.v1.Asked
-	1, // 2: casper.cosigner.v1.NodeHealth.heights:type_name -> casper.cosigner.v1.Asked
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	5, // 0: casper.cosigner.v1.NodeHealth.block:type_name -> casper.cosigner.v1.Block
+	3, // 1: casper.cosigner.v1.NodeHealth.rounds:type_name -> casper.cosigner.v1.Asked
+	3, // 2: casper.cosigner.v1.NodeHealth.heights:type_name -> casper.cosigner.v1.Asked
+	1, // 3: casper.cosigner.v1.NodeHealth.fault_evidence:type_name -> casper.cosigner.v1.FaultEvidence
+	2, // 4: casper.cosigner.v1.FaultEvidence.ballots:type_name -> casper.cosigner.v1.Ballot
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_health_proto_init() }
@@ -541,15 +744,19 @@ func file_casper_cosigner_v1_health_proto_init() {
 		return
 	}
 	file_casper_cosigner_v1_health_proto_msgTypes[0].OneofWrappers = []any{}
-	file_casper_cosigner_v1_health_proto_msgTypes[1].OneofWrappers = []any{}
-	file_casper_cosigner_v1_health_proto_msgTypes[2].OneofWrappers = []any{}
+	file_casper_cosigner_v1_health_proto_msgTypes[2].OneofWrappers = []any{
+		(*Ballot_Echo)(nil),
+		(*Ballot_Vote)(nil),
+	}
+	file_casper_cosigner_v1_health_proto_msgTypes[3].OneofWrappers = []any{}
+	file_casper_cosigner_v1_health_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_health_proto_rawDesc), len(file_casper_cosigner_v1_health_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -40,6 +40,8 @@ type Command struct {
 	//	*Command_Register
 	//	*Command_SetFloor
 	//	*Command_Hold
+	//	*Command_ResetHeights
+	//	*Command_SetInstance
 	Change isCommand_Change `protobuf_oneof:"change"`
 	// Wall clock of the leader that proposed it, Unix milliseconds.
 	At            int64 `protobuf:"varint,9,opt,name=at,proto3" json:"at,omitempty"`
@@ -163,6 +165,24 @@ func (x *Command) GetHold() *HoldCommand {
 	return nil
 }
 
+func (x *Command) GetResetHeights() *ResetHeightsCommand {
+	if x != nil {
+		if x, ok := x.Change.(*Command_ResetHeights); ok {
+			return x.ResetHeights
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetSetInstance() *SetInstanceCommand {
+	if x != nil {
+		if x, ok := x.Change.(*Command_SetInstance); ok {
+			return x.SetInstance
+		}
+	}
+	return nil
+}
+
 func (x *Command) GetAt() int64 {
 	if x != nil {
 		return x.At
@@ -214,6 +234,16 @@ type Command_Hold struct {
 	Hold *HoldCommand `protobuf:"bytes,10,opt,name=hold,proto3,oneof"`
 }
 
+type Command_ResetHeights struct {
+	// Frees heights after a hard reset of the network. Since version 3.
+	ResetHeights *ResetHeightsCommand `protobuf:"bytes,11,opt,name=reset_heights,json=resetHeights,proto3,oneof"`
+}
+
+type Command_SetInstance struct {
+	// Gives each node a voice under another chainspec in an era. Since version 3.
+	SetInstance *SetInstanceCommand `protobuf:"bytes,12,opt,name=set_instance,json=setInstance,proto3,oneof"`
+}
+
 func (*Command_Genesis) isCommand_Change() {}
 
 func (*Command_Claim) isCommand_Change() {}
@@ -229,6 +259,10 @@ func (*Command_Register) isCommand_Change() {}
 func (*Command_SetFloor) isCommand_Change() {}
 
 func (*Command_Hold) isCommand_Change() {}
+
+func (*Command_ResetHeights) isCommand_Change() {}
+
+func (*Command_SetInstance) isCommand_Change() {}
 
 // GenesisCommand opens the log.
 type GenesisCommand struct {
@@ -295,7 +329,10 @@ type ClaimCommand struct {
 	// That node's signature of the request, 64 bytes.
 	RequestSignature []byte `protobuf:"bytes,3,opt,name=request_signature,json=requestSignature,proto3" json:"request_signature,omitempty"`
 	// What the leader's token bucket holds after an advance by this claim, thousandths.
-	TokensLeft    int64 `protobuf:"varint,4,opt,name=tokens_left,json=tokensLeft,proto3" json:"tokens_left,omitempty"`
+	TokensLeft int64 `protobuf:"varint,4,opt,name=tokens_left,json=tokensLeft,proto3" json:"tokens_left,omitempty"`
+	// Index of the log at which the node asked, which the signature covers; absent in a request that has none, as before
+	// version 3.
+	AskedAt       uint64 `protobuf:"varint,5,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -354,6 +391,13 @@ func (x *ClaimCommand) GetRequestSignature() []byte {
 func (x *ClaimCommand) GetTokensLeft() int64 {
 	if x != nil {
 		return x.TokensLeft
+	}
+	return 0
+}
+
+func (x *ClaimCommand) GetAskedAt() uint64 {
+	if x != nil {
+		return x.AskedAt
 	}
 	return 0
 }
@@ -769,6 +813,153 @@ func (x *SetFloorCommand) GetReason() string {
 	return ""
 }
 
+// ResetHeightsCommand frees the heights from one on, after a hard reset of the network. It is an operator's, by
+// signature: no leader can make one up.
+type ResetHeightsCommand struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// First height that is free again.
+	Height uint64 `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+	// How many there were, this one included.
+	Count uint64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// Name of the operator.
+	Operator string `protobuf:"bytes,3,opt,name=operator,proto3" json:"operator,omitempty"`
+	// Why.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The operator's signature of all that, and of the cluster's id, 64 bytes.
+	Signature     []byte `protobuf:"bytes,5,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResetHeightsCommand) Reset() {
+	*x = ResetHeightsCommand{}
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResetHeightsCommand) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResetHeightsCommand) ProtoMessage() {}
+
+func (x *ResetHeightsCommand) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResetHeightsCommand.ProtoReflect.Descriptor instead.
+func (*ResetHeightsCommand) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ResetHeightsCommand) GetHeight() uint64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *ResetHeightsCommand) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *ResetHeightsCommand) GetOperator() string {
+	if x != nil {
+		return x.Operator
+	}
+	return ""
+}
+
+func (x *ResetHeightsCommand) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ResetHeightsCommand) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+// SetInstanceCommand gives each node a voice of its own under another chainspec, in an era that is run again.
+type SetInstanceCommand struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The era.
+	Era uint64 `protobuf:"varint,1,opt,name=era,proto3" json:"era,omitempty"`
+	// Hash of the chainspec, 32 bytes.
+	Chainspec []byte `protobuf:"bytes,2,opt,name=chainspec,proto3" json:"chainspec,omitempty"`
+	// Why.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetInstanceCommand) Reset() {
+	*x = SetInstanceCommand{}
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetInstanceCommand) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetInstanceCommand) ProtoMessage() {}
+
+func (x *SetInstanceCommand) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetInstanceCommand.ProtoReflect.Descriptor instead.
+func (*SetInstanceCommand) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *SetInstanceCommand) GetEra() uint64 {
+	if x != nil {
+		return x.Era
+	}
+	return 0
+}
+
+func (x *SetInstanceCommand) GetChainspec() []byte {
+	if x != nil {
+		return x.Chainspec
+	}
+	return nil
+}
+
+func (x *SetInstanceCommand) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // SnapshotHeader opens a snapshot of the state. The claims that it counts follow it, each a ClaimCommand.
 type SnapshotHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -807,14 +998,18 @@ type SnapshotHeader struct {
 	// Automatic changes of roles are stopped until then, Unix milliseconds.
 	HoldUntil int64 `protobuf:"varint,17,opt,name=hold_until,json=holdUntil,proto3" json:"hold_until,omitempty"`
 	// The last changes of mode and roles, oldest first.
-	History       []*RoleChange `protobuf:"bytes,18,rep,name=history,proto3" json:"history,omitempty"`
+	History []*RoleChange `protobuf:"bytes,18,rep,name=history,proto3" json:"history,omitempty"`
+	// Last reset of the heights, absent if there was none.
+	LastReset *ResetHeightsCommand `protobuf:"bytes,19,opt,name=last_reset,json=lastReset,proto3" json:"last_reset,omitempty"`
+	// Eras that run again under another chainspec, by era and as they were named.
+	Reruns        []*SnapshotRerun `protobuf:"bytes,20,rep,name=reruns,proto3" json:"reruns,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SnapshotHeader) Reset() {
 	*x = SnapshotHeader{}
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -826,7 +1021,7 @@ func (x *SnapshotHeader) String() string {
 func (*SnapshotHeader) ProtoMessage() {}
 
 func (x *SnapshotHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -839,7 +1034,7 @@ func (x *SnapshotHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotHeader.ProtoReflect.Descriptor instead.
 func (*SnapshotHeader) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{9}
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SnapshotHeader) GetVersion() uint32 {
@@ -968,6 +1163,75 @@ func (x *SnapshotHeader) GetHistory() []*RoleChange {
 	return nil
 }
 
+func (x *SnapshotHeader) GetLastReset() *ResetHeightsCommand {
+	if x != nil {
+		return x.LastReset
+	}
+	return nil
+}
+
+func (x *SnapshotHeader) GetReruns() []*SnapshotRerun {
+	if x != nil {
+		return x.Reruns
+	}
+	return nil
+}
+
+// SnapshotRerun is an era that runs again.
+type SnapshotRerun struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The era.
+	Era uint64 `protobuf:"varint,1,opt,name=era,proto3" json:"era,omitempty"`
+	// Hash of the chainspec, 32 bytes.
+	Chainspec     []byte `protobuf:"bytes,2,opt,name=chainspec,proto3" json:"chainspec,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotRerun) Reset() {
+	*x = SnapshotRerun{}
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotRerun) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotRerun) ProtoMessage() {}
+
+func (x *SnapshotRerun) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotRerun.ProtoReflect.Descriptor instead.
+func (*SnapshotRerun) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SnapshotRerun) GetEra() uint64 {
+	if x != nil {
+		return x.Era
+	}
+	return 0
+}
+
+func (x *SnapshotRerun) GetChainspec() []byte {
+	if x != nil {
+		return x.Chainspec
+	}
+	return nil
+}
+
 // SnapshotAdvance is the last entry that moved a mark.
 type SnapshotAdvance struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -981,7 +1245,7 @@ type SnapshotAdvance struct {
 
 func (x *SnapshotAdvance) Reset() {
 	*x = SnapshotAdvance{}
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[10]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -993,7 +1257,7 @@ func (x *SnapshotAdvance) String() string {
 func (*SnapshotAdvance) ProtoMessage() {}
 
 func (x *SnapshotAdvance) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[10]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1006,7 +1270,7 @@ func (x *SnapshotAdvance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotAdvance.ProtoReflect.Descriptor instead.
 func (*SnapshotAdvance) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{10}
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SnapshotAdvance) GetAt() int64 {
@@ -1038,7 +1302,7 @@ type SnapshotPoint struct {
 
 func (x *SnapshotPoint) Reset() {
 	*x = SnapshotPoint{}
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[11]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1050,7 +1314,7 @@ func (x *SnapshotPoint) String() string {
 func (*SnapshotPoint) ProtoMessage() {}
 
 func (x *SnapshotPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[11]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1063,7 +1327,7 @@ func (x *SnapshotPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotPoint.ProtoReflect.Descriptor instead.
 func (*SnapshotPoint) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{11}
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SnapshotPoint) GetNode() string {
@@ -1091,7 +1355,7 @@ var File_casper_cosigner_v1_log_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\n" +
-	"\x1ccasper/cosigner/v1/log.proto\x12\x12casper.cosigner.v1\x1a\x1ecasper/cosigner/v1/admin.proto\"\xb9\x04\n" +
+	"\x1ccasper/cosigner/v1/log.proto\x12\x12casper.cosigner.v1\x1a\x1ecasper/cosigner/v1/admin.proto\"\xd6\x05\n" +
 	"\aCommand\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12>\n" +
 	"\agenesis\x18\x02 \x01(\v2\".casper.cosigner.v1.GenesisCommandH\x00R\agenesis\x128\n" +
@@ -1102,18 +1366,21 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\bregister\x18\a \x01(\v2#.casper.cosigner.v1.RegisterCommandH\x00R\bregister\x12B\n" +
 	"\tset_floor\x18\b \x01(\v2#.casper.cosigner.v1.SetFloorCommandH\x00R\bsetFloor\x125\n" +
 	"\x04hold\x18\n" +
-	" \x01(\v2\x1f.casper.cosigner.v1.HoldCommandH\x00R\x04hold\x12\x0e\n" +
+	" \x01(\v2\x1f.casper.cosigner.v1.HoldCommandH\x00R\x04hold\x12N\n" +
+	"\rreset_heights\x18\v \x01(\v2'.casper.cosigner.v1.ResetHeightsCommandH\x00R\fresetHeights\x12K\n" +
+	"\fset_instance\x18\f \x01(\v2&.casper.cosigner.v1.SetInstanceCommandH\x00R\vsetInstance\x12\x0e\n" +
 	"\x02at\x18\t \x01(\x03R\x02atB\b\n" +
 	"\x06change\"X\n" +
 	"\x0eGenesisCommand\x12.\n" +
 	"\x05first\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05first\x12\x16\n" +
-	"\x06active\x18\x02 \x01(\tR\x06active\"\x8a\x01\n" +
+	"\x06active\x18\x02 \x01(\tR\x06active\"\xa5\x01\n" +
 	"\fClaimCommand\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\fR\amessage\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12+\n" +
 	"\x11request_signature\x18\x03 \x01(\fR\x10requestSignature\x12\x1f\n" +
 	"\vtokens_left\x18\x04 \x01(\x03R\n" +
-	"tokensLeft\"i\n" +
+	"tokensLeft\x12\x19\n" +
+	"\basked_at\x18\x05 \x01(\x04R\aaskedAt\"i\n" +
 	"\x0fActivateCommand\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x16\n" +
@@ -1140,7 +1407,17 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\x05cause\x18\x04 \x01(\tR\x05cause\"Y\n" +
 	"\x0fSetFloorCommand\x12.\n" +
 	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xba\x05\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x95\x01\n" +
+	"\x13ResetHeightsCommand\x12\x16\n" +
+	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x1a\n" +
+	"\boperator\x18\x03 \x01(\tR\boperator\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1c\n" +
+	"\tsignature\x18\x05 \x01(\fR\tsignature\"\\\n" +
+	"\x12SetInstanceCommand\x12\x10\n" +
+	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
+	"\tchainspec\x18\x02 \x01(\fR\tchainspec\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xbd\x06\n" +
 	"\x0eSnapshotHeader\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\astarted\x18\x02 \x01(\bR\astarted\x120\n" +
@@ -1161,7 +1438,13 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\x05cause\x18\x10 \x01(\tR\x05cause\x12\x1d\n" +
 	"\n" +
 	"hold_until\x18\x11 \x01(\x03R\tholdUntil\x128\n" +
-	"\ahistory\x18\x12 \x03(\v2\x1e.casper.cosigner.v1.RoleChangeR\ahistory\"5\n" +
+	"\ahistory\x18\x12 \x03(\v2\x1e.casper.cosigner.v1.RoleChangeR\ahistory\x12F\n" +
+	"\n" +
+	"last_reset\x18\x13 \x01(\v2'.casper.cosigner.v1.ResetHeightsCommandR\tlastReset\x129\n" +
+	"\x06reruns\x18\x14 \x03(\v2!.casper.cosigner.v1.SnapshotRerunR\x06reruns\"?\n" +
+	"\rSnapshotRerun\x12\x10\n" +
+	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
+	"\tchainspec\x18\x02 \x01(\fR\tchainspec\"5\n" +
 	"\x0fSnapshotAdvance\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x03R\x02at\x12\x12\n" +
 	"\x04left\x18\x02 \x01(\x03R\x04left\"P\n" +
@@ -1182,23 +1465,26 @@ func file_casper_cosigner_v1_log_proto_rawDescGZIP() []byte {
 	return file_casper_cosigner_v1_log_proto_rawDescData
 }
 
-var file_casper_cosigner_v1_log_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_casper_cosigner_v1_log_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_casper_cosigner_v1_log_proto_goTypes = []any{
-	(*Command)(nil),         // 0: casper.cosigner.v1.Command
-	(*GenesisCommand)(nil),  // 1: casper.cosigner.v1.GenesisCommand
-	(*ClaimCommand)(nil),    // 2: casper.cosigner.v1.ClaimCommand
-	(*ActivateCommand)(nil), // 3: casper.cosigner.v1.ActivateCommand
-	(*SetModeCommand)(nil),  // 4: casper.cosigner.v1.SetModeCommand
-	(*SuspendCommand)(nil),  // 5: casper.cosigner.v1.SuspendCommand
-	(*RegisterCommand)(nil), // 6: casper.cosigner.v1.RegisterCommand
-	(*HoldCommand)(nil),     // 7: casper.cosigner.v1.HoldCommand
-	(*SetFloorCommand)(nil), // 8: casper.cosigner.v1.SetFloorCommand
-	(*SnapshotHeader)(nil),  // 9: casper.cosigner.v1.SnapshotHeader
-	(*SnapshotAdvance)(nil), // 10: casper.cosigner.v1.SnapshotAdvance
-	(*SnapshotPoint)(nil),   // 11: casper.cosigner.v1.SnapshotPoint
-	(*Mark)(nil),            // 12: casper.cosigner.v1.Mark
-	(Mode)(0),               // 13: casper.cosigner.v1.Mode
-	(*RoleChange)(nil),      // 14: casper.cosigner.v1.RoleChange
+	(*Command)(nil),             // 0: casper.cosigner.v1.Command
+	(*GenesisCommand)(nil),      // 1: casper.cosigner.v1.GenesisCommand
+	(*ClaimCommand)(nil),        // 2: casper.cosigner.v1.ClaimCommand
+	(*ActivateCommand)(nil),     // 3: casper.cosigner.v1.ActivateCommand
+	(*SetModeCommand)(nil),      // 4: casper.cosigner.v1.SetModeCommand
+	(*SuspendCommand)(nil),      // 5: casper.cosigner.v1.SuspendCommand
+	(*RegisterCommand)(nil),     // 6: casper.cosigner.v1.RegisterCommand
+	(*HoldCommand)(nil),         // 7: casper.cosigner.v1.HoldCommand
+	(*SetFloorCommand)(nil),     // 8: casper.cosigner.v1.SetFloorCommand
+	(*ResetHeightsCommand)(nil), // 9: casper.cosigner.v1.ResetHeightsCommand
+	(*SetInstanceCommand)(nil),  // 10: casper.cosigner.v1.SetInstanceCommand
+	(*SnapshotHeader)(nil),      // 11: casper.cosigner.v1.SnapshotHeader
+	(*SnapshotRerun)(nil),       // 12: casper.cosigner.v1.SnapshotRerun
+	(*SnapshotAdvance)(nil),     // 13: casper.cosigner.v1.SnapshotAdvance
+	(*SnapshotPoint)(nil),       // 14: casper.cosigner.v1.SnapshotPoint
+	(*Mark)(nil),                // 15: casper.cosigner.v1.Mark
+	(Mode)(0),                   // 16: casper.cosigner.v1.Mode
+	(*RoleChange)(nil),          // 17: casper.cosigner.v1.RoleChange
 }
 var file_casper_cosigner_v1_log_proto_depIdxs = []int32{
 	1,  // 0: casper.cosigner.v1.Command.genesis:type_name -> casper.cosigner.v1.GenesisCommand
@@ -1209,22 +1495,26 @@ var file_casper_cosigner_v1_log_proto_depIdxs = []int32{
 	6,  // 5: casper.cosigner.v1.Command.register:type_name -> casper.cosigner.v1.RegisterCommand
 	8,  // 6: casper.cosigner.v1.Command.set_floor:type_name -> casper.cosigner.v1.SetFloorCommand
 	7,  // 7: casper.cosigner.v1.Command.hold:type_name -> casper.cosigner.v1.HoldCommand
-	12, // 8: casper.cosigner.v1.GenesisCommand.first:type_name -> casper.cosigner.v1.Mark
-	13, // 9: casper.cosigner.v1.SetModeCommand.mode:type_name -> casper.cosigner.v1.Mode
-	12, // 10: casper.cosigner.v1.SetFloorCommand.floor:type_name -> casper.cosigner.v1.Mark
-	12, // 11: casper.cosigner.v1.SnapshotHeader.pruned:type_name -> casper.cosigner.v1.Mark
-	12, // 12: casper.cosigner.v1.SnapshotHeader.floor:type_name -> casper.cosigner.v1.Mark
-	12, // 13: casper.cosigner.v1.SnapshotHeader.newest:type_name -> casper.cosigner.v1.Mark
-	13, // 14: casper.cosigner.v1.SnapshotHeader.mode:type_name -> casper.cosigner.v1.Mode
-	10, // 15: casper.cosigner.v1.SnapshotHeader.eras:type_name -> casper.cosigner.v1.SnapshotAdvance
-	10, // 16: casper.cosigner.v1.SnapshotHeader.heights:type_name -> casper.cosigner.v1.SnapshotAdvance
-	11, // 17: casper.cosigner.v1.SnapshotHeader.points:type_name -> casper.cosigner.v1.SnapshotPoint
-	14, // 18: casper.cosigner.v1.SnapshotHeader.history:type_name -> casper.cosigner.v1.RoleChange
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	9,  // 8: casper.cosigner.v1.Command.reset_heights:type_name -> casper.cosigner.v1.ResetHeightsCommand
+	10, // 9: casper.cosigner.v1.Command.set_instance:type_name -> casper.cosigner.v1.SetInstanceCommand
+	15, // 10: casper.cosigner.v1.GenesisCommand.first:type_name -> casper.cosigner.v1.Mark
+	16, // 11: casper.cosigner.v1.SetModeCommand.mode:type_name -> casper.cosigner.v1.Mode
+	15, // 12: casper.cosigner.v1.SetFloorCommand.floor:type_name -> casper.cosigner.v1.Mark
+	15, // 13: casper.cosigner.v1.SnapshotHeader.pruned:type_name -> casper.cosigner.v1.Mark
+	15, // 14: casper.cosigner.v1.SnapshotHeader.floor:type_name -> casper.cosigner.v1.Mark
+	15, // 15: casper.cosigner.v1.SnapshotHeader.newest:type_name -> casper.cosigner.v1.Mark
+	16, // 16: casper.cosigner.v1.SnapshotHeader.mode:type_name -> casper.cosigner.v1.Mode
+	13, // 17: casper.cosigner.v1.SnapshotHeader.eras:type_name -> casper.cosigner.v1.SnapshotAdvance
+	13, // 18: casper.cosigner.v1.SnapshotHeader.heights:type_name -> casper.cosigner.v1.SnapshotAdvance
+	14, // 19: casper.cosigner.v1.SnapshotHeader.points:type_name -> casper.cosigner.v1.SnapshotPoint
+	17, // 20: casper.cosigner.v1.SnapshotHeader.history:type_name -> casper.cosigner.v1.RoleChange
+	9,  // 21: casper.cosigner.v1.SnapshotHeader.last_reset:type_name -> casper.cosigner.v1.ResetHeightsCommand
+	12, // 22: casper.cosigner.v1.SnapshotHeader.reruns:type_name -> casper.cosigner.v1.SnapshotRerun
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_log_proto_init() }
@@ -1242,6 +1532,8 @@ func file_casper_cosigner_v1_log_proto_init() {
 		(*Command_Register)(nil),
 		(*Command_SetFloor)(nil),
 		(*Command_Hold)(nil),
+		(*Command_ResetHeights)(nil),
+		(*Command_SetInstance)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1249,7 +1541,7 @@ func file_casper_cosigner_v1_log_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_log_proto_rawDesc), len(file_casper_cosigner_v1_log_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,51 @@
+package cluster_test
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"testing"
+
+	"casper-cosigner/cluster"
+	"casper-cosigner/rule/watermark"
+)
+
+// TestVerifyReset: a reset of the heights is an operator's only if that operator signed all of it,
+// for this cluster.
+func TestVerifyReset(t *testing.T) {
+	public, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := cluster.Entry{Name: "ops", Key: cluster.Key(public)}
+	f := &cluster.File{ID: make(cluster.Key, 16), Operators: []cluster.Entry{entry},
+		Nodes: []cluster.NodeEntry{{Name: "node", Key: cluster.Key(public)}}}
+	signed := func(f *cluster.File, operator string) watermark.Reset {
+		r := watermark.Reset{Height: 120, Count: 1, Operator: operator, Reason: "hard reset"}
+		r.Signature = f.SignReset(key, r)
+		return r
+	}
+	if err := f.VerifyReset(signed(f, "ops")); err != nil {
+		t.Fatal(err)
+	}
+	other := &cluster.File{ID: cluster.Key{15: 1}}
+	for name, r := range map[string]watermark.Reset{
+		"a node's":          signed(f, "node"),
+		"a stranger's":      signed(f, "nobody"),
+		"another cluster's": signed(other, "ops"),
+		"unsigned":          {Height: 120, Count: 1, Operator: "ops"},
+	} {
+		if err := f.VerifyReset(r); !errors.Is(err, cluster.ErrResetSignature) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, edit := range map[string]func(*watermark.Reset){
+		"height": func(r *watermark.Reset) { r.Height-- }, "count": func(r *watermark.Reset) { r.Count++ },
+		"reason": func(r *watermark.Reset) { r.Reason = "hard rese" },
+	} {
+		r := signed(f, "ops")
+		edit(&r)
+		if err := f.VerifyReset(r); !errors.Is(err, cluster.ErrResetSignature) {
+			t.Errorf("another %s: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,193 @@
+package cosigner
+
+import (
+	"errors"
+	"maps"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
+)
+
+// TestReset frees heights and nothing else, once, and for good.
+func TestReset(t *testing.T) {
+	r := newRig(t)
+	for i, slot := range []casper.Slot{heightSlot(119), heightSlot(120), heightSlot(130), echoSlot(12, 3)} {
+		r.must(r.Claim(slot, digest(i)))
+	}
+	_, err := r.Fill(maps.All(map[casper.Slot]casper.Hash{heightSlot(130): digest(9), heightSlot(119): digest(9)}))
+	r.must(err)
+	r.must(r.Prune(watermark.Mark{Era: 11, Height: 110}))
+	r.must(r.Reset(120, 1))
+	for range 2 {
+		if s := r.Stats(); s.Resets != 1 || s.Slots != 2 || s.Differing != 1 {
+			t.Errorf("%+v", s)
+		}
+		wantIs(t, r.Claim(heightSlot(119), digest(0)), ErrDiffers)
+		wantIs(t, r.Claim(heightSlot(109), digest(0)), ErrBelowFloor)
+		wantIs(t, r.Claim(echoSlot(10, 0), digest(0)), ErrBelowFloor)
+		wantConflict(t, r.Claim(echoSlot(12, 3), digest(0)), digest(3))
+		r.reopen()
+	}
+	r.must(r.Claim(heightSlot(120), digest(20)))
+	r.must(r.Claim(heightSlot(130), digest(21)))
+	r.must(r.Reset(120, 1)) // the log shows it again
+	wantConflict(t, r.Claim(heightSlot(120), digest(1)), digest(20))
+	r.must(r.Reset(50, 2)) // below what was pruned, and below the first height
+	r.must(r.Claim(heightSlot(50), digest(5)))
+	wantIs(t, r.Claim(heightSlot(49), digest(5)), ErrBelowFloor)
+	r.reopen()
+	wantConflict(t, r.Claim(heightSlot(50), digest(6)), digest(5))
+	r.compactAbove = 0
+	for i := range uint64(100) {
+		r.must(r.Claim(heightSlot(200+i), digest(1)))
+		r.must(r.Prune(watermark.Mark{Height: 200 + i}))
+	}
+	r.reopen()
+	if s := r.Stats(); s.Resets != 2 {
+		t.Errorf("a file that was rewritten: %+v", s)
+	}
+}
+
+// TestResetFails: after a disk that is full everything is as before; after any other failure the
+// process ends.
+func TestResetFails(t *testing.T) {
+	for _, op := range []string{"replace", "open"} {
+		for _, stored := range []bool{false, true} {
+			r := newRig(t)
+			r.must(r.Claim(heightSlot(120), digest(1)))
+			r.failOnce(op, errFault, stored)
+			if err := r.Reset(110, 1); err == nil || r.fatal == nil {
+				t.Errorf("%s, stored %v: %v, fatal %v", op, stored, err, r.fatal)
+			}
+			if err := r.Claim(heightSlot(120), digest(2)); err == nil {
+				t.Errorf("%s, stored %v: a claim after it", op, stored)
+			}
+			r.reopen()
+			r.must(r.Reset(110, 1))
+			r.must(r.Claim(heightSlot(120), digest(2)))
+		}
+	}
+}
+
+// TestUnknownRecord: a whole record of a kind that a later release wrote is refused, not cut like a
+// torn one; so is a file of a later version. Nothing is written then.
+func TestUnknownRecord(t *testing.T) {
+	r := newRig(t)
+	r.must(r.Claim(heightSlot(120), digest(1)))
+	for name, edit := range map[string]func(b []byte){
+		"kind":    func(b []byte) { b[recordSize+4] = 77; seal(b[recordSize : 2*recordSize]) },
+		"version": func(b []byte) { b[5] = 3; seal(b[:recordSize]) },
+	} {
+		data := append([]byte{}, r.disk.name.data...)
+		edit(data)
+		d := &fakeDisk{}
+		d.name = &inode{disk: d, data: data, durable: append([]byte{}, data...), dirty: map[int]struct{}{}}
+		_, err := openLedger(r.config(), d)
+		if err == nil || !strings.Contains(err.Error(), "later") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if string(d.name.data) != string(data) {
+			t.Errorf("%s: the file was changed", name)
+		}
+	}
+}
+
+// TestVersionOfFile: before the first reset a file is one that the release before reads; after it,
+// none that it would read.
+func TestVersionOfFile(t *testing.T) {
+	r := newRig(t)
+	if v := r.disk.name.data[5]; v != 1 {
+		t.Errorf("version %d", v)
+	}
+	r.must(r.Reset(110, 1))
+	if v := r.disk.name.data[5]; v != 2 {
+		t.Errorf("version %d after a reset", v)
+	}
+}
+
+// signedReset is what the committee takes for signed.
+func signedReset(height, count uint64) machine.ResetHeights {
+	return machine.ResetHeights{Reset: watermark.Reset{Height: height, Count: count, Operator: "ops",
+		Signature: testSignature}}
+}
+
+// TestFollowReset: the ledger follows a reset of the log only if an operator signed it. Until then
+// it keeps its heights, and everything else goes on.
+func TestFollowReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newCopyOfLog()
+		apply := func(commands ...machine.Command) {
+			log.mu.Lock()
+			defer log.mu.Unlock()
+			for _, c := range commands {
+				if claim, ok := c.(machine.Claim); ok {
+					claim.AskedAt = 1
+					c = claim
+				}
+				if r := log.state.ApplyAt(machine.Place{Index: 2, Version: machine.Version}, c); r.Outcome != machine.Done {
+					t.Fatalf("%+v: %+v", c, r)
+				}
+			}
+		}
+		apply(machine.Genesis{First: watermark.Mark{Era: 1, Height: 100}, Active: "A"}, claimOf(finality(120)),
+			claimOf(finality(130)))
+		log.elect()
+		log.apply()
+		c, s := besideLog(t, log)
+		ledger := c.hosts[0].ledger
+		run(t, s)
+		time.Sleep(2 * time.Second)
+		claimed := func(height uint64, n int) error { return ledger.Claim(heightSlot(height), digest(n)) }
+		var conflict *ConflictError
+		if err := claimed(120, 7); !errors.As(err, &conflict) {
+			t.Fatal(err)
+		}
+		forged := signedReset(110, 1)
+		forged.Signature = [64]byte{1}
+		apply(forged)
+		time.Sleep(3 * time.Second)
+		if err := claimed(120, 7); !errors.As(err, &conflict) || ledger.Resets() != 0 || s.Ready() != nil {
+			t.Errorf("a reset that nobody signed: %v, %d resets, %v", err, ledger.Resets(), s.Ready())
+		}
+		apply(claimOf(finality(115)), signedReset(110, 2))
+		time.Sleep(2 * time.Second)
+		if err := claimed(120, 7); err != nil || ledger.Resets() != 2 {
+			t.Errorf("a signed one: %v, %d resets", err, ledger.Resets())
+		}
+	})
+}
+
+// TestReplayAfterReset: a log that is read back shows the marks of before a reset first. The
+// ledger, which has made the reset, does not follow those.
+func TestReplayAfterReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newCopyOfLog()
+		log.state.ApplyAt(machine.Place{Version: machine.Version},
+			machine.Genesis{First: watermark.Mark{Era: 1, Height: 5000}, Active: "A"})
+		log.ahead = []machine.Command{claimOf(finality(5001)), signedReset(110, 1), claimOf(finality(120))}
+		log.elect()
+		c, s := besideLog(t, log)
+		ledger := c.hosts[0].ledger
+		if err := ledger.Reset(110, 1); err != nil {
+			t.Fatal(err)
+		}
+		run(t, s)
+		time.Sleep(3 * time.Second)
+		if f := ledger.Floor(); f.Height != 100 {
+			t.Errorf("while the log is read back the floor became %v", f)
+		}
+		log.apply()
+		time.Sleep(2 * time.Second)
+		if err := s.Ready(); err != nil || ledger.Floor().Height > 110 {
+			t.Errorf("%v, floor %v", err, ledger.Floor())
+		}
+		if err := ledger.Claim(heightSlot(115), digest(1)); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,226 @@
+package machine_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protodelim"
+	"google.golang.org/protobuf/proto"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/refusal"
+	"casper-cosigner/rule/watermark"
+)
+
+func reset(height, count uint64) machine.ResetHeights {
+	return machine.ResetHeights{Reset: watermark.Reset{Height: height, Count: count, Operator: "ops",
+		Reason: "hard reset", Signature: [64]byte{7}}, At: 9000}
+}
+
+// later applies a command in the version in which there are resets. A claim is asked for just
+// before.
+func later(s *machine.State, c machine.Command) machine.Result {
+	if claim, ok := c.(machine.Claim); ok {
+		claim.AskedAt = 1
+		c = claim
+	}
+	return s.ApplyAt(machine.Place{Index: 2, Version: machine.Version}, c)
+}
+
+func rerun(era uint64, chainspec byte) machine.SetInstance {
+	return machine.SetInstance{Era: era, Chainspec: casper.Hash{chainspec}, Reason: "restart", At: 9500}
+}
+
+// TestNewCommands: what version 2 does not know is neither written nor read in it: a cosigner of
+// that release would end at such an entry.
+func TestNewCommands(t *testing.T) {
+	for _, c := range []machine.Command{reset(50, 1), machine.ResetHeights{}, rerun(5, 2), machine.SetInstance{}} {
+		if got, _, err := machine.Decode(encoded(t, c)); err != nil || got != c {
+			t.Errorf("%#v: came back as %#v, %v", c, got, err)
+		}
+		if _, err := machine.Encode(c, machine.Oldest); err == nil || !strings.Contains(err.Error(), "not every cosigner") {
+			t.Errorf("%T in version %d: %v", c, machine.Oldest, err)
+		}
+		old := &cosignerv1.Command{}
+		if err := proto.Unmarshal(encoded(t, c), old); err != nil {
+			t.Fatal(err)
+		}
+		old.Version = machine.Oldest
+		b, err := proto.Marshal(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _, err := machine.Decode(b); err == nil {
+			t.Errorf("version %d was read as %#v", machine.Oldest, got)
+		}
+	}
+	for name, c := range map[string]*cosignerv1.Command{
+		"short signature": {Version: 3, Change: &cosignerv1.Command_ResetHeights{
+			ResetHeights: &cosignerv1.ResetHeightsCommand{Signature: make([]byte, 63)}}},
+		"long chainspec": {Version: 3, Change: &cosignerv1.Command_SetInstance{
+			SetInstance: &cosignerv1.SetInstanceCommand{Chainspec: make([]byte, 33)}}},
+	} {
+		b, err := proto.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _, err := machine.Decode(b); err == nil {
+			t.Errorf("%s: %#v", name, got)
+		}
+	}
+}
+
+// TestResetHeights: a reset frees heights and no round, each only once, and is in the snapshot.
+func TestResetHeights(t *testing.T) {
+	s := started()
+	if r := s.Apply(reset(50, 1)); r != refused(refusal.UnknownCommand) {
+		t.Errorf("in version 2: %+v", r)
+	}
+	later(s, final("a", 50, 1))
+	for _, c := range []machine.Command{vote("a", 7, true), final("a", 60, 1), final("a", 70, 1)} {
+		if r := later(s, c); r.Outcome != machine.Done {
+			t.Fatalf("%+v", r)
+		}
+	}
+	for _, tt := range []struct {
+		c    machine.ResetHeights
+		want machine.Result
+	}{
+		{reset(71, 1), refused(refusal.NothingAbove)},
+		{reset(60, 0), refused(refusal.ResetMoved)},
+		{reset(60, 2), refused(refusal.ResetMoved)},
+		{reset(65, 1), machine.Result{Outcome: machine.Done}},
+		{reset(60, 1), refused(refusal.ResetMoved)}, // recorded, and sent once more
+		{reset(65, 1), refused(refusal.ResetMoved)},
+	} {
+		if got := later(s, tt.c); got != tt.want {
+			t.Errorf("%+v: %+v, want %+v", tt.c, got, tt.want)
+		}
+	}
+	if s.LastReset() != reset(65, 1).Reset {
+		t.Errorf("%+v", s.LastReset())
+	}
+	if _, height := s.Advances(); height != (machine.Advance{At: 9000, Left: 64000}) {
+		t.Errorf("%+v", height)
+	}
+	for _, s := range []*machine.State{s, s.Clone(), restored(t, snapshot(t, s))} {
+		if r := later(s, final("b", 60, 2)); r.Outcome != machine.Held {
+			t.Errorf("below: %+v", r)
+		}
+		if r := later(s, vote("b", 7, false)); r.Outcome != machine.Held {
+			t.Errorf("a vote: %+v", r)
+		}
+		if r := later(s, final("b", 70, 2)); r.Outcome != machine.Done {
+			t.Errorf("above: %+v", r)
+		}
+		if r := later(s, reset(70, 2)); r.Outcome != machine.Done || s.LastReset().Count != 2 {
+			t.Errorf("a second one: %+v", r)
+		}
+	}
+}
+
+// TestSetInstance: after it both runs of the era stay as they are, also in a snapshot.
+func TestSetInstance(t *testing.T) {
+	s := started()
+	again := vote("a", 7, false)
+	m := again.Message.(casper.Vote)
+	m.Chainspec = casper.Hash{2}
+	again.Message = m
+	if r := s.Apply(rerun(7, 2)); r != refused(refusal.UnknownCommand) {
+		t.Errorf("in version 2: %+v", r)
+	}
+	later(s, vote("a", 7, true))
+	if r := later(s, again); r != refused(refusal.OtherInstance) {
+		t.Fatalf("before: %+v", r)
+	}
+	if r := later(s, rerun(10, 2)); r != refused(refusal.EraUnknown) {
+		t.Errorf("era 10: %+v", r)
+	}
+	if r := later(s, rerun(7, 2)); r.Outcome != machine.Done {
+		t.Fatalf("%+v", r)
+	}
+	for _, s := range []*machine.State{s.Clone(), restored(t, snapshot(t, s)), s} {
+		if r := later(s, again); r.Outcome != machine.Done {
+			t.Errorf("after: %+v", r)
+		}
+		if r := later(s, vote("b", 7, false)); r.Outcome != machine.Held || r.Held.Message != vote("a", 7, true).Message {
+			t.Errorf("the first run: %+v", r)
+		}
+	}
+	if !bytes.Equal(snapshot(t, s), snapshot(t, restored(t, snapshot(t, s)))) {
+		t.Error("the snapshot of a restored state differs")
+	}
+}
+
+// TestRoundsOfVersion2: what a cosigner of the release before has no room for is refused in a log
+// that one may have to read.
+func TestRoundsOfVersion2(t *testing.T) {
+	late := vote("a", 7, true)
+	m := late.Message.(casper.Vote)
+	m.ID = 7200
+	late.Message = m
+	s := started()
+	if r := s.ApplyAt(machine.Place{Version: 2}, late); r != refused(refusal.RoundTooHigh) {
+		t.Errorf("version 2: %+v", r)
+	}
+	if r := later(s, late); r.Outcome != machine.Done {
+		t.Errorf("version 3: %+v", r)
+	}
+	if r := restored(t, snapshot(t, s)).Apply(late); r.Outcome != machine.Held {
+		t.Errorf("restored: %+v", r)
+	}
+}
+
+// TestSnapshotOfResets: a header that no state writes is refused.
+func TestSnapshotOfResets(t *testing.T) {
+	fresh := func() *machine.State {
+		s := started()
+		later(s, final("a", 70, 1))
+		later(s, reset(65, 1))
+		later(s, rerun(6, 2))
+		return s
+	}
+	for name, edit := range map[string]func(*header){
+		"of version 2":         func(h *header) { h.Version = 2 },
+		"short signature":      func(h *header) { h.LastReset.Signature = nil },
+		"reset that never was": func(h *header) { h.LastReset.Count = 0 },
+		"short chainspec":      func(h *header) { h.Reruns[0].Chainspec = nil },
+		"era far ahead":        func(h *header) { h.Reruns[0].Era = 99 },
+		"said twice":           func(h *header) { h.Reruns = append(h.Reruns, h.Reruns[0]) },
+		"more than is ever allowed": func(h *header) {
+			for i := range byte(3) {
+				h.Reruns = append(h.Reruns, &cosignerv1.SnapshotRerun{Era: 6, Chainspec: bytes.Repeat([]byte{i}, 32)})
+			}
+		},
+	} {
+		if _, err := machine.ReadState(bytes.NewReader(edited(t, snapshot(t, fresh()), edit))); err == nil {
+			t.Errorf("%s: was read", name)
+		}
+	}
+	if b := snapshot(t, fresh()); !bytes.Equal(edited(t, b, func(*header) {}), b) {
+		t.Error("the test edits nothing and changes something")
+	}
+}
+
+// edited returns the snapshot with its header edited; what follows the header stays.
+func edited(t *testing.T, b []byte, edit func(*header)) []byte {
+	t.Helper()
+	in := bytes.NewReader(b)
+	h := &header{}
+	if err := protodelim.UnmarshalFrom(in, h); err != nil {
+		t.Fatal(err)
+	}
+	edit(h)
+	var out bytes.Buffer
+	if _, err := (protodelim.MarshalOptions{MarshalOptions: proto.MarshalOptions{Deterministic: true}}).MarshalTo(&out,
+		h); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.WriteTo(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}

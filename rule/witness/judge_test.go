@@ -1,0 +1,189 @@
+package witness
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/watermark"
+)
+
+var names = []string{"c1", "c2", "c3"}
+
+// trio is 2 of 3; the key of cn is testKey(n).
+func trio() Members {
+	m := Members{Validator: casper.PublicKey{7}, Cluster: ID{1}, Threshold: 2, Keys: map[string]Key{}}
+	for i, name := range names {
+		m.Keys[name] = Sign(testKey(byte(i+1)), Statement{}).Key
+	}
+	return m
+}
+
+// said is what a member of the trio signs, of which edit may change anything.
+func said(n byte, applied uint64, edit func(*Statement)) Signed {
+	s := Statement{Validator: casper.PublicKey{7}, Cluster: ID{1}, Name: names[n-1], Directory: ID{n}, Boot: 5,
+		Session: ID{n, 5}, Term: 2, Applied: applied, Newest: watermark.Mark{Era: 50, Height: 500}, Round: 3,
+		Pruned: watermark.Mark{Era: 39, Height: 1}}
+	if edit != nil {
+		edit(&s)
+	}
+	return Sign(testKey(n), s)
+}
+
+// TestJudge: c1 holds 100 entries, era 50 round 3 and height 500, in its sixth start.
+func TestJudge(t *testing.T) {
+	own := func(edit func(*Statement)) Signed { return said(1, 90, edit) }
+	forged := func(s Signed, n byte) Signed { s.Key = Sign(testKey(n), s.Statement).Key; return s }
+	tests := []struct {
+		name  string
+		known []Signed
+		want  Finding
+		what  string
+	}{
+		{"nothing known", nil, Sound, ""},
+		{"all as it is", []Signed{own(nil), said(2, 100, nil), said(3, 100, nil)}, Sound, ""},
+
+		{"own: one entry more than the log had", []Signed{own(func(s *Statement) { s.Applied = 96 })}, Lost,
+			"ended at entry 95"},
+		{"own: as much as the log had", []Signed{own(func(s *Statement) { s.Applied = 95 })}, Sound, ""},
+		{"own: another directory", []Signed{own(func(s *Statement) { s.Directory = ID{9} })}, Lost, "initialised again"},
+		{"own: a later start", []Signed{own(func(s *Statement) { s.Boot = 7 })}, Lost, "start number 7"},
+		{"own: this start as another process", []Signed{own(func(s *Statement) { s.Boot = 6 })}, Lost, "two copies"},
+		{"own: this process, put back", []Signed{own(func(s *Statement) {
+			s.Boot, s.Session, s.Applied = 6, ID{1, 6}, 101
+		})}, Lost, "put back"},
+		{"own: this process", []Signed{own(func(s *Statement) {
+			s.Boot, s.Session, s.Applied = 6, ID{1, 6}, 100
+		})}, Sound, ""},
+		{"own: lost, and all of it refused for ever", []Signed{own(func(s *Statement) {
+			s.Directory, s.Applied, s.Newest = ID{9}, 1e6, watermark.Mark{Era: 39, Height: 19}
+		})}, Sound, ""},
+		{"own: lost, and the height is not refused", []Signed{own(func(s *Statement) {
+			s.Directory, s.Newest = ID{9}, watermark.Mark{Era: 39, Height: 20}
+		})}, Lost, ""},
+		{"own: lost, and the era is not refused", []Signed{own(func(s *Statement) {
+			s.Directory, s.Newest = ID{9}, watermark.Mark{Era: 40, Height: 19}
+		})}, Lost, ""},
+		{"own: an era more", []Signed{own(func(s *Statement) { s.Newest.Era = 51 })}, Behind, "era 51"},
+
+		{"one member, far ahead in all", []Signed{said(2, 1e6, func(s *Statement) {
+			s.Newest = watermark.Mark{Era: 1e6, Height: 1e9}
+			s.Resets = 9
+		})}, Sound, ""},
+		{"one member far ahead, another not", []Signed{said(2, 1e6, nil), said(3, 100, nil)}, Sound, ""},
+		{"two members: an entry more", []Signed{said(2, 101, nil), said(3, 102, nil)}, Behind, "entry 101"},
+		{"two members: a round more", []Signed{said(2, 100, func(s *Statement) { s.Round = 4 }),
+			said(3, 100, func(s *Statement) { s.Round = 5 })}, Behind, "round 4"},
+		{"two members: an era more, in an earlier round", []Signed{
+			said(2, 100, func(s *Statement) { s.Newest.Era, s.Round = 51, 0 }),
+			said(3, 100, func(s *Statement) { s.Newest.Era, s.Round = 51, 1 })}, Behind, "era 51"},
+		{"two members: a height more", []Signed{said(2, 100, func(s *Statement) { s.Newest.Height = 501 }),
+			said(3, 100, func(s *Statement) { s.Newest.Height = 502 })}, Behind, "height 501"},
+		{"two members: higher before heights were reset", []Signed{
+			said(2, 100, func(s *Statement) { s.Newest.Height, s.Resets = 900, 0 }),
+			said(3, 100, func(s *Statement) { s.Newest.Height, s.Resets = 900, 0 })}, Sound, ""},
+		{"two members: a reset more", []Signed{said(2, 100, func(s *Statement) { s.Newest.Height, s.Resets = 1, 2 }),
+			said(3, 100, func(s *Statement) { s.Newest.Height, s.Resets = 1, 2 })}, Behind, "after 2 resets"},
+
+		{"two members of another cluster", []Signed{said(2, 1e6, func(s *Statement) { s.Cluster = ID{2} }),
+			said(3, 1e6, func(s *Statement) { s.Cluster = ID{2} })}, Sound, ""},
+		{"two keys of nobody", []Signed{forged(said(2, 1e6, nil), 8), forged(said(3, 1e6, nil), 9)}, Sound, ""},
+		{"one key for two names", []Signed{said(2, 1e6, nil), forged(said(3, 1e6, nil), 2)}, Sound, ""},
+	}
+	for _, tt := range tests {
+		resets := uint64(0)
+		if strings.Contains(tt.name, "reset") {
+			resets = 1
+		}
+		h := Holding{Statement: said(1, 100, func(s *Statement) {
+			s.Boot, s.Session, s.Resets = 6, ID{1, 6}, resets
+			s.Pruned = watermark.Mark{Era: 40, Height: 20}
+		}).Statement, Opened: 95}
+		got := Judge(h, trio(), tt.known)
+		if got.Finding != tt.want || !strings.Contains(got.What, tt.what) {
+			t.Errorf("%s: found %d, %q, want %d, %q", tt.name, got.Finding, got.What, tt.want, tt.what)
+		}
+		if tt.want != Sound && got.By.Name == "" {
+			t.Errorf("%s: says not by whose statement", tt.name)
+		}
+	}
+}
+
+// TestBook: of each cosigner the newest is kept, under its own key and once it is verified; nobody
+// else makes the book larger.
+func TestBook(t *testing.T) {
+	b := NewBook(trio())
+	keep := func(name string, s Signed, want bool) {
+		t.Helper()
+		if b.Keep(s) != want {
+			t.Errorf("%s: want kept %v", name, want)
+		}
+	}
+	if _, ok := b.Position(); ok {
+		t.Error("an empty book has a position")
+	}
+	keep("first", said(1, 10, nil), true)
+	if _, ok := b.Position(); ok {
+		t.Error("one of two has a position")
+	}
+	keep("again", said(1, 10, nil), false)
+	keep("older", said(1, 9, nil), false)
+	keep("newer", said(1, 11, nil), true)
+	unsigned := said(1, 12, nil)
+	unsigned.Applied = 13
+	keep("not what was signed", unsigned, false)
+	keep("as another", Sign(testKey(2), said(1, 99, nil).Statement), false)
+	keep("of another cluster", said(1, 99, func(s *Statement) { s.Cluster = ID{2} }), false)
+	keep("of another validator", said(1, 99, func(s *Statement) { s.Validator[0] = 9 }), false)
+	keep("of a stranger", Sign(testKey(9), said(1, 99, func(s *Statement) { s.Name = "c9" }).Statement), false)
+	keep("after a reset of heights", said(1, 12, func(s *Statement) { s.Resets, s.Newest.Height = 1, 2 }), true)
+	keep("next start", said(1, 12, func(s *Statement) { s.Boot = 6 }), true)
+	keep("made anew, above", said(1, 3, func(s *Statement) {
+		s.Directory, s.Pruned, s.Newest = ID{9}, watermark.Mark{Era: 51, Height: 501}, watermark.Mark{Era: 51, Height: 501}
+	}), true)
+	keep("the one before that", said(1, 1e6, nil), false)
+	keep("second", said(2, 7, nil), true)
+	if at, ok := b.Position(); !ok || at != 3 {
+		t.Errorf("at %d %v, want the second highest, 3", at, ok)
+	}
+	keep("third", said(3, 8, nil), true)
+	if at, _ := b.Position(); at != 7 {
+		t.Errorf("at %d, want 7", at)
+	}
+
+	earlier := Sign(testKey(9), said(1, 99, func(s *Statement) { s.Cluster, s.Name = ID{2}, "c9" }).Statement)
+	again := b.Recall(earlier)
+	if !again || !b.Recall(earlier) || len(b.All()) != 4 || len(b.Current()) != 3 {
+		t.Errorf("recalled to %d, %d of them current", len(b.All()), len(b.Current()))
+	}
+	if b.Recall(unsigned) {
+		t.Error("recalled what was not signed")
+	}
+}
+
+// TestHold: whatever says that the validator signed in the first era or height, or above, holds the
+// founding, until an operator disregards it.
+func TestHold(t *testing.T) {
+	first := watermark.Mark{Era: 50, Height: 500}
+	at := func(era, height uint64) Signed {
+		return Sign(testKey(9), said(1, 1, func(s *Statement) {
+			s.Cluster, s.Newest = ID{2}, watermark.Mark{Era: era, Height: height}
+		}).Statement)
+	}
+	for _, tt := range []struct {
+		s     Signed
+		holds bool
+	}{{at(49, 499), false}, {at(50, 499), true}, {at(49, 500), true}, {at(1e9, 1e9), true}, {at(0, 0), false}} {
+		if got := len(Hold(first, []Signed{tt.s}, nil)) > 0; got != tt.holds {
+			t.Errorf("%v: holds %v", tt.s, got)
+		}
+		if len(Hold(first, []Signed{tt.s}, []string{tt.s.ID()})) > 0 {
+			t.Errorf("%v: holds though disregarded", tt.s)
+		}
+	}
+	other := said(2, 1, nil)
+	if got := Hold(first, []Signed{at(50, 1), other}, []string{at(9, 9).ID()}); !slices.Equal(got, []Signed{other}) {
+		t.Errorf("%v hold, want the one that is not disregarded", got)
+	}
+}

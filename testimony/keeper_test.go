@@ -1,0 +1,121 @@
+package testimony
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/witness"
+)
+
+func openKeeper(t *testing.T, path string, m witness.Members) (*Keeper, string) {
+	t.Helper()
+	var log bytes.Buffer
+	k, err := OpenKeeper(KeeperConfig{Path: path, Members: m, Logger: zerolog.New(&log)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k, log.String()
+}
+
+// closed writes what there is, as when the agent stops.
+func (k *Keeper) closed() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	k.Run(ctx)
+}
+
+// TestKeeps: the newest of each member outlives the agent, and the cluster, under the key that it
+// was verified with; strangers are not kept.
+func TestKeeps(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "witness.json")
+	k, said := openKeeper(t, path, members())
+	if !strings.Contains(said, "begins with nothing") {
+		t.Errorf("an agent without a file says %q", said)
+	}
+	forged := says(3, 9, nil)
+	forged.Text[len(forged.Text)-1] ^= 1
+	k.Heard("c1", []*cosignerv1.SignedStatement{says(1, 10, nil), says(2, 5, nil), says(2, 7, nil), says(1, 9, nil),
+		forged, stranger(9, 5), nil, {}})
+	k.closed()
+	k, said = openKeeper(t, path, members())
+	if at, ok := k.Position(); !ok || at != 7 || len(k.Shown()) != 2 || said != "" {
+		t.Errorf("at %d %v, %d shown, said %q", at, ok, len(k.Shown()), said)
+	}
+
+	next := members()
+	next.Cluster, next.Keys = witness.ID{2}, map[string]witness.Key{"c1": public(4), "c2": public(5), "c3": public(6)}
+	k, _ = openKeeper(t, path, next)
+	if _, ok := k.Position(); ok || len(k.Shown()) != 2 {
+		t.Errorf("in the next cluster %d are shown", len(k.Shown()))
+	}
+	k.Heard("c1", []*cosignerv1.SignedStatement{says(1, 11, nil), says(4, 1, func(s *witness.Statement) {
+		s.Name, s.Cluster = "c1", witness.ID{2}
+	})})
+	k.closed()
+	k, _ = openKeeper(t, path, next)
+	if len(k.Shown()) != 3 {
+		t.Errorf("%d are shown, want those of both clusters", len(k.Shown()))
+	}
+	k, _ = openKeeper(t, path, members())
+	if at, _ := k.Position(); at != 7 {
+		t.Errorf("back in the first at %d, want it as it was, 7", at)
+	}
+}
+
+// TestDamagedFile: a file that cannot be believed is an error that names it and says what to do.
+func TestDamagedFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "witness.json")
+	k, _ := openKeeper(t, path, members())
+	k.Heard("c1", []*cosignerv1.SignedStatement{says(1, 10, nil)})
+	k.closed()
+	sound, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := bytes.Index(sound, []byte(`"text"`)) + 300
+	flipped := bytes.Clone(sound)
+	flipped[text] = '0' + (flipped[text]+1)%2
+	for name, bad := range map[string][]byte{
+		"empty": {}, "cut": sound[:len(sound)/2], "a digit of a statement": flipped,
+		"another version": bytes.Replace(sound, []byte(`"version": 1`), []byte(`"version": 2`), 1),
+	} {
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := OpenKeeper(KeeperConfig{Path: path, Members: members(), Logger: zerolog.Nop()})
+		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "move the file away") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestCannotWrite: an agent whose disk is full goes on as a witness, and says so once.
+func TestCannotWrite(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "gone")
+	var log bytes.Buffer
+	k, err := OpenKeeper(KeeperConfig{Path: filepath.Join(dir, "witness.json"), Members: members(),
+		Logger: zerolog.New(&log)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Heard("c1", []*cosignerv1.SignedStatement{says(1, 10, nil)})
+	k.write()
+	k.write()
+	if n := strings.Count(log.String(), "cannot keep"); n != 1 || len(k.Shown()) != 1 {
+		t.Errorf("said %d times, %d shown", n, len(k.Shown()))
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	k.write()
+	if k, _ := openKeeper(t, k.Path, members()); len(k.Shown()) != 1 {
+		t.Error("not written once that was possible")
+	}
+}

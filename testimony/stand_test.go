@@ -1,0 +1,247 @@
+package testimony
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/witness"
+	"casper-cosigner/statedir"
+)
+
+func (r *rig) shut(what string, texts ...string) {
+	r.t.Helper()
+	err := r.Open()
+	if err == nil {
+		r.t.Errorf("%s: the gate is open", what)
+		return
+	}
+	for _, text := range texts {
+		if !strings.Contains(err.Error(), text) {
+			r.t.Errorf("%s: %q does not say %q", what, err, text)
+		}
+	}
+}
+
+func (r *rig) opens(what string) {
+	r.t.Helper()
+	if err := r.Open(); err != nil {
+		r.t.Errorf("%s: shut: %v", what, err)
+	}
+}
+
+// TestWaitsForAgents: no share before all agents were heard or the wait is over.
+func TestWaitsForAgents(t *testing.T) {
+	r := newRig(t, nil)
+	r.shut("at first", "a, b not heard")
+	r.HeardAgent("a", nil)
+	r.shut("one heard", "b not heard")
+	r.now = r.now.Add(29 * time.Second)
+	r.shut("after 29 s", "b not heard")
+	r.HeardAgent("b", nil)
+	r.opens("both heard")
+	if s := r.Status(); len(s.Unheard) > 0 || s.Shut != "" {
+		t.Errorf("status %+v", s)
+	}
+
+	r = newRig(t, nil)
+	r.HeardAgent("a", nil)
+	r.now = r.now.Add(30 * time.Second)
+	r.opens("after 30 s")
+	if s := r.Status(); !slices.Equal(s.Unheard, []string{"b"}) {
+		t.Errorf("%v unheard", s.Unheard)
+	}
+	if !strings.Contains(r.log.String(), `"agents":["b"]`) {
+		t.Errorf("the log does not say whom it did not hear: %s", &r.log)
+	}
+
+	r = newRig(t, func(r *rig) { r.held.Started = false; r.words.Without = []string{"a", "b"} })
+	_ = r.Open() // while the log is being read back
+	r.held.Started = true
+	r.shut("once the log was read back", "a, b not heard")
+
+	r = newRig(t, func(r *rig) { r.held.Opened = 1; r.words.Without = []string{"b"} })
+	r.shut("just founded", "a not heard")
+	r.HeardAgent("a", nil)
+	r.opens("just founded without b")
+}
+
+// TestOwnStatement: what this cosigner signed and its state has lost shuts the gate for good, over
+// restarts and growth, and is signed no other statement over.
+func TestOwnStatement(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		r := newRig(t, func(r *rig) { r.full = full })
+		r.HeardAgent("a", []*cosignerv1.SignedStatement{says(1, 101, nil)})
+		r.HeardAgent("b", nil)
+		r.shut("it had applied more", "agent a", "signed by c1", "ended at entry 100", "operating.md")
+		r.held.Applied, r.held.Opened = 5000, 5000
+		r.shut("grown", "signed by c1")
+		if r.Own() != nil || len(r.Shown()) != 1 {
+			t.Error("it goes on stating what it remembers")
+		}
+		if full { // until there is space
+			r.say(r.now)
+			r.full = false
+			r.now = r.now.Add(sayEvery)
+			if r.say(r.now); r.lost == "" {
+				t.Error("it was not tried again to keep that")
+			}
+		}
+		r.held.Boot, r.held.Session = 7, witness.ID{1, 7}
+		r.open()
+		r.HeardAgent("a", nil)
+		r.HeardAgent("b", nil)
+		r.shut("started again on a log that has grown", "signed by c1")
+		if err := r.MayFound(); err == nil {
+			t.Error("it founds a cluster")
+		}
+	}
+	late := newRig(t, nil)
+	late.HeardAgent("a", nil)
+	late.HeardAgent("b", nil)
+	late.opens("nobody remembers more")
+	late.HeardAgent("b", []*cosignerv1.SignedStatement{says(1, 101, nil)})
+	late.shut("at any time", "agent b")
+}
+
+// TestMembersStatements: what two of the three state shuts the gate until the state holds it; what
+// one states does not, however much that is.
+func TestMembersStatements(t *testing.T) {
+	far := func(s *witness.Statement) { s.Newest = watermark.Mark{Era: 1e6, Height: 1e9} }
+	r := newRig(t, nil)
+	r.HeardAgent("a", []*cosignerv1.SignedStatement{says(2, 1e6, far), says(3, 102, nil)})
+	r.HeardAgent("b", nil)
+	r.shut("102 is proven", "agent a", "signed by c3", "102", "caught up")
+	r.held.Applied = 102
+	r.opens("caught up")
+
+	r.HeardCosigner("c3", says(3, 104, nil))
+	r.opens("a follower learns of a commit a little later")
+	r.now = r.now.Add(behindFor)
+	r.look(r.now)
+	r.shut("and is behind after that", "cosigner c3", "104")
+	r.held.Applied = 104
+	r.opens("caught up again")
+}
+
+// TestFalseStatements: what nobody signed, and what a member did not, is neither told on nor
+// obeyed.
+func TestFalseStatements(t *testing.T) {
+	r := newRig(t, nil)
+	forged := says(1, 101, nil)
+	forged.Signature[0] ^= 1
+	short := says(2, 101, nil)
+	short.Key = short.Key[:5]
+	var flood []*cosignerv1.SignedStatement
+	for n := range byte(200) {
+		flood = append(flood, stranger(n+10, 1e6))
+	}
+	r.HeardAgent("a", append(flood[:100:100], forged, short))
+	r.HeardAgent("b", flood)
+	r.HeardCosigner("c2", says(3, 500, nil)) // speaks for itself only
+	r.opens("nothing true was shown")
+	r.HeardAgent("a", flood)
+	if n := len(r.Shown()); n != 1 { // its own
+		t.Errorf("%d statements are told on", n)
+	}
+	if n := len(r.foreign["a"]) + len(r.foreign["b"]); n > 2*checks {
+		t.Errorf("%d statements of strangers are held, of a second", n)
+	}
+}
+
+// TestFounding: a cluster is founded once every agent was heard and nobody states that this
+// validator signed as far, but for what an operator typed.
+func TestFounding(t *testing.T) {
+	fresh := func(r *rig) {
+		r.held.Started, r.held.Newest, r.held.Applied = false, watermark.Mark{}, 0
+		r.held.Pruned = watermark.Mark{Era: 40, Height: 400}
+	}
+	against := func(r *rig, what string, texts ...string) {
+		t.Helper()
+		err := r.MayFound()
+		if err == nil {
+			t.Fatalf("%s: founded", what)
+		}
+		for _, text := range texts {
+			if !strings.Contains(err.Error(), text) {
+				t.Errorf("%s: %q does not say %q", what, err, text)
+			}
+		}
+	}
+	r := newRig(t, fresh)
+	against(r, "nobody heard", "agent a is not heard", "agent b is not heard", "cosigner found --without b")
+	r.HeardAgent("a", []*cosignerv1.SignedStatement{stranger(9, 40)})
+	r.HeardAgent("b", []*cosignerv1.SignedStatement{stranger(8, 39)})
+	against(r, "height 1 is below, era 40 is not", "agent a", "era 40", "--disregard")
+	if strings.Contains(r.MayFound().Error(), "era 39") {
+		t.Error("what is below stands against it")
+	}
+	id := r.foreign["a"][0].ID()
+	r.words.Disregard = []string{id}
+	against(r, "typed, not read", id)
+	r.reread()
+	if err := r.MayFound(); err != nil {
+		t.Error(err)
+	}
+
+	r = newRig(t, fresh) // a hostile agent with new keys each time: it is left out as a whole
+	var flood []*cosignerv1.SignedStatement
+	for n := range byte(60) {
+		flood = append(flood, stranger(n+10, 1e6))
+	}
+	r.HeardAgent("a", nil)
+	r.HeardAgent("b", flood)
+	against(r, "strangers", "agent b", "and 52 more")
+	r.words = statedir.Words{Without: []string{"b"}}
+	r.reread()
+	if err := r.MayFound(); err != nil {
+		t.Error(err)
+	}
+
+	r = newRig(t, fresh) // what a member signed counts, whoever is left out
+	r.words = statedir.Words{Without: []string{"b"}}
+	r.reread()
+	r.HeardAgent("a", nil)
+	r.HeardAgent("b", []*cosignerv1.SignedStatement{says(2, 7, nil)})
+	against(r, "c2 remembers", "signed by the key "+public(2).String())
+
+	r = newRig(t, fresh) // and what it signed itself
+	r.HeardAgent("a", []*cosignerv1.SignedStatement{
+		says(1, 7, func(s *witness.Statement) { s.Directory = witness.ID{9} })})
+	against(r, "it ran on another directory", "initialised again")
+}
+
+// TestStates: a statement is signed when there is something to say, once a ping interval at most,
+// and not before the gate was open.
+func TestStates(t *testing.T) {
+	r := newRig(t, nil)
+	if r.Own() != nil || r.Shown() != nil {
+		t.Error("it states something before it was let in")
+	}
+	r.HeardAgent("a", nil)
+	r.HeardAgent("b", nil)
+	first := r.Own()
+	if first == nil {
+		t.Fatal("nothing is stated")
+	}
+	r.held.Applied = 101
+	if r.Own() != first {
+		t.Error("signed again within an interval")
+	}
+	r.now = r.now.Add(time.Second)
+	second := r.Own()
+	if second == first {
+		t.Error("not signed anew")
+	}
+	r.now = r.now.Add(time.Hour)
+	if r.Own() != second {
+		t.Error("signed anew with nothing new to say")
+	}
+	r.HeardCosigner("c3", says(3, 90, nil))
+	if n := len(r.Shown()); n != 2 {
+		t.Errorf("%d statements are told", n)
+	}
+}
