@@ -44,7 +44,8 @@ func TestRefusedByAll(t *testing.T) {
 		<-time.After(50 * time.Millisecond)
 	}
 	ready := get(t, metrics, "/readyz")
-	for _, want := range []string{"cosigner-1 refuses this one", "cosigner-2 refuses this one", "another state directory"} {
+	for _, want := range []string{
+		"cosigner-1 refuses this one", "cosigner-2 refuses this one", "another state directory"} {
 		if !strings.Contains(ready, want) {
 			t.Errorf("/readyz lacks %q: %s", want, ready)
 		}
