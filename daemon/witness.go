@@ -83,7 +83,7 @@ func (p *process) held() (h testimony.Held) {
 		}
 		bound := m.Bound()
 		h.Newest.Era, h.Round, h.Newest.Height = bound.Era, bound.Round, bound.Height
-		h.Pruned = m.Table().Pruned()
+		h.Pruned, h.Resets = m.Table().Pruned(), m.LastReset().Count
 	})
 	return h
 }
