@@ -33,18 +33,23 @@ test: test-go test-rust
 
 # The race detector needs cgo, and cgo a C compiler. That of Go 1.26 sometimes crashes on timers in virtual time, so
 # testnet/virtual is tested without it; so are the models, which have one goroutine each and take minutes with it.
-RACELESS := ./testnet/virtual ./testnet/world ./testnet/zug
+RACELESS := ./testnet/model ./testnet/virtual ./testnet/world ./testnet/zug
 
 .PHONY: test-go
 test-go:
 	@if command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
 		echo "race detector: on"; \
-		CGO_ENABLED=1 $(GO) test -race -timeout 5m $(TESTFLAGS) $$($(GO) list ./... | grep -vE '/testnet/(virtual|world|zug)$$') && \
+		CGO_ENABLED=1 $(GO) test -race -timeout 5m $(TESTFLAGS) $$($(GO) list ./... | grep -vE '/testnet/(model|virtual|world|zug)$$') && \
 		$(GO) test -timeout 5m $(TESTFLAGS) $(RACELESS); \
 	else \
 		echo "race detector: OFF, no C compiler found ($$($(GO) env CC))"; \
 		$(GO) test -timeout 5m $(TESTFLAGS) ./...; \
 	fi
+
+# The model of what a share may be given for, with wider bounds: some minutes, and some gigabytes of memory.
+.PHONY: model
+model:
+	$(GO) test ./testnet/model -timeout 60m -v -run '^(TestModel|TestFurther)$$' -args -large
 
 # The crate that casper-node links, and whether the edits still fit casper-node's source.
 .PHONY: test-rust

@@ -38,6 +38,7 @@ type LedgerConfig struct {
 	Directory statedir.ID       // the state directory that it lies in
 	FirstRun  bool              // whether that has never run: only then is a ledger made where there is none
 	First     watermark.Mark    // below which a ledger that is made refuses everything
+	Restate   bool              // First holds also for one that was made with another, and is as it was made
 	Watchdog  statedir.Watchdog // guards each write
 	// Fatal is called when a write's outcome is unknown. It must end the
 	// process: pages that failed to reach the disk may be dropped from memory
@@ -124,7 +125,11 @@ func OpenLedger(config LedgerConfig) (*Ledger, error) {
 			return nil, err
 		}
 	}
-	return openLedger(config, osDisk(config.Path))
+	l, err := openLedger(config, osDisk(config.Path))
+	if err != nil || !config.Restate {
+		return l, err
+	}
+	return l.restated()
 }
 
 // Close waits for the batch being written. Later calls fail.

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"casper-cosigner/cluster"
 	"casper-cosigner/cosigner"
 	"casper-cosigner/peer"
@@ -52,7 +54,7 @@ func openProcess(self Host, f *CosignerFile, o Options) (p *process, err error) 
 	}
 	p.ledger, err = cosigner.OpenLedger(cosigner.LedgerConfig{
 		Path: p.dir.Path("ledger"), Directory: p.dir.ID(), FirstRun: p.dir.FirstRun(), First: p.dir.Identity().First,
-		Watchdog: watchdog(o), Fatal: o.Fatal,
+		Restate: true, Watchdog: watchdog(o), Fatal: o.Fatal,
 	})
 	if err != nil {
 		return p, err
@@ -65,7 +67,10 @@ func openProcess(self Host, f *CosignerFile, o Options) (p *process, err error) 
 		return p, err
 	}
 	p.admission = peer.New(self.Name, p.callingCosigner, p)
-	return p, p.links.dial(self, cosigners(self.Cluster), p.admission.DialOptions)
+	return p, p.links.dial(self, cosigners(self.Cluster), func(name string) []grpc.DialOption {
+		return append(p.admission.DialOptions(name),
+			self.Cluster.Refusals(self.Certificate, name, func(err error) { p.admission.Refused(name, err) }))
+	})
 }
 
 // close closes what openProcess opened.

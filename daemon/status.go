@@ -19,8 +19,16 @@ func (v *validator) status(r *cosignerv1.StatusResponse) {
 	r.Ready = v.server.Ready() == nil
 	remembers := v.stand.Status()
 	r.UnheardAgents, r.HeldBack = remembers.Unheard, remembers.Shut
+	if err := v.clock.steady(); err != nil {
+		r.HeldBack = err.Error()
+	}
+	if err := v.store.Stated(); err != nil {
+		r.NotStarted = err.Error()
+	}
+	refused := v.admission.RefusedBy()
 	ledger := v.ledger.Stats()
 	r.TornRecords, r.DifferingSlots = uint64(ledger.Torn), uint64(ledger.Differing)
+	r.LedgerResets = ledger.Resets
 	for _, p := range v.quorum.Status() {
 		if p.Own {
 			continue
@@ -28,7 +36,7 @@ func (v *validator) status(r *cosignerv1.StatusResponse) {
 		away, _ := v.admission.Distance(p.Name)
 		r.Peers = append(r.Peers, &cosignerv1.PeerStatus{Name: p.Name, Reachable: p.Failures == 0 && p.Stock > 0,
 			Commitments: uint32(p.Stock), LastError: p.LastError, BadShares: uint64(p.BadShares),
-			RttUs: uint64(away.Microseconds())})
+			RttUs: uint64(away.Microseconds()), Refuses: refused[p.Name]})
 	}
 }
 
@@ -101,6 +109,10 @@ func (v *validator) register() {
 			Name: "peer_rtt_seconds", ConstLabels: prometheus.Labels{"peer": name},
 			Help: "Round trip to another cosigner, the median of its last 30 answers; 0 if it is not known."},
 			func() float64 { away, _ := v.admission.Distance(name); return away.Seconds() }))
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace,
+			Name: "peer_refuses", ConstLabels: prometheus.Labels{"peer": name},
+			Help: "1 while another cosigner refuses this one: its state, its certificate or its version."},
+			func() float64 { _, refuses := v.admission.RefusedBy()[name]; return truth(refuses) }))
 	}
 	m.gauge("epoch", "Changes of mode and roles so far.", func() float64 {
 		return v.newest(func(s *machine.State) uint64 { return s.Roles().Epoch })

@@ -3,7 +3,10 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -158,15 +161,32 @@ func (v *validator) adminServer() *grpc.Server {
 	c := v.self.Cluster
 	s := c.NewServer(v.self.Certificate, adminAccess)
 	cosignerv1.RegisterAdminServiceServer(s, &signer.Admin{Signer: v.signer, Recent: v.recent,
-		Settings: failoverSettings(c), Caller: c.Caller, Host: v.status, Judgement: v.monitor.Judgement,
+		Settings: failoverSettings(c), Caller: c.Caller, VerifyReset: c.VerifyReset, Host: v.status, Judgement: v.monitor.Judgement,
 		Report: v.monitor.Report})
 	return s
 }
 
 // ready is the answer to /readyz.
 func (v *validator) ready() error {
+	if err := v.refused(); err != nil {
+		return err
+	}
 	if v.store.Leader().Name == "" {
-		return errors.New("no leader")
+		return errors.Join(errors.New("no leader"), v.store.Stated())
 	}
 	return v.quorum.Ready()
+}
+
+// refused returns an error if so many of the others refuse this cosigner that it can take no part
+// in a signature.
+func (v *validator) refused() error {
+	by := v.admission.RefusedBy()
+	if 1+len(v.links)-len(by) >= v.self.Cluster.Threshold {
+		return nil
+	}
+	var all []error
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		all = append(all, fmt.Errorf("cosigner %s refuses this one: %s", name, by[name]))
+	}
+	return errors.Join(all...)
 }

@@ -28,6 +28,7 @@ type Admission struct {
 
 	shown     atomic.Pointer[shown] // presence that was shown last
 	distances distances
+	refusals  refusals
 
 	mu      sync.Mutex
 	running map[flow]int // calls that are being answered
@@ -95,7 +96,11 @@ func (a *Admission) ask(name string) grpc.UnaryClientInterceptor {
 		asked, _ := a.state.Seen(name) // before the request leaves: what answers it is later
 		var theirs metadata.MD
 		ctx = metadata.AppendToOutgoingContext(ctx, header, ours)
-		if err := invoke(ctx, method, request, answer, conn, append(options, grpc.Header(&theirs))...); err != nil {
+		err = invoke(ctx, method, request, answer, conn, append(options, grpc.Header(&theirs))...)
+		if terms.measures {
+			a.refusals.note(name, err)
+		}
+		if err != nil {
 			return err
 		}
 		if err := a.admit(name, theirs.Get(header), asked); err != nil {

@@ -41,7 +41,8 @@ type waiter struct {
 func newFSM(c Config, h *halt, onDisk uint64) *fsm {
 	return &fsm{
 		halt: h, now: c.Now, onDisk: onDisk,
-		state: machine.New(), waiting: map[*waiter]struct{}{}, own: own{log: held.New(c.Name), asking: map[*asking]struct{}{}},
+		state: machine.New(), waiting: map[*waiter]struct{}{},
+		own: own{log: held.New(c.Name), asking: map[*asking]struct{}{}},
 	}
 }
 

@@ -2,6 +2,7 @@ package raftstore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"casper-cosigner/rule/machine"
@@ -16,7 +17,8 @@ const (
 // genesis returns the log's first command. It waits until every voter has been met, since none may
 // sign below the highest of their first eras and heights, and until each shows that it has met all
 // others too. A member that has not heard what the agents remember, or against what it was shown,
-// shows that it has met nobody. Nothing is claimed before Genesis, so whoever loses what it claimed
+// shows that it has met nobody. And it waits while they state different ones: the highest is as
+// likely to be the mistake. Nothing is claimed before Genesis, so whoever loses what it claimed
 // comes back to voters that have all pinned its directory: one that had not would take an emptied
 // disk for new.
 func (s *Store) genesis(ctx context.Context) (machine.Genesis, error) {
@@ -25,13 +27,13 @@ func (s *Store) genesis(ctx context.Context) (machine.Genesis, error) {
 	own := s.cfg.Network.Presences.Presence(s.Indexes()).First
 	for {
 		first, missing := s.cfg.met(own)
-		against := s.cfg.mayFound()
+		against := errors.Join(s.cfg.stated(own), s.cfg.mayFound())
 		if len(missing) == 0 && against == nil {
 			return machine.Genesis{First: first, Active: s.cfg.Active, At: s.cfg.Now().UnixMilli()}, nil
 		}
 		if now := time.Now(); now.Sub(said) > genesisSay {
 			said = now
-			s.log.Info().Strs("missing", missing).AnErr("against", against).
+			s.log.Warn().Strs("missing", missing).AnErr("against", against).
 				Msg("nothing is signed before all cosigners have met once; waiting")
 		}
 		select {

@@ -2,7 +2,9 @@ package raftstore
 
 import (
 	"errors"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -93,5 +95,92 @@ func TestGenesisIsHeld(t *testing.T) {
 		}
 		free.Store(true)
 		tr.leader()
+	})
+}
+
+// TestStated: members that state different first eras or heights are named, all of them, with what
+// each states; whom nobody met yet is not.
+func TestStated(t *testing.T) {
+	own := watermark.Mark{Era: 5, Height: 50}
+	states := func(era, height uint64) statedir.Sighting {
+		return statedir.Sighting{Presence: statedir.Presence{First: watermark.Mark{Era: era, Height: height}}}
+	}
+	for name, c := range map[string]struct {
+		seen map[string]statedir.Sighting
+		want []string // in the text; nil: nothing is wrong
+	}{
+		"nobody was met": {},
+		"all the same":   {map[string]statedir.Sighting{"b": states(5, 50), "c": states(5, 50)}, nil},
+		"another era": {map[string]statedir.Sighting{"b": states(5, 50), "c": states(99999, 50)},
+			[]string{"a era 5 and height 50", "b era 5 and height 50", "c era 99999 and height 50", "cosigner restate"}},
+		"a lower height": {map[string]statedir.Sighting{"b": states(5, 49)},
+			[]string{"a era 5 and height 50", "b era 5 and height 49"}},
+	} {
+		config := Config{Name: "a", Voters: Voters{{Name: "a"}, {Name: "b"}, {Name: "c"}},
+			Network: Network{Presences: &doorman{seen: c.seen}}}
+		err := config.stated(own)
+		if (err == nil) != (c.want == nil) {
+			t.Errorf("%s: got %v", name, err)
+		}
+		for _, want := range c.want {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v lacks %q", name, err, want)
+			}
+		}
+	}
+}
+
+// TestGenesisWaitsForOneWord: nothing is written while the members state different first eras. Once
+// the one that was mistaken states the same, under the directory that the others met, the log
+// begins.
+func TestGenesisWaitsForOneWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrio(t, nil)
+		defer tr.stopAll()
+		restate := func(name string, era uint64) {
+			err := statedir.Restate(tr.members[name].path, watermark.Mark{Era: era},
+				func(statedir.Identity, statedir.ID) error { return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		holds := func(name string) bool {
+			holds, err := HoldsCommands(filepath.Join(tr.members[name].path, "raft"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return holds
+		}
+		for _, name := range trioNames { // as if they had never run
+			tr.stop(name)
+			tr.init(name)
+		}
+		restate("c", 99999)
+		for _, name := range trioNames {
+			tr.start(name)
+		}
+		time.Sleep(5 * time.Second) // virtual
+		for _, name := range trioNames {
+			if m := tr.members[name]; m.founded() || m.Stated() == nil {
+				t.Errorf("%s: founded %v though c states another era: %v", name, m.founded(), m.Stated())
+			}
+		}
+		tr.stop("c")
+		if holds("c") {
+			t.Error("the log of c holds a command before Genesis")
+		}
+		restate("c", 0)
+		tr.start("c")
+		tr.leader()
+		tr.until("all apply Genesis", func() bool {
+			return tr.members["a"].founded() && tr.members["b"].founded() && tr.members["c"].founded()
+		})
+		if err := tr.members["a"].Stated(); err != nil {
+			t.Errorf("once founded: %v", err)
+		}
+		tr.stop("c")
+		if !holds("c") {
+			t.Error("the log of c holds no command after Genesis")
+		}
 	})
 }

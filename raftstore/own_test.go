@@ -6,6 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/raft"
+
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/held"
 	"casper-cosigner/rule/machine"
@@ -196,6 +198,24 @@ func TestKnownAgain(t *testing.T) {
 				}
 				tr.wantStored(behind, want)
 			})
+		})
+	}
+}
+
+// TestNotHeldBeforeStored: what could not be written, or perhaps was not, is not held.
+func TestNotHeldBeforeStored(t *testing.T) {
+	for name, fault := range map[string]func(func() error) error{"not stored": failBefore, "stored": failAfter} {
+		t.Run(name, func(t *testing.T) {
+			db := newFaulty(t)
+			s := &logStore{database: db, mark: newMark(t), halt: newHalt(func(error) {})}
+			s.fsm = testFSM(Config{Name: "a"})
+			db.set(fault)
+			if err := s.StoreLogs([]*raft.Log{entry(t, 1, claim(1, 1))}); err == nil {
+				t.Fatal("nothing failed")
+			}
+			if last := s.fsm.own.log.Last(); last != 0 {
+				t.Errorf("entry %d is taken for held", last)
+			}
 		})
 	}
 }

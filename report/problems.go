@@ -16,7 +16,16 @@ func (s *Status) conclude() {
 	note := func(format string, args ...any) { s.Problems = append(s.Problems, fmt.Sprintf(format, args...)) }
 	ready := s.cosignerProblems(note)
 	s.problems(note)
+	silent := 0 // on purpose
+	for _, c := range s.Cosigners {
+		if c.Refused {
+			silent++
+		}
+	}
 	switch {
+	case silent > 0 && ready+silent >= s.Threshold && (s.Leader == "" || s.Started && ready < s.Threshold):
+		note("%s not to be asked with this certificate: whether anything is signed is not known", areOf(silent))
+		s.State = Unknown
 	case s.Leader == "":
 		note("no cosigner leads: nothing is signed")
 		if s.From != "" && !s.Started {
@@ -45,6 +54,9 @@ func (s *Status) cosignerProblems(note problem) (ready int) {
 	}
 	for _, c := range s.Cosigners {
 		switch {
+		case c.Refused:
+			note("cosigner %s does not take this operator's certificate: %s", c.Name, c.Error)
+			continue
 		case !c.Reachable:
 			note("cosigner %s does not answer: %s", c.Name, c.Error)
 			continue
@@ -65,8 +77,14 @@ func (s *Status) cosignerProblems(note problem) (ready int) {
 			note("cosigner %s gives no share for %s: its ledger and the log differ",
 				c.Name, Count(int(c.DifferingSlots), "slot"))
 		}
+		if c.LedgerBehind {
+			note("cosigner %s did not follow the reset of the heights, and signs none of those: its log says whose signature "+
+				"it misses; is its cluster file the same?", c.Name)
+		}
 		for _, p := range c.Peers {
-			if s.Started && !p.Reachable && answers[p.Name] { // else it is listed once already
+			if p.Refuses != "" {
+				note("cosigner %s is refused by %s: %s", c.Name, p.Name, p.Refuses)
+			} else if s.Started && !p.Reachable && answers[p.Name] { // else it is listed once already
 				note("cosigner %s does not reach %s: %s", c.Name, p.Name, p.LastError)
 			}
 			if p.BadShares > 0 {
@@ -77,11 +95,21 @@ func (s *Status) cosignerProblems(note problem) (ready int) {
 	return ready
 }
 
+func areOf(n int) string {
+	if n == 1 {
+		return "1 cosigner is"
+	}
+	return fmt.Sprintf("%d cosigners are", n)
+}
+
 // awaited says whom a cluster waits for that has not started: every cosigner must have met every
 // other one.
 func (s *Status) awaited() string {
 	var silent []string
 	for _, c := range s.Cosigners {
+		if c.NotStarted != "" {
+			return "an operator: " + c.NotStarted
+		}
 		if !c.Reachable {
 			silent = append(silent, c.Name)
 		}

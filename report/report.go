@@ -4,10 +4,11 @@
 //
 // # How a cluster is
 //
-// OK, Degraded or NoQuorum: Status.conclude. A cluster without a leader, without a start, or with
-// fewer ready cosigners than the threshold signs nothing: NoQuorum. One that signs and has a
-// problem is Degraded. What is a problem is written down beside it, for cosigners
-// (cosignerProblems) and for nodes (problems).
+// OK, Degraded, NoQuorum or Unknown: Status.conclude. A cluster without a leader, without a start,
+// or with fewer ready cosigners than the threshold signs nothing: NoQuorum. One that signs and has
+// a problem is Degraded. Where those that refuse whoever asks could make the difference, nothing is
+// known: Unknown. What is a problem is written down beside it, for cosigners (cosignerProblems) and
+// for nodes (problems).
 //
 // # What is lost
 //
@@ -86,6 +87,7 @@ type Answer struct {
 	Address string                     // where it was asked
 	Status  *cosignerv1.StatusResponse // nil if it did not answer
 	Error   string                     // why, in words
+	Refused bool                       // it answers, and does not take the operator's certificate
 }
 
 // leads says whether it claims to lead.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ const (
 	OK       State = "ok"
 	Degraded State = "degraded"  // the cosigners can sign, but something is missing or wrong
 	NoQuorum State = "no_quorum" // nothing is signed
+	Unknown  State = "unknown"   // cosigners refuse to tell, and the others are too few to know
 )
 
 // Status is how a cluster is. Times are RFC 3339 in UTC, absent when they are not known. Except for
@@ -62,6 +64,7 @@ type Cosigner struct {
 	Address        string `json:"address"`
 	Reachable      bool   `json:"reachable"`
 	Error          string `json:"error,omitempty"`
+	Refused        bool   `json:"refused,omitempty"` // it does not take the operator's certificate
 	Version        string `json:"version"`
 	Leads          bool   `json:"leads"`
 	Ready          bool   `json:"ready"`
@@ -70,11 +73,14 @@ type Cosigner struct {
 	SameFile       bool   `json:"same_cluster_file"`
 	TornRecords    uint64 `json:"torn_records"`
 	DifferingSlots uint64 `json:"differing_slots"`
+	LedgerBehind   bool   `json:"ledger_behind,omitempty"` // it did not follow a reset of the heights
 	Peers          []Peer `json:"peers"`
 	// UnheardAgents have not told it what they remember; HeldBack is why it gives no share until
 	// others are heard, or because of what they remember.
 	UnheardAgents []string `json:"unheard_agents,omitempty"`
 	HeldBack      string   `json:"held_back,omitempty"`
+	// NotStarted is why the cluster does not start though all have met.
+	NotStarted string `json:"not_started,omitempty"`
 }
 
 // Peer is another cosigner, as this one sees it.
@@ -84,6 +90,7 @@ type Peer struct {
 	Commitments uint32 `json:"commitments"`
 	LastError   string `json:"last_error,omitempty"`
 	BadShares   uint64 `json:"bad_shares"`
+	Refuses     string `json:"refuses,omitempty"` // why it refuses the one that sees it
 	// RTTSeconds is the round trip between the two; 0 if it is not known.
 	RTTSeconds float64 `json:"rtt_seconds"`
 }
@@ -139,17 +146,19 @@ func newCosigner(c Cluster, a Answer, leads bool) Cosigner {
 	row := Cosigner{Name: a.Name, Address: a.Address, Peers: []Peer{}}
 	st := a.Status
 	if st == nil {
-		row.Error = a.Error
+		row.Error, row.Refused = a.Error, a.Refused
 		return row
 	}
 	row.Reachable, row.Version, row.Leads, row.Ready = true, st.GetVersion(), leads, st.GetReady()
 	row.Term, row.Applied = st.GetTerm(), st.GetAppliedIndex()
 	row.SameFile = bytes.Equal(st.GetClusterFileHash(), c.Hash[:])
 	row.TornRecords, row.DifferingSlots = st.GetTornRecords(), st.GetDifferingSlots()
+	row.LedgerBehind = st.GetLedgerResets() < st.GetResets()
 	row.UnheardAgents, row.HeldBack = st.GetUnheardAgents(), st.GetHeldBack()
+	row.NotStarted = st.GetNotStarted()
 	for _, p := range st.GetPeers() {
 		row.Peers = append(row.Peers, Peer{Name: p.GetName(), Reachable: p.GetReachable(), Commitments: p.GetCommitments(),
-			LastError: p.GetLastError(), BadShares: p.GetBadShares(),
+			LastError: p.GetLastError(), BadShares: p.GetBadShares(), Refuses: p.GetRefuses(),
 			RTTSeconds: float64(p.GetRttUs()) / 1e6})
 	}
 	return row
@@ -162,12 +171,36 @@ type Watermark struct {
 	Floor  Mark           `json:"floor"`
 	Newest Newest         `json:"newest"`
 	Held   map[string]int `json:"held"` // slots, by kind
+	Reset  *Reset         `json:"reset,omitempty"`
+	Reruns []Rerun        `json:"reruns,omitempty"`
+}
+
+// Reset is the last reset of the heights.
+type Reset struct {
+	Count    uint64 `json:"count"` // of all
+	Height   uint64 `json:"height"`
+	Operator string `json:"operator"`
+	Reason   string `json:"reason"`
+}
+
+// Rerun is an era that runs again under another chainspec.
+type Rerun struct {
+	Era       uint64 `json:"era"`
+	Chainspec string `json:"chainspec"`
 }
 
 // NewWatermark takes the marks over from a cosigner's view. No slot is counted yet.
 func NewWatermark(r *cosignerv1.StatusResponse) Watermark {
-	return Watermark{Schema: Schema, Pruned: markOf(r.GetPruned()), Floor: markOf(r.GetFloor()), Newest: newestOf(r),
+	w := Watermark{Schema: Schema, Pruned: markOf(r.GetPruned()), Floor: markOf(r.GetFloor()), Newest: newestOf(r),
 		Held: map[string]int{}}
+	if last := r.GetLastReset(); last != nil {
+		w.Reset = &Reset{Count: r.GetResets(), Height: last.GetHeight(), Operator: last.GetOperator(),
+			Reason: last.GetReason()}
+	}
+	for _, again := range r.GetReruns() {
+		w.Reruns = append(w.Reruns, Rerun{Era: again.GetEra(), Chainspec: hex.EncodeToString(again.GetChainspec())})
+	}
+	return w
 }
 
 // markOf takes a mark over from an answer.

@@ -25,6 +25,32 @@ func TestStatusState(t *testing.T) {
 		}, report.Degraded, "cosigner c3 does not answer: refused"},
 		{"two away", func(r []report.Answer) { reporttest.Away(&r[0]); reporttest.Away(&r[2]) }, report.NoQuorum,
 			"1 ready cosigners, 2 are needed"},
+		{"all refuse the certificate", func(r []report.Answer) {
+			reporttest.Refuses(&r[0])
+			reporttest.Refuses(&r[1])
+			reporttest.Refuses(&r[2])
+		}, report.Unknown, "3 cosigners are not to be asked with this certificate"},
+		{"the leader refuses the certificate", func(r []report.Answer) { reporttest.Refuses(&r[1]) }, report.Unknown,
+			"c2 does not take this operator's certificate: bad certificate"},
+		{"one refuses the certificate", func(r []report.Answer) { reporttest.Refuses(&r[0]) }, report.Degraded,
+			"c1 does not take this operator's certificate"},
+		{"one refuses, and the others are away", func(r []report.Answer) {
+			reporttest.Away(&r[0])
+			reporttest.Refuses(&r[1])
+			reporttest.Away(&r[2])
+		}, report.NoQuorum, "no cosigner leads"},
+		{"one refuses, one away", func(r []report.Answer) {
+			reporttest.Away(&r[0])
+			reporttest.Refuses(&r[2])
+		}, report.Unknown, "1 cosigner is not to be asked"},
+		{"refused by a peer", func(r []report.Answer) {
+			r[0].Status.Peers[1].Refuses, r[0].Status.Peers[1].Reachable = "an older start", false
+		}, report.Degraded, "c1 is refused by c3: an older start"},
+		{"different first eras", func(r []report.Answer) {
+			for _, x := range r {
+				x.Status.Newest, x.Status.NotStarted = nil, "c1 states era 5, c2 era 6"
+			}
+		}, report.NoQuorum, "not started: waiting for an operator: c1 states era 5, c2 era 6"},
 		{"leader away", func(r []report.Answer) { reporttest.Away(&r[1]) }, report.NoQuorum, "no cosigner leads"},
 		{"nobody leads", func(r []report.Answer) {
 			for _, x := range r {
@@ -40,6 +66,10 @@ func TestStatusState(t *testing.T) {
 		{"differing slots", func(r []report.Answer) {
 			r[0].Status.DifferingSlots = 2
 		}, report.Degraded, "c1 gives no share for 2 slots"},
+		{"a reset that was not followed", func(r []report.Answer) {
+			r[0].Status.Resets, r[1].Status.Resets, r[1].Status.LedgerResets = 2, 2, 2
+			r[0].Status.LedgerResets = 1
+		}, report.Degraded, "c1 did not follow the reset"},
 		{"torn records", func(r []report.Answer) { r[0].Status.TornRecords = 1 }, report.OK, ""},
 		{"cut off", func(r []report.Answer) {
 			r[0].Status.Peers[1].Reachable = false

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/turn"
@@ -61,7 +62,21 @@ func (s *Signer) turnDown(r turn.Request, d turn.Decision) error {
 		// not know.
 		return unserved(refusal.NoQuorum)
 	}
+	if chainspec, ok := chainspecOf(r.Message); ok && d.Why == refusal.OtherInstance {
+		return refuse(d.Why, "under chainspec %v: %v", chainspec, d.Why)
+	}
 	return unserved(d.Why)
+}
+
+// chainspecOf returns the chainspec that a request for an echo or a vote was made under.
+func chainspecOf(m casper.Message) (casper.Hash, bool) {
+	switch m := m.(type) {
+	case casper.Echo:
+		return m.Chainspec, true
+	case casper.Vote:
+		return m.Chainspec, true
+	}
+	return casper.Hash{}, false
 }
 
 // mayClaim looks last of all whether a claim may be proposed; the error is why not.

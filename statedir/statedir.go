@@ -7,7 +7,7 @@
 // count, each process a random session, and the peers compare: [Dir.Admit]
 // refuses a [Presence] that shows less than was durably seen before.
 //
-// It promises: no identity is ever overwritten; one process per directory; a
+// It promises: no directory's id is ever overwritten; one process per directory; a
 // boot count is never used twice; what Admit accepted of a peer's directory,
 // boot and session is on disk before it returns.
 //
@@ -42,7 +42,7 @@ const (
 var ErrInUse = errors.New("the state directory is in use by another process")
 
 // Identity is what makes one state directory different from all others of its
-// cluster. It never changes.
+// cluster. It never changes, but for what Restate may do before anything is signed.
 type Identity struct {
 	Cluster ID             // id of the cluster
 	Name    string         // the cosigner's name in the cluster file
@@ -108,6 +108,39 @@ func initialise(path string, id Identity) error {
 		return err
 	}
 	return SyncDir(filepath.Dir(filepath.Clean(path)))
+}
+
+// Restate changes the first era and height that a state directory states, which no process has
+// open. unstarted must fail if anything was ever signed, or could have been, by whoever ran on it;
+// it is asked while no process can begin to. The directory stays the one that its peers know: its
+// id, its starts and its votes are as they were.
+func Restate(path string, first watermark.Mark, unstarted func(Identity, ID) error) error {
+	if err := restate(path, first, unstarted); err != nil {
+		return fmt.Errorf("stating another first era and height in %s: %w", path, err)
+	}
+	return nil
+}
+
+func restate(path string, first watermark.Mark, unstarted func(Identity, ID) error) error {
+	if _, err := os.Stat(path); err != nil {
+		return err
+	}
+	lock, err := lockDir(path)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	var record identity
+	file := filepath.Join(path, identityFile)
+	if err := readRecord(file, &record); err != nil {
+		return err
+	}
+	id := Identity{Cluster: record.Cluster, Name: record.Name, First: record.First}
+	if err := unstarted(id, record.Directory); err != nil {
+		return err
+	}
+	record.First = first
+	return writeRecord(file, record)
 }
 
 // checkEmpty refuses a directory that holds anything but the lock and what a

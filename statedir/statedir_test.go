@@ -197,3 +197,40 @@ func TestWatchdog(t *testing.T) {
 		}
 	})
 }
+
+// TestRestate: another first mark is stated under the same directory, unless a process runs on it
+// or something may have been signed.
+func TestRestate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	id := Identity{Cluster: testCluster, Name: "c1", First: watermark.Mark{Era: 99999, Height: 7}}
+	if err := Init(path, id); err != nil {
+		t.Fatal(err)
+	}
+	d := mustOpen(t, path)
+	directory, fails := d.ID(), errors.New("something was signed")
+	want := watermark.Mark{Era: 8, Height: 7}
+	may := func(got Identity, at ID) error {
+		if got.Name != id.Name || got.First != id.First || at != directory {
+			t.Errorf("asked about %+v, %v", got, at)
+		}
+		return nil
+	}
+	if err := Restate(path, want, may); !errors.Is(err, ErrInUse) {
+		t.Errorf("under a process: %v", err)
+	}
+	d.Close()
+	if err := Restate(path, want, func(Identity, ID) error { return fails }); !errors.Is(err, fails) {
+		t.Errorf("after something was signed: %v", err)
+	}
+	if d = mustOpen(t, path); d.Identity().First != id.First {
+		t.Errorf("a refusal changed it to %v", d.Identity().First)
+	}
+	d.Close()
+	if err := Restate(path, want, may); err != nil {
+		t.Fatal(err)
+	}
+	d = mustOpen(t, path)
+	if p := d.Presence(0, 0); p.First != want || p.Directory != directory || p.Boot != 3 {
+		t.Errorf("shows %+v, want the same directory at its third start", p)
+	}
+}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,7 +16,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"casper-cosigner/cluster"
-	"casper-cosigner/daemon"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/report"
 )
@@ -37,30 +38,26 @@ type admin struct {
 	file    *cluster.File
 	view    report.Cluster                  // of the file
 	clients []cosignerv1.AdminServiceClient // in the cluster file's order
+	refused []*atomic.Bool                  // it does not take our certificate
 	conns   []*grpc.ClientConn
 }
 
 // open reads the settings. It connects to nobody yet.
 func (f *operatorFlags) open() (*admin, error) {
-	own, err := daemon.ReadOperatorFile(f.config)
+	m, err := f.host()
 	if err != nil {
-		return nil, err
-	}
-	m, err := own.Host()
-	if err != nil {
-		return nil, err
-	}
-	if err := checkRole(m, cluster.Operator); err != nil {
 		return nil, err
 	}
 	a := &admin{file: m.Cluster, view: viewOf(m.Cluster)}
 	for _, e := range m.Cluster.Cosigners {
-		conn, err := m.Cluster.Dial(m.Certificate, e.Name, e.AdminAddress)
+		refused := &atomic.Bool{}
+		conn, err := m.Cluster.Dial(m.Certificate, e.Name, e.AdminAddress,
+			m.Cluster.Refusals(m.Certificate, e.Name, func(error) { refused.Store(true) }))
 		if err != nil {
 			a.close()
 			return nil, errorf("cosigner %q: %w", e.Name, err)
 		}
-		a.conns = append(a.conns, conn)
+		a.conns, a.refused = append(a.conns, conn), append(a.refused, refused)
 		a.clients = append(a.clients, cosignerv1.NewAdminServiceClient(conn))
 	}
 	return a, nil
@@ -82,9 +79,10 @@ func (a *admin) ask(ctx context.Context) []report.Answer {
 			answers[i] = report.Answer{Name: e.Name, Address: e.AdminAddress}
 			seen, err := client.Status(ctx, &cosignerv1.StatusRequest{})
 			if err != nil {
-				answers[i].Error = reason(err)
+				answers[i].Error, answers[i].Refused = reason(err), a.refused[i].Load() || isRefused(err)
 				return
 			}
+			a.refused[i].Store(false)
 			answers[i].Status = seen
 		})
 	}
@@ -113,8 +111,11 @@ func (a *admin) leader(ctx context.Context) (leading, error) {
 			said = append(said, errorf("cosigner %s: does not lead, and takes %q for the leader", r.Name, r.Status.GetLeader()))
 		}
 	}
-	return leading{}, &fault{code: exitNoQuorum, err: errorf("no cosigner leads, nothing was done:\n%w",
-		errors.Join(said...)),
+	code := exitNoQuorum
+	if slices.ContainsFunc(answers, func(r report.Answer) bool { return r.Refused }) {
+		code = exitUnavailable // whether one of those leads is not known
+	}
+	return leading{}, &fault{code: code, err: errorf("no cosigner leads, nothing was done:\n%w", errors.Join(said...)),
 		hints: []string{"`casper-cosigner status`; more than half of the cosigners must run and reach each other"}}
 }
 
@@ -163,6 +164,12 @@ func isUnknown(err error) bool {
 		return true
 	}
 	return false
+}
+
+// isRefused reports whether a cosigner does not let us ask at all.
+func isRefused(err error) bool {
+	code := status.Code(err)
+	return code == codes.PermissionDenied || code == codes.Unauthenticated
 }
 
 // reason is a gRPC error for people: the server's words, or what the connection met.

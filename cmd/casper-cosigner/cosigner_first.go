@@ -112,7 +112,7 @@ func (f *firstFlags) explain(c *cobra.Command, mark watermark.Mark) {
 and height in which a process that holds the validator's PEM ran or will run:
 what such a process signed is not known here, and a second value for one of its
 slots is a double sign. So stop each of them, on every host, and keep it stopped,
-before you answer. The cluster starts at the highest that its members state.
+before you answer. The cluster starts once all its cosigners state the same.
 `, mark.Era, mark.Height)
 	if f.node != "" && !f.given {
 		fmt.Fprintf(w, `Era and height are read again after your answer, from a block made after it. The

@@ -55,7 +55,7 @@ func newRoot() *cobra.Command {
 		initCommand(),
 		group("keygen", "split a validator key and check the shares", splitCommand(), inspectCommand(), verifyCommand()),
 		group("cosigner", "hold a share and give signature shares", cosignerInitCommand(), cosignerRunCommand(),
-			cosignerFoundCommand()),
+			cosignerFoundCommand(), cosignerRestateCommand()),
 		group("agent", "serve the casper-node on this host", agentInitCommand(), agentRunCommand()),
 		group("certificate", "certificates of the cluster's own authority", issueCommand()),
 		signCommand(),
@@ -63,7 +63,8 @@ func newRoot() *cobra.Command {
 		group("failover", "which node is active: shown, changed, held and rehearsed",
 			failoverStatusCommand(), failoverFaultCommand(), historyCommand(), promoteCommand(),
 			modeCommand(), suspendCommand(), holdCommand(), resumeCommand(), drillCommand()),
-		group("watermark", "what has been signed", watermarkShowCommand(), watermarkExportCommand(), watermarkFloorCommand()),
+		group("watermark", "what has been signed", watermarkShowCommand(), watermarkExportCommand(), watermarkFloorCommand(),
+			watermarkResetCommand(), watermarkInstanceCommand()),
 		group("config", "settings", configCheckCommand()),
 		versionCommand(),
 	)

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/report"
 	"casper-cosigner/rule/casper"
@@ -255,6 +258,53 @@ func TestSign(t *testing.T) {
 			if code != test.code || !strings.Contains(out+errOut, want) {
 				t.Errorf("%s, %s: code %d, output %s%s, want %d and %q", test.name, form, code, out, errOut, test.code, want)
 			}
+		}
+	}
+}
+
+// TestStrangersCertificate: an operator whom the cosigners do not take learns nothing, and is told
+// so: that is another exit code than that of a cluster that cannot sign.
+func TestStrangersCertificate(t *testing.T) {
+	f := startFakes(t)
+	folder := filepath.Join(f.dir, "operator")
+	file, err := os.ReadFile(filepath.Join(folder, "cluster.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := cluster.Parse(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, secret, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := cluster.EncodeKey(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := fmt.Sprintf("%x", []byte(c.Operators[0].Key)) // the operator's host has another key than the others know
+	file = []byte(strings.Replace(string(file), known, fmt.Sprintf("%x", []byte(public)), 1))
+	for name, text := range map[string][]byte{"cluster.toml": file, "tls.key": key} {
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(filepath.Join(folder, "tls.crt")); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errOut := f.run("certificate", "issue", "--ca", filepath.Join(f.dir, "ca"), "--cluster",
+		filepath.Join(folder, "cluster.toml"), "--out", filepath.Join(folder, "tls.crt"), c.Operators[0].Name); code != 0 {
+		t.Fatal(errOut)
+	}
+	for _, args := range []string{"status", "failover status", "status -o json", "failover promote a --reason x"} {
+		code, out, errOut := f.operate(strings.Fields(args)...)
+		if code != exitUnavailable {
+			t.Errorf("%s: code %d, output %s%s", args, code, out, errOut)
+		}
+		if args == "status" && (!strings.Contains(out, "UNKNOWN") ||
+			!strings.Contains(out, "c2 does not take this operator's certificate")) {
+			t.Errorf("%s: output %s", args, out)
 		}
 	}
 }

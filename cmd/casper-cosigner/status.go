@@ -16,7 +16,8 @@ func statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "show who leads, who is active and what is wrong",
 		Long: `status asks every cosigner. It exits with 0 when all is well, 3 when something is
-missing or wrong though the cosigners can sign, 4 when they cannot.`,
+missing or wrong though the cosigners can sign, 4 when they cannot, 6 when that is
+not known since they do not take the operator's certificate.`,
 		Args: cobra.NoArgs,
 	}
 	f.add(c)
@@ -41,6 +42,8 @@ func exitOf(s report.Status) error {
 		return &fault{code: exitDegraded}
 	case report.NoQuorum:
 		return &fault{code: exitNoQuorum}
+	case report.Unknown:
+		return &fault{code: exitUnavailable}
 	}
 	return nil
 }

@@ -54,6 +54,9 @@ func Healthy(c report.Cluster) (answers []report.Answer) {
 // Away has the cosigner not answer.
 func Away(a *report.Answer) { a.Status, a.Error = nil, "refused" }
 
+// Refuses has the cosigner refuse the operator's certificate.
+func Refuses(a *report.Answer) { a.Status, a.Error, a.Refused = nil, "bad certificate", true }
+
 // Failing returns what is told of a cluster whose main has been silent for 6 of 10 s, 6 s after a
 // change.
 func Failing(c report.Cluster) report.FailoverStatus {

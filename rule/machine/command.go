@@ -46,8 +46,9 @@ const withResets = 3
 var ErrVersion = errors.New("not every cosigner runs a release that knows this command")
 
 // Command is one entry of the log: Genesis, Claim, Activate, SetMode, Suspend, Hold, Register,
-// SetFloor, ResetHeights or SetInstance. At, in each, is the wall clock of the leader that proposed it in Unix milliseconds. A
-// change of roles or of the mode holds a failover.Change: against which epoch, and why.
+// SetFloor, ResetHeights or SetInstance. At, in each, is the wall clock of the leader that proposed
+// it in Unix milliseconds. A change of roles or of the mode holds a failover.Change: against which
+// epoch, and why.
 type Command interface {
 	fill(c *cosignerv1.Command) error
 }

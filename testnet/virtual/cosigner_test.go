@@ -17,6 +17,7 @@ import (
 	"casper-cosigner/cosigner"
 	"casper-cosigner/raftstore"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/held"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/signer"
 	"casper-cosigner/statedir"
@@ -187,16 +188,17 @@ type replicatedLog struct{ *raftstore.Store }
 // Leader returns who leads.
 func (l replicatedLog) Leader() signer.Leadership { return signer.Leadership(l.Store.Leader()) }
 
-// quorum is what stands for the shares: ledgers of as many cosigners as it takes must hold the
-// claim, then one key signs.
+// quorum is what stands for the shares: as many cosigners as it takes must hold the claim in their
+// own logs and ledgers, then one key signs.
 type quorum struct{ *process }
 
 // Ready asks nobody: whoever is not there gives no share.
 func (q quorum) Ready() error { return nil }
 
-// Sign has ledgers take the claim, this cosigner's first.
+// Sign has cosigners look into their logs, and their ledgers take the claim, this cosigner's first.
 func (q quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (signature casper.Signature, err error) {
 	slot, _ := casper.SlotOf(c.Message)
+	claim := held.Claim{Asker: q.name, Term: term, Index: q.store.Applied(), Slot: slot, Message: c.Message}
 	shares := 0
 	for _, name := range q.inOrder(q.name) {
 		if err := testnet.Pause(ctx, q.sites.between(q.names, q.name, name)+q.upTo(shareTakes)); err != nil {
@@ -207,6 +209,11 @@ func (q quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (signa
 		}
 		p := q.process.process(name)
 		if p == nil || name != q.name && !q.wire.passes(q.name, name) || p.store.Leader().Term > term {
+			continue
+		}
+		if answer, err := p.store.Await(ctx, claim); answer == held.Other || answer == held.Absent {
+			q.die(fmt.Errorf("the log of %s says %d to %+v", name, answer, claim))
+		} else if err != nil || answer != held.Holds {
 			continue
 		}
 		var conflict *cosigner.ConflictError

@@ -224,10 +224,6 @@ type StatusResponse struct {
 	HoldUntil *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=hold_until,json=holdUntil,proto3" json:"hold_until,omitempty"`
 	// What the leader's judgement of the nodes comes to. Only the leader fills it in.
 	Judgement *Judgement `protobuf:"bytes,26,opt,name=judgement,proto3" json:"judgement,omitempty"`
-	// Nodes whose agents have not told this process yet what they remember of the cosigners.
-	UnheardAgents []string `protobuf:"bytes,40,rep,name=unheard_agents,json=unheardAgents,proto3" json:"unheard_agents,omitempty"`
-	// Why it gives no share, if that is because of what others remember or because some are yet to be heard; else empty.
-	HeldBack string `protobuf:"bytes,41,opt,name=held_back,json=heldBack,proto3" json:"held_back,omitempty"`
 	// How often the heights were reset, as the log has it.
 	Resets uint64 `protobuf:"varint,27,opt,name=resets,proto3" json:"resets,omitempty"`
 	// The same as this cosigner's ledger has it: lower until it has followed, which it does once it has verified the
@@ -236,7 +232,13 @@ type StatusResponse struct {
 	// Last reset of the heights: its first height, who signed it and why; absent if there was none.
 	LastReset *HeightReset `protobuf:"bytes,29,opt,name=last_reset,json=lastReset,proto3" json:"last_reset,omitempty"`
 	// Eras that run again under another chainspec.
-	Reruns        []*Rerun `protobuf:"bytes,30,rep,name=reruns,proto3" json:"reruns,omitempty"`
+	Reruns []*Rerun `protobuf:"bytes,30,rep,name=reruns,proto3" json:"reruns,omitempty"`
+	// Nodes whose agents have not told this process yet what they remember of the cosigners.
+	UnheardAgents []string `protobuf:"bytes,40,rep,name=unheard_agents,json=unheardAgents,proto3" json:"unheard_agents,omitempty"`
+	// Why it gives no share, if that is because of what others remember or because some are yet to be heard; else empty.
+	HeldBack string `protobuf:"bytes,41,opt,name=held_back,json=heldBack,proto3" json:"held_back,omitempty"`
+	// Why the cluster does not start though all have met, if this cosigner knows; else empty.
+	NotStarted    string `protobuf:"bytes,42,opt,name=not_started,json=notStarted,proto3" json:"not_started,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -453,20 +455,6 @@ func (x *StatusResponse) GetJudgement() *Judgement {
 	return nil
 }
 
-func (x *StatusResponse) GetUnheardAgents() []string {
-	if x != nil {
-		return x.UnheardAgents
-	}
-	return nil
-}
-
-func (x *StatusResponse) GetHeldBack() string {
-	if x != nil {
-		return x.HeldBack
-	}
-	return ""
-}
-
 func (x *StatusResponse) GetResets() uint64 {
 	if x != nil {
 		return x.Resets
@@ -493,6 +481,27 @@ func (x *StatusResponse) GetReruns() []*Rerun {
 		return x.Reruns
 	}
 	return nil
+}
+
+func (x *StatusResponse) GetUnheardAgents() []string {
+	if x != nil {
+		return x.UnheardAgents
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetHeldBack() string {
+	if x != nil {
+		return x.HeldBack
+	}
+	return ""
+}
+
+func (x *StatusResponse) GetNotStarted() string {
+	if x != nil {
+		return x.NotStarted
+	}
+	return ""
 }
 
 // HeightReset is a reset of the heights.
@@ -628,7 +637,9 @@ type PeerStatus struct {
 	// Signatures that its bad shares spoiled.
 	BadShares uint64 `protobuf:"varint,5,opt,name=bad_shares,json=badShares,proto3" json:"bad_shares,omitempty"`
 	// Round trip to it, the median of the last half minute; 0 if it is not known.
-	RttUs         uint64 `protobuf:"varint,6,opt,name=rtt_us,json=rttUs,proto3" json:"rtt_us,omitempty"`
+	RttUs uint64 `protobuf:"varint,6,opt,name=rtt_us,json=rttUs,proto3" json:"rtt_us,omitempty"`
+	// Why it refuses the one that answers this: its state, its certificate or its version; else empty.
+	Refuses       string `protobuf:"bytes,7,opt,name=refuses,proto3" json:"refuses,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -703,6 +714,13 @@ func (x *PeerStatus) GetRttUs() uint64 {
 		return x.RttUs
 	}
 	return 0
+}
+
+func (x *PeerStatus) GetRefuses() string {
+	if x != nil {
+		return x.Refuses
+	}
+	return ""
 }
 
 // NodeStatus is a node seen from here.
@@ -2223,7 +2241,8 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x04Mark\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x04R\x06height\"\x0f\n" +
-	"\rStatusRequest\"\xe3\t\n" +
+	"\rStatusRequest\"\x84\n" +
+	"\n" +
 	"\x0eStatusResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12*\n" +
@@ -2252,21 +2271,23 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x05cause\x18\x18 \x01(\tR\x05cause\x129\n" +
 	"\n" +
 	"hold_until\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampR\tholdUntil\x12;\n" +
-	"\tjudgement\x18\x1a \x01(\v2\x1d.casper.cosigner.v1.JudgementR\tjudgement\x12%\n" +
-	"\x0eunheard_agents\x18( \x03(\tR\runheardAgents\x12\x1b\n" +
-	"\theld_back\x18) \x01(\tR\bheldBack\x12\x16\n" +
+	"\tjudgement\x18\x1a \x01(\v2\x1d.casper.cosigner.v1.JudgementR\tjudgement\x12\x16\n" +
 	"\x06resets\x18\x1b \x01(\x04R\x06resets\x12#\n" +
 	"\rledger_resets\x18\x1c \x01(\x04R\fledgerResets\x12>\n" +
 	"\n" +
 	"last_reset\x18\x1d \x01(\v2\x1f.casper.cosigner.v1.HeightResetR\tlastReset\x121\n" +
-	"\x06reruns\x18\x1e \x03(\v2\x19.casper.cosigner.v1.RerunR\x06reruns\"Y\n" +
+	"\x06reruns\x18\x1e \x03(\v2\x19.casper.cosigner.v1.RerunR\x06reruns\x12%\n" +
+	"\x0eunheard_agents\x18( \x03(\tR\runheardAgents\x12\x1b\n" +
+	"\theld_back\x18) \x01(\tR\bheldBack\x12\x1f\n" +
+	"\vnot_started\x18* \x01(\tR\n" +
+	"notStarted\"Y\n" +
 	"\vHeightReset\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x1a\n" +
 	"\boperator\x18\x02 \x01(\tR\boperator\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\"7\n" +
 	"\x05Rerun\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
-	"\tchainspec\x18\x02 \x01(\fR\tchainspec\"\xb5\x01\n" +
+	"\tchainspec\x18\x02 \x01(\fR\tchainspec\"\xcf\x01\n" +
 	"\n" +
 	"PeerStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
@@ -2276,7 +2297,8 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"last_error\x18\x04 \x01(\tR\tlastError\x12\x1d\n" +
 	"\n" +
 	"bad_shares\x18\x05 \x01(\x04R\tbadShares\x12\x15\n" +
-	"\x06rtt_us\x18\x06 \x01(\x04R\x05rttUs\"\xbf\x03\n" +
+	"\x06rtt_us\x18\x06 \x01(\x04R\x05rttUs\x12\x18\n" +
+	"\arefuses\x18\a \x01(\tR\arefuses\"\xbf\x03\n" +
 	"\n" +
 	"NodeStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12=\n" +

@@ -1,0 +1,36 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"casper-cosigner/cosigner"
+	"casper-cosigner/raftstore"
+	"casper-cosigner/rule/watermark"
+	"casper-cosigner/statedir"
+)
+
+// errStarted says that a first era and height no longer counts.
+var errStarted = errors.New("the cluster has started, as far as this cosigner knows: where it starts is settled, and " +
+	"`casper-cosigner watermark floor` raises what may be signed. Nothing was changed")
+
+// Restate has a cosigner that does not run, and whose cluster has not started, state another first
+// era and height. The others go on taking its state directory for the one that they met.
+func (f *CosignerFile) Restate(self Host, first watermark.Mark) error {
+	path := f.StatePath()
+	return statedir.Restate(path, first, func(id statedir.Identity, directory statedir.ID) error {
+		if id.Cluster != statedir.ID(self.Cluster.ID) || id.Name != self.Name {
+			return fmt.Errorf("it is the directory of %q in cluster %v, not of %q in cluster %x", id.Name, id.Cluster,
+				self.Name, []byte(self.Cluster.ID))
+		}
+		started, err := raftstore.HoldsCommands(filepath.Join(path, "raft"))
+		if err != nil {
+			return fmt.Errorf("reading the log: %w", err)
+		}
+		if started {
+			return errStarted
+		}
+		return cosigner.CheckUnused(cosigner.LedgerConfig{Path: filepath.Join(path, "ledger"), Directory: directory})
+	})
+}
