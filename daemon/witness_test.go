@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"casper-cosigner/cluster"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/rule/wire"
 	"casper-cosigner/statedir"
@@ -269,4 +270,41 @@ func TestHeardSoon(t *testing.T) {
 		l.waitReady(name)
 	}
 	t.Logf("ready after %v", time.Since(start))
+}
+
+// TestStartAfterReset: cosigners that start again after an operator had the heights reset are not
+// kept down by what was stated of higher ones.
+func TestStartAfterReset(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	l.start(all...)
+	l.mustSign(l.node("node-a"), block(5, 1))
+	reset := watermark.Reset{Height: 2, Count: 1, Operator: "ops", Reason: "hard reset"}
+	reset.Signature = l.File.SignReset(l.Keys["ops"], reset)
+	request := &cosignerv1.ResetHeightsRequest{Height: reset.Height, Count: reset.Count, Reason: reset.Reason,
+		Signature: reset.Signature[:]}
+	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(100 * time.Millisecond) {
+		_, err := l.admin(l.leader()).ResetHeights(t.Context(), request) // once every cosigner announced that it can
+		if err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(50 * time.Millisecond) {
+		text, _ := os.ReadFile(filepath.Join(l.path, "node-a", "witness.json"))
+		if strings.Count(string(text), "height 2, heights reset 1 times") == 3 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no statement tells of the reset: %s", text)
+		}
+	}
+	for _, name := range all[:3] {
+		_ = l.stop(name)
+		l.start(name)
+		l.waitReady(name)
+	}
+	l.mustSign(l.node("node-a"), block(2, 2))
 }
