@@ -56,8 +56,9 @@ func (e *QuorumError) Disputed() bool {
 // Unwrap returns ErrNoQuorum and the causes.
 func (e *QuorumError) Unwrap() []error { return append([]error{ErrNoQuorum}, e.Causes...) }
 
-// AlarmError says that a cosigner's ledger contradicts the log: it holds another
-// digest for a slot than the one that the log holds, or has forgotten it.
+// AlarmError says that a cosigner contradicts the log: its ledger, or its own copy
+// of the log, holds another digest for a slot than our log, or its ledger has
+// forgotten the slot.
 // Somebody must look; until then that cosigner gives no share for the slot.
 type AlarmError struct {
 	Cosigner string
@@ -67,7 +68,7 @@ type AlarmError struct {
 
 // Error says what to look at.
 func (e *AlarmError) Error() string {
-	return fmt.Sprintf("ALARM: the ledger of cosigner %s contradicts the log on %v: %v; "+
+	return fmt.Sprintf("ALARM: cosigner %s contradicts the log on %v: %v; "+
 		"do not delete or copy its state, compare it with the others", e.Cosigner, e.Slot, e.Err)
 }
 
@@ -174,9 +175,10 @@ func (q *Quorum) Stats() QuorumStats {
 	}
 }
 
-// Sign returns the validator's signature of a message that the log holds, with
-// the node's signature of its request, in the Raft term in which we lead. Each
-// cosigner has its ledger's entry on disk before its share leaves. Sign returns
+// Sign returns the validator's signature of a message that the log holds and that
+// is applied here, with the node's signature of its request, in the Raft term in
+// which we lead. Each cosigner has it in its own log, and its ledger's entry on
+// disk, before its share leaves. Sign returns
 // a *QuorumError as soon as too few cosigners are left to ask, and ctx's error
 // when that ends first.
 func (q *Quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (casper.Signature, error) {

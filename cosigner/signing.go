@@ -144,7 +144,7 @@ func (s *signing) fail(a *attempt, failed failures) {
 			err = &AlarmError{Cosigner: p.name, Slot: s.slot, Err: err}
 			s.quorum.alarms.Add(1)
 			s.quorum.config.Logger.Error().Err(err).Str("cosigner", p.name).Stringer("slot", s.slot).
-				Msg("ledger contradicts the log")
+				Msg("a cosigner contradicts the log")
 		}
 		s.failed[p] = err
 	}

@@ -40,8 +40,7 @@ func (b bounds) next(r *rules, s *state, visit func(state)) {
 	}
 }
 
-// elections have each cosigner elected by each majority that may vote for it. With a lone vote it
-// only raised its term.
+// elections have each cosigner elected by each majority that may vote for it.
 func (b bounds) elections(s *state, visit func(state)) {
 	if s.terms == b.terms {
 		return
@@ -60,7 +59,7 @@ func (b bounds) elections(s *state, visit func(state)) {
 			}
 			n := &x.nodes[id]
 			n.leads = true
-			if n.size < b.log && x.terms > 1 && !b.bare && !(b.traitor && id == 0) {
+			if n.size < b.log && x.terms > 1 && !b.bare && (!b.traitor || id > 0) {
 				n.push(entry{term: x.terms})
 				n.got(id)
 			}

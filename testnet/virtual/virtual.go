@@ -1,6 +1,6 @@
-// Package virtual is tests only: the signer on the real Raft library and real state
-// directories, three cosigners in one process, in virtual time (testing/synctest), under faults
-// drawn from a seed.
+// Package virtual is tests only: the signer on the real Raft library and real state directories,
+// three cosigners in one process, in virtual time (testing/synctest), under faults drawn from a
+// seed.
 //
 // The seed fixes the faults and what is asked for; what they lead to differs from run to run, since
 // the Raft library draws its own timeouts and the scheduler its own order. What the clients saw is
@@ -10,6 +10,6 @@
 // Between cosigners lie links that are cut, slowed down and broken, and in some runs sites that are
 // up to 80 ms apart; their clocks jump by up to an hour, either way; what clients ask and are told
 // may be late, lost or doubled. Not real: shares. Two cosigners must hold a claim in their logs and
-// ledgers, as they would have to, and then one key signs. Real shares in real processes are package chaos's, disks
-// that lose what was not synced package world's.
+// ledgers, as they would have to, and then one key signs. Real shares in real processes are package
+// chaos's, disks that lose what was not synced package world's.
 package virtual
