@@ -1,0 +1,115 @@
+package daemon_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/watermark"
+)
+
+// followed waits until every cosigner's ledger has made so many resets, and can give shares.
+func (l *local) followed(resets uint64) {
+	l.t.Helper()
+	for _, c := range l.File.Cosigners {
+		name := c.Name
+		admin := l.admin(name)
+		l.until(name+" has followed the reset", func() bool {
+			s, err := admin.Status(l.t.Context(), &cosignerv1.StatusRequest{})
+			return err == nil && s.GetLedgerResets() == resets && s.GetResets() == resets && s.GetReady()
+		})
+	}
+}
+
+// recalled waits until both agents remember that enough cosigners said so.
+func (l *local) recalled(what string) {
+	l.t.Helper()
+	for _, node := range []string{"node-a", "node-b"} {
+		l.until(node+"'s agent remembers"+what, func() bool {
+			text, err := os.ReadFile(filepath.Join(l.path, node, "witness.json"))
+			return err == nil && bytes.Count(text, []byte(what)) >= l.File.Threshold
+		})
+	}
+}
+
+// TestResetHeights: after a hard reset of the network the heights that it took back are signed
+// anew, those below and all votes are not, and so it stays over restarts of all cosigners. Without
+// the operator's signature nothing is freed.
+func TestResetHeights(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	l.start(all...)
+	a := l.node("node-a")
+	l.mustSign(a, echo(1, 0, 1))
+	for height := range uint64(4) {
+		l.mustSign(a, block(height, 1))
+	}
+	l.recalled(" height 3, ")
+	r := watermark.Reset{Height: 2, Count: 1, Operator: "ops", Reason: "hard reset"}
+	signature := l.File.SignReset(l.Keys["ops"], r)
+	forged := l.File.SignReset(l.Keys["node-a"], r)
+	ask := func(signature [64]byte) error {
+		_, err := l.admin(l.leader()).ResetHeights(t.Context(), &cosignerv1.ResetHeightsRequest{Height: r.Height,
+			Count: r.Count, Reason: r.Reason, Signature: signature[:]})
+		return err
+	}
+	if err := ask(forged); err == nil {
+		t.Error("a reset was taken that no operator signed")
+	}
+	l.mustBind(a, block(2, 9), block(2, 1))
+	l.until("all read this version", func() bool { return ask(signature) == nil })
+	l.followed(1)
+	l.mustSign(a, block(2, 9))
+	l.recalled(" heights reset 1 times ")
+	l.mustBind(a, block(1, 9), block(1, 1))
+	l.mustBind(a, echo(1, 0, 9), echo(1, 0, 1))
+	if err := ask(signature); err == nil {
+		t.Error("one signature freed the heights twice")
+	}
+	l.stopAll()
+	l.start(all...)
+	l.followed(1)
+	a = l.node("node-a")
+	l.mustBind(a, block(2, 1), block(2, 9))
+	l.mustSign(a, block(3, 9))
+	l.mustBind(a, echo(1, 0, 9), echo(1, 0, 1))
+}
+
+// TestEraRunsAgain: a node that voted before an emergency restart votes in the same era under the
+// new chainspec once that was named, and what it had voted stays.
+func TestEraRunsAgain(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	l.start(all...)
+	a := l.node("node-a")
+	l.mustSign(a, echo(1, 0, 1))
+	again := echo(1, 0, 2)
+	again.Chainspec = casper.Hash{0x5a}
+	if r := l.sign(a, again); r.GetRefused().GetReason() != cosignerv1.RefusalReason_REFUSAL_REASON_OTHER_INSTANCE {
+		t.Errorf("before it was named: %v", r)
+	}
+	l.until("all read this version", func() bool {
+		_, err := l.admin(l.leader()).SetInstance(t.Context(), &cosignerv1.SetInstanceRequest{Era: 1,
+			Chainspec: again.Chainspec[:], Reason: "restart"})
+		return err == nil
+	})
+	l.mustSign(a, again)
+	l.mustBind(a, echo(1, 0, 3), echo(1, 0, 1))
+	other := again
+	other.Proposal[0]++
+	l.mustBind(a, other, again)
+}
+
+// until asks again until it is so, for twenty seconds.
+func (l *local) until(what string, is func() bool) {
+	l.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !is(); <-time.After(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			l.t.Fatalf("not in time: %s", what)
+		}
+	}
+}
