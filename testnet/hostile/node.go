@@ -1,0 +1,72 @@
+package hostile
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/grpc"
+
+	"casper-cosigner/daemon"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/watermark"
+)
+
+// Node is whoever holds a node's failover key. OpenNode makes one.
+type Node struct {
+	daemon.Host
+	conns map[string]*grpc.ClientConn
+}
+
+// OpenNode reads a node's key by its agent's settings. The agent may be running.
+func OpenNode(config string) (*Node, error) {
+	f, err := daemon.ReadAgentFile(config)
+	if err != nil {
+		return nil, err
+	}
+	host, err := f.Host()
+	return &Node{Host: host, conns: map[string]*grpc.ClientConn{}}, err
+}
+
+// Claim is the node's request for the message, signed as its agent does.
+func (n *Node) Claim(m casper.Message) (watermark.Claim, error) {
+	signature, err := n.Cluster.SignRequest(n.Key(), n.Name, m)
+	return watermark.Claim{Message: m, Node: n.Name, Signature: signature}, err
+}
+
+// Ping sends a cosigner a ping, with whatever is in it.
+func (n *Node) Ping(ctx context.Context, cosigner string,
+	ping *cosignerv1.PingRequest) (*cosignerv1.PingResponse, error) {
+	conn, ok := n.conns[cosigner]
+	if !ok {
+		entry, known := n.Cluster.Cosigner(cosigner)
+		if !known {
+			return nil, fmt.Errorf("no cosigner is called %s", cosigner)
+		}
+		var err error
+		if conn, err = n.Cluster.Dial(n.Certificate, cosigner, entry.Address); err != nil {
+			return nil, err
+		}
+		n.conns[cosigner] = conn
+	}
+	return cosignerv1.NewPingServiceClient(conn).Ping(ctx, ping)
+}
+
+// Term returns the newest term of the log that the named cosigners know of.
+func (n *Node) Term(ctx context.Context, cosigners ...string) (newest uint64, err error) {
+	for _, name := range cosigners {
+		answer, err := n.Ping(ctx, name, &cosignerv1.PingRequest{Health: &cosignerv1.NodeHealth{}})
+		if err != nil {
+			return 0, fmt.Errorf("asking cosigner %s for the term: %w", name, err)
+		}
+		newest = max(newest, answer.GetTerm())
+	}
+	return newest, nil
+}
+
+// Close closes its connections.
+func (n *Node) Close() {
+	for _, conn := range n.conns {
+		conn.Close()
+	}
+}
