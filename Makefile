@@ -121,6 +121,7 @@ HOSTILEFLAGS ?=
 .PHONY: hostile
 hostile:
 	$(GO) test -count=1 -timeout 8m -parallel 2 $(HOSTILEFLAGS) ./testnet/hostile
+	$(GO) test -count=1 -timeout 8m -run '^TestUndone$$' ./testnet/world -args -seeds 1000
 
 # More flags for chaos, for example -seed 7, -for 30s or -keep.
 CHAOSFLAGS ?=
