@@ -14,25 +14,29 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
 
+	"casper-cosigner/cluster"
 	"casper-cosigner/cosigner/frost"
 	"casper-cosigner/daemon"
 	"casper-cosigner/peer"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/statedir"
 )
 
 // Cosigner is a compromised cosigner. Its own process must have ended. Open makes one.
 type Cosigner struct {
 	daemon.Host
-	share *frost.KeyShare
-	epoch uint32
-	dir   *statedir.Dir
-	shown atomic.Pointer[statedir.Presence] // what is shown of the state, true or not
-	conns map[string]*grpc.ClientConn       // to the honest ones
-	wire  *raftWire
+	share  *frost.KeyShare
+	epoch  uint32
+	dir    *statedir.Dir
+	shown  atomic.Pointer[statedir.Presence] // what is shown of the state, true or not
+	conns  map[string]*grpc.ClientConn       // to the honest ones
+	wire   *raftWire
+	server *grpc.Server // nil unless it serves
 }
 
 // Open takes a cosigner over, by its settings: its state directory as its next start, its
@@ -79,6 +83,9 @@ func (c *Cosigner) dial() error {
 
 // Close gives the state directory up.
 func (c *Cosigner) Close() error {
+	if c.server != nil {
+		c.server.Stop()
+	}
 	err := c.dir.Close()
 	for _, conn := range c.conns {
 		err = errors.Join(err, conn.Close())
@@ -100,4 +107,37 @@ type liar struct{ *Cosigner }
 
 func (l liar) Presence() statedir.Presence { return l.Shown() }
 
-func (liar) Admit(string, statedir.Presence) error { return nil }
+func (liar) Seen(string) (statedir.Sighting, bool) { return statedir.Sighting{}, false }
+
+func (liar) Admit(string, statedir.Presence, statedir.Sighting) error { return nil }
+
+// Serve answers the other cosigners what they ask of all, with the state that is shown, until it is
+// closed: it has heard nothing of anybody.
+func (c *Cosigner) Serve() error {
+	entry, _ := c.Cluster.Cosigner(c.Name)
+	listener, err := net.Listen("tcp", entry.Address)
+	if err != nil {
+		return fmt.Errorf("taking the place of cosigner %s: %w", c.Name, err)
+	}
+	caller := func(ctx context.Context) (string, bool) {
+		m, ok := c.Cluster.Caller(ctx)
+		return m.Name, ok && m.Role == cluster.Cosigner
+	}
+	access := cluster.Access{}
+	for _, method := range peer.Methods() {
+		access[method] = []cluster.Role{cluster.Cosigner}
+	}
+	c.server = c.Cluster.NewServer(c.Certificate, access, peer.New(c.Name, caller, liar{c}).ServerOptions()...)
+	cosignerv1.RegisterPeerServiceServer(c.server, deaf{})
+	go c.server.Serve(listener) //nolint:errcheck // it ends with the server
+	return nil
+}
+
+// deaf is a cosigner that has heard nothing.
+type deaf struct {
+	cosignerv1.UnimplementedPeerServiceServer
+}
+
+func (deaf) Gather(context.Context, *cosignerv1.GatherRequest) (*cosignerv1.GatherResponse, error) {
+	return &cosignerv1.GatherResponse{}, nil
+}

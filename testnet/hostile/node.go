@@ -10,6 +10,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/wire"
 )
 
 // Node is whoever holds a node's failover key. OpenNode makes one.
@@ -37,19 +38,26 @@ func (n *Node) Claim(m casper.Message) (watermark.Claim, error) {
 // Ping sends a cosigner a ping, with whatever is in it.
 func (n *Node) Ping(ctx context.Context, cosigner string,
 	ping *cosignerv1.PingRequest) (*cosignerv1.PingResponse, error) {
-	conn, ok := n.conns[cosigner]
-	if !ok {
-		entry, known := n.Cluster.Cosigner(cosigner)
-		if !known {
-			return nil, fmt.Errorf("no cosigner is called %s", cosigner)
-		}
-		var err error
-		if conn, err = n.Cluster.Dial(n.Certificate, cosigner, entry.Address); err != nil {
-			return nil, err
-		}
-		n.conns[cosigner] = conn
+	conn, err := n.dial(cosigner)
+	if err != nil {
+		return nil, err
 	}
 	return cosignerv1.NewPingServiceClient(conn).Ping(ctx, ping)
+}
+
+func (n *Node) dial(cosigner string) (*grpc.ClientConn, error) {
+	if conn, ok := n.conns[cosigner]; ok {
+		return conn, nil
+	}
+	entry, known := n.Cluster.Cosigner(cosigner)
+	if !known {
+		return nil, fmt.Errorf("no cosigner is called %s", cosigner)
+	}
+	conn, err := n.Cluster.Dial(n.Certificate, cosigner, entry.Address)
+	if err == nil {
+		n.conns[cosigner] = conn
+	}
+	return conn, err
 }
 
 // Term returns the newest term of the log that the named cosigners know of.
@@ -62,6 +70,21 @@ func (n *Node) Term(ctx context.Context, cosigners ...string) (newest uint64, er
 		newest = max(newest, answer.GetTerm())
 	}
 	return newest, nil
+}
+
+// Sign asks a cosigner for a signature, without an agent.
+func (n *Node) Sign(ctx context.Context, cosigner string, m casper.Message) (*cosignerv1.SignResponse, error) {
+	claim, err := n.Claim(m)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := n.dial(cosigner)
+	if err != nil {
+		return nil, err
+	}
+	request := wire.Request(m)
+	request.Node, request.RequestSignature = n.Name, claim.Signature[:]
+	return cosignerv1.NewSignerServiceClient(conn).Sign(ctx, request)
 }
 
 // Close closes its connections.

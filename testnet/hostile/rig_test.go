@@ -235,12 +235,22 @@ func (r *rig) process(name string) *testnet.Process {
 	return all[slices.IndexFunc(all, func(p *testnet.Process) bool { return p.Name == name })]
 }
 
-// remake makes a cosigner's state anew, as one would who takes `cosigner init` for a repair.
-func (r *rig) remake(name string, more ...string) error {
-	if err := os.RemoveAll(r.StateDir(name)); err != nil {
-		return err
+// remake ends cosigners, makes their states anew for the first era of all, as one would who takes
+// `cosigner init` for a repair, and starts them.
+func (r *rig) remake(names ...string) {
+	r.t.Helper()
+	r.stop(names...)
+	for _, name := range names {
+		err := os.RemoveAll(r.StateDir(name))
+		if err == nil {
+			err = r.Command(r.t.Context(), "cosigner", "init", "--yes", "--first-era", "0", "--first-height", "0", "--config",
+				r.config(name))
+		}
+		if err != nil {
+			r.t.Fatal(err)
+		}
 	}
-	return r.Command(r.t.Context(), append([]string{"cosigner", "init", "--yes", "--config", r.config(name)}, more...)...)
+	r.start(names...)
 }
 
 func (r *rig) config(name string) string { return filepath.Join(r.Dir, name, "cosigner.toml") }
@@ -259,6 +269,18 @@ func (r *rig) copyState(name string) (restore func()) {
 		}
 		if err := os.CopyFS(r.StateDir(name), os.DirFS(to)); err != nil {
 			r.t.Fatal(err)
+		}
+	}
+}
+
+// await waits until something is so.
+func (r *rig) await(what string, so func() bool) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), answered)
+	defer cancel()
+	for !so() {
+		if err := testnet.Pause(ctx, 100*time.Millisecond); err != nil {
+			r.t.Fatalf("waiting until %s: %v", what, err)
 		}
 	}
 }

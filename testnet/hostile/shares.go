@@ -18,6 +18,7 @@ import (
 type Wanted struct {
 	watermark.Claim        // a message, and a node's request for it
 	Term            uint64 // in which the one who asks says that it leads
+	Index           uint64 // of an entry of the log by which that holds the claim, as it says
 }
 
 // Gather makes the validator's signature from the shares of the compromised cosigners and of the
@@ -97,7 +98,7 @@ func (c *Cosigner) ask(ctx context.Context, name string, given *cosignerv1.Commi
 		return share, err
 	}
 	request := &cosignerv1.ShareRequest{
-		Term: w.Term, ShareEpoch: c.epoch, Message: message, Node: w.Node, RequestSignature: w.Signature[:],
+		Term: w.Term, Index: w.Index, ShareEpoch: c.epoch, Message: message, Node: w.Node, RequestSignature: w.Signature[:],
 		SessionId: given.GetSessionId(), CommitmentIndex: given.GetCommitments()[0].GetIndex(),
 	}
 	for _, one := range set {
