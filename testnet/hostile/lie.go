@@ -25,7 +25,7 @@ const raftPatience = 2 * time.Second
 // term had sent it to all. Nobody elected us: no member asks for proof of that. It returns where
 // the entry stands. Whoever is told different things in one term holds different logs from then on.
 func (c *Cosigner) Lie(name string, term uint64, command machine.Command) (index uint64, err error) {
-	data, err := machine.Encode(command)
+	data, err := machine.Encode(command, machine.Version)
 	if err != nil {
 		return 0, err
 	}

@@ -243,7 +243,7 @@ func (r *rig) remake(names ...string) {
 	for _, name := range names {
 		err := os.RemoveAll(r.StateDir(name))
 		if err == nil {
-			err = r.Command(r.t.Context(), "cosigner", "init", "--yes", "--first-era", "0", "--first-height", "0", "--config",
+			err = r.Command(r.t.Context(), "cosigner", "init", "--first-era", "0", "--first-height", "0", "--again", "0/0", "--config",
 				r.config(name))
 		}
 		if err != nil {
