@@ -38,16 +38,16 @@ func (r *rig) haunt(n *Node, statements []*cosignerv1.SignedStatement) {
 		for testnet.Pause(ctx, 50*time.Millisecond) == nil {
 			for _, name := range r.names {
 				once, end := context.WithTimeout(ctx, time.Second)
-				n.Ping(once, name, &cosignerv1.PingRequest{Health: &cosignerv1.NodeHealth{}, Statements: statements}) //nolint:errcheck // it may be down
-				end()
+				_, _ = n.Ping(once, name, &cosignerv1.PingRequest{Health: &cosignerv1.NodeHealth{}, Statements: statements})
+				end() // who is down is pinged again
 			}
 		}
 	}()
 }
 
-// TestInventedStatements: a hostile agent shows statements of eras that nobody signed, in the name of
-// every cosigner and of the cosigners of another cluster. Nobody is kept down by that, also not from
-// starting again.
+// TestInventedStatements: a hostile agent shows statements of eras that nobody signed, in the name
+// of every cosigner and of the cosigners of another cluster. Nobody is kept down by that, also not
+// from starting again.
 func TestInventedStatements(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 2, 3)

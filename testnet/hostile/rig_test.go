@@ -20,8 +20,8 @@ import (
 const (
 	chain       = "casper-test"
 	era         = 1 // in which the slots are that are asked for; the clusters begin with era 0
-	readyWithin = 40 * time.Second
-	answered    = 20 * time.Second // within which a slot must get its answer
+	readyWithin = 2 * time.Minute
+	answered    = time.Minute // within which a slot must get its answer
 	askAgain    = 10 * time.Millisecond
 )
 
@@ -243,8 +243,8 @@ func (r *rig) remake(names ...string) {
 	for _, name := range names {
 		err := os.RemoveAll(r.StateDir(name))
 		if err == nil {
-			err = r.Command(r.t.Context(), "cosigner", "init", "--first-era", "0", "--first-height", "0", "--again", "0/0", "--config",
-				r.config(name))
+			err = r.Command(r.t.Context(), "cosigner", "init", "--first-era", "0", "--first-height", "0", "--again", "0/0",
+				"--config", r.config(name))
 		}
 		if err != nil {
 			r.t.Fatal(err)

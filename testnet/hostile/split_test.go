@@ -83,7 +83,7 @@ func (a *attack) sides() [2][]string {
 // as they do in hot mode now and then. It lies about nothing but which value the log holds. The
 // slot gets one signature.
 func TestTwoNodesThatDiffer(t *testing.T) {
-	for _, c := range []struct{ need, of, compromised int }{{2, 3, 1}, {3, 4, 1}, {3, 4, 2}, {3, 5, 1}} {
+	for _, c := range []struct{ need, of, compromised int }{{2, 3, 1}, {3, 4, 1}, {3, 4, 2}, {3, 5, 2}, {4, 5, 3}} {
 		t.Run(fmt.Sprintf("%d of %d with %d compromised", c.need, c.of, c.compromised), func(t *testing.T) {
 			t.Parallel()
 			a := newAttack(t, c.need, c.of, c.compromised)
@@ -96,8 +96,8 @@ func TestTwoNodesThatDiffer(t *testing.T) {
 	}
 }
 
-// haveBoth tries to have both values of a slot signed, of which the first one is, or is going to be, in
-// the log.
+// haveBoth tries to have both values of a slot signed, of which the first one is, or is going to
+// be, in the log.
 func (a *attack) haveBoth(claimFirst bool, later uint64) {
 	a.t.Helper()
 	m, sides := a.free.Next(), a.sides()

@@ -91,9 +91,9 @@ func TestOneRestored(t *testing.T) {
 	r.sound("c2", "c3")
 }
 
-// TestNobodyHeard is what README and docs/operating.md say of it: when all that are put back hear no
-// agent, or only agents that have forgotten, what was signed since the copy is signed again. Once an
-// agent comes that remembers, nothing more is.
+// TestNobodyHeard is what README and docs/operating.md say of it: when all that are put back hear
+// no agent, or only agents that have forgotten, what was signed since the copy is signed again.
+// Once an agent comes that remembers, nothing more is.
 func TestNobodyHeard(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 2, 3)
@@ -115,6 +115,29 @@ func TestNobodyHeard(t *testing.T) {
 		r.heldBack(name, "agent node-b shows a statement signed by "+name, "restored")
 	}
 	r.nothingTwice(signed[1:], asking)
+}
+
+// TestNobodyUp: one is put back, the other one that saw what it signed is down, and no agent is
+// heard. The third was down when it was signed. The two are enough, and sign it again.
+func TestNobodyUp(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 2, 3)
+	r.signSome(2)
+	r.stop("c2", "c3")
+	restore := r.copyState("c2")
+	r.start("c2")
+	signed := r.signSome(2)
+	r.stop("c1", "c2", testnet.Standby, testnet.Main)
+	if err := os.Remove(r.kept(testnet.Main)); err != nil {
+		t.Fatal(err)
+	}
+	restore()
+	r.start("c2", "c3", testnet.Main)
+	again := testnet.Other(signed[0])
+	r.sign(r.a, again)
+	if n := r.values(again); n != 2 {
+		t.Fatalf("the slot has %d values: what the docs say is too little", n)
+	}
 }
 
 // undo has slots signed between two stops of the named cosigners. Restore ends them, puts their
@@ -146,8 +169,8 @@ func (r *rig) kept(node string) string { return filepath.Join(r.Dir, node, "witn
 
 var saysApplied = regexp.MustCompile(`"says": "(\S+) .* applied entry (\d+),`)
 
-// remembered waits until the node's agent keeps, durably, that each of the cosigners applied all that
-// it has applied now.
+// remembered waits until the node's agent keeps, durably, that each of the cosigners applied all
+// that it has applied now.
 func (r *rig) remembered(node string, names ...string) {
 	r.t.Helper()
 	s, err := r.Status(r.t.Context())
@@ -173,7 +196,8 @@ func (r *rig) remembered(node string, names ...string) {
 	})
 }
 
-// heldBack waits until a cosigner says, to an operator, that it gives no share, with all these texts.
+// heldBack waits until a cosigner says, to an operator, that it gives no share, with all these
+// texts.
 func (r *rig) heldBack(name string, texts ...string) {
 	r.t.Helper()
 	said := ""
