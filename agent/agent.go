@@ -1,9 +1,12 @@
 // Package agent stands beside a casper-node and passes its requests on to the cosigners.
 //
-// It serves SignerService on a unix socket, adds the node's name and its failover key's signature,
-// and asks the cosigner that leads, as far as lead knows. It promises to keep the caller's
-// deadline, to ask no further once the caller has given up, to wait for no cosigner that has fallen
-// silent while others answer, and to answer Unavailable soon when no cosigner leads.
+// It serves SignerService on a unix socket, adds the node's name, how far the log is and the
+// failover key's signature, and asks the cosigner that leads, as far as lead knows. It promises to
+// keep the caller's deadline, to ask no further once the caller has given up, to wait for no
+// cosigner that has fallen silent while others answer, and to answer Unavailable soon when no
+// cosigner leads. It believes no cosigner alone: what it passes on as signed is signed by the
+// validator's key, and a refusal counts only from the leader that the cosigners name, unless nobody
+// knows better.
 //
 // It pings the cosigners and the other agents, and tells them with each ping how its node is and
 // whom it reaches. No member that is down or hangs delays the ping of another one, or a request.
@@ -47,15 +50,22 @@ type Cosigner struct {
 // Config is what an Agent is made of.
 type Config struct {
 	Name      string // of the node
+	Validator casper.PublicKey
 	Cosigners []Cosigner
-	// SignRequest must sign the node's request for m with its failover key.
-	SignRequest func(m casper.Message) ([64]byte, error)
-	// SignRegistration must sign the registration of its TLS point with the same.
-	SignRegistration func(point casper.TLSPoint) [64]byte
+	// SignRequest must sign the node's request for m with its failover key, as asked at that index of
+	// the log; 0 for the form that does not say.
+	SignRequest func(m casper.Message, askedAt uint64) ([64]byte, error)
+	// SignRegistration must sign the registration of its TLS point with the same; likewise.
+	SignRegistration func(point casper.TLSPoint, askedAt uint64) [64]byte
+	// Position must return the index of the log that at least a threshold of the cosigners have
+	// applied, as far as is proven; false if nothing is known. It must not block.
+	Position func() (index uint64, ok bool)
 
 	Steady  func() bool // false for a moment after this process was paused
 	Nudge   func()      // has the cosigners pinged now, since one failed. It must not block
 	Observe func(method string, err error, elapsed time.Duration)
+	// Lied is told of a cosigner whose answer is not what it claims to be. It must not block.
+	Lied func(cosigner string)
 	// Asked is told of each request for a signature that cosigners were asked for, once it is over,
 	// and of the answer: a refusal is one, a failed call is none, so nil. What the node withdrew is
 	// left out, since nothing is known of it. It must not block.
@@ -106,18 +116,26 @@ func (a *Agent) sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosignerv
 	if err != nil {
 		return refused(refusal.Malformed, err.Error()), nil
 	}
-	signature, err := a.SignRequest(message)
-	if err != nil {
-		return nil, status.Error(codes.Internal, err.Error())
-	}
-	request := wire.Request(message)
-	request.Node, request.RequestSignature = a.Name, signature[:]
-	var response *cosignerv1.SignResponse
+	ctx, cancel := within(ctx)
+	defer cancel()
 	asked := false
-	err = a.ask(ctx, "Sign", func(ctx context.Context, c Cosigner) (decider string, err error) {
-		asked = true
-		response, err = c.Client.Sign(ctx, request)
-		return response.GetDecidedBy(), err
+	var response *cosignerv1.SignResponse
+	err = a.dated(ctx, func(at uint64) (stale bool, err error) {
+		request, err := a.request(message, at)
+		if err != nil {
+			return false, status.Error(codes.Internal, err.Error())
+		}
+		response, err = ask(ctx, a, "Sign", func(ctx context.Context, c Cosigner) (answer[*cosignerv1.SignResponse], error) {
+			asked = true
+			r, err := c.Client.Sign(ctx, request)
+			if err == nil {
+				if _, wrong := Read(a.Validator, message, r); wrong != nil {
+					err = lie{wrong}
+				}
+			}
+			return answer[*cosignerv1.SignResponse]{r, r.GetDecidedBy(), r.GetRefused() != nil}, err
+		})
+		return response.GetRefused().GetReason() == cosignerv1.RefusalReason_REFUSAL_REASON_STALE, err
 	})
 	switch {
 	case err == nil:
@@ -128,6 +146,20 @@ func (a *Agent) sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosignerv
 	return response, err
 }
 
+// request returns the request for the message, signed in the form of before and, if it is known how
+// far the log is, in that of now: cosigners of both kinds take it.
+func (a *Agent) request(m casper.Message, askedAt uint64) (*cosignerv1.SignRequest, error) {
+	r := wire.Request(m)
+	plain, err := a.SignRequest(m, 0)
+	r.Node, r.RequestSignature = a.Name, plain[:]
+	if err != nil || askedAt == 0 {
+		return r, err
+	}
+	dated, err := a.SignRequest(m, askedAt)
+	r.AskedAt, r.DatedSignature = askedAt, dated[:]
+	return r, err
+}
+
 // RegisterTLSPoint signs the node's registration with the failover key and passes it on.
 func (a *Agent) RegisterTLSPoint(ctx context.Context,
 	r *cosignerv1.RegisterTLSPointRequest) (*cosignerv1.RegisterTLSPointResponse, error) {
@@ -135,12 +167,22 @@ func (a *Agent) RegisterTLSPoint(ctx context.Context,
 	if err := wire.Copy(point[:], r.GetTlsPoint(), "tls_point"); err != nil {
 		return &cosignerv1.RegisterTLSPointResponse{Refused: wire.Refused(refusal.Malformed, err.Error())}, nil
 	}
-	signature := a.SignRegistration(point)
-	request := &cosignerv1.RegisterTLSPointRequest{TlsPoint: point[:], Node: a.Name, RequestSignature: signature[:]}
+	ctx, cancel := within(ctx)
+	defer cancel()
 	var response *cosignerv1.RegisterTLSPointResponse
-	err := a.ask(ctx, "RegisterTLSPoint", func(ctx context.Context, c Cosigner) (decider string, err error) {
-		response, err = c.Client.RegisterTLSPoint(ctx, request)
-		return "", err
+	err := a.dated(ctx, func(at uint64) (stale bool, err error) {
+		plain := a.SignRegistration(point, 0)
+		request := &cosignerv1.RegisterTLSPointRequest{TlsPoint: point[:], Node: a.Name, RequestSignature: plain[:]}
+		if at > 0 {
+			dated := a.SignRegistration(point, at)
+			request.AskedAt, request.DatedSignature = at, dated[:]
+		}
+		response, err = ask(ctx, a, "RegisterTLSPoint",
+			func(ctx context.Context, c Cosigner) (answer[*cosignerv1.RegisterTLSPointResponse], error) {
+				r, err := c.Client.RegisterTLSPoint(ctx, request)
+				return answer[*cosignerv1.RegisterTLSPointResponse]{r, "", r.GetRefused() != nil}, err
+			})
+		return response.GetRefused().GetReason() == cosignerv1.RefusalReason_REFUSAL_REASON_STALE, err
 	})
 	return response, err
 }

@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -23,12 +24,15 @@ import (
 // fake is a cosigner that answers as told.
 type fake struct {
 	name  string
+	key   ed25519.PrivateKey // the validator's
 	asked int
 	last  *cosignerv1.SignRequest
 	err   error
 	hang  bool
 	knows string // who decided
 	no    bool   // refuses
+	// answers is what it answers instead; may be nil
+	answers func(*cosignerv1.SignRequest) *cosignerv1.SignResponse
 }
 
 func (f *fake) Sign(ctx context.Context, r *cosignerv1.SignRequest, _ ...grpc.CallOption) (*cosignerv1.SignResponse,
@@ -42,11 +46,29 @@ func (f *fake) Sign(ctx context.Context, r *cosignerv1.SignRequest, _ ...grpc.Ca
 	if f.err != nil {
 		return nil, f.err
 	}
-	if f.no {
-		return &cosignerv1.SignResponse{Answer: &cosignerv1.SignResponse_Refused{Refused: &cosignerv1.Refused{}}}, nil
+	if f.answers != nil {
+		return f.answers(r), nil
 	}
-	return &cosignerv1.SignResponse{DecidedBy: f.knows,
-		Answer: &cosignerv1.SignResponse_Signed{Signed: &cosignerv1.Signed{Signature: make([]byte, 64)}}}, nil
+	if f.no {
+		return no(f.knows, cosignerv1.RefusalReason_REFUSAL_REASON_UNSPECIFIED), nil
+	}
+	return signed(f.key, r, f.knows), nil
+}
+
+// no is a refusal that the named cosigner decided, as it says.
+func no(by string, why cosignerv1.RefusalReason) *cosignerv1.SignResponse {
+	return &cosignerv1.SignResponse{DecidedBy: by,
+		Answer: &cosignerv1.SignResponse_Refused{Refused: &cosignerv1.Refused{Reason: why}}}
+}
+
+// signed is an answer with a signature of what was asked for.
+func signed(key ed25519.PrivateKey, r *cosignerv1.SignRequest, by string) *cosignerv1.SignResponse {
+	m, err := wire.Message(r)
+	if err != nil {
+		return nil
+	}
+	return &cosignerv1.SignResponse{DecidedBy: by, Answer: &cosignerv1.SignResponse_Signed{
+		Signed: &cosignerv1.Signed{Signature: ed25519.Sign(key, m.SignBytes())}}}
 }
 
 func (f *fake) RegisterTLSPoint(context.Context, *cosignerv1.RegisterTLSPointRequest,
@@ -60,8 +82,11 @@ type rig struct {
 	cluster   *clustertest.Cluster
 	cosigners []*fake
 	steady    bool
+	key       ed25519.PrivateKey // the validator's
+	position  atomic.Uint64      // how far the log is known to be, 0 if nothing is
 	nudges    atomic.Int32
 	told      []told
+	lied      []string
 }
 
 // told is what an Agent told of a request.
@@ -71,20 +96,27 @@ type told struct {
 }
 
 func newRig(t *testing.T) *rig {
-	r := &rig{steady: true, cluster: clustertest.New(t, casper.PublicKey{1}, nil)}
+	public, validator, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{steady: true, key: validator, cluster: clustertest.New(t, casper.PublicKey(public), nil)}
+	r.position.Store(7)
 	f, key := r.cluster.File, r.cluster.Keys["node-a"]
-	c := agent.Config{Name: "node-a",
-		SignRequest: func(m casper.Message) ([64]byte, error) { return f.SignRequest(key, "node-a", m) },
-		SignRegistration: func(point casper.TLSPoint) [64]byte {
-			return f.SignRegistration(key, "node-a", point)
+	c := agent.Config{Name: "node-a", Validator: f.Validator,
+		SignRequest: func(m casper.Message, at uint64) ([64]byte, error) { return f.SignRequest(key, "node-a", m, at) },
+		SignRegistration: func(point casper.TLSPoint, at uint64) [64]byte {
+			return f.SignRegistration(key, "node-a", point, at)
 		},
-		Steady: func() bool { return r.steady }, Nudge: func() { r.nudges.Add(1) },
+		Position: func() (uint64, bool) { p := r.position.Load(); return p, p > 0 },
+		Lied:     func(name string) { r.lied = append(r.lied, name) },
+		Steady:   func() bool { return r.steady }, Nudge: func() { r.nudges.Add(1) },
 		Observe: func(string, error, time.Duration) {},
 		Asked: func(m casper.Message, answer *cosignerv1.SignResponse) {
 			r.told = append(r.told, told{m, answer != nil})
 		}}
 	for _, e := range r.cluster.File.Cosigners {
-		f := &fake{name: e.Name, knows: "cosigner-1"}
+		f := &fake{name: e.Name, key: validator, knows: "cosigner-1"}
 		r.cosigners = append(r.cosigners, f)
 		c.Cosigners = append(c.Cosigners, agent.Cosigner{Name: e.Name, Client: f})
 	}
@@ -115,8 +147,12 @@ func TestSignsRequest(t *testing.T) {
 	if sent.GetNode() != "node-a" || sent.GetForwarded() {
 		t.Errorf("sent for node %q, forwarded %v", sent.GetNode(), sent.GetForwarded())
 	}
-	if err := r.cluster.File.Verifier().VerifyRequest("node-a", vote, [64]byte(sent.GetRequestSignature())); err != nil {
+	verify := r.cluster.File.Verifier().VerifyRequest
+	if err := verify("node-a", vote, 0, [64]byte(sent.GetRequestSignature())); err != nil {
 		t.Error(err)
+	}
+	if err := verify("node-a", vote, 7, [64]byte(sent.GetDatedSignature())); err != nil || sent.GetAskedAt() != 7 {
+		t.Errorf("asked at %d: %v", sent.GetAskedAt(), err)
 	}
 }
 

@@ -16,8 +16,15 @@ type Answer struct {
 	Refused   *cosignerv1.Refused
 }
 
+// sameSlot reports whether the slot of what was asked can hold the other message instead.
+func sameSlot(asked, held casper.Message) bool {
+	slot, ok := casper.SlotOf(asked)
+	other, same := casper.SlotOf(held)
+	return ok && same && slot == other && asked != held
+}
+
 // Read reads the answer to what was asked. It takes no cosigner's word for a signature: one that is
-// not the validator's, of what it is said to be of, is an error.
+// not the validator's, of what it is said to be of, is an error; so is what another slot holds.
 func Read(key casper.PublicKey, asked casper.Message, r *cosignerv1.SignResponse) (Answer, error) {
 	a := Answer{Held: asked, Refused: r.GetRefused()}
 	signature := r.GetSigned().GetSignature()
@@ -28,6 +35,9 @@ func Read(key casper.PublicKey, asked casper.Message, r *cosignerv1.SignResponse
 		var err error
 		if a.Held, err = wire.Held(r.GetBound()); err != nil {
 			return a, fmt.Errorf("reading the answer of %q: %w", r.GetDecidedBy(), err)
+		}
+		if !sameSlot(asked, a.Held) {
+			return a, fmt.Errorf("reading the answer of %q: it is of another slot", r.GetDecidedBy())
 		}
 		a.Bound, signature = true, r.GetBound().GetSignature()
 	case r.GetSigned() == nil:

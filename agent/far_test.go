@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -29,6 +30,7 @@ const (
 // sites are three cosigners at sites of their own, none of them the agent's.
 type sites struct {
 	mu     sync.Mutex
+	key    ed25519.PrivateKey // the validator's
 	leader string
 	term   uint64
 	slow   time.Duration   // what the leader takes more
@@ -89,8 +91,7 @@ func (s *site) Sign(ctx context.Context, r *cosignerv1.SignRequest, _ ...grpc.Ca
 	case <-ctx.Done():
 		return nil, status.FromContextError(ctx.Err()).Err()
 	}
-	return &cosignerv1.SignResponse{DecidedBy: s.name,
-		Answer: &cosignerv1.SignResponse_Signed{Signed: &cosignerv1.Signed{}}}, s.reach(ctx)
+	return signed(s.key, r, s.name), s.reach(ctx)
 }
 
 func (s *site) RegisterTLSPoint(context.Context, *cosignerv1.RegisterTLSPointRequest,
@@ -137,10 +138,13 @@ func (s *sites) change(what func()) {
 
 // newSites returns an agent that pings the sites, of which cosigner-1 leads.
 func newSites(t *testing.T) (*agent.Agent, []*site) {
-	all, s := []*site{}, &sites{leader: "cosigner-1", term: 5, hung: map[string]bool{}, asked: map[string]int{}}
+	all, s := []*site{}, &sites{leader: "cosigner-1", term: 5, hung: map[string]bool{}, asked: map[string]int{},
+		key: ed25519.NewKeyFromSeed(make([]byte, 32))}
 	var p *agent.Pinger
 	c := agent.Config{Name: "node-a", Steady: func() bool { return true }, Nudge: func() { p.Nudge() },
-		SignRequest: func(casper.Message) (s [64]byte, err error) { return },
+		Validator:   casper.PublicKey(s.key.Public().(ed25519.PublicKey)),
+		SignRequest: func(casper.Message, uint64) (s [64]byte, err error) { return },
+		Position:    func() (uint64, bool) { return 1, true },
 		Observe:     func(string, error, time.Duration) {},
 		Asked:       func(casper.Message, *cosignerv1.SignResponse) {}}
 	var peers []agent.Peer

@@ -13,6 +13,7 @@ import (
 type guide struct {
 	mu     sync.Mutex // guards what follows
 	belief lead.Belief
+	pinged map[int]bool // cosigners of which a first ping was answered, or lost
 	waits  map[*wait]bool
 }
 
@@ -29,7 +30,7 @@ func newGuide(cosigners []Cosigner) guide {
 	for _, c := range cosigners {
 		names = append(names, c.Name)
 	}
-	return guide{belief: lead.New(names), waits: map[*wait]bool{}}
+	return guide{belief: lead.New(names), pinged: map[int]bool{}, waits: map[*wait]bool{}}
 }
 
 func (g *guide) next(tried []bool, left time.Duration) (int, bool) {
@@ -42,6 +43,20 @@ func (g *guide) note(what func(*lead.Belief)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	what(&g.belief)
+}
+
+// leads reports whether the cosigners name cosigner i as the leader.
+func (g *guide) leads(i int) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.belief.Leads(i)
+}
+
+// heard reports whether each of so many cosigners has been pinged.
+func (g *guide) heard(all int) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.pinged) == all
 }
 
 // enter notes that a request waits for cosigner i until it exits. leave is called, with errSilent,
@@ -67,6 +82,7 @@ func (a *Agent) Pinged(cosigner string, p lead.Ping, now time.Time) {
 	if i < 0 {
 		return
 	}
+	g.pinged[i] = true
 	g.belief.Pinged(i, p, now)
 	for w := range g.waits {
 		if g.belief.Left(w.cosigner, now) {

@@ -133,10 +133,10 @@ func TestRequestSignatures(t *testing.T) {
 	m := casper.Vote{Round: casper.Round{Era: 3, ID: 4}, Value: true}
 	good := c.Request(t, "node-a", m)
 	verifier := c.File.Verifier()
-	if err := verifier.VerifyRequest("node-a", m, good); err != nil {
+	if err := verifier.VerifyRequest("node-a", m, 0, good); err != nil {
 		t.Fatal(err)
 	}
-	foreign, err := other.File.SignRequest(c.Keys["node-a"], "node-a", m)
+	foreign, err := other.File.SignRequest(c.Keys["node-a"], "node-a", m, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,15 +145,15 @@ func TestRequestSignatures(t *testing.T) {
 	flipped := good
 	flipped[5] ^= 1
 	for name, err := range map[string]error{
-		"another message":      verifier.VerifyRequest("node-a", changed, good),
-		"another node":         verifier.VerifyRequest("node-b", m, good),
-		"a flipped bit":        verifier.VerifyRequest("node-a", m, flipped),
-		"another cluster's id": verifier.VerifyRequest("node-a", m, foreign),
-		"an unknown node":      verifier.VerifyRequest("node-x", m, good),
-		"a cosigner as a node": verifier.VerifyRequest("cosigner-1", m, c.Request(t, "cosigner-1", m)),
-		"a registration": verifier.VerifyRequest("node-a", m, c.File.SignRegistration(c.Keys["node-a"], "node-a",
-			casper.TLSPoint{})),
-		"a bare message": verifier.VerifyRequest("node-a", m, [64]byte(ed25519.Sign(c.Keys["node-a"], m.SignBytes()))),
+		"another message":      verifier.VerifyRequest("node-a", changed, 0, good),
+		"another node":         verifier.VerifyRequest("node-b", m, 0, good),
+		"a flipped bit":        verifier.VerifyRequest("node-a", m, 0, flipped),
+		"another cluster's id": verifier.VerifyRequest("node-a", m, 0, foreign),
+		"an unknown node":      verifier.VerifyRequest("node-x", m, 0, good),
+		"a cosigner as a node": verifier.VerifyRequest("cosigner-1", m, 0, c.Request(t, "cosigner-1", m)),
+		"a registration": verifier.VerifyRequest("node-a", m, 0, c.File.SignRegistration(c.Keys["node-a"], "node-a",
+			casper.TLSPoint{}, 0)),
+		"a bare message": verifier.VerifyRequest("node-a", m, 0, [64]byte(ed25519.Sign(c.Keys["node-a"], m.SignBytes()))),
 	} {
 		if !errors.Is(err, cluster.ErrRequestSignature) {
 			t.Errorf("%s: got %v", name, err)
@@ -299,13 +299,13 @@ func TestRetiredKey(t *testing.T) {
 		f.Retired = []cluster.Entry{{Name: "node-a", Key: before.File.Nodes[0].Key}}
 	})
 	verifier := after.File.Verifier()
-	if err := verifier.VerifyClaimed("node-a", m, claimed); err != nil {
+	if err := verifier.VerifyClaimed("node-a", m, 0, claimed); err != nil {
 		t.Error(err)
 	}
-	if err := verifier.VerifyRequest("node-a", m, claimed); !errors.Is(err, cluster.ErrRequestSignature) {
+	if err := verifier.VerifyRequest("node-a", m, 0, claimed); !errors.Is(err, cluster.ErrRequestSignature) {
 		t.Errorf("a new request under a retired key: got %v", err)
 	}
-	if err := verifier.VerifyClaimed("node-b", m, claimed); !errors.Is(err, cluster.ErrRequestSignature) {
+	if err := verifier.VerifyClaimed("node-b", m, 0, claimed); !errors.Is(err, cluster.ErrRequestSignature) {
 		t.Errorf("another node's claim: got %v", err)
 	}
 }

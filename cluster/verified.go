@@ -37,9 +37,9 @@ func (f *File) Verifier() *Verifier {
 }
 
 // VerifyRequest returns ErrRequestSignature unless the named node's failover key signed its request
-// for the message.
-func (v *Verifier) VerifyRequest(node string, m casper.Message, signature [64]byte) error {
-	text, err := v.file.requestText(node, m)
+// for the message, asked at that index; see File.SignRequest.
+func (v *Verifier) VerifyRequest(node string, m casper.Message, askedAt uint64, signature [64]byte) error {
+	text, err := v.file.requestText(node, m, askedAt)
 	if err != nil {
 		return err
 	}
@@ -49,8 +49,8 @@ func (v *Verifier) VerifyRequest(node string, m casper.Message, signature [64]by
 // VerifyClaimed is VerifyRequest for a message that the log holds: it also takes a key that the
 // node had when it claimed, if the cluster file lists it as retired. Without that, a slot that was
 // claimed and not finished could never be.
-func (v *Verifier) VerifyClaimed(node string, m casper.Message, signature [64]byte) error {
-	text, err := v.file.requestText(node, m)
+func (v *Verifier) VerifyClaimed(node string, m casper.Message, askedAt uint64, signature [64]byte) error {
+	text, err := v.file.requestText(node, m, askedAt)
 	if err != nil {
 		return err
 	}
@@ -64,9 +64,9 @@ func (v *Verifier) VerifyClaimed(node string, m casper.Message, signature [64]by
 }
 
 // VerifyRegistration returns ErrRequestSignature unless the named node's failover key signed
-// the registration.
-func (v *Verifier) VerifyRegistration(node string, point casper.TLSPoint, signature [64]byte) error {
-	return v.signed(node, v.file.registrationText(node, point), signature)
+// the registration, asked for at that index.
+func (v *Verifier) VerifyRegistration(node string, point casper.TLSPoint, askedAt uint64, signature [64]byte) error {
+	return v.signed(node, v.file.registrationText(node, point, askedAt), signature)
 }
 
 func (v *Verifier) signed(node string, text []byte, signature [64]byte) error {

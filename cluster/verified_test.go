@@ -35,7 +35,7 @@ func counted(t *testing.T) (v *Verifier, keys map[string]ed25519.PrivateKey, tim
 func requestOf(t *testing.T, v *Verifier, key ed25519.PrivateKey, id int) (casper.Message, [64]byte) {
 	t.Helper()
 	m := casper.Vote{Round: casper.Round{Era: 3, ID: uint32(id)}, Value: true}
-	signature, err := v.file.SignRequest(key, "node-a", m)
+	signature, err := v.file.SignRequest(key, "node-a", m, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,8 @@ func TestVerifiedOnce(t *testing.T) {
 	v, keys, times := counted(t)
 	m, signature := requestOf(t, v, keys["node-a"], 1)
 	for range 3 {
-		if err := errors.Join(v.VerifyRequest("node-a", m, signature), v.VerifyClaimed("node-a", m, signature)); err != nil {
+		err := errors.Join(v.VerifyRequest("node-a", m, 0, signature), v.VerifyClaimed("node-a", m, 0, signature))
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -65,7 +66,7 @@ func TestVerifiedIsExact(t *testing.T) {
 	v, keys, _ := counted(t)
 	m, good := requestOf(t, v, keys["node-a"], 1)
 	before, old := requestOf(t, v, keys["node-a, before"], 2)
-	if err := errors.Join(v.VerifyRequest("node-a", m, good), v.VerifyClaimed("node-a", before, old)); err != nil {
+	if err := errors.Join(v.VerifyRequest("node-a", m, 0, good), v.VerifyClaimed("node-a", before, 0, old)); err != nil {
 		t.Fatal(err)
 	}
 	next, _ := requestOf(t, v, keys["node-a"], 3)
@@ -73,11 +74,11 @@ func TestVerifiedIsExact(t *testing.T) {
 	flipped[40] ^= 1
 	for range 2 {
 		for name, err := range map[string]error{
-			"another message":         v.VerifyRequest("node-a", next, good),
-			"another node":            v.VerifyRequest("node-b", m, good),
-			"another signature":       v.VerifyRequest("node-a", m, flipped),
-			"no signature":            v.VerifyRequest("node-a", m, short),
-			"right for a retired key": v.VerifyRequest("node-a", before, old),
+			"another message":         v.VerifyRequest("node-a", next, 0, good),
+			"another node":            v.VerifyRequest("node-b", m, 0, good),
+			"another signature":       v.VerifyRequest("node-a", m, 0, flipped),
+			"no signature":            v.VerifyRequest("node-a", m, 0, short),
+			"right for a retired key": v.VerifyRequest("node-a", before, 0, old),
 		} {
 			if !errors.Is(err, ErrRequestSignature) {
 				t.Errorf("%s: %v", name, err)
@@ -86,7 +87,7 @@ func TestVerifiedIsExact(t *testing.T) {
 	}
 	// The key decides, not the name: a node that was given another one is another.
 	v.file.Nodes[0].Key = v.file.Nodes[1].Key
-	if err := v.VerifyRequest("node-a", m, good); !errors.Is(err, ErrRequestSignature) {
+	if err := v.VerifyRequest("node-a", m, 0, good); !errors.Is(err, ErrRequestSignature) {
 		t.Errorf("under another key: %v", err)
 	}
 }
@@ -96,7 +97,7 @@ func TestVerifiedIsBounded(t *testing.T) {
 	v, keys, times := counted(t)
 	m, signature := requestOf(t, v, keys["node-a"], 0)
 	ask := func() {
-		if err := v.VerifyRequest("node-a", m, signature); err != nil {
+		if err := v.VerifyRequest("node-a", m, 0, signature); err != nil {
 			t.Fatal(err)
 		}
 	}

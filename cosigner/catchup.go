@@ -134,8 +134,8 @@ func (l logged) all() iter.Seq2[casper.Slot, casper.Hash] {
 // errReadBack says that the log shows marks of before a reset that the ledger has made.
 var errReadBack = errors.New("the log has not come to the last reset of the heights yet")
 
-// follow brings the ledger's floor after the log's marks. following is held since before the log was
-// read: an older look would raise the floor again that a reset has lowered.
+// follow brings the ledger's floor after the log's marks. following is held since before the log
+// was read: an older look would raise the floor again that a reset has lowered.
 func (s *Server) follow(log logged) error {
 	ledger := s.config.Ledger
 	switch have := ledger.Resets(); {

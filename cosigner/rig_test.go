@@ -104,7 +104,7 @@ func (c *committee) restartWith(i int, keyring *Keyring) {
 		Ledger: h.ledger.Ledger, Log: h.log, Held: h.held,
 		Caller: func(ctx context.Context) (string, bool) { name, ok := ctx.Value(callerKey{}).(string); return name, ok },
 		Term:   h.term.Load,
-		VerifyRequest: func(node string, _ casper.Message, signature [64]byte) error {
+		VerifyRequest: func(node string, _ casper.Message, _ uint64, signature [64]byte) error {
 			if node != "A" || signature != testSignature {
 				return errors.New("not signed by that node")
 			}

@@ -35,7 +35,7 @@ type ServerConfig struct {
 	Caller func(context.Context) (name string, ok bool)
 	// VerifyRequest must fail unless that node signed its request for m, now or
 	// when it was claimed.
-	VerifyRequest func(node string, m casper.Message, signature [64]byte) error
+	VerifyRequest func(node string, m casper.Message, askedAt uint64, signature [64]byte) error
 	// Remembers must return nil only while this cosigner's state holds all that was proven to it, and
 	// whoever remembers more was heard or waited for; else what is wrong. It is asked at each share.
 	Remembers func() error
@@ -247,7 +247,8 @@ func (s *Server) authorize(r *cosignerv1.ShareRequest) (Keys, casper.Message, er
 		return keys, nil, status.Errorf(codes.InvalidArgument,
 			"request signature of %d bytes, want 64", len(r.GetRequestSignature()))
 	}
-	if err := s.config.VerifyRequest(r.GetNode(), message, [64]byte(r.GetRequestSignature())); err != nil {
+	signature := [64]byte(r.GetRequestSignature())
+	if err := s.config.VerifyRequest(r.GetNode(), message, r.GetAskedAt(), signature); err != nil {
 		return keys, nil, status.Errorf(codes.Unauthenticated, "request of node %q: %v", r.GetNode(), err)
 	}
 	if err := s.Ready(); err != nil {

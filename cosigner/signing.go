@@ -33,7 +33,7 @@ type task struct {
 func (t *task) request(session []byte, index uint64, signers []*cosignerv1.SignerCommitment) *cosignerv1.ShareRequest {
 	return &cosignerv1.ShareRequest{
 		Term: t.term, Index: t.index, ShareEpoch: t.keys.Epoch,
-		Message: t.message, Node: t.claim.Node, RequestSignature: t.claim.Signature[:],
+		Message: t.message, Node: t.claim.Node, AskedAt: t.claim.AskedAt, RequestSignature: t.claim.Signature[:],
 		SessionId: session, CommitmentIndex: index, Signers: signers,
 	}
 }

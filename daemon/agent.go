@@ -95,14 +95,15 @@ func (h *agentHost) assemble(f *AgentFile) error {
 	config := agentConfig(h.self, h.links)
 	config.Steady, config.Observe, config.Asked, config.Logger = h.pulse.Steady, h.metrics.observe, h.watcher.Asked, logger
 	config.Nudge = func() { h.pinger.Nudge() }
-	h.agent = agent.New(config)
-	h.metrics.follow(f.Name, config.Cosigners, h.agent.Leader)
 	var err error
 	h.keeper, err = testimony.OpenKeeper(testimony.KeeperConfig{
 		Path: f.WitnessPath(), Members: members(c), Logger: logger})
 	if err != nil {
 		return err
 	}
+	config.Position, config.Lied = h.keeper.Position, h.metrics.lied
+	h.agent = agent.New(config)
+	h.metrics.follow(f.Name, config.Cosigners, h.agent.Leader)
 	h.pinger = agent.NewPinger(agent.PingerConfig{
 		Peers: h.links.pinged(c), Interval: time.Duration(c.Failover.PingInterval),
 		Timeout: time.Duration(c.Failover.PingTimeout),
@@ -143,34 +144,20 @@ func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Lis
 	return group.Wait()
 }
 
-// DialAgent returns an agent that asks the cosigners for one program's own requests, without a
-// socket and without pings.
-func DialAgent(ctx context.Context, f *AgentFile, logger zerolog.Logger) (*agent.Agent, func(), error) {
-	self, err := f.Host()
-	if err != nil {
-		return nil, nil, err
-	}
-	l := links{}
-	if err := l.dial(self, cosigners(self.Cluster), nil); err != nil {
-		return nil, nil, errors.Join(err, l.close())
-	}
-	config := agentConfig(self, l)
-	config.Logger = logger
-	return agent.New(config), func() { _ = l.close() }, nil
-}
-
 // agentConfig is how the node's requests are signed, and whom they are passed on to. Nobody is told
 // of them.
 func agentConfig(self Host, l links) agent.Config {
 	c, key := self.Cluster, self.Key()
 	return agent.Config{
-		Name: self.Name, Cosigners: l.signers(c),
-		SignRequest: func(m casper.Message) ([64]byte, error) { return c.SignRequest(key, self.Name, m) },
-		SignRegistration: func(point casper.TLSPoint) [64]byte {
-			return c.SignRegistration(key, self.Name, point)
+		Name: self.Name, Validator: c.Validator, Cosigners: l.signers(c),
+		SignRequest: func(m casper.Message, askedAt uint64) ([64]byte, error) {
+			return c.SignRequest(key, self.Name, m, askedAt)
+		},
+		SignRegistration: func(point casper.TLSPoint, askedAt uint64) [64]byte {
+			return c.SignRegistration(key, self.Name, point, askedAt)
 		},
 		Steady: func() bool { return true }, Nudge: func() {}, Observe: func(string, error, time.Duration) {},
-		Asked: func(casper.Message, *cosignerv1.SignResponse) {},
+		Asked: func(casper.Message, *cosignerv1.SignResponse) {}, Lied: func(string) {},
 	}
 }
 

@@ -20,6 +20,7 @@ type agentMetrics struct {
 	duration *prometheus.HistogramVec
 	rtt      *prometheus.HistogramVec
 	lost     *prometheus.CounterVec
+	lies     *prometheus.CounterVec
 }
 
 // newAgentMetrics returns the metrics of one node's agent, which pings the named peers.
@@ -38,12 +39,15 @@ func newAgentMetrics(node string, peers []string) *agentMetrics {
 			[]string{"peer"}),
 		lost: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "pings_lost_total",
 			Help: "Pings that were not answered in time.", ConstLabels: labels}, []string{"peer"}),
+		lies: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "agent_false_answers_total",
+			Help:        "Answers of a cosigner with a signature that is not the validator's, or of another slot.",
+			ConstLabels: labels}, []string{"cosigner"}),
 	}
 	for _, peer := range peers { // so that the first loss is seen as a rise
 		m.rtt.WithLabelValues(peer)
 		m.lost.WithLabelValues(peer)
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.rtt, m.lost)
+	m.registry.MustRegister(m.requests, m.duration, m.rtt, m.lost, m.lies)
 	return m
 }
 
@@ -51,6 +55,8 @@ func (m *agentMetrics) observe(method string, err error, elapsed time.Duration) 
 	m.requests.WithLabelValues(method, status.Code(err).String()).Inc()
 	m.duration.WithLabelValues(method).Observe(elapsed.Seconds())
 }
+
+func (m *agentMetrics) lied(cosigner string) { m.lies.WithLabelValues(cosigner).Inc() }
 
 func (m *agentMetrics) observePing(peer string, rtt time.Duration, err error) {
 	if err != nil {
@@ -64,6 +70,7 @@ func (m *agentMetrics) observePing(peer string, rtt time.Duration, err error) {
 // for.
 func (m *agentMetrics) follow(node string, cosigners []agent.Cosigner, leader func() string) {
 	for _, c := range cosigners {
+		m.lies.WithLabelValues(c.Name) // so that the first one is seen as a rise
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "agent_leader",
 			Help:        "1 for the cosigner that the agent takes for the leader, and asks first.",
 			ConstLabels: prometheus.Labels{"node": node, "cosigner": c.Name}},

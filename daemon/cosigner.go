@@ -45,6 +45,8 @@ var adminAccess = cluster.Access{
 	cosignerv1.AdminService_Resume_FullMethodName:          {cluster.Operator},
 	cosignerv1.AdminService_History_FullMethodName:         {cluster.Operator},
 	cosignerv1.AdminService_SetFloor_FullMethodName:        {cluster.Operator},
+	cosignerv1.AdminService_ResetHeights_FullMethodName:    {cluster.Operator},
+	cosignerv1.AdminService_SetInstance_FullMethodName:     {cluster.Operator},
 	cosignerv1.AdminService_ExportWatermark_FullMethodName: {cluster.Operator},
 }
 

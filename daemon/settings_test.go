@@ -63,14 +63,14 @@ func TestSignerSettings(t *testing.T) {
 			s.Grace)
 	}
 	request := func(node string) [64]byte { return c.Request(t, node, casper.Vote{}) }
-	if s.VerifyRequest("node-a", casper.Vote{}, request("node-a")) != nil ||
-		s.VerifyRequest("node-a", casper.Vote{}, request("node-b")) == nil {
+	if s.VerifyRequest("node-a", casper.Vote{}, 0, request("node-a")) != nil ||
+		s.VerifyRequest("node-a", casper.Vote{}, 0, request("node-b")) == nil {
 		t.Error("who signed a request is not what the cluster file says")
 	}
 	point := casper.TLSPoint{2}
-	registration := func(node string) [64]byte { return c.File.SignRegistration(c.Keys[node], node, point) }
-	if s.VerifyRegistration("node-a", point, registration("node-a")) != nil ||
-		s.VerifyRegistration("node-a", point, registration("node-b")) == nil {
+	registration := func(node string) [64]byte { return c.File.SignRegistration(c.Keys[node], node, point, 0) }
+	if s.VerifyRegistration("node-a", point, 0, registration("node-a")) != nil ||
+		s.VerifyRegistration("node-a", point, 0, registration("node-b")) == nil {
 		t.Error("who signed a registration is not what the cluster file says")
 	}
 }

@@ -21,6 +21,7 @@ func (v *validator) status(r *cosignerv1.StatusResponse) {
 	r.UnheardAgents, r.HeldBack = remembers.Unheard, remembers.Shut
 	ledger := v.ledger.Stats()
 	r.TornRecords, r.DifferingSlots = uint64(ledger.Torn), uint64(ledger.Differing)
+	r.LedgerResets = ledger.Resets
 	for _, p := range v.quorum.Status() {
 		if p.Own {
 			continue

@@ -156,8 +156,8 @@ func TestPutBack(t *testing.T) {
 	cosigners(func(name string) { l.heldBack(name, "lost what it remembered") })
 }
 
-// TestTwoMadeAnew: two of the three state directories are made anew while the third cosigner is gone
-// and one agent lives: neither gives a share, and nothing is founded.
+// TestTwoMadeAnew: two of the three state directories are made anew while the third cosigner is
+// gone and one agent lives: neither gives a share, and nothing is founded.
 func TestTwoMadeAnew(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t, nil)

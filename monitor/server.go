@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
@@ -39,14 +40,19 @@ func (s *Server) Ping(ctx context.Context, r *cosignerv1.PingRequest) (*cosigner
 	if !ok || caller.Role != cluster.Node {
 		return nil, status.Error(codes.PermissionDenied, "only agents ping a cosigner")
 	}
+	agent := proto.Size(r) > 0 // else a program beside it that only wants to know how far the log is
 	shown := r.GetStatements()
 	r.Statements = nil // they say nothing of the node, and are bounded for themselves
-	if err := s.Monitor.Ping(caller.Name, r); err != nil {
-		return nil, status.Error(codes.InvalidArgument, err.Error())
+	if agent {
+		if err := s.Monitor.Ping(caller.Name, r); err != nil {
+			return nil, status.Error(codes.InvalidArgument, err.Error())
+		}
 	}
 	out := &cosignerv1.PingResponse{Roles: &cosignerv1.Roles{}}
 	if s.Witness != nil {
-		s.Witness.HeardAgent(caller.Name, shown)
+		if agent {
+			s.Witness.HeardAgent(caller.Name, shown)
+		}
 		out.Statements = s.Witness.Shown()
 	}
 	out.Leader, out.Term = s.Lead()

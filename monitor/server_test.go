@@ -28,19 +28,20 @@ func TestServer(t *testing.T) {
 	caller := cluster.Member{}
 	s := &Server{Monitor: m, Caller: func(context.Context) (cluster.Member, bool) { return caller, caller.Name != "" },
 		Lead: func() (string, uint64) { return "cosigner-2", 7 }}
+	says := &cosignerv1.PingRequest{Health: &cosignerv1.NodeHealth{Peers: 1}}
 	for name, c := range map[string]struct {
 		caller  cluster.Member
 		request *cosignerv1.PingRequest
 		want    codes.Code
 	}{
-		"an agent": {cluster.Member{Name: "b", Role: cluster.Node}, &cosignerv1.PingRequest{}, codes.OK},
+		"an agent":                 {cluster.Member{Name: "b", Role: cluster.Node}, says, codes.OK},
+		"a program that only asks": {cluster.Member{Name: "a", Role: cluster.Node}, &cosignerv1.PingRequest{}, codes.OK},
 		"a cosigner": {cluster.Member{Name: "b", Role: cluster.Cosigner}, &cosignerv1.PingRequest{},
 			codes.PermissionDenied},
 		"an operator": {cluster.Member{Name: "ops", Role: cluster.Operator}, &cosignerv1.PingRequest{},
 			codes.PermissionDenied},
-		"a stranger": {cluster.Member{}, &cosignerv1.PingRequest{}, codes.PermissionDenied},
-		"an agent of no node": {cluster.Member{Name: "c", Role: cluster.Node}, &cosignerv1.PingRequest{},
-			codes.InvalidArgument},
+		"a stranger":          {cluster.Member{}, &cosignerv1.PingRequest{}, codes.PermissionDenied},
+		"an agent of no node": {cluster.Member{Name: "c", Role: cluster.Node}, says, codes.InvalidArgument},
 		"an agent that says all": {cluster.Member{Name: "a", Role: cluster.Node}, &cosignerv1.PingRequest{
 			Reach: []*cosignerv1.Reach{{Name: strings.Repeat("x", ear.MaxPing)}}}, codes.InvalidArgument},
 	} {

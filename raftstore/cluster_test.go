@@ -30,11 +30,11 @@ func lanTiming(t testing.TB) Timing {
 	return timing
 }
 
-// claim returns the claim of a finality slot.
+// claim returns the claim of a finality slot, asked for when the log began.
 func claim(height uint64, value byte) machine.Claim {
 	m := casper.Finality{Block: casper.Hash{value}, Height: height, Era: 1}
-	return machine.Claim{Claim: watermark.Claim{Message: m, Node: "a", Signature: [64]byte{value}}, TokensLeft: 1,
-		At: time.Now().UnixMilli()}
+	return machine.Claim{Claim: watermark.Claim{Message: m, Node: "a", AskedAt: 1, Signature: [64]byte{value}},
+		TokensLeft: 1, At: time.Now().UnixMilli()}
 }
 
 // wire joins stores in memory. Members are known by name; a name is also the address.

@@ -46,7 +46,7 @@ func testFSM(c Config) *fsm {
 
 func entry(t *testing.T, index uint64, c machine.Command) *raft.Log {
 	t.Helper()
-	b, err := machine.Encode(c, machine.Oldest)
+	b, err := machine.Encode(c, machine.Version)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func mixedLog(t *testing.T) []*raft.Log {
 		for _, node := range []string{"a", "b"} {
 			for _, m := range []casper.Message{casper.Echo{Round: round, Proposal: casper.Hash{byte(r)}},
 				casper.Vote{Round: round, Value: node == "a"}} {
-				add(machine.Claim{Claim: watermark.Claim{Message: m, Node: node}, At: 3000})
+				add(machine.Claim{Claim: watermark.Claim{Message: m, Node: node, AskedAt: 1}, At: 3000})
 			}
 		}
 	}

@@ -44,6 +44,12 @@ func (s *Store) Version() (version uint32) {
 	return machine.InForce(version, shown...)
 }
 
+// Next returns where an entry that is proposed now would stand at the earliest. On a leader nothing
+// is committed that is not below it.
+func (s *Store) Next() machine.Place {
+	return machine.Place{Index: s.raft.LastIndex() + 1, Version: s.Version()}
+}
+
 func (s *Store) propose(ctx context.Context, c machine.Command) (machine.Result, error) {
 	result, err := s.proposeIn(ctx, s.Version(), c)
 	if err == nil && result.Why == refusal.OldVersion {

@@ -38,7 +38,11 @@ func TestRollingChange(t *testing.T) {
 			height++
 			h := height
 			tr.until("a claim is committed", func() bool {
-				r, err := tr.leader().Apply(context.Background(), claim(h, 1))
+				m, c := tr.leader(), claim(h, 1)
+				if !m.Next().Dates() {
+					c.AskedAt = 0
+				}
+				r, err := m.Apply(context.Background(), c)
 				return err == nil && (r.Outcome == machine.Done || r.Outcome == machine.Held)
 			})
 		}
@@ -66,7 +70,12 @@ func TestRollingChange(t *testing.T) {
 	}
 	sign()
 	m := tr.leader()
-	b, err := machine.Encode(claim(height+1, 1), machine.Oldest)
+	undated := claim(height+1, 1)
+	undated.AskedAt = 0
+	if r, err := m.Apply(context.Background(), undated); err != nil || r.Why != refusal.Stale {
+		t.Errorf("a claim of the earlier form: %+v, %v", r, err)
+	}
+	b, err := machine.Encode(undated, machine.Oldest)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,6 +65,10 @@ func (s *Status) cosignerProblems(note problem) (ready int) {
 			note("cosigner %s gives no share for %s: its ledger and the log differ",
 				c.Name, Count(int(c.DifferingSlots), "slot"))
 		}
+		if c.LedgerBehind {
+			note("cosigner %s did not follow the reset of the heights, and signs none of those: its log says whose signature "+
+				"it misses; is its cluster file the same?", c.Name)
+		}
 		for _, p := range c.Peers {
 			if s.Started && !p.Reachable && answers[p.Name] { // else it is listed once already
 				note("cosigner %s does not reach %s: %s", c.Name, p.Name, p.LastError)

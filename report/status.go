@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -70,6 +71,7 @@ type Cosigner struct {
 	SameFile       bool   `json:"same_cluster_file"`
 	TornRecords    uint64 `json:"torn_records"`
 	DifferingSlots uint64 `json:"differing_slots"`
+	LedgerBehind   bool   `json:"ledger_behind,omitempty"` // it did not follow a reset of the heights
 	Peers          []Peer `json:"peers"`
 	// UnheardAgents have not told it what they remember; HeldBack is why it gives no share until
 	// others are heard, or because of what they remember.
@@ -146,6 +148,7 @@ func newCosigner(c Cluster, a Answer, leads bool) Cosigner {
 	row.Term, row.Applied = st.GetTerm(), st.GetAppliedIndex()
 	row.SameFile = bytes.Equal(st.GetClusterFileHash(), c.Hash[:])
 	row.TornRecords, row.DifferingSlots = st.GetTornRecords(), st.GetDifferingSlots()
+	row.LedgerBehind = st.GetLedgerResets() < st.GetResets()
 	row.UnheardAgents, row.HeldBack = st.GetUnheardAgents(), st.GetHeldBack()
 	for _, p := range st.GetPeers() {
 		row.Peers = append(row.Peers, Peer{Name: p.GetName(), Reachable: p.GetReachable(), Commitments: p.GetCommitments(),
@@ -162,12 +165,36 @@ type Watermark struct {
 	Floor  Mark           `json:"floor"`
 	Newest Newest         `json:"newest"`
 	Held   map[string]int `json:"held"` // slots, by kind
+	Reset  *Reset         `json:"reset,omitempty"`
+	Reruns []Rerun        `json:"reruns,omitempty"`
+}
+
+// Reset is the last reset of the heights.
+type Reset struct {
+	Count    uint64 `json:"count"` // of all
+	Height   uint64 `json:"height"`
+	Operator string `json:"operator"`
+	Reason   string `json:"reason"`
+}
+
+// Rerun is an era that runs again under another chainspec.
+type Rerun struct {
+	Era       uint64 `json:"era"`
+	Chainspec string `json:"chainspec"`
 }
 
 // NewWatermark takes the marks over from a cosigner's view. No slot is counted yet.
 func NewWatermark(r *cosignerv1.StatusResponse) Watermark {
-	return Watermark{Schema: Schema, Pruned: markOf(r.GetPruned()), Floor: markOf(r.GetFloor()), Newest: newestOf(r),
+	w := Watermark{Schema: Schema, Pruned: markOf(r.GetPruned()), Floor: markOf(r.GetFloor()), Newest: newestOf(r),
 		Held: map[string]int{}}
+	if last := r.GetLastReset(); last != nil {
+		w.Reset = &Reset{Count: r.GetResets(), Height: last.GetHeight(), Operator: last.GetOperator(),
+			Reason: last.GetReason()}
+	}
+	for _, again := range r.GetReruns() {
+		w.Reruns = append(w.Reruns, Rerun{Era: again.GetEra(), Chainspec: hex.EncodeToString(again.GetChainspec())})
+	}
+	return w
 }
 
 // markOf takes a mark over from an answer.

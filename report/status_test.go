@@ -40,6 +40,10 @@ func TestStatusState(t *testing.T) {
 		{"differing slots", func(r []report.Answer) {
 			r[0].Status.DifferingSlots = 2
 		}, report.Degraded, "c1 gives no share for 2 slots"},
+		{"a reset that was not followed", func(r []report.Answer) {
+			r[0].Status.Resets, r[1].Status.Resets, r[1].Status.LedgerResets = 2, 2, 2
+			r[0].Status.LedgerResets = 1
+		}, report.Degraded, "c1 did not follow the reset"},
 		{"torn records", func(r []report.Answer) { r[0].Status.TornRecords = 1 }, report.OK, ""},
 		{"cut off", func(r []report.Answer) {
 			r[0].Status.Peers[1].Reachable = false

@@ -2,6 +2,7 @@ package signer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,6 +31,8 @@ type Admin struct {
 	Settings failover.Settings // by which the nodes are judged
 	// Caller returns the operator at the other end of a call.
 	Caller func(context.Context) (cluster.Member, bool)
+	// VerifyReset must fail unless an operator signed the reset of the heights.
+	VerifyReset func(watermark.Reset) error
 	// Host fills in what the signer does not know: this host, its cluster file, peers and ledger.
 	Host func(*cosignerv1.StatusResponse)
 	// Judgement returns the last judgement of the nodes and what it was made of, both zero
@@ -80,6 +83,10 @@ func (a *Admin) change(ctx context.Context, c machine.Command) (uint64, error) {
 		return 0, err
 	}
 	result, err := a.Signer.Log.Apply(ctx, c)
+	if errors.Is(err, machine.ErrVersion) {
+		return 0, status.Errorf(codes.FailedPrecondition, "nothing was changed: %v; bring all cosigners to this release, "+
+			"let each be seen by the others (`status`), and ask again", machine.ErrVersion)
+	}
 	if err != nil {
 		return 0, status.Errorf(codes.Unavailable, "whether the change was made is not known, see `status`: %v", err)
 	}
@@ -90,6 +97,8 @@ func (a *Admin) change(ctx context.Context, c machine.Command) (uint64, error) {
 	case result.Why == refusal.EpochMoved:
 		return 0, status.Errorf(codes.Aborted,
 			"another change came first, the epoch is %d now; look at `status` and ask again", result.Epoch)
+	case result.Why == refusal.ResetMoved:
+		return 0, status.Error(codes.Aborted, result.Why.String())
 	case result.Why == refusal.BelowPruned:
 		return 0, status.Error(codes.InvalidArgument, result.Why.String())
 	}

@@ -33,6 +33,7 @@ func (a *Admin) Status(context.Context, *cosignerv1.StatusRequest) (*cosignerv1.
 		if m.Started() {
 			r.Pruned, r.Floor, r.Newest = mark(m.Table().Pruned()), mark(m.Table().Floor()), mark(m.Table().Newest())
 			r.NewestRound, _ = m.Table().NewestRound()
+			resets(r, m)
 		}
 	})
 	judgement, seen := a.Judgement()

@@ -24,13 +24,26 @@ type fakeLog struct {
 	refuse      bool // fail without applying
 	at          time.Time
 	applied     []machine.Command
-	hang        bool // apply nothing and say so when the proposer's time is up
+	skipped     uint64 // entries that were none of the test's
+	hang        bool   // apply nothing and say so when the proposer's time is up
 }
 
 func newFakeLog(first watermark.Mark) *fakeLog {
 	l := &fakeLog{state: machine.New(), at: time.Now()}
-	l.state.Apply(machine.Genesis{First: first, Active: "node-a", At: time.Now().UnixMilli()})
+	l.state.ApplyAt(machine.Place{Index: 1, Version: machine.Version},
+		machine.Genesis{First: first, Active: "node-a", At: time.Now().UnixMilli()})
 	return l
+}
+
+// Next is behind Genesis and what was applied.
+func (l *fakeLog) Next() machine.Place {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.next()
+}
+
+func (l *fakeLog) next() machine.Place {
+	return machine.Place{Index: l.skipped + uint64(len(l.applied)) + 2, Version: l.state.Version()}
 }
 
 func (l *fakeLog) View(f func(*machine.State)) {
@@ -57,7 +70,7 @@ func (l *fakeLog) Apply(ctx context.Context, c machine.Command) (machine.Result,
 		return machine.Result{}, err
 	}
 	before := l.state.Table().Newest()
-	result := l.state.Apply(c)
+	result := l.state.ApplyAt(l.next(), c)
 	if l.state.Table().Newest() != before {
 		l.at = time.Now()
 	}
@@ -185,7 +198,8 @@ func newRig(t *testing.T, edit func(*Config)) *rig {
 
 func (r *rig) ask(ctx context.Context, node string, m casper.Message) (Answer, error) {
 	r.t.Helper()
-	return r.Sign(ctx, watermark.Claim{Message: m, Node: node, Signature: r.cluster.Request(r.t, node, m)})
+	at := r.log.Next().Index - 1
+	return r.Sign(ctx, watermark.Claim{Message: m, Node: node, AskedAt: at, Signature: r.cluster.Dated(r.t, node, m, at)})
 }
 
 func echo(era uint64, round uint32, value byte) casper.Echo {

@@ -56,31 +56,44 @@ func (s *Signer) limiter(node string) *rate.Limiter {
 	return l
 }
 
-// Register takes the TLS point with which a node has just started. The error is a *Refusal or wraps
-// ErrUnavailable.
-func (s *Signer) Register(ctx context.Context, node string, point casper.TLSPoint, signature [64]byte) error {
+// Registration is a node's request to take the TLS point with which it has just started.
+type Registration struct {
+	Node      string
+	Point     casper.TLSPoint
+	AskedAt   uint64 // index of the log, 0 if it does not say
+	Signature [64]byte
+}
+
+// Register takes a node's TLS point. The error is a *Refusal or wraps ErrUnavailable.
+//
+// One that was kept back is refused here alone, and not by the log: with some of them a cosigner on
+// the way could have the node's present point forgotten, but one that leads could do so without.
+func (s *Signer) Register(ctx context.Context, r Registration) error {
 	if !s.Log.Leader().Self {
 		return unserved(refusal.NotLeading)
 	}
-	if !point.Valid() {
+	if !r.Point.Valid() {
 		return refuse(refusal.Malformed, "tls_point is not a compressed P-521 point")
 	}
-	if err := s.VerifyRegistration(node, point, signature); err != nil {
+	if err := s.VerifyRegistration(r.Node, r.Point, r.AskedAt, r.Signature); err != nil {
 		return refuse(refusal.BadSignature, "%v", err)
 	}
-	if s.suspended(node) {
+	if s.suspended(r.Node) {
 		return unserved(refusal.Suspended)
 	}
-	if s.registered(node, point) {
+	if s.registered(r.Node, r.Point) {
 		return nil
 	}
-	c := machine.Register{Node: node, Point: point, At: s.Now().UnixMilli()}
+	if s.Log.Next().Stale(r.AskedAt) {
+		return unserved(refusal.Stale)
+	}
+	c := machine.Register{Node: r.Node, Point: r.Point, At: s.Now().UnixMilli()}
 	var result machine.Result
 	s.Log.View(func(m *machine.State) { result = m.CheckRegistration(c) })
 	if result.Outcome == machine.Done { // what the log would refuse is not worth an entry
 		var err error
 		if result, err = s.Log.Apply(ctx, c); err != nil {
-			return fmt.Errorf("registering a TLS point of node %q: %w: %w", node, err, ErrUnavailable)
+			return fmt.Errorf("registering a TLS point of node %q: %w: %w", r.Node, err, ErrUnavailable)
 		}
 	}
 	if result.Outcome != machine.Done {

@@ -19,7 +19,7 @@ func TestHandshake(t *testing.T) {
 		_, err := r.ask(t.Context(), "node-a", h)
 		wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_TLS_POINT)
 		register := func(node string, p casper.TLSPoint) error {
-			return r.Register(t.Context(), node, p, r.cluster.File.SignRegistration(r.cluster.Keys[node], node, p))
+			return r.Register(t.Context(), r.registration(node, node, p))
 		}
 		if err := register("node-a", points[0]); err != nil {
 			t.Fatal(err)
@@ -35,8 +35,7 @@ func TestHandshake(t *testing.T) {
 		if n := r.log.claims() - before; n != 0 {
 			t.Errorf("%d entries for a point that is taken and one that is registered already", n)
 		}
-		err = r.Register(t.Context(), "node-a", points[1], r.cluster.File.SignRegistration(r.cluster.Keys["node-b"], "node-b",
-			points[1]))
+		err = r.Register(t.Context(), r.registration("node-a", "node-b", points[1]))
 		wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE)
 		const left = 4 // of the burst, the first one included
 		r.limiter("node-a").AllowN(time.Now(), handshakeBurst-left)

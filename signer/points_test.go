@@ -44,3 +44,10 @@ func testPoints(t *testing.T) (points [2]casper.TLSPoint) {
 	t.Fatal("no handshake in the recording")
 	return points
 }
+
+// registration is one of the named node's point, signed by whoever's key.
+func (r *rig) registration(node, signer string, p casper.TLSPoint) Registration {
+	at := r.log.Next().Index - 1
+	return Registration{Node: node, Point: p, AskedAt: at,
+		Signature: r.cluster.File.SignRegistration(r.cluster.Keys[signer], node, p, at)}
+}

@@ -11,7 +11,6 @@ import (
 
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/turn"
 	"casper-cosigner/rule/watermark"
@@ -80,7 +79,7 @@ func (s *Server) Sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosigner
 		return refused(response, err)
 	}
 	request := watermark.Claim{Message: message, Node: r.GetNode()}
-	if err := wire.Copy(request.Signature[:], r.GetRequestSignature(), "request_signature"); err != nil {
+	if request.AskedAt, err = s.asked(r, request.Signature[:]); err != nil {
 		return refused(response, refuse(refusal.BadSignature, "%v", err))
 	}
 	answer, err := s.Signer.Sign(ctx, request)
@@ -93,6 +92,22 @@ func (s *Server) Sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosigner
 	}
 	response.Answer = &cosignerv1.SignResponse_Signed{Signed: &cosignerv1.Signed{Signature: answer.Signature[:]}}
 	return response, nil
+}
+
+// dated is what a request says of when it was made, in the form of before and of now.
+type dated interface {
+	GetRequestSignature() []byte
+	GetAskedAt() uint64
+	GetDatedSignature() []byte
+}
+
+// asked copies the signature that counts, and returns the index of the log that it covers: while a
+// member may not be able to read dates, the form of before, which covers none.
+func (s *Server) asked(r dated, signature []byte) (at uint64, err error) {
+	if r.GetAskedAt() > 0 && s.Signer.Log.Next().Dates() {
+		return r.GetAskedAt(), wire.Copy(signature, r.GetDatedSignature(), "dated_signature")
+	}
+	return 0, wire.Copy(signature, r.GetRequestSignature(), "request_signature")
 }
 
 // RegisterTLSPoint takes the TLS key with which a node has just started.
@@ -111,14 +126,13 @@ func (s *Server) RegisterTLSPoint(ctx context.Context,
 		r.Forwarded = true
 		return leader.RegisterTLSPoint(ctx, r)
 	}
-	var point casper.TLSPoint
-	var signature [64]byte
-	err := errors.Join(wire.Copy(point[:], r.GetTlsPoint(), "tls_point"),
-		wire.Copy(signature[:], r.GetRequestSignature(), "request_signature"))
-	if err != nil {
+	request := Registration{Node: r.GetNode()}
+	var err error
+	request.AskedAt, err = s.asked(r, request.Signature[:])
+	if err = errors.Join(err, wire.Copy(request.Point[:], r.GetTlsPoint(), "tls_point")); err != nil {
 		err = refuse(refusal.Malformed, "%v", err)
 	} else {
-		err = s.Signer.Register(ctx, r.GetNode(), point, signature)
+		err = s.Signer.Register(ctx, request)
 	}
 	return registered(err)
 }

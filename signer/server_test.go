@@ -54,9 +54,9 @@ func newServed(t *testing.T) *served {
 }
 
 func (s *served) request(m casper.Message) *cosignerv1.SignRequest {
-	r := wire.Request(m)
-	signature := s.rig.cluster.Request(s.rig.t, "node-a", m)
-	r.Node, r.RequestSignature = "node-a", signature[:]
+	r, at := wire.Request(m), s.rig.log.Next().Index-1
+	plain, dated := s.rig.cluster.Request(s.rig.t, "node-a", m), s.rig.cluster.Dated(s.rig.t, "node-a", m, at)
+	r.Node, r.RequestSignature, r.AskedAt, r.DatedSignature = "node-a", plain[:], at, dated[:]
 	return r
 }
 
@@ -84,8 +84,17 @@ func TestAnswers(t *testing.T) {
 			r.GetZugVote().Round.KeyBlockHash = []byte{1}
 		}, cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED},
 		"no signature": {func(r *cosignerv1.SignRequest) {
-			r.RequestSignature = nil
+			r.DatedSignature = nil
 		}, cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE},
+		"another date": {func(r *cosignerv1.SignRequest) {
+			r.AskedAt--
+		}, cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE},
+		"the signature without a date": {func(r *cosignerv1.SignRequest) {
+			r.DatedSignature = r.RequestSignature
+		}, cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE},
+		"no date": {func(r *cosignerv1.SignRequest) {
+			r.AskedAt = 0
+		}, cosignerv1.RefusalReason_REFUSAL_REASON_STALE},
 		"changed after signing": {func(r *cosignerv1.SignRequest) {
 			r.GetZugVote().Value = true
 		}, cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE},

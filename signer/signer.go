@@ -48,6 +48,9 @@ type Log interface {
 	Apply(ctx context.Context, c machine.Command) (machine.Result, error)
 	// Leader must not report Self on the strength of an old lease alone.
 	Leader() Leadership
+	// Next must be where an entry that is proposed now would stand, or before that, but on a leader
+	// above all that anybody can have applied.
+	Next() machine.Place
 	// AdvancedAt is when the last advances of era and height were applied here, on this host's
 	// monotonic clock.
 	AdvancedAt() (era, height time.Time)
@@ -70,10 +73,11 @@ type Config struct {
 	BlockTime time.Duration    // that a block takes at least
 	Grace     time.Duration    // how long a standby's claim of a round waits for the active node's
 
-	// VerifyRequest must fail unless the named node is registered and signed its request for m.
-	VerifyRequest func(node string, m casper.Message, signature [64]byte) error
-	// VerifyRegistration must fail unless it signed the registration of the TLS point.
-	VerifyRegistration func(node string, point casper.TLSPoint, signature [64]byte) error
+	// VerifyRequest must fail unless the named node is registered and signed its request for m, as
+	// asked at that index of the log; 0 in a request that does not say.
+	VerifyRequest func(node string, m casper.Message, askedAt uint64, signature [64]byte) error
+	// VerifyRegistration must fail unless it signed the registration of the TLS point; likewise.
+	VerifyRegistration func(node string, point casper.TLSPoint, askedAt uint64, signature [64]byte) error
 
 	Log      Log
 	Quorum   Quorum
@@ -206,7 +210,7 @@ func (s *Signer) admit(request watermark.Claim) error {
 	if err := casper.Validate(request.Message); err != nil {
 		return refuse(refusal.Malformed, "%v", err)
 	}
-	if err := s.VerifyRequest(request.Node, request.Message, request.Signature); err != nil {
+	if err := s.VerifyRequest(request.Node, request.Message, request.AskedAt, request.Signature); err != nil {
 		return refuse(refusal.BadSignature, "%v", err)
 	}
 	if chain, ok := casper.ChainOf(request.Message); ok && chain != s.chain {

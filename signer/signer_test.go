@@ -117,7 +117,7 @@ func TestRefusals(t *testing.T) {
 		{"three eras ahead", echo(13, 0, 1), cosignerv1.RefusalReason_REFUSAL_REASON_TOO_FAR_AHEAD},
 		{"era 2^63", echo(1<<63, 0, 1), cosignerv1.RefusalReason_REFUSAL_REASON_TOO_FAR_AHEAD},
 		{"height 2^64-1", block(1<<64-1, 1), cosignerv1.RefusalReason_REFUSAL_REASON_TOO_FAR_AHEAD},
-		{"round 7200", echo(10, 7200, 1), cosignerv1.RefusalReason_REFUSAL_REASON_UNSUPPORTED},
+		{"round 7200", echo(10, 7200, 1), cosignerv1.RefusalReason_REFUSAL_REASON_TOO_FAR_AHEAD},
 		{"second instance of an era", second, cosignerv1.RefusalReason_REFUSAL_REASON_OTHER_INSTANCE},
 		{"other chain", otherChain, cosignerv1.RefusalReason_REFUSAL_REASON_UNSUPPORTED},
 	} {

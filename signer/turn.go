@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/turn"
@@ -29,7 +30,7 @@ func (s *Signer) await(ctx context.Context, r turn.Request) (turn.Decision, erro
 		case turn.Finish, turn.Claim:
 			return d, nil
 		case turn.Refuse:
-			return d, turnDown(r, d)
+			return d, s.turnDown(r, d)
 		}
 		next := time.NewTimer(d.Until.Sub(now))
 		select {
@@ -45,17 +46,37 @@ func (s *Signer) await(ctx context.Context, r turn.Request) (turn.Decision, erro
 }
 
 func (s *Signer) look(r turn.Request) (f turn.Facts) {
-	s.Log.View(func(m *machine.State) { f = turn.Look(m, m.Check(r.Claim)) })
+	next := s.Log.Next()
+	s.Log.View(func(m *machine.State) { f = turn.Look(m, m.Check(next, r.Claim)) })
 	f.Moved.Era, f.Moved.Height = s.Log.AdvancedAt()
 	return f
 }
 
 // turnDown tells an asker of a decision to refuse.
-func turnDown(r turn.Request, d turn.Decision) error {
-	if d.Why == refusal.TooFarAhead {
+func (s *Signer) turnDown(r turn.Request, d turn.Decision) error {
+	switch {
+	case d.Why == refusal.TooFarAhead:
 		return refuse(d.Why, "%v is %d ahead of %d; %v", r.Slot, d.Ahead.By, d.Ahead.Newest, d.Why)
+	case d.Why == refusal.Stale && s.Quorum.Ready() != nil:
+		// Cosigners that have just started may not have stated yet how far the log is: its asker could
+		// not know.
+		return unserved(refusal.NoQuorum)
+	}
+	if chainspec, ok := chainspecOf(r.Message); ok && d.Why == refusal.OtherInstance {
+		return refuse(d.Why, "under chainspec %v: %v", chainspec, d.Why)
 	}
 	return unserved(d.Why)
+}
+
+// chainspecOf returns the chainspec that a request for an echo or a vote was made under.
+func chainspecOf(m casper.Message) (casper.Hash, bool) {
+	switch m := m.(type) {
+	case casper.Echo:
+		return m.Chainspec, true
+	case casper.Vote:
+		return m.Chainspec, true
+	}
+	return casper.Hash{}, false
 }
 
 // mayClaim looks last of all whether a claim may be proposed; the error is why not.

@@ -123,10 +123,21 @@ func (s *Stand) refuse() error {
 	s.lost = fmt.Sprintf("this cosigner has lost what it remembered, and gives no share from this state directory any "+
 		"more: %s (%v). Stop it and leave it stopped; do not restore, copy or initialise a directory for it once more. "+
 		"What to do: docs/operating.md, \"Refused by a witness\"", seen, v.By.Statement)
-	if err := s.Directory.MarkLost(s.lost); err != nil {
-		s.Logger.Error().Err(err).Bool("alarm", true).Msg("the finding holds for this process, and must be kept")
-	}
+	s.mark()
 	return errors.New(s.lost)
+}
+
+// mark keeps the finding in the directory. Until that worked it is tried again whenever it is said.
+func (s *Stand) mark() {
+	if s.marked {
+		return
+	}
+	if err := s.Directory.MarkLost(s.lost); err != nil {
+		s.Logger.Error().Err(err).Bool("alarm", true).Msg("that this state is lost holds for this process alone until it " +
+			"can be written: do not start it again")
+		return
+	}
+	s.marked = true
 }
 
 func (s *Stand) bringer(by witness.Signed) string {
@@ -225,6 +236,7 @@ func (s *Stand) say(now time.Time) {
 	}
 	s.saidAt = now
 	if s.lost != "" {
+		s.mark()
 		s.Logger.Error().Bool("alarm", true).Msg("ALARM: " + s.lost)
 		return
 	}

@@ -85,6 +85,7 @@ type Stand struct {
 	opened   bool   // the gate has been open
 	shut     error  // why the gate is, as of the last look
 	lost     string // why it never opens again
+	marked   bool   // and the directory says so
 	verdict  witness.Verdict
 	own      *cosignerv1.SignedStatement
 	stated   witness.Statement
@@ -113,7 +114,7 @@ func OpenStand(c StandConfig) (*Stand, error) {
 	}
 	s := &Stand{StandConfig: c, began: c.Now(), heard: map[string]time.Time{}, book: witness.NewBook(c.Members),
 		told: witness.NewBook(c.Members), brought: map[witness.Key]string{}, foreign: map[string][]witness.Signed{},
-		budget: map[string]*budget{}, lost: lost}
+		budget: map[string]*budget{}, lost: lost, marked: lost != ""}
 	s.words, err = c.Words()
 	return s, err
 }

@@ -82,8 +82,13 @@ func TestOwnStatement(t *testing.T) {
 		if r.Own() != nil || len(r.Shown()) != 1 {
 			t.Error("it goes on stating what it remembers")
 		}
-		if full {
-			continue
+		if full { // until there is space
+			r.say(r.now)
+			r.full = false
+			r.now = r.now.Add(sayEvery)
+			if r.say(r.now); r.lost == "" {
+				t.Error("it was not tried again to keep that")
+			}
 		}
 		r.held.Boot, r.held.Session = 7, witness.ID{1, 7}
 		r.open()

@@ -73,12 +73,17 @@ func (h *hostile) request(m casper.Message) *cosignerv1.SignRequest {
 
 func signedBy(t *testing.T, by daemon.Host, m casper.Message) *cosignerv1.SignRequest {
 	t.Helper()
-	signature, err := by.Cluster.SignRequest(by.Key(), by.Name, m)
+	const askedAt = 1 // these logs are short
+	old, err := by.Cluster.SignRequest(by.Key(), by.Name, m, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dated, err := by.Cluster.SignRequest(by.Key(), by.Name, m, askedAt)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := wire.Request(m)
-	r.Node, r.RequestSignature = by.Name, signature[:]
+	r.Node, r.RequestSignature, r.AskedAt, r.DatedSignature = by.Name, old[:], askedAt, dated[:]
 	return r
 }
 

@@ -86,10 +86,16 @@ func (c *Cluster) member(t testing.TB, name string, now time.Time) cluster.Key {
 	return cluster.Key(public)
 }
 
-// Request signs the node's request for the message.
+// Request signs the node's request for the message, in the form that does not say when it asks.
 func (c *Cluster) Request(t testing.TB, node string, m casper.Message) [64]byte {
 	t.Helper()
-	signature, err := c.File.SignRequest(c.Keys[node], node, m)
+	return c.Dated(t, node, m, 0)
+}
+
+// Dated signs the node's request for the message, asked at that index of the log.
+func (c *Cluster) Dated(t testing.TB, node string, m casper.Message, askedAt uint64) [64]byte {
+	t.Helper()
+	signature, err := c.File.SignRequest(c.Keys[node], node, m, askedAt)
 	if err != nil {
 		t.Fatal(err)
 	}

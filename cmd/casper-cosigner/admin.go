@@ -14,7 +14,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"casper-cosigner/cluster"
-	"casper-cosigner/daemon"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/report"
 )
@@ -42,15 +41,8 @@ type admin struct {
 
 // open reads the settings. It connects to nobody yet.
 func (f *operatorFlags) open() (*admin, error) {
-	own, err := daemon.ReadOperatorFile(f.config)
+	m, err := f.host()
 	if err != nil {
-		return nil, err
-	}
-	m, err := own.Host()
-	if err != nil {
-		return nil, err
-	}
-	if err := checkRole(m, cluster.Operator); err != nil {
 		return nil, err
 	}
 	a := &admin{file: m.Cluster, view: viewOf(m.Cluster)}

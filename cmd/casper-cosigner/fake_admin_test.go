@@ -11,9 +11,11 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/report"
 	"casper-cosigner/report/reporttest"
+	"casper-cosigner/rule/watermark"
 )
 
 // fakeAdmin is one cosigner's AdminService.
@@ -22,6 +24,7 @@ type fakeAdmin struct {
 	*fakes
 	name string
 	hash [32]byte
+	file *cluster.File
 }
 
 func (a *fakeAdmin) Status(context.Context, *cosignerv1.StatusRequest) (*cosignerv1.StatusResponse, error) {
@@ -138,6 +141,31 @@ func (a *fakeAdmin) SetFloor(_ context.Context, r *cosignerv1.SetFloorRequest) (
 	defer a.mu.Unlock()
 	a.view.Floor = r.GetFloor()
 	return &cosignerv1.SetFloorResponse{Floor: r.GetFloor()}, nil
+}
+
+func (a *fakeAdmin) ResetHeights(_ context.Context,
+	r *cosignerv1.ResetHeightsRequest) (*cosignerv1.ResetHeightsResponse, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	reset := watermark.Reset{Height: r.GetHeight(), Count: r.GetCount(), Operator: "operator", Reason: r.GetReason(),
+		Signature: [64]byte(r.GetSignature())}
+	if err := a.file.VerifyReset(reset); err != nil {
+		return nil, status.Error(codes.PermissionDenied, err.Error())
+	}
+	if r.GetCount() != a.view.Resets+1 {
+		return nil, status.Error(codes.Aborted, "another reset came first")
+	}
+	a.view.Resets, a.view.Newest.Height = r.GetCount(), r.GetHeight()
+	a.view.LastReset = &cosignerv1.HeightReset{Height: r.GetHeight(), Operator: "operator", Reason: r.GetReason()}
+	return &cosignerv1.ResetHeightsResponse{}, nil
+}
+
+func (a *fakeAdmin) SetInstance(_ context.Context,
+	r *cosignerv1.SetInstanceRequest) (*cosignerv1.SetInstanceResponse, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.view.Reruns = append(a.view.Reruns, &cosignerv1.Rerun{Era: r.GetEra(), Chainspec: r.GetChainspec()})
+	return &cosignerv1.SetInstanceResponse{}, nil
 }
 
 func (a *fakeAdmin) ExportWatermark(_ *cosignerv1.ExportWatermarkRequest,

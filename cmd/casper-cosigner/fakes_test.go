@@ -85,9 +85,11 @@ func startFakes(t *testing.T) *fakes {
 			cosignerv1.AdminService_Resume_FullMethodName:          {cluster.Operator},
 			cosignerv1.AdminService_History_FullMethodName:         {cluster.Operator},
 			cosignerv1.AdminService_SetFloor_FullMethodName:        {cluster.Operator},
+			cosignerv1.AdminService_ResetHeights_FullMethodName:    {cluster.Operator},
+			cosignerv1.AdminService_SetInstance_FullMethodName:     {cluster.Operator},
 			cosignerv1.AdminService_ExportWatermark_FullMethodName: {cluster.Operator},
 		})
-		cosignerv1.RegisterAdminServiceServer(server, &fakeAdmin{fakes: f, name: name, hash: file.Hash()})
+		cosignerv1.RegisterAdminServiceServer(server, &fakeAdmin{fakes: f, name: name, hash: file.Hash(), file: file})
 		cosignerv1.RegisterSignerServiceServer(server, &fakeSigner{fakes: f})
 		for _, l := range listeners[i] {
 			go func() { _ = server.Serve(l) }()

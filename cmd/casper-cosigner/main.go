@@ -63,7 +63,8 @@ func newRoot() *cobra.Command {
 		group("failover", "which node is active: shown, changed, held and rehearsed",
 			failoverStatusCommand(), failoverFaultCommand(), historyCommand(), promoteCommand(),
 			modeCommand(), suspendCommand(), holdCommand(), resumeCommand(), drillCommand()),
-		group("watermark", "what has been signed", watermarkShowCommand(), watermarkExportCommand(), watermarkFloorCommand()),
+		group("watermark", "what has been signed", watermarkShowCommand(), watermarkExportCommand(), watermarkFloorCommand(),
+			watermarkResetCommand(), watermarkInstanceCommand()),
 		group("config", "settings", configCheckCommand()),
 		versionCommand(),
 	)

@@ -212,6 +212,7 @@ func TestSign(t *testing.T) {
 	f := startFakes(t)
 	asked := casper.Vote{Round: casper.Round{Era: 12, ID: 3}, Value: true}
 	other := casper.Vote{Round: casper.Round{Era: 12, ID: 3}, Value: false}
+	next := casper.Vote{Round: casper.Round{Era: 12, ID: 4}, Value: false}
 	text, err := json.Marshal(showMessage(asked))
 	if err != nil {
 		t.Fatal(err)
@@ -234,13 +235,15 @@ func TestSign(t *testing.T) {
 		want   string
 	}{
 		{"signed", signed(signature(t, asked)), 0, "signature " + signature(t, asked).String()},
-		{"signed, the other's signature", signed(signature(t, other)), 1, "is not the validator's"},
+		{"signed, the other's signature", signed(signature(t, other)), exitUnavailable, "is not the validator's"},
 		{"bound", bound(other, signature(t, other)), exitRefused, `"vote":false`},
-		{"bound, the wrong signature", bound(other, signature(t, asked)), 1, "is not the validator's"},
+		{"bound, the wrong signature", bound(other, signature(t, asked)), exitUnavailable, "is not the validator's"},
+		{"bound, of another slot", bound(next, signature(t, next)), exitUnavailable, "of another slot"},
+		{"bound, to what was asked for", bound(asked, signature(t, asked)), exitUnavailable, "of another slot"},
 		{"refused",
 			&cosignerv1.SignResponse{DecidedBy: "c2", Answer: &cosignerv1.SignResponse_Refused{Refused: &cosignerv1.Refused{
 				Reason: cosignerv1.RefusalReason_REFUSAL_REASON_BELOW_FLOOR, Detail: "too old"}}}, exitRefused, "BELOW_FLOOR"},
-		{"nothing", &cosignerv1.SignResponse{DecidedBy: "c2"}, 1, "does not know"},
+		{"nothing", &cosignerv1.SignResponse{DecidedBy: "c2"}, exitUnavailable, "does not know"},
 	} {
 		f.answer = func(m casper.Message) *cosignerv1.SignResponse { return test.answer }
 		for _, form := range []string{"text", "json"} {

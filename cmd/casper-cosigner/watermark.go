@@ -51,6 +51,13 @@ func watermarkShowCommand() *cobra.Command {
 			}
 			fmt.Fprintf(c.OutOrStdout(), "held: %s, %s, %s\n", report.Count(shown.Held["echo"], "echo"),
 				report.Count(shown.Held["vote"], "vote"), report.Count(shown.Held["finality"], "finality signature"))
+			if r := shown.Reset; r != nil {
+				fmt.Fprintf(c.OutOrStdout(), "heights were reset %s, last from %d on by %s: %s\n",
+					report.Count(int(r.Count), "time"), r.Height, r.Operator, r.Reason)
+			}
+			for _, r := range shown.Reruns {
+				fmt.Fprintf(c.OutOrStdout(), "era %d runs again under chainspec %s\n", r.Era, r.Chainspec)
+			}
 			return nil
 		})
 	}
@@ -94,44 +101,6 @@ func export(ctx context.Context, client cosignerv1.AdminServiceClient, w io.Writ
 		line.Slot, line.Node = r.GetSlot(), r.GetNode()
 		return printJSON(w, line)
 	})
-}
-
-func watermarkFloorCommand() *cobra.Command {
-	var f operatorFlags
-	var floor cosignerv1.Mark
-	c := &cobra.Command{
-		Use:   "floor",
-		Short: "refuse everything below an era and a height",
-		Long: `floor sets the era and the height below which everything is refused. What is left
-out stays. It can be moved back as far as what is pruned.`,
-		Example: `  casper-cosigner watermark floor --era 21802 --reason "PEM was in use until era 21801"`,
-		Args:    cobra.NoArgs,
-	}
-	c.Flags().Uint64Var(&floor.Era, "era", 0, "lowest era that is signed")
-	c.Flags().Uint64Var(&floor.Height, "height", 0, "lowest block height that is signed")
-	c.MarkFlagsOneRequired("era", "height")
-	why := reasonFlag(c)
-	f.add(c)
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient,
-			s *cosignerv1.StatusResponse) error {
-			want := &cosignerv1.Mark{Era: s.GetFloor().GetEra(), Height: s.GetFloor().GetHeight()}
-			if c.Flags().Changed("era") {
-				want.Era = floor.GetEra()
-			}
-			if c.Flags().Changed("height") {
-				want.Height = floor.GetHeight()
-			}
-			r, err := client.SetFloor(ctx, &cosignerv1.SetFloorRequest{Floor: want, Reason: *why})
-			if err != nil {
-				return changeFault("setting the floor", err)
-			}
-			fmt.Fprintf(c.OutOrStdout(), "Done: floor era %d height %d, was era %d height %d.\n", r.GetFloor().GetEra(),
-				r.GetFloor().GetHeight(), s.GetFloor().GetEra(), s.GetFloor().GetHeight())
-			return nil
-		})
-	}
-	return c
 }
 
 // eachHeld calls do for every slot that the cosigner holds.

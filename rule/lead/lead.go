@@ -5,9 +5,10 @@
 // once others answer pings and it does not. No single cosigner's word moves an agent for longer
 // than a ping: who leads is what more than half of all cosigners say alike, whatever term anybody
 // else names, so one that is compromised cannot hold an agent by claiming to lead. What it says in
-// an answer is believed until the others have been heard anew.
+// an answer is believed only while pings name nobody, and until they do.
 //
-// Nothing but time hangs on it: whoever is asked passes a request on to the leader, or says no.
+// Whoever is asked passes a request on to the leader, or says no. That no is final only from the
+// leader (Leads): else a compromised follower could leave a node without signatures.
 //
 // Belief is a function of what came of pings and requests, and of the time; to make both is its
 // callers'.
@@ -123,12 +124,22 @@ func (b *Belief) Pinged(i int, p Ping, now time.Time) {
 	}
 }
 
-// Answered notes that cosigner i answered a request, and which cosigner it says has decided.
+// Leads reports whether more than half of the cosigners name cosigner i as the leader, by the last
+// ping of each.
+func (b *Belief) Leads(i int) bool { return b.named(time.Time{}) == i }
+
+// Answered notes that cosigner i answered a request, and which cosigner it says has decided. If
+// pings say otherwise that is no more than a reason to ping anew: it may lie.
 func (b *Belief) Answered(i int, decider string, now time.Time) {
 	c := &b.cosigners[i]
 	c.lost, c.seen = false, now
 	b.row, b.failed = 0, time.Time{}
-	if d := b.Number(decider); d >= 0 && d != b.first {
+	d, named := b.Number(decider), b.named(time.Time{})
+	switch {
+	case d < 0:
+	case named >= 0 && d != named:
+		b.failed = now
+	case d != b.first:
 		b.move(d, now)
 	}
 }

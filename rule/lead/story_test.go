@@ -25,6 +25,7 @@ import (
 //	=> c1 in 60ms            the same with so much time left, from the second on
 //	=> leave c1, => wait for c1
 //	=> doubt, => no doubt
+//	=> final c1, => not final c1   whether its refusal is
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.story")
 	if err != nil || len(files) < 10 {
@@ -147,6 +148,11 @@ func (s *story) expect(words []string) error {
 	case "doubt", "no":
 		if got = "no doubt"; s.Doubts(s.now) {
 			got = "doubt"
+		}
+	case "final", "not":
+		name := words[len(words)-1]
+		if got = "not final " + name; s.Leads(s.Number(name)) {
+			got = "final " + name
 		}
 	case "leave", "wait":
 		name := words[len(words)-1]

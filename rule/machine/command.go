@@ -46,8 +46,9 @@ const withResets = 3
 var ErrVersion = errors.New("not every cosigner runs a release that knows this command")
 
 // Command is one entry of the log: Genesis, Claim, Activate, SetMode, Suspend, Hold, Register,
-// SetFloor, ResetHeights or SetInstance. At, in each, is the wall clock of the leader that proposed it in Unix milliseconds. A
-// change of roles or of the mode holds a failover.Change: against which epoch, and why.
+// SetFloor, ResetHeights or SetInstance. At, in each, is the wall clock of the leader that proposed
+// it in Unix milliseconds. A change of roles or of the mode holds a failover.Change: against which
+// epoch, and why.
 type Command interface {
 	fill(c *cosignerv1.Command) error
 }
@@ -147,7 +148,10 @@ func (m Claim) fill(c *cosignerv1.Command) error {
 	b, err := m.Message.AppendBinary(nil)
 	c.At = m.At
 	c.Change = &cosignerv1.Command_Claim{Claim: &cosignerv1.ClaimCommand{
-		Message: b, Node: m.Node, RequestSignature: m.Signature[:], TokensLeft: m.TokensLeft}}
+		Message: b, Node: m.Node, RequestSignature: m.Signature[:], TokensLeft: m.TokensLeft, AskedAt: m.AskedAt}}
+	if err == nil && m.AskedAt != 0 && c.Version < dated {
+		err = fmt.Errorf("a claim of version %d has no date", c.Version)
+	}
 	return err
 }
 
@@ -241,7 +245,9 @@ func decodeChange(m *cosignerv1.Command) (Command, error) {
 		}
 		return Genesis{First: markFromProto(c.Genesis.First), Active: c.Genesis.Active, At: m.At}, nil
 	case *cosignerv1.Command_Claim:
-		return decodeClaim(c.Claim, m.At)
+		claim, err := decodeClaim(c.Claim, m.Version)
+		claim.At = m.At
+		return claim, err
 	case *cosignerv1.Command_Activate:
 		return Activate{Node: c.Activate.Node, Change: changeFromProto(c.Activate, m.At)}, nil
 	case *cosignerv1.Command_SetMode:
@@ -296,7 +302,7 @@ func changeFromProto(c interface {
 	return failover.Change{Epoch: c.GetEpoch(), Cause: c.GetCause(), Reason: c.GetReason(), At: at}
 }
 
-func decodeClaim(c *cosignerv1.ClaimCommand, at int64) (Claim, error) {
+func decodeClaim(c *cosignerv1.ClaimCommand, version uint32) (Claim, error) {
 	message, err := casper.Decode(c.Message)
 	if err != nil {
 		return Claim{}, err
@@ -307,8 +313,11 @@ func decodeClaim(c *cosignerv1.ClaimCommand, at int64) (Claim, error) {
 	if len(c.RequestSignature) != 64 {
 		return Claim{}, fmt.Errorf("request signature of %d bytes", len(c.RequestSignature))
 	}
-	claim := watermark.Claim{Message: message, Node: c.Node, Signature: [64]byte(c.RequestSignature)}
-	return Claim{Claim: claim, TokensLeft: c.TokensLeft, At: at}, nil
+	if c.AskedAt != 0 && version < dated {
+		return Claim{}, fmt.Errorf("a date in a claim of version %d", version)
+	}
+	claim := watermark.Claim{Message: message, Node: c.Node, AskedAt: c.AskedAt, Signature: [64]byte(c.RequestSignature)}
+	return Claim{Claim: claim, TokensLeft: c.TokensLeft}, nil
 }
 
 // hasUnknown reports whether the message or one inside it has fields that its type does not know.

@@ -53,6 +53,23 @@ func everyCommand() []machine.Command {
 	}
 }
 
+// commandsOf has one of each kind that the version knows.
+func commandsOf(version uint32) []machine.Command {
+	all := everyCommand()
+	if version < 3 {
+		return all
+	}
+	late := final("b", 51, 2)
+	late.AskedAt = 1<<64 - 1
+	return append(all, datedVote(13, 1), late)
+}
+
+func datedVote(era, askedAt uint64) machine.Claim {
+	c := vote("a", era, true)
+	c.AskedAt = askedAt
+	return c
+}
+
 func encoded(t testing.TB, c machine.Command) []byte {
 	t.Helper()
 	return encodedIn(t, machine.Version, c)
@@ -68,8 +85,8 @@ func encodedIn(t testing.TB, version uint32, c machine.Command) []byte {
 }
 
 func TestEncodeDecode(t *testing.T) {
-	for _, c := range everyCommand() {
-		for version := machine.Oldest; version <= machine.Version; version++ {
+	for version := machine.Oldest; version <= machine.Version; version++ {
+		for _, c := range commandsOf(version) {
 			got, as, err := machine.Decode(encodedIn(t, version, c))
 			if err != nil || got != c || as != version {
 				t.Errorf("%#v in version %d: came back as %#v in %d, %v", c, version, got, as, err)
@@ -81,11 +98,17 @@ func TestEncodeDecode(t *testing.T) {
 func TestEncodeRefuses(t *testing.T) {
 	handshake := vote("a", 1, true)
 	handshake.Message = casper.Handshake{}
-	for name, c := range map[string]machine.Command{
-		"message that nobody may sign": handshake,
-		"name that is no text":         machine.Activate{Node: "\xff"},
+	for name, c := range map[string]struct {
+		machine.Command
+		version uint32
+	}{
+		"message that nobody may sign": {handshake, 3},
+		"name that is no text":         {machine.Activate{Node: "\xff"}, 3},
+		"a version to come":            {machine.Hold{}, 4},
+		"a version of long ago":        {machine.Hold{}, 1},
+		"a date before there were any": {datedVote(13, 1), 2},
 	} {
-		if b, err := machine.Encode(c, machine.Version); err == nil {
+		if b, err := machine.Encode(c.Command, c.version); err == nil {
 			t.Errorf("%s: %x", name, b)
 		}
 	}
@@ -128,6 +151,7 @@ func TestDecodeIsStrict(t *testing.T) {
 		{"unknown field in a mark", machine.Genesis{}, func(m *cosignerv1.Command) {
 			m.GetGenesis().First.ProtoReflect().SetUnknown(unknown)
 		}},
+		{"a date before there were any", datedVote(1, 1), func(m *cosignerv1.Command) { m.Version = 2 }},
 		{"no message", vote("a", 1, true), claim(func(c *cosignerv1.ClaimCommand) { c.Message = nil })},
 		{"longer message", vote("a", 1, true), claim(func(c *cosignerv1.ClaimCommand) { c.Message = append(c.Message, 0) })},
 		{"shorter message", vote("a", 1, true), claim(func(c *cosignerv1.ClaimCommand) { c.Message = c.Message[1:] })},
@@ -197,9 +221,10 @@ func TestDecodeWholeEntry(t *testing.T) {
 
 // FuzzDecode: what Decode takes, Encode writes so that it comes back the same.
 func FuzzDecode(f *testing.F) {
-	for _, c := range everyCommand() {
+	for _, c := range commandsOf(machine.Version) {
 		f.Add(encoded(f, c))
 	}
+	f.Add(encodedIn(f, machine.Oldest, vote("a", 13, true)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, version, err := machine.Decode(b)
 		if err != nil {
@@ -219,10 +244,10 @@ func FuzzDecode(f *testing.F) {
 func TestEncodingStands(t *testing.T) {
 	for version, want := range map[uint32]string{
 		2: "5fea80781a064c6021c41083806418c16a38dfeea8500abf73b69e49b89b7e63",
-		3: "0c95dccbbcf2313ca9508395877e9c95ec71d2fe2d55676091074c723856ff45",
+		3: "53a7b89bbd89c16394343dfbd62d371cbeb8f1c74bf9465c12467d434553d0b9",
 	} {
 		h := sha256.New()
-		for _, c := range everyCommand() {
+		for _, c := range commandsOf(version) {
 			h.Write(encodedIn(t, version, c))
 		}
 		if got := hex.EncodeToString(h.Sum(nil)); got != want {

@@ -10,7 +10,8 @@ import (
 )
 
 // LastReset returns the last reset of the heights; its Count is 0 if there was none. That an
-// operator signed it is for each cosigner to verify, before its ledger follows: the log has no keys.
+// operator signed it is for each cosigner to verify, before its ledger follows: the log has no
+// keys.
 func (s *State) LastReset() watermark.Reset { return s.reset }
 
 // resetHeights compares counts, so that of two operators' resets one is refused, and one that was

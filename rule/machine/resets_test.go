@@ -20,6 +20,16 @@ func reset(height, count uint64) machine.ResetHeights {
 		Reason: "hard reset", Signature: [64]byte{7}}, At: 9000}
 }
 
+// later applies a command in the version in which there are resets. A claim is asked for just
+// before.
+func later(s *machine.State, c machine.Command) machine.Result {
+	if claim, ok := c.(machine.Claim); ok {
+		claim.AskedAt = 1
+		c = claim
+	}
+	return s.ApplyAt(machine.Place{Index: 2, Version: machine.Version}, c)
+}
+
 func rerun(era uint64, chainspec byte) machine.SetInstance {
 	return machine.SetInstance{Era: era, Chainspec: casper.Hash{chainspec}, Reason: "restart", At: 9500}
 }
@@ -69,9 +79,9 @@ func TestResetHeights(t *testing.T) {
 	if r := s.Apply(reset(50, 1)); r != refused(refusal.UnknownCommand) {
 		t.Errorf("in version 2: %+v", r)
 	}
-	s.ApplyAt(machine.Place{Version: machine.Version}, final("a", 50, 1))
+	later(s, final("a", 50, 1))
 	for _, c := range []machine.Command{vote("a", 7, true), final("a", 60, 1), final("a", 70, 1)} {
-		if r := s.Apply(c); r.Outcome != machine.Done {
+		if r := later(s, c); r.Outcome != machine.Done {
 			t.Fatalf("%+v", r)
 		}
 	}
@@ -86,7 +96,7 @@ func TestResetHeights(t *testing.T) {
 		{reset(60, 1), refused(refusal.ResetMoved)}, // recorded, and sent once more
 		{reset(65, 1), refused(refusal.ResetMoved)},
 	} {
-		if got := s.Apply(tt.c); got != tt.want {
+		if got := later(s, tt.c); got != tt.want {
 			t.Errorf("%+v: %+v, want %+v", tt.c, got, tt.want)
 		}
 	}
@@ -97,16 +107,16 @@ func TestResetHeights(t *testing.T) {
 		t.Errorf("%+v", height)
 	}
 	for _, s := range []*machine.State{s, s.Clone(), restored(t, snapshot(t, s))} {
-		if r := s.Apply(final("b", 60, 2)); r.Outcome != machine.Held {
+		if r := later(s, final("b", 60, 2)); r.Outcome != machine.Held {
 			t.Errorf("below: %+v", r)
 		}
-		if r := s.Apply(vote("b", 7, false)); r.Outcome != machine.Held {
+		if r := later(s, vote("b", 7, false)); r.Outcome != machine.Held {
 			t.Errorf("a vote: %+v", r)
 		}
-		if r := s.Apply(final("b", 70, 2)); r.Outcome != machine.Done {
+		if r := later(s, final("b", 70, 2)); r.Outcome != machine.Done {
 			t.Errorf("above: %+v", r)
 		}
-		if r := s.Apply(reset(70, 2)); r.Outcome != machine.Done || s.LastReset().Count != 2 {
+		if r := later(s, reset(70, 2)); r.Outcome != machine.Done || s.LastReset().Count != 2 {
 			t.Errorf("a second one: %+v", r)
 		}
 	}
@@ -122,21 +132,21 @@ func TestSetInstance(t *testing.T) {
 	if r := s.Apply(rerun(7, 2)); r != refused(refusal.UnknownCommand) {
 		t.Errorf("in version 2: %+v", r)
 	}
-	s.ApplyAt(machine.Place{Version: machine.Version}, vote("a", 7, true))
-	if r := s.Apply(again); r != refused(refusal.OtherInstance) {
+	later(s, vote("a", 7, true))
+	if r := later(s, again); r != refused(refusal.OtherInstance) {
 		t.Fatalf("before: %+v", r)
 	}
-	if r := s.Apply(rerun(10, 2)); r != refused(refusal.EraUnknown) {
+	if r := later(s, rerun(10, 2)); r != refused(refusal.EraUnknown) {
 		t.Errorf("era 10: %+v", r)
 	}
-	if r := s.Apply(rerun(7, 2)); r.Outcome != machine.Done {
+	if r := later(s, rerun(7, 2)); r.Outcome != machine.Done {
 		t.Fatalf("%+v", r)
 	}
 	for _, s := range []*machine.State{s.Clone(), restored(t, snapshot(t, s)), s} {
-		if r := s.Apply(again); r.Outcome != machine.Done {
+		if r := later(s, again); r.Outcome != machine.Done {
 			t.Errorf("after: %+v", r)
 		}
-		if r := s.Apply(vote("b", 7, false)); r.Outcome != machine.Held || r.Held != vote("a", 7, true).Claim {
+		if r := later(s, vote("b", 7, false)); r.Outcome != machine.Held || r.Held.Message != vote("a", 7, true).Message {
 			t.Errorf("the first run: %+v", r)
 		}
 	}
@@ -156,7 +166,7 @@ func TestRoundsOfVersion2(t *testing.T) {
 	if r := s.ApplyAt(machine.Place{Version: 2}, late); r != refused(refusal.RoundTooHigh) {
 		t.Errorf("version 2: %+v", r)
 	}
-	if r := s.ApplyAt(machine.Place{Version: 3}, late); r.Outcome != machine.Done {
+	if r := later(s, late); r.Outcome != machine.Done {
 		t.Errorf("version 3: %+v", r)
 	}
 	if r := restored(t, snapshot(t, s)).Apply(late); r.Outcome != machine.Held {
@@ -168,9 +178,9 @@ func TestRoundsOfVersion2(t *testing.T) {
 func TestSnapshotOfResets(t *testing.T) {
 	fresh := func() *machine.State {
 		s := started()
-		s.ApplyAt(machine.Place{Version: machine.Version}, final("a", 70, 1))
-		s.Apply(reset(65, 1))
-		s.Apply(rerun(6, 2))
+		later(s, final("a", 70, 1))
+		later(s, reset(65, 1))
+		later(s, rerun(6, 2))
 		return s
 	}
 	for name, edit := range map[string]func(*header){

@@ -33,7 +33,8 @@ func (s *State) WriteTo(w io.Writer) (int64, error) {
 			if err != nil {
 				return int64(total), fmt.Errorf("writing snapshot claim: %w", err)
 			}
-			n, err := write.MarshalTo(out, &cosignerv1.ClaimCommand{Message: b, Node: c.Node, RequestSignature: c.Signature[:]})
+			n, err := write.MarshalTo(out, &cosignerv1.ClaimCommand{
+				Message: b, Node: c.Node, RequestSignature: c.Signature[:], AskedAt: c.AskedAt})
 			total += n
 			if err != nil {
 				return int64(total), fmt.Errorf("writing snapshot claim: %w", err)
@@ -131,7 +132,7 @@ func (s *State) restore(h *cosignerv1.SnapshotHeader, in *bufio.Reader) error {
 		if err := protodelim.UnmarshalFrom(in, m); err != nil {
 			return fmt.Errorf("claim: %w", err)
 		}
-		c, err := decodeClaim(m, 0)
+		c, err := decodeClaim(m, s.version)
 		if err == nil && hasUnknown(m.ProtoReflect()) {
 			err = errors.New("it has fields that this program does not know")
 		}

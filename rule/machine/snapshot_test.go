@@ -68,7 +68,12 @@ func drawLog(t *rapid.T) []entry {
 		if i >= rises && rapid.IntRange(0, 9).Draw(t, "late") > 0 {
 			version = machine.Version
 		}
-		add(version, drawCommand(t, version))
+		c := drawCommand(t, version)
+		if claim, ok := c.(machine.Claim); ok && version == machine.Version {
+			claim.AskedAt = rapid.Uint64Range(0, 1+uint64(len(log))).Draw(t, "asked")
+			c = claim
+		}
+		add(version, c)
 	}
 	return log
 }
@@ -233,6 +238,8 @@ func edits() []edit {
 	return []edit{
 		{"nothing", func(*header, []*claim) {}, true},
 		{"version in force", func(h *header, _ []*claim) { h.Version = machine.Version }, true},
+		{"a date before there were any", func(_ *header, c []*claim) { c[0].AskedAt = 1 }, false},
+		{"a date in a later version", func(h *header, c []*claim) { h.Version, c[0].AskedAt = machine.Version, 1 }, true},
 		{"next version", func(h *header, _ []*claim) { h.Version = machine.Version + 1 }, false},
 		{"a version before the oldest", func(h *header, _ []*claim) { h.Version = machine.Oldest - 1 }, false},
 		{"no version", func(h *header, _ []*claim) { h.Version = 0 }, false},

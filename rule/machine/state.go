@@ -119,12 +119,6 @@ func (s *State) Clone() *State {
 	return &c
 }
 
-// Place is where an entry stands: its index in the log, and the version that it was written for.
-type Place struct {
-	Index   uint64
-	Version uint32
-}
-
 // Apply carries out one command in the version in force, wherever it stands.
 func (s *State) Apply(c Command) Result { return s.ApplyAt(Place{Version: s.version}, c) }
 
@@ -143,7 +137,7 @@ func (s *State) ApplyAt(p Place, c Command) Result {
 	}
 	switch c := c.(type) {
 	case Claim:
-		return s.claim(c)
+		return s.claim(p, c)
 	case Activate:
 		return s.changed(s.roles.Activate(c.Node, c.Change))
 	case SetMode:
@@ -180,8 +174,8 @@ func (s *State) genesis(g Genesis) Result {
 	return Result{Outcome: Done}
 }
 
-func (s *State) claim(c Claim) Result {
-	if r := s.Check(c.Claim); r.Outcome != Done {
+func (s *State) claim(p Place, c Claim) Result {
+	if r := s.Check(p, c.Claim); r.Outcome != Done {
 		return r
 	}
 	before := s.table.Newest()
@@ -194,8 +188,8 @@ func (s *State) claim(c Claim) Result {
 	return claimed(held, outcome, why)
 }
 
-// Check returns what applying the claim now would, and changes nothing.
-func (s *State) Check(c watermark.Claim) Result {
+// Check returns what applying the claim in that place would, and changes nothing.
+func (s *State) Check(p Place, c watermark.Claim) Result {
 	if !s.Started() {
 		return refused(refusal.NotStarted)
 	}
@@ -213,6 +207,10 @@ func (s *State) Check(c watermark.Claim) Result {
 		if !c.Message.Kind().OfHeight() && s.roles.Mode == failover.Fenced && s.roles.Active != c.Node {
 			return refused(refusal.NotActive)
 		}
+	}
+	// Nor does its age matter then: a claim that lost its leader is finished by the next one.
+	if outcome == watermark.Claimed && p.Stale(c.AskedAt) {
+		return refused(refusal.Stale)
 	}
 	return claimed(held, outcome, why)
 }

@@ -29,8 +29,9 @@ const (
 	PointTaken                       // the TLS point is another node's
 	PointsTooOften                   // the node changed its TLS points too often within a minute
 	TooMany                          // the node has too many requests in hand
+	Stale                            // the request does not say when it was made, or was made too long ago
 
-	lastDefinite = TooMany
+	lastDefinite = Stale
 )
 
 // The reasons why nothing is known now.
@@ -93,6 +94,8 @@ func (r Reason) row() row {
 		PointsTooOften: {"too_many",
 			"this node has registered other TLS keys within the last minute, too many; wait and try again"},
 		TooMany: {"too_many", "this node has too many requests waiting; ask again"},
+		Stale: {"stale", "the request does not say when it was made, or the log has gone on too far since; " +
+			"ask again, with an agent of this release"},
 
 		NotStarted: {"", "the cluster has not started: all cosigners must meet once"},
 		NotLeading: {"", "this cosigner does not lead"},

@@ -53,7 +53,8 @@ func TestRounds(t *testing.T) {
 func TestLateRound(t *testing.T) {
 	m, d := started(), desk()
 	for _, c := range []watermark.Claim{echo("main", 10, 20000), echo("main", 11, 0)} {
-		if r := m.ApplyAt(machine.Place{Version: machine.Version}, machine.Claim{Claim: c}); r.Outcome != machine.Done {
+		c.AskedAt = 1
+		if r := m.ApplyAt(machine.Place{Index: 2, Version: machine.Version}, machine.Claim{Claim: c}); r.Outcome != machine.Done {
 			t.Fatalf("%+v", r)
 		}
 	}

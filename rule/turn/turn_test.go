@@ -56,7 +56,7 @@ func desk() turn.Desk {
 }
 
 func look(m *machine.State, c watermark.Claim) turn.Facts {
-	f := turn.Look(m, m.Check(c))
+	f := turn.Look(m, m.Check(machine.Place{}, c))
 	f.Moved = turn.Moved{Era: now.Add(-10 * time.Second), Height: now.Add(-10 * time.Second)}
 	return f
 }
@@ -233,7 +233,8 @@ func TestLook(t *testing.T) {
 	eras, heights := m.Advances()
 	want := turn.Facts{Would: machine.Result{Outcome: machine.Done, Held: c}, Roles: m.Roles(),
 		Bound: failover.Place{Era: 11, Round: 3, Height: 1000}, Round: 3, Eras: eras, Heights: heights}
-	if got := turn.Look(m, m.Check(c)); !reflect.DeepEqual(got, want) || got.Eras != (machine.Advance{At: 8, Left: 7}) {
+	got := turn.Look(m, m.Check(machine.Place{}, c))
+	if !reflect.DeepEqual(got, want) || got.Eras != (machine.Advance{At: 8, Left: 7}) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -123,7 +123,8 @@ func told(outcome watermark.Outcome, why refusal.Reason) string {
 	case outcome == watermark.Held && why == refusal.None:
 		return "held"
 	case outcome == watermark.Refused:
-		return map[refusal.Reason]string{refusal.BelowFloor: "below the floor", refusal.OtherInstance: "other instance in use"}[why]
+		return map[refusal.Reason]string{refusal.BelowFloor: "below the floor",
+			refusal.OtherInstance: "other instance in use"}[why]
 	}
 	return "neither"
 }

@@ -42,10 +42,10 @@ func (b Bucket) Spend(left int64, since time.Duration, distance uint64) (int64, 
 	return tokens - int64(distance)*milli, true
 }
 
-// MostRounds returns the first round that an era cannot have yet which began so long ago, in a chain
-// whose blocks are at least that far apart: as far as Zug takes messages beyond the round that the
-// chain can be in. So an era may have any number of rounds, as in Zug, and a hostile node can make
-// us keep no more of them than time passes for.
+// MostRounds returns the first round that an era cannot have yet which began so long ago, in a
+// chain whose blocks are at least that far apart: as far as Zug takes messages beyond the round
+// that the chain can be in. So an era may have any number of rounds, as in Zug, and a hostile node
+// can make us keep no more of them than time passes for.
 func MostRounds(since, block time.Duration) uint64 {
 	passed := max(0, since.Milliseconds()) / max(1, block.Milliseconds())
 	return MaxRounds + uint64(passed)*speedup

@@ -42,6 +42,7 @@ func (m Mark) Max(o Mark) Mark {
 type Claim struct {
 	Message   casper.Message
 	Node      string
+	AskedAt   uint64 // how far the log was when the node asked: an index, 0 in a request that does not say
 	Signature [64]byte
 }
 
@@ -88,12 +89,14 @@ type ballot struct {
 type vote struct {
 	value     casper.Hash // proposal hash of an Echo; first byte 1 for Vote(true)
 	node      string
+	askedAt   uint64
 	signature [64]byte
 }
 
 type finality struct {
 	casper.Finality
 	node      string
+	askedAt   uint64
 	signature [64]byte
 }
 
@@ -182,15 +185,15 @@ func (t *Table) Lookup(s casper.Slot) (Claim, bool) {
 func (t *Table) bind(s casper.Slot, c Claim) {
 	switch m := c.Message.(type) {
 	case casper.Echo:
-		t.cast(s, m.Round, vote{value: m.Proposal, node: c.Node, signature: c.Signature})
+		t.cast(s, m.Round, vote{value: m.Proposal, node: c.Node, askedAt: c.AskedAt, signature: c.Signature})
 	case casper.Vote:
-		v := vote{node: c.Node, signature: c.Signature}
+		v := vote{node: c.Node, askedAt: c.AskedAt, signature: c.Signature}
 		if m.Value {
 			v.value[0] = 1
 		}
 		t.cast(s, m.Round, v)
 	case casper.Finality:
-		t.heights[s.Height] = finality{Finality: m, node: c.Node, signature: c.Signature}
+		t.heights[s.Height] = finality{Finality: m, node: c.Node, askedAt: c.AskedAt, signature: c.Signature}
 	}
 }
 
@@ -259,9 +262,9 @@ func (e *era) claim(b ballot, v vote) Claim {
 	if b.kind == casper.KindVote {
 		m = casper.Vote{Round: round, Value: v.value[0] == 1}
 	}
-	return Claim{Message: m, Node: v.node, Signature: v.signature}
+	return Claim{Message: m, Node: v.node, AskedAt: v.askedAt, Signature: v.signature}
 }
 
 func (f finality) claim() Claim {
-	return Claim{Message: f.Finality, Node: f.node, Signature: f.signature}
+	return Claim{Message: f.Finality, Node: f.node, AskedAt: f.askedAt, Signature: f.signature}
 }

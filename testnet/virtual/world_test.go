@@ -52,6 +52,7 @@ type world struct {
 	running map[string]*process
 	random  *rand.Rand
 	leader  string // that answered last
+	known   uint64 // entry that a threshold are known to have applied
 	calm    bool   // no message is lost or doubled any more
 }
 
@@ -173,14 +174,14 @@ func (w *world) call(c history.Call) testnet.Answer {
 
 // ask tries the cosigners until one decides.
 func (w *world) ask(ctx context.Context, node string, m casper.Message) testnet.Answer {
-	signature, err := w.cluster.File.SignRequest(w.cluster.Keys[node], node, m)
+	w.mu.Lock()
+	leader, at := w.leader, w.position()
+	w.mu.Unlock()
+	signature, err := w.cluster.File.SignRequest(w.cluster.Keys[node], node, m, at)
 	if err != nil {
 		return testnet.Answer{Kind: testnet.Unknown, Reason: err.Error()}
 	}
-	request := watermark.Claim{Message: m, Node: node, Signature: signature}
-	w.mu.Lock()
-	leader := w.leader
-	w.mu.Unlock()
+	request := watermark.Claim{Message: m, Node: node, AskedAt: at, Signature: signature}
 	answer := testnet.Answer{Kind: testnet.Unknown, Reason: "Unavailable"}
 	for _, name := range w.inOrder(leader) {
 		way := w.sites.between(w.names, w.home(node), name) / 2
@@ -217,6 +218,21 @@ func (w *world) ask(ctx context.Context, node string, m casper.Message) testnet.
 		return answered(m, got, name)
 	}
 	return answer
+}
+
+// position returns how far the log is that a threshold have applied, as agents keep it. w.mu must
+// be held.
+func (w *world) position() uint64 {
+	var applied []uint64
+	for _, p := range w.running {
+		_, at := p.store.Indexes()
+		applied = append(applied, at)
+	}
+	slices.Sort(applied)
+	if n := len(applied) - w.cluster.File.Threshold; n >= 0 {
+		w.known = max(w.known, applied[n])
+	}
+	return w.known
 }
 
 // again delivers a request once more, late. Nobody hears the answer.

@@ -152,7 +152,7 @@ func brokenCopies() []brokenRule {
 func rebound(noLedger bool) Rules {
 	return Rules{
 		Check: func(s *machine.State, c watermark.Claim) machine.Result {
-			if r := s.Check(c); r.Outcome != machine.Held {
+			if r := s.Check(machine.Place{}, c); r.Outcome != machine.Held {
 				return r
 			}
 			return machine.Result{Outcome: machine.Done, Held: c}

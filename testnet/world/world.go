@@ -250,7 +250,7 @@ func (w *World) play() {
 
 func (w *World) fillRules() {
 	if w.rules.Check == nil {
-		w.rules.Check = (*machine.State).Check
+		w.rules.Check = func(s *machine.State, c watermark.Claim) machine.Result { return s.Check(machine.Place{}, c) }
 	}
 	if w.rules.Apply == nil {
 		w.rules.Apply = (*machine.State).Apply

@@ -6,5 +6,5 @@
 4s => no doubt
 5s c2 is gone
 5s => doubt
-5.1s c3 answers for c3
+5.1s c3 answers for c1
 5.1s => no doubt

@@ -224,10 +224,6 @@ type StatusResponse struct {
 	HoldUntil *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=hold_until,json=holdUntil,proto3" json:"hold_until,omitempty"`
 	// What the leader's judgement of the nodes comes to. Only the leader fills it in.
 	Judgement *Judgement `protobuf:"bytes,26,opt,name=judgement,proto3" json:"judgement,omitempty"`
-	// Nodes whose agents have not told this process yet what they remember of the cosigners.
-	UnheardAgents []string `protobuf:"bytes,40,rep,name=unheard_agents,json=unheardAgents,proto3" json:"unheard_agents,omitempty"`
-	// Why it gives no share, if that is because of what others remember or because some are yet to be heard; else empty.
-	HeldBack string `protobuf:"bytes,41,opt,name=held_back,json=heldBack,proto3" json:"held_back,omitempty"`
 	// How often the heights were reset, as the log has it.
 	Resets uint64 `protobuf:"varint,27,opt,name=resets,proto3" json:"resets,omitempty"`
 	// The same as this cosigner's ledger has it: lower until it has followed, which it does once it has verified the
@@ -236,7 +232,11 @@ type StatusResponse struct {
 	// Last reset of the heights: its first height, who signed it and why; absent if there was none.
 	LastReset *HeightReset `protobuf:"bytes,29,opt,name=last_reset,json=lastReset,proto3" json:"last_reset,omitempty"`
 	// Eras that run again under another chainspec.
-	Reruns        []*Rerun `protobuf:"bytes,30,rep,name=reruns,proto3" json:"reruns,omitempty"`
+	Reruns []*Rerun `protobuf:"bytes,30,rep,name=reruns,proto3" json:"reruns,omitempty"`
+	// Nodes whose agents have not told this process yet what they remember of the cosigners.
+	UnheardAgents []string `protobuf:"bytes,40,rep,name=unheard_agents,json=unheardAgents,proto3" json:"unheard_agents,omitempty"`
+	// Why it gives no share, if that is because of what others remember or because some are yet to be heard; else empty.
+	HeldBack      string `protobuf:"bytes,41,opt,name=held_back,json=heldBack,proto3" json:"held_back,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -453,20 +453,6 @@ func (x *StatusResponse) GetJudgement() *Judgement {
 	return nil
 }
 
-func (x *StatusResponse) GetUnheardAgents() []string {
-	if x != nil {
-		return x.UnheardAgents
-	}
-	return nil
-}
-
-func (x *StatusResponse) GetHeldBack() string {
-	if x != nil {
-		return x.HeldBack
-	}
-	return ""
-}
-
 func (x *StatusResponse) GetResets() uint64 {
 	if x != nil {
 		return x.Resets
@@ -493,6 +479,20 @@ func (x *StatusResponse) GetReruns() []*Rerun {
 		return x.Reruns
 	}
 	return nil
+}
+
+func (x *StatusResponse) GetUnheardAgents() []string {
+	if x != nil {
+		return x.UnheardAgents
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetHeldBack() string {
+	if x != nil {
+		return x.HeldBack
+	}
+	return ""
 }
 
 // HeightReset is a reset of the heights.
@@ -2252,14 +2252,14 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x05cause\x18\x18 \x01(\tR\x05cause\x129\n" +
 	"\n" +
 	"hold_until\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampR\tholdUntil\x12;\n" +
-	"\tjudgement\x18\x1a \x01(\v2\x1d.casper.cosigner.v1.JudgementR\tjudgement\x12%\n" +
-	"\x0eunheard_agents\x18( \x03(\tR\runheardAgents\x12\x1b\n" +
-	"\theld_back\x18) \x01(\tR\bheldBack\x12\x16\n" +
+	"\tjudgement\x18\x1a \x01(\v2\x1d.casper.cosigner.v1.JudgementR\tjudgement\x12\x16\n" +
 	"\x06resets\x18\x1b \x01(\x04R\x06resets\x12#\n" +
 	"\rledger_resets\x18\x1c \x01(\x04R\fledgerResets\x12>\n" +
 	"\n" +
 	"last_reset\x18\x1d \x01(\v2\x1f.casper.cosigner.v1.HeightResetR\tlastReset\x121\n" +
-	"\x06reruns\x18\x1e \x03(\v2\x19.casper.cosigner.v1.RerunR\x06reruns\"Y\n" +
+	"\x06reruns\x18\x1e \x03(\v2\x19.casper.cosigner.v1.RerunR\x06reruns\x12%\n" +
+	"\x0eunheard_agents\x18( \x03(\tR\runheardAgents\x12\x1b\n" +
+	"\theld_back\x18) \x01(\tR\bheldBack\"Y\n" +
 	"\vHeightReset\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x1a\n" +
 	"\boperator\x18\x02 \x01(\tR\boperator\x12\x16\n" +

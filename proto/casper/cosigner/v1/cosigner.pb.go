@@ -322,7 +322,9 @@ type ShareRequest struct {
 	Signers []*SignerCommitment `protobuf:"bytes,8,rep,name=signers,proto3" json:"signers,omitempty"`
 	// Index of a log entry by which the caller's log holds the message; 0 from a caller of the release before. A cosigner
 	// whose own log does not go that far yet waits for it.
-	Index         uint64 `protobuf:"varint,10,opt,name=index,proto3" json:"index,omitempty"`
+	Index uint64 `protobuf:"varint,10,opt,name=index,proto3" json:"index,omitempty"`
+	// Index of the log at which the node asked, as claimed; absent in a request that has none.
+	AskedAt       uint64 `protobuf:"varint,9,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -420,6 +422,13 @@ func (x *ShareRequest) GetIndex() uint64 {
 	return 0
 }
 
+func (x *ShareRequest) GetAskedAt() uint64 {
+	if x != nil {
+		return x.AskedAt
+	}
+	return 0
+}
+
 // ShareResponse holds the share.
 type ShareResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -491,7 +500,7 @@ const file_casper_cosigner_v1_cosigner_proto_rawDesc = "" +
 	"\x06hiding\x18\x02 \x01(\fR\x06hiding\x12\x18\n" +
 	"\abinding\x18\x03 \x01(\fR\abinding\x12#\n" +
 	"\rhiding_eighth\x18\x04 \x01(\fR\fhidingEighth\x12%\n" +
-	"\x0ebinding_eighth\x18\x05 \x01(\fR\rbindingEighth\"\xbe\x02\n" +
+	"\x0ebinding_eighth\x18\x05 \x01(\fR\rbindingEighth\"\xd9\x02\n" +
 	"\fShareRequest\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x1f\n" +
 	"\vshare_epoch\x18\x02 \x01(\rR\n" +
@@ -504,7 +513,8 @@ const file_casper_cosigner_v1_cosigner_proto_rawDesc = "" +
 	"\x10commitment_index\x18\a \x01(\x04R\x0fcommitmentIndex\x12>\n" +
 	"\asigners\x18\b \x03(\v2$.casper.cosigner.v1.SignerCommitmentR\asigners\x12\x14\n" +
 	"\x05index\x18\n" +
-	" \x01(\x04R\x05index\"%\n" +
+	" \x01(\x04R\x05index\x12\x19\n" +
+	"\basked_at\x18\t \x01(\x04R\aaskedAt\"%\n" +
 	"\rShareResponse\x12\x14\n" +
 	"\x05share\x18\x01 \x01(\fR\x05share2\xb0\x01\n" +
 	"\x0fCosignerService\x12O\n" +

@@ -329,7 +329,10 @@ type ClaimCommand struct {
 	// That node's signature of the request, 64 bytes.
 	RequestSignature []byte `protobuf:"bytes,3,opt,name=request_signature,json=requestSignature,proto3" json:"request_signature,omitempty"`
 	// What the leader's token bucket holds after an advance by this claim, thousandths.
-	TokensLeft    int64 `protobuf:"varint,4,opt,name=tokens_left,json=tokensLeft,proto3" json:"tokens_left,omitempty"`
+	TokensLeft int64 `protobuf:"varint,4,opt,name=tokens_left,json=tokensLeft,proto3" json:"tokens_left,omitempty"`
+	// Index of the log at which the node asked, which the signature covers; absent in a request that has none, as before
+	// version 3.
+	AskedAt       uint64 `protobuf:"varint,5,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -388,6 +391,13 @@ func (x *ClaimCommand) GetRequestSignature() []byte {
 func (x *ClaimCommand) GetTokensLeft() int64 {
 	if x != nil {
 		return x.TokensLeft
+	}
+	return 0
+}
+
+func (x *ClaimCommand) GetAskedAt() uint64 {
+	if x != nil {
+		return x.AskedAt
 	}
 	return 0
 }
@@ -1363,13 +1373,14 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\x06change\"X\n" +
 	"\x0eGenesisCommand\x12.\n" +
 	"\x05first\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05first\x12\x16\n" +
-	"\x06active\x18\x02 \x01(\tR\x06active\"\x8a\x01\n" +
+	"\x06active\x18\x02 \x01(\tR\x06active\"\xa5\x01\n" +
 	"\fClaimCommand\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\fR\amessage\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12+\n" +
 	"\x11request_signature\x18\x03 \x01(\fR\x10requestSignature\x12\x1f\n" +
 	"\vtokens_left\x18\x04 \x01(\x03R\n" +
-	"tokensLeft\"i\n" +
+	"tokensLeft\x12\x19\n" +
+	"\basked_at\x18\x05 \x01(\x04R\aaskedAt\"i\n" +
 	"\x0fActivateCommand\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x16\n" +

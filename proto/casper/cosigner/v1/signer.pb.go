@@ -51,6 +51,8 @@ const (
 	RefusalReason_REFUSAL_REASON_TLS_POINT RefusalReason = 10
 	// Too many requests of this kind.
 	RefusalReason_REFUSAL_REASON_TOO_MANY RefusalReason = 11
+	// The request does not say when it was made, or the log has gone on too far since.
+	RefusalReason_REFUSAL_REASON_STALE RefusalReason = 12
 )
 
 // Enum value maps for RefusalReason.
@@ -68,6 +70,7 @@ var (
 		9:  "REFUSAL_REASON_BAD_REQUEST_SIGNATURE",
 		10: "REFUSAL_REASON_TLS_POINT",
 		11: "REFUSAL_REASON_TOO_MANY",
+		12: "REFUSAL_REASON_STALE",
 	}
 	RefusalReason_value = map[string]int32{
 		"REFUSAL_REASON_UNSPECIFIED":           0,
@@ -82,6 +85,7 @@ var (
 		"REFUSAL_REASON_BAD_REQUEST_SIGNATURE": 9,
 		"REFUSAL_REASON_TLS_POINT":             10,
 		"REFUSAL_REASON_TOO_MANY":              11,
+		"REFUSAL_REASON_STALE":                 12,
 	}
 )
 
@@ -458,9 +462,14 @@ type SignRequest struct {
 	// Ed25519 signature of the request by the node's failover key, 64 bytes.
 	RequestSignature []byte `protobuf:"bytes,6,opt,name=request_signature,json=requestSignature,proto3" json:"request_signature,omitempty"`
 	// Set by a cosigner that passes the request on to the leader; such a request is never passed on again.
-	Forwarded     bool `protobuf:"varint,7,opt,name=forwarded,proto3" json:"forwarded,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Forwarded bool `protobuf:"varint,7,opt,name=forwarded,proto3" json:"forwarded,omitempty"`
+	// Index of the log that at least a threshold of the cosigners had applied, as far as the agent knew when it asked; absent if
+	// it knew nothing. What is kept back to be bound much later is refused by it.
+	AskedAt uint64 `protobuf:"varint,8,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
+	// Ed25519 signature of the request with asked_at by the node's failover key, 64 bytes; absent without asked_at.
+	DatedSignature []byte `protobuf:"bytes,9,opt,name=dated_signature,json=datedSignature,proto3" json:"dated_signature,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *SignRequest) Reset() {
@@ -555,6 +564,20 @@ func (x *SignRequest) GetForwarded() bool {
 		return x.Forwarded
 	}
 	return false
+}
+
+func (x *SignRequest) GetAskedAt() uint64 {
+	if x != nil {
+		return x.AskedAt
+	}
+	return 0
+}
+
+func (x *SignRequest) GetDatedSignature() []byte {
+	if x != nil {
+		return x.DatedSignature
+	}
+	return nil
 }
 
 type isSignRequest_Message interface {
@@ -926,9 +949,13 @@ type RegisterTLSPointRequest struct {
 	// Ed25519 signature of the request by the node's failover key, 64 bytes.
 	RequestSignature []byte `protobuf:"bytes,3,opt,name=request_signature,json=requestSignature,proto3" json:"request_signature,omitempty"`
 	// Set by a cosigner that passes the request on to the leader.
-	Forwarded     bool `protobuf:"varint,4,opt,name=forwarded,proto3" json:"forwarded,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Forwarded bool `protobuf:"varint,4,opt,name=forwarded,proto3" json:"forwarded,omitempty"`
+	// As in SignRequest.
+	AskedAt uint64 `protobuf:"varint,5,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
+	// Ed25519 signature of the request with asked_at by the node's failover key, 64 bytes; absent without asked_at.
+	DatedSignature []byte `protobuf:"bytes,6,opt,name=dated_signature,json=datedSignature,proto3" json:"dated_signature,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *RegisterTLSPointRequest) Reset() {
@@ -987,6 +1014,20 @@ func (x *RegisterTLSPointRequest) GetForwarded() bool {
 		return x.Forwarded
 	}
 	return false
+}
+
+func (x *RegisterTLSPointRequest) GetAskedAt() uint64 {
+	if x != nil {
+		return x.AskedAt
+	}
+	return 0
+}
+
+func (x *RegisterTLSPointRequest) GetDatedSignature() []byte {
+	if x != nil {
+		return x.DatedSignature
+	}
+	return nil
 }
 
 // RegisterTLSPointResponse says whether the point was taken.
@@ -1061,7 +1102,7 @@ const file_casper_cosigner_v1_signer_proto_rawDesc = "" +
 	"\x14ConsensusCertificate\x12'\n" +
 	"\x0fcombined_random\x18\x01 \x01(\fR\x0ecombinedRandom\x12\"\n" +
 	"\rour_tls_point\x18\x02 \x01(\fR\vourTlsPoint\x12&\n" +
-	"\x0ftheir_tls_point\x18\x03 \x01(\fR\rtheirTlsPoint\"\xa4\x03\n" +
+	"\x0ftheir_tls_point\x18\x03 \x01(\fR\rtheirTlsPoint\"\xe8\x03\n" +
 	"\vSignRequest\x128\n" +
 	"\bzug_echo\x18\x01 \x01(\v2\x1b.casper.cosigner.v1.ZugEchoH\x00R\azugEcho\x128\n" +
 	"\bzug_vote\x18\x02 \x01(\v2\x1b.casper.cosigner.v1.ZugVoteH\x00R\azugVote\x12V\n" +
@@ -1069,7 +1110,9 @@ const file_casper_cosigner_v1_signer_proto_rawDesc = "" +
 	"\x15consensus_certificate\x18\x04 \x01(\v2(.casper.cosigner.v1.ConsensusCertificateH\x00R\x14consensusCertificate\x12\x12\n" +
 	"\x04node\x18\x05 \x01(\tR\x04node\x12+\n" +
 	"\x11request_signature\x18\x06 \x01(\fR\x10requestSignature\x12\x1c\n" +
-	"\tforwarded\x18\a \x01(\bR\tforwardedB\t\n" +
+	"\tforwarded\x18\a \x01(\bR\tforwarded\x12\x19\n" +
+	"\basked_at\x18\b \x01(\x04R\aaskedAt\x12'\n" +
+	"\x0fdated_signature\x18\t \x01(\fR\x0edatedSignatureB\t\n" +
 	"\amessage\"\xd9\x01\n" +
 	"\fSignResponse\x124\n" +
 	"\x06signed\x18\x01 \x01(\v2\x1a.casper.cosigner.v1.SignedH\x00R\x06signed\x121\n" +
@@ -1088,14 +1131,16 @@ const file_casper_cosigner_v1_signer_proto_rawDesc = "" +
 	"\amessage\"\\\n" +
 	"\aRefused\x129\n" +
 	"\x06reason\x18\x01 \x01(\x0e2!.casper.cosigner.v1.RefusalReasonR\x06reason\x12\x16\n" +
-	"\x06detail\x18\x02 \x01(\tR\x06detail\"\x95\x01\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\"\xd9\x01\n" +
 	"\x17RegisterTLSPointRequest\x12\x1b\n" +
 	"\ttls_point\x18\x01 \x01(\fR\btlsPoint\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12+\n" +
 	"\x11request_signature\x18\x03 \x01(\fR\x10requestSignature\x12\x1c\n" +
-	"\tforwarded\x18\x04 \x01(\bR\tforwarded\"Q\n" +
+	"\tforwarded\x18\x04 \x01(\bR\tforwarded\x12\x19\n" +
+	"\basked_at\x18\x05 \x01(\x04R\aaskedAt\x12'\n" +
+	"\x0fdated_signature\x18\x06 \x01(\fR\x0edatedSignature\"Q\n" +
 	"\x18RegisterTLSPointResponse\x125\n" +
-	"\arefused\x18\x01 \x01(\v2\x1b.casper.cosigner.v1.RefusedR\arefused*\x96\x03\n" +
+	"\arefused\x18\x01 \x01(\v2\x1b.casper.cosigner.v1.RefusedR\arefused*\xb0\x03\n" +
 	"\rRefusalReason\x12\x1e\n" +
 	"\x1aREFUSAL_REASON_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19REFUSAL_REASON_NOT_ACTIVE\x10\x01\x12\x1e\n" +
@@ -1109,7 +1154,8 @@ const file_casper_cosigner_v1_signer_proto_rawDesc = "" +
 	"$REFUSAL_REASON_BAD_REQUEST_SIGNATURE\x10\t\x12\x1c\n" +
 	"\x18REFUSAL_REASON_TLS_POINT\x10\n" +
 	"\x12\x1b\n" +
-	"\x17REFUSAL_REASON_TOO_MANY\x10\v2\xc9\x01\n" +
+	"\x17REFUSAL_REASON_TOO_MANY\x10\v\x12\x18\n" +
+	"\x14REFUSAL_REASON_STALE\x10\f2\xc9\x01\n" +
 	"\rSignerService\x12I\n" +
 	"\x04Sign\x12\x1f.casper.cosigner.v1.SignRequest\x1a .casper.cosigner.v1.SignResponse\x12m\n" +
 	"\x10RegisterTLSPoint\x12+.casper.cosigner.v1.RegisterTLSPointRequest\x1a,.casper.cosigner.v1.RegisterTLSPointResponseB5Z3casper-cosigner/proto/casper/cosigner/v1;cosignerv1b\x06proto3"

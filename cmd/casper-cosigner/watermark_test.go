@@ -1,0 +1,95 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestFloor: what is raised far, or falls, is to be given twice; with a node, what is at or below
+// the chain is refused.
+func TestFloor(t *testing.T) {
+	f := startFakes(t)
+	url, _ := fakeNode(t, time.Hour) // the next block is 1001, in era 10; signed are era 23 and height 266
+	for _, tt := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"--era 25", 0, "floor era 25 height 0, was era 0 height 0"},
+		{"--era 26", exitUsage, "era 26 or height 0 is far above era 23 height 266, and nothing below is signed"},
+		{"--era 10025", exitUsage, "give --again 10025/0"},
+		{"--era 10025 --again 25/0", exitRefused, `--again says "25/0"`},
+		{"--height 524", exitUsage, "far above"},
+		{"--era 24", exitUsage, "the floor falls from era 25 height 0: what it refused may then be signed"},
+		{"--era 24 --again 24/0", 0, "floor era 24 height 0, was era 25"},
+		{"--era 10024 --again 10024/0", 0, "floor era 10024"},
+		{"--era 3 --again 3/0", 0, "floor era 3 height 0, was era 10024"}, // a mistake is taken back
+		{"--era 10 --from-node " + url, exitRefused, "is not above the next block's, era 10 height 1001"},
+		{"--height 1001 --from-node " + url, exitRefused, "is not above the next block's, era 10 height 1001"},
+		{"--height 1002 --from-node " + url, 0, "floor era 3 height 1002"},
+		{"--era 13 --from-node " + url, exitUsage, "far above era 10 height 1000"},
+		{"--from-node " + url, 0, "floor era 11 height 1065, was era 3 height 1002"},
+	} {
+		code, out, errOut := f.operate(append([]string{"watermark", "floor", "--reason", "x"},
+			strings.Fields(tt.args)...)...)
+		if code != tt.code || !strings.Contains(out+errOut, tt.want) {
+			t.Errorf("%s: code %d, %s%s, want %d and %q", tt.args, code, out, errOut, tt.code, tt.want)
+		}
+	}
+}
+
+// TestResetCommand: a reset is given twice, signed with the operator's key, and refused where a
+// node shows that the network did not go back.
+func TestResetCommand(t *testing.T) {
+	f := startFakes(t)
+	f.view.Newest.Height = 1100
+	url, _ := fakeNode(t, time.Hour) // the last block is 1000
+	for _, tt := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"--height 1101 --again 1101", exitRefused, "the highest that was signed is 1100"},
+		{"--height 1002 --again 1002 --from-node " + url, exitRefused, "the chain's next block is 1001: from there to 1001"},
+		{"--height 990", exitUsage, "Heights 990 to 1100 were signed and will be free"},
+		{"--height 990", exitUsage, "give --again 990"},
+		{"--height 990 --again 991", exitRefused, `--again says "991"`},
+		{"--height 1001 --again 1001 --from-node " + url, 0, "heights from 1001 on may be signed again, reset 1 by operator"},
+		{"--height 1000 --again 1000", 0, "reset 2 by operator"},
+		{"--height 900 --again 900 --from-node " + url, exitRefused, "the chain is at height 1000, and 1000 is the highest"},
+	} {
+		code, out, errOut := f.operate(append([]string{"watermark", "reset-heights", "--reason", "restart"},
+			strings.Fields(tt.args)...)...)
+		if code != tt.code || !strings.Contains(out+errOut, tt.want) {
+			t.Errorf("%s: code %d, %s%s, want %d and %q", tt.args, code, out, errOut, tt.code, tt.want)
+		}
+	}
+	code, out, errOut := f.operate("watermark", "show")
+	if code != 0 || !strings.Contains(out, "heights were reset 2 times, last from 1000 on by operator: restart") {
+		t.Errorf("code %d, %s%s", code, out, errOut)
+	}
+}
+
+func TestInstanceCommand(t *testing.T) {
+	f := startFakes(t)
+	spec := strings.Repeat("5a", 32)
+	for _, tt := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"--era 23 --chainspec 5a", exitUsage, `--chainspec "5a": want 64 hex digits`},
+		{"--era 23 --chainspec " + spec, 0, "Done: in era 23 each node may vote under chainspec " + spec},
+	} {
+		code, out, errOut := f.operate(append([]string{"watermark", "instance", "--reason", "restart"},
+			strings.Fields(tt.args)...)...)
+		if code != tt.code || !strings.Contains(out+errOut, tt.want) {
+			t.Errorf("%s: code %d, %s%s, want %d and %q", tt.args, code, out, errOut, tt.code, tt.want)
+		}
+	}
+	code, out, errOut := f.operate("watermark", "show", "-o", "json")
+	if code != 0 || !strings.Contains(out, `"reruns":[{"era":23,"chainspec":"`+spec+`"}]`) {
+		t.Errorf("code %d, %s%s", code, out, errOut)
+	}
+}

@@ -1,0 +1,68 @@
+package signer
+
+import (
+	"context"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
+)
+
+// longestReason is how many bytes of a reason the log keeps for good.
+const longestReason = 1000
+
+// ResetHeights frees the heights from one on. It is the caller's own signature that counts, here
+// and at every ledger; that it came over the caller's connection is not enough.
+func (a *Admin) ResetHeights(ctx context.Context,
+	r *cosignerv1.ResetHeightsRequest) (*cosignerv1.ResetHeightsResponse, error) {
+	if len(r.GetSignature()) != 64 {
+		return nil, status.Errorf(codes.InvalidArgument, "a signature of %d bytes, want 64", len(r.GetSignature()))
+	}
+	if err := checkReason(r.GetReason()); err != nil {
+		return nil, err
+	}
+	m, _ := a.Caller(ctx)
+	reset := watermark.Reset{Height: r.GetHeight(), Count: r.GetCount(), Operator: m.Name, Reason: r.GetReason(),
+		Signature: [64]byte(r.GetSignature())}
+	if err := a.VerifyReset(reset); err != nil {
+		return nil, status.Error(codes.PermissionDenied, err.Error())
+	}
+	_, err := a.change(ctx, machine.ResetHeights{Reset: reset, At: a.now()})
+	return &cosignerv1.ResetHeightsResponse{}, err
+}
+
+// SetInstance lets nodes vote in an era that runs again under another chainspec.
+func (a *Admin) SetInstance(ctx context.Context,
+	r *cosignerv1.SetInstanceRequest) (*cosignerv1.SetInstanceResponse, error) {
+	if len(r.GetChainspec()) != len(casper.Hash{}) {
+		return nil, status.Errorf(codes.InvalidArgument, "a chainspec hash of %d bytes, want 32", len(r.GetChainspec()))
+	}
+	if err := checkReason(r.GetReason()); err != nil {
+		return nil, err
+	}
+	_, err := a.change(ctx, machine.SetInstance{Era: r.GetEra(), Chainspec: casper.Hash(r.GetChainspec()),
+		Reason: a.reason(ctx, r.GetReason()), At: a.now()})
+	return &cosignerv1.SetInstanceResponse{}, err
+}
+
+func checkReason(reason string) error {
+	if len(reason) > longestReason {
+		return status.Errorf(codes.InvalidArgument, "a reason of %d bytes, at most %d are kept", len(reason), longestReason)
+	}
+	return nil
+}
+
+// resets fills in what was reset and named.
+func resets(r *cosignerv1.StatusResponse, m *machine.State) {
+	if last := m.LastReset(); last.Count > 0 {
+		r.Resets = last.Count
+		r.LastReset = &cosignerv1.HeightReset{Height: last.Height, Operator: last.Operator, Reason: last.Reason}
+	}
+	for era, chainspec := range m.Table().Reruns() {
+		r.Reruns = append(r.Reruns, &cosignerv1.Rerun{Era: era, Chainspec: chainspec[:]})
+	}
+}

@@ -1,0 +1,109 @@
+package signer
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
+)
+
+// TestResetHeightsByOperator: the heights are reset on the operator's own signature, over all that
+// it says, and once for each.
+func TestResetHeightsByOperator(t *testing.T) {
+	a := newAdministered(t)
+	a.VerifyReset = a.rig.cluster.File.VerifyReset
+	for _, height := range []uint64{1001, 1002} {
+		if _, err := a.rig.ask(t.Context(), "node-a", block(height, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	request := func(height, count uint64) *cosignerv1.ResetHeightsRequest {
+		r := watermark.Reset{Height: height, Count: count, Operator: "ops", Reason: "hard reset"}
+		signature := a.rig.cluster.File.SignReset(a.rig.cluster.Keys["ops"], r)
+		return &cosignerv1.ResetHeightsRequest{Height: height, Count: count, Reason: r.Reason, Signature: signature[:]}
+	}
+	other := request(1001, 1)
+	other.Height = 1000
+	forged := request(1001, 1)
+	node := a.rig.cluster.File.SignReset(a.rig.cluster.Keys["node-a"], watermark.Reset{Height: 1001, Count: 1,
+		Operator: "ops", Reason: "hard reset"})
+	forged.Signature = node[:]
+	short := request(1001, 1)
+	short.Signature = short.Signature[:63]
+	long := request(1001, 1)
+	long.Reason = strings.Repeat("x", 1001)
+	for _, tt := range []struct {
+		name    string
+		request *cosignerv1.ResetHeightsRequest
+		want    codes.Code
+	}{
+		{"a height that was not signed", other, codes.PermissionDenied},
+		{"another key's", forged, codes.PermissionDenied},
+		{"half a signature", short, codes.InvalidArgument},
+		{"a reason without end", long, codes.InvalidArgument},
+		{"above what was signed", request(1003, 1), codes.FailedPrecondition},
+		{"the second one first", request(1001, 2), codes.Aborted},
+		{"sound", request(1001, 1), codes.OK},
+		{"sent again", request(1001, 1), codes.Aborted},
+	} {
+		_, err := a.ResetHeights(t.Context(), tt.request)
+		wantCode(t, tt.name, err, tt.want)
+	}
+	seen, err := a.Status(t.Context(), nil)
+	if err != nil || seen.GetResets() != 1 || seen.GetLastReset().GetHeight() != 1001 ||
+		seen.GetLastReset().GetOperator() != "ops" || seen.GetNewest().GetHeight() != 1001 {
+		t.Errorf("%v, %v", seen, err)
+	}
+}
+
+// TestSetInstanceByOperator: a node that is refused is told under which chainspec it asked, and
+// once that is named it is served.
+func TestSetInstanceByOperator(t *testing.T) {
+	a := newAdministered(t)
+	again := echo(11, 0, 2)
+	again.Chainspec = casper.Hash{7}
+	if _, err := a.rig.ask(t.Context(), "node-a", echo(11, 0, 1)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := a.rig.ask(t.Context(), "node-a", again)
+	if err == nil || !strings.Contains(err.Error(), "under chainspec "+again.Chainspec.String()) ||
+		!strings.Contains(err.Error(), "watermark instance") {
+		t.Errorf("refused: %v", err)
+	}
+	for _, tt := range []struct {
+		era       uint64
+		chainspec []byte
+		want      codes.Code
+	}{{11, again.Chainspec[:31], codes.InvalidArgument}, {14, again.Chainspec[:], codes.FailedPrecondition},
+		{11, again.Chainspec[:], codes.OK}, {11, again.Chainspec[:], codes.OK}} {
+		_, err := a.SetInstance(t.Context(), &cosignerv1.SetInstanceRequest{Era: tt.era, Chainspec: tt.chainspec, Reason: "x"})
+		wantCode(t, fmt.Sprintf("era %d, %d bytes", tt.era, len(tt.chainspec)), err, tt.want)
+	}
+	if answer, err := a.rig.ask(t.Context(), "node-a", again); err != nil || answer.Message != again {
+		t.Errorf("named: %v, %v", answer, err)
+	}
+	seen, err := a.Status(t.Context(), nil)
+	if again := seen.GetReruns(); err != nil || len(again) != 1 || again[0].GetEra() != 11 {
+		t.Errorf("%v, %v", again, err)
+	}
+}
+
+// TestBeforeAllKnowIt: while a cosigner runs the release before, the answer says so, and that
+// nothing was changed.
+func TestBeforeAllKnowIt(t *testing.T) {
+	a := newAdministered(t)
+	a.rig.log.state = machine.New() // of the version before
+	a.rig.log.state.Apply(machine.Genesis{First: watermark.Mark{Era: 10, Height: 1000}, Active: "node-a"})
+	_, err := a.SetInstance(t.Context(), &cosignerv1.SetInstanceRequest{Era: 11, Chainspec: make([]byte, 32), Reason: "x"})
+	if status.Code(err) != codes.FailedPrecondition ||
+		!strings.Contains(err.Error(), "nothing was changed: not every cosigner") {
+		t.Error(err)
+	}
+}
