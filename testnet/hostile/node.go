@@ -10,7 +10,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/watermark"
-	"casper-cosigner/rule/wire"
+	"casper-cosigner/rule/witness"
 )
 
 // Node is whoever holds a node's failover key. OpenNode makes one.
@@ -29,10 +29,10 @@ func OpenNode(config string) (*Node, error) {
 	return &Node{Host: host, conns: map[string]*grpc.ClientConn{}}, err
 }
 
-// Claim is the node's request for the message, signed as its agent does.
-func (n *Node) Claim(m casper.Message) (watermark.Claim, error) {
-	signature, err := n.Cluster.SignRequest(n.Key(), n.Name, m)
-	return watermark.Claim{Message: m, Node: n.Name, Signature: signature}, err
+// Claim is the node's request for the message, signed as its agent does at that index of the log.
+func (n *Node) Claim(m casper.Message, askedAt uint64) (watermark.Claim, error) {
+	signature, err := n.Cluster.SignRequest(n.Key(), n.Name, m, askedAt)
+	return watermark.Claim{Message: m, Node: n.Name, AskedAt: askedAt, Signature: signature}, err
 }
 
 // Ping sends a cosigner a ping, with whatever is in it.
@@ -60,31 +60,24 @@ func (n *Node) dial(cosigner string) (*grpc.ClientConn, error) {
 	return conn, err
 }
 
-// Term returns the newest term of the log that the named cosigners know of.
-func (n *Node) Term(ctx context.Context, cosigners ...string) (newest uint64, err error) {
+// Look returns the newest term of the log that the named cosigners know of, and the last entry that
+// one of them states to have applied.
+func (n *Node) Look(ctx context.Context, cosigners ...string) (term, applied uint64, err error) {
 	for _, name := range cosigners {
 		answer, err := n.Ping(ctx, name, &cosignerv1.PingRequest{Health: &cosignerv1.NodeHealth{}})
 		if err != nil {
-			return 0, fmt.Errorf("asking cosigner %s for the term: %w", name, err)
+			return 0, 0, fmt.Errorf("asking cosigner %s for the term: %w", name, err)
 		}
-		newest = max(newest, answer.GetTerm())
+		term = max(term, answer.GetTerm())
+		for _, p := range answer.GetStatements() {
+			s, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature())
+			if err != nil {
+				return 0, 0, err
+			}
+			applied = max(applied, s.Applied)
+		}
 	}
-	return newest, nil
-}
-
-// Sign asks a cosigner for a signature, without an agent.
-func (n *Node) Sign(ctx context.Context, cosigner string, m casper.Message) (*cosignerv1.SignResponse, error) {
-	claim, err := n.Claim(m)
-	if err != nil {
-		return nil, err
-	}
-	conn, err := n.dial(cosigner)
-	if err != nil {
-		return nil, err
-	}
-	request := wire.Request(m)
-	request.Node, request.RequestSignature = n.Name, claim.Signature[:]
-	return cosignerv1.NewSignerServiceClient(conn).Sign(ctx, request)
+	return term, applied, nil
 }
 
 // Close closes its connections.

@@ -42,9 +42,10 @@ func newAttack(t *testing.T, need, of, compromised int) *attack {
 // claims are the two nodes' requests.
 func (a *attack) claims(m casper.Message) (all [2]watermark.Claim) {
 	a.t.Helper()
+	_, applied := a.look()
 	for i, value := range []casper.Message{m, testnet.Other(m)} {
 		var err error
-		if all[i], err = a.nodes[i].Claim(value); err != nil {
+		if all[i], err = a.nodes[i].Claim(value, applied); err != nil {
 			a.t.Fatal(err)
 		}
 	}
@@ -62,14 +63,14 @@ func (a *attack) gather(from []string, w Wanted) error {
 	return err
 }
 
-// term is one that is newer than all that the honest ones know of.
-func (a *attack) term() uint64 {
+// look returns the newest term and the last applied entry that the honest ones know of.
+func (a *attack) look() (term, applied uint64) {
 	a.t.Helper()
-	newest, err := a.nodes[1].Term(a.t.Context(), a.honest...)
+	term, applied, err := a.nodes[1].Look(a.t.Context(), a.honest...)
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	return newest + 1
+	return term, applied
 }
 
 // sides are those who are asked for one value, and those who are asked for the other: as few as are
@@ -105,7 +106,8 @@ func (a *attack) haveBoth(claimFirst bool, later uint64) {
 		a.once(a.a, m)
 	}
 	for i, claim := range a.claims(m) {
-		err := a.gather(sides[i], Wanted{Claim: claim, Term: a.term() - 1 + later, Index: 1})
+		term, _ := a.look()
+		err := a.gather(sides[i], Wanted{Claim: claim, Term: term + later, Index: 1})
 		a.t.Logf("claimed first %v, term + %d: value %d of %v: %v", claimFirst, later, i, sides[i], err)
 	}
 	if len(a.honest) >= a.need {
@@ -147,7 +149,9 @@ func TestTwoLogs(t *testing.T) {
 // its shares.
 func (a *attack) showTwoLogs(m casper.Message) {
 	a.t.Helper()
-	term, sides := a.term(), a.sides()
+	term, _ := a.look()
+	term++
+	sides := a.sides()
 	told := map[string]bool{}
 	for i, claim := range a.claims(m) {
 		index := uint64(0)
