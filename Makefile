@@ -34,16 +34,17 @@ test: test-go test-rust
 # The race detector needs cgo, and cgo a C compiler. That of Go 1.26 sometimes crashes on timers in virtual time, so
 # testnet/virtual is tested without it; so are the models, which have one goroutine each and take minutes with it.
 RACELESS := ./testnet/model ./testnet/virtual ./testnet/world ./testnet/zug
+# testnet/hostile is left to make hostile: clusters of processes by the dozen.
 
 .PHONY: test-go
 test-go:
 	@if command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
 		echo "race detector: on"; \
-		CGO_ENABLED=1 $(GO) test -race -timeout 5m $(TESTFLAGS) $$($(GO) list ./... | grep -vE '/testnet/(model|virtual|world|zug)$$') && \
+		CGO_ENABLED=1 $(GO) test -race -timeout 5m $(TESTFLAGS) $$($(GO) list ./... | grep -vE '/testnet/(hostile|model|virtual|world|zug)$$') && \
 		$(GO) test -timeout 5m $(TESTFLAGS) $(RACELESS); \
 	else \
 		echo "race detector: OFF, no C compiler found ($$($(GO) env CC))"; \
-		$(GO) test -timeout 5m $(TESTFLAGS) ./...; \
+		$(GO) test -timeout 5m $(TESTFLAGS) $$($(GO) list ./... | grep -v '/testnet/hostile$$'); \
 	fi
 
 # The model of what a share may be given for, with wider bounds: some minutes, and some gigabytes of memory.
@@ -117,6 +118,15 @@ demo: build
 	$(STATIC) -o bin/judge ./testnet/judge
 	$(STATIC) -o bin/simcasper ./testnet/simcasper
 	bin/demo
+
+# More flags for hostile, for example "-v -run TestTwoLogs".
+HOSTILEFLAGS ?=
+
+# A test waits more than it computes, so that two go at a time.
+.PHONY: hostile
+hostile:
+	$(GO) test -count=1 -timeout 8m -parallel 2 $(HOSTILEFLAGS) ./testnet/hostile
+	$(GO) test -count=1 -timeout 8m -run '^TestUndone$$' ./testnet/world -args -seeds 1000
 
 # More flags for chaos, for example -seed 7, -for 30s or -keep.
 CHAOSFLAGS ?=

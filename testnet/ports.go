@@ -13,6 +13,7 @@ const (
 	portsEach  = 4 // data, raft, admin, metrics
 	metricsAt  = 3
 	agentsAt   = 100
+	mostOf     = 5 // cosigners of any cluster here
 	agentPorts = 4 // two each: ping, metrics
 	lowestBase = 20000
 	bases      = 100 // candidates, 120 apart; all below the range that systems hand out by themselves
@@ -43,7 +44,7 @@ func portsFree(base int) error {
 		}
 		err = errors.Join(err, l.Close())
 	}
-	for i := range size * portsEach {
+	for i := range mostOf * portsEach {
 		try(base + i)
 	}
 	for i := range agentPorts {

@@ -23,6 +23,8 @@ type Status struct {
 		Name    string `json:"name"`
 		Ready   bool   `json:"ready"`
 		Applied uint64 `json:"applied_index"`
+		// HeldBack is why it gives no share until an operator looks into it.
+		HeldBack string `json:"held_back"`
 	} `json:"cosigners"`
 }
 

@@ -8,6 +8,7 @@
 package testnet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,8 @@ import (
 	"time"
 )
 
-// The members of every cluster here: 2 of 3 cosigners, a main and a standby.
+// The members of every cluster here: 2 of 3 cosigners if its Settings do not say otherwise, a main
+// and a standby.
 const (
 	Main    = "node-a"
 	Standby = "node-b"
@@ -42,6 +44,8 @@ type Settings struct {
 	MinBlock time.Duration     // least time between blocks, for the cluster file
 	States   map[string]string // state directory by cosigner; one that is not named keeps it in its own folder
 	Init     []string          // more arguments of init
+
+	Cosigners, Threshold int // 0: those of every cluster here
 }
 
 // Cluster is a cluster of processes on this machine.
@@ -68,11 +72,12 @@ func Setup(ctx context.Context, s Settings) (*Cluster, error) {
 	}
 	c := &Cluster{Dir: s.Dir, Binary: binary, basePort: base, closeIn: 5 * time.Second}
 	args := []string{"init", "--local", "--dir", s.Dir, "--chain", s.Chain, "--validator-pem", s.PEM,
-		"--threshold", strconv.Itoa(threshold), "--operator", operator, "--main", Main,
+		"--threshold", strconv.Itoa(cmp.Or(s.Threshold, threshold)), "--operator", operator, "--main", Main,
 		"--node", Main, "--node", Standby, "--base-port", strconv.Itoa(base),
 		"--min-era-time", s.MinEra.String(), "--min-block-time", s.MinBlock.String(),
 		"--witness-wait", witnessWait.String()}
-	for i := range size {
+	cosigners := cmp.Or(s.Cosigners, size)
+	for i := range cosigners {
 		args = append(args, "--cosigner", cosignerName(i))
 	}
 	args = append(args, s.Init...)
@@ -82,7 +87,7 @@ func Setup(ctx context.Context, s Settings) (*Cluster, error) {
 	if err := c.Command(ctx, "keygen", "split", "--pem", s.PEM, "--into", s.Dir); err != nil {
 		return nil, err
 	}
-	for i := range size {
+	for i := range cosigners {
 		if err := c.addCosigner(ctx, cosignerName(i), s.States); err != nil {
 			return nil, err
 		}

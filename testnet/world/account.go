@@ -147,7 +147,7 @@ func (a *account) leader() *cosigner {
 	}
 	able := 0
 	for _, o := range w.majority(c) {
-		if o == c || o.filled && o.disk == "" {
+		if a.sound(o) && (o == c || o.filled && o.disk == "") {
 			able++
 		}
 	}
@@ -205,4 +205,11 @@ func (a *account) disturbed(host int) {
 	for i := range a.mishap { // the link's other end
 		a.mishap[i] = a.w.now
 	}
+}
+
+// sound reports whether a cosigner gives shares, as far as its memory goes: nothing befell that,
+// and it has had the time to hear the agents.
+func (a *account) sound(c *cosigner) bool {
+	plan := a.w.plan
+	return !plan.Witnessed || !a.w.spoiled[c.id] && a.w.now.Sub(c.memory.since) > plan.Wait+plan.Ping
 }

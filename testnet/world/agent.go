@@ -10,6 +10,7 @@ import (
 	"casper-cosigner/rule/lead"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/rule/wire"
+	"casper-cosigner/rule/witness"
 	"casper-cosigner/testnet/zug"
 )
 
@@ -29,15 +30,20 @@ type agent struct {
 	nudged  time.Time       // when the cosigners were last pinged because one failed
 	ways    ways
 	reach   [cosigners]time.Time // when the cosigners answered last
+	book    *witness.Book        // on disk
 }
 
 func newAgent(w *World, id int) *agent {
 	return &agent{process: process{w: w, name: names[id] + "'s agent", host: id, up: true}, id: id}
 }
 
-// begin starts the agent's pings. It remembers nothing of an earlier life.
+// begin starts the agent's pings. It remembers nothing of an earlier life but what was stated.
 func (a *agent) begin() {
-	*a = agent{process: a.process, id: a.id, lead: lead.New(cosignerNames[:])}
+	book := a.book
+	if book == nil || a.w.rules.Vague {
+		book = witness.NewBook(a.w.members)
+	}
+	*a = agent{process: a.process, id: a.id, lead: lead.New(cosignerNames[:]), book: book}
 	a.after(time.Duration(a.w.rng.Int64N(int64(a.w.plan.Ping))), a.ping)
 }
 
@@ -204,7 +210,7 @@ func (a *agent) pingCosigner(c *cosigner) {
 		return
 	}
 	a.pinging[c.id] = true
-	w, sent, told, over := a.w, a.w.now, a.told(), false
+	w, sent, told, shows, over := a.w, a.w.now, a.told(), a.shows(), false
 	ends := func(p lead.Ping) {
 		if !over {
 			over, a.pinging[c.id] = true, false
@@ -214,7 +220,8 @@ func (a *agent) pingCosigner(c *cosigner) {
 	lost := func() { ends(lead.Ping{Lost: true}) }
 	w.post(&a.process, &c.process, func() {
 		c.pinged(a.id, told)
-		p := lead.Ping{Term: c.term}
+		c.hears(a.id, shows)
+		p, stated := lead.Ping{Term: c.term}, c.statements()
 		if c.leader >= 0 {
 			p.Leader = cosignerNames[c.leader]
 		}
@@ -224,6 +231,7 @@ func (a *agent) pingCosigner(c *cosigner) {
 				a.reach[c.id] = w.now
 				a.ways[c.id].Answered(p.RTT)
 			}
+			a.keep(stated)
 			ends(p)
 		}, nil)
 	}, lost)

@@ -45,8 +45,10 @@ type cosigner struct {
 	steadyAt time.Time // since a pause
 	watch    monitor
 	moved    turn.Moved
-	reread   bool // its state goes through a snapshot once
-	disk     Kind // what is wrong with it: SlowDisk, HungDisk or DiskError; empty: nothing
+	reread   bool   // its state goes through a snapshot once
+	disk     Kind   // what is wrong with it: SlowDisk, HungDisk or DiskError; empty: nothing
+	record   record // on disk
+	memory   memory
 }
 
 // entry is one entry of the log.
@@ -91,6 +93,7 @@ func (c *cosigner) yield() {
 }
 
 func (c *cosigner) begin() {
+	c.wake()
 	c.watch.ear.Awake(c.w.now)
 	c.after(time.Duration(c.w.rng.Int64N(int64(c.w.plan.Ping))), c.look)
 	c.after(heartbeat, c.beat)
@@ -239,7 +242,7 @@ func (c *cosigner) fill(command machine.Command, result machine.Result) {
 		return
 	}
 	key, digest := c.w.referee.digest(claim.Message)
-	if have, ok := c.ledger[key]; ok && have != digest {
+	if have, ok := c.ledger[key]; ok && have != digest && !c.w.undone[c.id] {
 		c.w.fail("the ledger of %s holds another value than the log for %s", c.name, describe(claim.Message))
 	} else if !ok && !c.filled {
 		c.ledger[key] = digest

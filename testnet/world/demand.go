@@ -209,6 +209,9 @@ func (w *World) heldSince(at time.Time) bool {
 // main is active.
 func (d *demand) atRest() {
 	w := d.w
+	if w.dead() {
+		return
+	}
 	for i, at := range d.newestAt { // without us, a row of rounds that we lead takes long
 		if !d.fine.IsZero() && w.now.Sub(at) > 6*w.plan.Block {
 			w.fail("at the end the chain of foreign-%d stands still for %v", i+1, w.now.Sub(at))

@@ -146,6 +146,10 @@ func (w *World) strike(f Fault) {
 		w.tellFault(f)
 	case SetMode, Promote, Hold, Suspend:
 		w.operate(f)
+	case Undo, Remake:
+		w.undo(f)
+	case Boast:
+		w.boast(f)
 	default:
 		w.impair(f)
 	}

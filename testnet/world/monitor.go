@@ -57,9 +57,10 @@ func (c *cosigner) gather() {
 		}
 		asked := c.w.now
 		c.w.post(&c.process, &o.process, func() {
-			report := o.report()
+			report, stated := o.report(), o.own()
 			c.w.post(&o.process, &c.process, func() {
 				c.heard[o.id] = c.w.now
+				c.learn(stated)
 				c.watch.ways[o.id].Answered(c.w.now.Sub(asked))
 				if c.watch.round == round {
 					c.watch.told[o.id] = &ear.Told{From: o.name, At: c.w.now, Report: report}

@@ -24,6 +24,9 @@ type Plan struct {
 	Hostile       bool          // the standby floods
 	Flood         time.Duration // from then on
 	Faults        []Fault
+	Witnessed     bool          // cosigners state what they remember, and are held to it
+	Witness       int           // the agent that can be relied on then
+	Wait          time.Duration // how long a cosigner that starts waits for agents
 	End           time.Duration // how long the world is played
 }
 
@@ -76,6 +79,10 @@ const (
 	SlipFence     Kind = "fence just before a standby's claim"
 	SlipSuspend   Kind = "suspend just before a standby's claim"
 	SlipHold      Kind = "hold just before an automatic change"
+
+	Undo   Kind = "put states back"
+	Remake Kind = "make states anew"
+	Boast  Kind = "show statements that nobody made"
 )
 
 // Fault is one thing that happens.
@@ -88,9 +95,9 @@ type Fault struct {
 	Keep  bool          // a node keeps its log; a trap: the active node dies with the leader
 	All   bool          // a trap: all cosigners die with the leader, as in a power cut
 	Step  Step
-	Count int           // of a trap: at which claim it closes
+	Count int           // of a trap: at which claim it closes; of states: how many
 	Share float64       // of messages
-	Jump  time.Duration // of a clock
+	Jump  time.Duration // of a clock; how old a state is that is put back
 	Mode  failover.Mode
 }
 

@@ -77,7 +77,7 @@ func (w *World) carry(from, to *process, what, down func()) {
 	life, sender, way := to.life, from.life, w.way(from.host, to.host)
 	w.after(way, func() {
 		switch {
-		case w.cut[from.host][to.host] > 0:
+		case w.cut[from.host][to.host] > 0 || w.estranged(from.host, to.host):
 		case to.up:
 			to.do(life, what)
 		case down != nil && w.cut[to.host][from.host] == 0:
@@ -103,4 +103,6 @@ func (w *World) way(from, to int) time.Duration {
 }
 
 // linked reports whether messages pass both ways between two hosts.
-func (w *World) linked(a, b int) bool { return w.cut[a][b] == 0 && w.cut[b][a] == 0 }
+func (w *World) linked(a, b int) bool {
+	return w.cut[a][b] == 0 && w.cut[b][a] == 0 && !w.estranged(a, b)
+}

@@ -284,7 +284,9 @@ func (w *World) win(c *cosigner) bool {
 	}
 	c.desk.Preference.Lead(w.now)
 	if len(c.log) == 0 {
-		c.propose(genesis(c), nil)
+		if c.mayFound() {
+			c.propose(genesis(c), nil)
+		}
 		return true
 	}
 	c.propose(nil, nil)

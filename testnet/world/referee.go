@@ -51,7 +51,7 @@ func (r *referee) sample() {
 // applied sees a cosigner apply a command to the roles that it had before.
 func (r *referee) applied(c *cosigner, command machine.Command, before failover.State, result machine.Result) {
 	w := r.w
-	newest := c.applied > w.rolesAt
+	newest := c.applied > w.rolesAt && !w.undone[c.id]
 	if newest {
 		w.rolesAt, w.roles = c.applied, c.state.Roles()
 	}

@@ -61,6 +61,7 @@ func (s *safety) claimed(c *cosigner, claim watermark.Claim, result machine.Resu
 	}
 	have, ok := s.held[key]
 	switch {
+	case s.w.undone[c.id]: // its log is another one
 	case ok && have != digest:
 		s.w.fail("a slot changed: %s holds %s now", c.name, describe(result.Held.Message))
 	case !ok && result.Outcome == machine.Held:
@@ -134,7 +135,7 @@ func (s *safety) stopped(h machine.Hold) {
 func (s *safety) compare() {
 	states := map[int][]byte{}
 	for _, c := range s.w.cosigners {
-		if !c.up {
+		if !c.up || s.w.undone[c.id] {
 			continue
 		}
 		var text bytes.Buffer

@@ -238,7 +238,7 @@ func (c *cosigner) askShare(f *flight, digest casper.Hash, peer int) {
 // share makes a share of a message: never for an older term, never before the claim is past fsync
 // in the ledger, never for another value than the ledger holds.
 func (c *cosigner) share(term uint64, m casper.Message, then func()) {
-	if term < c.term || !c.filled && !c.leads {
+	if term < c.term || !c.filled && !c.leads || !c.proven() {
 		return
 	}
 	c.follow(term)
@@ -258,6 +258,9 @@ func (c *cosigner) share(term uint64, m casper.Message, then func()) {
 	case ok && have == digest:
 		release()
 	case ok || pending != nil && pending.digest != digest:
+		if c.w.undone[c.id] {
+			return
+		}
 		c.w.fail("the ledger of %s refuses what the log holds for %s", c.name, describe(m))
 	case pending != nil:
 		pending.then = append(pending.then, release)

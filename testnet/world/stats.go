@@ -31,13 +31,14 @@ const (
 	Rests                   // worlds in which main had to be active at the end
 	Returns                 // and had not been all the time
 	Moves                   // of the lead, for nearness
+	Undone                  // states put back or made anew, and keys stolen
 	counts
 )
 
 var countNames = [counts]string{"events", "rounds", "votes", "leads", "finalities", "claims", "late", "adopted",
 	"reproposed", "shares", "restarts",
 	"changes", "operations", "elections", "crashes", "lost claims", "failovers", "holds", "rests", "returns",
-	"moves"}
+	"moves", "undone"}
 
 // String names the count.
 func (c Count) String() string { return countNames[c] }

@@ -3,11 +3,12 @@
 //
 // The rules are the product's own: casper's messages, the watermark and the roles of machine.State,
 // turn's decisions, failover's Judge, whom an agent asks (lead.Belief), where the lead had best be
-// (seat), what an agent knows of its node and tells of it (failover.Node, wire), and what a
-// cosigner hears (ear). Around them everything is a model: the Raft log, the shares, the disks, the
-// links, the clocks, and zug's consensus. A seed fixes all of it, the faults and when they strike
-// included, so that a run replays exactly. TestNoTwins sees to it that no constant of the product
-// is written a second time here.
+// (seat), what an agent knows of its node and tells of it (failover.Node, wire), what a cosigner
+// hears (ear), and what follows from what cosigners state of their memory (witness). Around them
+// everything is a model: the Raft log, the shares, the disks, the links, the clocks, and zug's
+// consensus. A seed fixes all of it, the faults and when they strike included, so that a run
+// replays exactly. TestNoTwins sees to it that no constant of the product is written a second time
+// here.
 //
 // A referee watches. It promises to notice: two values signed for one slot, or released by one
 // cosigner; a slot that changes; copies of the log that disagree; a round, a block or a leader's
@@ -21,11 +22,13 @@
 // Left out are the order of messages between two members, which TCP keeps even when one of them is
 // lost; upgrades and what agents tell of them, a node whose peers do not hear it (failover's
 // NotConnected), a key file left behind, the nodes' TLS points, floors, members that meet for the
-// first time, a leader that hands over because it cannot sign, a state directory that is restored
-// or copied, and frost's arithmetic.
+// first time, a leader that hands over because it cannot sign, a copy of a state that runs beside
+// the original, and frost's arithmetic. What cosigners state of their memory is played where a plan
+// has states undone: TestUndone.
 package world
 
 import (
+	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
@@ -38,6 +41,7 @@ import (
 	"casper-cosigner/rule/seat"
 	"casper-cosigner/rule/turn"
 	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/witness"
 	"casper-cosigner/testnet/zug"
 )
 
@@ -68,13 +72,15 @@ type Rules struct {
 	Decide func(*turn.Desk, turn.Facts, turn.Request, time.Time) turn.Decision
 	Judge  func(*failover.Judge, failover.State, failover.Observation, time.Time) failover.Judgement
 
-	Sit func(*seat.Seat, seat.Look) seat.Decision
+	Sit     func(*seat.Seat, seat.Look) seat.Decision
+	Witness func(witness.Holding, witness.Members, []witness.Signed) witness.Verdict
 
 	Restless bool // broken: the lead is handed over as often as another cosigner is nearer
 	Hasty    bool // broken: a cosigner that was paused binds at once what piled up meanwhile
 	Ledger   bool // broken: cosigners do not look into their ledgers
 	Early    bool // broken: a leader has a message signed before its claim is committed
 	Forgets  bool // broken: a cosigner that crashed comes back with an empty disk, as if nothing had been
+	Vague    bool // broken: an agent that ends forgets what cosigners stated
 }
 
 // Options say how a run is played.
@@ -83,6 +89,8 @@ type Options struct {
 	Log   func(line string) // hears all lines of the history; may be nil
 	Plan  *Plan             // instead of the one that the seed draws
 	Sites *Sites            // in place of the plan's; may be nil
+
+	Undone bool // the seed draws a plan of memory that is lost
 }
 
 // Result is what came of a run.
@@ -117,10 +125,16 @@ type World struct {
 	traps    []trap
 	slips    []Fault
 	tails    []tail
-	holds    int            // that an operator wants, and has not ended
-	suspends [ours]int      // the same of each node
-	roles    failover.State // of the copy of the log that is furthest
-	rolesAt  int            // its index
+	holds    int             // that an operator wants, and has not ended
+	suspends [ours]int       // the same of each node
+	roles    failover.State  // of the copy of the log that is furthest
+	rolesAt  int             // its index
+	spoiled  [cosigners]bool // whose state or key is not what it was
+	undone   [cosigners]bool // whose state is not
+	boasts   []witness.Signed
+	ids      int // drawn
+	members  witness.Members
+	keys     [cosigners + 1]ed25519.PrivateKey // the last is a stranger's
 	referee  *referee
 	stats    Stats
 	hash     hash64
@@ -162,6 +176,8 @@ func newWorld(seed uint64, o Options) *World {
 	w.now = w.start
 	if o.Plan != nil {
 		w.plan = *o.Plan
+	} else if o.Undone {
+		w.plan = drawUndone(draw)
 	} else {
 		w.plan = drawPlan(draw)
 	}
@@ -169,6 +185,7 @@ func newWorld(seed uint64, o Options) *World {
 		w.plan.Sites = *o.Sites
 	}
 	w.fillRules()
+	w.meet()
 	w.chain = zug.Chain{Name: "world", Chainspec: casper.Hash{1}, Weights: []uint64{1, 1, 1, 1}, Seed: seed,
 		Genesis: w.start.Add(settleIn - w.plan.Block), Block: w.plan.Block,
 		Timeout:   w.plan.Block * 5 / 4, // as in Casper's main network: 10 s, and blocks of 8 s
@@ -246,6 +263,9 @@ func (w *World) fillRules() {
 	}
 	if w.rules.Sit == nil {
 		w.rules.Sit = (*seat.Seat).Judge
+	}
+	if w.rules.Witness == nil {
+		w.rules.Witness = witness.Judge
 	}
 }
 

@@ -1,0 +1,273 @@
+package world
+
+import (
+	"crypto/ed25519"
+	"maps"
+	"slices"
+	"time"
+
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/witness"
+)
+
+// later is how long after it came a statement is held against a state whose gate is open: a
+// follower learns of a commit later than others.
+const later = 500 * time.Millisecond
+
+// record is what tells one state of a cosigner from another one, on its disk.
+type record struct {
+	directory witness.ID
+	boot      uint64 // starts on that directory
+	seen      [cosigners]presence
+	strange   [cosigners]witness.ID // directories that were seen to have lost something
+	lost      bool                  // this one was found to have
+}
+
+// memory is what a process knows of its own state, and of what others know of it.
+type memory struct {
+	session witness.ID
+	opened  int             // entries in the log when the process opened it
+	since   time.Time       // when it started
+	met     [cosigners]bool // who showed that he may found
+	heard   [ours]bool      // the agents
+	book    *witness.Book   // what is held against the state
+	fresh   []fresh         // what is not yet
+	told    *witness.Book   // what is told
+	telling []witness.Signed
+	stated  witness.Statement // last
+	open    bool              // the gate has been open
+}
+
+// fresh is a statement that came while the gate was open.
+type fresh struct {
+	witness.Signed
+	at time.Time
+}
+
+// presence is what a cosigner shows of its state.
+type presence struct {
+	directory     witness.ID
+	boot          uint64
+	session       witness.ID
+	last, applied int
+}
+
+var clusterID = witness.ID{1}
+
+// newID draws an id that nobody else has.
+func (w *World) newID() (id witness.ID) {
+	w.ids++
+	id[0], id[1] = byte(w.ids), byte(w.ids>>8)
+	return id
+}
+
+// keyOf is the key of a cosigner, or of the stranger, who comes last.
+func keyOf(n int) ed25519.PrivateKey {
+	seed := [ed25519.SeedSize]byte{byte(n + 1)}
+	return ed25519.NewKeyFromSeed(seed[:])
+}
+
+// meet makes the members' keys.
+func (w *World) meet() {
+	w.members = witness.Members{Validator: casper.PublicKey{1}, Cluster: clusterID, Threshold: threshold,
+		Keys: map[string]witness.Key{}}
+	for i := range w.keys {
+		w.keys[i] = keyOf(i)
+	}
+	for i, name := range cosignerNames {
+		w.members.Keys[name] = witness.Key(w.keys[i].Public().(ed25519.PublicKey))
+	}
+}
+
+// wake begins the memory of a process.
+func (c *cosigner) wake() {
+	if !c.w.plan.Witnessed {
+		return
+	}
+	if c.record.directory == (witness.ID{}) {
+		c.record = record{directory: c.w.newID()}
+	}
+	c.record.boot++
+	c.memory = memory{session: c.w.newID(), opened: len(c.log), since: c.w.now,
+		book: witness.NewBook(c.w.members), told: witness.NewBook(c.w.members)}
+}
+
+func (c *cosigner) presence() presence {
+	return presence{directory: c.record.directory, boot: c.record.boot, session: c.memory.session, last: len(c.log),
+		applied: c.stored()}
+}
+
+// stored is how far the log is applied and on disk. The model applies before a follower's own write
+// is past fsync, which the product does not.
+func (c *cosigner) stored() int { return min(c.applied, c.synced) }
+
+// admits reports whether what another cosigner shows may follow what was seen of it, and notes it
+// then. This is a model: the comparison itself is statedir's.
+func (c *cosigner) admits(o *cosigner) bool {
+	have, shown := c.record.seen[o.id], o.presence()
+	switch known := have != (presence{}); {
+	case !known:
+	case shown.directory != have.directory || shown.boot < have.boot || shown.directory == c.record.strange[o.id],
+		shown.boot == have.boot && shown.session != have.session:
+		return false
+	case shown.boot > have.boot && shown.last < have.applied:
+		c.record.strange[o.id] = shown.directory // its log may grow again, by other entries
+		return false
+	}
+	shown.applied = max(shown.applied, have.applied)
+	c.record.seen[o.id] = shown
+	c.memory.met[o.id] = o.up && o.nothingAgainst()
+	return true
+}
+
+// estranged reports whether one of two cosigners refuses the state that the other one shows. The
+// one that calls shows its own first, and the other sees that in any case.
+func (w *World) estranged(from, to int) bool {
+	if !w.plan.Witnessed || from < nodeCount || to < nodeCount || from == to {
+		return false
+	}
+	caller, callee := w.cosigners[from-nodeCount], w.cosigners[to-nodeCount]
+	taken := callee.admits(caller)
+	return !caller.admits(callee) || !taken
+}
+
+func (c *cosigner) holding() witness.Holding {
+	s := witness.Statement{Validator: casper.PublicKey{1}, Cluster: clusterID, Name: c.name, Directory: c.record.directory,
+		Boot: c.record.boot, Session: c.memory.session, Term: c.term, Applied: uint64(c.stored()),
+		Pruned: firstMark}
+	if c.state.Started() {
+		bound := c.state.Bound()
+		s.Newest, s.Round = watermark.Mark{Era: bound.Era, Height: bound.Height}, bound.Round
+		s.Pruned = c.state.Table().Pruned()
+	}
+	return witness.Holding{Statement: s, Opened: uint64(c.memory.opened)}
+}
+
+// testify signs how far the log has come, once it has begun and while nothing of it is lost.
+func (c *cosigner) testify() {
+	c.proven()
+	s := c.holding().Statement
+	if !c.memory.open || c.record.lost || !c.state.Started() {
+		return
+	}
+	if s != c.memory.stated {
+		c.memory.stated, c.memory.telling = s, nil
+		c.memory.told.Keep(witness.Sign(c.w.keys[c.id], s))
+	}
+}
+
+// statements are what a cosigner tells agents: its own newest, and what it has of the others.
+func (c *cosigner) statements() []witness.Signed {
+	if !c.w.plan.Witnessed {
+		return nil
+	}
+	if c.testify(); c.memory.telling == nil {
+		c.memory.telling = c.memory.told.Current()
+	}
+	return c.memory.telling
+}
+
+// own is what a cosigner tells other cosigners.
+func (c *cosigner) own() []witness.Signed {
+	return slices.DeleteFunc(slices.Clone(c.statements()), func(s witness.Signed) bool { return s.Name != c.name })
+}
+
+// learn takes in what was stated. What comes while the gate is open counts later, but for what the
+// cosigner signed itself.
+func (c *cosigner) learn(all []witness.Signed) {
+	if !c.w.plan.Witnessed {
+		return
+	}
+	for _, s := range all {
+		m := &c.memory
+		if !m.told.Keep(s) {
+			continue
+		}
+		m.telling = nil
+		switch {
+		case m.open && s.Name != c.name:
+			m.fresh = append(m.fresh, fresh{s, c.w.now})
+		default:
+			m.book.Keep(s)
+		}
+	}
+	c.proven()
+}
+
+// hears notes that an agent was heard: then the log may begin.
+func (c *cosigner) hears(agent int, shown []witness.Signed) {
+	if !c.w.plan.Witnessed {
+		return
+	}
+	c.memory.heard[agent] = true
+	c.learn(shown)
+	if c.leads && len(c.log) == 0 && c.mayFound() {
+		c.propose(genesis(c), nil)
+	}
+}
+
+// proven reports whether the cosigner may give shares: it has heard who may know more than it does,
+// or has waited for them, and nothing that it obeys shows more than it holds. Once it has lost what
+// it signed it never may.
+func (c *cosigner) proven() bool {
+	if !c.w.plan.Witnessed {
+		return true
+	}
+	m := &c.memory
+	for len(m.fresh) > 0 && (!m.open || c.w.now.Sub(m.fresh[0].at) >= later) {
+		m.book.Keep(m.fresh[0].Signed)
+		m.fresh = m.fresh[1:]
+	}
+	verdict := c.w.rules.Witness(c.holding(), c.w.members, m.book.Current())
+	c.record.lost = c.record.lost || verdict.Finding == witness.Lost
+	waits := slices.Contains(m.heard[:], false) && c.w.now.Sub(m.since) < c.w.plan.Wait
+	if c.record.lost || verdict.Finding != witness.Sound || !m.open && waits {
+		return false
+	}
+	m.open = m.open || c.state.Started()
+	return true
+}
+
+// mayFound reports whether the log may begin, by what all know.
+func (c *cosigner) mayFound() bool {
+	if !c.w.plan.Witnessed {
+		return true
+	}
+	for id, met := range c.memory.met {
+		if id != c.id && !met {
+			return false
+		}
+	}
+	return c.nothingAgainst()
+}
+
+// nothingAgainst reports whether the cosigner itself knows of nothing that stands against it: it
+// has heard all agents, and nobody shows that this validator has signed already.
+func (c *cosigner) nothingAgainst() bool {
+	return c.state.Started() || !c.record.lost && !slices.Contains(c.memory.heard[:], false) &&
+		len(witness.Hold(firstMark, c.memory.told.Current(), nil)) == 0
+}
+
+// disk is all that a cosigner has on disk, at one moment.
+type disk struct {
+	term   uint64
+	log    []entry
+	ledger map[slotKey]casper.Hash
+	record record
+}
+
+// copyDisk copies what is past fsync.
+func (c *cosigner) copyDisk() disk {
+	return disk{term: c.term, log: slices.Clone(c.log[:c.synced]), ledger: maps.Clone(c.ledger), record: c.record}
+}
+
+// putBack has the cosigner, which is down, start on another state than the one that it had.
+func (c *cosigner) putBack(d disk) {
+	c.term, c.log, c.synced, c.ledger, c.record = d.term, slices.Clone(d.log), len(d.log), maps.Clone(d.ledger), d.record
+	if c.ledger == nil {
+		c.ledger = map[slotKey]casper.Hash{}
+	}
+	c.state = machine.New()
+}

@@ -1,0 +1,76 @@
+package world
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"casper-cosigner/rule/witness"
+)
+
+// TestUndone plays worlds in which states of cosigners are put back, or made anew, one, two or all
+// of them, or statements shown that nobody made, while one agent is honest, alive and heard.
+// Nothing is signed twice, and who has lost nothing is not kept from signing.
+func TestUndone(t *testing.T) {
+	o := Options{Undone: true}
+	if *seedFlag >= 0 {
+		playOne(t, o)
+		return
+	}
+	seeds := 300 // make hostile plays more
+	if testing.Short() {
+		seeds = 50
+	}
+	if *seedsFlag > 0 {
+		seeds = *seedsFlag
+	}
+	sum := playAll(t, seeds, o)
+	t.Logf("%d seeds: %v", seeds, sum)
+	for _, c := range []Count{Claims, Votes, Finalities, Shares, Crashes, Elections, Undone} {
+		if sum[c] < seeds/2 {
+			t.Errorf("%v: %d in %d seeds; the worlds have become too tame", c, sum[c], seeds)
+		}
+	}
+}
+
+// TestUndoneBites: with a rule broken, it is found.
+func TestUndoneBites(t *testing.T) {
+	const most = 200
+	judged := func(change func(h *witness.Holding, m *witness.Members, known []witness.Signed) []witness.Signed) Rules {
+		return Rules{Witness: func(h witness.Holding, m witness.Members, known []witness.Signed) witness.Verdict {
+			known = change(&h, &m, slices.Clone(known))
+			return witness.Judge(h, m, known)
+		}}
+	}
+	for _, c := range []struct {
+		name  string
+		rules Rules
+		sees  string
+	}{
+		{"nothing is obeyed", judged(func(*witness.Holding, *witness.Members, []witness.Signed) []witness.Signed {
+			return nil
+		}), "two values were signed"},
+		{"a cosigner does not obey itself", judged(func(h *witness.Holding, _ *witness.Members,
+			known []witness.Signed) []witness.Signed {
+			return slices.DeleteFunc(known, func(s witness.Signed) bool { return s.Name == h.Name })
+		}), "which the log does not hold"},
+		{"one other cosigner is obeyed", judged(func(_ *witness.Holding, m *witness.Members,
+			known []witness.Signed) []witness.Signed {
+			m.Threshold = 1
+			return known
+		}), "ours"},
+		{"agents forget", Rules{Vague: true}, "two values were signed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(most) {
+				r := Run(seed, Options{Undone: true, Rules: c.rules})
+				if slices.ContainsFunc(r.Failures, func(f string) bool { return strings.Contains(f, c.sees) }) {
+					t.Logf("seed %d: %q", seed, r.Failures)
+					return
+				}
+			}
+			t.Errorf("nothing like %q is found in %d worlds", c.sees, most)
+		})
+	}
+}
