@@ -207,7 +207,8 @@ func TestNoncePool(t *testing.T) {
 	}
 	has := func(who string, w waiting, at time.Time, want bool) {
 		t.Helper()
-		if c, ok := n.commitment(recipient{who, 1}, w.index, at); ok != want || ok && c.Hiding != w.nonce.Commitment().Hiding {
+		c, ok := n.commitment(recipient{who, 1}, w.index, at)
+		if ok != want || ok && c.Hiding != w.nonce.Commitment().Hiding {
 			t.Errorf("nonce %d of %s: %v, want %v", w.index, who, ok, want)
 		}
 	}

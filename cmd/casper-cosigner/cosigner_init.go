@@ -49,7 +49,8 @@ identity here, for a cluster file that does not know this cosigner yet.`,
 	flags := c.Flags()
 	flags.StringVar(&config, "config", cosignerConfig, "this host's settings")
 	first.add(c)
-	flags.StringSliceVar(&without, "without", nil, "node whose agent is not there yet: the cluster starts without hearing it")
+	flags.StringSliceVar(&without, "without", nil,
+		"node whose agent is not there yet: the cluster starts without hearing it")
 	flags.StringVar(&fresh, "new", "", "make a key for a cosigner of this name instead")
 	c.MarkFlagsOneRequired("from-node", "first-era", "new")
 	c.MarkFlagsMutuallyExclusive("first-era", "new")
