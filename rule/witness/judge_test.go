@@ -138,7 +138,9 @@ func TestBook(t *testing.T) {
 	keep("of another validator", said(1, 99, func(s *Statement) { s.Validator[0] = 9 }), false)
 	keep("of a stranger", Sign(testKey(9), said(1, 99, func(s *Statement) { s.Name = "c9" }).Statement), false)
 	keep("after a reset of heights", said(1, 12, func(s *Statement) { s.Resets, s.Newest.Height = 1, 2 }), true)
-	keep("next start", said(1, 12, func(s *Statement) { s.Boot = 6 }), true)
+	keep("next start", said(1, 12, func(s *Statement) { s.Boot, s.Resets = 6, 1 }), true)
+	keep("the ledger follows another reset", said(1, 12, func(s *Statement) { s.Boot, s.Resets = 6, 2 }), true)
+	keep("as before that", said(1, 12, func(s *Statement) { s.Boot, s.Resets = 6, 1 }), false)
 	keep("made anew, above", said(1, 3, func(s *Statement) {
 		s.Directory, s.Pruned, s.Newest = ID{9}, watermark.Mark{Era: 51, Height: 501}, watermark.Mark{Era: 51, Height: 501}
 	}), true)

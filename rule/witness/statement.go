@@ -182,6 +182,8 @@ func (s Statement) Replaces(o Statement) bool {
 		return true
 	case s.Applied != o.Applied:
 		return s.Applied > o.Applied
+	case s.Resets != o.Resets: // it takes a ledger a moment to follow the log
+		return s.Resets > o.Resets
 	case s.Boot != o.Boot:
 		return s.Boot > o.Boot
 	}
