@@ -147,7 +147,8 @@ func (v *validator) adminServer() *grpc.Server {
 	c := v.self.Cluster
 	s := c.NewServer(v.self.Certificate, adminAccess)
 	cosignerv1.RegisterAdminServiceServer(s, &signer.Admin{Signer: v.signer, Recent: v.recent,
-		Settings: failoverSettings(c), Caller: c.Caller, VerifyReset: c.VerifyReset, Host: v.status, Judgement: v.monitor.Judgement,
+		Settings: failoverSettings(c), Caller: c.Caller, VerifyReset: c.VerifyReset,
+		Host: v.status, Judgement: v.monitor.Judgement,
 		Report: v.monitor.Report})
 	return s
 }

@@ -83,7 +83,8 @@ func TestSetInstanceByOperator(t *testing.T) {
 		want      codes.Code
 	}{{11, again.Chainspec[:31], codes.InvalidArgument}, {14, again.Chainspec[:], codes.FailedPrecondition},
 		{11, again.Chainspec[:], codes.OK}, {11, again.Chainspec[:], codes.OK}} {
-		_, err := a.SetInstance(t.Context(), &cosignerv1.SetInstanceRequest{Era: tt.era, Chainspec: tt.chainspec, Reason: "x"})
+		_, err := a.SetInstance(t.Context(), &cosignerv1.SetInstanceRequest{Era: tt.era, Chainspec: tt.chainspec,
+			Reason: "x"})
 		wantCode(t, fmt.Sprintf("era %d, %d bytes", tt.era, len(tt.chainspec)), err, tt.want)
 	}
 	if answer, err := a.rig.ask(t.Context(), "node-a", again); err != nil || answer.Message != again {

@@ -54,7 +54,8 @@ func TestLateRound(t *testing.T) {
 	m, d := started(), desk()
 	for _, c := range []watermark.Claim{echo("main", 10, 20000), echo("main", 11, 0)} {
 		c.AskedAt = 1
-		if r := m.ApplyAt(machine.Place{Index: 2, Version: machine.Version}, machine.Claim{Claim: c}); r.Outcome != machine.Done {
+		r := m.ApplyAt(machine.Place{Index: 2, Version: machine.Version}, machine.Claim{Claim: c})
+		if r.Outcome != machine.Done {
 			t.Fatalf("%+v", r)
 		}
 	}
