@@ -64,7 +64,10 @@ type NodeHealth struct {
 	// those in a row, newest first, three at most, milliseconds.
 	LostLeadsAgoMs []uint64 `protobuf:"varint,18,rep,packed,name=lost_leads_ago_ms,json=lostLeadsAgoMs,proto3" json:"lost_leads_ago_ms,omitempty"`
 	// Why the node's events are not heard, so that no fault would be noticed; empty while they are, and before the first attempt.
-	EventsError   string `protobuf:"bytes,19,opt,name=events_error,json=eventsError,proto3" json:"events_error,omitempty"`
+	EventsError string `protobuf:"bytes,19,opt,name=events_error,json=eventsError,proto3" json:"events_error,omitempty"`
+	// How long the cosigners have refused every request of the node that they answered, milliseconds. Absent while they sign, and for
+	// one that is not the active node no bad sign.
+	RefusedMs     *uint64 `protobuf:"varint,21,opt,name=refused_ms,json=refusedMs,proto3,oneof" json:"refused_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -230,6 +233,13 @@ func (x *NodeHealth) GetEventsError() string {
 		return x.EventsError
 	}
 	return ""
+}
+
+func (x *NodeHealth) GetRefusedMs() uint64 {
+	if x != nil && x.RefusedMs != nil {
+		return *x.RefusedMs
+	}
+	return 0
 }
 
 // Asked is how far a node has asked for signatures of one kind.
@@ -455,7 +465,7 @@ var File_casper_cosigner_v1_health_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"\n" +
-	"\x1fcasper/cosigner/v1/health.proto\x12\x12casper.cosigner.v1\"\xb4\x06\n" +
+	"\x1fcasper/cosigner/v1/health.proto\x12\x12casper.cosigner.v1\"\xe7\x06\n" +
 	"\n" +
 	"NodeHealth\x12'\n" +
 	"\rstatus_ago_ms\x18\x01 \x01(\x04H\x00R\vstatusAgoMs\x88\x01\x01\x12!\n" +
@@ -481,12 +491,15 @@ const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"\tfault_era\x18\x10 \x01(\x04R\bfaultEra\x12!\n" +
 	"\fleftover_key\x18\x11 \x01(\tR\vleftoverKey\x12)\n" +
 	"\x11lost_leads_ago_ms\x18\x12 \x03(\x04R\x0elostLeadsAgoMs\x12!\n" +
-	"\fevents_error\x18\x13 \x01(\tR\veventsErrorB\x10\n" +
+	"\fevents_error\x18\x13 \x01(\tR\veventsError\x12\"\n" +
+	"\n" +
+	"refused_ms\x18\x15 \x01(\x04H\x05R\trefusedMs\x88\x01\x01B\x10\n" +
 	"\x0e_status_ago_msB\x0e\n" +
 	"\f_upgrade_eraB\r\n" +
 	"\v_blocked_msB\x12\n" +
 	"\x10_shutdown_ago_msB\x0f\n" +
-	"\r_fault_ago_ms\"\x96\x01\n" +
+	"\r_fault_ago_msB\r\n" +
+	"\v_refused_ms\"\x96\x01\n" +
 	"\x05Asked\x12\x1a\n" +
 	"\x06ago_ms\x18\x01 \x01(\x04H\x00R\x05agoMs\x88\x01\x01\x12&\n" +
 	"\x0fadvanced_ago_ms\x18\x02 \x01(\x04R\radvancedAgoMs\x12\x10\n" +
