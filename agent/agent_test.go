@@ -55,22 +55,6 @@ func (f *fake) Sign(ctx context.Context, r *cosignerv1.SignRequest, _ ...grpc.Ca
 	return signed(f.key, r, f.knows), nil
 }
 
-// no is a refusal that the named cosigner decided, as it says.
-func no(by string, why cosignerv1.RefusalReason) *cosignerv1.SignResponse {
-	return &cosignerv1.SignResponse{DecidedBy: by,
-		Answer: &cosignerv1.SignResponse_Refused{Refused: &cosignerv1.Refused{Reason: why}}}
-}
-
-// signed is an answer with a signature of what was asked for.
-func signed(key ed25519.PrivateKey, r *cosignerv1.SignRequest, by string) *cosignerv1.SignResponse {
-	m, err := wire.Message(r)
-	if err != nil {
-		return nil
-	}
-	return &cosignerv1.SignResponse{DecidedBy: by, Answer: &cosignerv1.SignResponse_Signed{
-		Signed: &cosignerv1.Signed{Signature: ed25519.Sign(key, m.SignBytes())}}}
-}
-
 func (f *fake) RegisterTLSPoint(context.Context, *cosignerv1.RegisterTLSPointRequest,
 	...grpc.CallOption) (*cosignerv1.RegisterTLSPointResponse, error) {
 	f.asked++
@@ -87,12 +71,6 @@ type rig struct {
 	nudges    atomic.Int32
 	told      []told
 	lied      []string
-}
-
-// told is what an Agent told of a request.
-type told struct {
-	message  casper.Message
-	answered bool
 }
 
 func newRig(t *testing.T) *rig {

@@ -19,6 +19,28 @@ import (
 
 const refusesStale = cosignerv1.RefusalReason_REFUSAL_REASON_STALE
 
+// no is a refusal that the named cosigner decided, as it says.
+func no(by string, why cosignerv1.RefusalReason) *cosignerv1.SignResponse {
+	return &cosignerv1.SignResponse{DecidedBy: by,
+		Answer: &cosignerv1.SignResponse_Refused{Refused: &cosignerv1.Refused{Reason: why}}}
+}
+
+// signed is an answer with a signature of what was asked for.
+func signed(key ed25519.PrivateKey, r *cosignerv1.SignRequest, by string) *cosignerv1.SignResponse {
+	m, err := wire.Message(r)
+	if err != nil {
+		return nil
+	}
+	return &cosignerv1.SignResponse{DecidedBy: by, Answer: &cosignerv1.SignResponse_Signed{
+		Signed: &cosignerv1.Signed{Signature: ed25519.Sign(key, m.SignBytes())}}}
+}
+
+// told is what an Agent told of a request.
+type told struct {
+	message  casper.Message
+	answered bool
+}
+
 // name has all cosigners answer a ping: the first names itself, as one that is compromised does,
 // and the others the leader.
 func (r *rig) name(leader string) {

@@ -22,6 +22,7 @@ type Health struct {
 	Version      string     `json:"version"`
 	UpgradeEra   *uint64    `json:"upgrade_era,omitempty"`
 	BlockedFor   *float64   `json:"blocked_seconds,omitempty"` // the cosigners left all its requests unanswered
+	RefusedFor   *float64   `json:"refused_seconds,omitempty"` // they refused all that they answered
 	ShutdownAt   *time.Time `json:"shutdown_at,omitempty"`
 	FaultAt      *time.Time `json:"fault_at,omitempty"`
 	FaultEra     uint64     `json:"fault_era,omitempty"`
@@ -45,11 +46,17 @@ func newHealth(h *cosignerv1.NodeHealth, told time.Time) *Health {
 		Version: h.GetVersion(), UpgradeEra: h.UpgradeEra, ShutdownAt: before(told, h.ShutdownAgoMs),
 		FaultAt: before(told, h.FaultAgoMs), FaultEra: h.GetFaultEra(),
 		EventsError: h.GetEventsError(), LeftoverKey: h.GetLeftoverKey()}
-	if h.BlockedMs != nil {
-		blocked := millis(h.GetBlockedMs()).Seconds()
-		v.BlockedFor = &blocked
-	}
+	v.BlockedFor, v.RefusedFor = lasting(h.BlockedMs), lasting(h.RefusedMs)
 	return v
+}
+
+// lasting returns a length of time in seconds, nil if there is none.
+func lasting(ms *uint64) *float64 {
+	if ms == nil {
+		return nil
+	}
+	seconds := millis(*ms).Seconds()
+	return &seconds
 }
 
 // before returns the time that was so many milliseconds before at, nil if it is not known.

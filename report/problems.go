@@ -3,9 +3,14 @@ package report
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"casper-cosigner/rule/failover"
 )
+
+// refusedLong is how long an active node may be refused before an operator is told: one that
+// catches up asks for what is too old.
+const refusedLong = time.Minute
 
 // problem notes one thing that is wrong.
 type problem func(format string, args ...any)
@@ -130,6 +135,10 @@ func (v *Roles) problems(note problem) {
 			note("node %s is not ready%s", n.Name, n.Because())
 		case v.Judgement != nil && n.Condition != "":
 			note("node %s is not well%s", n.Name, n.Because())
+		}
+		if n.Active && n.Health != nil && n.Health.RefusedFor != nil && *n.Health.RefusedFor > refusedLong.Seconds() {
+			note("node %s is active, and all that it asks for has been refused for %v: its agent's metrics and the "+
+				"cosigners' logs say why", n.Name, Span(*n.Health.RefusedFor))
 		}
 		n.Health.problems(n.Name, note)
 		if f := n.Fault; f != nil {

@@ -94,6 +94,18 @@ func TestStatusState(t *testing.T) {
 			r[1].Status.Nodes[1].Health = &cosignerv1.NodeHealth{LeftoverKey: "/etc/casper/validator_keys/secret_key.pem"}
 		}, report.Degraded, "node node-b: a secret key of the validator lies on its host, " +
 			"/etc/casper/validator_keys/secret_key.pem"},
+		{"active and refused", func(r []report.Answer) {
+			ago := uint64(90_000)
+			r[1].Status.Nodes[0].Health = &cosignerv1.NodeHealth{RefusedMs: &ago}
+		}, report.Degraded, "node node-a is active, and all that it asks for has been refused for 1m30s"},
+		{"refused for a moment", func(r []report.Answer) {
+			ago := uint64(60_000)
+			r[1].Status.Nodes[0].Health = &cosignerv1.NodeHealth{RefusedMs: &ago}
+		}, report.OK, ""},
+		{"a standby is refused", func(r []report.Answer) {
+			ago := uint64(90_000)
+			r[1].Status.Nodes[1].Health = &cosignerv1.NodeHealth{RefusedMs: &ago}
+		}, report.OK, ""},
 		{"events not heard", func(r []report.Answer) {
 			r[1].Status.Nodes[1].Health = &cosignerv1.NodeHealth{EventsError: "404 Not Found"}
 		}, report.Degraded, "node node-b: its events are not heard, so no fault of the validator would be noticed: 404 " +

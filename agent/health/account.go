@@ -31,6 +31,9 @@ type account struct {
 func (a *account) asked(m casper.Message, answer *cosignerv1.SignResponse, now time.Time) {
 	if s, ok := casper.SlotOf(m); ok {
 		a.Asked(s, now)
+		if answer != nil { // what was not answered was not refused
+			a.Denied(answer.GetRefused() != nil, now)
+		}
 		if !s.OfHeight() {
 			a.lead(s, m, answer, now)
 			a.named(m)

@@ -103,6 +103,32 @@ func TestBlocked(t *testing.T) {
 	}
 }
 
+// TestRefused: since when all that is asked for a slot and answered is refused; handshakes tell
+// nothing, nor does silence.
+func TestRefused(t *testing.T) {
+	var r account
+	steps := []struct {
+		m      casper.Message
+		answer *cosignerv1.SignResponse
+		want   time.Time
+	}{
+		{echo(1, 1), signedAnswer, time.Time{}},
+		{vote(1, 1), nil, time.Time{}},
+		{casper.Handshake{}, refusedAnswer, time.Time{}},
+		{finality(5), refusedAnswer, at(3)},
+		{echo(1, 2), nil, at(3)},
+		{casper.Handshake{}, signedAnswer, at(3)},
+		{echo(1, 2), refusedAnswer, at(3)},
+		{vote(1, 2), boundAnswer, time.Time{}},
+		{vote(1, 3), refusedAnswer, at(8)},
+	}
+	for i, s := range steps {
+		if r.asked(s.m, s.answer, at(float64(i))); r.Refused != s.want {
+			t.Errorf("after %d: refused since %v, want %v", i, r.Refused, s.want)
+		}
+	}
+}
+
 // TestLostLeads: a round that our validator led in vain shows in a proposal that was not taken and
 // a vote for no block.
 func TestLostLeads(t *testing.T) {

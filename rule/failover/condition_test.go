@@ -26,6 +26,7 @@ func conditions() []condition {
 		{"another agent reaches it, and it was not listened to", func(s *scene, n *failover.Node) {
 			n.Heard, s.seen.Listening = s.ago(30), s.ago(6)
 		}, failover.Silent},
+		{"refused", func(s *scene, n *failover.Node) { n.Refused = s.ago(999) }, ""},
 		{"unanswered", func(s *scene, n *failover.Node) { n.Blocked = s.now }, failover.Blocked},
 		{"no sign of life", func(s *scene, n *failover.Node) {
 			n.Status.At, n.Rounds.Asked, n.Heights.Asked = s.ago(10), s.ago(10), s.ago(10)

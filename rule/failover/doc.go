@@ -32,6 +32,11 @@
 //     speaks; when the active node is to be replaced that is the code of its trouble.
 //   - A code names a rule, for logs, metrics and the log's history. All stand in code.go.
 //
+// That a node is refused all that it asks (Node.Refused) is no trouble, and keeps none from being
+// ready. A standby is refused as a rule; an active node is either wrong itself, which another one
+// does not mend by what it is told, or refused by a leader that is compromised, whose word would
+// then take its role away and hold others to it when a sound one leads again. Operators are told.
+//
 // # Where a new condition goes
 //
 //   - The fact that it rests on: a field of Node (node.go), whoever sees it, and its codec in

@@ -15,6 +15,7 @@ type Node struct {
 	Asks
 	Status      Status    // what its /status says
 	Blocked     time.Time // since when the cosigners leave all that it asks unanswered
+	Refused     time.Time // since when they refuse all of it that they answer
 	Shutdown    time.Time // when it said that it shuts down; zero again once it is back
 	Fault       time.Time // when it first reported that our validator equivocated in FaultEra
 	FaultEra    uint64
@@ -38,6 +39,16 @@ func (n *Node) Served(answered bool, now time.Time) {
 		n.Blocked = time.Time{}
 	case n.Blocked.IsZero():
 		n.Blocked = now
+	}
+}
+
+// Denied notes whether the cosigners refused a request of the node that they answered.
+func (n *Node) Denied(refused bool, now time.Time) {
+	switch {
+	case !refused:
+		n.Refused = time.Time{}
+	case n.Refused.IsZero():
+		n.Refused = now
 	}
 }
 

@@ -59,6 +59,9 @@ func nobodyRules() []rule {
 func calmRules() []rule {
 	return []rule{
 		{"well", func(*scene) {}, 0, told(failover.Well), 0},
+		{"all that main asks is refused, as a hostile leader may", func(s *scene) {
+			s.node("main", func(n *failover.Node) { n.Refused = s.ago(999) })
+		}, 5 * time.Minute, told(failover.Well), 0},
 		{"another is active, main is not ready", func(s *scene) { s.state.Active = "standby"; s.gone("main", 30) }, 0,
 			told(failover.Well), 0},
 		{"nobody could take over", func(s *scene) { s.gone("main", 30); s.gone("standby", 3.1); s.gone("spare", 30) }, 0,

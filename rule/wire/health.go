@@ -20,6 +20,7 @@ func Health(n failover.Node, now time.Time) *cosignerv1.NodeHealth {
 		RoundLengthMs: uint64(s.Round.Milliseconds()),
 		PublicKey:     s.Key, LowestHeight: s.Lowest, Peers: s.Peers, Version: s.Version,
 		Rounds: asked(n.Rounds, now), Heights: asked(n.Heights, now), BlockedMs: Ago(n.Blocked, now),
+		RefusedMs:     Ago(n.Refused, now),
 		ShutdownAgoMs: Ago(n.Shutdown, now), FaultAgoMs: Ago(n.Fault, now), FaultEra: n.FaultEra,
 		FaultEvidence: evidence(n.Evidence), EventsError: n.EventsError, LeftoverKey: n.LeftoverKey,
 	}
@@ -61,7 +62,7 @@ func Node(h *cosignerv1.NodeHealth, now time.Time) failover.Node {
 			Round: age(h.GetRoundLengthMs()),
 			Key:   h.GetPublicKey(), Peers: h.GetPeers(), Version: h.GetVersion(), UpgradeEra: h.GetUpgradeEra(),
 		},
-		Blocked: Then(h.BlockedMs, now), Shutdown: Then(h.ShutdownAgoMs, now),
+		Blocked: Then(h.BlockedMs, now), Refused: Then(h.RefusedMs, now), Shutdown: Then(h.ShutdownAgoMs, now),
 		Fault: Then(h.FaultAgoMs, now), FaultEra: h.GetFaultEra(), Evidence: toldEvidence(h.GetFaultEvidence()),
 		EventsError: h.GetEventsError(), LeftoverKey: h.GetLeftoverKey(),
 	}

@@ -72,6 +72,8 @@ pub enum Reason {
     TlsPoint,
     /// Too many requests of this kind.
     TooMany,
+    /// The request does not say when it was made, or the log has gone on too far since.
+    Stale,
     /// A reason that this version does not know, by its number.
     Other(i32),
 }
@@ -87,7 +89,7 @@ mod tests {
         for reason in [BelowFloor, Malformed, Unsupported, OtherInstance, BadRequestSignature] {
             assert!(ends(reason), "{reason:?}");
         }
-        for reason in [NotActive, TooFarAhead, Suspended, NotPreferred, TlsPoint, TooMany, Other(99)] {
+        for reason in [NotActive, TooFarAhead, Suspended, NotPreferred, TlsPoint, TooMany, Stale, Other(99)] {
             assert!(!ends(reason), "{reason:?}");
         }
     }

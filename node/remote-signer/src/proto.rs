@@ -73,6 +73,7 @@ pub(crate) fn refusal(refused: v1::Refused) -> Refusal {
         Ok(Wire::BadRequestSignature) => Reason::BadRequestSignature,
         Ok(Wire::TlsPoint) => Reason::TlsPoint,
         Ok(Wire::TooMany) => Reason::TooMany,
+        Ok(Wire::Stale) => Reason::Stale,
         Ok(Wire::Unspecified) | Err(_) => Reason::Other(refused.reason),
     };
     Refusal { reason, detail: refused.detail }

@@ -79,6 +79,13 @@ pub struct SignRequest {
     /// Set by a cosigner that passes the request on to the leader; such a request is never passed on again.
     #[prost(bool, tag = "7")]
     pub forwarded: bool,
+    /// Index of the log that at least a threshold of the cosigners had applied, as far as the agent knew when it asked; absent if
+    /// it knew nothing. What is kept back to be bound much later is refused by it.
+    #[prost(uint64, tag = "8")]
+    pub asked_at: u64,
+    /// Ed25519 signature of the request with asked_at by the node's failover key, 64 bytes; absent without asked_at.
+    #[prost(bytes = "vec", tag = "9")]
+    pub dated_signature: ::prost::alloc::vec::Vec<u8>,
     /// What to sign.
     #[prost(oneof = "sign_request::Message", tags = "1, 2, 3, 4")]
     pub message: ::core::option::Option<sign_request::Message>,
@@ -186,6 +193,12 @@ pub struct RegisterTlsPointRequest {
     /// Set by a cosigner that passes the request on to the leader.
     #[prost(bool, tag = "4")]
     pub forwarded: bool,
+    /// As in SignRequest.
+    #[prost(uint64, tag = "5")]
+    pub asked_at: u64,
+    /// Ed25519 signature of the request with asked_at by the node's failover key, 64 bytes; absent without asked_at.
+    #[prost(bytes = "vec", tag = "6")]
+    pub dated_signature: ::prost::alloc::vec::Vec<u8>,
 }
 /// RegisterTLSPointResponse says whether the point was taken.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -222,6 +235,8 @@ pub enum RefusalReason {
     TlsPoint = 10,
     /// Too many requests of this kind.
     TooMany = 11,
+    /// The request does not say when it was made, or the log has gone on too far since.
+    Stale = 12,
 }
 impl RefusalReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -242,6 +257,7 @@ impl RefusalReason {
             Self::BadRequestSignature => "REFUSAL_REASON_BAD_REQUEST_SIGNATURE",
             Self::TlsPoint => "REFUSAL_REASON_TLS_POINT",
             Self::TooMany => "REFUSAL_REASON_TOO_MANY",
+            Self::Stale => "REFUSAL_REASON_STALE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -259,6 +275,7 @@ impl RefusalReason {
             "REFUSAL_REASON_BAD_REQUEST_SIGNATURE" => Some(Self::BadRequestSignature),
             "REFUSAL_REASON_TLS_POINT" => Some(Self::TlsPoint),
             "REFUSAL_REASON_TOO_MANY" => Some(Self::TooMany),
+            "REFUSAL_REASON_STALE" => Some(Self::Stale),
             _ => None,
         }
     }

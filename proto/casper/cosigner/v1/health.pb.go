@@ -67,6 +67,9 @@ type NodeHealth struct {
 	EventsError string `protobuf:"bytes,19,opt,name=events_error,json=eventsError,proto3" json:"events_error,omitempty"`
 	// What the node holds for the proof of that fault. Absent if there is none.
 	FaultEvidence *FaultEvidence `protobuf:"bytes,20,opt,name=fault_evidence,json=faultEvidence,proto3" json:"fault_evidence,omitempty"`
+	// How long the cosigners have refused every request of the node that they answered, milliseconds. Absent while they sign, and for
+	// one that is not the active node no bad sign.
+	RefusedMs     *uint64 `protobuf:"varint,21,opt,name=refused_ms,json=refusedMs,proto3,oneof" json:"refused_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -239,6 +242,13 @@ func (x *NodeHealth) GetFaultEvidence() *FaultEvidence {
 		return x.FaultEvidence
 	}
 	return nil
+}
+
+func (x *NodeHealth) GetRefusedMs() uint64 {
+	if x != nil && x.RefusedMs != nil {
+		return *x.RefusedMs
+	}
+	return 0
 }
 
 // FaultEvidence is what an agent found in its node's unit file. It is a word, and judged by the signatures in it alone.
@@ -642,7 +652,7 @@ var File_casper_cosigner_v1_health_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"\n" +
-	"\x1fcasper/cosigner/v1/health.proto\x12\x12casper.cosigner.v1\"\xfe\x06\n" +
+	"\x1fcasper/cosigner/v1/health.proto\x12\x12casper.cosigner.v1\"\xb1\a\n" +
 	"\n" +
 	"NodeHealth\x12'\n" +
 	"\rstatus_ago_ms\x18\x01 \x01(\x04H\x00R\vstatusAgoMs\x88\x01\x01\x12!\n" +
@@ -669,12 +679,15 @@ const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"\fleftover_key\x18\x11 \x01(\tR\vleftoverKey\x12)\n" +
 	"\x11lost_leads_ago_ms\x18\x12 \x03(\x04R\x0elostLeadsAgoMs\x12!\n" +
 	"\fevents_error\x18\x13 \x01(\tR\veventsError\x12H\n" +
-	"\x0efault_evidence\x18\x14 \x01(\v2!.casper.cosigner.v1.FaultEvidenceR\rfaultEvidenceB\x10\n" +
+	"\x0efault_evidence\x18\x14 \x01(\v2!.casper.cosigner.v1.FaultEvidenceR\rfaultEvidence\x12\"\n" +
+	"\n" +
+	"refused_ms\x18\x15 \x01(\x04H\x05R\trefusedMs\x88\x01\x01B\x10\n" +
 	"\x0e_status_ago_msB\x0e\n" +
 	"\f_upgrade_eraB\r\n" +
 	"\v_blocked_msB\x12\n" +
 	"\x10_shutdown_ago_msB\x0f\n" +
-	"\r_fault_ago_ms\"[\n" +
+	"\r_fault_ago_msB\r\n" +
+	"\v_refused_ms\"[\n" +
 	"\rFaultEvidence\x124\n" +
 	"\aballots\x18\x01 \x03(\v2\x1a.casper.cosigner.v1.BallotR\aballots\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\tR\x05error\"\xad\x01\n" +
