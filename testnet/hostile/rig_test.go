@@ -2,13 +2,11 @@ package hostile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -281,25 +279,6 @@ func (r *rig) await(what string, so func() bool) {
 	for !so() {
 		if err := testnet.Pause(ctx, 100*time.Millisecond); err != nil {
 			r.t.Fatalf("waiting until %s: %v", what, err)
-		}
-	}
-}
-
-// says waits until the process's log has a line with all these texts.
-func (r *rig) says(name string, texts ...string) {
-	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), answered)
-	defer cancel()
-	for {
-		log, err := os.ReadFile(r.process(name).Log)
-		for line := range strings.Lines(string(log)) {
-			if !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) }) {
-				return
-			}
-		}
-		if waitErr := testnet.Pause(ctx, 100*time.Millisecond); waitErr != nil {
-			r.t.Errorf("%s never said %q: %v", name, texts, errors.Join(err, waitErr))
-			return
 		}
 	}
 }
