@@ -45,7 +45,7 @@ func following(applied *machine.State) *held.Log {
 }
 
 func sent(index uint64, c machine.Command) held.Entry {
-	return held.Entry{Index: index, Term: 5, From: leader, Command: c}
+	return held.Entry{Index: index, Term: 5, From: leader, Version: machine.Oldest, Command: c}
 }
 
 var answers = map[held.Answer]string{
@@ -86,19 +86,21 @@ func TestJudge(t *testing.T) {
 			l.Store(held.Entry{Index: 9, Term: 6, From: leader})
 		}, with(ask(v), func(c *held.Claim) { c.Term = 6 }), held.Holds},
 		{"of an earlier term, sent now", func(l *held.Log) {
-			l.Store(held.Entry{Index: 8, Term: 4, From: leader, Command: claim("a", v)})
+			l.Store(held.Entry{Index: 8, Term: 4, From: leader, Version: machine.Oldest, Command: claim("a", v)})
 		}, ask(v), held.Waits},
 		{"of a later term, sent now", func(l *held.Log) {
-			l.Store(held.Entry{Index: 8, Term: 6, From: leader, Command: claim("a", v)})
+			l.Store(held.Entry{Index: 8, Term: 6, From: leader, Version: machine.Oldest, Command: claim("a", v)})
 			l.Enter(6)
 		}, with(ask(v), func(c *held.Claim) { c.Term = 6 }), held.Waits},
 		{"its own entry", func(l *held.Log) {
-			l.Store(held.Entry{Index: 8, Term: 5, From: self, Command: claim("a", v)})
+			l.Store(held.Entry{Index: 8, Term: 5, From: self, Version: machine.Oldest, Command: claim("a", v)})
 		}, with(ask(v), func(c *held.Claim) { c.Asker = self }), held.Waits},
 		{"its own entry, another one asks", func(l *held.Log) {
-			l.Store(held.Entry{Index: 8, Term: 5, From: self, Command: claim("a", v)})
+			l.Store(held.Entry{Index: 8, Term: 5, From: self, Version: machine.Oldest, Command: claim("a", v)})
 		}, ask(v), held.Waits},
-		{"it is not known who sent it", func(l *held.Log) { l.Store(held.Entry{Index: 8, Term: 5, Command: claim("a", v)}) },
+		{"it is not known who sent it", func(l *held.Log) {
+			l.Store(held.Entry{Index: 8, Term: 5, Version: machine.Oldest, Command: claim("a", v)})
+		},
 			with(ask(v), func(c *held.Claim) { c.Asker = "" }), held.Waits},
 		{"it was cut off", func(l *held.Log) { l.Store(sent(8, claim("a", v))); l.Cut(8) }, ask(v), held.Waits},
 		{"after a gap", func(l *held.Log) { l.Store(sent(9, claim("a", v))) }, ask(v), held.Waits},
@@ -113,6 +115,12 @@ func TestJudge(t *testing.T) {
 		}, with(ask(v), func(c *held.Claim) { c.Index = 9 }), held.Absent},
 		{"the node has used up its instance before", func(l *held.Log) {
 			l.Store(sent(8, claim("a", casper.Vote{Round: casper.Round{Era: 12, Validator: 2}})))
+			l.Store(sent(9, claim("a", v)))
+		}, with(ask(v), func(c *held.Claim) { c.Index = 9 }), held.Absent},
+		{"an entry of a later version came before", func(l *held.Log) {
+			e := sent(8, machine.Suspend{Node: "c", Suspended: true})
+			e.Version = machine.Version
+			l.Store(e)
 			l.Store(sent(9, claim("a", v)))
 		}, with(ask(v), func(c *held.Claim) { c.Index = 9 }), held.Absent},
 		{"the era is pruned before", func(l *held.Log) {
@@ -218,7 +226,7 @@ func compare(t *testing.T, l *held.Log, list []held.Entry) {
 	whole := founded()
 	for _, e := range list {
 		if e.Command != nil {
-			whole.Apply(e.Command)
+			whole.ApplyAt(machine.Place{Index: e.Index, Version: e.Version}, e.Command)
 		}
 	}
 	for round := range uint32(4) {

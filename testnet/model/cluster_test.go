@@ -129,6 +129,7 @@ type rules struct {
 	fenced bool
 	said   map[view]uint8
 	live   map[left]bool
+	early  int // how many times a share may be given for what is not applied
 }
 
 // view is all of a node that the rule looks at.
@@ -162,8 +163,12 @@ func (r *rules) judge(v view) (values uint8) {
 		for term := range uint64(v.term) + 2 {
 			for value, m := range messages {
 				c := held.Claim{Asker: asker, Term: term, Slot: slot, Message: m}
-				if log.Judge(applied, c) == held.Holds {
-					values |= 1 << value
+				if log.Judge(applied, c) != held.Holds {
+					continue
+				}
+				values |= 1 << value
+				if _, ok := applied.Table().Lookup(slot); !ok {
+					r.early++
 				}
 			}
 		}

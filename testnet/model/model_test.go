@@ -57,6 +57,9 @@ func (b bounds) holds(t *testing.T) {
 	t.Helper()
 	f := b.search()
 	t.Logf("%d states", f.states)
+	if f.early == 0 {
+		t.Error("no share is given before it is applied: the model plays another rule")
+	}
 	tell(t, "two values are signed", f.double)
 	tell(t, "the slot can never be finished", f.wedged)
 }

@@ -11,6 +11,7 @@ import (
 // found is what a search came to.
 type found struct {
 	states int
+	early  int     // how many times a share might be given for what is not applied
 	double []state // the shortest run to two values, nil if there is none
 	wedged []state // and to where the slot can never be finished
 }
@@ -43,7 +44,7 @@ func (b bounds) search() (f found) {
 			}
 		})
 	}
-	f.states = len(states)
+	f.states, f.early = len(states), r.early
 	return f
 }
 
