@@ -64,9 +64,8 @@ func TestWaitsForAgents(t *testing.T) {
 	r.shut("once the log was read back", "a, b not heard")
 
 	r = newRig(t, func(r *rig) { r.held.Opened = 1; r.words.Without = []string{"b"} })
-	r.shut("just founded", "a not heard")
 	r.HeardAgent("a", nil)
-	r.opens("just founded without b")
+	r.shut("just founded without b, and started again", "b not heard")
 }
 
 // TestOwnStatement: what this cosigner signed and its state has lost shuts the gate for good, over
@@ -199,6 +198,22 @@ func TestFounding(t *testing.T) {
 	r.reread()
 	if err := r.MayFound(); err != nil {
 		t.Error(err)
+	}
+
+	r = newRig(t, fresh) // who is up all the same is heard, whatever was typed
+	r.words = statedir.Words{Without: []string{"a", "b"}}
+	r.reread()
+	against(r, "just started", "agent a may yet be heard", "agent b may yet be heard")
+	r.now = r.now.Add(time.Second)
+	r.HeardAgent("a", []*cosignerv1.SignedStatement{
+		says(1, 7, func(s *witness.Statement) { s.Directory = witness.ID{9} })})
+	against(r, "a was up", "it ran on the state directory")
+	r = newRig(t, fresh)
+	r.words = statedir.Words{Without: []string{"a", "b"}}
+	r.reread()
+	r.now = r.now.Add(30 * time.Second)
+	if err := r.MayFound(); err != nil {
+		t.Error("who is waited for is down:", err)
 	}
 
 	r = newRig(t, fresh) // what a member signed counts, whoever is left out
