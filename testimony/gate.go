@@ -180,6 +180,10 @@ func (s *Stand) mayFound(now time.Time) error {
 		if slices.Contains(s.words.Without, node) {
 			continue
 		}
+		if s.partly[node] {
+			faults = append(faults, fmt.Sprintf("agent %s shows more than %d new statements, and the rest is looked at as it "+
+				"shows them again", node, checks))
+		}
 		for _, f := range witness.Hold(s.First, s.foreign[node], s.words.Disregard) {
 			faults = append(faults, s.objection("agent "+node, f))
 		}

@@ -200,6 +200,19 @@ func TestFounding(t *testing.T) {
 		t.Error(err)
 	}
 
+	r = newRig(t, fresh) // more than is verified in a second, and the last one matters
+	flood = flood[:0]
+	for n := range byte(checks) {
+		flood = append(flood, stranger(n+10, 1))
+	}
+	flood = append(flood, stranger(200, 40))
+	r.HeardAgent("a", nil)
+	r.HeardAgent("b", flood)
+	against(r, "not heard to its end", "agent b shows more than 64 new statements")
+	r.now = r.now.Add(time.Second)
+	r.HeardAgent("b", flood)
+	against(r, "heard to its end", "agent b shows that", "era 40")
+
 	r = newRig(t, fresh) // who is up all the same is heard, whatever was typed
 	r.words = statedir.Words{Without: []string{"a", "b"}}
 	r.reread()
