@@ -75,6 +75,7 @@ type Stand struct {
 	mu       sync.Mutex // guards all below
 	began    time.Time
 	heard    map[string]time.Time
+	warned   map[string]bool        // of another cluster, as that node shows
 	partly   map[string]bool        // more was new in the last ping than may be verified in a second
 	book     *witness.Book          // what is held against the state
 	fresh    []fresh                // what is not yet
@@ -113,7 +114,8 @@ func OpenStand(c StandConfig) (*Stand, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stand{StandConfig: c, began: c.Now(), heard: map[string]time.Time{}, partly: map[string]bool{},
+	s := &Stand{StandConfig: c, began: c.Now(), heard: map[string]time.Time{},
+		warned: map[string]bool{}, partly: map[string]bool{},
 		book: witness.NewBook(c.Members), told: witness.NewBook(c.Members),
 		brought: map[witness.Key]string{}, foreign: map[string][]witness.Signed{},
 		budget: map[string]*budget{}, lost: lost, marked: lost != ""}
@@ -189,7 +191,9 @@ func (s *Stand) keepForeign(signed witness.Signed, node string, now time.Time) b
 	list := s.foreign[node]
 	i := slices.IndexFunc(list, func(f witness.Signed) bool { return f.Cluster == signed.Cluster && f.Key == signed.Key })
 	switch {
-	case s.founded.Load() || i < 0 && len(list) == most || i >= 0 && !signed.Replaces(list[i].Statement):
+	case s.founded.Load():
+		s.warn(signed, node, now)
+	case i < 0 && len(list) == most || i >= 0 && !signed.Replaces(list[i].Statement):
 	case !s.mayCheck(node, now):
 		return false
 	case !signed.Verify():
@@ -199,6 +203,18 @@ func (s *Stand) keepForeign(signed witness.Signed, node string, now time.Time) b
 		s.foreign[node] = append(list, signed)
 	}
 	return true
+}
+
+// warn tells once of each node that it shows more than this cluster signed, by another cluster of
+// this validator. It stops nothing: any node may make that up.
+func (s *Stand) warn(signed witness.Signed, node string, now time.Time) {
+	if !s.opened || s.warned[node] || !signed.Ahead(s.Held().Statement) || !s.mayCheck(node, now) || !signed.Verify() {
+		return
+	}
+	s.warned[node] = true
+	s.Logger.Error().Bool("alarm", true).Str("agent", node).Msg("ALARM: this validator may be signed for by another " +
+		"cluster, or was lately, and this one does not know what that signed: " + signed.String() + ". Unless that is " +
+		"known to be false stop all cosigners at once, and see docs/operating.md, \"Refused by a witness\"")
 }
 
 // Own returns the newest signed statement, nil before the gate has been open and once the state is

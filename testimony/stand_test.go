@@ -151,6 +151,28 @@ func TestFalseStatements(t *testing.T) {
 	}
 }
 
+// TestAnotherCluster: a cluster that runs beside another one of the validator, or instead of one
+// that went further, is told of once for each agent that shows it, and goes on.
+func TestAnotherCluster(t *testing.T) {
+	r := newRig(t, nil)
+	r.HeardAgent("a", nil)
+	r.HeardAgent("b", nil)
+	r.opens("both heard")
+	forged := stranger(7, 60)
+	forged.Signature[0] ^= 1
+	r.HeardAgent("a", []*cosignerv1.SignedStatement{stranger(9, 50), forged})
+	if strings.Contains(r.log.String(), "another cluster") {
+		t.Error("told of one that is behind, or false")
+	}
+	for range 2 {
+		r.HeardAgent("a", []*cosignerv1.SignedStatement{stranger(9, 51)})
+	}
+	if n := strings.Count(r.log.String(), "x in cluster 09"); n != 1 {
+		t.Errorf("told of %d times: %s", n, &r.log)
+	}
+	r.opens("another cluster is none of its own")
+}
+
 // TestFounding: a cluster is founded once every agent was heard and nobody states that this
 // validator signed as far, but for what an operator typed.
 func TestFounding(t *testing.T) {
