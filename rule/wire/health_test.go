@@ -25,7 +25,8 @@ func full() failover.Node {
 			Rounds: failover.Progress{Asked: at(5), Advanced: at(4)}, Heights: failover.Progress{Asked: at(6), Advanced: at(3)}},
 		Status: failover.Status{At: at(1), Error: "no", Reactor: "Validate", Era: 16, Height: 1204, Lowest: 200,
 			Round: 8 * time.Second, Key: "01ab", Peers: 3, Version: "2.0.3", UpgradeEra: 18},
-		Blocked: at(7), Refused: at(6.5), Shutdown: at(8), Fault: at(9), FaultEra: 15, Evidence: failover.Evidence{Error: "half of it",
+		Blocked: at(7), Refused: at(6.5), Shutdown: at(8), Fault: at(9), FaultEra: 15,
+		Evidence: failover.Evidence{Error: "half of it",
 			Ballots: [2]casper.Ballot{
 				{Kind: casper.KindEcho, Instance: casper.Hash{1}, Validator: 2, Round: 3, Value: casper.Hash{4},
 					Signature: casper.Signature{5}},
@@ -44,7 +45,8 @@ func told() *cosignerv1.NodeHealth {
 		RoundLengthMs: 8000, PublicKey: "01ab", LowestHeight: 200, Peers: 3, UpgradeEra: proto.Uint64(18), Version: "2.0.3",
 		Rounds:    &cosignerv1.Asked{AgoMs: proto.Uint64(5500), AdvancedAgoMs: 6500, Era: 17, Round: 31},
 		Heights:   &cosignerv1.Asked{AgoMs: proto.Uint64(4500), AdvancedAgoMs: 7500, Height: 1205},
-		BlockedMs: proto.Uint64(3500), RefusedMs: proto.Uint64(4000), ShutdownAgoMs: proto.Uint64(2500), FaultAgoMs: proto.Uint64(1500), FaultEra: 15,
+		BlockedMs: proto.Uint64(3500), RefusedMs: proto.Uint64(4000),
+		ShutdownAgoMs: proto.Uint64(2500), FaultAgoMs: proto.Uint64(1500), FaultEra: 15,
 		FaultEvidence: &cosignerv1.FaultEvidence{Error: "half of it", Ballots: []*cosignerv1.Ballot{
 			{Instance: bytes(32, 1), Validator: 2, Round: 3, Content: &cosignerv1.Ballot_Echo{Echo: bytes(32, 4)},
 				Signature: bytes(64, 5)},

@@ -98,7 +98,8 @@ func (c *Cosigner) ask(ctx context.Context, name string, given *cosignerv1.Commi
 		return share, err
 	}
 	request := &cosignerv1.ShareRequest{
-		Term: w.Term, Index: w.Index, ShareEpoch: c.epoch, Message: message, Node: w.Node, AskedAt: w.AskedAt, RequestSignature: w.Signature[:],
+		Term: w.Term, Index: w.Index, ShareEpoch: c.epoch, Message: message,
+		Node: w.Node, AskedAt: w.AskedAt, RequestSignature: w.Signature[:],
 		SessionId: given.GetSessionId(), CommitmentIndex: given.GetCommitments()[0].GetIndex(),
 	}
 	for _, one := range set {
