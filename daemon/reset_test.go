@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -112,4 +113,41 @@ func (l *local) until(what string, is func() bool) {
 			l.t.Fatalf("not in time: %s", what)
 		}
 	}
+}
+
+// TestResetOfEarlierFounding: a cluster was founded anew, under the id that it had. What an
+// operator signed before frees nothing, though resets are counted from one again; heights that it
+// signed itself may be reset.
+func TestResetOfEarlierFounding(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	for _, name := range all[:3] {
+		if err := os.RemoveAll(filepath.Join(l.path, name, "state")); err != nil {
+			t.Fatal(err)
+		}
+		l.initState(name, watermark.Mark{Height: 100})
+	}
+	l.start(all...)
+	a := l.node("node-a")
+	l.mustSign(a, block(100, 1))
+	l.mustSign(a, block(101, 1))
+	ask := func(height uint64) error {
+		r := watermark.Reset{Height: height, Count: 1, Operator: "ops", Reason: "hard reset"}
+		signature := l.File.SignReset(l.Keys["ops"], r)
+		_, err := l.admin(l.leader()).ResetHeights(t.Context(), &cosignerv1.ResetHeightsRequest{Height: r.Height,
+			Count: r.Count, Reason: r.Reason, Signature: signature[:]})
+		return err
+	}
+	l.until("all read this version", func() bool { // an error of the version comes after all others
+		err := ask(99)
+		if err == nil {
+			t.Fatal("heights of before the founding were reset")
+		}
+		return strings.Contains(err.Error(), "founded for height 100")
+	})
+	l.mustBind(a, block(100, 9), block(100, 1))
+	l.until("all read this version", func() bool { return ask(101) == nil })
+	l.followed(1)
+	l.mustSign(a, block(101, 9))
+	l.mustBind(a, block(100, 9), block(100, 1))
 }

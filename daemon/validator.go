@@ -43,7 +43,7 @@ func newValidator(p *process, keys *cosigner.Keyring) *validator {
 	v.server = cosigner.NewServer(cosigner.ServerConfig{
 		Name: p.self.Name, Session: p.Presence().Session, Chain: casper.ChainNameHash(c.Chain),
 		Keyring: keys, Ledger: p.ledger, Log: catchUpLog{p.store, p.barriers()}, Held: p.store,
-		Caller: peer.Caller, VerifyRequest: v.verifier.VerifyClaimed, VerifyReset: c.VerifyReset,
+		Caller: peer.Caller, VerifyRequest: v.verifier.VerifyClaimed, VerifyReset: p.verifyReset,
 		Remembers: v.remembers,
 		Term:      func() uint64 { return p.store.Leader().Term }, Logger: o.Logger,
 	})
@@ -161,7 +161,7 @@ func (v *validator) adminServer() *grpc.Server {
 	c := v.self.Cluster
 	s := c.NewServer(v.self.Certificate, adminAccess)
 	cosignerv1.RegisterAdminServiceServer(s, &signer.Admin{Signer: v.signer, Recent: v.recent,
-		Settings: failoverSettings(c), Caller: c.Caller, VerifyReset: c.VerifyReset, Host: v.status,
+		Settings: failoverSettings(c), Caller: c.Caller, VerifyReset: v.verifyReset, Host: v.status,
 		Judgement: v.monitor.Judgement, Report: v.monitor.Report})
 	return s
 }

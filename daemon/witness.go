@@ -13,6 +13,7 @@ import (
 	"casper-cosigner/monitor"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/rule/witness"
 	"casper-cosigner/statedir"
 	"casper-cosigner/testimony"
@@ -89,6 +90,14 @@ func (p *process) held() (h testimony.Held) {
 		h.Resets = min(m.LastReset().Count, followed)
 	})
 	return h
+}
+
+// verifyReset fails unless an operator signed the reset for this cluster, as it was founded last.
+func (p *process) verifyReset(r watermark.Reset) error {
+	if err := p.self.Cluster.VerifyReset(r); err != nil {
+		return err
+	}
+	return r.Within(p.dir.Identity().First)
 }
 
 // reports is what this cosigner tells the others: what it heard of the nodes, and its statement.

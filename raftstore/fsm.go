@@ -177,7 +177,9 @@ func (s snapshot) write(w io.Writer) error {
 // Release does nothing: the copy is garbage collected.
 func (s snapshot) Release() {}
 
-// Restore replaces the state by a snapshot's, or fails and changes nothing. A snapshot whose
+// Restore replaces the state by a snapshot's, or fails and changes nothing. The library takes one
+// that was under way for long, and is older than what was applied since; others would take this
+// process for one that was put back with its memory, for good. A snapshot whose
 // checksum held and that still cannot be read was written by a program that knows more than this
 // one: the process must end.
 func (f *fsm) Restore(r io.ReadCloser) error {
@@ -189,6 +191,9 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if index < f.index {
+		return fmt.Errorf("restoring a snapshot of entry %d: entry %d is applied here", index, f.index)
+	}
 	defer f.wake()
 	f.index, f.state = index, state
 	f.own.log.Lose()

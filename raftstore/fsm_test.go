@@ -203,6 +203,25 @@ func TestUnreadableSnapshotIsFatal(t *testing.T) {
 	}
 }
 
+// A snapshot that another one and later entries overtook changes nothing, and ends nothing.
+func TestOlderSnapshotIsRefused(t *testing.T) {
+	logs := mixedLog(t)
+	half := testFSM(Config{})
+	half.ApplyBatch(logs[:len(logs)/2])
+	whole := testFSM(Config{Fatal: func(err error) { t.Error(err) }})
+	whole.ApplyBatch(logs)
+	before := snapshotOf(t, whole)
+	if err := whole.Restore(io.NopCloser(bytes.NewReader(snapshotOf(t, half)))); err == nil {
+		t.Error("an older snapshot was taken")
+	}
+	if whole.seen() != uint64(len(logs)) || !bytes.Equal(snapshotOf(t, whole), before) {
+		t.Errorf("the state went back to entry %d", whole.seen())
+	}
+	if err := whole.Restore(io.NopCloser(bytes.NewReader(before))); err != nil {
+		t.Errorf("one of the same entry: %v", err)
+	}
+}
+
 func TestAdvancedAt(t *testing.T) {
 	now := time.UnixMilli(1_000_000)
 	at := func(height uint64, stamp int64) machine.Claim {

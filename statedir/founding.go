@@ -18,7 +18,7 @@ const (
 // Words is what an operator typed on this host so that a cluster may be founded. They count until
 // it is, and then no more.
 type Words struct {
-	Without   []string `json:"without"`   // nodes whose agents are not waited for; what they show is not looked at
+	Without   []string `json:"without"`   // nodes whose agents are waited for no longer than at any start
 	Disregard []string `json:"disregard"` // short names of statements that stand against the founding
 }
 

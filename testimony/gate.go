@@ -30,8 +30,9 @@ func (s *Stand) MayFound() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.look(s.Now())
-	return s.mayFound()
+	now := s.Now()
+	s.look(now)
+	return s.mayFound(now)
 }
 
 // Run looks at the state while the gate is shut, lets statements age, reads the operator's words,
@@ -101,10 +102,10 @@ func (s *Stand) judge(held Held, now time.Time) error {
 	case s.verdict.Finding == witness.Lost || s.verdict.Finding == witness.Behind && held.Started:
 		return s.refuse()
 	case !held.Started:
-		return s.mayFound()
+		return s.mayFound(now)
 	}
 	s.founded.Store(true)
-	if silent := s.awaited(held); len(silent) > 0 && !s.opened && now.Sub(s.began) < s.Wait {
+	if silent := s.unheard(); len(silent) > 0 && !s.opened && now.Sub(s.began) < s.Wait {
 		return fmt.Errorf("this cosigner waits for what the agents remember of it, for %v from its start: %s not heard yet",
 			s.Wait, strings.Join(silent, ", "))
 	}
@@ -158,25 +159,19 @@ func (s *Stand) unheard() (silent []string) {
 	return silent
 }
 
-// awaited returns the agents that no share is given without. In the process that founded the
-// cluster these are those that the founding waited for; later the operator's words count no more,
-// since what an agent was not needed for at first it may be the only one to remember then.
-func (s *Stand) awaited(held Held) []string {
-	silent := s.unheard()
-	if held.Opened <= 1 { // the voters, which every log begins with
-		silent = slices.DeleteFunc(silent, func(node string) bool { return slices.Contains(s.words.Without, node) })
-	}
-	return silent
-}
-
-// mayFound says what stands against founding the cluster.
-func (s *Stand) mayFound() error {
+// mayFound says what stands against founding the cluster. Who typed that an agent is not waited for
+// may be mistaken, and it is up and pings in a moment: it is given the time that any start gives.
+func (s *Stand) mayFound(now time.Time) error {
 	if s.lost != "" {
 		return errors.New(s.lost)
 	}
 	var faults []string
 	for _, node := range s.unheard() {
-		if !slices.Contains(s.words.Without, node) {
+		switch early := now.Sub(s.began) < s.Wait; {
+		case early && slices.Contains(s.words.Without, node):
+			faults = append(faults, fmt.Sprintf("agent %s may yet be heard, for %v from this start: then what it shows that "+
+				"cosigners of this cluster signed counts, though the cluster may be founded without it", node, s.Wait))
+		case !slices.Contains(s.words.Without, node):
 			faults = append(faults, fmt.Sprintf("agent %s is not heard: it may remember what was signed. Start it, or type "+
 				"`cosigner found --without %s` on this host if it never served this validator", node, node))
 		}
@@ -184,6 +179,10 @@ func (s *Stand) mayFound() error {
 	for _, node := range s.Agents {
 		if slices.Contains(s.words.Without, node) {
 			continue
+		}
+		if s.partly[node] {
+			faults = append(faults, fmt.Sprintf("agent %s shows more than %d new statements, and the rest is looked at as it "+
+				"shows them again", node, checks))
 		}
 		for _, f := range witness.Hold(s.First, s.foreign[node], s.words.Disregard) {
 			faults = append(faults, s.objection("agent "+node, f))

@@ -75,6 +75,8 @@ type Stand struct {
 	mu       sync.Mutex // guards all below
 	began    time.Time
 	heard    map[string]time.Time
+	warned   map[string]bool        // of another cluster, as that node shows
+	partly   map[string]bool        // more was new in the last ping than may be verified in a second
 	book     *witness.Book          // what is held against the state
 	fresh    []fresh                // what is not yet
 	told     *witness.Book          // what is told to agents
@@ -112,8 +114,10 @@ func OpenStand(c StandConfig) (*Stand, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stand{StandConfig: c, began: c.Now(), heard: map[string]time.Time{}, book: witness.NewBook(c.Members),
-		told: witness.NewBook(c.Members), brought: map[witness.Key]string{}, foreign: map[string][]witness.Signed{},
+	s := &Stand{StandConfig: c, began: c.Now(), heard: map[string]time.Time{},
+		warned: map[string]bool{}, partly: map[string]bool{},
+		book: witness.NewBook(c.Members), told: witness.NewBook(c.Members),
+		brought: map[witness.Key]string{}, foreign: map[string][]witness.Signed{},
 		budget: map[string]*budget{}, lost: lost, marked: lost != ""}
 	s.words, err = c.Words()
 	return s, err
@@ -123,7 +127,7 @@ func OpenStand(c StandConfig) (*Stand, error) {
 func (s *Stand) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.Now()
+	now, partly := s.Now(), false
 	for _, p := range all[:min(len(all), most)] {
 		signed, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature())
 		switch {
@@ -131,9 +135,10 @@ func (s *Stand) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
 		case s.Members.Has(signed):
 			s.keep(signed, node, now)
 		default:
-			s.keepForeign(signed, node, now)
+			partly = !s.keepForeign(signed, node, now) || partly
 		}
 	}
+	s.partly[node] = partly
 	_, before := s.heard[node]
 	if s.heard[node] = now; !before {
 		s.look(now)
@@ -181,18 +186,35 @@ func (s *Stand) keep(signed witness.Signed, from string, now time.Time) {
 }
 
 // keepForeign keeps what somebody else states than a member in this cluster, while it matters:
-// until the cluster is founded.
-func (s *Stand) keepForeign(signed witness.Signed, node string, now time.Time) {
+// until the cluster is founded. It is false if that could not be verified now.
+func (s *Stand) keepForeign(signed witness.Signed, node string, now time.Time) bool {
 	list := s.foreign[node]
 	i := slices.IndexFunc(list, func(f witness.Signed) bool { return f.Cluster == signed.Cluster && f.Key == signed.Key })
 	switch {
-	case s.founded.Load() || i < 0 && len(list) == most || i >= 0 && !signed.Replaces(list[i].Statement):
-	case !s.mayCheck(node, now) || !signed.Verify():
+	case s.founded.Load():
+		s.warn(signed, node, now)
+	case i < 0 && len(list) == most || i >= 0 && !signed.Replaces(list[i].Statement):
+	case !s.mayCheck(node, now):
+		return false
+	case !signed.Verify():
 	case i >= 0:
 		list[i] = signed
 	default:
 		s.foreign[node] = append(list, signed)
 	}
+	return true
+}
+
+// warn tells once of each node that it shows more than this cluster signed, by another cluster of
+// this validator. It stops nothing: any node may make that up.
+func (s *Stand) warn(signed witness.Signed, node string, now time.Time) {
+	if !s.opened || s.warned[node] || !signed.Ahead(s.Held().Statement) || !s.mayCheck(node, now) || !signed.Verify() {
+		return
+	}
+	s.warned[node] = true
+	s.Logger.Error().Bool("alarm", true).Str("agent", node).Msg("ALARM: this validator may be signed for by another " +
+		"cluster, or was lately, and this one does not know what that signed: " + signed.String() + ". Unless that is " +
+		"known to be false stop all cosigners at once, and see docs/operating.md, \"Refused by a witness\"")
 }
 
 // Own returns the newest signed statement, nil before the gate has been open and once the state is

@@ -64,9 +64,8 @@ func TestWaitsForAgents(t *testing.T) {
 	r.shut("once the log was read back", "a, b not heard")
 
 	r = newRig(t, func(r *rig) { r.held.Opened = 1; r.words.Without = []string{"b"} })
-	r.shut("just founded", "a not heard")
 	r.HeardAgent("a", nil)
-	r.opens("just founded without b")
+	r.shut("just founded without b, and started again", "b not heard")
 }
 
 // TestOwnStatement: what this cosigner signed and its state has lost shuts the gate for good, over
@@ -152,6 +151,28 @@ func TestFalseStatements(t *testing.T) {
 	}
 }
 
+// TestAnotherCluster: a cluster that runs beside another one of the validator, or instead of one
+// that went further, is told of once for each agent that shows it, and goes on.
+func TestAnotherCluster(t *testing.T) {
+	r := newRig(t, nil)
+	r.HeardAgent("a", nil)
+	r.HeardAgent("b", nil)
+	r.opens("both heard")
+	forged := stranger(7, 60)
+	forged.Signature[0] ^= 1
+	r.HeardAgent("a", []*cosignerv1.SignedStatement{stranger(9, 50), forged})
+	if strings.Contains(r.log.String(), "another cluster") {
+		t.Error("told of one that is behind, or false")
+	}
+	for range 2 {
+		r.HeardAgent("a", []*cosignerv1.SignedStatement{stranger(9, 51)})
+	}
+	if n := strings.Count(r.log.String(), "x in cluster 09"); n != 1 {
+		t.Errorf("told of %d times: %s", n, &r.log)
+	}
+	r.opens("another cluster is none of its own")
+}
+
 // TestFounding: a cluster is founded once every agent was heard and nobody states that this
 // validator signed as far, but for what an operator typed.
 func TestFounding(t *testing.T) {
@@ -199,6 +220,35 @@ func TestFounding(t *testing.T) {
 	r.reread()
 	if err := r.MayFound(); err != nil {
 		t.Error(err)
+	}
+
+	r = newRig(t, fresh) // more than is verified in a second, and the last one matters
+	flood = flood[:0]
+	for n := range byte(checks) {
+		flood = append(flood, stranger(n+10, 1))
+	}
+	flood = append(flood, stranger(200, 40))
+	r.HeardAgent("a", nil)
+	r.HeardAgent("b", flood)
+	against(r, "not heard to its end", "agent b shows more than 64 new statements")
+	r.now = r.now.Add(time.Second)
+	r.HeardAgent("b", flood)
+	against(r, "heard to its end", "agent b shows that", "era 40")
+
+	r = newRig(t, fresh) // who is up all the same is heard, whatever was typed
+	r.words = statedir.Words{Without: []string{"a", "b"}}
+	r.reread()
+	against(r, "just started", "agent a may yet be heard", "agent b may yet be heard")
+	r.now = r.now.Add(time.Second)
+	r.HeardAgent("a", []*cosignerv1.SignedStatement{
+		says(1, 7, func(s *witness.Statement) { s.Directory = witness.ID{9} })})
+	against(r, "a was up", "it ran on the state directory")
+	r = newRig(t, fresh)
+	r.words = statedir.Words{Without: []string{"a", "b"}}
+	r.reread()
+	r.now = r.now.Add(30 * time.Second)
+	if err := r.MayFound(); err != nil {
+		t.Error("who is waited for is down:", err)
 	}
 
 	r = newRig(t, fresh) // what a member signed counts, whoever is left out

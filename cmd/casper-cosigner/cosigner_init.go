@@ -50,7 +50,7 @@ identity here, for a cluster file that does not know this cosigner yet.`,
 	flags.StringVar(&config, "config", cosignerConfig, "this host's settings")
 	first.add(c)
 	flags.StringSliceVar(&without, "without", nil,
-		"node whose agent is not there yet: the cluster starts without hearing it")
+		"node whose agent is not there yet: the cluster starts without it once witness_wait is over")
 	flags.StringVar(&fresh, "new", "", "make a key for a cosigner of this name instead")
 	c.MarkFlagsOneRequired("from-node", "first-era", "new")
 	c.MarkFlagsMutuallyExclusive("first-era", "new")

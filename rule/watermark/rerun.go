@@ -1,6 +1,7 @@
 package watermark
 
 import (
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -64,6 +65,18 @@ type Reset struct {
 	Operator  string
 	Reason    string
 	Signature [64]byte // of the above and the cluster's id
+}
+
+// Within returns an error if the reset frees heights below the first one of the cluster. No
+// operator has a reason to: what is below was signed by others, be it this very cluster before it
+// was founded anew. An operator's signature of that time would free here what was signed before and
+// since, for resets are counted from the founding on.
+func (r Reset) Within(first Mark) error {
+	if r.Height < first.Height {
+		return fmt.Errorf("heights cannot be reset to %d: this cluster was founded for height %d and above. To free what "+
+			"it signed itself, reset to %d", r.Height, first.Height, first.Height)
+	}
+	return nil
 }
 
 // ResetHeights frees the heights from to on, after a hard reset of the network took back the blocks

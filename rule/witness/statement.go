@@ -171,6 +171,11 @@ func clears(pruned watermark.Mark, s Statement) bool {
 	return pruned.Era > s.Newest.Era && pruned.Height > s.Newest.Height
 }
 
+// Ahead reports whether s says that more was signed than o does, be it of another cluster.
+func (s Statement) Ahead(o Statement) bool {
+	return s.Newest.Era > o.Newest.Era || s.Newest.Height > o.Newest.Height
+}
+
 // Replaces reports whether s is to be kept in the place of o, of the same cosigner in the same
 // cluster. One log only grows, so the one with more of it is the newer; a log that was founded
 // anew, above all that o says, takes its place however short it is.
