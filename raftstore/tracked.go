@@ -37,13 +37,13 @@ type tracked struct {
 	boot   uint64 // of the peer, when it was let in
 }
 
-// errFell says that the peer's process was seen to go back.
-var errFell = errors.New("this cosigner's state went back while it ran")
+// errFell says that the peer's state was seen to go back.
+var errFell = errors.New("this cosigner's state went back")
 
-// Read reads what the peer sent, unless its process was seen to go back, here or on a call.
+// Read reads what the peer sent, unless its state was seen to go back, here or on a call.
 func (t *tracked) Read(b []byte) (int, error) {
 	n, err := t.Conn.Read(b)
-	if seen, _ := t.stream.network.Presences.Seen(t.peer); seen.Fell != nil && seen.Boot == t.boot {
+	if seen, _ := t.stream.network.Presences.Seen(t.peer); seen.Void(t.boot) {
 		return 0, errFell
 	}
 	return n, err

@@ -23,7 +23,8 @@ func started(last, applied uint64) Presence {
 
 // TestAnswerBelowWhatWasSeen: a process that answers with less than it had shown before it was
 // asked was put back with its memory. It stays refused, whatever it shows, also after our own
-// restart, until its directory is started anew; and that start is judged by the highest ever seen.
+// restart, until its directory is started anew; and that start is judged by the highest that it was
+// let in with, not by what it showed once it was refused.
 func TestAnswerBelowWhatWasSeen(t *testing.T) {
 	path := initDir(t)
 	d := mustOpen(t, path)
@@ -50,12 +51,55 @@ func TestAnswerBelowWhatWasSeen(t *testing.T) {
 		d = mustOpen(t, path)
 	}
 	checkAdmit(t, "an older start", d.Admit("c2", shown(func(p *Presence) { p.Boot = 4 }), Sighting{}), ReasonBoot)
-	checkAdmit(t, "the next start, cut", d.Admit("c2", started(100_006, 10), Sighting{}), ReasonIndex)
 	checkAdmit(t, "the next start, sound", d.Admit("c2", started(100_007, 10), Sighting{}), "")
 	checkAdmit(t, "its requests", d.Admit("c2", started(100_007, 11), Sighting{}), "")
 	if b, _ := os.ReadFile(d.Path(peersFile)); strings.Contains(string(b), "fell") {
 		t.Errorf("the fall is kept beyond the process: %s", b)
 	}
+}
+
+// TestShorterLogStaysRefused: a directory whose log was cut grows again, by entries that need not
+// be those that were seen of it. Whatever it shows then it stays refused, as does a process that
+// was let in before, and also after our own restart.
+func TestShorterLogStaysRefused(t *testing.T) {
+	path := initDir(t)
+	d := mustOpen(t, path)
+	checkAdmit(t, "at first", d.Admit("c2", at(500), Sighting{}), "")
+	if b, _ := os.ReadFile(d.Path(peersFile)); strings.Contains(string(b), "cut") {
+		t.Errorf("written before it is needed: %s", b)
+	}
+	err := d.Admit("c2", started(499, 499), Sighting{})
+	checkAdmit(t, "a start with a shorter log", err, ReasonIndex)
+	told := err.Error()
+	for range 2 { // the second time after our restart, without any goodbye
+		for name, p := range map[string]Presence{
+			"once its log has grown": started(700, 700), "the process that was known": at(501),
+			"a further start": shown(func(p *Presence) { p.Boot, p.Session, p.LastIndex = 7, ID{7}, 800 }),
+		} {
+			err := d.Admit("c2", p, Sighting{})
+			if checkAdmit(t, name, err, ReasonIndex); err != nil && err.Error() != told {
+				t.Errorf("%s: %v, was %s", name, err, told)
+			}
+		}
+		if seen, _ := d.Seen("c2"); !seen.Void(5) || !seen.Void(7) {
+			t.Errorf("what it sends on old connections counts: %+v", seen)
+		}
+		checkAdmit(t, "another directory", d.Admit("c2", shown(func(p *Presence) { p.Directory = ID{9} }), Sighting{}),
+			ReasonDirectory)
+		d.Close()
+		d = mustOpen(t, path)
+	}
+}
+
+// TestUncommittedTailMayGo: a log that ends lower than it did is a shorter one only if what had
+// been applied is missing.
+func TestUncommittedTailMayGo(t *testing.T) {
+	d := mustOpen(t, initDir(t))
+	long := shown(func(p *Presence) { p.LastIndex, p.AppliedIndex = 900, 500 })
+	checkAdmit(t, "at first", d.Admit("c2", long, Sighting{}), "")
+	checkAdmit(t, "without its tail", d.Admit("c2", started(500, 0), Sighting{}), "")
+	asked, _ := d.Seen("c2")
+	checkAdmit(t, "an answer", d.Admit("c2", started(500, 500), asked), "")
 }
 
 // TestFallIsInForceUnwritten: a fall that cannot be written is in force all the same.

@@ -68,7 +68,8 @@ func (e *PeerError) explain() string {
 		return fmt.Sprintf("start number %d as process %v, but that start was seen as process %v. "+
 			"Its directory was restored, or two copies of it are running. %s", e.Got.Boot, e.Got.Session, e.Have.Session, stop)
 	case ReasonIndex:
-		return fmt.Sprintf("a log that ends at index %d, but it had applied index %d. Its log was lost, cut or restored. %s",
+		return fmt.Sprintf("a log that ended at index %d when it was started anew, but it had applied index %d. Its log was "+
+			"lost, cut or restored. That directory stays refused, however far its log grows. %s",
 			e.Got.LastIndex, e.Have.AppliedIndex, stop)
 	case ReasonFell:
 		return fmt.Sprintf("applied index %d, but as the same process it had shown %d when it was asked. Its machine was "+
@@ -110,9 +111,10 @@ func newPeers(path string, own identity, seen peersRecord) *peers {
 // peer to its directory; afterwards it refuses, with a *PeerError, another
 // cluster or directory, a lower boot count than was seen, the same boot with
 // another session, and on a higher boot a log that ends below what the peer had
-// applied. It never accepts a peer of our own name. What it accepts of directory,
-// boot and session is durable before it returns nil. Any other error means that
-// this could not be written.
+// applied. That directory is refused from then on, also over our own restarts: its
+// log may grow past what was seen, by other entries. It never accepts a peer of our
+// own name. What it accepts of directory, boot and session is durable before it
+// returns nil. Any other error means that this could not be written.
 //
 // If p is part of an answer, asked must be what Seen returned before the peer was
 // asked: it answered later, so it shows at least as much, and a process that
@@ -154,17 +156,25 @@ func (d *Dir) Run(ctx context.Context) error {
 
 func (s *peers) admit(peer string, p Presence, asked Sighting) error {
 	known, err := s.touch(peer, p, asked)
-	if err != nil {
-		s.record(err)
+	if !known {
+		err = s.meet(peer, p)
 	}
-	if known {
-		return err
-	}
+	s.record(err)
+	return err
+}
+
+// meet judges another process than the one that was accepted before, and makes it
+// durable if it is accepted.
+func (s *peers) meet(peer string, p Presence) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	s.mu.Lock()
 	have, known := s.seen[peer]
 	if err := s.judge(peer, have, p); err != nil {
+		if err.Reason == ReasonIndex && have.Cut == nil {
+			have.Cut, s.stale = &Fall{From: have.Highest, To: p.LastIndex}, true
+			s.seen[peer] = have
+		}
 		s.mu.Unlock()
 		return err
 	}
@@ -210,19 +220,20 @@ func (s *peers) touch(peer string, p Presence, asked Sighting) (known bool, err 
 	return true, nil
 }
 
-// record makes a fall durable that was just seen. It is in force already; if the
-// write fails now, Run writes it.
+// record makes a fall or a cut durable that was just seen. It is in force already;
+// if the write fails now, Run writes it.
 func (s *peers) record(err error) {
-	if refused := (*PeerError)(nil); errors.As(err, &refused) && refused.Reason == ReasonFell {
+	refused := (*PeerError)(nil)
+	if errors.As(err, &refused) && (refused.Reason == ReasonFell || refused.Reason == ReasonIndex) {
 		_ = s.persist()
 	}
 }
 
 // judge decides whether p may follow have, which is zero at first contact. Only
-// admit calls it, with both locks held.
-func (s *peers) judge(peer string, have Sighting, p Presence) error {
+// meet calls it, with both locks held.
+func (s *peers) judge(peer string, have Sighting, p Presence) *PeerError {
 	known := have.Presence != (Presence{})
-	refuse := func(why Reason) error { return have.refuse(peer, why, p) }
+	refuse := func(why Reason) *PeerError { return have.refuse(peer, why, p) }
 	switch {
 	case p.Cluster != s.own.Cluster:
 		have.Cluster = s.own.Cluster
@@ -233,6 +244,8 @@ func (s *peers) judge(peer string, have Sighting, p Presence) error {
 		return refuse(ReasonDirectory)
 	case !known && s.taken(p.Directory):
 		return refuse(ReasonShared)
+	case have.Cut != nil:
+		return refuse(ReasonIndex)
 	case known && p.Boot < have.Boot:
 		return refuse(ReasonBoot)
 	case known && p.Boot == have.Boot && p.Session != have.Session:

@@ -41,17 +41,18 @@ type bootRecord struct {
 type peersRecord map[string]peerRecord
 
 // peerRecord is what is kept of a Sighting. Its applied index is the highest ever
-// seen. Fell is left out until it is needed: releases that do not know it read
-// the file strictly.
+// seen. Fell and Cut are left out until they are needed: releases that do not know
+// them read the file strictly.
 type peerRecord struct {
 	Presence
 	Fell *Fall `json:"fell,omitempty"`
+	Cut  *Fall `json:"cut,omitempty"`
 }
 
 func recordOf(seen map[string]Sighting) peersRecord {
 	all := peersRecord{}
 	for name, s := range seen {
-		r := peerRecord{s.Presence, s.Fell}
+		r := peerRecord{s.Presence, s.Fell, s.Cut}
 		r.AppliedIndex = s.Highest
 		all[name] = r
 	}
@@ -61,7 +62,7 @@ func recordOf(seen map[string]Sighting) peersRecord {
 // sighting returns what is known of the peer when we start. How far the process
 // itself had come is not: its own index may be below that of an earlier one.
 func (r peerRecord) sighting() Sighting {
-	s := Sighting{Presence: r.Presence, Highest: r.AppliedIndex, Fell: r.Fell}
+	s := Sighting{Presence: r.Presence, Highest: r.AppliedIndex, Fell: r.Fell, Cut: r.Cut}
 	s.AppliedIndex = 0
 	return s
 }

@@ -13,6 +13,7 @@ type Sighting struct {
 	Presence
 	Highest uint64    // applied index that the peer ever showed, as whatever process
 	Fell    *Fall     // set once that process was seen to go back
+	Cut     *Fall     // set once its directory was started anew with a shorter log, for good
 	At      time.Time // when it was heard last; zero if it was not since we started
 
 	// earlier is an applied index that it had shown by long ago; later one that it
@@ -21,15 +22,21 @@ type Sighting struct {
 	since          time.Time
 }
 
-// Fall is how far a process went back.
+// Fall is how far a state went back.
 type Fall struct {
-	From uint64 `json:"from"` // applied index that it had shown when it was asked
-	To   uint64 `json:"to"`   // applied index that it answered with
+	From uint64 `json:"from"` // applied index that it had shown: when it was asked, or ever
+	To   uint64 `json:"to"`   // applied index that it answered with, or where its log ended at a start
 }
+
+// Void reports whether nothing that the peer's start of that number sends is taken,
+// also on a connection that it made before this was seen.
+func (s Sighting) Void(boot uint64) bool { return s.Cut != nil || s.Fell != nil && s.Boot == boot }
 
 // compare returns why a presence of the same process is refused, "" if it is not.
 func (s Sighting) compare(p Presence, asked Sighting, now time.Time) Reason {
 	switch {
+	case s.Cut != nil:
+		return ReasonIndex
 	case s.Fell != nil:
 		return ReasonFell
 	case asked.sameProcess(p) && p.AppliedIndex < asked.AppliedIndex:
@@ -72,6 +79,8 @@ func (s Sighting) follow(p Presence, now time.Time) Sighting {
 func (s Sighting) refuse(peer string, why Reason, p Presence) *PeerError {
 	have := s.Presence
 	switch {
+	case why == ReasonIndex && s.Cut != nil:
+		have.AppliedIndex, p.LastIndex = s.Cut.From, s.Cut.To
 	case why == ReasonIndex:
 		have.AppliedIndex = s.Highest
 	case why == ReasonFell && s.Fell != nil:

@@ -147,6 +147,26 @@ func TestInitChecked(t *testing.T) {
 	}
 }
 
+// TestRestateChecked: what is stated instead is held against the node's word as well.
+func TestRestateChecked(t *testing.T) {
+	config := filepath.Join(newCosigners(t), "c1", "cosigner.toml")
+	url, _ := fakeNode(t, time.Hour)
+	if code, _, errOut := new(fakes).run("cosigner", "init", "--config", config, "--first-era", "99", "--first-height",
+		"70", "--again", "99/70"); code != 0 {
+		t.Fatal(errOut)
+	}
+	for args, want := range map[string]string{
+		"--first-era 10 --first-height 1100 --yes":    "--first-era 10 is not above the next block's, 10",
+		"--first-era 10011 --first-height 1100 --yes": "era 10011 and height 1100 are far above the chain",
+	} {
+		code, out, errOut := new(fakes).run(append([]string{"cosigner", "restate", "--config", config, "--from-node", url},
+			strings.Fields(args)...)...)
+		if code == 0 || !strings.Contains(errOut, want) {
+			t.Errorf("%s: code %d, %s%s, want %q", args, code, out, errOut, want)
+		}
+	}
+}
+
 // TestInitInterrupted: while it waits for a block nothing is made, and an interrupt ends it.
 func TestInitInterrupted(t *testing.T) {
 	dir := newCosigners(t)

@@ -7,36 +7,34 @@ import (
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/daemon"
-	"casper-cosigner/rule/watermark"
 )
 
 func cosignerRestateCommand() *cobra.Command {
 	var config string
-	var first watermark.Mark
-	var yes bool
+	var first firstFlags
 	c := &cobra.Command{
 		Use:   "restate",
 		Short: "state another first era and height, before the cluster has started",
 		Long: `restate is for a cosigner that does not run, of a cluster that does not start because
 its cosigners state different first eras and heights. The state directory stays the
-one that the others met: do not make it anew. Once the cluster has started it is
-refused.`,
-		Example: `  casper-cosigner cosigner restate --first-era 21802 --first-height 7012400`,
-		Args:    cobra.NoArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return restateCosigner(c, config, first, yes) },
+one that the others met: do not make it anew. Give what the other cosigners state; era and
+height are asked for and checked as "cosigner init" does it. Once the cluster has
+started it is refused.`,
+		Example: `  casper-cosigner cosigner restate --first-era 21802 --first-height 7012400
+  casper-cosigner cosigner restate --first-era 21802 --first-height 7012400 --from-node http://127.0.0.1:8888`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			first.given = c.Flags().Changed("first-era")
+			return restateCosigner(c, config, &first)
+		},
 	}
-	flags := c.Flags()
-	flags.StringVar(&config, "config", cosignerConfig, "this host's settings")
-	flags.Uint64Var(&first.Era, "first-era", 0, "first era that may be signed")
-	flags.Uint64Var(&first.Height, "first-height", 0, "first block height that may be signed")
-	flags.BoolVar(&yes, "yes", false, "do not ask")
-	for _, name := range []string{"first-era", "first-height"} {
-		c.MarkFlagRequired(name)
-	}
+	c.Flags().StringVar(&config, "config", cosignerConfig, "this host's settings")
+	first.add(c)
+	c.MarkFlagsOneRequired("from-node", "first-era")
 	return c
 }
 
-func restateCosigner(c *cobra.Command, config string, first watermark.Mark, yes bool) error {
+func restateCosigner(c *cobra.Command, config string, first *firstFlags) error {
 	f, err := daemon.ReadCosignerFile(config)
 	if err != nil {
 		return err
@@ -48,19 +46,16 @@ func restateCosigner(c *cobra.Command, config string, first watermark.Mark, yes 
 	if err := checkRole(m, cluster.Cosigner); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.ErrOrStderr(), `Cosigner %s of cluster %x, validator %v.
-It will state that nothing may be signed before era %d and height %d. Both must be
-later than any era and height in which a process that holds the validator's PEM ran
-or will run. The cluster starts once all its cosigners state the same.
-
-`, f.Name, []byte(m.Cluster.ID), m.Cluster.Validator, first.Era, first.Height)
-	if err := confirm(c, f.Name, yes); err != nil {
+	fmt.Fprintf(c.ErrOrStderr(), "Cosigner %s of cluster %x, validator %v.\n", f.Name, []byte(m.Cluster.ID),
+		m.Cluster.Validator)
+	mark, err := first.settle(c, m.Cluster, f.Name)
+	if err != nil {
 		return err
 	}
-	if err := f.Restate(m, first); err != nil {
+	if err := f.Restate(m, mark); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.OutOrStdout(), "%s states era %d and height %d.\nNext: casper-cosigner cosigner run --config %s\n",
-		f.StatePath(), first.Era, first.Height, config)
+		f.StatePath(), mark.Era, mark.Height, config)
 	return nil
 }
