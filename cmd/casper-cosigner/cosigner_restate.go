@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -8,6 +9,7 @@ import (
 	"casper-cosigner/cluster"
 	"casper-cosigner/daemon"
 	"casper-cosigner/rule/watermark"
+	"casper-cosigner/statedir"
 )
 
 func cosignerRestateCommand() *cobra.Command {
@@ -57,7 +59,9 @@ or will run. The cluster starts once all its cosigners state the same.
 	if err := confirm(c, f.Name, yes); err != nil {
 		return err
 	}
-	if err := f.Restate(m, first); err != nil {
+	if err := f.Restate(m, first); errors.Is(err, statedir.ErrInUse) {
+		return withHint(err, "stop the cosigner on this host first")
+	} else if err != nil {
 		return err
 	}
 	fmt.Fprintf(c.OutOrStdout(), "%s states era %d and height %d.\nNext: casper-cosigner cosigner run --config %s\n",
