@@ -182,7 +182,8 @@ func isRefused(err error) bool {
 // cluster of another file. The text is all that gRPC leaves of such an error.
 func isForeign(err error) bool {
 	text := status.Convert(err).Message()
-	return strings.Contains(text, "tls: failed to verify certificate") || strings.Contains(text, "is not in the cluster file")
+	return strings.Contains(text, "tls: failed to verify certificate") ||
+		strings.Contains(text, "is not in the cluster file")
 }
 
 // reason is a gRPC error for people: the server's words, or what the connection met.
