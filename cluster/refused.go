@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -47,6 +48,9 @@ func (n noting) note(err error) {
 	}
 }
 
+// lastWords is how long an alert is waited for that came before the end of a connection.
+const lastWords = 50 * time.Millisecond
+
 type notingConn struct {
 	net.Conn
 	noting noting
@@ -57,6 +61,16 @@ func (c *notingConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if err != nil {
 		c.noting.note(err)
+	}
+	return n, err
+}
+
+// Write writes. Where that fails because the other end has hung up, what it said before it did may
+// not have been read yet, and nobody reads on: it is what this fails for.
+func (c *notingConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	if err != nil && c.SetReadDeadline(time.Now().Add(lastWords)) == nil {
+		_, _ = c.Read(make([]byte, 1)) // notes what comes
 	}
 	return n, err
 }

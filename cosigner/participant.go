@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc/status"
+
 	"casper-cosigner/cosigner/frost"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/timing"
@@ -66,7 +68,7 @@ func (p *participant) failed(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.failures++
-	p.lastError = err.Error()
+	p.lastError = status.Convert(err).Message() // an operator reads it
 }
 
 // slow notes that an answer is overdue.

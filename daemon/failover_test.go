@@ -134,9 +134,17 @@ func TestFailover(t *testing.T) {
 			t.Errorf("got %v, want %s", c, want)
 		}
 	}
-	h, err := l.admin("cosigner-2").History(t.Context(), &cosignerv1.HistoryRequest{})
-	if err != nil || len(h.GetChanges()) != 2 {
-		t.Errorf("got %v, %v", h, err)
+	var h *cosignerv1.HistoryResponse // a follower applies after the leader
+	for deadline := time.Now().Add(30 * time.Second); len(h.GetChanges()) < 2; <-time.After(50 * time.Millisecond) {
+		if h, err = l.admin("cosigner-2").History(t.Context(), &cosignerv1.HistoryRequest{}); err != nil {
+			t.Fatal(err)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("got %v, want two changes", h)
+		}
+	}
+	if len(h.GetChanges()) != 2 {
+		t.Errorf("got %v, want two changes", h)
 	}
 }
 

@@ -23,7 +23,7 @@ func (s *Status) conclude() {
 	s.problems(note)
 	silent := 0 // on purpose
 	for _, c := range s.Cosigners {
-		if c.Refused {
+		if c.Refused || c.Foreign {
 			silent++
 		}
 	}
@@ -61,6 +61,10 @@ func (s *Status) cosignerProblems(note problem) (ready int) {
 		switch {
 		case c.Refused:
 			note("cosigner %s does not take this operator's certificate: %s", c.Name, c.Error)
+			continue
+		case c.Foreign:
+			note("cosigner %s shows a certificate that this operator's cluster file does not know, as if of another cluster: %s",
+				c.Name, c.Error)
 			continue
 		case !c.Reachable:
 			note("cosigner %s does not answer: %s", c.Name, c.Error)

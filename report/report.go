@@ -88,7 +88,11 @@ type Answer struct {
 	Status  *cosignerv1.StatusResponse // nil if it did not answer
 	Error   string                     // why, in words
 	Refused bool                       // it answers, and does not take the operator's certificate
+	Foreign bool                       // it answers, with a certificate that the operator's cluster file does not know
 }
+
+// Unasked says whether it answers, and could not be asked.
+func (a Answer) Unasked() bool { return a.Refused || a.Foreign }
 
 // leads says whether it claims to lead.
 func (a Answer) leads() bool { return a.Status != nil && a.Status.GetLeader() == a.Name }

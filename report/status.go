@@ -65,6 +65,7 @@ type Cosigner struct {
 	Reachable      bool   `json:"reachable"`
 	Error          string `json:"error,omitempty"`
 	Refused        bool   `json:"refused,omitempty"` // it does not take the operator's certificate
+	Foreign        bool   `json:"foreign,omitempty"` // the operator's cluster file does not know its certificate
 	Version        string `json:"version"`
 	Leads          bool   `json:"leads"`
 	Ready          bool   `json:"ready"`
@@ -146,7 +147,7 @@ func newCosigner(c Cluster, a Answer, leads bool) Cosigner {
 	row := Cosigner{Name: a.Name, Address: a.Address, Peers: []Peer{}}
 	st := a.Status
 	if st == nil {
-		row.Error, row.Refused = a.Error, a.Refused
+		row.Error, row.Refused, row.Foreign = a.Error, a.Refused, a.Foreign
 		return row
 	}
 	row.Reachable, row.Version, row.Leads, row.Ready = true, st.GetVersion(), leads, st.GetReady()

@@ -34,6 +34,12 @@ func TestStatusState(t *testing.T) {
 			"c2 does not take this operator's certificate: bad certificate"},
 		{"one refuses the certificate", func(r []report.Answer) { reporttest.Refuses(&r[0]) }, report.Degraded,
 			"c1 does not take this operator's certificate"},
+		{"all are of another cluster", func(r []report.Answer) {
+			for i := range r {
+				reporttest.Away(&r[i])
+				r[i].Foreign = true
+			}
+		}, report.Unknown, "c1 shows a certificate that this operator's cluster file does not know"},
 		{"one refuses, and the others are away", func(r []report.Answer) {
 			reporttest.Away(&r[0])
 			reporttest.Refuses(&r[1])

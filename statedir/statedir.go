@@ -18,6 +18,7 @@ package statedir
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -108,6 +109,14 @@ func initialise(path string, id Identity) error {
 		return err
 	}
 	return SyncDir(filepath.Dir(filepath.Clean(path)))
+}
+
+// CheckEmpty says why Init would refuse a path for what is there already.
+func CheckEmpty(path string) error {
+	if err := checkEmpty(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("initialising state directory %s: %w", path, err)
+	}
+	return nil
 }
 
 // Restate changes the first era and height that a state directory states, which no process has

@@ -166,6 +166,7 @@ func (s *Stand) mayFound(now time.Time) error {
 		return errors.New(s.lost)
 	}
 	var faults []string
+	shown := false // by somebody: that this validator signed as far
 	for _, node := range s.unheard() {
 		switch early := now.Sub(s.began) < s.Wait; {
 		case early && slices.Contains(s.words.Without, node):
@@ -185,14 +186,19 @@ func (s *Stand) mayFound(now time.Time) error {
 				"shows them again", node, checks))
 		}
 		for _, f := range witness.Hold(s.First, s.foreign[node], s.words.Disregard) {
-			faults = append(faults, s.objection("agent "+node, f))
+			faults, shown = append(faults, objection("agent "+node, f)), true
 		}
 	}
 	for _, f := range witness.Hold(s.First, s.told.Current(), s.words.Disregard) {
-		faults = append(faults, s.objection(s.bringer(f), f))
+		faults, shown = append(faults, objection(s.bringer(f), f)), true
 	}
 	if more := len(faults) - named; more > 0 {
 		faults = append(faults[:named], fmt.Sprintf("and %d more", more))
+	}
+	if shown {
+		faults = append(faults, fmt.Sprintf("and this cosigner was made for era %d and height %d on. Stop all cosigners, "+
+			"and `cosigner restate` each above all of that; or, for each statement that is false or of an abandoned network, type "+
+			"`cosigner found --disregard ID` on this host", s.First.Era, s.First.Height))
 	}
 	if len(faults) > 0 {
 		return fmt.Errorf("the cluster is not founded: %s", strings.Join(faults, "; "))
@@ -200,11 +206,8 @@ func (s *Stand) mayFound(now time.Time) error {
 	return nil
 }
 
-func (s *Stand) objection(from string, f witness.Signed) string {
-	return fmt.Sprintf("%s shows that %v, signed by the key %v, and this cosigner was made for era %d and height %d on. "+
-		"Make the state directories anew above era %d and height %d; or, if that statement is false or of an abandoned "+
-		"network, type `cosigner found --disregard %s` on this host", from, f.Statement, f.Key, s.First.Era, s.First.Height,
-		f.Newest.Era, f.Newest.Height, f.ID())
+func objection(from string, f witness.Signed) string {
+	return fmt.Sprintf("%s shows that %v (ID %s, signed by the key %v)", from, f.Statement, f.ID(), f.Key)
 }
 
 // Status is what an operator is told.

@@ -196,7 +196,7 @@ func TestFounding(t *testing.T) {
 	against(r, "nobody heard", "agent a is not heard", "agent b is not heard", "cosigner found --without b")
 	r.HeardAgent("a", []*cosignerv1.SignedStatement{stranger(9, 40)})
 	r.HeardAgent("b", []*cosignerv1.SignedStatement{stranger(8, 39)})
-	against(r, "height 1 is below, era 40 is not", "agent a", "era 40", "--disregard")
+	against(r, "height 1 is below, era 40 is not", "agent a", "era 40", "cosigner restate", "--disregard ID")
 	if strings.Contains(r.MayFound().Error(), "era 39") {
 		t.Error("what is below stands against it")
 	}

@@ -20,6 +20,9 @@ import (
 	"casper-cosigner/report"
 )
 
+// hintCertificate is for a cosigner and an operator that do not know each other.
+const hintCertificate = "compare the operator's cluster file with the cosigners'; is the certificate in date?"
+
 const operatorConfig = configFolder + "/operator.toml"
 
 // operatorFlags are the flags of what talks to the cosigners as an operator.
@@ -79,7 +82,9 @@ func (a *admin) ask(ctx context.Context) []report.Answer {
 			answers[i] = report.Answer{Name: e.Name, Address: e.AdminAddress}
 			seen, err := client.Status(ctx, &cosignerv1.StatusRequest{})
 			if err != nil {
-				answers[i].Error, answers[i].Refused = reason(err), a.refused[i].Load() || isRefused(err)
+				answers[i].Error = reason(err)
+				answers[i].Refused = a.refused[i].Load() || isRefused(err)
+				answers[i].Foreign = isForeign(err)
 				return
 			}
 			a.refused[i].Store(false)
@@ -111,11 +116,12 @@ func (a *admin) leader(ctx context.Context) (leading, error) {
 			said = append(said, errorf("cosigner %s: does not lead, and takes %q for the leader", r.Name, r.Status.GetLeader()))
 		}
 	}
-	code := exitNoQuorum
-	if slices.ContainsFunc(answers, func(r report.Answer) bool { return r.Refused }) {
-		code = exitUnavailable // whether one of those leads is not known
+	if slices.ContainsFunc(answers, func(r report.Answer) bool { return r.Unasked() }) { // one of those may lead
+		return leading{}, &fault{code: exitUnavailable, hints: []string{hintCertificate},
+			err: errorf("no cosigner that this operator can ask leads, nothing was done:\n%w", errors.Join(said...))}
 	}
-	return leading{}, &fault{code: code, err: errorf("no cosigner leads, nothing was done:\n%w", errors.Join(said...)),
+	return leading{}, &fault{code: exitNoQuorum, err: errorf("no cosigner leads, nothing was done:\n%w",
+		errors.Join(said...)),
 		hints: []string{"`casper-cosigner status`; more than half of the cosigners must run and reach each other"}}
 }
 
@@ -170,6 +176,14 @@ func isUnknown(err error) bool {
 func isRefused(err error) bool {
 	code := status.Code(err)
 	return code == codes.PermissionDenied || code == codes.Unauthenticated
+}
+
+// isForeign reports whether we do not take the cosigner's certificate: it may well sign, in the
+// cluster of another file. The text is all that gRPC leaves of such an error.
+func isForeign(err error) bool {
+	text := status.Convert(err).Message()
+	return strings.Contains(text, "tls: failed to verify certificate") ||
+		strings.Contains(text, "is not in the cluster file")
 }
 
 // reason is a gRPC error for people: the server's words, or what the connection met.

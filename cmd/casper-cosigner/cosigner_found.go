@@ -33,7 +33,8 @@ its own host. Once the cluster has started it means nothing any more.`,
 			if err := typeWords(config, words); err != nil {
 				return err
 			}
-			fmt.Fprintln(c.OutOrStdout(), "Kept. It counts on this host; type it on each cosigner's.")
+			fmt.Fprintln(c.OutOrStdout(),
+				"Kept. It counts on this host, until the cluster has started; type it on each cosigner's.")
 			return nil
 		},
 	}

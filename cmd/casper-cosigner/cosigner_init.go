@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -40,7 +41,7 @@ identity here, for a cluster file that does not know this cosigner yet.`,
 					return err
 				}
 			}
-			if err := initCosigner(c, config, &first); err != nil || len(without) == 0 {
+			if err := initCosigner(c, config, &first, without); err != nil || len(without) == 0 {
 				return err
 			}
 			return typeWords(config, statedir.Words{Without: without})
@@ -58,7 +59,7 @@ identity here, for a cluster file that does not know this cosigner yet.`,
 	return c
 }
 
-func initCosigner(c *cobra.Command, config string, first *firstFlags) error {
+func initCosigner(c *cobra.Command, config string, first *firstFlags, without []string) error {
 	f, err := daemon.ReadCosignerFile(config)
 	if err != nil {
 		return err
@@ -73,6 +74,9 @@ func initCosigner(c *cobra.Command, config string, first *firstFlags) error {
 	if _, _, err := f.OpenShare(m.Cluster); err != nil {
 		return err
 	}
+	if err := statedir.CheckEmpty(f.StatePath()); err != nil { // before anybody stops a node for it
+		return notEmpty(err)
+	}
 	fmt.Fprintf(c.ErrOrStderr(), "Cosigner %s of cluster %x, validator %v.\n", f.Name, []byte(m.Cluster.ID),
 		m.Cluster.Validator)
 	mark, err := first.settle(c, m.Cluster, f.Name)
@@ -81,17 +85,26 @@ func initCosigner(c *cobra.Command, config string, first *firstFlags) error {
 	}
 	identity := statedir.Identity{Cluster: statedir.ID(m.Cluster.ID), Name: f.Name, First: mark}
 	if err := statedir.Init(f.StatePath(), identity); err != nil {
-		return withHint(err, "a cosigner that has run goes on with the state it has; `cosigner run`",
-			"a lost or damaged state directory must not be made anew: the others refuse it, since it may have signed")
+		return notEmpty(err)
 	}
 	out := c.OutOrStdout()
 	fmt.Fprintf(out, "Made %s. Never back it up, copy or restore it.\n", f.StatePath())
 	fmt.Fprintf(out, "It signs from era %d and height %d on. The same for each other cosigner, on its host:\n", mark.Era,
 		mark.Height)
-	fmt.Fprintf(out, "  casper-cosigner cosigner init --first-era %d --first-height %d --again %d/%d\n", mark.Era,
+	fmt.Fprintf(out, "  casper-cosigner cosigner init --first-era %d --first-height %d --again %d/%d", mark.Era,
 		mark.Height, mark.Era, mark.Height)
+	if len(without) > 0 {
+		fmt.Fprintf(out, " --without %s", strings.Join(without, ","))
+	}
+	fmt.Fprintln(out)
 	fmt.Fprintf(out, "Next: casper-cosigner cosigner run --config %s\n", config)
 	return nil
+}
+
+// notEmpty adds what to do with a state directory that is there.
+func notEmpty(err error) error {
+	return withHint(err, "a cosigner that has run goes on with the state it has; `cosigner run`",
+		"a lost or damaged state directory must not be made anew: the others refuse it, since it may have signed")
 }
 
 // newCosigner makes what a cosigner keeps secret on its own host.

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/daemon"
+	"casper-cosigner/statedir"
 )
 
 func cosignerRestateCommand() *cobra.Command {
@@ -52,7 +54,9 @@ func restateCosigner(c *cobra.Command, config string, first *firstFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := f.Restate(m, mark); err != nil {
+	if err := f.Restate(m, mark); errors.Is(err, statedir.ErrInUse) {
+		return withHint(err, "stop the cosigner on this host first")
+	} else if err != nil {
 		return err
 	}
 	fmt.Fprintf(c.OutOrStdout(), "%s states era %d and height %d.\nNext: casper-cosigner cosigner run --config %s\n",

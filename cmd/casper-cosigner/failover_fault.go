@@ -46,6 +46,10 @@ exits as "casper-cosigner status" does: 3 while any node tells of a fault.`,
 
 // printFaults writes the view for people.
 func printFaults(w io.Writer, v report.Faults) error {
+	if v.From == "" {
+		fmt.Fprintln(w, "Not known: no cosigner answers. `casper-cosigner status` says why.")
+		return nil
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "hold\t%s\n", v.Hold.Text(v.At))
 	if v.Hold != nil {

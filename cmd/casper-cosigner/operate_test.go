@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -262,6 +263,45 @@ func TestSign(t *testing.T) {
 	}
 }
 
+// TestAnothersClusterFile: an operator with the file of another cluster is told so, and not that
+// nothing is signed.
+func TestAnothersClusterFile(t *testing.T) {
+	f := startFakes(t)
+	folder := filepath.Join(f.dir, "operator")
+	file, err := os.ReadFile(filepath.Join(folder, "cluster.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := cluster.Parse(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := cluster.NewAuthority(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := other.Issue(c.Operators[0].Name, ed25519.PublicKey(c.Operators[0].Key), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file = bytes.Replace(file, []byte(c.CACertificate), other.CertificatePEM(), 1)
+	for name, text := range map[string][]byte{"cluster.toml": file, "tls.crt": own} {
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for args, want := range map[string]string{
+		"status":                        "c2 shows a certificate that this operator's cluster file does not know",
+		"failover fault show":           "Not known",
+		"failover promote a --reason x": "compare the operator's cluster file",
+	} {
+		code, out, errOut := f.operate(strings.Fields(args)...)
+		if code != exitUnavailable || !strings.Contains(out+errOut, want) {
+			t.Errorf("%s: code %d, output %s%s, want %q", args, code, out, errOut, want)
+		}
+	}
+}
+
 // TestStrangersCertificate: an operator whom the cosigners do not take learns nothing, and is told
 // so: that is another exit code than that of a cluster that cannot sign.
 func TestStrangersCertificate(t *testing.T) {
@@ -303,7 +343,8 @@ func TestStrangersCertificate(t *testing.T) {
 			t.Errorf("%s: code %d, output %s%s", args, code, out, errOut)
 		}
 		if args == "status" && (!strings.Contains(out, "UNKNOWN") ||
-			!strings.Contains(out, "c2 does not take this operator's certificate")) {
+			!strings.Contains(out, "c2 does not take this operator's certificate") ||
+			strings.Contains(out, "no answer")) {
 			t.Errorf("%s: output %s", args, out)
 		}
 	}

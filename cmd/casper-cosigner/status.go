@@ -17,7 +17,7 @@ func statusCommand() *cobra.Command {
 		Short: "show who leads, who is active and what is wrong",
 		Long: `status asks every cosigner. It exits with 0 when all is well, 3 when something is
 missing or wrong though the cosigners can sign, 4 when they cannot, 6 when that is
-not known since they do not take the operator's certificate.`,
+not known since they and this operator do not take each other's certificates.`,
 		Args: cobra.NoArgs,
 	}
 	f.add(c)

@@ -73,7 +73,11 @@ func printCosigners(w io.Writer, all []report.Cosigner) {
 		"TORN\tDIFFERING\tVERSION\n")
 	for _, c := range all {
 		if !c.Reachable {
-			fmt.Fprintf(w, "%s\tno answer\t-\t-\t-\t-\t-\t-\t-\t-\n", c.Name)
+			state := "no answer"
+			if c.Refused || c.Foreign {
+				state = "not known"
+			}
+			fmt.Fprintf(w, "%s\t%s\t-\t-\t-\t-\t-\t-\t-\t-\n", c.Name, state)
 			continue
 		}
 		state := "not ready"

@@ -44,7 +44,7 @@ func watermarkShowCommand() *cobra.Command {
 			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintf(w, "mark\tera\theight\tmeaning\n")
 			fmt.Fprintf(w, "pruned\t%d\t%d\tbelow: refused for ever\n", shown.Pruned.Era, shown.Pruned.Height)
-			fmt.Fprintf(w, "floor\t%d\t%d\tbelow: refused, set by an operator\n", shown.Floor.Era, shown.Floor.Height)
+			fmt.Fprintf(w, "floor\t%d\t%d\tbelow: what is free is refused\n", shown.Floor.Era, shown.Floor.Height)
 			fmt.Fprintf(w, "newest\t%d\t%d\tround %d\n", shown.Newest.Era, shown.Newest.Height, shown.Newest.Round)
 			if err := w.Flush(); err != nil {
 				return err

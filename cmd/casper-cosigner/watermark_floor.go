@@ -27,12 +27,13 @@ func watermarkFloorCommand() *cobra.Command {
 		Long: `floor sets the era and the height below which everything is refused. What is left
 out stays. With --from-node what is raised is held against the chain: at or below
 the next block's is refused, since whoever had the PEM may have signed there; and
-if neither is given, both are filled in. A number far above the chain, or above
+if neither is given, both are filled in, never below the present floor. A number far above the chain, or above
 what was signed where no node is asked, is to be typed again, and so is one below
 the present floor: what that refused may then be signed. A floor that was set by
 mistake can be moved back, as far as what is pruned.`,
-		Example: `  casper-cosigner watermark floor --era 21802 --reason "PEM was in use until era 21801"`,
-		Args:    cobra.NoArgs,
+		Example: `  casper-cosigner watermark floor --from-node http://10.0.1.1:8888 --reason "a PEM was found in use"
+  casper-cosigner watermark floor --era 21802 --reason "PEM was in use until era 21801"`,
+		Args: cobra.NoArgs,
 	}
 	c.Flags().Uint64Var(&f.Era, "era", 0, "lowest era that is signed")
 	c.Flags().Uint64Var(&f.Height, "height", 0, "lowest block height that is signed")
@@ -92,7 +93,8 @@ func (f *floorFlags) set(c *cobra.Command) error {
 func (f *floorFlags) judge(c *cobra.Command, was watermark.Mark, chain watermark.Chain) (watermark.Mark, error) {
 	want := was
 	if !f.era && !f.height {
-		want = chain.First()
+		first := chain.First()
+		want = watermark.Mark{Era: max(was.Era, first.Era), Height: max(was.Height, first.Height)}
 	}
 	if f.era {
 		want.Era = f.Era

@@ -30,6 +30,8 @@ func TestFloor(t *testing.T) {
 		{"--height 1002 --from-node " + url, 0, "floor era 3 height 1002"},
 		{"--era 13 --from-node " + url, exitUsage, "far above era 10 height 1000"},
 		{"--from-node " + url, 0, "floor era 11 height 1065, was era 3 height 1002"},
+		{"--height 1200 --from-node " + url, 0, "floor era 11 height 1200"},
+		{"--from-node " + url, 0, "floor era 11 height 1200, was era 11 height 1200"}, // it does not fall by that
 	} {
 		code, out, errOut := f.operate(append([]string{"watermark", "floor", "--reason", "x"},
 			strings.Fields(tt.args)...)...)
