@@ -91,6 +91,7 @@ type Options struct {
 	Sites *Sites            // in place of the plan's; may be nil
 
 	Undone bool // the seed draws a plan of memory that is lost
+	Faked  bool // the seed draws a plan of faults that are told and none
 }
 
 // Result is what came of a run.
@@ -179,6 +180,8 @@ func newWorld(seed uint64, o Options) *World {
 		w.plan = *o.Plan
 	} else if o.Undone {
 		w.plan = drawUndone(draw)
+	} else if o.Faked {
+		w.plan = drawFaked(draw)
 	} else {
 		w.plan = drawPlan(draw)
 	}

@@ -58,7 +58,7 @@ func tell(t *testing.T, seed uint64, r Result) {
 // TestWorlds.
 func explain(t *testing.T, seed uint64, r Result) string {
 	test := "TestWorlds"
-	if strings.HasPrefix(t.Name(), "TestSites/") || t.Name() == "TestUndone" {
+	if strings.HasPrefix(t.Name(), "TestSites/") || t.Name() == "TestUndone" || t.Name() == "TestFaked" {
 		test = t.Name()
 	}
 	return fmt.Sprintf("seed %d: %s\nreplay it with: go test ./testnet/world -run %s -v -args -seed %d\nthe "+
