@@ -24,6 +24,7 @@ type account struct {
 	by     *cosigner       // who led then
 	fine   time.Time       // since when what a node of ours asks is signed
 	mishap [ours]time.Time // last fault of one of our nodes, its agent or its links
+	hits   []time.Time     // when any was
 	asked  [ours]asking
 }
 
@@ -198,6 +199,7 @@ func (a *account) asks(node int, m casper.Message) {
 
 // disturbed notes that something befell one of our nodes or its links.
 func (a *account) disturbed(host int) {
+	a.hits = append(a.hits, a.w.now)
 	if host < ours {
 		a.mishap[host] = a.w.now
 		return

@@ -117,6 +117,8 @@ type errand struct {
 	asked    time.Time // when it was
 	attempt  int
 	done     bool
+	dating   bool      // waits for news of the log
+	redated  bool      // asked anew, since the first date was too old
 	gaveUp   time.Time // when its patience ended; zero: it was answered, or still may be
 	cancel   func()    // tells the cosigner that was asked last that nobody waits any more
 	reply    func(zug.Answer)
@@ -130,7 +132,7 @@ func (a *agent) sign(m casper.Message, reply func(zug.Answer)) {
 		patience = finalityDeadline
 	}
 	e := &errand{claim: watermark.Claim{Message: m, Node: names[a.id]}, deadline: a.w.now.Add(patience),
-		tried: make([]bool, cosigners), reply: reply}
+		tried: make([]bool, cosigners), cancel: func() {}, reply: reply}
 	a.errands = append(a.errands, e)
 	a.after(patience, func() {
 		if !e.done {
@@ -141,7 +143,7 @@ func (a *agent) sign(m casper.Message, reply func(zug.Answer)) {
 			a.conclude(e, zug.Answer{Verdict: zug.Refused}, false)
 		}
 	})
-	a.try(e)
+	a.date(e, a.w.now.Add(patience/2))
 }
 
 func (a *agent) conclude(e *errand, answer zug.Answer, answered bool) {
@@ -178,6 +180,9 @@ func (a *agent) heard(e *errand, attempt int, o outcome) {
 		a.lead.Gone(e.at, a.w.now)
 		a.nudge()
 		a.try(e)
+	case o.stale && !e.redated:
+		e.redated, e.tried = true, make([]bool, cosigners)
+		a.date(e, a.w.now.Add(e.deadline.Sub(a.w.now)/2))
 	default:
 		a.lead.Answered(e.at, cosignerNames[o.by], a.w.now)
 		a.conclude(e, zug.Answer{Verdict: o.verdict, Message: o.message}, true)
@@ -242,7 +247,7 @@ func (a *agent) pingCosigner(c *cosigner) {
 func (a *agent) pinged(c *cosigner, p lead.Ping) {
 	a.lead.Pinged(c.id, p, a.w.now)
 	for _, e := range slices.Clone(a.errands) {
-		if !e.done && a.lead.Left(e.at, a.w.now) {
+		if !e.done && !e.dating && a.lead.Left(e.at, a.w.now) {
 			e.cancel()
 			a.try(e)
 		}

@@ -116,9 +116,9 @@ func brokenCopies() []brokenRule {
 		}
 		return c.Claim
 	}
-	both := func(rounds uint32) func(s *machine.State, c machine.Command) machine.Result {
-		return func(s *machine.State, c machine.Command) machine.Result {
-			r := s.Apply(c)
+	both := func(rounds uint32) func(s *machine.State, p machine.Place, c machine.Command) machine.Result {
+		return func(s *machine.State, p machine.Place, c machine.Command) machine.Result {
+			r := s.ApplyAt(p, c)
 			if claim, ok := c.(machine.Claim); ok && r.Outcome == machine.Done {
 				s.Table().Claim(other(claim, rounds))
 			}
@@ -127,19 +127,19 @@ func brokenCopies() []brokenRule {
 	}
 	return []brokenRule{
 		{"what a copy comes to depends on more than the log",
-			Rules{Apply: func(s *machine.State, c machine.Command) machine.Result {
+			Rules{Apply: func(s *machine.State, p machine.Place, c machine.Command) machine.Result {
 				if claim, ok := c.(machine.Claim); ok {
 					calls++
 					claim.TokensLeft = calls
 					c = claim
 				}
-				return s.Apply(c)
+				return s.ApplyAt(p, c)
 			}}, "entries and differ", calm()},
 		{"a claim binds the next round's slot too",
 			Rules{Apply: both(1), Check: rebound(false).Check}, "it was never claimed", calm()},
 		{"a claim binds a slot too that nobody asks for", Rules{Apply: both(50)}, "and the log another value", calm()},
-		{"a claim is answered with another slot", Rules{Apply: func(s *machine.State, c machine.Command) machine.Result {
-			r := s.Apply(c)
+		{"a claim is answered with another slot", Rules{Apply: func(s *machine.State, p machine.Place, c machine.Command) machine.Result {
+			r := s.ApplyAt(p, c)
 			if claim, ok := c.(machine.Claim); ok && r.Outcome == machine.Done {
 				r.Held = other(claim, 1)
 			}
@@ -151,14 +151,14 @@ func brokenCopies() []brokenRule {
 // rebound are rules by which a bound slot takes whatever is claimed.
 func rebound(noLedger bool) Rules {
 	return Rules{
-		Check: func(s *machine.State, c watermark.Claim) machine.Result {
-			if r := s.Check(machine.Place{}, c); r.Outcome != machine.Held {
+		Check: func(s *machine.State, p machine.Place, c watermark.Claim) machine.Result {
+			if r := s.Check(p, c); r.Outcome != machine.Held {
 				return r
 			}
 			return machine.Result{Outcome: machine.Done, Held: c}
 		},
-		Apply: func(s *machine.State, c machine.Command) machine.Result {
-			r := s.Apply(c)
+		Apply: func(s *machine.State, p machine.Place, c machine.Command) machine.Result {
+			r := s.ApplyAt(p, c)
 			if claim, ok := c.(machine.Claim); ok && r.Outcome == machine.Held {
 				r.Held = claim.Claim
 			}
@@ -171,8 +171,8 @@ func rebound(noLedger bool) Rules {
 // boundAfter are rules by which the log binds what it should refuse. Its leader does not propose
 // such a claim, so only one that a change of roles overtakes shows it.
 func boundAfter(why refusal.Reason) Rules {
-	return Rules{Apply: func(s *machine.State, c machine.Command) machine.Result {
-		r := s.Apply(c)
+	return Rules{Apply: func(s *machine.State, p machine.Place, c machine.Command) machine.Result {
+		r := s.ApplyAt(p, c)
 		if claim, ok := c.(machine.Claim); ok && r.Why == why {
 			s.Table().Claim(claim.Claim)
 			return machine.Result{Outcome: machine.Done, Held: claim.Claim}
@@ -209,12 +209,12 @@ func brokenRoles() []brokenRule {
 			},
 		}, "were held", mainDies(failover.Auto, Fault{Kind: Hold, At: 30 * time.Second, For: time.Minute})},
 		{"a change of roles is made on whatever epoch", Rules{
-			Apply: func(s *machine.State, c machine.Command) machine.Result {
+			Apply: func(s *machine.State, p machine.Place, c machine.Command) machine.Result {
 				if a, ok := c.(machine.Activate); ok {
 					a.Epoch = s.Roles().Epoch
 					c = a
 				}
-				return s.Apply(c)
+				return s.ApplyAt(p, c)
 			},
 		}, "were held", mainDies(failover.Auto, Fault{Kind: SlipHold, At: 40 * time.Second, For: time.Minute})},
 		{"main never becomes active again", judged(func(j failover.Judgement) failover.Judgement {

@@ -222,7 +222,7 @@ func (c *cosigner) apply(commit int) {
 // entry is dated.
 func (c *cosigner) execute(command machine.Command) machine.Result {
 	era, height := c.state.Advances()
-	result := c.w.rules.Apply(c.state, command)
+	result := c.w.rules.Apply(c.state, c.place(c.applied), command)
 	newEra, newHeight := c.state.Advances()
 	readBack := !c.filled && !c.leads
 	if newEra != era {
@@ -232,6 +232,16 @@ func (c *cosigner) execute(command machine.Command) machine.Result {
 		c.moved.Height = newHeight.SeenAt(c.w.now, c.wall(), readBack)
 	}
 	return result
+}
+
+// place is where an entry of the log stands. Requests are dated where cosigners state how far they
+// are.
+func (c *cosigner) place(index int) machine.Place {
+	p := machine.Place{Index: c.w.index(index), Version: machine.Oldest}
+	if c.w.plan.Witnessed {
+		p.Version = machine.Version
+	}
+	return p
 }
 
 // fill adds what a claim bound to the ledger, if it is not there: until a started cosigner has

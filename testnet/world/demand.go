@@ -64,7 +64,7 @@ func (d *demand) demanded(v *validator, life int, from time.Time) bool {
 // demandVote demands our vote in a round that has ended, soon. In one that was skipped it is
 // demanded only that it was not ours to lead.
 func (d *demand) demandVote(v *validator, e zug.Ended) {
-	w, life := d.w, v.life
+	w, life, at := d.w, v.life, d.w.now
 	w.after(w.plan.Block+voteWithin, func() {
 		if !d.demanded(v, life, e.Began) {
 			return
@@ -80,10 +80,10 @@ func (d *demand) demandVote(v *validator, e zug.Ended) {
 		}
 		w.stats[Votes]++
 		if _, vote := d.seen(e); vote == nil {
-			w.after(d.heldBack(e), func() { d.voted(v, life, e) })
+			w.after(d.heldBack(e), func() { d.voted(v, life, e, at) })
 			return
 		}
-		d.voted(v, life, e)
+		d.voted(v, life, e, at)
 	})
 }
 
@@ -98,11 +98,21 @@ func (d *demand) heldBack(e zug.Ended) time.Duration {
 	return max(0, asked.Add(2*d.w.plan.Block+voteWithin).Sub(d.w.now))
 }
 
-// voted demands that our vote of the round is known.
-func (d *demand) voted(v *validator, life int, e zug.Ended) {
+// onTheWay is how long a message between nodes may take.
+const onTheWay = 40 * time.Millisecond
+
+// lostAt reports whether what our nodes sent at that time may have been lost on its way, with no
+// reason to ask for it again: the round was over.
+func (d *demand) lostAt(ended time.Time) bool {
+	return slices.ContainsFunc(d.hits, func(hit time.Time) bool { return hit.Sub(ended).Abs() <= onTheWay })
+}
+
+// voted demands that our vote of the round, which ended then, is known.
+func (d *demand) voted(v *validator, life int, e zug.Ended, ended time.Time) {
 	echo, vote := d.seen(e)
 	switch {
 	case !d.demanded(v, life, e.Began):
+	case vote == nil && d.lostAt(ended):
 	case vote == nil:
 		d.w.fail("round %d of era %d has no vote of ours", e.Round, e.Era)
 	case d.thief.took(vote) || d.thief.took(echo):

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +25,20 @@ type shown struct {
 	evidence failover.Evidence
 }
 
+// drawFaked draws a plan in which nodes tell of faults of ours that are none, or that they cannot
+// show.
+func drawFaked(r *rand.Rand) Plan {
+	p := drawPlan(r)
+	last := settleIn + 6*p.Block
+	for range 1 + r.IntN(3) {
+		f := drawFault(r, &p, last)
+		f.Kind, f.Host = pick(r, Faked, Unread), r.IntN(ours)
+		p.Faults = append(p.Faults, f)
+	}
+	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.At - b.At) })
+	return p
+}
+
 // ballot is a message as our key signs it.
 func ballot(m casper.Message) casper.Ballot {
 	b, _ := casper.BallotOf(m)
@@ -38,6 +54,7 @@ func (w *World) tellFault(f Fault) {
 	v := w.nodes[f.Host]
 	open := v.node.Status().Open
 	v.fault = shown{era: open.Era}
+	w.stats[Told]++
 	switch f.Kind {
 	case Evidence:
 		open.ID, open.Validator = farRound, ourValidator

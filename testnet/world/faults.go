@@ -150,6 +150,8 @@ func (w *World) strike(f Fault) {
 		w.undo(f)
 	case Boast:
 		w.boast(f)
+	case Hoard:
+		w.hoard(f)
 	default:
 		w.impair(f)
 	}

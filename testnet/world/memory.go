@@ -135,14 +135,14 @@ func (w *World) estranged(from, to int) bool {
 
 func (c *cosigner) holding() witness.Holding {
 	s := witness.Statement{Validator: casper.PublicKey{1}, Cluster: clusterID, Name: c.name, Directory: c.record.directory,
-		Boot: c.record.boot, Session: c.memory.session, Term: c.term, Applied: uint64(c.stored()),
+		Boot: c.record.boot, Session: c.memory.session, Term: c.term, Applied: c.w.index(c.stored()),
 		Pruned: firstMark}
 	if c.state.Started() {
 		bound := c.state.Bound()
 		s.Newest, s.Round = watermark.Mark{Era: bound.Era, Height: bound.Height}, bound.Round
 		s.Pruned = c.state.Table().Pruned()
 	}
-	return witness.Holding{Statement: s, Opened: uint64(c.memory.opened)}
+	return witness.Holding{Statement: s, Opened: c.w.index(c.memory.opened)}
 }
 
 // testify signs how far the log has come, once it has begun and while nothing of it is lost.

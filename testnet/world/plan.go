@@ -83,6 +83,7 @@ const (
 	Undo   Kind = "put states back"
 	Remake Kind = "make states anew"
 	Boast  Kind = "show statements that nobody made"
+	Hoard  Kind = "a cosigner keeps requests, and passes them on thousands of entries later"
 )
 
 // Fault is one thing that happens.

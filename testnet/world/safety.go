@@ -79,6 +79,9 @@ func (s *safety) bound(claim watermark.Claim, before failover.State) {
 	if before.Mode == failover.Fenced && claim.Message.Kind() != casper.KindFinality && claim.Node != before.Active {
 		s.w.fail("fenced: %s bound %s, and %s is active", claim.Node, describe(claim.Message), before.Active)
 	}
+	if w := s.w; claim.AskedAt > 0 && w.leaptAt > 0 && w.rolesAt > w.leaptAt && claim.AskedAt <= uint64(w.leaptAt) {
+		w.fail("%s was asked for thousands of entries ago, and bound", describe(claim.Message))
+	}
 	if before.IsSuspended(claim.Node) {
 		s.w.fail("%s is suspended and bound %s", claim.Node, describe(claim.Message))
 	}

@@ -53,6 +53,7 @@ func (r *request) live(now time.Time) bool { return !r.gone && now.Before(r.dead
 // outcome is the answer.
 type outcome struct {
 	unavailable bool
+	stale       bool // refused for its date
 	verdict     zug.Verdict
 	message     casper.Message
 	by          int
@@ -97,7 +98,7 @@ func (c *cosigner) decide(r *request) {
 		c.refuse(r, zug.Refused)
 		return
 	}
-	facts := turn.Look(c.state, c.w.rules.Check(c.state, r.claim))
+	facts := turn.Look(c.state, c.w.rules.Check(c.state, c.place(len(c.log)+1), r.claim))
 	facts.Moved = c.moved
 	switch d := c.w.rules.Decide(&c.desk, facts, turn.Request{Claim: r.claim, Slot: r.slot, Deadline: r.deadline},
 		now); d.Do {
@@ -112,7 +113,7 @@ func (c *cosigner) decide(r *request) {
 		}
 		c.after(d.Until.Sub(now), func() { c.again(r) })
 	default:
-		c.refuse(r, refused(d.Why))
+		c.answer(r, outcome{verdict: refused(d.Why), stale: d.Why == refusal.Stale})
 	}
 }
 
@@ -175,7 +176,7 @@ func (c *cosigner) claim(r *request, left int64) {
 		case result.Outcome == machine.Done || result.Outcome == machine.Held:
 			c.finish(r, result.Held)
 		default:
-			c.refuse(r, zug.Refused)
+			c.answer(r, outcome{verdict: zug.Refused, stale: result.Why == refusal.Stale})
 		}
 	})
 }

@@ -32,13 +32,16 @@ const (
 	Returns                 // and had not been all the time
 	Moves                   // of the lead, for nearness
 	Undone                  // states put back or made anew, and keys stolen
+	Hoarded                 // requests that a cosigner kept, and passed on late
+	Told                    // faults of ours that a node told of
 	counts
 )
 
 var countNames = [counts]string{"events", "rounds", "votes", "leads", "finalities", "claims", "late", "adopted",
 	"reproposed", "shares", "restarts",
 	"changes", "operations", "elections", "crashes", "lost claims", "failovers", "holds", "rests", "returns",
-	"moves", "undone"}
+	"moves", "undone", "hoarded",
+	"told"}
 
 // String names the count.
 func (c Count) String() string { return countNames[c] }

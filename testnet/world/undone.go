@@ -24,6 +24,10 @@ func drawUndone(r *rand.Rand) Plan {
 		Host: r.IntN(cosigners), Count: 1 + r.IntN(cosigners), For: p.Ping, Keep: r.IntN(2) == 0}
 	f.Jump = 2*p.Block + 2*p.Ping + time.Duration(r.Int64N(int64(2*p.Block)))
 	p.Faults = append(p.Faults, f)
+	if r.IntN(2) == 0 && !p.Hostile { // what is kept is of rounds ahead: beside a thief it would count for main
+		p.Faults = append(p.Faults, Fault{Kind: Hoard, At: settleIn + time.Duration(r.Int64N(int64(4*p.Block))),
+			Host: r.IntN(cosigners), For: p.Block})
+	}
 	return p
 }
 
@@ -82,7 +86,7 @@ func (w *World) putBack(f Fault, copies []disk) {
 func (w *World) seenBeyond(c *cosigner, d disk) bool {
 	a := w.agents[w.plan.Witness]
 	return a.up && slices.ContainsFunc(a.book.Current(), func(s witness.Signed) bool {
-		return s.Name == c.name && s.Applied > uint64(len(d.log))
+		return s.Name == c.name && s.Applied > w.index(len(d.log))
 	})
 }
 

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/rule/witness"
 )
 
@@ -31,6 +33,9 @@ func TestUndone(t *testing.T) {
 			t.Errorf("%v: %d in %d seeds; the worlds have become too tame", c, sum[c], seeds)
 		}
 	}
+	if sum[Hoarded] < seeds/5 {
+		t.Errorf("%d requests were kept in %d seeds; the worlds have become too tame", sum[Hoarded], seeds)
+	}
 }
 
 // TestUndoneBites: with a rule broken, it is found.
@@ -47,9 +52,10 @@ func TestUndoneBites(t *testing.T) {
 		rules Rules
 		sees  string
 	}{
-		{"nothing is obeyed", judged(func(*witness.Holding, *witness.Members, []witness.Signed) []witness.Signed {
+		{"nothing is obeyed, nor any date", ageless(judged(func(*witness.Holding, *witness.Members,
+			[]witness.Signed) []witness.Signed {
 			return nil
-		}), "two values were signed"},
+		})), "two values were signed"},
 		{"a cosigner does not obey itself", judged(func(h *witness.Holding, _ *witness.Members,
 			known []witness.Signed) []witness.Signed {
 			return slices.DeleteFunc(known, func(s witness.Signed) bool { return s.Name == h.Name })
@@ -59,6 +65,7 @@ func TestUndoneBites(t *testing.T) {
 			m.Threshold = 1
 			return known
 		}), "ours"},
+		{"a request never ages", ageless(Rules{}), "thousands of entries ago"},
 		{"agents forget", Rules{Vague: true}, "two values were signed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -73,4 +80,18 @@ func TestUndoneBites(t *testing.T) {
 			t.Errorf("nothing like %q is found in %d worlds", c.sees, most)
 		})
 	}
+}
+
+// ageless are rules by which the date of a request is nothing. Otherwise one of a log that was put
+// back is refused by its date alone: it is ahead of that.
+func ageless(r Rules) Rules {
+	r.Check = func(s *machine.State, p machine.Place, c watermark.Claim) machine.Result {
+		c.AskedAt = p.Index - 1
+		return s.Check(p, c)
+	}
+	r.Apply = func(s *machine.State, p machine.Place, c machine.Command) machine.Result {
+		p.Version = machine.Oldest
+		return s.ApplyAt(p, c)
+	}
+	return r
 }

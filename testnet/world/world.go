@@ -23,8 +23,8 @@
 // lost; upgrades and what agents tell of them, a node whose peers do not hear it (failover's
 // NotConnected), a key file left behind, the nodes' TLS points, floors, members that meet for the
 // first time, a leader that hands over because it cannot sign, a copy of a state that runs beside
-// the original, and frost's arithmetic. What cosigners state of their memory is played where a plan
-// has states undone: TestUndone.
+// the original, and frost's arithmetic. What cosigners state of their memory, and requests that are
+// dated by it, are played where a plan has states undone: TestUndone.
 package world
 
 import (
@@ -67,8 +67,8 @@ var (
 // Rules are the parts of the product that a test may break. The zero value leaves all of
 // them whole.
 type Rules struct {
-	Check  func(*machine.State, watermark.Claim) machine.Result
-	Apply  func(*machine.State, machine.Command) machine.Result
+	Check  func(*machine.State, machine.Place, watermark.Claim) machine.Result
+	Apply  func(*machine.State, machine.Place, machine.Command) machine.Result
 	Decide func(*turn.Desk, turn.Facts, turn.Request, time.Time) turn.Decision
 	Judge  func(*failover.Judge, failover.State, failover.Observation, time.Time) failover.Judgement
 
@@ -91,6 +91,7 @@ type Options struct {
 	Sites *Sites            // in place of the plan's; may be nil
 
 	Undone bool // the seed draws a plan of memory that is lost
+	Faked  bool // the seed draws a plan of faults that are told and none
 }
 
 // Result is what came of a run.
@@ -133,6 +134,7 @@ type World struct {
 	undone   [cosigners]bool // whose state is not
 	boasts   []witness.Signed
 	ids      int // drawn
+	leaptAt  int // entry of the log after which it went on by thousands, 0 if it did not
 	members  witness.Members
 	keys     [cosigners + 1]ed25519.PrivateKey // the last is a stranger's
 	referee  *referee
@@ -178,6 +180,8 @@ func newWorld(seed uint64, o Options) *World {
 		w.plan = *o.Plan
 	} else if o.Undone {
 		w.plan = drawUndone(draw)
+	} else if o.Faked {
+		w.plan = drawFaked(draw)
 	} else {
 		w.plan = drawPlan(draw)
 	}
@@ -250,10 +254,10 @@ func (w *World) play() {
 
 func (w *World) fillRules() {
 	if w.rules.Check == nil {
-		w.rules.Check = func(s *machine.State, c watermark.Claim) machine.Result { return s.Check(machine.Place{}, c) }
+		w.rules.Check = (*machine.State).Check
 	}
 	if w.rules.Apply == nil {
-		w.rules.Apply = (*machine.State).Apply
+		w.rules.Apply = (*machine.State).ApplyAt
 	}
 	if w.rules.Decide == nil {
 		w.rules.Decide = (*turn.Desk).Decide
