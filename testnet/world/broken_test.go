@@ -109,18 +109,11 @@ func neverSigned(k casper.Kind) Rules {
 // brokenCopies are broken rules of what the log holds and its copies come to.
 func brokenCopies() []brokenRule {
 	calls := int64(0)
-	other := func(c machine.Claim, rounds uint32) watermark.Claim { // the vote so many rounds on
-		if v, ok := c.Message.(casper.Vote); ok {
-			v.ID += rounds
-			c.Message = v
-		}
-		return c.Claim
-	}
 	both := func(rounds uint32) func(s *machine.State, p machine.Place, c machine.Command) machine.Result {
 		return func(s *machine.State, p machine.Place, c machine.Command) machine.Result {
 			r := s.ApplyAt(p, c)
 			if claim, ok := c.(machine.Claim); ok && r.Outcome == machine.Done {
-				s.Table().Claim(other(claim, rounds))
+				s.Table().Claim(laterRound(claim, rounds))
 			}
 			return r
 		}
@@ -138,14 +131,26 @@ func brokenCopies() []brokenRule {
 		{"a claim binds the next round's slot too",
 			Rules{Apply: both(1), Check: rebound(false).Check}, "it was never claimed", calm()},
 		{"a claim binds a slot too that nobody asks for", Rules{Apply: both(50)}, "and the log another value", calm()},
-		{"a claim is answered with another slot", Rules{Apply: func(s *machine.State, p machine.Place, c machine.Command) machine.Result {
-			r := s.ApplyAt(p, c)
-			if claim, ok := c.(machine.Claim); ok && r.Outcome == machine.Done {
-				r.Held = other(claim, 1)
-			}
-			return r
-		}}, "was answered with", calm()},
+		{"a claim is answered with another slot", Rules{Apply: elsewhere}, "was answered with", calm()},
 	}
+}
+
+// laterRound is the vote so many rounds on.
+func laterRound(c machine.Claim, rounds uint32) watermark.Claim {
+	if v, ok := c.Message.(casper.Vote); ok {
+		v.ID += rounds
+		c.Message = v
+	}
+	return c.Claim
+}
+
+// elsewhere answers a claim with another slot than it was for.
+func elsewhere(s *machine.State, p machine.Place, c machine.Command) machine.Result {
+	r := s.ApplyAt(p, c)
+	if claim, ok := c.(machine.Claim); ok && r.Outcome == machine.Done {
+		r.Held = laterRound(claim, 1)
+	}
+	return r
 }
 
 // rebound are rules by which a bound slot takes whatever is claimed.
