@@ -44,12 +44,15 @@ impl Cluster {
         init.args(["--operator", "operator", "--main", NODE, "--node", NODE, "--node", "node-b", "--base-port", &base]);
         // Least times so short that no request of the recording comes too early.
         init.args(["--min-era-time", "1s", "--min-block-time", "10ms"]);
+        // The agent of node-b never runs.
+        init.args(["--witness-wait", "1s"]);
         init.args(COSIGNERS.iter().flat_map(|name| ["--cosigner", name]));
         run(&mut init);
         run(cluster.command(["keygen", "split", "--pem"]).arg(&pem).arg("--into").arg(&folder));
         for name in COSIGNERS {
-            let mut init = cluster.command(["cosigner", "init", "--first-era", "0", "--first-height", "0", "--again", "0/0"]);
-            run(init.arg("--config").arg(cluster.config(name)));
+            let mut init =
+                cluster.command(["cosigner", "init", "--first-era", "0", "--first-height", "0", "--again", "0/0"]);
+            run(init.arg("--config").arg(cluster.config(name)).args(["--without", "node-b"]));
         }
         run(cluster.command(["agent", "init", "--config"]).arg(cluster.config(NODE)));
         cluster
