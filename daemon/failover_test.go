@@ -88,6 +88,9 @@ func TestFailover(t *testing.T) {
 	dead := false
 	l.start(all...)
 	l.waitReady("cosigner-1")
+	for _, node := range []string{"node-a", "node-b"} { // its agent has heard how far the log is
+		l.mustSign(l.node(node), echo(1, 0, 1))
+	}
 	stop := l.nodes(func(node string) bool {
 		mu.Lock()
 		defer mu.Unlock()

@@ -87,6 +87,12 @@ func signedBy(t *testing.T, by daemon.Host, m casper.Message) *cosignerv1.SignRe
 	return r
 }
 
+// signedAs gives the request the signatures of another one.
+func signedAs(r, other *cosignerv1.SignRequest) *cosignerv1.SignRequest {
+	r.RequestSignature, r.DatedSignature = other.RequestSignature, other.DatedSignature
+	return r
+}
+
 // send returns what the leader says: "signed", "bound", a reason, or the name of a gRPC status.
 func (h *hostile) send(r *cosignerv1.SignRequest) string {
 	ctx, cancel := context.WithTimeout(h.t.Context(), hostilePatience)
@@ -250,18 +256,16 @@ func (h *hostile) sendForged(own casper.Round) {
 	}{
 		{"the last height", h.request(finality(math.MaxUint64, testChain)), "TOO_FAR_AHEAD"},
 		{"era 2^63", h.request(casper.Vote{Round: inRound(own, 1<<63, 0)}), "TOO_FAR_AHEAD"},
-		{"the last round", h.request(casper.Vote{Round: inRound(own, own.Era, math.MaxUint32)}), "UNSUPPORTED"},
+		{"the last round", h.request(casper.Vote{Round: inRound(own, own.Era, math.MaxUint32)}), "TOO_FAR_AHEAD"},
 		{"another chain", h.request(finality(0, "another")), "UNSUPPORTED"},
 		{"its key, the main's name", edited(vote, func(r *cosignerv1.SignRequest) { r.Node = Main }), "PermissionDenied"},
 		{"the main's own request", signedBy(h.t, h.main, vote), "PermissionDenied"},
-		{"the main's signature", edited(vote, func(r *cosignerv1.SignRequest) {
-			r.RequestSignature = signedBy(h.t, h.main, vote).RequestSignature
+		{"the main's signature", signedAs(h.request(vote), signedBy(h.t, h.main, vote)), "BAD_REQUEST_SIGNATURE"},
+		{"a signature of another value", signedAs(h.request(vote), h.request(Other(vote))), "BAD_REQUEST_SIGNATURE"},
+		{"another date", edited(vote, func(r *cosignerv1.SignRequest) { r.AskedAt++ }), "BAD_REQUEST_SIGNATURE"},
+		{"half a signature", edited(vote, func(r *cosignerv1.SignRequest) {
+			r.RequestSignature, r.DatedSignature = r.RequestSignature[:32], r.DatedSignature[:32]
 		}), "BAD_REQUEST_SIGNATURE"},
-		{"a signature of another value", edited(vote, func(r *cosignerv1.SignRequest) {
-			r.RequestSignature = h.request(Other(vote)).RequestSignature
-		}), "BAD_REQUEST_SIGNATURE"},
-		{"half a signature", edited(vote, func(r *cosignerv1.SignRequest) { r.RequestSignature = r.RequestSignature[:32] }),
-			"BAD_REQUEST_SIGNATURE"},
 		{"passed on, as by a cosigner", edited(vote, func(r *cosignerv1.SignRequest) {
 			r.Forwarded = true
 		}), "PermissionDenied"},
