@@ -40,8 +40,8 @@ RACELESS := ./testnet/model ./testnet/virtual ./testnet/world ./testnet/zug
 test-go:
 	@if command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
 		echo "race detector: on"; \
-		CGO_ENABLED=1 $(GO) test -race -timeout 5m $(TESTFLAGS) $$($(GO) list ./... | grep -vE '/testnet/(hostile|model|virtual|world|zug)$$') && \
-		$(GO) test -timeout 5m $(TESTFLAGS) $(RACELESS); \
+		CGO_ENABLED=1 $(GO) test -race -timeout 8m $(TESTFLAGS) $$($(GO) list ./... | grep -vE '/testnet/(hostile|model|virtual|world|zug)$$') && \
+		$(GO) test -timeout 8m $(TESTFLAGS) $(RACELESS); \
 	else \
 		echo "race detector: OFF, no C compiler found ($$($(GO) env CC))"; \
 		$(GO) test -timeout 5m $(TESTFLAGS) $$($(GO) list ./... | grep -v '/testnet/hostile$$'); \

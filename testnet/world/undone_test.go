@@ -19,7 +19,7 @@ func TestUndone(t *testing.T) {
 		playOne(t, o)
 		return
 	}
-	seeds := 300 // make hostile plays more
+	seeds := 60 // make hostile plays more
 	if testing.Short() {
 		seeds = 50
 	}
