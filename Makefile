@@ -34,13 +34,15 @@ test: test-go test-rust
 # The race detector needs cgo, and cgo a C compiler. That of Go 1.26 sometimes crashes on timers in virtual time, so
 # testnet/virtual is tested without it; so are the models, which have one goroutine each and take minutes with it.
 RACELESS := ./testnet/model ./testnet/virtual ./testnet/world ./testnet/zug
-# testnet/hostile is left to make hostile: clusters of processes by the dozen.
+# testnet/hostile is left to make hostile: clusters of processes by the dozen. daemon and testnet have clusters too, whose
+# deadlines are of real time, so nothing else runs beside them.
 
 .PHONY: test-go
 test-go:
 	@if command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
 		echo "race detector: on"; \
-		CGO_ENABLED=1 $(GO) test -race -timeout 8m $(TESTFLAGS) $$($(GO) list ./... | grep -vE '/testnet/(hostile|model|virtual|world|zug)$$') && \
+		CGO_ENABLED=1 $(GO) test -race -timeout 8m $(TESTFLAGS) $$($(GO) list ./... | grep -vE '/(daemon|testnet|testnet/(hostile|model|virtual|world|zug))$$') && \
+		CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 8m $(TESTFLAGS) ./daemon ./testnet && \
 		$(GO) test -timeout 8m $(TESTFLAGS) $(RACELESS); \
 	else \
 		echo "race detector: OFF, no C compiler found ($$($(GO) env CC))"; \
