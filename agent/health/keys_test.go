@@ -10,6 +10,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"casper-cosigner/rule/casper"
 )
@@ -105,4 +109,46 @@ func TestLeftover(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestKeys: keys are looked for at the start and each minute.
+func TestKeys(t *testing.T) {
+	ours, validator := secret('a')
+	root := tree(t, map[string][]byte{"secret_key.pem": ours})
+	path := filepath.Join(root, "secret_key.pem")
+	if err := os.Symlink("loop", filepath.Join(root, "loop.pem")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("loop.pem", filepath.Join(root, "loop")); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r := watch(t, Config{KeyFiles: []string{root + "/*.pem"}, Validator: validator}, &node{})
+		after(time.Millisecond)
+		if h := r.Health(time.Now()); h.GetLeftoverKey() != path {
+			t.Errorf("at the start: %v", h)
+		}
+		if err := os.Rename(path, path+".away"); err != nil {
+			t.Fatal(err)
+		}
+		after(59 * time.Second)
+		if h := r.Health(time.Now()); h.GetLeftoverKey() != path {
+			t.Errorf("looked before its time: %v", h)
+		}
+		after(time.Second)
+		if h := r.Health(time.Now()); h.GetLeftoverKey() != "" {
+			t.Errorf("it is gone: %v", h)
+		}
+		if err := os.WriteFile(filepath.Join(root, "\xff.pem"), ours, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		after(10 * time.Minute)
+		h := r.Health(time.Now())
+		if _, err := proto.Marshal(h); err != nil || h.GetLeftoverKey() != filepath.Join(root, "\uFFFD.pem") {
+			t.Errorf("a name that is not text: %v, %v", h, err)
+		}
+		if r.told("cannot see") != 1 || r.told("lies on this host: whatever") != 2 || r.told("no longer lies") != 1 {
+			t.Errorf("log:\n%s", r.log)
+		}
+	})
 }
