@@ -170,12 +170,20 @@ func (s *Stand) mayCheck(from string, now time.Time) bool {
 }
 
 // keep keeps a member's statement, if it is new. While the gate has never been open it counts at
-// once; so does ever what this cosigner signed itself.
+// once; so does ever what this cosigner signed itself, and as another process even if this one has
+// stated more since: its log may have been put back, and have grown.
 func (s *Stand) keep(signed witness.Signed, from string, now time.Time) {
-	if !s.told.Wants(signed) || !s.mayCheck(from, now) || !s.told.Keep(signed) {
+	news := s.told.Wants(signed)
+	earlier := signed.Name == s.Name && signed.Session != s.stated.Session && s.book.Wants(signed)
+	if !news && !earlier || !s.mayCheck(from, now) {
 		return
 	}
-	s.shown = nil
+	switch {
+	case s.told.Keep(signed):
+		s.shown = nil
+	case !earlier || !s.book.Keep(signed):
+		return
+	}
 	s.brought[signed.Key] = from
 	if s.opened && signed.Name != s.Name {
 		s.fresh = append(s.fresh, fresh{signed, now})

@@ -68,6 +68,20 @@ func TestWaitsForAgents(t *testing.T) {
 	r.shut("just founded without b, and started again", "b not heard")
 }
 
+// TestOwnStatementComesLate: what this cosigner signed as an earlier process shuts the gate also
+// once it has stated more since, on a log that was put back and has grown.
+func TestOwnStatementComesLate(t *testing.T) {
+	r := newRig(t, nil)
+	r.now = r.now.Add(30 * time.Second)
+	r.opens("without the agents")
+	r.held.Applied = 200
+	if r.Own() == nil {
+		t.Fatal("it states nothing")
+	}
+	r.HeardAgent("a", []*cosignerv1.SignedStatement{says(1, 150, nil)})
+	r.shut("it had applied more", "agent a", "signed by c1", "ended at entry 100")
+}
+
 // TestOwnStatement: what this cosigner signed and its state has lost shuts the gate for good, over
 // restarts and growth, and is signed no other statement over.
 func TestOwnStatement(t *testing.T) {
