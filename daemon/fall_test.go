@@ -58,7 +58,7 @@ func TestPutBackWithItsMemory(t *testing.T) {
 	server := l.File.NewServer(l.Certificates[back],
 		cluster.Access{cosignerv1.PeerService_Gather_FullMethodName: {cluster.Cosigner}})
 	served, older := make(chan error), seen
-	older.AppliedIndex, older.LastIndex = 3, 3
+	older.AppliedIndex, older.LastIndex = seen.AppliedIndex/2, seen.LastIndex/2
 	cosignerv1.RegisterPeerServiceServer(server, put{shows: marshalled(t, older)})
 	go func() { served <- server.Serve(listener) }()
 
@@ -111,7 +111,8 @@ func (l *local) seen(by, of string) (p statedir.Presence) {
 	if err := json.Unmarshal(text, &file); err != nil {
 		l.t.Fatal(err)
 	}
-	if p = file.Body[of]; p.AppliedIndex < 10 {
+	// How far it was when it was last heard depends on when that was: any index can be half.
+	if p = file.Body[of]; p.AppliedIndex < 2 {
 		l.t.Fatalf("%s has seen %+v of %s", by, p, of)
 	}
 	return p
