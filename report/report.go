@@ -97,9 +97,14 @@ func (a Answer) Unasked() bool { return a.Refused || a.Foreign }
 // leads says whether it claims to lead.
 func (a Answer) leads() bool { return a.Status != nil && a.Status.GetLeader() == a.Name }
 
-// Leader returns the place of the cosigner that leads in the highest term, -1 if none answered.
+// Leader returns the place of the cosigner that leads: of those that say so themselves the one that
+// more than half of all name, else that of the highest term, which anybody can make up; -1 if none
+// answered.
 func Leader(answers []Answer) int {
-	best := -1
+	best := Named(answers)
+	if best >= 0 {
+		return best
+	}
 	for i, a := range answers {
 		if a.leads() && (best < 0 || a.Status.GetTerm() > answers[best].Status.GetTerm()) {
 			best = i
