@@ -30,9 +30,12 @@ func (f *File) VerifyReset(r watermark.Reset) error {
 	return nil
 }
 
-// resetText is the head, height and count (8 bytes each, little-endian), and the reason.
+// resetText is the head, then height, newest height, index and count (8 bytes each, little-endian),
+// and the reason.
 func (f *File) resetText(r watermark.Reset) []byte {
-	b := binary.LittleEndian.AppendUint64(f.head(resetTag, r.Operator), r.Height)
-	b = binary.LittleEndian.AppendUint64(b, r.Count)
+	b := f.head(resetTag, r.Operator)
+	for _, n := range []uint64{r.Height, r.Newest, r.SeenAt, r.Count} {
+		b = binary.LittleEndian.AppendUint64(b, n)
+	}
 	return append(b, r.Reason...)
 }

@@ -20,7 +20,7 @@ func TestVerifyReset(t *testing.T) {
 	f := &cluster.File{ID: make(cluster.Key, 16), Operators: []cluster.Entry{entry},
 		Nodes: []cluster.NodeEntry{{Name: "node", Key: cluster.Key(public)}}}
 	signed := func(f *cluster.File, operator string) watermark.Reset {
-		r := watermark.Reset{Height: 120, Count: 1, Operator: operator, Reason: "hard reset"}
+		r := watermark.Reset{Height: 120, Newest: 130, SeenAt: 900, Count: 1, Operator: operator, Reason: "hard reset"}
 		r.Signature = f.SignReset(key, r)
 		return r
 	}
@@ -32,14 +32,15 @@ func TestVerifyReset(t *testing.T) {
 		"a node's":          signed(f, "node"),
 		"a stranger's":      signed(f, "nobody"),
 		"another cluster's": signed(other, "ops"),
-		"unsigned":          {Height: 120, Count: 1, Operator: "ops"},
+		"unsigned":          {Height: 120, Newest: 130, SeenAt: 900, Count: 1, Operator: "ops"},
 	} {
 		if err := f.VerifyReset(r); !errors.Is(err, cluster.ErrResetSignature) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for name, edit := range map[string]func(*watermark.Reset){
-		"height": func(r *watermark.Reset) { r.Height-- }, "count": func(r *watermark.Reset) { r.Count++ },
+		"height": func(r *watermark.Reset) { r.Height-- }, "newest height": func(r *watermark.Reset) { r.Newest++ },
+		"index": func(r *watermark.Reset) { r.SeenAt++ }, "count": func(r *watermark.Reset) { r.Count++ },
 		"reason": func(r *watermark.Reset) { r.Reason = "hard rese" },
 	} {
 		r := signed(f, "ops")

@@ -144,10 +144,15 @@ func (s *Server) follow(log logged) error {
 	case log.reset.Count > have:
 		// The log alone may not lower anything here: one hostile leader writes it.
 		if err := s.config.VerifyReset(log.reset); err != nil {
-			s.tellReset(log.reset, err)
+			s.tellReset(log.reset, err, "no operator of this cluster file signed that")
 			return ledger.Prune(watermark.Mark{Era: log.pruned.Era})
 		}
-		if err := ledger.Reset(log.reset.Height, log.reset.Count); err != nil {
+		err := ledger.Reset(log.reset)
+		if errors.Is(err, ErrSignedAbove) { // nor may an operator, beyond what was seen
+			s.tellReset(log.reset, err, "this cosigner has signed above what the operator saw")
+			return ledger.Prune(watermark.Mark{Era: log.pruned.Era})
+		}
+		if err != nil {
 			return err
 		}
 		s.config.Logger.Warn().Uint64("height", log.reset.Height).Uint64("resets", log.reset.Count).
@@ -157,12 +162,12 @@ func (s *Server) follow(log logged) error {
 	return ledger.Prune(log.pruned)
 }
 
-// tellReset tells once of a reset that is no operator's.
-func (s *Server) tellReset(r watermark.Reset, err error) {
+// tellReset tells once of a reset that is not followed.
+func (s *Server) tellReset(r watermark.Reset, err error, why string) {
 	if s.told < r.Count {
 		s.told = r.Count
 		s.config.Logger.Error().Err(err).Uint64("height", r.Height).Uint64("resets", r.Count).Str("operator", r.Operator).
-			Msg("ALARM: the log resets the heights, and no operator of this cluster file signed that: this ledger keeps them")
+			Msg("ALARM: the log resets the heights, and " + why + ": this ledger keeps them, and no height is signed here")
 	}
 }
 

@@ -66,10 +66,19 @@ func (l *copyOfLog) apply() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range l.ahead {
-		l.state.Apply(c)
+		applyDated(l.state, c)
 	}
 	l.ahead = nil
 	close(l.applied)
+}
+
+// applyDated applies the command as an entry that was asked for just before.
+func applyDated(s *machine.State, c machine.Command) machine.Result {
+	if claim, ok := c.(machine.Claim); ok && (machine.Place{Version: s.Version()}).Dates() {
+		claim.AskedAt = 1
+		c = claim
+	}
+	return s.ApplyAt(machine.Place{Index: 2, Version: s.Version()}, c)
 }
 
 func (l *copyOfLog) elect() {
@@ -217,7 +226,7 @@ func TestLedgerOnFirstRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		slot, _ := casper.SlotOf(finality(99))
-		if err := l.Claim(slot, digest(1)); !errors.Is(err, ErrBelowFloor) {
+		if err := l.Claim(slot, digest(1), 0); !errors.Is(err, ErrBelowFloor) {
 			t.Errorf("below the first height: %v", err)
 		}
 		if err := l.Close(); err != nil {

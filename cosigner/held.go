@@ -24,24 +24,29 @@ type Held interface {
 	Applied() uint64
 }
 
+// claimed is what the log and then the ledger are asked about: by as many resets of the heights as
+// the ledger has made now.
+func (s *Server) claimed(a ask, slot casper.Slot, m casper.Message) held.Claim {
+	return held.Claim{Asker: a.caller, Term: a.request.GetTerm(), Index: a.request.GetIndex(), Slot: slot, Message: m,
+		Resets: s.config.Ledger.Resets()}
+}
+
 // await returns nil once our own log holds the message for its slot.
-func (s *Server) await(ctx context.Context, a ask, slot casper.Slot, m casper.Message) error {
+func (s *Server) await(ctx context.Context, c held.Claim) error {
 	ctx, cancel := context.WithTimeout(ctx, heldWithin)
 	defer cancel()
-	r := a.request
-	answer, err := s.config.Held.Await(ctx,
-		held.Claim{Asker: a.caller, Term: r.GetTerm(), Index: r.GetIndex(), Slot: slot, Message: m})
+	answer, err := s.config.Held.Await(ctx, c)
 	switch {
 	case err != nil:
-		return status.Errorf(codes.Unavailable, "our log does not hold %v yet, at entry %d of term %d: %v",
-			slot, r.GetIndex(), r.GetTerm(), err)
+		return status.Errorf(codes.Unavailable, "our log does not hold %v yet, at entry %d of term %d, or this ledger has "+
+			"not followed a reset of the heights: %v", c.Slot, c.Index, c.Term, err)
 	case answer == held.Holds:
 		return nil
 	case answer == held.Other:
-		return status.Errorf(codes.FailedPrecondition, "our log holds another message for %v", slot)
+		return status.Errorf(codes.FailedPrecondition, "our log holds another message for %v", c.Slot)
 	case answer == held.Over:
-		return status.Errorf(codes.Aborted, "term %d is over", r.GetTerm())
+		return status.Errorf(codes.Aborted, "term %d is over", c.Term)
 	}
 	return status.Errorf(codes.Aborted, "our log holds nothing for %v, up to entry %d of term %d",
-		slot, r.GetIndex(), r.GetTerm())
+		c.Slot, c.Index, c.Term)
 }

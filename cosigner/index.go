@@ -105,6 +105,15 @@ func (x *index) dropHeights(from uint64) {
 	x.voices[v] = x.voices[v][:i]
 }
 
+// highest returns the highest height, and whether there is one.
+func (x *index) highest() (uint64, bool) {
+	entries := x.voices[voice{finality: true}]
+	if len(entries) == 0 {
+		return 0, false
+	}
+	return entries[len(entries)-1].key, true
+}
+
 // all yields every slot, those of a voice in order.
 func (x *index) all() iter.Seq2[casper.Slot, casper.Hash] {
 	return func(yield func(casper.Slot, casper.Hash) bool) {

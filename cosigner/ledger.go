@@ -80,6 +80,7 @@ type Ledger struct {
 	first     watermark.Mark
 	floor     watermark.Mark              // durable, never falls but by a Reset
 	resets    uint64                      // durable
+	resetting int                         // Resets under way
 	differing map[casper.Slot]casper.Hash // effective at once, durable soon
 	open      *batch                      // gathers claims for the next write
 	busy      *batch                      // is being written
@@ -164,12 +165,21 @@ func (l *Ledger) Floor() watermark.Mark {
 // durably, now or since earlier: only then may a share for it leave. It returns
 // a *ConflictError if the slot holds another digest, ErrBelowFloor and
 // ErrDiffers. Any other error means that the digest may or may not be stored.
-func (l *Ledger) Claim(slot casper.Slot, digest casper.Hash) error {
+// Resets is how many of the heights were made here when the claim was judged: a
+// height is claimed only while that is so.
+func (l *Ledger) Claim(slot casper.Slot, digest casper.Hash, resets uint64) error {
 	if !slot.Valid() {
 		return fmt.Errorf("claiming %v: not a slot", slot)
 	}
 	l.mu.Lock()
-	b, mine, err := l.join(slot, digest)
+	var b *batch
+	var mine bool
+	var err error
+	if slot.OfHeight() && (l.resetting > 0 || resets != l.resets) {
+		err = errReset
+	} else {
+		b, mine, err = l.join(slot, digest)
+	}
 	l.mu.Unlock()
 	if mine {
 		l.commit(b)

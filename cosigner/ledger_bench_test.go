@@ -45,7 +45,7 @@ func BenchmarkLedgerClaim(b *testing.B) {
 
 func claimNext(b *testing.B, l *Ledger, next *atomic.Uint64) {
 	n := next.Add(1)
-	if err := l.Claim(heightSlot(100+n), digest(int(n))); err != nil {
+	if err := l.Claim(heightSlot(100+n), digest(int(n)), 0); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -54,10 +54,10 @@ func openOn(t testing.TB, r *rig, data []byte) *Ledger {
 			t.Fatalf("after a repair: %v", err)
 		}
 	}
-	must(again.Claim(heightSlot(9000), digest(1))) // what was cut off must not be in the way of what comes
+	must(again.Claim(heightSlot(9000), digest(1), 0)) // what was cut off must not be in the way of what comes
 	again, err = openLedger(r.config(), d)
 	must(err)
-	must(again.Claim(heightSlot(9000), digest(1)))
+	must(again.Claim(heightSlot(9000), digest(1), 0))
 	return l
 }
 

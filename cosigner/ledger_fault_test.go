@@ -89,7 +89,7 @@ func TestLedgerWatchdog(t *testing.T) {
 		l, err := openLedger(config, disk)
 		r.must(err)
 		disk.shut.Store(true)
-		go l.Claim(heightSlot(100), digest(0))
+		go l.Claim(heightSlot(100), digest(0), 0)
 		start := time.Now()
 		<-stalled
 		if took := time.Since(start); took != time.Second {

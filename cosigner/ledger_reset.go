@@ -1,12 +1,14 @@
 package cosigner
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
 	"slices"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/watermark"
 )
 
 // Resets returns how often the heights were reset here.
@@ -16,15 +18,39 @@ func (l *Ledger) Resets() uint64 {
 	return l.resets
 }
 
-// Reset lowers the floor to the height, if that is above it, and forgets the
-// heights from there on, durably; eras stay. It is the one thing that lets a slot
-// get another digest, so the caller must have verified that an operator signed
-// the reset of that count. One that was made before changes nothing.
+// ErrSignedAbove is returned by Reset if a height is held above the newest that
+// the operator saw.
+var ErrSignedAbove = errors.New("this cosigner has signed above the newest height that the operator saw")
+
+// errReset is returned by Claim for a height that was judged by another number of
+// resets than the ledger has made. Judged anew, it may be claimed.
+var errReset = errors.New("the heights are reset meanwhile, or this cosigner has not followed a reset")
+
+// Reset lowers the floor to the reset's height, if that is above it, and forgets
+// the heights from there on, durably; eras stay. It is the one thing that lets a
+// slot get another digest, so the caller must have verified that an operator
+// signed the reset. One that was made before changes nothing. It returns
+// ErrSignedAbove, and changes nothing, if it would forget what the operator did
+// not see.
 //
 // The file is replaced by one with the new count: at every moment it is either
-// from before the reset or from after it. A claim that is written meanwhile
-// comes after it.
-func (l *Ledger) Reset(height, count uint64) error {
+// from before the reset or from after it. No claim of a height is under way
+// meanwhile: one of before would bind a value that was taken back, and one of
+// after would be forgotten.
+func (l *Ledger) Reset(r watermark.Reset) error {
+	height, count := r.Height, r.Count
+	l.mu.Lock()
+	l.resetting++
+	under := l.open
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		l.resetting--
+		l.mu.Unlock()
+	}()
+	if under != nil {
+		<-under.done // whoever put a claim in writes it
+	}
 	l.writing <- struct{}{}
 	defer func() { <-l.writing }()
 	l.mu.Lock()
@@ -35,6 +61,9 @@ func (l *Ledger) Reset(height, count uint64) error {
 	}
 	if count <= h.resets {
 		return nil
+	}
+	if highest, ok := l.index.highest(); ok && highest > r.Newest { // writing suffices to read the index
+		return fmt.Errorf("height %d: %w, %d", highest, ErrSignedAbove, r.Newest)
 	}
 	h.resets, h.first.Height, h.floor.Height = count, min(h.first.Height, height), min(h.floor.Height, height)
 	gone := func(s casper.Slot) bool { return s.OfHeight() && s.Height >= height }

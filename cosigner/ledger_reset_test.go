@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/held"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/watermark"
 )
@@ -110,34 +111,42 @@ func TestVersionOfFile(t *testing.T) {
 	}
 }
 
-// signedReset is what the committee takes for signed.
+// signedReset is what the committee takes for signed, by an operator who saw 130 signed.
 func signedReset(height, count uint64) machine.ResetHeights {
-	return machine.ResetHeights{Reset: watermark.Reset{Height: height, Count: count, Operator: "ops",
-		Signature: testSignature}}
+	return machine.ResetHeights{Reset: watermark.Reset{Height: height, Newest: 130, SeenAt: 1, Count: count,
+		Operator: "ops", Signature: testSignature}}
+}
+
+// started3 is a log of the version that has resets, in which heights were claimed.
+func started3(heights ...uint64) *copyOfLog {
+	log := newCopyOfLog()
+	log.state.ApplyAt(machine.Place{Index: 1, Version: machine.Version},
+		machine.Genesis{First: watermark.Mark{Era: 1, Height: 100}, Active: "A"})
+	for _, h := range heights {
+		log.ahead = append(log.ahead, claimOf(finality(h)))
+	}
+	log.elect()
+	log.apply()
+	return log
+}
+
+// append applies more, each of which must be done.
+func (l *copyOfLog) append(t *testing.T, commands ...machine.Command) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range commands {
+		if r := applyDated(l.state, c); r.Outcome != machine.Done {
+			t.Fatalf("%+v: %+v", c, r)
+		}
+	}
 }
 
 // TestFollowReset: the ledger follows a reset of the log only if an operator signed it. Until then
 // it keeps its heights, and everything else goes on.
 func TestFollowReset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := newCopyOfLog()
-		apply := func(commands ...machine.Command) {
-			log.mu.Lock()
-			defer log.mu.Unlock()
-			for _, c := range commands {
-				if claim, ok := c.(machine.Claim); ok {
-					claim.AskedAt = 1
-					c = claim
-				}
-				if r := log.state.ApplyAt(machine.Place{Index: 2, Version: machine.Version}, c); r.Outcome != machine.Done {
-					t.Fatalf("%+v: %+v", c, r)
-				}
-			}
-		}
-		apply(machine.Genesis{First: watermark.Mark{Era: 1, Height: 100}, Active: "A"}, claimOf(finality(120)),
-			claimOf(finality(130)))
-		log.elect()
-		log.apply()
+		log := started3(120, 130)
 		c, s := besideLog(t, log)
 		ledger := c.hosts[0].ledger
 		run(t, s)
@@ -149,16 +158,103 @@ func TestFollowReset(t *testing.T) {
 		}
 		forged := signedReset(110, 1)
 		forged.Signature = [64]byte{1}
-		apply(forged)
+		log.append(t, forged)
 		time.Sleep(3 * time.Second)
 		if err := claimed(120, 7); !errors.As(err, &conflict) || ledger.Resets() != 0 || s.Ready() != nil {
 			t.Errorf("a reset that nobody signed: %v, %d resets, %v", err, ledger.Resets(), s.Ready())
 		}
-		apply(claimOf(finality(115)), signedReset(110, 2))
+		log.append(t, claimOf(finality(115)), signedReset(110, 2))
 		time.Sleep(2 * time.Second)
 		if err := claimed(120, 7); err != nil || ledger.Resets() != 2 {
 			t.Errorf("a signed one: %v, %d resets", err, ledger.Resets())
 		}
+	})
+}
+
+// TestSignedAbove: a ledger that holds more than the operator saw, as by a log that only this
+// cosigner was shown, keeps all of it, and gives nothing at any height from then on.
+func TestSignedAbove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := started3(120)
+		c, s := besideLog(t, log)
+		ledger := c.hosts[0].ledger
+		run(t, s)
+		time.Sleep(2 * time.Second)
+		if err := ledger.Claim(heightSlot(131), digest(1)); err != nil {
+			t.Fatal(err)
+		}
+		log.append(t, signedReset(110, 1))
+		time.Sleep(2 * time.Second)
+		for _, height := range []uint64{120, 131} {
+			var conflict *ConflictError
+			if err := ledger.Claim(heightSlot(height), digest(7)); !errors.As(err, &conflict) {
+				t.Errorf("height %d: %v", height, err)
+			}
+		}
+		if ledger.Resets() != 0 || s.Ready() != nil {
+			t.Errorf("%d resets, %v", ledger.Resets(), s.Ready())
+		}
+		log.append(t, claimOf(finality(140)))
+		if answer := judge(log, ledger, finality(140)); answer != held.Waits {
+			t.Errorf("the own log says %v", answer)
+		}
+		again := signedReset(110, 2)
+		again.Newest = 140
+		log.append(t, again) // the operator has looked again
+		time.Sleep(2 * time.Second)
+		if err := ledger.Claim(heightSlot(131), digest(7)); err != nil || ledger.Resets() != 2 {
+			t.Errorf("%v, %d resets", err, ledger.Resets())
+		}
+	})
+}
+
+// judge is what the own log says to a share of the message.
+func judge(log *copyOfLog, ledger *rig, m casper.Message) held.Answer {
+	slot, _ := casper.SlotOf(m)
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	return held.New("c1").Judge(log.state, held.Claim{Slot: slot, Message: m, Resets: ledger.Resets()})
+}
+
+// TestClaimBesideReset: a claim that was judged before a reset and comes after it binds nothing,
+// nor does one that was judged after it and comes before; one that is being written comes before.
+func TestClaimBesideReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		writes := make(chan struct{})
+		r.disk.fault = func(op string, _ int64) (error, bool) {
+			if op == "sync" {
+				<-writes
+			}
+			return nil, true
+		}
+		ended := make(chan error, 4)
+		go func() { ended <- r.Claim(heightSlot(110), digest(1)) }()
+		synctest.Wait() // it is being written
+		r.mu.Lock()
+		b, _, err := r.join(heightSlot(111), digest(1)) // and this one is in hand
+		r.mu.Unlock()
+		r.must(err)
+		go func() { ended <- r.Reset(105, 1) }()
+		synctest.Wait()
+		for _, resets := range []uint64{0, 1} {
+			if err := r.Ledger.Claim(heightSlot(112), digest(1), resets); !errors.Is(err, errReset) {
+				t.Errorf("judged after %d resets: %v", resets, err)
+			}
+		}
+		close(writes)
+		synctest.Wait()
+		r.commit(b)
+		r.must(b.err)
+		for range 2 {
+			r.must(<-ended)
+		}
+		if s := r.Stats(); s.Slots != 0 || s.Resets != 1 {
+			t.Errorf("%+v", s)
+		}
+		wantIs(t, r.Ledger.Claim(heightSlot(110), digest(1), 0), errReset)
+		r.must(r.Ledger.Claim(echoSlot(12, 1), digest(1), 0)) // rounds are none of its business
+		r.must(r.Claim(heightSlot(110), digest(2)))
 	})
 }
 
@@ -169,7 +265,9 @@ func TestReplayAfterReset(t *testing.T) {
 		log := newCopyOfLog()
 		log.state.ApplyAt(machine.Place{Version: machine.Version},
 			machine.Genesis{First: watermark.Mark{Era: 1, Height: 5000}, Active: "A"})
-		log.ahead = []machine.Command{claimOf(finality(5001)), signedReset(110, 1), claimOf(finality(120))}
+		reset := signedReset(110, 1)
+		reset.Newest = 5001
+		log.ahead = []machine.Command{claimOf(finality(5001)), reset, claimOf(finality(120))}
 		log.elect()
 		c, s := besideLog(t, log)
 		ledger := c.hosts[0].ledger

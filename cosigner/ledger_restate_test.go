@@ -18,7 +18,7 @@ func TestLedgerRestated(t *testing.T) {
 		unused bool
 	}{
 		"as it was made": {func(*Ledger) error { return nil }, true},
-		"it bound":       {func(l *Ledger) error { return l.Claim(slot, casper.Hash{1}) }, false},
+		"it bound":       {func(l *Ledger) error { return l.Claim(slot, casper.Hash{1}, 0) }, false},
 		"it forgot":      {func(l *Ledger) error { return l.Prune(watermark.Mark{Era: 51, Height: 500}) }, false},
 	} {
 		config := LedgerConfig{Path: filepath.Join(t.TempDir(), "ledger"), Directory: statedir.ID{1}, FirstRun: true,

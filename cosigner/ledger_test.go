@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -58,6 +59,16 @@ func newRig(t testing.TB) *rig {
 	}
 	r.reopen()
 	return r
+}
+
+// Claim is that of a ledger which made no reset since the claim was judged.
+func (r *rig) Claim(slot casper.Slot, digest casper.Hash) error {
+	return r.Ledger.Claim(slot, digest, r.Resets())
+}
+
+// Reset is one by an operator who has seen all that was signed.
+func (r *rig) Reset(height, count uint64) error {
+	return r.Ledger.Reset(watermark.Reset{Height: height, Newest: math.MaxUint64, Count: count})
 }
 
 func none(func(record) bool) {}
@@ -159,7 +170,7 @@ func TestLedgerReturnsAfterSync(t *testing.T) {
 		var answered atomic.Int32
 		for i := range 20 {
 			go func() {
-				if err := l.Claim(heightSlot(100+uint64(i%4)), digest(i%4)); err != nil {
+				if err := l.Claim(heightSlot(100+uint64(i%4)), digest(i%4), 0); err != nil {
 					t.Error(err)
 				}
 				answered.Add(1)
@@ -169,7 +180,7 @@ func TestLedgerReturnsAfterSync(t *testing.T) {
 		if n := answered.Load(); n != 0 {
 			t.Fatalf("%d claims answered before the fsync", n)
 		}
-		if err := l.Claim(heightSlot(100), digest(9)); err == nil {
+		if err := l.Claim(heightSlot(100), digest(9), 0); err == nil {
 			t.Fatal("another digest for a slot whose claim is being written")
 		}
 		before := l.Stats().Syncs
@@ -275,7 +286,7 @@ func TestLedgerPruneConcurrently(t *testing.T) {
 		l, err := openLedger(r.config(), disk)
 		r.must(err)
 		disk.shut.Store(true)
-		go l.Claim(heightSlot(500), digest(1))
+		go l.Claim(heightSlot(500), digest(1), 0)
 		synctest.Wait()
 		go l.Prune(watermark.Mark{Era: 50})
 		synctest.Wait()
@@ -313,7 +324,7 @@ func TestLedgerGroupCommit(t *testing.T) {
 	for w := range workers { // all want every slot, each with its own digest
 		wg.Go(func() {
 			for i := range slots {
-				err := l.Claim(heightSlot(100+uint64(i)), digest(w))
+				err := l.Claim(heightSlot(100+uint64(i)), digest(w), 0)
 				var conflict *ConflictError
 				if won[w][i] = err == nil; err != nil && !errors.As(err, &conflict) {
 					t.Error(err)
@@ -332,7 +343,7 @@ func TestLedgerGroupCommit(t *testing.T) {
 		for w := range workers {
 			if won[w][i] {
 				winners++
-				if err := l.Claim(heightSlot(100+uint64(i)), digest(w)); err != nil {
+				if err := l.Claim(heightSlot(100+uint64(i)), digest(w), 0); err != nil {
 					t.Fatal(err)
 				}
 			}

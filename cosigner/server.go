@@ -14,6 +14,7 @@ import (
 	"casper-cosigner/cosigner/frost"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/held"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/statedir"
 )
@@ -64,7 +65,7 @@ type Server struct {
 	gate   atomic.Bool
 
 	following sync.Mutex // while the log is read and the ledger brought after it
-	told      uint64     // the last reset that was told to be no operator's
+	told      uint64     // the last reset of which was told that it is not followed
 
 	shares, refused atomic.Uint64
 }
@@ -202,11 +203,12 @@ func (s *Server) release(ctx context.Context, a ask) (share [32]byte, err error)
 		return share, status.Error(codes.InvalidArgument, "the session is for another message")
 	}
 	if slot, ok := casper.SlotOf(message); ok {
-		if err := s.await(ctx, a, slot, message); err != nil {
+		c := s.claimed(a, slot, message)
+		if err := s.await(ctx, c); err != nil {
 			return share, err
 		}
 		// If we crash here, the slot may or may not be claimed, and nothing has left.
-		if err := s.claim(slot, message); err != nil {
+		if err := s.claim(c); err != nil {
 			return share, err
 		}
 	}
@@ -282,8 +284,8 @@ func (s *Server) openSession(to recipient, key *frost.KeyShare, r *cosignerv1.Sh
 }
 
 // claim binds the message's slot in our ledger, durably.
-func (s *Server) claim(slot casper.Slot, m casper.Message) error {
-	err := s.config.Ledger.Claim(slot, casper.Digest(m))
+func (s *Server) claim(c held.Claim) error {
+	err := s.config.Ledger.Claim(c.Slot, casper.Digest(c.Message), c.Resets)
 	var conflict *ConflictError
 	switch {
 	case err == nil:

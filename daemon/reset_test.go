@@ -37,6 +37,11 @@ func (l *local) recalled(what string) {
 	}
 }
 
+func resetRequest(r watermark.Reset, signature [64]byte) *cosignerv1.ResetHeightsRequest {
+	return &cosignerv1.ResetHeightsRequest{Height: r.Height, Newest: r.Newest, SeenAt: r.SeenAt, Count: r.Count,
+		Reason: r.Reason, Signature: signature[:]}
+}
+
 // TestResetHeights: after a hard reset of the network the heights that it took back are signed
 // anew, those below and all votes are not, and so it stays over restarts of all cosigners. Without
 // the operator's signature nothing is freed.
@@ -50,12 +55,11 @@ func TestResetHeights(t *testing.T) {
 		l.mustSign(a, block(height, 1))
 	}
 	l.recalled(" height 3, ")
-	r := watermark.Reset{Height: 2, Count: 1, Operator: "ops", Reason: "hard reset"}
+	r := watermark.Reset{Height: 2, Newest: 3, SeenAt: 1, Count: 1, Operator: "ops", Reason: "hard reset"}
 	signature := l.File.SignReset(l.Keys["ops"], r)
 	forged := l.File.SignReset(l.Keys["node-a"], r)
 	ask := func(signature [64]byte) error {
-		_, err := l.admin(l.leader()).ResetHeights(t.Context(), &cosignerv1.ResetHeightsRequest{Height: r.Height,
-			Count: r.Count, Reason: r.Reason, Signature: signature[:]})
+		_, err := l.admin(l.leader()).ResetHeights(t.Context(), resetRequest(r, signature))
 		return err
 	}
 	if err := ask(forged); err == nil {
@@ -132,10 +136,8 @@ func TestResetOfEarlierFounding(t *testing.T) {
 	l.mustSign(a, block(100, 1))
 	l.mustSign(a, block(101, 1))
 	ask := func(height uint64) error {
-		r := watermark.Reset{Height: height, Count: 1, Operator: "ops", Reason: "hard reset"}
-		signature := l.File.SignReset(l.Keys["ops"], r)
-		_, err := l.admin(l.leader()).ResetHeights(t.Context(), &cosignerv1.ResetHeightsRequest{Height: r.Height,
-			Count: r.Count, Reason: r.Reason, Signature: signature[:]})
+		r := watermark.Reset{Height: height, Newest: 101, SeenAt: 1, Count: 1, Operator: "ops", Reason: "hard reset"}
+		_, err := l.admin(l.leader()).ResetHeights(t.Context(), resetRequest(r, l.File.SignReset(l.Keys["ops"], r)))
 		return err
 	}
 	l.until("all read this version", func() bool { // an error of the version comes after all others

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"casper-cosigner/cluster"
-	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/rule/wire"
 	"casper-cosigner/statedir"
@@ -279,10 +278,8 @@ func TestStartAfterReset(t *testing.T) {
 	l := newLocal(t, nil)
 	l.start(all...)
 	l.mustSign(l.node("node-a"), block(5, 1))
-	reset := watermark.Reset{Height: 2, Count: 1, Operator: "ops", Reason: "hard reset"}
-	reset.Signature = l.File.SignReset(l.Keys["ops"], reset)
-	request := &cosignerv1.ResetHeightsRequest{Height: reset.Height, Count: reset.Count, Reason: reset.Reason,
-		Signature: reset.Signature[:]}
+	reset := watermark.Reset{Height: 2, Newest: 5, SeenAt: 1, Count: 1, Operator: "ops", Reason: "hard reset"}
+	request := resetRequest(reset, l.File.SignReset(l.Keys["ops"], reset))
 	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(100 * time.Millisecond) {
 		_, err := l.admin(l.leader()).ResetHeights(t.Context(), request) // once every cosigner announced that it can
 		if err == nil {

@@ -97,8 +97,10 @@ func (a *Admin) change(ctx context.Context, c machine.Command) (uint64, error) {
 	case result.Why == refusal.EpochMoved:
 		return 0, status.Errorf(codes.Aborted,
 			"another change came first, the epoch is %d now; look at `status` and ask again", result.Epoch)
-	case result.Why == refusal.ResetMoved:
+	case result.Why == refusal.ResetMoved || result.Why == refusal.SignedSince:
 		return 0, status.Error(codes.Aborted, result.Why.String())
+	case result.Why == refusal.Stale:
+		return 0, status.Error(codes.Aborted, "the log has gone on too far since the operator looked; ask again")
 	case result.Why == refusal.BelowPruned:
 		return 0, status.Error(codes.InvalidArgument, result.Why.String())
 	}

@@ -26,8 +26,8 @@ func (a *Admin) ResetHeights(ctx context.Context,
 		return nil, err
 	}
 	m, _ := a.Caller(ctx)
-	reset := watermark.Reset{Height: r.GetHeight(), Count: r.GetCount(), Operator: m.Name, Reason: r.GetReason(),
-		Signature: [64]byte(r.GetSignature())}
+	reset := watermark.Reset{Height: r.GetHeight(), Newest: r.GetNewest(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),
+		Operator: m.Name, Reason: r.GetReason(), Signature: [64]byte(r.GetSignature())}
 	if err := a.VerifyReset(reset); err != nil {
 		return nil, status.Error(codes.PermissionDenied, err.Error())
 	}

@@ -24,16 +24,19 @@ func TestResetHeightsByOperator(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	request := func(height, count uint64) *cosignerv1.ResetHeightsRequest {
-		r := watermark.Reset{Height: height, Count: count, Operator: "ops", Reason: "hard reset"}
+	seenUpTo := func(newest, seenAt, height, count uint64) *cosignerv1.ResetHeightsRequest {
+		r := watermark.Reset{Height: height, Newest: newest, SeenAt: seenAt, Count: count, Operator: "ops",
+			Reason: "hard reset"}
 		signature := a.rig.cluster.File.SignReset(a.rig.cluster.Keys["ops"], r)
-		return &cosignerv1.ResetHeightsRequest{Height: height, Count: count, Reason: r.Reason, Signature: signature[:]}
+		return &cosignerv1.ResetHeightsRequest{Height: height, Newest: newest, SeenAt: seenAt, Count: count,
+			Reason: r.Reason, Signature: signature[:]}
 	}
+	request := func(height, count uint64) *cosignerv1.ResetHeightsRequest { return seenUpTo(1002, 1, height, count) }
 	other := request(1001, 1)
 	other.Height = 1000
 	forged := request(1001, 1)
-	node := a.rig.cluster.File.SignReset(a.rig.cluster.Keys["node-a"], watermark.Reset{Height: 1001, Count: 1,
-		Operator: "ops", Reason: "hard reset"})
+	node := a.rig.cluster.File.SignReset(a.rig.cluster.Keys["node-a"], watermark.Reset{Height: 1001, Newest: 1002,
+		SeenAt: 1, Count: 1, Operator: "ops", Reason: "hard reset"})
 	forged.Signature = node[:]
 	short := request(1001, 1)
 	short.Signature = short.Signature[:63]
@@ -49,6 +52,8 @@ func TestResetHeightsByOperator(t *testing.T) {
 		{"half a signature", short, codes.InvalidArgument},
 		{"a reason without end", long, codes.InvalidArgument},
 		{"above what was signed", request(1003, 1), codes.FailedPrecondition},
+		{"more was signed since", seenUpTo(1001, 1, 1001, 1), codes.Aborted},
+		{"not dated", seenUpTo(1002, 0, 1001, 1), codes.Aborted},
 		{"the second one first", request(1001, 2), codes.Aborted},
 		{"sound", request(1001, 1), codes.OK},
 		{"sent again", request(1001, 1), codes.Aborted},

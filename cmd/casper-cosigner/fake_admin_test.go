@@ -38,6 +38,7 @@ func (a *fakeAdmin) Status(context.Context, *cosignerv1.StatusRequest) (*cosigne
 	if a.name != a.leader {
 		v.Judgement = nil
 	}
+	a.edit(v)
 	return v, nil
 }
 
@@ -147,10 +148,13 @@ func (a *fakeAdmin) ResetHeights(_ context.Context,
 	r *cosignerv1.ResetHeightsRequest) (*cosignerv1.ResetHeightsResponse, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	reset := watermark.Reset{Height: r.GetHeight(), Count: r.GetCount(), Operator: "operator", Reason: r.GetReason(),
-		Signature: [64]byte(r.GetSignature())}
+	reset := watermark.Reset{Height: r.GetHeight(), Newest: r.GetNewest(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),
+		Operator: "operator", Reason: r.GetReason(), Signature: [64]byte(r.GetSignature())}
 	if err := a.file.VerifyReset(reset); err != nil {
 		return nil, status.Error(codes.PermissionDenied, err.Error())
+	}
+	if a.reset = reset; a.name != a.leader {
+		return nil, status.Error(codes.FailedPrecondition, "this cosigner does not lead")
 	}
 	if r.GetCount() != a.view.Resets+1 {
 		return nil, status.Error(codes.Aborted, "another reset came first")

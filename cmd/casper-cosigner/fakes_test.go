@@ -19,6 +19,7 @@ import (
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/rule/wire"
 )
 
@@ -35,8 +36,10 @@ type fakes struct {
 	view    *cosignerv1.StatusResponse // what all three show, and a change sets
 	history []*cosignerv1.RoleChange
 	held    []fakeHeld
-	looked  func()                    // called when the leader is asked for its view
-	fail    func(change string) error // called after a change was made; its error is answered instead
+	looked  func()                             // called when the leader is asked for its view
+	edit    func(v *cosignerv1.StatusResponse) // called with what one of them is about to show
+	reset   watermark.Reset                    // the last one that was asked for
+	fail    func(change string) error          // called after a change was made; its error is answered instead
 }
 
 // fakeHeld is a message that a slot holds, and who asked for it.
@@ -48,9 +51,9 @@ type fakeHeld struct {
 // startFakes has init make a cluster and serves it until the test ends.
 func startFakes(t *testing.T) *fakes {
 	f := &fakes{dir: filepath.Join(t.TempDir(), "new"), leader: "c2",
-		looked: func() {}, fail: func(string) error { return nil }}
+		looked: func() {}, edit: func(*cosignerv1.StatusResponse) {}, fail: func(string) error { return nil }}
 	f.view = &cosignerv1.StatusResponse{Active: "a", Mode: cosignerv1.Mode_MODE_HOT, Epoch: 5, Term: 3, Ready: true,
-		Newest: &cosignerv1.Mark{Era: 23, Height: 266}, NewestRound: 6,
+		Newest: &cosignerv1.Mark{Era: 23, Height: 266}, NewestRound: 6, AppliedIndex: 4000,
 		Judgement: &cosignerv1.Judgement{Code: "well", Why: "all is well"},
 		Nodes:     []*cosignerv1.NodeStatus{{Name: "a", Ready: true}, {Name: "b", Ready: true}}}
 	base, listeners := freePorts(t)

@@ -5,12 +5,15 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/daemon"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/report"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/watermark"
 )
@@ -56,11 +59,12 @@ its ledger follows.`,
 }
 
 func (f *resetFlags) reset(c *cobra.Command) error {
-	var seen *cosignerv1.StatusResponse
-	err := f.withLeader(c, func(_ context.Context, _ cosignerv1.AdminServiceClient, s *cosignerv1.StatusResponse) error {
-		seen = s
-		return nil
-	})
+	a, err := f.open()
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	shown, err := f.look(c, a)
 	if err != nil {
 		return err
 	}
@@ -72,22 +76,90 @@ func (f *resetFlags) reset(c *cobra.Command) error {
 	if !ok {
 		return errorf("the operator's key is not an Ed25519 key")
 	}
-	if err := f.check(c, seen.GetNewest().GetHeight(), host.Cluster); err != nil {
+	fmt.Fprintf(c.ErrOrStderr(), "The cosigners state:\n%s\n", shown.by)
+	if err := f.check(c, shown.Newest, host.Cluster); err != nil {
 		return err
 	}
-	r := watermark.Reset{Height: f.height, Count: seen.GetResets() + 1, Operator: host.Name, Reason: *f.reason}
+	seen, err := f.look(c, a) // the log has gone on while the operator typed, and what is signed ages
+	if err != nil {
+		return err
+	}
+	if seen.Heights != shown.Heights {
+		return &fault{code: exitRefused, err: errorf("the cosigners have signed on meanwhile:\n%s", seen.by)}
+	}
+	r := watermark.Reset{Height: f.height, Newest: seen.Newest, SeenAt: seen.index, Count: seen.Resets + 1,
+		Operator: host.Name, Reason: *f.reason}
 	r.Signature = host.Cluster.SignReset(key, r)
-	return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient,
-		_ *cosignerv1.StatusResponse) error {
-		_, err := client.ResetHeights(ctx, &cosignerv1.ResetHeightsRequest{Height: r.Height, Count: r.Count,
-			Reason: r.Reason, Signature: r.Signature[:]})
-		if err != nil {
-			return changeFault("resetting the heights", err)
+	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
+	defer cancel()
+	_, err = seen.leader.ResetHeights(ctx, &cosignerv1.ResetHeightsRequest{Height: r.Height, Newest: r.Newest,
+		SeenAt: r.SeenAt, Count: r.Count, Reason: r.Reason, Signature: r.Signature[:]})
+	if err != nil {
+		return changeFault("resetting the heights", err)
+	}
+	fmt.Fprintf(c.OutOrStdout(), "Done: heights from %d on may be signed again, reset %d by %s. Each cosigner's ledger "+
+		"follows within a second or two; `status` says which did not.\n", r.Height, r.Count, r.Operator)
+	return nil
+}
+
+// lookAgain is how long after they disagreed the cosigners are asked again.
+const lookAgain = 200 * time.Millisecond
+
+// sight is what enough cosigners state alike.
+type sight struct {
+	report.Heights
+	index  uint64 // of the log, which as many have applied
+	by     string // what each states, a line each
+	leader cosignerv1.AdminServiceClient
+}
+
+// look asks every cosigner how far it has signed, and who leads, until enough say the same: a
+// follower learns of a claim a moment later. No one of them is believed, for what the operator
+// signs by it lets heights get a second signature.
+func (f *resetFlags) look(c *cobra.Command, a *admin) (s sight, err error) {
+	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
+	defer cancel()
+	for {
+		seen, failed := a.sight(a.ask(ctx))
+		if failed == nil || err == nil || ctx.Err() == nil { // when time is up, what was seen before says more
+			s, err = seen, failed
 		}
-		fmt.Fprintf(c.OutOrStdout(), "Done: heights from %d on may be signed again, reset %d by %s. Each cosigner's ledger "+
-			"follows within a second or two; `status` says which did not.\n", r.Height, r.Count, r.Operator)
-		return nil
-	})
+		if failed == nil {
+			return s, nil
+		}
+		select {
+		case <-time.After(lookAgain):
+		case <-ctx.Done():
+			return s, err
+		}
+	}
+}
+
+// sight is what the answers come to.
+func (a *admin) sight(answers []report.Answer) (s sight, err error) {
+	var said []string
+	for _, r := range answers {
+		if r.Status == nil {
+			said = append(said, fmt.Sprintf("  %s: %s", r.Name, r.Error))
+			continue
+		}
+		h := report.HeightsOf(r)
+		said = append(said, fmt.Sprintf("  %s: height %d is the newest that was signed, %s so far, and %q leads", r.Name,
+			h.Newest, report.Count(int(h.Resets), "reset"), r.Status.GetLeader()))
+	}
+	s.by = strings.Join(said, "\n")
+	i := report.Named(answers)
+	if i < 0 {
+		return s, &fault{code: exitNoQuorum, hints: []string{"`casper-cosigner status`, and ask again"},
+			err: errorf("no cosigner leads by the word of more than half of them, nothing was done:\n%s", s.by)}
+	}
+	s.leader = a.clients[i]
+	var ok bool
+	if s.Heights, s.index, ok = report.Agreed(answers, a.file.Threshold); !ok {
+		return s, &fault{code: exitRefused, hints: []string{"ask again; if it stays so, `casper-cosigner status`"},
+			err: errorf("fewer than %d cosigners state the same, nothing was done:\n%s", a.file.Threshold, s.by)}
+	}
+	return s, nil
 }
 
 // check says what becomes free and has it typed again. What a node shows can only speak against it:

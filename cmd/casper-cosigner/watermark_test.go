@@ -4,6 +4,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/watermark"
 )
 
 // TestFloor: what is raised far, or falls, is to be given twice; with a node, what is at or below
@@ -70,6 +73,50 @@ func TestResetCommand(t *testing.T) {
 	code, out, errOut := f.operate("watermark", "show")
 	if code != 0 || !strings.Contains(out, "heights were reset 2 times, last from 1000 on by operator: restart") {
 		t.Errorf("code %d, %s%s", code, out, errOut)
+	}
+}
+
+// TestResetIsNoOnesWord: what an operator signs is what enough cosigners state, and goes to the
+// leader that more than half of them name, whatever one of them makes up.
+func TestResetIsNoOnesWord(t *testing.T) {
+	f := startFakes(t)
+	type view = cosignerv1.StatusResponse
+	only := func(name string, edit func(*view)) func(*view) {
+		return func(v *view) {
+			if v.Name == name {
+				edit(v)
+			}
+		}
+	}
+	seen := watermark.Reset{Height: 260, Newest: 266, SeenAt: 4000, Count: 1, Operator: "operator", Reason: "x"}
+	asked, stated := 0, "height 266 is the newest that was signed, 0 resets so far, and \"c2\" leads"
+	for name, tt := range map[string]struct {
+		edit func(*view)
+		code int
+		want string
+	}{
+		"all agree":                         {func(*view) {}, 0, "c3: " + stated},
+		"one claims to lead in a high term": {only("c1", func(v *view) { v.Leader, v.Term = "c1", 1<<40 }), 0, "Done"},
+		"the leader states a higher height": {only("c2", func(v *view) { v.Newest.Height = 999 }), 0, "c2: height 999"},
+		"one states an index far ahead":     {only("c2", func(v *view) { v.AppliedIndex = 1 << 40 }), 0, "Done"},
+		"all differ": {func(v *view) { v.Newest.Height += uint64(v.Name[1]) }, exitRefused,
+			"fewer than 2 cosigners state the same, nothing was done"},
+		"nobody leads by more than half": {func(v *view) { v.Leader = v.Name }, exitNoQuorum, "nothing was done"},
+		"signed on meanwhile": {func(v *view) {
+			if asked++; asked > 3 {
+				v.Newest.Height++
+			}
+		}, exitRefused, "signed on meanwhile"},
+	} {
+		f.edit, f.reset, f.view.Resets, f.view.Newest.Height = tt.edit, watermark.Reset{}, 0, 266
+		code, out, errOut := f.operate("watermark", "reset-heights", "--height", "260", "--again", "260", "--reason", "x")
+		if code != tt.code || !strings.Contains(out+errOut, tt.want) {
+			t.Errorf("%s: code %d, %s%s, want %d and %q", name, code, out, errOut, tt.code, tt.want)
+		}
+		f.reset.Signature = seen.Signature
+		if done := f.reset == seen; done != (code == 0) {
+			t.Errorf("%s: the leader was asked for %+v", name, f.reset)
+		}
 	}
 }
 

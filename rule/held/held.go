@@ -15,6 +15,9 @@
 // of t of n the t-1 shares that a leader is given by others do, with its own disk. The leader's own
 // share proves nothing, so it waits until the entry is applied.
 //
+// A height is judged only by a state in which the heights were reset as often as in this cosigner's
+// ledger: the two are brought together one after the other.
+//
 // The machine is the real one, not an approximation: a claim before it in the same tail can suspend
 // a node, use up its one instance of an era, or prune the slot away, and then an entry that is
 // going to be committed binds nothing.
@@ -36,6 +39,14 @@ type Claim struct {
 	Index   uint64 // of an entry by which its log holds the claim; 0 if it does not say
 	Slot    casper.Slot
 	Message casper.Message // that fills the slot
+	Resets  uint64         // of the heights that this cosigner's ledger has made
+}
+
+// follows reports whether the ledger has made the resets of the heights that the state holds. Until
+// then a height may hold one value in the state and another in the ledger, and what were claimed in
+// the ledger now the reset would make it forget.
+func (c Claim) follows(s *machine.State) bool {
+	return !c.Slot.OfHeight() || s.LastReset().Count == c.Resets
 }
 
 // Answer is what the own log says to a claim.
@@ -131,13 +142,16 @@ func (l *Log) Rerun(applied *machine.State, tail []Entry) {
 
 // Judge says whether a share may leave for the claim. Applied is the state that is applied here.
 func (l *Log) Judge(applied *machine.State, c Claim) Answer {
+	if !c.follows(applied) {
+		return Waits
+	}
 	if m, ok := lookup(applied, c.Slot); ok {
 		return same(m, c.Message)
 	}
 	switch {
 	case c.Term < l.term:
 		return Over
-	case !l.speaks(c):
+	case !l.speaks(c) || !c.follows(l.state):
 		return Waits
 	}
 	if m, ok := lookup(l.state, c.Slot); ok {

@@ -15,13 +15,20 @@ import (
 func (s *State) LastReset() watermark.Reset { return s.reset }
 
 // resetHeights compares counts, so that of two operators' resets one is refused, and one that was
-// recorded is never applied again.
-func (s *State) resetHeights(r ResetHeights) Result {
+// recorded is never applied again. One that came to nothing, and that somebody kept, must not free
+// later what was signed since: so it reaches no higher than what the operator saw, and it ages.
+func (s *State) resetHeights(p Place, r ResetHeights) Result {
 	if s.version < withResets { // Decode reads none
 		return refused(refusal.UnknownCommand)
 	}
 	if r.Count != s.reset.Count+1 {
 		return refused(refusal.ResetMoved)
+	}
+	if p.Stale(r.SeenAt) {
+		return refused(refusal.Stale)
+	}
+	if s.table.Newest().Height > r.Newest {
+		return refused(refusal.SignedSince)
 	}
 	if !s.table.ResetHeights(r.Height) {
 		return refused(refusal.NothingAbove)
@@ -42,16 +49,16 @@ func (s *State) setInstance(i SetInstance) Result {
 }
 
 func resetToProto(r watermark.Reset) *cosignerv1.ResetHeightsCommand {
-	return &cosignerv1.ResetHeightsCommand{Height: r.Height, Count: r.Count, Operator: r.Operator, Reason: r.Reason,
-		Signature: r.Signature[:]}
+	return &cosignerv1.ResetHeightsCommand{Height: r.Height, Newest: r.Newest, SeenAt: r.SeenAt, Count: r.Count,
+		Operator: r.Operator, Reason: r.Reason, Signature: r.Signature[:]}
 }
 
 func resetFromProto(r *cosignerv1.ResetHeightsCommand) (watermark.Reset, error) {
 	if len(r.GetSignature()) != 64 {
 		return watermark.Reset{}, fmt.Errorf("operator's signature of %d bytes", len(r.GetSignature()))
 	}
-	return watermark.Reset{Height: r.GetHeight(), Count: r.GetCount(), Operator: r.GetOperator(), Reason: r.GetReason(),
-		Signature: [64]byte(r.GetSignature())}, nil
+	return watermark.Reset{Height: r.GetHeight(), Newest: r.GetNewest(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),
+		Operator: r.GetOperator(), Reason: r.GetReason(), Signature: [64]byte(r.GetSignature())}, nil
 }
 
 // restoreResets puts back what a snapshot's header says of resets and reruns.

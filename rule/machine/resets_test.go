@@ -16,8 +16,8 @@ import (
 )
 
 func reset(height, count uint64) machine.ResetHeights {
-	return machine.ResetHeights{Reset: watermark.Reset{Height: height, Count: count, Operator: "ops",
-		Reason: "hard reset", Signature: [64]byte{7}}, At: 9000}
+	return machine.ResetHeights{Reset: watermark.Reset{Height: height, Newest: 70, SeenAt: 1, Count: count,
+		Operator: "ops", Reason: "hard reset", Signature: [64]byte{7}}, At: 9000}
 }
 
 // later applies a command in the version in which there are resets. A claim is asked for just
@@ -118,6 +118,37 @@ func TestResetHeights(t *testing.T) {
 		}
 		if r := later(s, reset(70, 2)); r.Outcome != machine.Done || s.LastReset().Count != 2 {
 			t.Errorf("a second one: %+v", r)
+		}
+	}
+}
+
+// TestResetKept: a reset that came to nothing, and that somebody kept, frees nothing that was
+// signed since the operator looked, and after a while nothing at all.
+func TestResetKept(t *testing.T) {
+	for name, tt := range map[string]struct {
+		index  uint64
+		seenAt uint64
+		newest uint64
+		want   machine.Result
+	}{
+		"at once":          {101, 100, 70, machine.Result{Outcome: machine.Done}},
+		"the last moment":  {100 + machine.MaxAge, 100, 70, machine.Result{Outcome: machine.Done}},
+		"later":            {101 + machine.MaxAge, 100, 70, refused(refusal.Stale)},
+		"without a date":   {101, 0, 70, refused(refusal.Stale)},
+		"of a later index": {101, 101, 70, refused(refusal.Stale)},
+		"more was signed":  {101, 100, 69, refused(refusal.SignedSince)},
+		"more was seen":    {101, 100, 71, machine.Result{Outcome: machine.Done}},
+	} {
+		s := started()
+		later(s, final("a", 60, 1))
+		later(s, final("a", 70, 1))
+		r := reset(65, 1)
+		r.SeenAt, r.Newest = tt.seenAt, tt.newest
+		if got := s.ApplyAt(machine.Place{Index: tt.index, Version: machine.Version}, r); got != tt.want {
+			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
+		}
+		if free := later(s, final("b", 70, 2)).Outcome == machine.Done; free != (tt.want.Outcome == machine.Done) {
+			t.Errorf("%s: free is %v", name, free)
 		}
 	}
 }

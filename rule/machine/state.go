@@ -154,7 +154,7 @@ func (s *State) ApplyAt(p Place, c Command) Result {
 		}
 		return Result{Outcome: Done}
 	case ResetHeights:
-		return s.resetHeights(c)
+		return s.resetHeights(p, c)
 	case SetInstance:
 		return s.setInstance(c)
 	}

@@ -61,6 +61,8 @@ func (t *Table) Reruns() iter.Seq2[uint64, casper.Hash] {
 // Reset is what an operator signs to have the heights reset.
 type Reset struct {
 	Height    uint64 // the first that is free again
+	Newest    uint64 // height that the operator saw signed: none above is taken back
+	SeenAt    uint64 // the log's index at which the operator saw that
 	Count     uint64 // of resets, this one included; 0 is none
 	Operator  string
 	Reason    string

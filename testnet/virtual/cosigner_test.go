@@ -217,7 +217,7 @@ func (q quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (signa
 			continue
 		}
 		var conflict *cosigner.ConflictError
-		if err := p.ledger.Claim(slot, casper.Digest(c.Message)); errors.As(err, &conflict) {
+		if err := p.ledger.Claim(slot, casper.Digest(c.Message), 0); errors.As(err, &conflict) {
 			q.die(err)
 			return signature, fmt.Errorf("%w: %w", err, signer.ErrDisputed)
 		} else if err != nil {

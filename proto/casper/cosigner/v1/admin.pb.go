@@ -1930,8 +1930,12 @@ type ResetHeightsRequest struct {
 	Count uint64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
 	// Why, for the record.
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	// The operator's signature of all that, and of its name and the cluster's id, 64 bytes.
-	Signature     []byte `protobuf:"bytes,4,opt,name=signature,proto3" json:"signature,omitempty"`
+	// The operator's signature of all that and of what follows, and of its name and the cluster's id, 64 bytes.
+	Signature []byte `protobuf:"bytes,4,opt,name=signature,proto3" json:"signature,omitempty"`
+	// Newest height that t cosigners stated: it is refused if more was signed since.
+	Newest uint64 `protobuf:"varint,5,opt,name=newest,proto3" json:"newest,omitempty"`
+	// An index of the log up to which t cosigners had applied it then. It is refused much later.
+	SeenAt        uint64 `protobuf:"varint,6,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1992,6 +1996,20 @@ func (x *ResetHeightsRequest) GetSignature() []byte {
 		return x.Signature
 	}
 	return nil
+}
+
+func (x *ResetHeightsRequest) GetNewest() uint64 {
+	if x != nil {
+		return x.Newest
+	}
+	return 0
+}
+
+func (x *ResetHeightsRequest) GetSeenAt() uint64 {
+	if x != nil {
+		return x.SeenAt
+	}
+	return 0
 }
 
 // ResetHeightsResponse is empty.
@@ -2375,12 +2393,14 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"B\n" +
 	"\x10SetFloorResponse\x12.\n" +
-	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\"y\n" +
+	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\"\xaa\x01\n" +
 	"\x13ResetHeightsRequest\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1c\n" +
-	"\tsignature\x18\x04 \x01(\fR\tsignature\"\x16\n" +
+	"\tsignature\x18\x04 \x01(\fR\tsignature\x12\x16\n" +
+	"\x06newest\x18\x05 \x01(\x04R\x06newest\x12\x17\n" +
+	"\aseen_at\x18\x06 \x01(\x04R\x06seenAt\"\x16\n" +
 	"\x14ResetHeightsResponse\"\\\n" +
 	"\x12SetInstanceRequest\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +

@@ -825,8 +825,12 @@ type ResetHeightsCommand struct {
 	Operator string `protobuf:"bytes,3,opt,name=operator,proto3" json:"operator,omitempty"`
 	// Why.
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
-	// The operator's signature of all that, and of the cluster's id, 64 bytes.
-	Signature     []byte `protobuf:"bytes,5,opt,name=signature,proto3" json:"signature,omitempty"`
+	// The operator's signature of all that and of what follows, and of the cluster's id, 64 bytes.
+	Signature []byte `protobuf:"bytes,5,opt,name=signature,proto3" json:"signature,omitempty"`
+	// Newest height that the operator saw signed: it takes back none above.
+	Newest uint64 `protobuf:"varint,6,opt,name=newest,proto3" json:"newest,omitempty"`
+	// The log's index at which the operator saw that. It is of no use much later.
+	SeenAt        uint64 `protobuf:"varint,7,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -894,6 +898,20 @@ func (x *ResetHeightsCommand) GetSignature() []byte {
 		return x.Signature
 	}
 	return nil
+}
+
+func (x *ResetHeightsCommand) GetNewest() uint64 {
+	if x != nil {
+		return x.Newest
+	}
+	return 0
+}
+
+func (x *ResetHeightsCommand) GetSeenAt() uint64 {
+	if x != nil {
+		return x.SeenAt
+	}
+	return 0
 }
 
 // SetInstanceCommand gives each node a voice of its own under another chainspec, in an era that is run again.
@@ -1407,13 +1425,15 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\x05cause\x18\x04 \x01(\tR\x05cause\"Y\n" +
 	"\x0fSetFloorCommand\x12.\n" +
 	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x95\x01\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xc6\x01\n" +
 	"\x13ResetHeightsCommand\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x1a\n" +
 	"\boperator\x18\x03 \x01(\tR\boperator\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1c\n" +
-	"\tsignature\x18\x05 \x01(\fR\tsignature\"\\\n" +
+	"\tsignature\x18\x05 \x01(\fR\tsignature\x12\x16\n" +
+	"\x06newest\x18\x06 \x01(\x04R\x06newest\x12\x17\n" +
+	"\aseen_at\x18\a \x01(\x04R\x06seenAt\"\\\n" +
 	"\x12SetInstanceCommand\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
 	"\tchainspec\x18\x02 \x01(\fR\tchainspec\x12\x16\n" +
