@@ -90,7 +90,10 @@ func monitorConfig(p *process, ready func() error) monitor.Config {
 	c := p.self.Cluster
 	config := monitor.Config{
 		Name: p.self.Name, Settings: failoverSettings(c), Timeout: time.Duration(c.Failover.PingTimeout), Log: p.store,
-		Leader: func() (string, bool) { lead := p.store.Leader(); return lead.Name, lead.Self },
+		Leader: func() (string, uint64, bool) {
+			lead := p.store.Leader()
+			return lead.Name, lead.Term, lead.Self
+		},
 		Ready:  ready, Now: p.options.Now, Logger: p.options.Logger,
 	}
 	clients := p.links.peers()

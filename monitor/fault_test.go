@@ -112,15 +112,26 @@ func TestFaultUnread(t *testing.T) {
 }
 
 // TestFaultBeforeItLed: a cosigner that judged before it led may not have held what was committed
-// until then, so that a claim of ours looked like somebody else's.
+// until then, so that a claim of ours looked like somebody else's. Nor one that led, lost the lead
+// to another and has it again.
 func TestFaultBeforeItLed(t *testing.T) {
+	for name, at := range map[string]func(asked int) (uint64, bool){
+		"it begins to lead after it has looked": func(asked int) (uint64, bool) { return 1, asked > 2 },
+		"it leads again in a later term":        func(asked int) (uint64, bool) { return 1 + uint64(min(asked, 3))/3, true },
+	} {
+		t.Run(name, func(t *testing.T) { faultBeforeItLed(t, at) })
+	}
+}
+
+func faultBeforeItLed(t *testing.T, at func(asked int) (term uint64, leads bool)) {
 	story(t, func(t *testing.T, w *world) {
 		w.set(func() { w.leader = "cosigner-2" })
 		c, asked := w.config("cosigner-2"), 0
 		c.Others = nil
-		c.Leader = func() (string, bool) { // it begins to lead after it has looked
+		c.Leader = func() (string, uint64, bool) {
 			asked++
-			return "cosigner-2", asked > 2
+			term, leads := at(asked)
+			return "cosigner-2", term, leads
 		}
 		m := New(c)
 		told := wire.Health(failover.Node{Fault: time.Now(), FaultEra: 10,

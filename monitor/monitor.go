@@ -51,9 +51,9 @@ type Config struct {
 	Timeout  time.Duration // how long another cosigner's answer may take
 	Others   []Other
 	Log      Log
-	// Leader must return who leads, empty if nobody is known to, and whether this cosigner
-	// does and is fit to.
-	Leader func() (name string, self bool)
+	// Leader must return who leads, empty if nobody is known to, in which term, and whether this
+	// cosigner does and is fit to.
+	Leader func() (name string, term uint64, self bool)
 	// Ready must return nil only if a signature could be made now.
 	Ready  func() error
 	Lead   Lead
@@ -169,7 +169,7 @@ func (m *Monitor) look(ctx context.Context, asking *sync.WaitGroup) (due time.Ti
 	if ctx.Err() != nil {
 		return time.Time{}
 	}
-	_, led := m.Leader()
+	_, ledIn, led := m.Leader()
 	here := ear.Here{Now: m.Now(), Signs: m.signs()}
 	here.Wall = here.Now
 	var roles failover.State
@@ -184,9 +184,10 @@ func (m *Monitor) look(ctx context.Context, asking *sync.WaitGroup) (due time.Ti
 	m.reports, m.judgement, m.observed = reports, judgement, observed
 	m.mu.Unlock()
 	m.tell(judgement, observed)
-	// One that has begun to lead meanwhile did not hold all that was committed when it looked, so that
-	// a claim of ours could look like somebody else's.
-	if _, leads := m.Leader(); leads && (led || judgement.Code != failover.Fault) {
+	// One that has begun to lead meanwhile, be it once more, did not hold all that was committed when
+	// it looked, so that a claim of ours could look like somebody else's.
+	_, term, leads := m.Leader()
+	if leads && (led && ledIn == term || judgement.Code != failover.Fault) {
 		m.act(ctx, judgement, roles.Epoch)
 	}
 	m.sit(seat.Look{Settled: judgement.Settled(), Active: roles.Active}, all)
@@ -196,7 +197,7 @@ func (m *Monitor) look(ctx context.Context, asking *sync.WaitGroup) (due time.Ti
 // signs reports whether a signature could be made now. A leader that is being unseated, or is not
 // fit to lead yet, makes none.
 func (m *Monitor) signs() bool {
-	leader, self := m.Leader()
+	leader, _, self := m.Leader()
 	return leader != "" && (leader != m.Name || self) && m.Ready() == nil
 }
 

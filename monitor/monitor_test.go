@@ -233,8 +233,8 @@ func TestNoQuorum(t *testing.T) {
 // known as the leader.
 func TestSigning(t *testing.T) {
 	leader, self, ready := "cosigner-1", true, error(nil)
-	m := New(Config{Name: "cosigner-1", Leader: func() (string, bool) {
-		return leader, self
+	m := New(Config{Name: "cosigner-1", Leader: func() (string, uint64, bool) {
+		return leader, 1, self
 	}, Ready: func() error { return ready }})
 	for name, is := range map[string]func(){
 		"unseated": func() { self = false },

@@ -48,7 +48,7 @@ func (m *Monitor) reach() map[string]time.Duration {
 // sit has the seat judged, by what all told, and hands over if it says so. Those that do not lead
 // have it judged too: so they remember when it was handed over last.
 func (m *Monitor) sit(l seat.Look, all []ear.Told) {
-	_, l.Leads = m.Leader()
+	_, _, l.Leads = m.Leader()
 	l.Reach, l.Words, l.Others = m.reach(), map[string]seat.Word{}, map[string]seat.Standing{}
 	for _, t := range all[1:] {
 		l.Words[t.From], l.Others[t.From] = wire.Word(t.Report, t.At), m.Lead.Standing(t.From)

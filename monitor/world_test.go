@@ -102,10 +102,10 @@ func newWorld(t *testing.T, edit func(*failover.Settings)) *world {
 
 func (w *world) config(name string) Config {
 	c := Config{Name: name, Settings: w.settings, Timeout: interval / 2, Log: copyOf{w, name}, Logger: zerolog.Nop(),
-		Leader: func() (string, bool) {
+		Leader: func() (string, uint64, bool) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			return w.leader, w.leader == name
+			return w.leader, 1, w.leader == name
 		},
 		Ready: func() error {
 			w.mu.Lock()
