@@ -77,7 +77,7 @@ func (p *process) held() (h testimony.Held) {
 		Name: p.self.Name, Directory: witness.ID(own.Directory), Boot: own.Boot, Session: witness.ID(own.Session),
 		Term: p.store.Leader().Term, Pruned: first}
 	h.Opened = p.store.Opened()
-	followed := p.ledger.Resets() // before the log is looked at, which is never behind it
+	floor, followed := p.ledger.Floor(), p.ledger.Resets() // before the log is looked at, which is never behind
 	p.store.ViewAt(func(index uint64, m *machine.State) {
 		h.Applied = index
 		if h.Started = m.Started(); !h.Started {
@@ -85,9 +85,7 @@ func (p *process) held() (h testimony.Held) {
 		}
 		bound := m.Bound()
 		h.Newest.Era, h.Round, h.Newest.Height = bound.Era, bound.Round, bound.Height
-		h.Pruned = m.Table().Pruned()
-		// A reset that this ledger has not followed, as one that no operator signed, takes nothing back.
-		h.Resets = min(m.LastReset().Count, followed)
+		h.Resets, h.Pruned = m.Followed(followed, floor)
 	})
 	return h
 }

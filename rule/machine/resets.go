@@ -14,6 +14,18 @@ import (
 // keys.
 func (s *State) LastReset() watermark.Reset { return s.reset }
 
+// Followed returns how often the heights were reset, and below what nothing is ever signed, by a
+// cosigner whose ledger has made that many resets and has that floor. A reset that the ledger has
+// not made, as one that no operator signed, takes nothing back: it does not count, and it does not
+// lower the mark.
+func (s *State) Followed(resets uint64, floor watermark.Mark) (uint64, watermark.Mark) {
+	pruned := s.table.Pruned()
+	if resets < s.reset.Count {
+		pruned.Height = max(pruned.Height, floor.Height)
+	}
+	return min(resets, s.reset.Count), pruned
+}
+
 // resetHeights compares counts, so that of two operators' resets one is refused, and one that was
 // recorded is never applied again. One that came to nothing, and that somebody kept, must not free
 // later what was signed since: so it reaches no higher than what the operator saw, and it ages.

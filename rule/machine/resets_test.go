@@ -153,6 +153,39 @@ func TestResetKept(t *testing.T) {
 	}
 }
 
+// TestFollowed: a reset that the own ledger has not made takes nothing back; one that it has made
+// does, and a log that is read back has none of it.
+func TestFollowed(t *testing.T) {
+	s := started()
+	top := uint64(70 + watermark.KeptHeights)
+	later(s, final("a", top, 1))
+	before := s.Table().Pruned()
+	r := reset(20, 1)
+	r.Newest = top
+	for _, tt := range []struct {
+		when    string
+		resets  uint64
+		want    uint64
+		height  uint64
+		applied bool
+	}{
+		{"no reset", 0, 0, before.Height, false},
+		{"read back", 1, 0, before.Height, false},
+		{"not followed", 0, 0, before.Height, true},
+		{"followed", 1, 1, 20, true},
+	} {
+		if tt.applied && s.LastReset().Count == 0 {
+			if got := later(s, r); got.Outcome != machine.Done || s.Table().Pruned().Height != 20 {
+				t.Fatalf("%+v, %v", got, s.Table().Pruned())
+			}
+		}
+		resets, pruned := s.Followed(tt.resets, before)
+		if want := (watermark.Mark{Era: before.Era, Height: tt.height}); resets != tt.want || pruned != want {
+			t.Errorf("%s: %d resets, pruned %v; want %d and %v", tt.when, resets, pruned, tt.want, want)
+		}
+	}
+}
+
 // TestSetInstance: after it both runs of the era stay as they are, also in a snapshot.
 func TestSetInstance(t *testing.T) {
 	s := started()
