@@ -74,7 +74,7 @@ func (v FailoverStatus) CoolDownText() string {
 	return fmt.Sprintf("no failover before %s, %s", v.CoolDown.UTC().Format(time.RFC3339), In(v.At, *v.CoolDown))
 }
 
-// History is the last changes of mode and roles.
+// History is the last changes of mode, roles and marks.
 type History struct {
 	Schema  string   `json:"schema"`
 	From    string   `json:"from"`
@@ -83,7 +83,7 @@ type History struct {
 
 // Change is one of them, and what brought it about.
 type Change struct {
-	Epoch   uint64    `json:"epoch"`
+	Epoch   uint64    `json:"epoch"` // 0 for one of the marks
 	At      time.Time `json:"at"`
 	What    string    `json:"what"`
 	Subject string    `json:"subject,omitempty"`

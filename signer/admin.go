@@ -47,6 +47,9 @@ func (a *Admin) SetFloor(ctx context.Context, r *cosignerv1.SetFloorRequest) (*c
 	if r.GetFloor() == nil {
 		return nil, status.Error(codes.InvalidArgument, "no floor given")
 	}
+	if err := checkReason(r.GetReason()); err != nil {
+		return nil, err
+	}
 	floor := watermark.Mark{Era: r.GetFloor().GetEra(), Height: r.GetFloor().GetHeight()}
 	_, err := a.change(ctx, machine.SetFloor{Floor: floor, Reason: a.reason(ctx, r.GetReason()), At: a.now()})
 	return &cosignerv1.SetFloorResponse{Floor: r.GetFloor()}, err

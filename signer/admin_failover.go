@@ -2,6 +2,7 @@ package signer
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -138,14 +139,24 @@ func (a *Admin) by(ctx context.Context, r interface {
 		At: a.now()}
 }
 
-// History tells the last changes of mode and roles, as this cosigner has applied them.
+// History tells the last changes of mode, roles and marks, as this cosigner has applied them.
 func (a *Admin) History(context.Context, *cosignerv1.HistoryRequest) (*cosignerv1.HistoryResponse, error) {
 	r := &cosignerv1.HistoryResponse{}
+	var marks []machine.MarkChange
 	a.Signer.Log.View(func(m *machine.State) {
 		for _, e := range m.Roles().History {
 			r.Changes = append(r.Changes, &cosignerv1.RoleChange{Epoch: e.Epoch, At: e.At, What: e.What, Subject: e.Subject,
 				Cause: e.Cause, Reason: e.Reason})
 		}
+		marks = m.MarkChanges()
 	})
+	for _, c := range marks { // epochs stay in order, whatever the leaders' clocks said
+		i := slices.IndexFunc(r.Changes, func(have *cosignerv1.RoleChange) bool { return have.At > c.At })
+		if i < 0 {
+			i = len(r.Changes)
+		}
+		r.Changes = slices.Insert(r.Changes, i, &cosignerv1.RoleChange{At: c.At, What: c.What, Subject: c.Subject,
+			Cause: failover.Operator, Reason: c.Reason})
+	}
 	return r, nil
 }

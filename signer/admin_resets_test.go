@@ -2,8 +2,11 @@ package signer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -65,6 +68,35 @@ func TestResetHeightsByOperator(t *testing.T) {
 	if err != nil || seen.GetResets() != 1 || seen.GetLastReset().GetHeight() != 1001 ||
 		seen.GetLastReset().GetOperator() != "ops" || seen.GetNewest().GetHeight() != 1001 {
 		t.Errorf("%v, %v", seen, err)
+	}
+}
+
+// TestReasonsOfMarks: why an operator moved a mark is in the history, among the changes of roles.
+func TestReasonsOfMarks(t *testing.T) {
+	a := newAdministered(t)
+	ctx, start, looked := t.Context(), time.Now(), &atomic.Int64{}
+	a.Signer.Now = func() time.Time { return start.Add(time.Duration(looked.Add(1)) * time.Millisecond) }
+	floor := &cosignerv1.SetFloorRequest{Floor: &cosignerv1.Mark{Era: 10, Height: 1001}, Reason: "a PEM"}
+	for epoch := range uint64(2) {
+		if _, err := a.Activate(ctx, &cosignerv1.ActivateRequest{Node: "node-b", Epoch: epoch, Force: true}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.SetFloor(ctx, floor); err != nil {
+			t.Fatal(err)
+		}
+	}
+	floor.Reason = strings.Repeat("x", 1001)
+	_, err := a.SetFloor(ctx, floor)
+	wantCode(t, "a reason without end", err, codes.InvalidArgument)
+	h, err := a.History(ctx, nil)
+	var got []string
+	for _, c := range h.GetChanges() {
+		got = append(got, fmt.Sprint(c.GetEpoch(), c.GetCause(), " ", c.GetWhat(), " ", c.GetSubject(), " ", c.GetReason()))
+	}
+	want := []string{"1operator activate node-b ops: ", "0operator floor era 10 height 1001 ops: a PEM",
+		"2operator activate node-b ops: ", "0operator floor era 10 height 1001 ops: a PEM"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 

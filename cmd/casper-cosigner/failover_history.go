@@ -18,7 +18,7 @@ func historyCommand() *cobra.Command {
 	var f operatorFlags
 	c := &cobra.Command{
 		Use:   "history",
-		Short: "show the last changes of mode and roles, and what brought them about",
+		Short: "show the last changes of mode, roles and marks, and what brought them about",
 		Long: `history shows what the log holds of changes: the leader's, or if none leads, that of
 the cosigner which has applied most.`,
 		Args: cobra.NoArgs,
@@ -43,7 +43,11 @@ the cosigner which has applied most.`,
 		t := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
 		fmt.Fprintf(t, "EPOCH\tAT\tWHAT\tCAUSE\tWHY\n")
 		for _, r := range h.Changes {
-			fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\n", r.Epoch, r.At.Format(time.RFC3339), r.Text(), cmp.Or(r.Cause, "-"), r.Reason)
+			epoch := "-" // one of the marks makes none
+			if r.Epoch > 0 {
+				epoch = fmt.Sprint(r.Epoch)
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", epoch, r.At.Format(time.RFC3339), r.Text(), cmp.Or(r.Cause, "-"), r.Reason)
 		}
 		return t.Flush()
 	}

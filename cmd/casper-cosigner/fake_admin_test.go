@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -141,6 +142,8 @@ func (a *fakeAdmin) SetFloor(_ context.Context, r *cosignerv1.SetFloorRequest) (
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.view.Floor = r.GetFloor()
+	a.history = append(a.history, &cosignerv1.RoleChange{At: reporttest.Noon.UnixMilli(), What: "floor", Cause: "operator",
+		Subject: fmt.Sprintf("era %d height %d", a.view.Floor.Era, a.view.Floor.Height), Reason: r.GetReason()})
 	return &cosignerv1.SetFloorResponse{Floor: r.GetFloor()}, nil
 }
 

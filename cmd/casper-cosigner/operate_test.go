@@ -62,6 +62,7 @@ func TestOperate(t *testing.T) {
 				`"reason":"maintenance"}`},
 		{"watermark floor --era 12 --reason split", 0, "floor era 12 height 0, was era 0 height 0"},
 		{"watermark floor --height 100 --reason split", 0, "floor era 12 height 100, was era 12 height 0"},
+		{"failover history", 0, "-      2026-11-20T12:00:00Z  floor era 12 height 100  operator  split"},
 	} {
 		code, out, errOut := f.operate(strings.Fields(test.args)...)
 		if code != test.code || !strings.Contains(strings.ToLower(out+errOut), strings.ToLower(test.want)) {

@@ -47,7 +47,7 @@ func (s *State) resetHeights(p Place, r ResetHeights) Result {
 	}
 	s.reset = r.Reset
 	s.heights = Advance{At: r.At, Left: watermark.HeightBucket(0).Burst}
-	return Result{Outcome: Done}
+	return s.changedMarks(resetChange(r.Reset, r.At))
 }
 
 func (s *State) setInstance(i SetInstance) Result {
@@ -57,7 +57,7 @@ func (s *State) setInstance(i SetInstance) Result {
 	if why := s.table.Rerun(i.Era, i.Chainspec); why != refusal.None {
 		return refused(why)
 	}
-	return Result{Outcome: Done}
+	return s.changedMarks(instanceChange(i))
 }
 
 func resetToProto(r watermark.Reset) *cosignerv1.ResetHeightsCommand {

@@ -67,6 +67,7 @@ func (s *State) header() *cosignerv1.SnapshotHeader {
 	for era, chainspec := range s.table.Reruns() {
 		h.Reruns = append(h.Reruns, &cosignerv1.SnapshotRerun{Era: era, Chainspec: chainspec[:]})
 	}
+	h.Marks = marksToProto(s.marks)
 	for node, r := range s.points.All() {
 		h.Points = append(h.Points, &cosignerv1.SnapshotPoint{Node: node, TlsPoint: r.Point[:], At: r.At})
 	}
@@ -125,6 +126,9 @@ func (s *State) restore(h *cosignerv1.SnapshotHeader, in *bufio.Reader) error {
 		s.points.Restore(p.Node, tlspoint.Registration{Point: casper.TLSPoint(p.TlsPoint), At: p.At})
 	}
 	if err := s.restoreResets(h); err != nil {
+		return err
+	}
+	if s.marks, err = marksFromProto(h); err != nil {
 		return err
 	}
 	for range h.Claims {

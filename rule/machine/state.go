@@ -71,6 +71,7 @@ type State struct {
 	eras    Advance
 	heights Advance
 	reset   watermark.Reset // the last one
+	marks   []MarkChange    // the last ones
 }
 
 // New returns the state of an empty log.
@@ -152,7 +153,7 @@ func (s *State) ApplyAt(p Place, c Command) Result {
 		if !s.table.SetFloor(c.Floor) {
 			return refused(refusal.BelowPruned)
 		}
-		return Result{Outcome: Done}
+		return s.changedMarks(floorChange(c))
 	case ResetHeights:
 		return s.resetHeights(p, c)
 	case SetInstance:

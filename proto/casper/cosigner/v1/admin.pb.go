@@ -1729,16 +1729,16 @@ func (x *HistoryResponse) GetChanges() []*RoleChange {
 	return nil
 }
 
-// RoleChange is one change of mode or roles.
+// RoleChange is one change of mode or roles, or of the marks by an operator.
 type RoleChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Epoch that it made.
+	// Epoch that it made, 0 for one of the marks.
 	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	// When, by the clock of the leader that proposed it, Unix milliseconds.
 	At int64 `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`
-	// What: activate, mode, suspend, unsuspend, hold or resume.
+	// What: activate, mode, suspend, unsuspend, hold or resume; of the marks floor, reset-heights or instance.
 	What string `protobuf:"bytes,3,opt,name=what,proto3" json:"what,omitempty"`
-	// The node or the mode that it is about, empty for a hold.
+	// The node, the mode or the place that it is about, empty for a hold.
 	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
 	// What brought it about: operator, or the code of a failover rule.
 	Cause string `protobuf:"bytes,5,opt,name=cause,proto3" json:"cause,omitempty"`

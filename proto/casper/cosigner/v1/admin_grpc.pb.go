@@ -52,7 +52,7 @@ type AdminServiceClient interface {
 	Hold(ctx context.Context, in *HoldRequest, opts ...grpc.CallOption) (*HoldResponse, error)
 	// Resume allows automatic changes of roles again.
 	Resume(ctx context.Context, in *ResumeRequest, opts ...grpc.CallOption) (*ResumeResponse, error)
-	// History tells the last changes of mode and roles.
+	// History tells the last changes of mode, roles and marks.
 	History(ctx context.Context, in *HistoryRequest, opts ...grpc.CallOption) (*HistoryResponse, error)
 	// SetFloor refuses everything below an era and a height.
 	SetFloor(ctx context.Context, in *SetFloorRequest, opts ...grpc.CallOption) (*SetFloorResponse, error)
@@ -209,7 +209,7 @@ type AdminServiceServer interface {
 	Hold(context.Context, *HoldRequest) (*HoldResponse, error)
 	// Resume allows automatic changes of roles again.
 	Resume(context.Context, *ResumeRequest) (*ResumeResponse, error)
-	// History tells the last changes of mode and roles.
+	// History tells the last changes of mode, roles and marks.
 	History(context.Context, *HistoryRequest) (*HistoryResponse, error)
 	// SetFloor refuses everything below an era and a height.
 	SetFloor(context.Context, *SetFloorRequest) (*SetFloorResponse, error)

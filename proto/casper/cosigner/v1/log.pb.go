@@ -1020,7 +1020,9 @@ type SnapshotHeader struct {
 	// Last reset of the heights, absent if there was none.
 	LastReset *ResetHeightsCommand `protobuf:"bytes,19,opt,name=last_reset,json=lastReset,proto3" json:"last_reset,omitempty"`
 	// Eras that run again under another chainspec, by era and as they were named.
-	Reruns        []*SnapshotRerun `protobuf:"bytes,20,rep,name=reruns,proto3" json:"reruns,omitempty"`
+	Reruns []*SnapshotRerun `protobuf:"bytes,20,rep,name=reruns,proto3" json:"reruns,omitempty"`
+	// The last changes of the marks by operators, oldest first, without an epoch and a cause. Since version 3.
+	Marks         []*RoleChange `protobuf:"bytes,21,rep,name=marks,proto3" json:"marks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1191,6 +1193,13 @@ func (x *SnapshotHeader) GetLastReset() *ResetHeightsCommand {
 func (x *SnapshotHeader) GetReruns() []*SnapshotRerun {
 	if x != nil {
 		return x.Reruns
+	}
+	return nil
+}
+
+func (x *SnapshotHeader) GetMarks() []*RoleChange {
+	if x != nil {
+		return x.Marks
 	}
 	return nil
 }
@@ -1437,7 +1446,7 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\x12SetInstanceCommand\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
 	"\tchainspec\x18\x02 \x01(\fR\tchainspec\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xbd\x06\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xf3\x06\n" +
 	"\x0eSnapshotHeader\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\astarted\x18\x02 \x01(\bR\astarted\x120\n" +
@@ -1461,7 +1470,8 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\ahistory\x18\x12 \x03(\v2\x1e.casper.cosigner.v1.RoleChangeR\ahistory\x12F\n" +
 	"\n" +
 	"last_reset\x18\x13 \x01(\v2'.casper.cosigner.v1.ResetHeightsCommandR\tlastReset\x129\n" +
-	"\x06reruns\x18\x14 \x03(\v2!.casper.cosigner.v1.SnapshotRerunR\x06reruns\"?\n" +
+	"\x06reruns\x18\x14 \x03(\v2!.casper.cosigner.v1.SnapshotRerunR\x06reruns\x124\n" +
+	"\x05marks\x18\x15 \x03(\v2\x1e.casper.cosigner.v1.RoleChangeR\x05marks\"?\n" +
 	"\rSnapshotRerun\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
 	"\tchainspec\x18\x02 \x01(\fR\tchainspec\"5\n" +
@@ -1530,11 +1540,12 @@ var file_casper_cosigner_v1_log_proto_depIdxs = []int32{
 	17, // 20: casper.cosigner.v1.SnapshotHeader.history:type_name -> casper.cosigner.v1.RoleChange
 	9,  // 21: casper.cosigner.v1.SnapshotHeader.last_reset:type_name -> casper.cosigner.v1.ResetHeightsCommand
 	12, // 22: casper.cosigner.v1.SnapshotHeader.reruns:type_name -> casper.cosigner.v1.SnapshotRerun
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	17, // 23: casper.cosigner.v1.SnapshotHeader.marks:type_name -> casper.cosigner.v1.RoleChange
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_log_proto_init() }
