@@ -94,7 +94,7 @@ func monitorConfig(p *process, ready func() error) monitor.Config {
 			lead := p.store.Leader()
 			return lead.Name, lead.Term, lead.Self
 		},
-		Ready:  ready, Now: p.options.Now, Logger: p.options.Logger,
+		Ready: ready, Now: p.options.Now, Logger: p.options.Logger,
 	}
 	clients := p.links.peers()
 	for _, name := range p.links.names() {
@@ -165,6 +165,7 @@ func (v *validator) adminServer() *grpc.Server {
 	s := c.NewServer(v.self.Certificate, adminAccess)
 	cosignerv1.RegisterAdminServiceServer(s, &signer.Admin{Signer: v.signer, Recent: v.recent,
 		Settings: failoverSettings(c), Caller: c.Caller, VerifyReset: v.verifyReset, Host: v.status,
+		Cosigners: append(v.links.names(), v.self.Name), Versions: v.store,
 		Judgement: v.monitor.Judgement, Report: v.monitor.Report})
 	return s
 }

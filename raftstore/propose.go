@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/raft"
 
@@ -30,16 +31,41 @@ func (s *Store) Apply(ctx context.Context, c machine.Command) (machine.Result, e
 	return s.propose(ctx, c)
 }
 
+// ApplyWithout is Apply of an entry that the named members need not be able to read, since an
+// operator knows that they are lost or hostile. One of them that runs an older release ends at the
+// entry, and at each start after it.
+func (s *Store) ApplyWithout(ctx context.Context, c machine.Command, names []string) (machine.Result, error) {
+	if !s.Leader().Self {
+		return machine.Result{}, ErrNotLeader
+	}
+	return s.propose(ctx, c, names...)
+}
+
+// Unshown returns the other members that did not show, lately or since they were started, that they
+// can read the newest version.
+func (s *Store) Unshown() (names []string) {
+	for _, name := range s.cfg.Voters.but(s.cfg.Name) {
+		if p, _ := s.cfg.Network.Presences.Seen(name); p.Version < machine.Version {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // Version returns the version of the state machine in which this member writes entries now: the
 // highest that all have shown, lately or since they were started, that they can read. Once an entry
 // of it is in the log it does not go back.
-func (s *Store) Version() (version uint32) {
+func (s *Store) Version() uint32 { return s.version(nil) }
+
+// version is Version, whatever some have shown.
+func (s *Store) version(without []string) (version uint32) {
 	s.View(func(m *machine.State) { version = m.Version() })
 	own := s.cfg.Network.Presences.Presence(s.Indexes()).Version
 	shown := []uint32{own}
 	for _, name := range s.cfg.Voters.but(s.cfg.Name) {
-		p, _ := s.cfg.Network.Presences.Seen(name)
-		shown = append(shown, p.Version)
+		if p, _ := s.cfg.Network.Presences.Seen(name); !slices.Contains(without, name) {
+			shown = append(shown, p.Version)
+		}
 	}
 	return machine.InForce(version, shown...)
 }
@@ -50,11 +76,11 @@ func (s *Store) Next() machine.Place {
 	return machine.Place{Index: s.raft.LastIndex() + 1, Version: s.Version()}
 }
 
-func (s *Store) propose(ctx context.Context, c machine.Command) (machine.Result, error) {
-	result, err := s.proposeIn(ctx, s.Version(), c)
+func (s *Store) propose(ctx context.Context, c machine.Command, without ...string) (machine.Result, error) {
+	result, err := s.proposeIn(ctx, s.version(without), c)
 	if err == nil && result.Why == refusal.OldVersion {
 		// Another one overtook it, which was the first of the next version.
-		result, err = s.proposeIn(ctx, s.Version(), c)
+		result, err = s.proposeIn(ctx, s.version(without), c)
 	}
 	return result, err
 }

@@ -2,10 +2,13 @@ package raftstore
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"testing"
 
 	"github.com/hashicorp/raft"
 
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/refusal"
 	"casper-cosigner/statedir"
@@ -18,6 +21,47 @@ func (e earlier) Presence(last, applied uint64) statedir.Presence {
 	p := e.Presences.Presence(last, applied)
 	p.Version = 0
 	return p
+}
+
+// TestWithout: a command of the newest version is not written while a member never shows that it
+// reads it, and is once an operator names that one; from then on the version is in force.
+func TestWithout(t *testing.T) {
+	tr := newTrio(t, func(name string, c *Config) {
+		if name == "c" {
+			c.Network.Presences = earlier{c.Network.Presences}
+		}
+	})
+	defer tr.stopAll()
+	tr.until("a or b leads, and has heard the others", func() bool {
+		m := tr.leader()
+		if m.cfg.Name == "c" {
+			_ = m.HandOver()
+			return false
+		}
+		return slices.Equal(m.Unshown(), []string{"c"})
+	})
+	again := machine.SetInstance{Era: 1, Chainspec: casper.Hash{1}}
+	apply := func(want error, without ...string) {
+		t.Helper()
+		tr.until("an answer", func() bool {
+			m := tr.leader()
+			if m.cfg.Name == "c" {
+				return false
+			}
+			r, err := m.ApplyWithout(context.Background(), again, without)
+			if errors.Is(err, ErrNotLeader) || errors.Is(err, ErrUnknown) {
+				return false
+			}
+			if !errors.Is(err, want) || err == nil && r.Outcome != machine.Done {
+				t.Errorf("without %v: %+v, %v", without, r, err)
+			}
+			return true
+		})
+	}
+	apply(machine.ErrVersion)
+	apply(machine.ErrVersion, "a", "b")
+	apply(nil, "c")
+	tr.until("the version is in force", func() bool { return tr.leader().Version() == machine.Version })
 }
 
 // TestRollingChange: members are replaced by those of a later release one by one, while claims go

@@ -33,6 +33,9 @@ type Admin struct {
 	Caller func(context.Context) (cluster.Member, bool)
 	// VerifyReset must fail unless an operator signed the reset of the heights.
 	VerifyReset func(watermark.Reset) error
+	// Cosigners are the names of all, Versions how far they can read.
+	Cosigners []string
+	Versions  Versions
 	// Host fills in what the signer does not know: this host, its cluster file, peers and ledger.
 	Host func(*cosignerv1.StatusResponse)
 	// Judgement returns the last judgement of the nodes and what it was made of, both zero
@@ -40,6 +43,14 @@ type Admin struct {
 	Judgement func() (failover.Judgement, failover.Observation)
 	// Report returns what was heard last of a node, nil if nothing. It is only read.
 	Report func(node string) *cosignerv1.NodeReport
+}
+
+// Versions is what cosigners have shown of the versions of the log that they can read.
+type Versions interface {
+	// Unshown must return the cosigners that did not show that they can read the newest.
+	Unshown() []string
+	// ApplyWithout must be Log's Apply, whatever the named ones have shown.
+	ApplyWithout(ctx context.Context, c machine.Command, names []string) (machine.Result, error)
 }
 
 // SetFloor refuses everything below an era and a height.
@@ -82,13 +93,28 @@ func (a *Admin) ExportWatermark(_ *cosignerv1.ExportWatermarkRequest,
 
 // change makes a change at the leader, and returns the epoch that holds then.
 func (a *Admin) change(ctx context.Context, c machine.Command) (uint64, error) {
+	return a.changeWithout(ctx, c, nil)
+}
+
+// changeWithout is change, whatever the named cosigners can read.
+func (a *Admin) changeWithout(ctx context.Context, c machine.Command, names []string) (uint64, error) {
 	if err := a.leads(); err != nil {
 		return 0, err
 	}
-	result, err := a.Signer.Log.Apply(ctx, c)
+	apply := a.Signer.Log.Apply
+	if len(names) > 0 {
+		if err := a.mayLeaveOut(names); err != nil {
+			return 0, err
+		}
+		apply = func(ctx context.Context, c machine.Command) (machine.Result, error) {
+			return a.Versions.ApplyWithout(ctx, c, names)
+		}
+	}
+	result, err := apply(ctx, c)
 	if errors.Is(err, machine.ErrVersion) {
-		return 0, status.Errorf(codes.FailedPrecondition, "nothing was changed: %v; bring all cosigners to this release, "+
-			"let each be seen by the others (`status`), and ask again", machine.ErrVersion)
+		return 0, status.Errorf(codes.FailedPrecondition, "nothing was changed: %v: %s did not show that it does. Run this "+
+			"release there, and ask again once it was heard; if it is lost, or broken, --without leaves it out, and it "+
+			"never starts again with an older release", machine.ErrVersion, strings.Join(a.Versions.Unshown(), ", "))
 	}
 	if err != nil {
 		return 0, status.Errorf(codes.Unavailable, "whether the change was made is not known, see `status`: %v", err)
@@ -108,6 +134,26 @@ func (a *Admin) change(ctx context.Context, c machine.Command) (uint64, error) {
 		return 0, status.Error(codes.InvalidArgument, result.Why.String())
 	}
 	return 0, status.Errorf(codes.FailedPrecondition, "nothing was changed: %v", result.Why)
+}
+
+// mayLeaveOut refuses names of nobody, and more than the others can do without.
+func (a *Admin) mayLeaveOut(names []string) error {
+	left := len(a.Cosigners)
+	for _, name := range a.Cosigners {
+		if slices.Contains(names, name) {
+			left--
+		}
+	}
+	for _, name := range names {
+		if !slices.Contains(a.Cosigners, name) {
+			return status.Errorf(codes.NotFound, "no cosigner %q in the cluster file", name)
+		}
+	}
+	if left < a.Settings.Threshold {
+		return status.Errorf(codes.InvalidArgument, "without these %d cosigners are left, and %d sign", left,
+			a.Settings.Threshold)
+	}
+	return nil
 }
 
 // leads refuses what only the leader can do.

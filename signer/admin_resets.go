@@ -31,7 +31,7 @@ func (a *Admin) ResetHeights(ctx context.Context,
 	if err := a.VerifyReset(reset); err != nil {
 		return nil, status.Error(codes.PermissionDenied, err.Error())
 	}
-	_, err := a.change(ctx, machine.ResetHeights{Reset: reset, At: a.now()})
+	_, err := a.changeWithout(ctx, machine.ResetHeights{Reset: reset, At: a.now()}, r.GetWithout())
 	return &cosignerv1.ResetHeightsResponse{}, err
 }
 
@@ -44,8 +44,8 @@ func (a *Admin) SetInstance(ctx context.Context,
 	if err := checkReason(r.GetReason()); err != nil {
 		return nil, err
 	}
-	_, err := a.change(ctx, machine.SetInstance{Era: r.GetEra(), Chainspec: casper.Hash(r.GetChainspec()),
-		Reason: a.reason(ctx, r.GetReason()), At: a.now()})
+	_, err := a.changeWithout(ctx, machine.SetInstance{Era: r.GetEra(), Chainspec: casper.Hash(r.GetChainspec()),
+		Reason: a.reason(ctx, r.GetReason()), At: a.now()}, r.GetWithout())
 	return &cosignerv1.SetInstanceResponse{}, err
 }
 

@@ -133,15 +133,27 @@ func TestSetInstanceByOperator(t *testing.T) {
 	}
 }
 
-// TestBeforeAllKnowIt: while a cosigner runs the release before, the answer says so, and that
-// nothing was changed.
+// TestBeforeAllKnowIt: while a cosigner runs the release before, the answer names it, and says that
+// nothing was changed. One that is lost is left out at an operator's word, if enough are left.
 func TestBeforeAllKnowIt(t *testing.T) {
 	a := newAdministered(t)
 	a.rig.log.state = machine.New() // of the version before
 	a.rig.log.state.Apply(machine.Genesis{First: watermark.Mark{Era: 10, Height: 1000}, Active: "node-a"})
 	_, err := a.SetInstance(t.Context(), &cosignerv1.SetInstanceRequest{Era: 11, Chainspec: make([]byte, 32), Reason: "x"})
 	if status.Code(err) != codes.FailedPrecondition ||
-		!strings.Contains(err.Error(), "nothing was changed: not every cosigner") {
+		!strings.Contains(err.Error(), "nothing was changed: not every cosigner runs a release that knows this command: "+
+			"cosigner-3 did not show that it does") {
 		t.Error(err)
+	}
+	for _, tt := range []struct {
+		without string
+		want    codes.Code
+	}{
+		{"cosigner-4", codes.NotFound}, {"cosigner-2", codes.FailedPrecondition},
+		{"cosigner-2 cosigner-3", codes.InvalidArgument}, {"cosigner-3", codes.OK},
+	} {
+		_, err := a.SetInstance(t.Context(), &cosignerv1.SetInstanceRequest{Era: 11, Chainspec: make([]byte, 32), Reason: "x",
+			Without: strings.Fields(tt.without)})
+		wantCode(t, "without "+tt.without, err, tt.want)
 	}
 }

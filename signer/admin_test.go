@@ -2,6 +2,7 @@ package signer
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/machine"
 )
 
 // administered is an Admin on fakes. Its judgement is the test's.
@@ -31,11 +33,24 @@ func newAdministered(t *testing.T) *administered {
 		Caller: func(context.Context) (cluster.Member, bool) {
 			return cluster.Member{Name: "ops", Role: cluster.Operator}, true
 		},
+		Cosigners: []string{"cosigner-1", "cosigner-2", "cosigner-3"}, Versions: readers{a},
 		Host:      func(r *cosignerv1.StatusResponse) { r.Name = "cosigner-1" },
 		Judgement: func() (failover.Judgement, failover.Observation) { return a.judgement, a.seen },
 		Report:    func(node string) *cosignerv1.NodeReport { return a.reports[node] },
 	}
 	return a
+}
+
+// readers is what the others can read: the newest, but for the last one.
+type readers struct{ *administered }
+
+func (readers) Unshown() []string { return []string{"cosigner-3"} }
+
+func (r readers) ApplyWithout(_ context.Context, c machine.Command, names []string) (machine.Result, error) {
+	if !slices.Equal(names, r.Unshown()) {
+		return machine.Result{}, machine.ErrVersion
+	}
+	return r.rig.log.state.ApplyAt(machine.Place{Index: 9, Version: machine.Version}, c), nil
 }
 
 // listened makes the cosigners ones that have listened for long enough.

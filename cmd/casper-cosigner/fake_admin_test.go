@@ -159,6 +159,9 @@ func (a *fakeAdmin) ResetHeights(_ context.Context,
 	if a.reset = reset; a.name != a.leader {
 		return nil, status.Error(codes.FailedPrecondition, "this cosigner does not lead")
 	}
+	if slices.Contains(r.GetWithout(), "c4") {
+		return nil, status.Error(codes.NotFound, "no cosigner \"c4\" in the cluster file")
+	}
 	if r.GetCount() != a.view.Resets+1 {
 		return nil, status.Error(codes.Aborted, "another reset came first")
 	}
@@ -171,6 +174,9 @@ func (a *fakeAdmin) SetInstance(_ context.Context,
 	r *cosignerv1.SetInstanceRequest) (*cosignerv1.SetInstanceResponse, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if slices.Contains(r.GetWithout(), "c4") {
+		return nil, status.Error(codes.NotFound, "no cosigner \"c4\" in the cluster file")
+	}
 	a.view.Reruns = append(a.view.Reruns, &cosignerv1.Rerun{Era: r.GetEra(), Chainspec: r.GetChainspec()})
 	return &cosignerv1.SetInstanceResponse{}, nil
 }

@@ -23,7 +23,14 @@ type resetFlags struct {
 	operatorFlags
 	height      uint64
 	node, again string
+	without     []string
 	reason      *string
+}
+
+// withoutFlag leaves out a cosigner that never shows what it can read.
+func withoutFlag(c *cobra.Command, names *[]string) {
+	c.Flags().StringSliceVar(names, "without", nil, "cosigner that is lost or broken, and did not show that it runs a "+
+		"release that knows this; it never starts again with an older one")
 }
 
 func watermarkResetCommand() *cobra.Command {
@@ -51,6 +58,7 @@ its ledger follows.`,
 	c.Flags().StringVar(&f.node, "from-node", "",
 		"base URL of a casper-node on the restarted network: checks that it went back")
 	c.Flags().StringVar(&f.again, "again", "", "the height once more, where nobody can type it")
+	withoutFlag(c, &f.without)
 	required(c, "height")
 	f.reason = reasonFlag(c)
 	f.add(c)
@@ -93,7 +101,7 @@ func (f *resetFlags) reset(c *cobra.Command) error {
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
 	_, err = seen.leader.ResetHeights(ctx, &cosignerv1.ResetHeightsRequest{Height: r.Height, Newest: r.Newest,
-		SeenAt: r.SeenAt, Count: r.Count, Reason: r.Reason, Signature: r.Signature[:]})
+		SeenAt: r.SeenAt, Count: r.Count, Reason: r.Reason, Signature: r.Signature[:], Without: f.without})
 	if err != nil {
 		return changeFault("resetting the heights", err)
 	}
@@ -197,6 +205,7 @@ func watermarkInstanceCommand() *cobra.Command {
 	var f operatorFlags
 	var era uint64
 	var spec string
+	var without []string
 	c := &cobra.Command{
 		Use:   "instance",
 		Short: "after an emergency restart: let nodes vote in an era that runs again",
@@ -210,6 +219,7 @@ and what was signed in the first run stays. Three can be named an era.`,
 	}
 	c.Flags().Uint64Var(&era, "era", 0, "the era that runs again")
 	c.Flags().StringVar(&spec, "chainspec", "", "hash of the chainspec, 64 hex digits")
+	withoutFlag(c, &without)
 	required(c, "era", "chainspec")
 	why := reasonFlag(c)
 	f.add(c)
@@ -220,7 +230,8 @@ and what was signed in the first run stays. Three can be named an era.`,
 		}
 		return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient,
 			_ *cosignerv1.StatusResponse) error {
-			_, err := client.SetInstance(ctx, &cosignerv1.SetInstanceRequest{Era: era, Chainspec: hash, Reason: *why})
+			_, err := client.SetInstance(ctx, &cosignerv1.SetInstanceRequest{Era: era, Chainspec: hash, Reason: *why,
+				Without: without})
 			if err != nil {
 				return changeFault("naming the chainspec", err)
 			}

@@ -59,6 +59,7 @@ func TestResetCommand(t *testing.T) {
 		{"--height 1002 --again 1002 --from-node " + url, exitRefused, "the chain's next block is 1001: from there to 1001"},
 		{"--height 990", exitUsage, "Heights 990 to 1100 were signed and will be free"},
 		{"--height 990", exitUsage, "give --again 990"},
+		{"--height 990 --again 990 --without c3,c4", exitRefused, "no cosigner \"c4\""},
 		{"--height 990 --again 991", exitRefused, `--again says "991"`},
 		{"--height 1001 --again 1001 --from-node " + url, 0, "heights from 1001 on may be signed again, reset 1 by operator"},
 		{"--height 1000 --again 1000", 0, "reset 2 by operator"},
@@ -129,7 +130,8 @@ func TestInstanceCommand(t *testing.T) {
 		want string
 	}{
 		{"--era 23 --chainspec 5a", exitUsage, `--chainspec "5a": want 64 hex digits`},
-		{"--era 23 --chainspec " + spec, 0, "Done: in era 23 each node may vote under chainspec " + spec},
+		{"--era 23 --chainspec " + spec + " --without c4", exitRefused, "no cosigner \"c4\""},
+		{"--era 23 --chainspec " + spec + " --without c3", 0, "Done: in era 23 each node may vote under chainspec " + spec},
 	} {
 		code, out, errOut := f.operate(append([]string{"watermark", "instance", "--reason", "restart"},
 			strings.Fields(tt.args)...)...)

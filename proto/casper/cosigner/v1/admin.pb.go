@@ -1935,7 +1935,9 @@ type ResetHeightsRequest struct {
 	// Newest height that t cosigners stated: it is refused if more was signed since.
 	Newest uint64 `protobuf:"varint,5,opt,name=newest,proto3" json:"newest,omitempty"`
 	// An index of the log up to which t cosigners had applied it then. It is refused much later.
-	SeenAt        uint64 `protobuf:"varint,6,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`
+	SeenAt uint64 `protobuf:"varint,6,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`
+	// Cosigners that need not have shown that they can read the entry; an older release ends at it.
+	Without       []string `protobuf:"bytes,7,rep,name=without,proto3" json:"without,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2012,6 +2014,13 @@ func (x *ResetHeightsRequest) GetSeenAt() uint64 {
 	return 0
 }
 
+func (x *ResetHeightsRequest) GetWithout() []string {
+	if x != nil {
+		return x.Without
+	}
+	return nil
+}
+
 // ResetHeightsResponse is empty.
 type ResetHeightsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2057,7 +2066,9 @@ type SetInstanceRequest struct {
 	// Hash of the chainspec, 32 bytes.
 	Chainspec []byte `protobuf:"bytes,2,opt,name=chainspec,proto3" json:"chainspec,omitempty"`
 	// Why, for the record.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Cosigners that need not have shown that they can read the entry; an older release ends at it.
+	Without       []string `protobuf:"bytes,4,rep,name=without,proto3" json:"without,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2111,6 +2122,13 @@ func (x *SetInstanceRequest) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *SetInstanceRequest) GetWithout() []string {
+	if x != nil {
+		return x.Without
+	}
+	return nil
 }
 
 // SetInstanceResponse is empty.
@@ -2393,19 +2411,21 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"B\n" +
 	"\x10SetFloorResponse\x12.\n" +
-	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\"\xaa\x01\n" +
+	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\"\xc4\x01\n" +
 	"\x13ResetHeightsRequest\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1c\n" +
 	"\tsignature\x18\x04 \x01(\fR\tsignature\x12\x16\n" +
 	"\x06newest\x18\x05 \x01(\x04R\x06newest\x12\x17\n" +
-	"\aseen_at\x18\x06 \x01(\x04R\x06seenAt\"\x16\n" +
-	"\x14ResetHeightsResponse\"\\\n" +
+	"\aseen_at\x18\x06 \x01(\x04R\x06seenAt\x12\x18\n" +
+	"\awithout\x18\a \x03(\tR\awithout\"\x16\n" +
+	"\x14ResetHeightsResponse\"v\n" +
 	"\x12SetInstanceRequest\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
 	"\tchainspec\x18\x02 \x01(\fR\tchainspec\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x15\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x18\n" +
+	"\awithout\x18\x04 \x03(\tR\awithout\"\x15\n" +
 	"\x13SetInstanceResponse\"\x18\n" +
 	"\x16ExportWatermarkRequest\"[\n" +
 	"\x17ExportWatermarkResponse\x12\x12\n" +
