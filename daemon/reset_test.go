@@ -75,6 +75,11 @@ func TestResetHeights(t *testing.T) {
 	if err := ask(signature); err == nil {
 		t.Error("one signature freed the heights twice")
 	}
+	r.Newest, r.Count = 1, 2 // signed when the operator saw height 1, and kept since
+	if err := ask(l.File.SignReset(l.Keys["ops"], r)); err == nil || !strings.Contains(err.Error(), "asked for since") {
+		t.Errorf("a reset that was kept: %v", err)
+	}
+	l.mustBind(a, block(2, 1), block(2, 9))
 	l.stopAll()
 	l.start(all...)
 	l.followed(1)
