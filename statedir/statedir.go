@@ -9,7 +9,8 @@
 //
 // It promises: no directory's id is ever overwritten; one process per directory; a
 // boot count is never used twice; what Admit accepted of a peer's directory,
-// boot and session is on disk before it returns.
+// boot and session is on disk before it returns; each start leaves a note of its
+// process and of where the log ended.
 //
 // It leaves to others: what lies under the directory ("raft/" and "ledger"),
 // and proving that a presence comes from the peer that it is said to come from.
@@ -58,6 +59,7 @@ type Dir struct {
 	identity identity
 	boot     uint64
 	session  ID
+	starts   []Start
 
 	firstRunMu sync.Mutex
 	firstRun   bool
@@ -212,12 +214,15 @@ func (d *Dir) load() error {
 		return err
 	}
 	boot.Count++
+	d.boot, d.firstRun = boot.Count, boot.FirstRun
+	if err := d.loadStarts(); err != nil {
+		return err
+	}
 	// The new count must be on disk before any peer hears of it: a count shown
 	// by two processes would look like a copied directory.
 	if err := writeRecord(d.Path(bootFile), boot); err != nil {
 		return err
 	}
-	d.boot, d.firstRun = boot.Count, boot.FirstRun
 	d.peers = newPeers(d.Path(peersFile), d.identity, seen)
 	return nil
 }

@@ -82,6 +82,7 @@ type Stand struct {
 	told     *witness.Book          // what is told to agents
 	brought  map[witness.Key]string // which agent showed what is held, by the signing key
 	foreign  map[string][]witness.Signed
+	judged   map[witness.Signed]bool // of what this cosigner signed as another process
 	budget   map[string]*budget
 	words    statedir.Words
 	opened   bool   // the gate has been open
@@ -118,7 +119,7 @@ func OpenStand(c StandConfig) (*Stand, error) {
 		warned: map[string]bool{}, partly: map[string]bool{},
 		book: witness.NewBook(c.Members), told: witness.NewBook(c.Members),
 		brought: map[witness.Key]string{}, foreign: map[string][]witness.Signed{},
-		budget: map[string]*budget{}, lost: lost, marked: lost != ""}
+		judged: map[witness.Signed]bool{}, budget: map[string]*budget{}, lost: lost, marked: lost != ""}
 	s.words, err = c.Words()
 	return s, err
 }
@@ -170,26 +171,45 @@ func (s *Stand) mayCheck(from string, now time.Time) bool {
 }
 
 // keep keeps a member's statement, if it is new. While the gate has never been open it counts at
-// once; so does ever what this cosigner signed itself, and as another process even if this one has
-// stated more since: its log may have been put back, and have grown.
+// once; so does ever what this cosigner signed itself.
 func (s *Stand) keep(signed witness.Signed, from string, now time.Time) {
-	news := s.told.Wants(signed)
-	earlier := signed.Name == s.Name && signed.Session != s.stated.Session && s.book.Wants(signed)
-	if !news && !earlier || !s.mayCheck(from, now) {
+	if signed.Name == s.Name && signed.Session != s.stated.Session {
+		s.keepEarlier(signed, from, now)
 		return
 	}
-	switch {
-	case s.told.Keep(signed):
-		s.shown = nil
-	case !earlier || !s.book.Keep(signed):
+	if !s.told.Wants(signed) || !s.mayCheck(from, now) || !s.told.Keep(signed) {
 		return
 	}
+	s.shown = nil
 	s.brought[signed.Key] = from
 	if s.opened && signed.Name != s.Name {
 		s.fresh = append(s.fresh, fresh{signed, now})
 		return
 	}
 	s.book.Keep(signed)
+	s.look(now)
+}
+
+// keepEarlier judges what this cosigner signed as an earlier process, or as one that it does not
+// know, by itself: however little it claims, and whatever this one and others stated since, the log
+// may have been put back, and have grown.
+func (s *Stand) keepEarlier(signed witness.Signed, from string, now time.Time) {
+	if s.judged[signed] || s.lost != "" || !s.mayCheck(from, now) || !signed.Verify() {
+		return
+	}
+	if len(s.judged) == most {
+		clear(s.judged)
+	}
+	s.judged[signed] = true
+	s.brought[signed.Key] = from
+	if s.told.Keep(signed) {
+		s.shown = nil
+	}
+	s.book.Keep(signed)
+	if v := witness.Judge(s.Held().Holding, s.Members, []witness.Signed{signed}); v.Finding == witness.Lost {
+		s.verdict = v
+		_ = s.refuse()
+	}
 	s.look(now)
 }
 
