@@ -147,6 +147,9 @@ func restate(path string, first watermark.Mark, unstarted func(Identity, ID) err
 		return err
 	}
 	id := Identity{Cluster: record.Cluster, Name: record.Name, First: record.First}
+	if record.Lost != "" {
+		return errors.New(record.Lost)
+	}
 	if err := unstarted(id, record.Directory); err != nil {
 		return err
 	}
@@ -211,6 +214,9 @@ func (d *Dir) load() error {
 		return err
 	}
 	if err := removeTemps(d.path); err != nil {
+		return err
+	}
+	if err := d.moveVerdict(); err != nil {
 		return err
 	}
 	boot.Count++

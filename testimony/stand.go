@@ -118,8 +118,8 @@ func OpenStand(c StandConfig) (*Stand, error) {
 	s := &Stand{StandConfig: c, began: c.Now(), heard: map[string]time.Time{},
 		warned: map[string]bool{}, partly: map[string]bool{},
 		book: witness.NewBook(c.Members), told: witness.NewBook(c.Members),
-		brought: map[witness.Key]string{}, foreign: map[string][]witness.Signed{},
-		judged: map[witness.Signed]bool{}, budget: map[string]*budget{}, lost: lost, marked: lost != ""}
+		brought: map[witness.Key]string{}, foreign: map[string][]witness.Signed{}, judged: map[witness.Signed]bool{},
+		budget: map[string]*budget{}, lost: lost, marked: lost != ""}
 	s.words, err = c.Words()
 	return s, err
 }
