@@ -126,13 +126,26 @@ func CheckEmpty(path string) error {
 // it is asked while no process can begin to. The directory stays the one that its peers know: its
 // id, its starts and its votes are as they were.
 func Restate(path string, first watermark.Mark, unstarted func(Identity, ID) error) error {
-	if err := restate(path, first, unstarted); err != nil {
+	err := restating(path, unstarted, func(file string, record identity) error {
+		record.First = first
+		return writeRecord(file, record)
+	})
+	if err != nil {
 		return fmt.Errorf("stating another first era and height in %s: %w", path, err)
 	}
 	return nil
 }
 
-func restate(path string, first watermark.Mark, unstarted func(Identity, ID) error) error {
+// CheckRestate says why Restate would refuse the directory now.
+func CheckRestate(path string, unstarted func(Identity, ID) error) error {
+	err := restating(path, unstarted, func(string, identity) error { return nil })
+	if err != nil {
+		return fmt.Errorf("looking whether another first era and height may be stated in %s: %w", path, err)
+	}
+	return nil
+}
+
+func restating(path string, unstarted func(Identity, ID) error, then func(file string, record identity) error) error {
 	if _, err := os.Stat(path); err != nil {
 		return err
 	}
@@ -153,8 +166,7 @@ func restate(path string, first watermark.Mark, unstarted func(Identity, ID) err
 	if err := unstarted(id, record.Directory); err != nil {
 		return err
 	}
-	record.First = first
-	return writeRecord(file, record)
+	return then(file, record)
 }
 
 // checkEmpty refuses a directory that holds anything but the lock and what a
