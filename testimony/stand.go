@@ -77,6 +77,7 @@ type Stand struct {
 	heard    map[string]time.Time
 	warned   map[string]bool        // of another cluster, as that node shows
 	partly   map[string]bool        // more was new in the last ping than may be verified in a second
+	cut      map[string]int         // statements that it shows, if too many
 	book     *witness.Book          // what is held against the state
 	fresh    []fresh                // what is not yet
 	told     *witness.Book          // what is told to agents
@@ -116,7 +117,7 @@ func OpenStand(c StandConfig) (*Stand, error) {
 		return nil, err
 	}
 	s := &Stand{StandConfig: c, began: c.Now(), heard: map[string]time.Time{},
-		warned: map[string]bool{}, partly: map[string]bool{},
+		warned: map[string]bool{}, partly: map[string]bool{}, cut: map[string]int{},
 		book: witness.NewBook(c.Members), told: witness.NewBook(c.Members),
 		brought: map[witness.Key]string{}, foreign: map[string][]witness.Signed{}, judged: map[witness.Signed]bool{},
 		budget: map[string]*budget{}, lost: lost, marked: lost != ""}
@@ -129,6 +130,7 @@ func (s *Stand) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, partly := s.Now(), false
+	s.tooMany(node, len(all))
 	for _, p := range all[:min(len(all), most)] {
 		signed, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature())
 		switch {
@@ -144,6 +146,20 @@ func (s *Stand) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
 	if s.heard[node] = now; !before {
 		s.look(now)
 	}
+}
+
+// tooMany notes how many statements an agent shows, if not all of them are looked at, and says so
+// once. An agent shows the members' first, so what is left out can only matter for a founding.
+func (s *Stand) tooMany(node string, shown int) {
+	if shown <= most {
+		delete(s.cut, node)
+		return
+	}
+	if s.cut[node] == 0 {
+		s.Logger.Warn().Str("agent", node).Int("shown", shown).Int("looked_at", most).Msg("this agent shows more statements " +
+			"than are looked at. Unless it is hostile its witness.json has those of many clusters that were given up")
+	}
+	s.cut[node] = shown
 }
 
 // HeardCosigner notes what another cosigner states of itself.

@@ -275,6 +275,31 @@ func TestFounding(t *testing.T) {
 	r.HeardAgent("b", flood)
 	against(r, "heard to its end", "agent b shows that", "era 40")
 
+	r = newRig(t, fresh) // more than is looked at
+	flood = flood[:0]
+	for n := range byte(most) {
+		flood = append(flood, stranger(n+10, 1))
+	}
+	r.HeardAgent("a", nil)
+	for range 3 {
+		r.now = r.now.Add(time.Second)
+		r.HeardAgent("b", flood)
+	}
+	if err := r.MayFound(); err != nil {
+		t.Error("as many as are looked at:", err)
+	}
+	for range 3 {
+		r.HeardAgent("b", append(flood, stranger(200, 40)))
+	}
+	against(r, "one more", "agent b shows 129 statements, and 128 are looked at")
+	if n := strings.Count(r.log.String(), "more statements than are looked at"); n != 1 {
+		t.Errorf("said %d times", n)
+	}
+	r.HeardAgent("b", flood)
+	if err := r.MayFound(); err != nil {
+		t.Error("as many again:", err)
+	}
+
 	r = newRig(t, fresh) // who is up all the same is heard, whatever was typed
 	r.words = statedir.Words{Without: []string{"a", "b"}}
 	r.reread()
