@@ -18,6 +18,7 @@ import (
 	"casper-cosigner/peer"
 	"casper-cosigner/pulse"
 	"casper-cosigner/raftstore"
+	"casper-cosigner/rule/witness"
 	"casper-cosigner/statedir"
 	"casper-cosigner/testimony"
 )
@@ -33,6 +34,7 @@ type process struct {
 
 	dir       *statedir.Dir
 	presences *presences
+	starts    []witness.Start // of the directory, this one last
 	stand     *testimony.Stand
 	ledger    *cosigner.Ledger
 	store     *raftstore.Store
@@ -118,7 +120,8 @@ func openStore(self Host, f *CosignerFile, dir *presences, o Options) (*raftstor
 	}
 	s, err := raftstore.Open(raftstore.Config{
 		Name: self.Name, Voters: all, Path: dir.Path("raft"),
-		FirstRun: dir.FirstRun(), EndFirstRun: dir.EndFirstRun, Active: c.Main,
+		FirstRun: dir.FirstRun(), EndFirstRun: dir.EndFirstRun, NoteStart: dir.NoteStart,
+		Active: c.Main,
 		Network: raftstore.Network{
 			Listener: tls.NewListener(plain, c.ServerTLS(self.Certificate, cluster.Cosigner)),
 			Dial: func(ctx context.Context, address string) (net.Conn, error) {

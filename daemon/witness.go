@@ -57,6 +57,9 @@ func (p *presences) mayFound() error {
 // openStand makes the place where witnesses are heard, once the log is open.
 func (p *process) openStand(path string) (err error) {
 	c := p.self.Cluster
+	for _, o := range p.dir.Starts() {
+		p.starts = append(p.starts, witness.Start{Boot: o.Boot, Session: witness.ID(o.Session), Opened: o.Opened})
+	}
 	p.stand, err = testimony.OpenStand(testimony.StandConfig{
 		Name: p.self.Name, Members: members(c), Key: p.self.Key(), Wait: c.WaitForWitnesses(),
 		Agents: failoverSettings(c).Nodes, Every: time.Duration(c.Failover.PingInterval),
@@ -76,7 +79,7 @@ func (p *process) held() (h testimony.Held) {
 	h.Statement = witness.Statement{Validator: p.self.Cluster.Validator, Cluster: witness.ID(own.Cluster),
 		Name: p.self.Name, Directory: witness.ID(own.Directory), Boot: own.Boot, Session: witness.ID(own.Session),
 		Term: p.store.Leader().Term, Pruned: first}
-	h.Opened = p.store.Opened()
+	h.Starts = p.starts
 	floor, followed := p.ledger.Floor(), p.ledger.Resets() // before the log is looked at, which is never behind
 	p.store.ViewAt(func(index uint64, m *machine.State) {
 		h.Applied = index

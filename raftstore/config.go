@@ -53,7 +53,7 @@ type Presences interface {
 	Seen(peer string) (statedir.Sighting, bool)
 }
 
-// Config is what a store needs. All exported fields are required, but for MayFound.
+// Config is what a store needs. All exported fields are required, but for MayFound and NoteStart.
 type Config struct {
 	Name   string // this voter
 	Voters Voters // exactly the share holders
@@ -63,6 +63,10 @@ type Config struct {
 	// which must be durable, is called once it is.
 	FirstRun    bool
 	EndFirstRun func() error
+
+	// NoteStart, if it is not nil, is called once with the last entry that the log has, before
+	// anything is stored to it. If it fails the store is not opened.
+	NoteStart func(opened uint64) error
 
 	// Active is the node that is active first. The leader writes it into Genesis, the log's first
 	// command, once all voters have met.

@@ -81,6 +81,11 @@ func (s *Store) open() error {
 			return errors.Join(fmt.Errorf("ending the first run: %w", err), s.disk.log.Close())
 		}
 	}
+	if s.cfg.NoteStart != nil {
+		if err := s.cfg.NoteStart(s.disk.last); err != nil {
+			return errors.Join(err, s.disk.log.Close())
+		}
+	}
 	s.fsm = newFSM(s.cfg, s.halt, s.disk.last)
 	if err := s.fsm.follow(s.disk.log); err != nil {
 		return errors.Join(err, s.disk.log.Close())

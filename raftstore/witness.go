@@ -8,7 +8,3 @@ func (s *Store) ViewAt(f func(index uint64, m *machine.State)) {
 	defer s.fsm.mu.RUnlock()
 	f(s.fsm.index, s.fsm.state)
 }
-
-// Opened returns the index of the last entry that the log had when it was opened, before anybody
-// sent it another one.
-func (s *Store) Opened() uint64 { return s.disk.last }

@@ -12,7 +12,7 @@ import (
 // Names of the files about founding and about what witnesses showed, within the directory.
 const (
 	wordsFile   = "founding.json"
-	verdictFile = "lost.json"
+	verdictFile = "lost.json" // of the release that kept it there
 )
 
 // Words is what an operator typed on this host so that a cluster may be founded. They count until
@@ -60,20 +60,36 @@ func ReadWords(path string) (w Words, err error) {
 
 // Lost returns why this directory was found to have lost what it once held, empty if it was not.
 func (d *Dir) Lost() (why string, err error) {
-	err = readOptional(d.Path(verdictFile), &why)
-	if err != nil {
-		err = fmt.Errorf("%w; %s", err, lostState)
+	var now identity
+	if err := readRecord(d.Path(identityFile), &now); err != nil {
+		return "", err
 	}
-	return why, err
+	return now.Lost, nil
 }
 
 // MarkLost durably notes why this directory was found to have lost what it once held. Nothing
 // takes that back: a log that lost its end grows again, and then nothing would show it any more.
+// Releases that do not know of it refuse the directory from then on.
 func (d *Dir) MarkLost(why string) error {
-	if err := writeRecord(d.Path(verdictFile), why); err != nil {
+	record := d.identity
+	record.Lost = why
+	if err := writeRecord(d.Path(identityFile), record); err != nil {
 		return fmt.Errorf("noting that the state is lost: %w", err)
 	}
 	return nil
+}
+
+// moveVerdict moves what a release that kept it in a file of its own had found to where those
+// before it see it, too.
+func (d *Dir) moveVerdict() error {
+	var why string
+	if err := readOptional(d.Path(verdictFile), &why); err != nil {
+		return fmt.Errorf("%w; %s", err, lostState)
+	}
+	if why == "" || d.identity.Lost != "" {
+		return nil
+	}
+	return d.MarkLost(why)
 }
 
 // readOptional reads a file that need not be there, strictly.

@@ -9,7 +9,8 @@
 //
 // It promises: no directory's id is ever overwritten; one process per directory; a
 // boot count is never used twice; what Admit accepted of a peer's directory,
-// boot and session is on disk before it returns.
+// boot and session is on disk before it returns; each start leaves a note of its
+// process and of where the log ended.
 //
 // It leaves to others: what lies under the directory ("raft/" and "ledger"),
 // and proving that a presence comes from the peer that it is said to come from.
@@ -58,6 +59,7 @@ type Dir struct {
 	identity identity
 	boot     uint64
 	session  ID
+	starts   []Start
 
 	firstRunMu sync.Mutex
 	firstRun   bool
@@ -124,13 +126,26 @@ func CheckEmpty(path string) error {
 // it is asked while no process can begin to. The directory stays the one that its peers know: its
 // id, its starts and its votes are as they were.
 func Restate(path string, first watermark.Mark, unstarted func(Identity, ID) error) error {
-	if err := restate(path, first, unstarted); err != nil {
+	err := restating(path, unstarted, func(file string, record identity) error {
+		record.First = first
+		return writeRecord(file, record)
+	})
+	if err != nil {
 		return fmt.Errorf("stating another first era and height in %s: %w", path, err)
 	}
 	return nil
 }
 
-func restate(path string, first watermark.Mark, unstarted func(Identity, ID) error) error {
+// CheckRestate says why Restate would refuse the directory now.
+func CheckRestate(path string, unstarted func(Identity, ID) error) error {
+	err := restating(path, unstarted, func(string, identity) error { return nil })
+	if err != nil {
+		return fmt.Errorf("looking whether another first era and height may be stated in %s: %w", path, err)
+	}
+	return nil
+}
+
+func restating(path string, unstarted func(Identity, ID) error, then func(file string, record identity) error) error {
 	if _, err := os.Stat(path); err != nil {
 		return err
 	}
@@ -145,11 +160,13 @@ func restate(path string, first watermark.Mark, unstarted func(Identity, ID) err
 		return err
 	}
 	id := Identity{Cluster: record.Cluster, Name: record.Name, First: record.First}
+	if record.Lost != "" {
+		return errors.New(record.Lost)
+	}
 	if err := unstarted(id, record.Directory); err != nil {
 		return err
 	}
-	record.First = first
-	return writeRecord(file, record)
+	return then(file, record)
 }
 
 // checkEmpty refuses a directory that holds anything but the lock and what a
@@ -211,13 +228,19 @@ func (d *Dir) load() error {
 	if err := removeTemps(d.path); err != nil {
 		return err
 	}
+	if err := d.moveVerdict(); err != nil {
+		return err
+	}
 	boot.Count++
+	d.boot, d.firstRun = boot.Count, boot.FirstRun
+	if err := d.loadStarts(); err != nil {
+		return err
+	}
 	// The new count must be on disk before any peer hears of it: a count shown
 	// by two processes would look like a copied directory.
 	if err := writeRecord(d.Path(bootFile), boot); err != nil {
 		return err
 	}
-	d.boot, d.firstRun = boot.Count, boot.FirstRun
 	d.peers = newPeers(d.Path(peersFile), d.identity, seen)
 	return nil
 }

@@ -181,6 +181,11 @@ func (s *Stand) mayFound(now time.Time) error {
 		if slices.Contains(s.words.Without, node) {
 			continue
 		}
+		if n := s.cut[node]; n > 0 {
+			faults = append(faults, fmt.Sprintf("agent %s shows %d statements, and %d are looked at: what is left out may say "+
+				"that this validator signed. Remove those of given-up clusters from its witness.json that are below this one's "+
+				"first era and height, and start it again", node, n, most))
+		}
 		if s.partly[node] {
 			faults = append(faults, fmt.Sprintf("agent %s shows more than %d new statements, and the rest is looked at as it "+
 				"shows them again", node, checks))

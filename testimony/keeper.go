@@ -75,6 +75,10 @@ func OpenKeeper(c KeeperConfig) (*Keeper, error) {
 		}
 	}
 	k.shown = wire.Statements(k.book.All())
+	if n := len(k.shown); n > most {
+		c.Logger.Warn().Str("file", c.Path).Int("statements", n).Int("looked_at", most).Msg("there are more statements of " +
+			"this validator's cosigners than a cosigner looks at; those of this cluster come first")
+	}
 	return k, nil
 }
 

@@ -119,3 +119,28 @@ func TestCannotWrite(t *testing.T) {
 		t.Error("not written once that was possible")
 	}
 }
+
+// TestMembersFirst: of more statements than are looked at the members' come first, and the agent
+// says that there are more.
+func TestMembersFirst(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "witness.json")
+	k, _ := openKeeper(t, path, members())
+	k.Heard("c1", []*cosignerv1.SignedStatement{says(1, 10, nil), says(2, 10, nil)})
+	for n := range byte(most) {
+		s := stranger(n+10, 1e6)
+		if signed, err := witness.Read(s.Text, s.Key, s.Signature); err != nil || !k.book.Recall(signed) {
+			t.Fatal(err)
+		}
+	}
+	k.stale = true
+	k.closed()
+	k, said := openKeeper(t, path, members())
+	if n := len(k.Shown()); n != most+2 || !strings.Contains(said, "more statements of this validator") {
+		t.Errorf("%d are shown, said %q", n, said)
+	}
+	r := newRig(t, nil)
+	r.HeardAgent("a", k.Shown())
+	if n := len(r.Shown()); n != 2 {
+		t.Errorf("of the members %d were looked at", n)
+	}
+}

@@ -70,7 +70,8 @@ func (r *rig) MarkLost(why string) error {
 // newRig returns a Stand that was just opened, on a state that has applied 100 entries.
 func newRig(t *testing.T, edit func(*rig)) *rig {
 	r := &rig{t: t, now: time.Unix(1000, 0)}
-	r.held = Held{Started: true, Holding: witness.Holding{Opened: 100, Statement: witness.Statement{
+	starts := []witness.Start{{Boot: 6, Session: witness.ID{1, 6}, Opened: 100}}
+	r.held = Held{Started: true, Holding: witness.Holding{Starts: starts, Statement: witness.Statement{
 		Validator: casper.PublicKey{7}, Cluster: witness.ID{1}, Name: "c1", Directory: witness.ID{1}, Boot: 6,
 		Session: witness.ID{1, 6}, Term: 3, Applied: 100, Newest: watermark.Mark{Era: 50, Height: 500},
 		Pruned: watermark.Mark{Era: 39, Height: 1}}}}
@@ -81,7 +82,16 @@ func newRig(t *testing.T, edit func(*rig)) *rig {
 	return r
 }
 
-// open is another start on the same directory.
+// again is another start on the same directory, whose log has that many entries by now.
+func (r *rig) again(entries uint64) {
+	r.held.Boot++
+	r.held.Session = witness.ID{1, byte(r.held.Boot)}
+	r.held.Starts = append(r.held.Starts, witness.Start{Boot: r.held.Boot, Session: r.held.Session, Opened: entries})
+	r.held.Applied = entries
+	r.open()
+}
+
+// open opens the Stand.
 func (r *rig) open() {
 	var err error
 	r.Stand, err = OpenStand(StandConfig{Name: "c1", Members: members(), Key: key(1), Agents: []string{"a", "b"},

@@ -77,11 +77,13 @@ type Stand struct {
 	heard    map[string]time.Time
 	warned   map[string]bool        // of another cluster, as that node shows
 	partly   map[string]bool        // more was new in the last ping than may be verified in a second
+	cut      map[string]int         // statements that it shows, if too many
 	book     *witness.Book          // what is held against the state
 	fresh    []fresh                // what is not yet
 	told     *witness.Book          // what is told to agents
 	brought  map[witness.Key]string // which agent showed what is held, by the signing key
 	foreign  map[string][]witness.Signed
+	judged   map[witness.Signed]bool // of what this cosigner signed as another process
 	budget   map[string]*budget
 	words    statedir.Words
 	opened   bool   // the gate has been open
@@ -115,9 +117,9 @@ func OpenStand(c StandConfig) (*Stand, error) {
 		return nil, err
 	}
 	s := &Stand{StandConfig: c, began: c.Now(), heard: map[string]time.Time{},
-		warned: map[string]bool{}, partly: map[string]bool{},
+		warned: map[string]bool{}, partly: map[string]bool{}, cut: map[string]int{},
 		book: witness.NewBook(c.Members), told: witness.NewBook(c.Members),
-		brought: map[witness.Key]string{}, foreign: map[string][]witness.Signed{},
+		brought: map[witness.Key]string{}, foreign: map[string][]witness.Signed{}, judged: map[witness.Signed]bool{},
 		budget: map[string]*budget{}, lost: lost, marked: lost != ""}
 	s.words, err = c.Words()
 	return s, err
@@ -128,6 +130,7 @@ func (s *Stand) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, partly := s.Now(), false
+	s.tooMany(node, len(all))
 	for _, p := range all[:min(len(all), most)] {
 		signed, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature())
 		switch {
@@ -143,6 +146,20 @@ func (s *Stand) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
 	if s.heard[node] = now; !before {
 		s.look(now)
 	}
+}
+
+// tooMany notes how many statements an agent shows, if not all of them are looked at, and says so
+// once. An agent shows the members' first, so what is left out can only matter for a founding.
+func (s *Stand) tooMany(node string, shown int) {
+	if shown <= most {
+		delete(s.cut, node)
+		return
+	}
+	if s.cut[node] == 0 {
+		s.Logger.Warn().Str("agent", node).Int("shown", shown).Int("looked_at", most).Msg("this agent shows more statements " +
+			"than are looked at. Unless it is hostile its witness.json has those of many clusters that were given up")
+	}
+	s.cut[node] = shown
 }
 
 // HeardCosigner notes what another cosigner states of itself.
@@ -170,26 +187,45 @@ func (s *Stand) mayCheck(from string, now time.Time) bool {
 }
 
 // keep keeps a member's statement, if it is new. While the gate has never been open it counts at
-// once; so does ever what this cosigner signed itself, and as another process even if this one has
-// stated more since: its log may have been put back, and have grown.
+// once; so does ever what this cosigner signed itself.
 func (s *Stand) keep(signed witness.Signed, from string, now time.Time) {
-	news := s.told.Wants(signed)
-	earlier := signed.Name == s.Name && signed.Session != s.stated.Session && s.book.Wants(signed)
-	if !news && !earlier || !s.mayCheck(from, now) {
+	if signed.Name == s.Name && signed.Session != s.stated.Session {
+		s.keepEarlier(signed, from, now)
 		return
 	}
-	switch {
-	case s.told.Keep(signed):
-		s.shown = nil
-	case !earlier || !s.book.Keep(signed):
+	if !s.told.Wants(signed) || !s.mayCheck(from, now) || !s.told.Keep(signed) {
 		return
 	}
+	s.shown = nil
 	s.brought[signed.Key] = from
 	if s.opened && signed.Name != s.Name {
 		s.fresh = append(s.fresh, fresh{signed, now})
 		return
 	}
 	s.book.Keep(signed)
+	s.look(now)
+}
+
+// keepEarlier judges what this cosigner signed as an earlier process, or as one that it does not
+// know, by itself: however little it claims, and whatever this one and others stated since, the log
+// may have been put back, and have grown.
+func (s *Stand) keepEarlier(signed witness.Signed, from string, now time.Time) {
+	if s.judged[signed] || s.lost != "" || !s.mayCheck(from, now) || !signed.Verify() {
+		return
+	}
+	if len(s.judged) == most {
+		clear(s.judged)
+	}
+	s.judged[signed] = true
+	s.brought[signed.Key] = from
+	if s.told.Keep(signed) {
+		s.shown = nil
+	}
+	s.book.Keep(signed)
+	if v := witness.Judge(s.Held().Holding, s.Members, []witness.Signed{signed}); v.Finding == witness.Lost {
+		s.verdict = v
+		_ = s.refuse()
+	}
 	s.look(now)
 }
 

@@ -63,7 +63,7 @@ func TestWaitsForAgents(t *testing.T) {
 	r.held.Started = true
 	r.shut("once the log was read back", "a, b not heard")
 
-	r = newRig(t, func(r *rig) { r.held.Opened = 1; r.words.Without = []string{"b"} })
+	r = newRig(t, func(r *rig) { r.held.Starts[0].Opened = 1; r.words.Without = []string{"b"} })
 	r.HeardAgent("a", nil)
 	r.shut("just founded without b, and started again", "b not heard")
 }
@@ -82,6 +82,33 @@ func TestOwnStatementComesLate(t *testing.T) {
 	r.shut("it had applied more", "agent a", "signed by c1", "ended at entry 100")
 }
 
+// TestStartedAgainUnheard: a state that was put back is started, and again, before an agent is
+// heard: it has grown past what was lost by then, and states more. That the agent has heard of
+// that, from others, hides nothing, nor does what another agent showed before.
+func TestStartedAgainUnheard(t *testing.T) {
+	process := func(boot uint64, session byte) func(*witness.Statement) {
+		return func(s *witness.Statement) { s.Boot, s.Session = boot, witness.ID{1, session} }
+	}
+	// The fifth start ran while the copy was made, and stated 103 later. Here the sixth found 100.
+	for name, lost := range map[string]*cosignerv1.SignedStatement{
+		"went on after the copy": says(1, 103, nil), "started again after it": says(1, 103, process(6, 66)),
+		"and again": says(1, 103, process(7, 77)),
+	} {
+		r := newRig(t, nil)
+		var later []*cosignerv1.SignedStatement
+		for boot := uint64(7); boot < 12; boot++ {
+			r.again(100 + 10*(boot-6))
+			later = append(later, says(1, 100+10*(boot-5), process(boot, byte(boot))))
+		}
+		r.again(170)
+		r.HeardAgent("a", later)
+		r.HeardAgent("b", nil)
+		r.opens("nobody shows anything that it lacks")
+		r.HeardAgent("b", append([]*cosignerv1.SignedStatement{says(1, 170, process(12, 12))}, lost))
+		r.shut(name, "agent b", "signed by c1", "restored")
+	}
+}
+
 // TestOwnStatement: what this cosigner signed and its state has lost shuts the gate for good, over
 // restarts and growth, and is signed no other statement over.
 func TestOwnStatement(t *testing.T) {
@@ -90,7 +117,7 @@ func TestOwnStatement(t *testing.T) {
 		r.HeardAgent("a", []*cosignerv1.SignedStatement{says(1, 101, nil)})
 		r.HeardAgent("b", nil)
 		r.shut("it had applied more", "agent a", "signed by c1", "ended at entry 100", "operating.md")
-		r.held.Applied, r.held.Opened = 5000, 5000
+		r.held.Applied = 5000
 		r.shut("grown", "signed by c1")
 		if r.Own() != nil || len(r.Shown()) != 1 {
 			t.Error("it goes on stating what it remembers")
@@ -103,8 +130,7 @@ func TestOwnStatement(t *testing.T) {
 				t.Error("it was not tried again to keep that")
 			}
 		}
-		r.held.Boot, r.held.Session = 7, witness.ID{1, 7}
-		r.open()
+		r.again(5000)
 		r.HeardAgent("a", nil)
 		r.HeardAgent("b", nil)
 		r.shut("started again on a log that has grown", "signed by c1")
@@ -248,6 +274,31 @@ func TestFounding(t *testing.T) {
 	r.now = r.now.Add(time.Second)
 	r.HeardAgent("b", flood)
 	against(r, "heard to its end", "agent b shows that", "era 40")
+
+	r = newRig(t, fresh) // more than is looked at
+	flood = flood[:0]
+	for n := range byte(most) {
+		flood = append(flood, stranger(n+10, 1))
+	}
+	r.HeardAgent("a", nil)
+	for range 3 {
+		r.now = r.now.Add(time.Second)
+		r.HeardAgent("b", flood)
+	}
+	if err := r.MayFound(); err != nil {
+		t.Error("as many as are looked at:", err)
+	}
+	for range 3 {
+		r.HeardAgent("b", append(flood, stranger(200, 40)))
+	}
+	against(r, "one more", "agent b shows 129 statements, and 128 are looked at")
+	if n := strings.Count(r.log.String(), "more statements than are looked at"); n != 1 {
+		t.Errorf("said %d times", n)
+	}
+	r.HeardAgent("b", flood)
+	if err := r.MayFound(); err != nil {
+		t.Error("as many again:", err)
+	}
 
 	r = newRig(t, fresh) // who is up all the same is heard, whatever was typed
 	r.words = statedir.Words{Without: []string{"a", "b"}}

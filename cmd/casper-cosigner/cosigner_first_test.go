@@ -17,6 +17,7 @@ import (
 	"casper-cosigner/agent/health"
 	"casper-cosigner/cluster"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/statedir"
 )
 
 // TestSighting refuses a node whose word about the chain is worth nothing.
@@ -164,6 +165,34 @@ func TestRestateChecked(t *testing.T) {
 		if code == 0 || !strings.Contains(errOut, want) {
 			t.Errorf("%s: code %d, %s%s, want %q", args, code, out, errOut, want)
 		}
+	}
+}
+
+// TestRestateLooksFirst: what cannot be stated anew is refused before a node or anybody is asked.
+func TestRestateLooksFirst(t *testing.T) {
+	dir := newCosigners(t)
+	config, state := filepath.Join(dir, "c1", "cosigner.toml"), filepath.Join(dir, "c1", "state")
+	url, asked := fakeNode(t, time.Hour)
+	restate := func(want string) {
+		t.Helper()
+		code, out, errOut := new(fakes).run("cosigner", "restate", "--config", config, "--from-node", url, "--yes")
+		if code == 0 || !strings.Contains(errOut, want) || strings.Contains(errOut, "So stop each of them") {
+			t.Errorf("code %d, %s%s, want %q", code, out, errOut, want)
+		}
+	}
+	restate("no such file")
+	if code, _, errOut := new(fakes).run("cosigner", "init", "--config", config, "--first-era", "99", "--first-height",
+		"70", "--again", "99/70"); code != 0 {
+		t.Fatal(errOut)
+	}
+	d, err := statedir.Open(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	restate("stop the cosigner on this host first")
+	if n := asked.Load(); n > 0 {
+		t.Errorf("the node was asked %d times", n)
 	}
 }
 

@@ -48,18 +48,27 @@ func restateCosigner(c *cobra.Command, config string, first *firstFlags) error {
 	if err := checkRole(m, cluster.Cosigner); err != nil {
 		return err
 	}
+	if err := f.CheckRestate(m); err != nil { // before anybody stops a node for it
+		return running(err)
+	}
 	fmt.Fprintf(c.ErrOrStderr(), "Cosigner %s of cluster %x, validator %v.\n", f.Name, []byte(m.Cluster.ID),
 		m.Cluster.Validator)
 	mark, err := first.settle(c, m.Cluster, f.Name)
 	if err != nil {
 		return err
 	}
-	if err := f.Restate(m, mark); errors.Is(err, statedir.ErrInUse) {
-		return withHint(err, "stop the cosigner on this host first")
-	} else if err != nil {
-		return err
+	if err := f.Restate(m, mark); err != nil {
+		return running(err)
 	}
 	fmt.Fprintf(c.OutOrStdout(), "%s states era %d and height %d.\nNext: casper-cosigner cosigner run --config %s\n",
 		f.StatePath(), mark.Era, mark.Height, config)
 	return nil
+}
+
+// running adds what to do about a cosigner that has the directory open.
+func running(err error) error {
+	if errors.Is(err, statedir.ErrInUse) {
+		return withHint(err, "stop the cosigner on this host first")
+	}
+	return err
 }

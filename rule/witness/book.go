@@ -2,7 +2,6 @@ package witness
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"casper-cosigner/rule/casper"
@@ -28,38 +27,58 @@ type source struct {
 	key     Key
 }
 
-// Book holds the newest statement of each cosigner. Its zero value is not usable: NewBook makes
-// one. It is not safe for concurrent use.
+// processes is how many processes of one cosigner a Book holds the newest statement of. What an
+// earlier one stated shows that the state was put back, when what a later one states does not: then
+// its log has grown. Each takes one start whose gate opens.
+const processes = 4
+
+// Book holds the newest statement of each cosigner, and of the last few processes that it was. Its
+// zero value is not usable: NewBook makes one. It is not safe for concurrent use.
 type Book struct {
 	members Members
-	held    map[source]Signed
+	held    map[source][]Signed // one of each process, that which replaces all others first
 }
 
 // NewBook returns an empty book of these members.
-func NewBook(m Members) *Book { return &Book{members: m, held: map[source]Signed{}} }
+func NewBook(m Members) *Book { return &Book{members: m, held: map[source][]Signed{}} }
 
-// Wants reports whether the statement is one of a member that replaces what is held.
-func (b *Book) Wants(s Signed) bool { return b.members.Has(s) && b.replaces(s) }
+// Wants reports whether the statement is one of a member that adds to what is held.
+func (b *Book) Wants(s Signed) bool { return b.members.Has(s) && b.adds(s) }
 
-// Keep keeps the statement of a member if it replaces the one that is held and is signed by that
-// member, and reports whether it did. So strangers and other clusters make the book no larger.
+// Keep keeps the statement of a member if it adds to what is held and is signed by that member, and
+// reports whether it did. So strangers and other clusters make the book no larger.
 func (b *Book) Keep(s Signed) bool { return b.Wants(s) && b.put(s) }
 
 // Recall puts back what was kept once, of whatever cluster, under the key that it came with. It is
 // false for what that key did not sign.
-func (b *Book) Recall(s Signed) bool { return s.Verify() && (!b.replaces(s) || b.put(s)) }
+func (b *Book) Recall(s Signed) bool { return s.Verify() && (!b.adds(s) || b.put(s)) }
 
-func (b *Book) replaces(s Signed) bool {
-	have, ok := b.held[source{s.Cluster, s.Key}]
-	return !ok || s.Replaces(have.Statement)
+func (b *Book) adds(s Signed) bool {
+	held := b.held[source{s.Cluster, s.Key}]
+	for _, o := range held {
+		if o.sameProcess(s.Statement) || clears(o.Pruned, s.Statement) {
+			return s.Replaces(o.Statement)
+		}
+	}
+	return len(held) < processes || s.Replaces(held[processes-1].Statement)
 }
 
-// put is the one place where a statement comes in.
+// put is the one place where a statement comes in. None that is held is above another one's log, so
+// Replaces puts them into one order.
 func (b *Book) put(s Signed) bool {
 	if !s.Verify() {
 		return false
 	}
-	b.held[source{s.Cluster, s.Key}] = s
+	from := source{s.Cluster, s.Key}
+	held := slices.DeleteFunc(b.held[from], func(o Signed) bool {
+		return o.sameProcess(s.Statement) || clears(s.Pruned, o.Statement)
+	})
+	at := slices.IndexFunc(held, func(o Signed) bool { return s.Replaces(o.Statement) })
+	if at < 0 {
+		at = len(held)
+	}
+	held = slices.Insert(held, at, s)
+	b.held[from] = held[:min(len(held), processes)]
 	return true
 }
 
@@ -76,11 +95,18 @@ func (b *Book) All() []Signed {
 // Held returns all that is held, of whatever validator.
 func (b *Book) Held() []Signed { return b.sorted(func(Signed) bool { return true }) }
 
-func (b *Book) sorted(pick func(Signed) bool) []Signed {
-	picked := slices.DeleteFunc(slices.Collect(maps.Values(b.held)), func(s Signed) bool { return !pick(s) })
+func (b *Book) sorted(pick func(Signed) bool) (picked []Signed) {
+	for _, held := range b.held {
+		for _, s := range held {
+			if pick(s) {
+				picked = append(picked, s)
+			}
+		}
+	}
 	slices.SortFunc(picked, func(x, y Signed) int {
 		return cmp.Or(slices.Compare(x.Cluster[:], y.Cluster[:]), cmp.Compare(x.Name, y.Name),
-			slices.Compare(x.Key[:], y.Key[:]))
+			slices.Compare(x.Key[:], y.Key[:]), cmp.Compare(y.Applied, x.Applied), cmp.Compare(y.Boot, x.Boot),
+			slices.Compare(x.Session[:], y.Session[:]))
 	})
 	return picked
 }
@@ -89,8 +115,10 @@ func (b *Book) sorted(pick func(Signed) bool) []Signed {
 // applied, by their statements; false while fewer have stated any.
 func (b *Book) Position() (index uint64, ok bool) {
 	var applied []uint64
-	for _, s := range b.Current() {
-		applied = append(applied, s.Applied)
+	for _, held := range b.held {
+		if b.members.Has(held[0]) {
+			applied = append(applied, held[0].Applied)
+		}
 	}
 	return highest(applied, b.members.Threshold)
 }

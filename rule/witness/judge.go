@@ -10,8 +10,8 @@ import (
 
 // Holding is what a cosigner's state holds now.
 type Holding struct {
-	Statement        // that it would sign; before Genesis, Pruned is the first era and height that it may sign
-	Opened    uint64 // last entry of its log when this process opened it
+	Statement         // that it would sign; before Genesis, Pruned is the first era and height that it may sign
+	Starts    []Start // on its directory that are known to it, in their order, this one last
 }
 
 // Finding is what the statements show of a state.
@@ -37,36 +37,47 @@ type Verdict struct {
 // threshold-th highest is, since then one at least is honest. A state that refuses for ever all
 // that a statement says was signed has nothing to fear from that.
 //
-// Its own statement is held against the log as it was opened and not as it is: a log that lost its
-// end grows again, by other entries, and growing does not bring back what the cosigner voted for.
+// Its own statement is held against the log as that was opened after it and not as it is: a log
+// that lost its end grows again, by other entries, and growing does not bring back what the
+// cosigner voted for. See Start.
 func Judge(h Holding, m Members, known []Signed) Verdict {
-	var obeyed []Signed
-	for _, s := range known {
-		if !m.Has(s) || clears(h.Pruned, s.Statement) {
-			continue
-		}
-		obeyed = append(obeyed, s)
-		if s.Name != h.Name {
-			continue
-		}
+	obeyed := slices.DeleteFunc(slices.Clone(known), func(s Signed) bool {
+		return !m.Has(s) || clears(h.Pruned, s.Statement)
+	})
+	own := slices.DeleteFunc(slices.Clone(obeyed), func(s Signed) bool { return s.Name != h.Name })
+	for _, s := range own {
 		if what := lost(h, s.Statement); what != "" {
 			return Verdict{Finding: Lost, By: s, What: what}
 		}
+	}
+	for _, s := range own {
 		if what := behind(h, s.Statement, all); what != "" {
 			return Verdict{Finding: Behind, By: s, What: what}
 		}
 	}
-	if len(obeyed) < m.Threshold {
-		return Verdict{}
-	}
 	for p, order := range orders() {
-		slices.SortFunc(obeyed, func(x, y Signed) int { return order(y.Statement, x.Statement) })
-		s := obeyed[m.Threshold-1]
+		voices := voices(obeyed, order)
+		if len(voices) < m.Threshold {
+			break
+		}
+		s := voices[m.Threshold-1]
 		if what := behind(h, s.Statement, part(p)); what != "" {
 			return Verdict{Finding: Behind, By: s, What: what}
 		}
 	}
 	return Verdict{}
+}
+
+// voices returns what each member stated that is the most in one part, the most of all first: each
+// has one voice, however much it stated.
+func voices(obeyed []Signed, order func(x, y Statement) int) (each []Signed) {
+	slices.SortStableFunc(obeyed, func(x, y Signed) int { return order(y.Statement, x.Statement) })
+	for _, s := range obeyed {
+		if !slices.ContainsFunc(each, func(o Signed) bool { return o.Name == s.Name }) {
+			each = append(each, s)
+		}
+	}
+	return each
 }
 
 // lost says what a cosigner's own statement shows that its state has lost, empty for nothing.
@@ -83,12 +94,8 @@ func lost(h Holding, s Statement) string {
 	case s.Boot > h.Boot:
 		return fmt.Sprintf("it was at start number %d of this directory, and this is number %d: the directory was "+
 			"restored or copied from an older state", s.Boot, h.Boot)
-	case s.Boot == h.Boot:
-		return fmt.Sprintf("its start number %d was another process: the directory was restored, or two copies of it run",
-			s.Boot)
-	case s.Applied > h.Opened:
-		return fmt.Sprintf("it had applied entry %d, and its log ended at entry %d when it was opened: the log was "+
-			"restored or cut", s.Applied, h.Opened)
+	default:
+		return undone(h.Starts, s)
 	}
 	return ""
 }
@@ -139,11 +146,12 @@ func behind(h Holding, s Statement, which part) string {
 
 // Hold returns the statements that stand against founding a cluster whose first era and height are
 // these: all that say that this validator signed there or above, whoever signed them, but those
-// whose ID an operator disregards.
+// whose ID an operator disregards. Of each ID one is enough.
 func Hold(first watermark.Mark, known []Signed, disregarded []string) (against []Signed) {
+	said := slices.Clone(disregarded)
 	for _, s := range known {
-		if !clears(first, s.Statement) && !slices.Contains(disregarded, s.ID()) {
-			against = append(against, s)
+		if id := s.ID(); !clears(first, s.Statement) && !slices.Contains(said, id) {
+			against, said = append(against, s), append(said, id)
 		}
 	}
 	return against

@@ -89,6 +89,12 @@ func TestJudge(t *testing.T) {
 		{"two members of another cluster", []Signed{said(2, 1e6, func(s *Statement) { s.Cluster = ID{2} }),
 			said(3, 1e6, func(s *Statement) { s.Cluster = ID{2} })}, Sound, ""},
 		{"two keys of nobody", []Signed{forged(said(2, 1e6, nil), 8), forged(said(3, 1e6, nil), 9)}, Sound, ""},
+		{"one member in two processes", []Signed{said(2, 1e6, nil), said(2, 1e6-1, func(s *Statement) { s.Boot = 4 }),
+			said(3, 100, nil)}, Sound, ""},
+		{"own: an earlier one than another that is all right", []Signed{own(nil),
+			own(func(s *Statement) { s.Boot, s.Applied = 4, 96 })}, Lost, "start number 6 opened it"},
+		{"own: what is behind hides no loss", []Signed{own(func(s *Statement) { s.Newest.Era = 51 }),
+			own(func(s *Statement) { s.Boot, s.Applied = 4, 96 })}, Lost, ""},
 		{"one key for two names", []Signed{said(2, 1e6, nil), forged(said(3, 1e6, nil), 2)}, Sound, ""},
 	}
 	for _, tt := range tests {
@@ -99,7 +105,7 @@ func TestJudge(t *testing.T) {
 		h := Holding{Statement: said(1, 100, func(s *Statement) {
 			s.Boot, s.Session, s.Resets = 6, ID{1, 6}, resets
 			s.Pruned = watermark.Mark{Era: 40, Height: 20}
-		}).Statement, Opened: 95}
+		}).Statement, Starts: []Start{{6, ID{1, 6}, 95}}}
 		got := Judge(h, trio(), tt.known)
 		if got.Finding != tt.want || !strings.Contains(got.What, tt.what) {
 			t.Errorf("%s: found %d, %q, want %d, %q", tt.name, got.Finding, got.What, tt.want, tt.what)
@@ -149,6 +155,11 @@ func TestBook(t *testing.T) {
 	if at, ok := b.Position(); !ok || at != 3 {
 		t.Errorf("at %d %v, want the second highest, 3", at, ok)
 	}
+	keep("an earlier process of it", said(2, 5, func(s *Statement) { s.Boot = 4 }), true)
+	keep("a later one", said(2, 6, func(s *Statement) { s.Boot = 6 }), true)
+	if at, _ := b.Position(); at != 3 {
+		t.Errorf("at %d, want one voice each, 3", at)
+	}
 	keep("third", said(3, 8, nil), true)
 	if at, _ := b.Position(); at != 7 {
 		t.Errorf("at %d, want 7", at)
@@ -156,7 +167,7 @@ func TestBook(t *testing.T) {
 
 	earlier := Sign(testKey(9), said(1, 99, func(s *Statement) { s.Cluster, s.Name = ID{2}, "c9" }).Statement)
 	again := b.Recall(earlier)
-	if !again || !b.Recall(earlier) || len(b.All()) != 4 || len(b.Current()) != 3 {
+	if !again || !b.Recall(earlier) || len(b.All()) != 6 || len(b.Current()) != 5 {
 		t.Errorf("recalled to %d, %d of them current", len(b.All()), len(b.Current()))
 	}
 	if b.Recall(unsigned) {
@@ -185,6 +196,9 @@ func TestHold(t *testing.T) {
 		}
 	}
 	other := said(2, 1, nil)
+	if got := Hold(first, []Signed{at(50, 1), at(51, 1)}, nil); len(got) != 1 {
+		t.Errorf("one key is named %d times", len(got))
+	}
 	if got := Hold(first, []Signed{at(50, 1), other}, []string{at(9, 9).ID()}); !slices.Equal(got, []Signed{other}) {
 		t.Errorf("%v hold, want the one that is not disregarded", got)
 	}

@@ -2,7 +2,7 @@
 //
 // A cosigner whose disk was emptied or put back from a copy cannot tell so by itself. So each
 // signs, again and again, a [Statement] of how far its log has come; agents and the other cosigners
-// keep the newest of each in a [Book] and show it to every cosigner that starts. [Judge] says
+// keep the newest of each in a [Book] and show them to every cosigner that starts. [Judge] says
 // whether a cosigner's state holds all that was proven to it, [Hold] what stands against founding a
 // cluster on new state.
 //
@@ -174,6 +174,11 @@ func clears(pruned watermark.Mark, s Statement) bool {
 // Ahead reports whether s says that more was signed than o does, be it of another cluster.
 func (s Statement) Ahead(o Statement) bool {
 	return s.Newest.Era > o.Newest.Era || s.Newest.Height > o.Newest.Height
+}
+
+// sameProcess reports whether both were stated by one process.
+func (s Statement) sameProcess(o Statement) bool {
+	return s.Directory == o.Directory && s.Boot == o.Boot && s.Session == o.Session
 }
 
 // Replaces reports whether s is to be kept in the place of o, of the same cosigner in the same

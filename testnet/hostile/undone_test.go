@@ -66,6 +66,34 @@ func TestAllRestored(t *testing.T) {
 	}
 }
 
+// TestAllRestoredUnheard: all three are put back, and started over and over before an agent is
+// heard. Each start makes their logs longer, until they are longer than what was signed.
+func TestAllRestoredUnheard(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 2, 3)
+	signed, restore := r.undo(r.names...)
+	had := r.applied(r.names...)
+	r.stop(testnet.Main, testnet.Standby)
+	restore()
+	beyond := func(than map[string]uint64) bool {
+		have := r.applied(r.names...)
+		return !slices.ContainsFunc(r.names, func(name string) bool { return have[name] <= than[name] })
+	}
+	for !beyond(had) { // what the agents keep
+		since := r.applied(r.names...)
+		r.stop(r.names...)
+		r.start(r.names...)
+		r.await("the logs have grown", func() bool { return beyond(since) })
+	}
+	r.stop(r.names...)
+	r.start(testnet.Main, testnet.Standby)
+	r.start(r.names...)
+	r.nothingTwice(signed, asking)
+	for _, name := range r.names {
+		r.heldBack(name, "has lost what it remembered", "a statement signed by "+name, "restored")
+	}
+}
+
 // TestTwoRestored: two are put back, and the third, which is not, cannot stop them: two are enough.
 func TestTwoRestored(t *testing.T) {
 	t.Parallel()
@@ -169,23 +197,33 @@ func (r *rig) kept(node string) string { return filepath.Join(r.Dir, node, "witn
 
 var saysApplied = regexp.MustCompile(`"says": "(\S+) .* applied entry (\d+),`)
 
-// remembered waits until the node's agent keeps, durably, that each of the cosigners applied all
-// that it has applied now.
-func (r *rig) remembered(node string, names ...string) {
+// applied is how many entries each of the cosigners has applied now.
+func (r *rig) applied(names ...string) map[string]uint64 {
 	r.t.Helper()
 	s, err := r.Status(r.t.Context())
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	wanted := map[string]uint64{}
+	all := map[string]uint64{}
 	for _, c := range s.Cosigners {
-		wanted[c.Name] = c.Applied
+		if slices.Contains(names, c.Name) {
+			all[c.Name] = c.Applied
+		}
 	}
+	return all
+}
+
+// remembered waits until the node's agent keeps, durably, that each of the cosigners applied all
+// that it has applied now.
+func (r *rig) remembered(node string, names ...string) {
+	r.t.Helper()
+	wanted := r.applied(names...)
 	r.await(node+" remembers what was signed", func() bool {
 		text, _ := os.ReadFile(r.kept(node))
 		have := map[string]uint64{}
 		for _, m := range saysApplied.FindAllSubmatch(text, -1) {
-			have[string(m[1])], _ = strconv.ParseUint(string(m[2]), 10, 64)
+			n, _ := strconv.ParseUint(string(m[2]), 10, 64)
+			have[string(m[1])] = max(have[string(m[1])], n) // earlier processes are kept, too
 		}
 		for _, name := range names {
 			if have[name] < wanted[name] || wanted[name] == 0 {

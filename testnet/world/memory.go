@@ -23,12 +23,12 @@ type record struct {
 	seen      [cosigners]presence
 	strange   [cosigners]witness.ID // directories that were seen to have lost something
 	lost      bool                  // this one was found to have
+	starts    []witness.Start       // on that directory, with what the log had then
 }
 
 // memory is what a process knows of its own state, and of what others know of it.
 type memory struct {
 	session witness.ID
-	opened  int             // entries in the log when the process opened it
 	since   time.Time       // when it started
 	met     [cosigners]bool // who showed that he may found
 	heard   [ours]bool      // the agents
@@ -90,8 +90,10 @@ func (c *cosigner) wake() {
 		c.record = record{directory: c.w.newID()}
 	}
 	c.record.boot++
-	c.memory = memory{session: c.w.newID(), opened: len(c.log), since: c.w.now,
+	c.memory = memory{session: c.w.newID(), since: c.w.now,
 		book: witness.NewBook(c.w.members), told: witness.NewBook(c.w.members)}
+	c.record.starts = append(slices.Clip(c.record.starts), // a copy of the directory goes on by itself
+		witness.Start{Boot: c.record.boot, Session: c.memory.session, Opened: c.w.index(len(c.log))})
 }
 
 func (c *cosigner) presence() presence {
@@ -142,7 +144,7 @@ func (c *cosigner) holding() witness.Holding {
 		s.Newest, s.Round = watermark.Mark{Era: bound.Era, Height: bound.Height}, bound.Round
 		s.Pruned = c.state.Table().Pruned()
 	}
-	return witness.Holding{Statement: s, Opened: c.w.index(c.memory.opened)}
+	return witness.Holding{Statement: s, Starts: c.record.starts}
 }
 
 // testify signs how far the log has come, once it has begun and while nothing of it is lost.
@@ -171,7 +173,9 @@ func (c *cosigner) statements() []witness.Signed {
 
 // own is what a cosigner tells other cosigners.
 func (c *cosigner) own() []witness.Signed {
-	return slices.DeleteFunc(slices.Clone(c.statements()), func(s witness.Signed) bool { return s.Name != c.name })
+	return slices.DeleteFunc(slices.Clone(c.statements()), func(s witness.Signed) bool {
+		return s.Name != c.name || s.Session != c.memory.session
+	})
 }
 
 // learn takes in what was stated. What comes while the gate is open counts later, but for what the

@@ -1,0 +1,50 @@
+package witness
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Start is one start of a cosigner on its state directory. Each is noted there before its process
+// stores anything to the log, and so before it states anything.
+//
+// That is what tells a directory that was put back from one that was not, however often either was
+// started since, and whether or not agents were heard then. Call a line all starts of which each
+// found what the one before it left. Two lines that part, at a copy, have the starts before it in
+// common, and no later one: those have other processes. What a process had applied lay in its log,
+// so it lies in the log as any later start of its line opened it. A statement by start b of this
+// directory is therefore
+//
+//   - of another line, if start b of this one is noted with another process;
+//   - else of the last process before the copy, if it has applied more than the log had as the next
+//     start that is noted here opened it: then it went on elsewhere, or the log alone was cut.
+//
+// Neither is ever so of a statement made on this line. Starts that are not noted, since there were
+// too many, or by a release that did not, make it see less, and nothing falsely: the next one that
+// is noted opened a log that is no shorter.
+type Start struct {
+	Boot    uint64
+	Session ID
+	Opened  uint64 // last entry of the log as that process opened it
+}
+
+// undone says what the statement of an earlier start shows that is not so on this line of starts,
+// empty for nothing.
+func undone(line []Start, s Statement) string {
+	next := slices.IndexFunc(line, func(o Start) bool { return o.Boot >= s.Boot })
+	if next < 0 {
+		return ""
+	}
+	if line[next].Boot == s.Boot {
+		if line[next].Session != s.Session {
+			return fmt.Sprintf("its start number %d was another process: the directory was restored, or two copies of it run",
+				s.Boot)
+		}
+		next++
+	}
+	if next < len(line) && s.Applied > line[next].Opened {
+		return fmt.Sprintf("it had applied entry %d, and its log ended at entry %d when start number %d opened it: the log "+
+			"was restored or cut", s.Applied, line[next].Opened, line[next].Boot)
+	}
+	return ""
+}

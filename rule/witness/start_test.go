@@ -1,0 +1,122 @@
+package witness
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// life is a state directory, and those who ever ran on it.
+type life struct {
+	starts []Start
+	log    uint64
+	ids    *byte
+	trio   Members
+	said   Signed // of which each statement is another edition
+}
+
+func (l *life) says(boot uint64, session ID) Statement {
+	s := l.said.Statement
+	s.Boot, s.Session, s.Applied = boot, session, l.log
+	return s
+}
+
+// start is one more start, after which the log grows and a process states how far it is.
+func (l *life) start(grows uint64, states func(Statement)) {
+	*l.ids++
+	now := Start{Boot: 1, Session: ID{*l.ids}, Opened: l.log}
+	if n := len(l.starts); n > 0 {
+		now.Boot = l.starts[n-1].Boot + 1
+	}
+	l.starts = append(l.starts, now)
+	for range grows {
+		l.log++
+		states(l.says(now.Boot, now.Session))
+	}
+}
+
+// copied is the directory as a copy has it.
+func (l *life) copied() *life { return &life{slices.Clone(l.starts), l.log, l.ids, l.trio, l.said} }
+
+// judged is what an own statement shows now.
+func (l *life) judged(s Statement, starts []Start) Verdict {
+	last := l.starts[len(l.starts)-1]
+	signed := l.said // Judge verifies nothing
+	signed.Statement = s
+	return Judge(Holding{Starts: starts, Statement: l.says(last.Boot, last.Session)}, l.trio, []Signed{signed})
+}
+
+// TestStarts: a directory is put back to a copy. Whatever was signed after the copy was made shows
+// that, however often the directory is started and however far its log grows before it is shown;
+// and what was signed on a directory's own line shows nothing, not even if most starts are not
+// noted.
+func TestStarts(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		var ids byte
+		var own, lost []Statement
+		first := &life{ids: &ids, log: 1, trio: trio(), said: said(1, 0, nil)}
+		grow := func(l *life, to *[]Statement) {
+			l.start(uint64(r.IntN(4)), func(s Statement) { *to = append(*to, s) })
+		}
+		for range 1 + r.IntN(4) {
+			grow(first, &own)
+		}
+		back := first.copied()
+		// The process that ran while it was copied goes on.
+		running := first.starts[len(first.starts)-1]
+		for range 1 + r.IntN(3) {
+			first.log++
+			lost = append(lost, first.says(running.Boot, running.Session))
+		}
+		for range r.IntN(3) {
+			grow(first, &lost)
+		}
+		for range 1 + r.IntN(6) {
+			grow(back, &own)
+			for _, s := range lost {
+				if v := back.judged(s, back.starts); v.Finding != Lost {
+					t.Fatalf("%d starts after the copy, log at %d: %v is found %d %q", len(back.starts), back.log, s,
+						v.Finding, v.What)
+				}
+			}
+			noted := slices.DeleteFunc(slices.Clone(back.starts[:len(back.starts)-1]),
+				func(Start) bool { return r.IntN(2) == 0 })
+			noted = append(noted, back.starts[len(back.starts)-1])
+			for _, s := range own {
+				for _, starts := range [][]Start{back.starts, noted} {
+					if v := back.judged(s, starts); v.Finding != Sound {
+						t.Fatalf("%v, on a line of %v: found %d %q", s, starts, v.Finding, v.What)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestBookOfProcesses: what an earlier process stated outlives what a later one states, whichever
+// came first, and is forgotten in the end.
+func TestBookOfProcesses(t *testing.T) {
+	of := func(boot, applied uint64) Signed {
+		return said(1, applied, func(s *Statement) { s.Boot, s.Session = boot, ID{byte(boot)} })
+	}
+	lost := of(5, 100) // and then the state was put back, to its fourth start
+	for _, all := range [][]Signed{
+		{lost, said(1, 103, func(s *Statement) { s.Boot, s.Session = 5, ID{9} }), of(6, 104), of(7, 105)},
+		{of(7, 105), of(6, 104), said(1, 103, func(s *Statement) { s.Boot, s.Session = 5, ID{9} }), lost},
+	} {
+		b := NewBook(trio())
+		for _, s := range all {
+			b.Keep(s)
+		}
+		if len(b.Current()) != processes || !slices.Contains(b.Current(), lost) {
+			t.Fatalf("kept %v", b.Current())
+		}
+		if b.Wants(of(3, 99)) || !b.Wants(of(8, 101)) || !b.Keep(of(8, 106)) || slices.Contains(b.Current(), lost) {
+			t.Errorf("after a fifth it keeps %v", b.Current())
+		}
+		if !b.Keep(of(8, 107)) || len(b.Current()) != processes || b.Current()[0] != of(8, 107) {
+			t.Errorf("it keeps %v", b.Current())
+		}
+	}
+}
