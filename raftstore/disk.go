@@ -56,6 +56,7 @@ type logStore struct {
 	writes   atomic.Uint64
 	failed   atomic.Pointer[error]
 	broken   atomic.Bool // bbolt panicked, and keeps its locks
+	replaced atomic.Bool // a snapshot took the place of the whole log, which the library deletes next
 	fsm      *fsm        // told of all that is durable; nil until the store is open
 
 	voteTerm *uint64 // term of a vote whose candidate has yet to come; only the library's main loop writes votes
@@ -106,8 +107,13 @@ func (s *logStore) StoreLogs(logs []*raft.Log) error {
 	return err
 }
 
-// DeleteRange deletes the entries from first to last, both included.
+// DeleteRange deletes the entries from first to last, both included. It ends the store, with
+// nothing deleted, if they were applied and nothing stands for them.
 func (s *logStore) DeleteRange(first, last uint64) error {
+	if err := s.mayDelete(first, last); err != nil {
+		s.halt.stop(err)
+		return err
+	}
 	s.fsm.deletes(first, last) // before they are gone: whoever reads them anew finds them all, or does not look
 	return s.guard("deleting log entries", func() error {
 		if err := s.mark.cut(first, last); err != nil {

@@ -53,7 +53,12 @@ func (f *fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
 // command, or comes after one that cannot be decoded, has none.
 func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 	results := make([]any, len(logs))
-	if err := f.apply(logs, results); err != nil {
+	// Before anybody can see what is applied: a start after a crash must know of it.
+	err := f.own.applies(logs[len(logs)-1].Index)
+	if err == nil {
+		err = f.apply(logs, results)
+	}
+	if err != nil {
 		f.halt.stop(err)
 	}
 	return results
@@ -194,9 +199,14 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 	if index < f.index {
 		return fmt.Errorf("restoring a snapshot of entry %d: entry %d is applied here", index, f.index)
 	}
+	if err := f.own.applies(index); err != nil {
+		f.halt.stop(err)
+		return err
+	}
 	defer f.wake()
 	f.index, f.state = index, state
 	f.own.log.Lose()
+	f.own.replaced()
 	if state.Started() {
 		era, height := state.Advances()
 		f.onDisk = max(f.onDisk, index)

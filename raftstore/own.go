@@ -67,6 +67,22 @@ func (o *own) sender() string {
 	return string(id)
 }
 
+// applies notes on disk that entries up to index are about to be applied.
+func (o *own) applies(index uint64) error {
+	if o.disk == nil {
+		return nil
+	}
+	return o.disk.applies(index)
+}
+
+// replaced notes that a snapshot took the place of the whole log. One that is read when the store is
+// opened does not.
+func (o *own) replaced() {
+	if o.disk != nil && o.raft.Load() != nil {
+		o.disk.replaced.Store(true)
+	}
+}
+
 // entered is told of a term that is on disk.
 func (f *fsm) entered(term uint64) {
 	f.note(func(o *own) { o.log.Enter(term) })
