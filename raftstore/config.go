@@ -26,6 +26,7 @@ import (
 	"github.com/hashicorp/raft"
 	"github.com/rs/zerolog"
 
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/statedir"
 )
 
@@ -165,6 +166,9 @@ func (c Config) validate() error {
 
 // directory returns the id of the state directory.
 func (c Config) directory() statedir.ID { return c.Network.Presences.Presence(0, 0).Directory }
+
+// first returns the first era and height that an operator let this member sign.
+func (c Config) first() watermark.Mark { return c.Network.Presences.Presence(0, 0).First }
 
 func (c Config) raft(l *hcLogger) *raft.Config {
 	r := raft.DefaultConfig()

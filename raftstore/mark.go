@@ -135,7 +135,8 @@ func (m *mark) apply(index uint64) error {
 	return m.write()
 }
 
-// highest returns the last entry that was given to the state machine, by this process or one before.
+// highest returns the last entry that was given to the state machine, by this process or one
+// before.
 func (m *mark) highest() uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -92,10 +92,11 @@ func openFiles(c Config, h *halt, files raft.SnapshotStore) (_ *disk, err error)
 	}
 	db := checked{raw}
 	d := &disk{
-		database:  db,
-		log:       &logStore{database: db, watchdog: c.Watchdog, halt: h},
-		snapshots: snapshotStore{SnapshotStore: files, watchdog: c.Watchdog},
+		database: db,
+		log: &logStore{database: db, watchdog: c.Watchdog, halt: h, voters: c.Voters, first: c.first(),
+			refusals: newRefusals(c.Log, c.Now)},
 	}
+	d.snapshots = snapshotStore{SnapshotStore: files, watchdog: c.Watchdog, log: d.log}
 	if err := d.check(c); err != nil {
 		return nil, errors.Join(err, d.log.Close())
 	}

@@ -53,7 +53,7 @@ func (f *fsm) follow(disk *logStore) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.own.log.Begin(term, last)
-	f.own.disk, disk.fsm = disk, f
+	f.own.disk, disk.fsm, f.first = disk, f, disk.first
 	return nil
 }
 
@@ -75,8 +75,8 @@ func (o *own) applies(index uint64) error {
 	return o.disk.applies(index)
 }
 
-// replaced notes that a snapshot took the place of the whole log. One that is read when the store is
-// opened does not.
+// replaced notes that a snapshot took the place of the whole log. One that is read when the store
+// is opened does not.
 func (o *own) replaced() {
 	if o.disk != nil && o.raft.Load() != nil {
 		o.disk.replaced.Store(true)

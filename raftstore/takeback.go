@@ -34,10 +34,11 @@ func (s *logStore) mayDelete(first, last uint64) error {
 		return err
 	}
 	applied := s.mark.highest()
-	switch {
-	case last < end: // old ones, below an own snapshot
+	if last < end { // old ones, below an own snapshot
 		return nil
-	case s.replaced.Swap(false), end == 0, first > applied: // the library deletes an empty log, too
+	}
+	s.end = place{}
+	if s.replaced.Swap(false) || end == 0 || first > applied { // the library deletes an empty log, too
 		return nil
 	}
 	term, _, err := s.terms()
