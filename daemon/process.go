@@ -134,7 +134,7 @@ func openStore(self Host, f *CosignerFile, dir *presences, o Options) (*raftstor
 			PeerName: c.PeerName, Presences: dir,
 		},
 		MayFound: dir.mayFound, Lost: dir.lost,
-		Timing:   timing, Watchdog: watchdog(o), Fatal: o.Fatal, Log: o.Logger, Now: o.Now,
+		Timing: timing, Watchdog: watchdog(o), Fatal: o.Fatal, Log: o.Logger, Now: o.Now,
 	})
 	if err != nil {
 		return nil, errors.Join(err, plain.Close())

@@ -130,7 +130,8 @@ func (s *Stand) refuse() error {
 	return errors.New(s.lost)
 }
 
-// Lost returns why this state was found to be lost, nil if it was not. It does not wait for anybody.
+// Lost returns why this state was found to be lost, nil if it was not. It does not wait for
+// anybody.
 func (s *Stand) Lost() error {
 	if why := s.gone.Load(); why != nil {
 		return errors.New(*why)
