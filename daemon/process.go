@@ -61,7 +61,9 @@ func openProcess(self Host, f *CosignerFile, o Options) (p *process, err error) 
 	if err != nil {
 		return p, err
 	}
-	p.presences = &presences{Dir: p.dir}
+	if p.presences, err = openPresences(p.dir); err != nil {
+		return p, err
+	}
 	if p.store, err = openStore(self, f, p.presences, o); err != nil {
 		return p, err
 	}
@@ -134,8 +136,8 @@ func openStore(self Host, f *CosignerFile, dir *presences, o Options) (*raftstor
 			},
 			PeerName: c.PeerName, Presences: dir,
 		},
-		MayFound: dir.mayFound,
-		Timing:   timing, Watchdog: watchdog(o), Fatal: o.Fatal, Log: o.Logger, Now: o.Now,
+		MayFound: dir.mayFound, Lost: dir.lost,
+		Timing: timing, Watchdog: watchdog(o), Fatal: o.Fatal, Log: o.Logger, Now: o.Now,
 	})
 	if err != nil {
 		return nil, errors.Join(err, plain.Close())

@@ -34,6 +34,25 @@ func members(c *cluster.File) witness.Members {
 type presences struct {
 	*statedir.Dir
 	stand atomic.Pointer[testimony.Stand] // nil until the log is open
+	gone  error                           // why the directory was lost when it was opened
+}
+
+// openPresences reads whether the directory was found to have lost its memory.
+func openPresences(dir *statedir.Dir) (*presences, error) {
+	p := &presences{Dir: dir}
+	why, err := dir.Lost()
+	if why != "" {
+		p.gone = errors.New(why)
+	}
+	return p, err
+}
+
+// lost returns why this cosigner's memory is lost, nil if it is not.
+func (p *presences) lost() error {
+	if stand := p.stand.Load(); stand != nil {
+		return stand.Lost()
+	}
+	return p.gone
 }
 
 // Presence is what this process shows of its state.

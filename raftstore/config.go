@@ -7,7 +7,9 @@
 //   - a directory that has run before and has lost its log, a part of it, its term or its vote is refused, never started
 //     anew; so is one with a damaged entry, or with the files of another;
 //   - nothing is claimed before every voter has met every other, and durably knows its directory;
-//   - neither a vote nor an append is exchanged with a peer that shows less state than it once had;
+//   - neither a vote nor an append is exchanged with a peer that shows less state than it once had, nor with anybody once
+//     this member's own memory is lost;
+//   - what is applied is never taken back, and nothing is stored that no honest leader sends;
 //   - whatever leaves it unsure what its log holds (an entry that cannot be decoded, a failed write) is given to
 //     Config.Fatal, and nothing is applied or reported as done afterwards.
 //
@@ -26,6 +28,7 @@ import (
 	"github.com/hashicorp/raft"
 	"github.com/rs/zerolog"
 
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/statedir"
 )
 
@@ -53,7 +56,8 @@ type Presences interface {
 	Seen(peer string) (statedir.Sighting, bool)
 }
 
-// Config is what a store needs. All exported fields are required, but for MayFound and NoteStart.
+// Config is what a store needs. All exported fields are required, but for MayFound, NoteStart and
+// Lost.
 type Config struct {
 	Name   string // this voter
 	Voters Voters // exactly the share holders
@@ -75,6 +79,10 @@ type Config struct {
 	// MayFound must return nil only if nothing is known that stands against writing Genesis, and else
 	// what does. Nil: nothing ever does.
 	MayFound func() error
+
+	// Lost must return why this member's memory was found to be lost, nil if it was not. Once it is
+	// lost no vote and no append is exchanged with anybody: see takePart. Nil: it never is.
+	Lost func() error
 
 	// Fatal is called once, when it is unknown what the log holds. It must end the process or see to
 	// it, and need not return; if a write failed, the library panics at its next one.
@@ -169,6 +177,9 @@ func (c Config) validate() error {
 
 // directory returns the id of the state directory.
 func (c Config) directory() statedir.ID { return c.Network.Presences.Presence(0, 0).Directory }
+
+// first returns the first era and height that an operator let this member sign.
+func (c Config) first() watermark.Mark { return c.Network.Presences.Presence(0, 0).First }
 
 func (c Config) raft(l *hcLogger) *raft.Config {
 	r := raft.DefaultConfig()

@@ -12,6 +12,7 @@ import (
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	"go.etcd.io/bbolt"
 
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/statedir"
 )
 
@@ -56,7 +57,12 @@ type logStore struct {
 	writes   atomic.Uint64
 	failed   atomic.Pointer[error]
 	broken   atomic.Bool // bbolt panicked, and keeps its locks
+	replaced atomic.Bool // a snapshot took the place of the whole log, which the library deletes next
 	fsm      *fsm        // told of all that is durable; nil until the store is open
+	voters   Voters
+	first    watermark.Mark // first era and height that this member may sign
+	refusals *refusals
+	end      place // of the newest entry, zero if it is not known; the library's main loop alone
 
 	voteTerm *uint64 // term of a vote whose candidate has yet to come; only the library's main loop writes votes
 }
@@ -92,13 +98,18 @@ func (s *logStore) try(write func() error) (err error) {
 // StoreLog stores one entry.
 func (s *logStore) StoreLog(l *raft.Log) error { return s.StoreLogs([]*raft.Log{l}) }
 
-// StoreLogs stores entries in one durable write.
+// StoreLogs stores entries in one durable write, unless no honest leader sends them.
 func (s *logStore) StoreLogs(logs []*raft.Log) error {
+	if err := s.mayStore(logs); err != nil || len(logs) == 0 {
+		return err
+	}
 	err := s.guard("storing log entries", func() error {
-		if err := s.database.StoreLogs(logs); err != nil || len(logs) == 0 {
+		if err := s.database.StoreLogs(logs); err != nil {
 			return err
 		}
-		return s.mark.raise(func(r *reached) { r.last = logs[len(logs)-1].Index })
+		last := logs[len(logs)-1]
+		s.end = place{last.Index, last.Term}
+		return s.mark.raise(func(r *reached) { r.last = last.Index })
 	})
 	if err == nil {
 		s.fsm.stored(logs)
@@ -106,8 +117,13 @@ func (s *logStore) StoreLogs(logs []*raft.Log) error {
 	return err
 }
 
-// DeleteRange deletes the entries from first to last, both included.
+// DeleteRange deletes the entries from first to last, both included. It ends the store, with
+// nothing deleted, if they were applied and nothing stands for them.
 func (s *logStore) DeleteRange(first, last uint64) error {
+	if err := s.mayDelete(first, last); err != nil {
+		s.halt.stop(err)
+		return err
+	}
 	s.fsm.deletes(first, last) // before they are gone: whoever reads them anew finds them all, or does not look
 	return s.guard("deleting log entries", func() error {
 		if err := s.mark.cut(first, last); err != nil {
@@ -213,37 +229,4 @@ func (s *logStore) vote() (term uint64, candidate []byte, err error) {
 		return 0, nil, fmt.Errorf("the stored vote has %d bytes", len(vote))
 	}
 	return binary.BigEndian.Uint64(vote), vote[8:], nil
-}
-
-// snapshotStore guards the writes of a raft.SnapshotStore. One that fails is no reason to stop: the
-// log is still there, and only a whole snapshot is ever used.
-type snapshotStore struct {
-	raft.SnapshotStore
-	watchdog statedir.Watchdog
-}
-
-// Create starts a snapshot.
-func (s snapshotStore) Create(v raft.SnapshotVersion, index, term uint64, c raft.Configuration, configIndex uint64,
-	t raft.Transport) (raft.SnapshotSink, error) {
-	defer s.watchdog.Start("creating a snapshot")()
-	sink, err := s.SnapshotStore.Create(v, index, term, c, configIndex, t)
-	if err != nil {
-		return nil, err
-	}
-	return snapshotSink{SnapshotSink: sink, watchdog: s.watchdog}, nil
-}
-
-type snapshotSink struct {
-	raft.SnapshotSink
-	watchdog statedir.Watchdog
-}
-
-func (s snapshotSink) Write(b []byte) (int, error) {
-	defer s.watchdog.Start("writing a snapshot")()
-	return s.SnapshotSink.Write(b)
-}
-
-func (s snapshotSink) Close() error {
-	defer s.watchdog.Start("syncing a snapshot")()
-	return s.SnapshotSink.Close()
 }

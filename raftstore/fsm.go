@@ -3,8 +3,6 @@ package raftstore
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -14,6 +12,7 @@ import (
 
 	"casper-cosigner/rule/held"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
 )
 
 // fsm lets the Raft library drive a machine.State. It decides nothing; it adds the index of the
@@ -21,7 +20,8 @@ import (
 type fsm struct {
 	halt   *halt
 	now    func() time.Time
-	onDisk uint64 // entries up to here were on disk when the store was opened
+	first  watermark.Mark // first era and height that this member may sign
+	onDisk uint64         // entries up to here were on disk when the store was opened
 
 	mu      sync.RWMutex // guards all below
 	state   *machine.State
@@ -53,7 +53,12 @@ func (f *fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
 // command, or comes after one that cannot be decoded, has none.
 func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 	results := make([]any, len(logs))
-	if err := f.apply(logs, results); err != nil {
+	// Before anybody can see what is applied: a start after a crash must know of it.
+	err := f.own.applies(logs[len(logs)-1].Index)
+	if err == nil {
+		err = f.apply(logs, results)
+	}
+	if err != nil {
 		f.halt.stop(err)
 	}
 	return results
@@ -74,6 +79,11 @@ func (f *fsm) apply(logs []*raft.Log, results []any) error {
 			c, version, err := machine.Decode(l.Data)
 			if err != nil {
 				return fmt.Errorf("applying log entry %d: %w", l.Index, err)
+			}
+			if g, ok := c.(machine.Genesis); ok && !f.state.Started() {
+				if err := mayBegin(g.First, f.first); err != nil {
+					return err
+				}
 			}
 			results[i] = f.step(machine.Place{Index: l.Index, Version: version}, c)
 		}
@@ -141,41 +151,12 @@ func (f *fsm) seen() uint64 {
 	return f.index
 }
 
-// snapshot is the state at one entry. Its form is the index of that entry, 8 bytes big-endian, and
-// then what machine.State writes.
-type snapshot struct {
-	index uint64
-	state *machine.State
+// founded reports whether Genesis is applied.
+func (f *fsm) founded() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.state.Started()
 }
-
-// Snapshot copies the state, which is quick; Persist writes the copy while entries are applied.
-func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.halt.stopped() {
-		return nil, f.halt.err
-	}
-	return snapshot{index: f.index, state: f.state.Clone()}, nil
-}
-
-// Persist writes the snapshot and closes the sink.
-func (s snapshot) Persist(sink raft.SnapshotSink) error {
-	if err := s.write(sink); err != nil {
-		return errors.Join(fmt.Errorf("writing snapshot: %w", err), sink.Cancel())
-	}
-	return sink.Close()
-}
-
-func (s snapshot) write(w io.Writer) error {
-	if _, err := w.Write(binary.BigEndian.AppendUint64(nil, s.index)); err != nil {
-		return err
-	}
-	_, err := s.state.WriteTo(w)
-	return err
-}
-
-// Release does nothing: the copy is garbage collected.
-func (s snapshot) Release() {}
 
 // Restore replaces the state by a snapshot's, or fails and changes nothing. The library takes one
 // that was under way for long, and is older than what was applied since; others would take this
@@ -194,25 +175,18 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 	if index < f.index {
 		return fmt.Errorf("restoring a snapshot of entry %d: entry %d is applied here", index, f.index)
 	}
+	if err := f.own.applies(index); err != nil {
+		f.halt.stop(err)
+		return err
+	}
 	defer f.wake()
 	f.index, f.state = index, state
 	f.own.log.Lose()
+	f.own.replaced()
 	if state.Started() {
 		era, height := state.Advances()
 		f.onDisk = max(f.onDisk, index)
 		f.era, f.height = f.stamp(index, era), f.stamp(index, height)
 	}
 	return nil
-}
-
-func readSnapshot(r io.Reader) (uint64, *machine.State, error) {
-	var index [8]byte
-	if _, err := io.ReadFull(r, index[:]); err != nil {
-		return 0, nil, fmt.Errorf("reading snapshot: %w", err)
-	}
-	state, err := machine.ReadState(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	return binary.BigEndian.Uint64(index[:]), state, nil
 }

@@ -15,7 +15,7 @@ type Leadership struct {
 	Name string // empty if nobody is known to lead
 	Term uint64
 	// Self is set when this member leads, the log has its Genesis, and everything committed before
-	// this term is applied here. It is not set while it hands over.
+	// this term is applied here. It is not set while it hands over, nor once its memory is lost.
 	Self bool
 }
 
@@ -24,8 +24,16 @@ func (s *Store) Leader() Leadership {
 	leading, term, name := s.role()
 	return Leadership{
 		Name: name, Term: term,
-		Self: leading && s.ready.Load() == term && !s.handing.Load() && !s.halt.stopped(),
+		Self: leading && s.ready.Load() == term && !s.handing.Load() && !s.halt.stopped() && s.lost() == nil,
 	}
+}
+
+// lost returns why this member's memory is lost.
+func (s *Store) lost() error {
+	if s.cfg.Lost == nil {
+		return nil
+	}
+	return s.cfg.Lost()
 }
 
 // role returns whether this member leads, in which term, and who leads, all of one moment: a member

@@ -21,11 +21,15 @@ const (
 	// sector, nor a page: a power cut may leave the one that is being written unreadable as a whole.
 	markSlot  = 4096
 	markBytes = 16 + 4*8 + crc32.Size
+	// What is applied stands after that, with a checksum of its own over all: a release that does not
+	// know it reads what is before, and writes zeros there.
+	markWhole = markBytes + 8 + crc32.Size
 )
 
 // reached is how far the database was when a write to it was last known to be durable.
 type reached struct {
 	last, term, vote uint64 // index of the last entry, current term, term of the vote
+	applied          uint64 // last entry that was given to the state machine; 0 if that is not known
 }
 
 // mark keeps beside the database, in a file of its own, what it had reached. If the database later
@@ -71,7 +75,7 @@ func (m *mark) read() error {
 	found, foreign := false, false
 	broken := fmt.Errorf("%s is damaged", markFile)
 	for i := range int64(2) {
-		b := make([]byte, markBytes)
+		b := make([]byte, markWhole)
 		if _, err := m.file.ReadAt(b, i*markSlot); err != nil {
 			broken = fmt.Errorf("%s: %w", markFile, err)
 			continue
@@ -87,6 +91,9 @@ func (m *mark) read() error {
 		field := func(i int) uint64 { return binary.BigEndian.Uint64(b[16+8*i:]) }
 		if seq := field(0); !found || seq > m.seq {
 			m.seq, m.reached = seq, reached{last: field(1), term: field(2), vote: field(3)}
+			if n := markWhole - crc32.Size; checksum(b[:n]) == binary.BigEndian.Uint32(b[n:]) {
+				m.applied = binary.BigEndian.Uint64(b[markBytes:])
+			}
 		}
 		found = true
 	}
@@ -104,6 +111,8 @@ func (m *mark) encode() []byte {
 	for _, n := range []uint64{m.seq, m.last, m.term, m.vote} {
 		b = binary.BigEndian.AppendUint64(b, n)
 	}
+	b = binary.BigEndian.AppendUint32(b, checksum(b))
+	b = binary.BigEndian.AppendUint64(b, m.applied)
 	return binary.BigEndian.AppendUint32(b, checksum(b))
 }
 
@@ -113,6 +122,25 @@ func (m *mark) raise(change func(*reached)) error {
 	defer m.mu.Unlock()
 	change(&m.reached)
 	return m.write()
+}
+
+// apply notes that entries up to index are about to be applied, all of which are durable.
+func (m *mark) apply(index uint64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if index <= m.applied {
+		return nil
+	}
+	m.applied = index
+	return m.write()
+}
+
+// highest returns the last entry that was given to the state machine, by this process or one
+// before.
+func (m *mark) highest() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.applied
 }
 
 // cut notes, durably, that entries from first to last are about to be deleted. It does so in both

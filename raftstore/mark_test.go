@@ -295,3 +295,40 @@ func wantFirst(t *testing.T, c Config) {
 	c.FirstRun = false
 	wantSound(t, c, 1)
 }
+
+// TestAppliedInTheMark: what is applied is known after a restart, and stands where a release that
+// does not know it reads over it. What such a release writes says nothing of it.
+func TestAppliedInTheMark(t *testing.T) {
+	m := newMark(t)
+	if err := errors.Join(m.raise(func(r *reached) { r.last = 9 }), m.apply(8), m.apply(3)); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Dir(m.file.Name())
+	again := func() *mark {
+		n, err := openMark(path, statedir.ID{1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { n.close() })
+		return n
+	}
+	if n := again(); n.last != 9 || n.highest() != 8 {
+		t.Errorf("read back: %+v", n.reached)
+	}
+	for i := range int64(2) {
+		b := make([]byte, markWhole)
+		if _, err := m.file.ReadAt(b, i*markSlot); err != nil {
+			t.Fatal(err)
+		}
+		if checksum(b[:markBytes-4]) != binary.BigEndian.Uint32(b[markBytes-4:]) {
+			t.Errorf("slot %d is damaged for the release before", i)
+		}
+		clear(b[markBytes:])
+		if _, err := m.file.WriteAt(b, i*markSlot); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := again(); n.last != 9 || n.highest() != 0 {
+		t.Errorf("of the release before: %+v", n.reached)
+	}
+}

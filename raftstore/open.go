@@ -92,10 +92,11 @@ func openFiles(c Config, h *halt, files raft.SnapshotStore) (_ *disk, err error)
 	}
 	db := checked{raw}
 	d := &disk{
-		database:  db,
-		log:       &logStore{database: db, watchdog: c.Watchdog, halt: h},
-		snapshots: snapshotStore{SnapshotStore: files, watchdog: c.Watchdog},
+		database: db,
+		log: &logStore{database: db, watchdog: c.Watchdog, halt: h, voters: c.Voters, first: c.first(),
+			refusals: newRefusals(c.Log, c.Now)},
 	}
+	d.snapshots = snapshotStore{SnapshotStore: files, watchdog: c.Watchdog, log: d.log}
 	if err := d.check(c); err != nil {
 		return nil, errors.Join(err, d.log.Close())
 	}
@@ -224,7 +225,7 @@ func (d *disk) checkMark(c Config, last uint64) error {
 	if err != nil {
 		return c.lost("%v", err)
 	}
-	has, had := reached{last, term, vote}, d.log.mark.reached
+	has, had := reached{last: last, term: term, vote: vote}, d.log.mark.reached
 	if has.last < had.last || has.term < had.term || has.vote < had.vote {
 		return c.lost("it ends at entry %d, has the term %d and voted in the term %d, and %s says that it had %d, %d and %d",
 			has.last, has.term, has.vote, markFile, had.last, had.term, had.vote)
@@ -304,6 +305,7 @@ func (d *disk) deleteStale() error {
 			return err
 		}
 	}
+	d.log.replaced.Store(true)
 	return d.log.DeleteRange(first, last)
 }
 

@@ -71,7 +71,7 @@ func TestStaleEntriesBelowASnapshot(t *testing.T) {
 }
 
 func takeSnapshot(d *disk, index, term uint64) error {
-	sink, err := d.snapshots.Create(raft.SnapshotVersionMax, index, term, raft.Configuration{}, 1, nil)
+	sink, err := d.snapshots.SnapshotStore.Create(raft.SnapshotVersionMax, index, term, raft.Configuration{}, 1, nil)
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (f *fsm) follow(disk *logStore) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.own.log.Begin(term, last)
-	f.own.disk, disk.fsm = disk, f
+	f.own.disk, disk.fsm, f.first = disk, f, disk.first
 	return nil
 }
 
@@ -65,6 +65,22 @@ func (o *own) sender() string {
 	}
 	_, id := r.LeaderWithID()
 	return string(id)
+}
+
+// applies notes on disk that entries up to index are about to be applied.
+func (o *own) applies(index uint64) error {
+	if o.disk == nil {
+		return nil
+	}
+	return o.disk.applies(index)
+}
+
+// replaced notes that a snapshot took the place of the whole log. One that is read when the store
+// is opened does not.
+func (o *own) replaced() {
+	if o.disk != nil && o.raft.Load() != nil {
+		o.disk.replaced.Store(true)
+	}
 }
 
 // entered is told of a term that is on disk.

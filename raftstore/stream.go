@@ -45,7 +45,8 @@ type stream struct {
 	network   Network
 	watchdog  statedir.Watchdog
 	indexes   func() (last, applied uint64)
-	founded   func() bool // whether the log has its Genesis
+	founded   func() bool  // whether the log has its Genesis
+	lost      func() error // why this member's memory is lost; may be nil
 	complain  *complaints
 
 	ctx      context.Context // ends with Close
@@ -63,7 +64,7 @@ type stream struct {
 func newStream(c Config, indexes func() (last, applied uint64), founded func() bool) *stream {
 	s := &stream{
 		self: c.Name, addresses: c.Voters.addresses(), network: c.Network, watchdog: c.Watchdog, indexes: indexes,
-		founded: founded, complain: newComplaints(c.Log),
+		founded: founded, lost: c.Lost, complain: newComplaints(c.Log),
 		started: make(chan struct{}), accepted: make(chan net.Conn),
 		open: map[*tracked]struct{}{}, newest: map[string]uint64{},
 	}

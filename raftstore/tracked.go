@@ -43,10 +43,33 @@ var errFell = errors.New("this cosigner's state went back")
 // Read reads what the peer sent, unless its state was seen to go back, here or on a call.
 func (t *tracked) Read(b []byte) (int, error) {
 	n, err := t.Conn.Read(b)
+	if lost := t.stream.takePart(); lost != nil {
+		return 0, lost
+	}
 	if seen, _ := t.stream.network.Presences.Seen(t.peer); seen.Void(t.boot) {
 		return 0, errFell
 	}
 	return n, err
+}
+
+// Write sends to the peer, unless this member's own memory is lost.
+func (t *tracked) Write(b []byte) (int, error) {
+	if lost := t.stream.takePart(); lost != nil {
+		return 0, lost
+	}
+	return t.Conn.Write(b)
+}
+
+// takePart returns an error once this member's memory is lost. It may have voted for another
+// leader, and acknowledged entries that it does not have any more: its vote could elect a leader
+// without what was committed, and its word could commit something else in that place. Raft knows no
+// follower whose word does not count, so it does not follow either. That costs no signature: such a
+// member gives no share, and fewer than a threshold of the others are never a majority.
+func (s *stream) takePart() error {
+	if s.lost == nil {
+		return nil
+	}
+	return s.lost()
 }
 
 // Close closes the connection.

@@ -62,9 +62,26 @@ func (v Voters) configuration() raft.Configuration {
 			Suffrage: raft.Voter, ID: raft.ServerID(m.Name), Address: raft.ServerAddress(m.Name),
 		})
 	}
-	slices.SortFunc(c.Servers, func(a, b raft.Server) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	slices.SortFunc(c.Servers, byID)
 	return c
 }
+
+// same returns an error unless the members are exactly these, all of which vote.
+func (v Voters) same(c raft.Configuration) error {
+	want := v.configuration()
+	if len(c.Servers) != len(want.Servers) {
+		return fmt.Errorf("it is of a cluster of %d, and this one is of %d", len(c.Servers), len(want.Servers))
+	}
+	for i, m := range slices.SortedFunc(slices.Values(c.Servers), byID) {
+		if m.ID != want.Servers[i].ID || m.Suffrage != raft.Voter {
+			return fmt.Errorf("it has %s as a %v, and in that place this cluster has %s, which votes", m.ID, m.Suffrage,
+				want.Servers[i].ID)
+		}
+	}
+	return nil
+}
+
+func byID(a, b raft.Server) int { return strings.Compare(string(a.ID), string(b.ID)) }
 
 // check compares the log's voters with the cluster file's.
 func (v Voters) check(log raft.Configuration) error {

@@ -124,8 +124,19 @@ func (s *Stand) refuse() error {
 	s.lost = fmt.Sprintf("this cosigner has lost what it remembered, and gives no share from this state directory any "+
 		"more: %s (%v). Stop it and leave it stopped; do not restore, copy or initialise a directory for it once more. "+
 		"What to do: docs/operating.md, \"Refused by a witness\"", seen, v.By.Statement)
+	gone := s.lost
+	s.gone.Store(&gone)
 	s.mark()
 	return errors.New(s.lost)
+}
+
+// Lost returns why this state was found to be lost, nil if it was not. It does not wait for
+// anybody.
+func (s *Stand) Lost() error {
+	if why := s.gone.Load(); why != nil {
+		return errors.New(*why)
+	}
+	return nil
 }
 
 // mark keeps the finding in the directory. Until that worked it is tried again whenever it is said.

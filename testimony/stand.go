@@ -69,8 +69,9 @@ type StandConfig struct {
 // while the state is viewed.
 type Stand struct {
 	StandConfig
-	open    atomic.Bool // shares may be given, as of the last look
-	founded atomic.Bool // the log has its Genesis
+	open    atomic.Bool            // shares may be given, as of the last look
+	founded atomic.Bool            // the log has its Genesis
+	gone    atomic.Pointer[string] // why the state is lost, nil if it is not
 
 	mu       sync.Mutex // guards all below
 	began    time.Time
@@ -121,6 +122,9 @@ func OpenStand(c StandConfig) (*Stand, error) {
 		book: witness.NewBook(c.Members), told: witness.NewBook(c.Members),
 		brought: map[witness.Key]string{}, foreign: map[string][]witness.Signed{}, judged: map[witness.Signed]bool{},
 		budget: map[string]*budget{}, lost: lost, marked: lost != ""}
+	if lost != "" {
+		s.gone.Store(&lost)
+	}
 	s.words, err = c.Words()
 	return s, err
 }

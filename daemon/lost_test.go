@@ -1,0 +1,33 @@
+package daemon
+
+import (
+	"path/filepath"
+	"testing"
+
+	"casper-cosigner/statedir"
+)
+
+// TestLostBeforeTheLogIsOpen: what an earlier process found counts from the first connection on,
+// before there is anybody to hear witnesses.
+func TestLostBeforeTheLogIsOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	if err := statedir.Init(path, statedir.Identity{Cluster: statedir.NewID(), Name: "c1"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, lost := range []bool{false, true} {
+		dir, err := statedir.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := openPresences(dir)
+		if err != nil || (p.lost() != nil) != lost {
+			t.Errorf("lost %v: told %v, %v", lost, p.lost(), err)
+		}
+		if err := dir.MarkLost("it ended at entry 5"); err != nil {
+			t.Fatal(err)
+		}
+		if err := dir.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

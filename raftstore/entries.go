@@ -1,0 +1,137 @@
+package raftstore
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/raft"
+
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
+)
+
+// errBelow says that the cluster was founded for an era or a height that the operator of this
+// member ruled out. It is not for this program to say which of the two is mistaken.
+type errBelow struct{ founded, first watermark.Mark }
+
+// Error says what differs, that nothing was taken, and what to do.
+func (e errBelow) Error() string {
+	return fmt.Sprintf("the cluster is founded for era %d and height %d on, and this cosigner was made for era %d "+
+		"and height %d on: below that a process that holds the validator's PEM may have signed, as its operator said. This "+
+		"cosigner does not take part. Stop all. If the number of this one is the mistake, on its host: "+
+		"casper-cosigner cosigner restate --first-era E --first-height H, and start all. If it is not, found the cluster "+
+		"anew, with all cosigners made for at least that", e.founded.Era, e.founded.Height, e.first.Era, e.first.Height)
+}
+
+// mayBegin returns an error for a first era and height, of Genesis or later, below the own ones.
+func mayBegin(founded, first watermark.Mark) error {
+	if founded.Era < first.Era || founded.Height < first.Height {
+		return errBelow{founded, first}
+	}
+	return nil
+}
+
+// begun returns from which era and height on a state lets anything be signed. A reset lowers the
+// height, and says itself how far it may.
+func begun(s *machine.State) watermark.Mark {
+	m := s.Table().Pruned()
+	if s.LastReset().Count > 0 {
+		m.Height = ^uint64(0)
+	}
+	return m
+}
+
+// mayStore returns an error for entries that no honest leader sends after those that are stored.
+// Most of them the library would take, and the next start would take the log for lost or could not
+// read it. Nothing is compared before the store is open: then only this member writes.
+func (s *logStore) mayStore(logs []*raft.Log) error {
+	if s.fsm == nil {
+		return nil
+	}
+	r := s.fsm.own.raft.Load()
+	if r == nil {
+		return nil
+	}
+	before, err := s.newest(r)
+	if err != nil {
+		return err
+	}
+	for _, l := range logs {
+		if err := s.follows(before, l, r.CurrentTerm()); err != nil {
+			return s.refusals.about(s.fsm.sender(), "log entry", err)
+		}
+		before = place{l.Index, l.Term}
+	}
+	if s.fsm.founded() {
+		return nil
+	}
+	for _, l := range logs {
+		if err := s.mayFound(l); err != nil {
+			s.halt.stop(err)
+			return err
+		}
+	}
+	return nil
+}
+
+// place is where an entry stands.
+type place struct{ index, term uint64 }
+
+// newest returns where the newest entry stands. Only the library's main loop comes here.
+func (s *logStore) newest(r *raft.Raft) (place, error) {
+	if s.end != (place{}) {
+		return s.end, nil
+	}
+	last, err := s.LastIndex()
+	if err != nil || last == 0 { // a snapshot stands for all
+		return place{index: r.LastIndex()}, err
+	}
+	var l raft.Log
+	err = s.GetLog(last, &l)
+	return place{l.Index, l.Term}, err
+}
+
+// mayFound returns an error for a Genesis that is below what the operator of this member typed.
+func (s *logStore) mayFound(l *raft.Log) error {
+	if l.Type != raft.LogCommand {
+		return nil
+	}
+	c, _, err := machine.Decode(l.Data)
+	if g, ok := c.(machine.Genesis); ok && err == nil {
+		return mayBegin(g.First, s.first)
+	}
+	return nil // what cannot be read ends the store when it is applied
+}
+
+// follows returns an error unless the entry may stand after another one, in a log whose leader
+// leads in that term.
+func (s *logStore) follows(before place, l *raft.Log, term uint64) error {
+	switch {
+	case l.Index != before.index+1:
+		return fmt.Errorf("it would be entry %d, and entry %d is the last one", l.Index, before.index)
+	case l.Term < before.term:
+		return fmt.Errorf("it is of the term %d, and the one before it of the term %d", l.Term, before.term)
+	case l.Term > term:
+		return fmt.Errorf("it is of the term %d, and it is sent in the term %d", l.Term, term)
+	}
+	switch l.Type {
+	case raft.LogCommand, raft.LogNoop, raft.LogBarrier:
+		return nil
+	case raft.LogConfiguration:
+		c, err := decodeConfiguration(l.Data)
+		if err != nil {
+			return err
+		}
+		return s.voters.same(c)
+	}
+	return fmt.Errorf("it is of the unknown kind %v", l.Type)
+}
+
+// decodeConfiguration makes an error of the library's panic.
+func decodeConfiguration(data []byte) (c raft.Configuration, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("it has members that cannot be read: %v", p)
+		}
+	}()
+	return raft.DecodeConfiguration(data), nil
+}
