@@ -135,6 +135,12 @@ func (r *Reader) message() (m Message, err error) {
 	return m, r.signature(&m)
 }
 
+// The tags of a content, in zug/message.rs.
+const (
+	tagEcho = 0
+	tagVote = 1
+)
+
 // content reads an Echo with the hash of a proposal, or a Vote.
 func (r *Reader) content(m *Message) error {
 	tag, err := r.u32()
@@ -143,10 +149,10 @@ func (r *Reader) content(m *Message) error {
 	}
 	m.Value = casper.Hash{}
 	switch tag {
-	case 0:
+	case tagEcho:
 		m.Kind = casper.KindEcho
 		m.Value, err = r.digest("hash of a proposal")
-	case 1:
+	case tagVote:
 		var vote bool
 		m.Kind = casper.KindVote
 		if vote, err = r.flag("vote"); vote {

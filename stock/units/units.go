@@ -152,15 +152,17 @@ func (r *Reader) next() (e Entry, err error) {
 	if err != nil {
 		return e, err
 	}
-	switch e.Kind = Kind(tag); e.Kind {
+	e.Kind = Kind(tag)
+	if err := checkSize(e.Kind, size); err != nil {
+		return e, err
+	}
+	switch e.Kind {
 	case Signed:
-		err = r.signed(&e, size)
+		e.First, err = r.message()
 	case Proposed:
 		err = r.proposed(&e)
 	case Evidence:
-		err = r.evidence(&e, size)
-	default:
-		err = damaged("unknown tag %d of an entry", tag)
+		err = r.evidence(&e)
 	}
 	if err != nil {
 		return e, err
@@ -172,18 +174,20 @@ func (r *Reader) next() (e Entry, err error) {
 	return e, nil
 }
 
-func (r *Reader) signed(e *Entry, size uint64) (err error) {
-	if size != voteSize && size != echoSize {
+// checkSize refuses what no entry of that kind can have as its size, and kinds that there are not.
+func checkSize(kind Kind, size uint64) error {
+	switch {
+	case kind > Evidence:
+		return damaged("unknown tag %d of an entry", kind)
+	case kind == Signed && size != voteSize && size != echoSize:
 		return damaged("a message of %d bytes", size)
-	}
-	e.First, err = r.message()
-	return err
-}
-
-func (r *Reader) evidence(e *Entry, size uint64) (err error) {
-	if size < voteSize+voteMore || size > echoSize+echoMore {
+	case kind == Evidence && (size < voteSize+voteMore || size > echoSize+echoMore):
 		return damaged("evidence of %d bytes", size)
 	}
+	return nil
+}
+
+func (r *Reader) evidence(e *Entry) (err error) {
 	if e.First, err = r.message(); err != nil {
 		return err
 	}
