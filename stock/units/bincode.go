@@ -119,20 +119,20 @@ const (
 )
 
 // message reads a SignedMessage of zug/message.rs.
-func (r *Reader) message() (m Message, err error) {
+func (r *Reader) message(m *Message) (err error) {
 	if m.Round, err = r.u32(); err != nil {
-		return m, err
+		return err
 	}
 	if m.Instance, err = r.digest("name of an instance"); err != nil {
-		return m, err
+		return err
 	}
-	if err = r.content(&m); err != nil {
-		return m, err
+	if err = r.content(m); err != nil {
+		return err
 	}
 	if m.Validator, err = r.u32(); err != nil {
-		return m, err
+		return err
 	}
-	return m, r.signature(&m)
+	return r.signature(m)
 }
 
 // The tags of a content, in zug/message.rs.

@@ -21,20 +21,23 @@ type Merged struct {
 
 // ContraryError says that a file holds another value than was signed elsewhere: a slot with two.
 type ContraryError struct {
-	Offset      int64
+	Offset      int64 // in the file; -1 if both were signed elsewhere
 	Have, Other casper.Ballot
 }
 
 // Error names both.
 func (e *ContraryError) Error() string {
+	if e.Offset < 0 {
+		return fmt.Sprintf("our key signed %v, and then %s", e.Have, e.Other.Content())
+	}
 	return fmt.Sprintf("at offset %d the file holds %v, signed elsewhere was %s", e.Offset, e.Have, e.Other.Content())
 }
 
 // Merge returns what a file is to be made of before a node reads it, so that the node never signs
 // another value than it or another node signed: its whole entries, and behind them what our key
-// signed elsewhere in the file's instance. An entry that the file has already is not added, because
-// casper-node votes no more in an era whose file has an entry twice. Nor is one that our key did not
-// sign, such as a claim that nobody has a signature of: casper-node would serve it to its peers.
+// signed elsewhere in the file's instance. What the file has already is not added: casper-node
+// votes no more in an era whose file has an entry twice. Nor is what our key did not sign, such as
+// a claim of which nobody has a signature: casper-node would serve it to its peers.
 //
 // The error is a *ContraryError, an *IndexError, or why reading failed. own must be new or
 // the file's.

@@ -10,9 +10,9 @@ import (
 // but which, its signatures say. A validator that leaves moves the indices of others, and a gate
 // that knew its own by an index let two contradicting echoes pass.
 //
-// To verify each entry of a file would take a quarter of a minute for an era of 100 validators. So
-// of an index that was found to be another's the first entry is enough, but only once ours is known.
-// casper-node records no message whose signature it did not verify.
+// To verify each entry of a file would take some ten seconds for an era of 100 validators. So the
+// first entry of an index decides whether it is another's, but only once ours is known. casper-node
+// records no message that it did not verify, so no index has two signers.
 type Own struct {
 	key      casper.PublicKey
 	instance casper.Hash
@@ -100,8 +100,8 @@ func (o *Own) take(m Message) error {
 	return nil
 }
 
-// signed reports whether our key signed a message of a piece of evidence. There it may be of another
-// instance than it says: casper-node writes the instance once for both.
+// signed reports whether our key signed a message of a piece of evidence. There it may be of
+// another instance than it says: casper-node writes the instance once for both.
 func (o *Own) signed(m Message) bool {
 	moved := m
 	moved.Instance = o.instance

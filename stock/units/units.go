@@ -89,6 +89,7 @@ type Reader struct {
 	torn int64
 	err  error
 
+	e    Entry     // that is being read: here, so that it need not be allocated
 	left uint64    // bytes of the entry that are not read yet
 	sum  hash.Hash // of what is read of a proposal; nil beyond it
 	buf  [64]byte
@@ -137,41 +138,44 @@ func damaged(format string, args ...any) error { return damage(fmt.Sprintf(forma
 // next reads an entry. An end of the file before its end shows as io.EOF or io.ErrUnexpectedEOF.
 // What is there is judged all the same, so that a damaged length that reaches beyond the file does
 // not pass for a torn entry and hide what follows it.
-func (r *Reader) next() (e Entry, err error) {
+func (r *Reader) next() (Entry, error) {
 	r.torn = 0
 	n, err := io.ReadFull(r.in, r.buf[:sizeOfSize])
 	if r.torn += int64(n); err != nil {
-		return e, err
+		return Entry{}, err
 	}
 	size := binary.LittleEndian.Uint64(r.buf[:])
 	if size < tagSize || size > MaxEntry {
-		return e, damaged("an entry of %d bytes", size)
+		return Entry{}, damaged("an entry of %d bytes", size)
 	}
-	e.Offset, r.left, r.sum = r.at, size, nil
-	tag, err := r.u32()
-	if err != nil {
-		return e, err
-	}
-	e.Kind = Kind(tag)
-	if err := checkSize(e.Kind, size); err != nil {
-		return e, err
-	}
-	switch e.Kind {
-	case Signed:
-		e.First, err = r.message()
-	case Proposed:
-		err = r.proposed(&e)
-	case Evidence:
-		err = r.evidence(&e)
-	}
-	if err != nil {
-		return e, err
+	r.e, r.left, r.sum = Entry{Offset: r.at}, size, nil
+	if err := r.body(size); err != nil {
+		return Entry{}, err
 	}
 	if r.left > 0 {
-		return e, damaged("an entry of %d bytes has %d left over", size, r.left)
+		return Entry{}, damaged("an entry of %d bytes has %d left over", size, r.left)
 	}
 	r.at += sizeOfSize + int64(size)
-	return e, nil
+	return r.e, nil
+}
+
+func (r *Reader) body(size uint64) error {
+	tag, err := r.u32()
+	if err != nil {
+		return err
+	}
+	r.e.Kind = Kind(tag)
+	if err := checkSize(r.e.Kind, size); err != nil {
+		return err
+	}
+	switch r.e.Kind {
+	case Signed:
+		return r.message(&r.e.First)
+	case Proposed:
+		return r.proposed(&r.e)
+	default:
+		return r.evidence(&r.e)
+	}
 }
 
 // checkSize refuses what no entry of that kind can have as its size, and kinds that there are not.
@@ -187,8 +191,8 @@ func checkSize(kind Kind, size uint64) error {
 	return nil
 }
 
-func (r *Reader) evidence(e *Entry) (err error) {
-	if e.First, err = r.message(); err != nil {
+func (r *Reader) evidence(e *Entry) error {
+	if err := r.message(&e.First); err != nil {
 		return err
 	}
 	e.Second = e.First
