@@ -1,14 +1,18 @@
 // Package units reads the unit files of casper-node, which are Zug's write-ahead logs: one of each
 // era, with every echo and vote that the node signed or took in, the proposals, and the evidence of
-// equivocations. No endpoint of a node has that evidence.
+// equivocations. No endpoint of a node has that evidence. A node writes what it signs there before
+// it sends it, and what it finds there at a start it never signs again with another value.
 //
 // It promises: an entry is what casper-node 2.0.3 writes, to the byte, or the file is damaged from
 // there on, said by name and offset; an entry that a node was interrupted in writing, or is writing
 // now, ends the file as it does for casper-node (utils/wal.rs); memory does not depend on what a
-// file says. Whose an entry is it tells by the signature, never by a validator's index, which is
-// another one in each era.
+// file says. Whose an entry is it tells by the signature, never by a validator's index alone, which
+// is another one in each era; where the two disagree, that is an error. Bytes in any portions give
+// the same entries. A merged file has every message of ours that was signed elsewhere, and none
+// that it had before.
 //
-// It leaves to others: where the files are, what may be read, and what an entry means.
+// It leaves to others: where the files are, what may be read, what an entry means, and whether a
+// slot is free. An entry of ours that is not written yet is a claim, which it makes for nobody.
 package units
 
 import (
@@ -78,8 +82,8 @@ const (
 	echoMore      = 44 + signatureSize
 	signatureSize = 4 + 8 + 64
 	// MaxEntry bounds an entry. A proposal holds hashes of transactions and approvals, not their code:
-	// a chainspec's limits come to far less.
-	MaxEntry = 64 << 20
+	// mainnet's limits, 2,600 approvals of a block among them, come to half a megabyte.
+	MaxEntry = 16 << 20
 )
 
 // Reader reads a unit file's entries. NewReader makes one.
