@@ -143,6 +143,11 @@ chaos: build
 casper-node:
 	node/build.sh build
 
+# casper-node as published, for tests of what stands beside a node that we did not build.
+.PHONY: casper-node-stock
+casper-node-stock:
+	node/stock.sh build
+
 .PHONY: casper-node-test
 casper-node-test:
 	node/build.sh test

@@ -3,40 +3,15 @@
 #   source  nothing more
 #   build   builds casper-node (about ten minutes on two cores; a second time: seconds) and prints where it is
 #   test    runs casper-node's own tests of consensus, and ours
-# CASPER_CACHE says where (default ~/.cache/casper-cosigner). The source is brought by the ordinary cargo client.
+# crate.sh says where the source comes from and where all is kept.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-version=2.0.3
 command=${1:?source, build or test}
-cache=${CASPER_CACHE:-$HOME/.cache/casper-cosigner}
+source node/crate.sh
 tree=$cache/casper-node-$version/node
 export CARGO_TARGET_DIR=$cache/casper-node-$version/target
 
-if ! command -v cargo >/dev/null; then
-	echo "cargo is missing: install Rust, tried with 1.95 (https://rustup.rs)" >&2
-	exit 1
-fi
-
-# fetch has cargo download the crate, and all that it is built from.
-fetch() {
-	local manifest=$cache/fetch/Cargo.toml
-	mkdir -p "$cache/fetch"
-	printf '[package]\nname = "fetch"\nversion = "0.0.0"\nedition = "2021"\n[lib]\npath = "lib.rs"\n[dependencies]\ncasper-node = "=%s"\n' "$version" >"$manifest"
-	: >"$cache/fetch/lib.rs"
-	cargo fetch --quiet --manifest-path "$manifest"
-}
-
-# fetched prints where cargo keeps the crate. On a new machine cargo has no folder for it yet.
-fetched() {
-	find "${CARGO_HOME:-$HOME/.cargo}/registry/cache" -name "casper-node-$version.crate" 2>/dev/null | head -n 1 || true
-}
-
-crate=$(fetched)
-if [ -z "$crate" ]; then
-	fetch
-	crate=$(fetched)
-fi
 go run ./node/graft apply --table "node/casper-node-$version/edits.toml" --crate "$crate" --into "$tree"
 
 # release builds programs, and shows casper-node's own warnings only if that fails.

@@ -33,6 +33,21 @@ func BallotOf(m Message) (b Ballot, ok bool) {
 	return Ballot{}, false
 }
 
+// Message returns the message that the ballot is of, for the slot and the digest that a watermark
+// knows it by. A ballot has its era by the name of the instance only, so the caller says what that
+// is made of; false if it is not that, or if the ballot is neither an echo nor a vote.
+func (b Ballot) Message(era Era) (Message, bool) {
+	r := Round{Chainspec: era.Chainspec, Era: era.ID, KeyBlock: era.KeyBlock, ID: b.Round, Validator: b.Validator}
+	switch {
+	case r.Instance() != b.Instance:
+	case b.Kind == KindEcho:
+		return Echo{r, b.Value}, true
+	case b.Kind == KindVote && (b.Value == Hash{} || b.Value == Hash{1}):
+		return Vote{r, b.Value[0] == 1}, true
+	}
+	return nil, false
+}
+
 // SignedBy reports whether the signature is the key's, as casper-node would judge.
 func (b Ballot) SignedBy(key PublicKey) bool {
 	var content []byte

@@ -35,6 +35,42 @@ func TestBallots(t *testing.T) {
 	}
 }
 
+// TestBallotMessage: what real validators signed is a message again with the chainspec, the era and
+// the key block that its instance is made of, and with no others.
+func TestBallotMessage(t *testing.T) {
+	eras := map[uint64]Hash{}
+	for _, name := range []string{"node-1.jsonl", "node-2.jsonl"} {
+		for _, l := range readVectors(t, name) {
+			want := l.message(t)
+			b, ok := BallotOf(want)
+			if !ok {
+				continue
+			}
+			era := Era{l.Chainspec, l.Era, l.KeyBlock}
+			eras[era.ID] = era.Instance()
+			b.Signature = l.Signature
+			if got, ok := b.Message(era); !ok || got != want || era.Instance() != l.InstanceID {
+				t.Fatalf("%v: %v %v of instance %v", b, got, ok, era.Instance())
+			}
+			for _, change := range []func(*Ballot, *Era){
+				func(_ *Ballot, e *Era) { e.Chainspec[0]++ }, func(_ *Ballot, e *Era) { e.ID++ },
+				func(_ *Ballot, e *Era) { e.KeyBlock[31]++ }, func(b *Ballot, _ *Era) { b.Instance[0]++ },
+				func(b *Ballot, _ *Era) { b.Kind = KindFinality }, func(b *Ballot, _ *Era) { b.Kind, b.Value = KindVote, Hash{2} },
+			} {
+				b, era := b, era
+				if change(&b, &era); len(eras) < 3 {
+					if m, ok := b.Message(era); ok {
+						t.Fatalf("%v is %v", b, m)
+					}
+				}
+			}
+		}
+	}
+	if len(eras) < 3 {
+		t.Errorf("only %d eras", len(eras))
+	}
+}
+
 func TestContradicts(t *testing.T) {
 	round := Round{Era: 4, ID: 7, Validator: 2}
 	other, index := round, round

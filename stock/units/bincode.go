@@ -119,21 +119,27 @@ const (
 )
 
 // message reads a SignedMessage of zug/message.rs.
-func (r *Reader) message() (m Message, err error) {
+func (r *Reader) message(m *Message) (err error) {
 	if m.Round, err = r.u32(); err != nil {
-		return m, err
+		return err
 	}
 	if m.Instance, err = r.digest("name of an instance"); err != nil {
-		return m, err
+		return err
 	}
-	if err = r.content(&m); err != nil {
-		return m, err
+	if err = r.content(m); err != nil {
+		return err
 	}
 	if m.Validator, err = r.u32(); err != nil {
-		return m, err
+		return err
 	}
-	return m, r.signature(&m)
+	return r.signature(m)
 }
+
+// The tags of a content, in zug/message.rs.
+const (
+	tagEcho = 0
+	tagVote = 1
+)
 
 // content reads an Echo with the hash of a proposal, or a Vote.
 func (r *Reader) content(m *Message) error {
@@ -143,10 +149,10 @@ func (r *Reader) content(m *Message) error {
 	}
 	m.Value = casper.Hash{}
 	switch tag {
-	case 0:
+	case tagEcho:
 		m.Kind = casper.KindEcho
 		m.Value, err = r.digest("hash of a proposal")
-	case 1:
+	case tagVote:
 		var vote bool
 		m.Kind = casper.KindVote
 		if vote, err = r.flag("vote"); vote {

@@ -1,14 +1,18 @@
 // Package units reads the unit files of casper-node, which are Zug's write-ahead logs: one of each
 // era, with every echo and vote that the node signed or took in, the proposals, and the evidence of
-// equivocations. No endpoint of a node has that evidence.
+// equivocations. No endpoint of a node has that evidence. A node writes what it signs there before
+// it sends it, and what it finds there at a start it never signs again with another value.
 //
 // It promises: an entry is what casper-node 2.0.3 writes, to the byte, or the file is damaged from
 // there on, said by name and offset; an entry that a node was interrupted in writing, or is writing
 // now, ends the file as it does for casper-node (utils/wal.rs); memory does not depend on what a
-// file says. Whose an entry is it tells by the signature, never by a validator's index, which is
-// another one in each era.
+// file says. Whose an entry is it tells by the signature, never by a validator's index alone, which
+// is another one in each era; where the two disagree, that is an error. Bytes in any portions give
+// the same entries. A merged file has every message of ours that was signed elsewhere, and none
+// that it had before.
 //
-// It leaves to others: where the files are, what may be read, and what an entry means.
+// It leaves to others: where the files are, what may be read, what an entry means, and whether a
+// slot is free. An entry of ours that is not written yet is a claim, which it makes for nobody.
 package units
 
 import (
@@ -78,8 +82,8 @@ const (
 	echoMore      = 44 + signatureSize
 	signatureSize = 4 + 8 + 64
 	// MaxEntry bounds an entry. A proposal holds hashes of transactions and approvals, not their code:
-	// a chainspec's limits come to far less.
-	MaxEntry = 64 << 20
+	// mainnet's limits, 2,600 approvals of a block among them, come to half a megabyte.
+	MaxEntry = 16 << 20
 )
 
 // Reader reads a unit file's entries. NewReader makes one.
@@ -89,6 +93,7 @@ type Reader struct {
 	torn int64
 	err  error
 
+	e    Entry     // that is being read: here, so that it need not be allocated
 	left uint64    // bytes of the entry that are not read yet
 	sum  hash.Hash // of what is read of a proposal; nil beyond it
 	buf  [64]byte
@@ -137,54 +142,61 @@ func damaged(format string, args ...any) error { return damage(fmt.Sprintf(forma
 // next reads an entry. An end of the file before its end shows as io.EOF or io.ErrUnexpectedEOF.
 // What is there is judged all the same, so that a damaged length that reaches beyond the file does
 // not pass for a torn entry and hide what follows it.
-func (r *Reader) next() (e Entry, err error) {
+func (r *Reader) next() (Entry, error) {
 	r.torn = 0
 	n, err := io.ReadFull(r.in, r.buf[:sizeOfSize])
 	if r.torn += int64(n); err != nil {
-		return e, err
+		return Entry{}, err
 	}
 	size := binary.LittleEndian.Uint64(r.buf[:])
 	if size < tagSize || size > MaxEntry {
-		return e, damaged("an entry of %d bytes", size)
+		return Entry{}, damaged("an entry of %d bytes", size)
 	}
-	e.Offset, r.left, r.sum = r.at, size, nil
-	tag, err := r.u32()
-	if err != nil {
-		return e, err
-	}
-	switch e.Kind = Kind(tag); e.Kind {
-	case Signed:
-		err = r.signed(&e, size)
-	case Proposed:
-		err = r.proposed(&e)
-	case Evidence:
-		err = r.evidence(&e, size)
-	default:
-		err = damaged("unknown tag %d of an entry", tag)
-	}
-	if err != nil {
-		return e, err
+	r.e, r.left, r.sum = Entry{Offset: r.at}, size, nil
+	if err := r.body(size); err != nil {
+		return Entry{}, err
 	}
 	if r.left > 0 {
-		return e, damaged("an entry of %d bytes has %d left over", size, r.left)
+		return Entry{}, damaged("an entry of %d bytes has %d left over", size, r.left)
 	}
 	r.at += sizeOfSize + int64(size)
-	return e, nil
+	return r.e, nil
 }
 
-func (r *Reader) signed(e *Entry, size uint64) (err error) {
-	if size != voteSize && size != echoSize {
-		return damaged("a message of %d bytes", size)
+func (r *Reader) body(size uint64) error {
+	tag, err := r.u32()
+	if err != nil {
+		return err
 	}
-	e.First, err = r.message()
-	return err
+	r.e.Kind = Kind(tag)
+	if err := checkSize(r.e.Kind, size); err != nil {
+		return err
+	}
+	switch r.e.Kind {
+	case Signed:
+		return r.message(&r.e.First)
+	case Proposed:
+		return r.proposed(&r.e)
+	default:
+		return r.evidence(&r.e)
+	}
 }
 
-func (r *Reader) evidence(e *Entry, size uint64) (err error) {
-	if size < voteSize+voteMore || size > echoSize+echoMore {
+// checkSize refuses what no entry of that kind can have as its size, and kinds that there are not.
+func checkSize(kind Kind, size uint64) error {
+	switch {
+	case kind > Evidence:
+		return damaged("unknown tag %d of an entry", kind)
+	case kind == Signed && size != voteSize && size != echoSize:
+		return damaged("a message of %d bytes", size)
+	case kind == Evidence && (size < voteSize+voteMore || size > echoSize+echoMore):
 		return damaged("evidence of %d bytes", size)
 	}
-	if e.First, err = r.message(); err != nil {
+	return nil
+}
+
+func (r *Reader) evidence(e *Entry) error {
+	if err := r.message(&e.First); err != nil {
 		return err
 	}
 	e.Second = e.First
