@@ -86,7 +86,7 @@ func (p *process) held() (h testimony.Held) {
 		if h.Started = m.Started(); !h.Started {
 			return
 		}
-		bound := m.Bound()
+		bound := m.Remembers()
 		h.Newest.Era, h.Round, h.Newest.Height = bound.Era, bound.Round, bound.Height
 		h.Pruned = m.Table().Pruned()
 		// A reset that this ledger has not followed, as one that no operator signed, takes nothing back.

@@ -120,6 +120,32 @@ func TestMadeAnew(t *testing.T) {
 	l.mustSign(l.node("node-a"), echo(4, 0, 2))
 }
 
+// TestFoundedTooHigh: a cluster that was founded far too high has signed nothing, so its state
+// directories can be made anew lower, under the same cluster id and beside agents that know of it.
+func TestFoundedTooHigh(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	again := func(first watermark.Mark) {
+		for _, name := range all[:3] {
+			if err := os.RemoveAll(filepath.Join(l.path, name, "state")); err != nil {
+				t.Fatal(err)
+			}
+			l.initState(name, first)
+		}
+	}
+	again(watermark.Mark{Era: 99999, Height: 700})
+	l.start(all...)
+	l.remembered("node-a", "0", all[:3]...)
+	l.remembered("node-b", "0", all[:3]...)
+	for _, name := range all[:3] {
+		_ = l.stop(name)
+	}
+	again(watermark.Mark{Era: 3, Height: 7})
+	l.start(all[:3]...)
+	l.mustSign(l.node("node-a"), echo(3, 0, 1))
+	l.mustSign(l.node("node-a"), block(7, 1))
+}
+
 // TestPutBack: all three state directories are put back from copies while one agent lives.
 func TestPutBack(t *testing.T) {
 	t.Parallel()
