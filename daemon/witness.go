@@ -105,7 +105,7 @@ func (p *process) held() (h testimony.Held) {
 		if h.Started = m.Started(); !h.Started {
 			return
 		}
-		bound := m.Bound()
+		bound := m.Remembers()
 		h.Newest.Era, h.Round, h.Newest.Height = bound.Era, bound.Round, bound.Height
 		h.Resets, h.Pruned = m.Followed(followed, floor)
 	})

@@ -116,7 +116,35 @@ func TestMadeAnew(t *testing.T) {
 	l.signsNothing("node-a", 3, 0)
 
 	again(watermark.Mark{Era: 4, Height: 9})
-	l.mustSign(l.node("node-a"), echo(4, 0, 2))
+	if !l.signsWithin(l.node("node-a"), echo(4, 0, 2), 20*time.Second) { // its agent must hear all of that first
+		t.Error("made anew above all that was signed, they sign nothing")
+	}
+}
+
+// TestFoundedTooHigh: a cluster that was founded far too high has signed nothing, so its state
+// directories can be made anew lower, under the same cluster id and beside agents that know of it.
+func TestFoundedTooHigh(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	again := func(first watermark.Mark) {
+		for _, name := range all[:3] {
+			if err := os.RemoveAll(filepath.Join(l.path, name, "state")); err != nil {
+				t.Fatal(err)
+			}
+			l.initState(name, first)
+		}
+	}
+	again(watermark.Mark{Era: 99999, Height: 700})
+	l.start(all...)
+	l.remembered("node-a", "0", all[:3]...)
+	l.remembered("node-b", "0", all[:3]...)
+	for _, name := range all[:3] {
+		_ = l.stop(name)
+	}
+	again(watermark.Mark{Era: 3, Height: 7})
+	l.start(all[:3]...)
+	l.mustSign(l.node("node-a"), echo(3, 0, 1))
+	l.mustSign(l.node("node-a"), block(7, 1))
 }
 
 // TestPutBack: all three state directories are put back from copies while one agent lives.

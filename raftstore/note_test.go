@@ -14,8 +14,7 @@ import (
 func TestNoteStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		full, stopped := errors.New("no space left"), false
-		var tr *trio
-		tr = &trio{t: t, wire: newWire(), cluster: statedir.NewID(), members: map[string]*member{}}
+		tr := &trio{t: t, wire: newWire(), cluster: statedir.NewID(), members: map[string]*member{}}
 		tr.adjust = func(name string, c *Config) {
 			if !stopped || name != "c" {
 				return

@@ -23,9 +23,9 @@ const lostState = "without it this cosigner no longer knows what it has signed. 
 	"Keep the share file, leave this cosigner stopped; it has to be replaced by one with a new identity, " +
 	"and the others go on signing while a quorum of them is left"
 
-// identity is identity.json. Lost, why the directory was found to have lost its memory, is left out
-// until it is needed. Every release reads this file strictly and before all others, so one that does
-// not know the word refuses to start on a directory that must not sign any more.
+// identity is identity.json. Lost, why the directory was found to have lost its memory, is left
+// out until it is needed. Every release reads this file strictly and before all others, so one that
+// does not know the word refuses to start on a directory that must not sign any more.
 type identity struct {
 	Cluster   ID             `json:"cluster"`
 	Name      string         `json:"name"`

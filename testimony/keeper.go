@@ -119,6 +119,9 @@ func (k *Keeper) Heard(cosigner string, all []*cosignerv1.SignedStatement) {
 	changed := false
 	for _, s := range all {
 		signed, err := witness.Read(s.GetText(), s.GetKey(), s.GetSignature())
+		if err == nil && signed.Name == cosigner && k.book.Begin(signed) {
+			changed = true
+		}
 		if err != nil || !k.book.Wants(signed) {
 			continue
 		}

@@ -160,8 +160,8 @@ func (s *Stand) tooMany(node string, shown int) {
 		return
 	}
 	if s.cut[node] == 0 {
-		s.Logger.Warn().Str("agent", node).Int("shown", shown).Int("looked_at", most).Msg("this agent shows more statements " +
-			"than are looked at. Unless it is hostile its witness.json has those of many clusters that were given up")
+		s.Logger.Warn().Str("agent", node).Int("shown", shown).Int("looked_at", most).Msg("this agent shows more " +
+			"statements than are looked at. Unless it is hostile its witness.json has those of many clusters that were given up")
 	}
 	s.cut[node] = shown
 }
@@ -283,7 +283,7 @@ func (s *Stand) Own() *cosignerv1.SignedStatement {
 	}
 	signed := witness.Sign(s.Key, held.Statement)
 	s.own, s.stated, s.statedAt, s.shown = wire.Statement(signed), held.Statement, now, nil
-	s.told.Keep(signed)
+	_ = s.told.Keep(signed) || s.told.Begin(signed)
 	return s.own
 }
 

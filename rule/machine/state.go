@@ -109,6 +109,15 @@ func (s *State) Bound() (p failover.Place) {
 	return p
 }
 
+// Remembers returns Bound, and zero while nothing was ever bound and no height reset: then no other
+// log need hold what this one does.
+func (s *State) Remembers() (p failover.Place) {
+	if !s.Started() || s.table.Len() == 0 && s.reset.Count == 0 {
+		return p
+	}
+	return s.Bound()
+}
+
 // Clone returns a copy for reading; it is cheap enough to be taken between two commands.
 func (s *State) Clone() *State {
 	c := *s

@@ -330,6 +330,9 @@ func TestBound(t *testing.T) {
 		t.Errorf("before Genesis: %+v", got)
 	}
 	s.Apply(machine.Genesis{First: watermark.Mark{Era: 10, Height: 100}, Active: "a"})
+	if got := s.Remembers(); got != (failover.Place{}) || s.Bound() == got {
+		t.Errorf("while nothing is bound it remembers %+v", got)
+	}
 	for _, m := range []casper.Message{casper.Vote{Round: casper.Round{Era: 11, ID: 3}},
 		casper.Echo{Round: casper.Round{Era: 11, ID: 2}},
 		casper.Vote{Round: casper.Round{Era: 10, ID: 9}}, casper.Finality{Height: 104}, casper.Finality{Height: 102}} {
@@ -337,7 +340,7 @@ func TestBound(t *testing.T) {
 			t.Fatalf("%v: %v", m.Kind(), r.Outcome)
 		}
 	}
-	if got := s.Bound(); got != (failover.Place{Era: 11, Round: 3, Height: 104}) {
-		t.Errorf("got %+v", got)
+	if got := s.Bound(); got != (failover.Place{Era: 11, Round: 3, Height: 104}) || s.Remembers() != got {
+		t.Errorf("got %+v, remembers %+v", got, s.Remembers())
 	}
 }

@@ -43,11 +43,22 @@ type Book struct {
 func NewBook(m Members) *Book { return &Book{members: m, held: map[source][]Signed{}} }
 
 // Wants reports whether the statement is one of a member that adds to what is held.
-func (b *Book) Wants(s Signed) bool { return b.members.Has(s) && b.adds(s) }
+func (b *Book) Wants(s Signed) bool { return b.members.Has(s) && !s.unbound() && b.adds(s) }
 
 // Keep keeps the statement of a member if it adds to what is held and is signed by that member, and
 // reports whether it did. So strangers and other clusters make the book no larger.
 func (b *Book) Keep(s Signed) bool { return b.Wants(s) && b.put(s) }
+
+// Begin keeps what a member itself says while its log never bound anything, in the place of what it
+// said so before, on whatever directory, and of what that log refuses for ever. It is false for
+// anything else. Nobody tells it on, or an earlier one of a cluster that was founded too high could
+// come back and hide what the next one states.
+func (b *Book) Begin(s Signed) bool {
+	held := b.held[source{s.Cluster, s.Key}]
+	return b.members.Has(s) && s.unbound() && !slices.ContainsFunc(held, func(o Signed) bool {
+		return o == s || !o.unbound() && !clears(s.Pruned, o.Statement)
+	}) && b.put(s)
+}
 
 // Recall puts back what was kept once, of whatever cluster, under the key that it came with. It is
 // false for what that key did not sign.
@@ -56,6 +67,9 @@ func (b *Book) Recall(s Signed) bool { return s.Verify() && (!b.adds(s) || b.put
 func (b *Book) adds(s Signed) bool {
 	held := b.held[source{s.Cluster, s.Key}]
 	for _, o := range held {
+		if o.unbound() && !s.unbound() {
+			return true
+		}
 		if o.sameProcess(s.Statement) || clears(o.Pruned, s.Statement) {
 			return s.Replaces(o.Statement)
 		}
@@ -71,7 +85,7 @@ func (b *Book) put(s Signed) bool {
 	}
 	from := source{s.Cluster, s.Key}
 	held := slices.DeleteFunc(b.held[from], func(o Signed) bool {
-		return o.sameProcess(s.Statement) || clears(s.Pruned, o.Statement)
+		return o.sameProcess(s.Statement) || o.unbound() || clears(s.Pruned, o.Statement)
 	})
 	at := slices.IndexFunc(held, func(o Signed) bool { return s.Replaces(o.Statement) })
 	if at < 0 {

@@ -42,7 +42,7 @@ type Verdict struct {
 // cosigner voted for. See Start.
 func Judge(h Holding, m Members, known []Signed) Verdict {
 	obeyed := slices.DeleteFunc(slices.Clone(known), func(s Signed) bool {
-		return !m.Has(s) || clears(h.Pruned, s.Statement)
+		return !m.Has(s) || s.unbound() || clears(h.Pruned, s.Statement)
 	})
 	own := slices.DeleteFunc(slices.Clone(obeyed), func(s Signed) bool { return s.Name != h.Name })
 	for _, s := range own {
@@ -150,7 +150,7 @@ func behind(h Holding, s Statement, which part) string {
 func Hold(first watermark.Mark, known []Signed, disregarded []string) (against []Signed) {
 	said := slices.Clone(disregarded)
 	for _, s := range known {
-		if id := s.ID(); !clears(first, s.Statement) && !slices.Contains(said, id) {
+		if id := s.ID(); !s.unbound() && !clears(first, s.Statement) && !slices.Contains(said, id) {
 			against, said = append(against, s), append(said, id)
 		}
 	}

@@ -65,6 +65,12 @@ func TestJudge(t *testing.T) {
 		{"own: lost, and the era is not refused", []Signed{own(func(s *Statement) {
 			s.Directory, s.Newest = ID{9}, watermark.Mark{Era: 40, Height: 19}
 		})}, Lost, ""},
+		{"own: another directory, on which nothing was bound", []Signed{own(func(s *Statement) {
+			s.Directory, s.Newest, s.Pruned = ID{9}, watermark.Mark{}, watermark.Mark{Era: 99999, Height: 500}
+		})}, Sound, ""},
+		{"own: another directory, whose log began at zero", []Signed{own(func(s *Statement) {
+			s.Directory, s.Newest, s.Pruned = ID{9}, watermark.Mark{}, watermark.Mark{}
+		})}, Sound, ""}, // this one refuses that for ever
 		{"own: an era more", []Signed{own(func(s *Statement) { s.Newest.Era = 51 })}, Behind, "era 51"},
 
 		{"one member, far ahead in all", []Signed{said(2, 1e6, func(s *Statement) {
@@ -172,6 +178,49 @@ func TestBook(t *testing.T) {
 	}
 	if b.Recall(unsigned) {
 		t.Error("recalled what was not signed")
+	}
+}
+
+// TestBegin: what a member itself says before anything is bound takes the place of what it said so
+// on another directory, also of a higher first era; nobody tells it on, and anything bound replaces
+// it.
+func TestBegin(t *testing.T) {
+	at := func(directory byte, first, newest uint64) Signed {
+		return said(1, uint64(100-directory), func(s *Statement) {
+			s.Directory, s.Pruned = ID{directory}, watermark.Mark{Era: first, Height: first}
+			s.Newest = watermark.Mark{Era: newest, Height: newest}
+		})
+	}
+	b := NewBook(trio())
+	has := func(what string, want ...Signed) {
+		t.Helper()
+		if got := b.Current(); !slices.Equal(got, want) {
+			t.Errorf("%s: it holds %v", what, got)
+		}
+	}
+	high, low, signed := at(1, 99999, 0), at(2, 40, 0), at(2, 40, 41)
+	if b.Keep(high) || !b.Begin(high) || b.Begin(high) {
+		t.Error("kept by who was not asked")
+	}
+	if !b.Begin(low) || b.Keep(high) {
+		t.Error("the first word of the next log is not taken")
+	}
+	has("begun anew", low)
+	if b.Begin(signed) || !b.Keep(signed) || b.Keep(high) || b.Begin(low) {
+		t.Error("what was bound does not count")
+	}
+	has("bound", signed)
+	above := at(3, 42, 0)
+	if !b.Begin(above) {
+		t.Error("a log that refuses all of that is not taken")
+	}
+	has("founded above", above)
+	zero := said(2, 1, func(s *Statement) { s.Newest, s.Pruned = watermark.Mark{}, watermark.Mark{} })
+	if b.Begin(zero) || !b.Keep(zero) {
+		t.Error("a log that begins at zero does not say that nothing was bound")
+	}
+	if len(Hold(watermark.Mark{Era: 1, Height: 1}, []Signed{high, low}, nil)) > 0 {
+		t.Error("where nothing was bound nothing stands against founding")
 	}
 }
 

@@ -56,14 +56,14 @@ func (k Key) String() string { return hex.EncodeToString(k[:]) }
 type Statement struct {
 	Validator casper.PublicKey // whose share it holds
 	Cluster   ID
-	Name      string // of the cosigner
-	Directory ID     // of its state
-	Boot      uint64 // starts on that directory, this one included
-	Session   ID     // of the process
-	Term      uint64 // newest term of the log that it knows
-	Applied   uint64 // last entry that it applied
-	Resets    uint64 // how often heights were reset
-	Newest    watermark.Mark
+	Name      string         // of the cosigner
+	Directory ID             // of its state
+	Boot      uint64         // starts on that directory, this one included
+	Session   ID             // of the process
+	Term      uint64         // newest term of the log that it knows
+	Applied   uint64         // last entry that it applied
+	Resets    uint64         // how often heights were reset
+	Newest    watermark.Mark // zero while its log never bound anything
 	Round     uint32         // newest in the newest era
 	Pruned    watermark.Mark // below it everything is refused for ever
 }
@@ -163,6 +163,12 @@ func (s Signed) Verify() bool {
 func (s Signed) ID() string {
 	h := blake2b.Sum256(append(append([]byte(tag), s.Cluster[:]...), s.Key[:]...))
 	return hex.EncodeToString(h[:6])
+}
+
+// unbound reports whether the log of who stated it had never bound anything: nothing was signed, so
+// no other log need hold it. One that may begin at zero does not say.
+func (s Statement) unbound() bool {
+	return s.Newest == watermark.Mark{} && s.Pruned != watermark.Mark{}
 }
 
 // clears reports whether a log that refuses everything below pruned can sign nothing that was

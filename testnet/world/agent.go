@@ -236,7 +236,7 @@ func (a *agent) pingCosigner(c *cosigner) {
 				a.reach[c.id] = w.now
 				a.ways[c.id].Answered(p.RTT)
 			}
-			a.keep(stated)
+			a.keep(stated, c.name)
 			ends(p)
 		}, nil)
 	}, lost)

@@ -140,7 +140,7 @@ func (c *cosigner) holding() witness.Holding {
 		Boot: c.record.boot, Session: c.memory.session, Term: c.term, Applied: c.w.index(c.stored()),
 		Pruned: firstMark}
 	if c.state.Started() {
-		bound := c.state.Bound()
+		bound := c.state.Remembers()
 		s.Newest, s.Round = watermark.Mark{Era: bound.Era, Height: bound.Height}, bound.Round
 		s.Pruned = c.state.Table().Pruned()
 	}
@@ -156,7 +156,8 @@ func (c *cosigner) testify() {
 	}
 	if s != c.memory.stated {
 		c.memory.stated, c.memory.telling = s, nil
-		c.memory.told.Keep(witness.Sign(c.w.keys[c.id], s))
+		signed := witness.Sign(c.w.keys[c.id], s)
+		_ = c.memory.told.Keep(signed) || c.memory.told.Begin(signed)
 	}
 }
 

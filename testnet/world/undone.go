@@ -133,8 +133,8 @@ func (a *agent) shows() []witness.Signed {
 }
 
 // keep takes in what a cosigner told.
-func (a *agent) keep(all []witness.Signed) {
+func (a *agent) keep(all []witness.Signed, from string) {
 	for _, s := range all {
-		a.book.Keep(s)
+		_ = a.book.Keep(s) || s.Name == from && a.book.Begin(s)
 	}
 }
