@@ -64,8 +64,8 @@ func (s *Server) testify(ctx context.Context, r asked) (a attest.Attestation, er
 
 // Attest returns attestations of a message that the log holds and that is applied here, in the Raft
 // term in which we lead: of a threshold of cosigners, each verified. All are asked at once, and
-// those that are slow are not waited for. It returns a *QuorumError when too few are left, and ctx's
-// error when that ends first.
+// those that are slow are not waited for. It returns a *QuorumError when too few are left, and the
+// error of ctx when that ends first.
 func (q *Quorum) Attest(ctx context.Context, term uint64, c watermark.Claim) ([]attest.Attestation, error) {
 	message, err := c.Message.AppendBinary(nil)
 	if err != nil {

@@ -199,8 +199,8 @@ func (c *committee) attest(q *Quorum, m casper.Message) error {
 	return c.attesters().Suffice(holding(m), all)
 }
 
-// TestQuorumAttests: as long as a threshold of cosigners say so, whatever the others do; one that is
-// slow is not waited for, and what one makes up is not passed on.
+// TestQuorumAttests: as long as a threshold of cosigners say so, whatever the others do; one that
+// is slow is not waited for, and what one makes up is not passed on.
 func TestQuorumAttests(t *testing.T) {
 	forge := func(signature []byte) { signature[0] ^= 1 }
 	for _, tt := range []struct {

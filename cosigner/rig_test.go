@@ -39,7 +39,7 @@ type committee struct {
 	keys      []*frost.KeyShare
 	hosts     []*host
 	session   byte
-	nodes     attest.Nodes // that all of them have in their cluster files
+	nodes     attest.Nodes             // that all of them have in their cluster files
 	distances map[string]time.Duration // to other hosts, as measured
 }
 

@@ -158,9 +158,12 @@ func TestClaimAnswers(t *testing.T) {
 		edit func(*cosignerv1.ClaimRequest)
 		want cosignerv1.RefusalReason
 	}{
-		"empty":        {func(r *cosignerv1.ClaimRequest) { r.Message = nil }, cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED},
-		"no signature": {func(r *cosignerv1.ClaimRequest) { r.DatedSignature = nil }, cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE},
-		"no date":      {func(r *cosignerv1.ClaimRequest) { r.AskedAt = 0 }, cosignerv1.RefusalReason_REFUSAL_REASON_STALE},
+		"empty": {func(r *cosignerv1.ClaimRequest) { r.Message = nil },
+			cosignerv1.RefusalReason_REFUSAL_REASON_MALFORMED},
+		"no signature": {func(r *cosignerv1.ClaimRequest) { r.DatedSignature = nil },
+			cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE},
+		"no date": {func(r *cosignerv1.ClaimRequest) { r.AskedAt = 0 },
+			cosignerv1.RefusalReason_REFUSAL_REASON_STALE},
 		"changed after signing": {func(r *cosignerv1.ClaimRequest) { r.GetZugVote().Value = true },
 			cosignerv1.RefusalReason_REFUSAL_REASON_BAD_REQUEST_SIGNATURE},
 	} {

@@ -3,9 +3,9 @@
 // It promises that a signature leaves only for a message that the log holds for its slot, that a
 // slot which holds a message is finished with that message whoever asks, and that a request whose
 // asker has given up binds nothing. A node that holds the validator's key itself goes the same way,
-// and is given attestations in the place of a signature; so both kinds of node bind a slot once. What a slot may hold is watermark's to say, what becomes of a
-// request turn's, how shares are made cosigner's, and how the log is replicated raftstore's; signer
-// knows the last two as ports only.
+// and is given attestations in the place of a signature. What a slot may hold is watermark's to
+// say, what becomes of a request turn's, how shares are made cosigner's, and how the log is
+// replicated raftstore's; signer knows the last two as ports only.
 package signer
 
 import (

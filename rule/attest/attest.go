@@ -1,11 +1,11 @@
 // Package attest is what cosigners say to a node that holds the validator's key itself.
 //
 // Such a node, a stock casper-node, wants no share of a signature. It wants to know that a slot
-// holds what it is about to sign, and can hold nothing else any more. So each cosigner whose own log
-// and ledger hold the message, by the very rule of a share (package held), signs an [Attestation] of
-// that with the key of its certificate. Whoever has those of a threshold of different cosigners may
-// sign, whoever brought them: two thresholds have an honest cosigner in common, and its ledger takes
-// one value a slot.
+// holds what it is about to sign, and can hold nothing else any more. So each cosigner whose own
+// log and ledger hold the message, by the very rule of a share (package held), signs an
+// [Attestation] of that with the key of its certificate. Whoever has those of a threshold of
+// different cosigners may sign, whoever brought them: two thresholds have an honest cosigner in
+// common, and its ledger takes one value a slot.
 //
 // It promises that an attestation counts for one cluster, validator, slot and digest, and for
 // nothing else that the same key signs; that one cosigner counts once; and that nothing is attested

@@ -76,7 +76,8 @@ func TestBytes(t *testing.T) {
 	if !ed25519.Verify(c.Cosigners["c1"], text, a.Signature[:]) {
 		t.Error("something else is signed")
 	}
-	const vector = "f36c11369d99befd8671d193b9c255842bd771928ad9fcb1878365be7214fa68bbcc82efcb1a0e15dc5eb76fd83c73a1f9fe3fb187700a8680e3d3e122a0770f"
+	const vector = "f36c11369d99befd8671d193b9c255842bd771928ad9fcb1878365be7214fa68" +
+		"bbcc82efcb1a0e15dc5eb76fd83c73a1f9fe3fb187700a8680e3d3e122a0770f"
 	if got := hex.EncodeToString(a.Signature[:]); got != vector {
 		t.Errorf("signature %s, want %s", got, vector)
 	}
@@ -91,14 +92,19 @@ func TestSuffice(t *testing.T) {
 	later.ID++
 	next := round
 	next.Era++
+	of := func(round uint32, instance casper.Hash, validator uint32) attest.Holding {
+		return attest.Holding{Digest: h.Digest,
+			Slot: casper.Slot{Kind: h.Slot.Kind, Era: 12, Round: round, Instance: instance, Validator: validator}}
+	}
 	others := map[string]attest.Holding{
 		"another value":       holding(t, casper.Vote{Round: round, Value: false}),
 		"another slot":        {Slot: holding(t, casper.Vote{Round: later, Value: true}).Slot, Digest: h.Digest},
 		"another era":         {Slot: holding(t, casper.Vote{Round: next, Value: true}).Slot, Digest: h.Digest},
 		"the echo's slot":     {Slot: holding(t, casper.Echo{Round: round}).Slot, Digest: h.Digest},
 		"another digest":      {Slot: h.Slot, Digest: casper.Hash{7}},
-		"another instance":    {Slot: casper.Slot{Kind: h.Slot.Kind, Era: 12, Round: 3, Validator: 4}, Digest: h.Digest},
-		"another validator's": {Slot: casper.Slot{Kind: h.Slot.Kind, Era: 12, Round: 3, Instance: h.Slot.Instance}, Digest: h.Digest},
+		"another round":       of(5, h.Slot.Instance, 4),
+		"another instance":    of(3, casper.Hash{5}, 4),
+		"another validator's": of(3, h.Slot.Instance, 5),
 	}
 	forged := attest.Attestation{Cosigner: "c3"}
 	twin := attest.Attestation{Cosigner: "c3", Signature: c.by(h, "c1")[0].Signature}

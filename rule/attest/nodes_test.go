@@ -35,7 +35,10 @@ func TestNodes(t *testing.T) {
 	for _, tt := range []struct {
 		nodes         attest.Nodes
 		stock, signed bool
-	}{{mixed, true, true}, {attest.Nodes{"a": true}, true, false}, {attest.Nodes{"a": false}, false, true}, {nil, false, false}} {
+	}{
+		{mixed, true, true}, {attest.Nodes{"a": true}, true, false}, {attest.Nodes{"a": false}, false, true},
+		{nil, false, false},
+	} {
 		if tt.nodes.Stock() != tt.stock || tt.nodes.Signed() != tt.signed {
 			t.Errorf("%v: stock %v, signed %v", tt.nodes, tt.nodes.Stock(), tt.nodes.Signed())
 		}
