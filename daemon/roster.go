@@ -1,12 +1,14 @@
 package daemon
 
 import (
+	"crypto/ed25519"
 	"time"
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/cosigner"
 	"casper-cosigner/cosigner/frost"
 	"casper-cosigner/raftstore"
+	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/failover"
 )
 
@@ -50,6 +52,25 @@ func keyring(c *cluster.File, own string, share *frost.KeyShare, epoch uint32) (
 		keys.Holders[e.Name] = e.Share
 	}
 	return cosigner.NewKeyring(own, keys)
+}
+
+// stock returns which nodes are.
+func stock(c *cluster.File) attest.Nodes {
+	all := attest.Nodes{}
+	for _, n := range c.Nodes {
+		all[n.Name] = n.Stock
+	}
+	return all
+}
+
+// attesters returns whose attestations count, and how many it takes.
+func attesters(c *cluster.File) attest.Cluster {
+	all := attest.Cluster{ID: [16]byte(c.ID), Validator: c.Validator, Threshold: c.Threshold,
+		Cosigners: map[string]ed25519.PublicKey{}}
+	for _, e := range c.Cosigners {
+		all.Cosigners[e.Name] = ed25519.PublicKey(e.Key)
+	}
+	return all
 }
 
 // failoverSettings returns what the nodes are judged by.

@@ -17,6 +17,7 @@ import (
 	"casper-cosigner/monitor"
 	"casper-cosigner/peer"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/signer"
 )
@@ -45,10 +46,11 @@ func newValidator(p *process, keys *cosigner.Keyring) *validator {
 		Keyring: keys, Ledger: p.ledger, Log: catchUpLog{p.store, p.barriers()}, Held: p.store,
 		Caller: peer.Caller, VerifyRequest: v.verifier.VerifyClaimed, VerifyReset: p.verifyReset,
 		Remembers: v.remembers,
-		Term:      func() uint64 { return p.store.Leader().Term }, Logger: o.Logger,
+		Term:      func() uint64 { return p.store.Leader().Term }, Nodes: stock(c), Attest: v.attest, Logger: o.Logger,
 	})
 	v.quorum = cosigner.NewQuorum(cosigner.QuorumConfig{
-		Keyring: keys, Own: v.server, Others: p.links.cosigners(), Distance: p.admission.Distance, Logger: o.Logger})
+		Keyring: keys, Own: v.server, Others: p.links.cosigners(), Distance: p.admission.Distance,
+		Attesters: attesters(c), Logger: o.Logger})
 	v.spread = peer.NewSpread(p.links.peers())
 	v.signer = signer.New(v.signerConfig())
 	watch := monitorConfig(p, v.quorum.Ready)
@@ -64,12 +66,17 @@ func (v *validator) signerConfig() signer.Config {
 	told := observer{metrics: v.metrics, recent: v.recent, options: o}
 	return signer.Config{
 		Chain: c.Chain, Validator: c.Validator, EraTime: time.Duration(c.MinEraTime),
-		BlockTime: time.Duration(c.MinBlockTime), Grace: time.Duration(c.Grace),
+		BlockTime: time.Duration(c.MinBlockTime), Grace: time.Duration(c.Grace), Nodes: stock(c),
 		VerifyRequest: v.verifier.VerifyRequest, VerifyRegistration: v.verifier.VerifyRegistration,
 		Log: replicatedLog{v.store}, Quorum: quorum{v.quorum}, Spread: v.spread.Offer,
 		HandOver: v.giveUp, Observe: told.observe, Phase: v.metrics.phase, Steady: v.pulse.Steady,
 		Now: o.Now, Logger: o.Logger,
 	}
+}
+
+// attest signs that this cosigner holds that, with the key of its certificate.
+func (v *validator) attest(h attest.Holding) attest.Attestation {
+	return attesters(v.self.Cluster).Sign(v.self.Key(), v.self.Name, h)
 }
 
 // remembers returns nil while this cosigner's state is all that it ever was, as far as is known.
@@ -149,8 +156,10 @@ func (v *validator) dataServer() *grpc.Server {
 	cosignerv1.RegisterCosignerServiceServer(s, v.server)
 	cosignerv1.RegisterPeerServiceServer(s,
 		&peer.Server{Log: v.store, Signatures: v.signer, Reports: reports{v.monitor, v.stand}})
-	cosignerv1.RegisterSignerServiceServer(s,
-		&signer.Server{Signer: v.signer, Name: v.self.Name, Caller: c.Caller, Peer: v.links.signer})
+	requests := &signer.Server{Signer: v.signer, Name: v.self.Name, Caller: c.Caller, Peer: v.links.signer,
+		PeerClaims: v.links.claims}
+	cosignerv1.RegisterSignerServiceServer(s, requests)
+	cosignerv1.RegisterClaimServiceServer(s, requests)
 	cosignerv1.RegisterPingServiceServer(s, &monitor.Server{Monitor: v.monitor, Caller: c.Caller, Witness: v.stand,
 		Lead: func() (string, uint64) { lead := v.store.Leader(); return lead.Name, lead.Term }})
 	return s
