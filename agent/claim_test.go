@@ -52,7 +52,7 @@ func newStockRig(t *testing.T, stock bool) *stockRig {
 	r := &stockRig{cluster: clustertest.New(t, casper.PublicKey(public), nil)}
 	f, key := r.cluster.File, r.cluster.Keys["node-a"]
 	c := agent.Config{Name: "node-a", Validator: f.Validator, Nodes: attest.Nodes{"node-a": stock, "node-b": !stock},
-		Attesters:   r.attesters(),
+		Attesters:   r.cluster.File.Attesters(),
 		SignRequest: func(m casper.Message, at uint64) ([64]byte, error) { return f.SignRequest(key, "node-a", m, at) },
 		Position:    func() (uint64, bool) { return 7, true },
 		Lied:        func(name string) { r.lied = append(r.lied, name) },
@@ -72,21 +72,11 @@ func newStockRig(t *testing.T, stock bool) *stockRig {
 	return r
 }
 
-func (r *stockRig) attesters() attest.Cluster {
-	f := r.cluster.File
-	c := attest.Cluster{ID: [16]byte(f.ID), Validator: f.Validator, Threshold: f.Threshold,
-		Cosigners: map[string]ed25519.PublicKey{}}
-	for _, e := range f.Cosigners {
-		c.Cosigners[e.Name] = ed25519.PublicKey(e.Key)
-	}
-	return c
-}
-
 // by are the named cosigners' attestations that the message's slot holds it.
 func (r *stockRig) by(m casper.Message, names ...string) (all []attest.Attestation) {
 	h, _ := attest.Of(m)
 	for _, name := range names {
-		all = append(all, r.attesters().Sign(r.cluster.Keys[name], name, h))
+		all = append(all, r.cluster.File.Attesters().Sign(r.cluster.Keys[name], name, h))
 	}
 	return all
 }

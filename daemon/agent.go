@@ -150,7 +150,8 @@ func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Lis
 func agentConfig(self Host, l links) agent.Config {
 	c, key := self.Cluster, self.Key()
 	return agent.Config{
-		Name: self.Name, Validator: c.Validator, Cosigners: l.signers(c), Nodes: stock(c), Attesters: attesters(c),
+		Name: self.Name, Validator: c.Validator, Cosigners: l.signers(c),
+		Nodes: c.StockNodes(), Attesters: c.Attesters(),
 		SignRequest: func(m casper.Message, askedAt uint64) ([64]byte, error) {
 			return c.SignRequest(key, self.Name, m, askedAt)
 		},

@@ -16,7 +16,8 @@ import (
 	"casper-cosigner/stock/claim"
 )
 
-// stockNodes marks the named nodes in the cluster file, and has no claim wait for the active node's.
+// stockNodes marks the named nodes in the cluster file, and has no claim wait for the active
+// node's.
 func stockNodes(names ...string) func(*cluster.File) {
 	return func(f *cluster.File) {
 		f.Grace = 0

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"crypto/ed25519"
 	"time"
 
 	"casper-cosigner/cluster"
@@ -54,23 +53,10 @@ func keyring(c *cluster.File, own string, share *frost.KeyShare, epoch uint32) (
 	return cosigner.NewKeyring(own, keys)
 }
 
-// stock returns which nodes are.
-func stock(c *cluster.File) attest.Nodes {
-	all := attest.Nodes{}
-	for _, n := range c.Nodes {
-		all[n.Name] = n.Stock
-	}
-	return all
-}
-
-// attesters returns whose attestations count, and how many it takes.
-func attesters(c *cluster.File) attest.Cluster {
-	all := attest.Cluster{ID: [16]byte(c.ID), Validator: c.Validator, Threshold: c.Threshold,
-		Cosigners: map[string]ed25519.PublicKey{}}
-	for _, e := range c.Cosigners {
-		all.Cosigners[e.Name] = ed25519.PublicKey(e.Key)
-	}
-	return all
+// attests returns how a cosigner signs that it holds something: with the key of its certificate.
+func (h Host) attests() func(attest.Holding) attest.Attestation {
+	c, key := h.Cluster.Attesters(), h.Key()
+	return func(what attest.Holding) attest.Attestation { return c.Sign(key, h.Name, what) }
 }
 
 // failoverSettings returns what the nodes are judged by.

@@ -17,7 +17,6 @@ import (
 	"casper-cosigner/monitor"
 	"casper-cosigner/peer"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/signer"
 )
@@ -46,11 +45,11 @@ func newValidator(p *process, keys *cosigner.Keyring) *validator {
 		Keyring: keys, Ledger: p.ledger, Log: catchUpLog{p.store, p.barriers()}, Held: p.store,
 		Caller: peer.Caller, VerifyRequest: v.verifier.VerifyClaimed, VerifyReset: p.verifyReset,
 		Remembers: v.remembers,
-		Term:      func() uint64 { return p.store.Leader().Term }, Nodes: stock(c), Attest: v.attest, Logger: o.Logger,
+		Term:      func() uint64 { return p.store.Leader().Term }, Nodes: c.StockNodes(), Attest: p.self.attests(), Logger: o.Logger,
 	})
 	v.quorum = cosigner.NewQuorum(cosigner.QuorumConfig{
 		Keyring: keys, Own: v.server, Others: p.links.cosigners(), Distance: p.admission.Distance,
-		Attesters: attesters(c), Logger: o.Logger})
+		Attesters: c.Attesters(), Logger: o.Logger})
 	v.spread = peer.NewSpread(p.links.peers())
 	v.signer = signer.New(v.signerConfig())
 	watch := monitorConfig(p, v.quorum.Ready)
@@ -66,17 +65,12 @@ func (v *validator) signerConfig() signer.Config {
 	told := observer{metrics: v.metrics, recent: v.recent, options: o}
 	return signer.Config{
 		Chain: c.Chain, Validator: c.Validator, EraTime: time.Duration(c.MinEraTime),
-		BlockTime: time.Duration(c.MinBlockTime), Grace: time.Duration(c.Grace), Nodes: stock(c),
+		BlockTime: time.Duration(c.MinBlockTime), Grace: time.Duration(c.Grace), Nodes: c.StockNodes(),
 		VerifyRequest: v.verifier.VerifyRequest, VerifyRegistration: v.verifier.VerifyRegistration,
 		Log: replicatedLog{v.store}, Quorum: quorum{v.quorum}, Spread: v.spread.Offer,
 		HandOver: v.giveUp, Observe: told.observe, Phase: v.metrics.phase, Steady: v.pulse.Steady,
 		Now: o.Now, Logger: o.Logger,
 	}
-}
-
-// attest signs that this cosigner holds that, with the key of its certificate.
-func (v *validator) attest(h attest.Holding) attest.Attestation {
-	return attesters(v.self.Cluster).Sign(v.self.Key(), v.self.Name, h)
 }
 
 // remembers returns nil while this cosigner's state is all that it ever was, as far as is known.

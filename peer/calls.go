@@ -14,8 +14,8 @@ type call struct {
 	atOnce  int // calls of one cosigner that are answered at a time, whatever number of connections it has
 	// passes is set for a node's request that one cosigner passes on to another. Nodes call it too,
 	// and it shows no presence: the leader would take the same request from the node itself, who
-	// passes it on adds nothing to it, and the answer is believed for the signature or the attestations
-	// in it. So a cosigner on a lost state can do no more with it than a network.
+	// passes it on adds nothing to it, and the answer is believed for the signature or the
+	// attestations in it. So a cosigner on a lost state can do no more with it than a network.
 	passes bool
 	// measures is set for the call whose answers tell how far away a cosigner is: it is made each ping
 	// interval, and its handler waits for nothing.
