@@ -229,8 +229,8 @@ func (w *world) ask(ctx context.Context, node string, m casper.Message) testnet.
 	return answer
 }
 
-// signsItself is the signature of a stock node that was granted its message. Of what it is told that
-// the slot holds instead it makes one, too, so that whoever judges the history sees it.
+// signsItself is the signature of a stock node that was granted its message. Of what it is told
+// that the slot holds instead it makes one, too, so that whoever judges the history sees it.
 func (w *world) signsItself(p *process, got signer.Answer) casper.Signature {
 	holding, ok := attest.Of(got.Message)
 	if err := w.cluster.File.Attesters().Suffice(holding, got.Attestations); !ok || err != nil {
