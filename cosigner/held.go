@@ -24,10 +24,10 @@ type Held interface {
 	Applied() uint64
 }
 
-// claimed is what the log and then the ledger are asked about: by as many resets of the heights as
+// heldBy is what the log and then the ledger are asked about: by as many resets of the heights as
 // the ledger has made now.
-func (s *Server) claimed(a ask, slot casper.Slot, m casper.Message) held.Claim {
-	return held.Claim{Asker: a.caller, Term: a.request.GetTerm(), Index: a.request.GetIndex(), Slot: slot, Message: m,
+func (s *Server) heldBy(a asked, slot casper.Slot, m casper.Message) held.Claim {
+	return held.Claim{Asker: a.caller, Term: a.GetTerm(), Index: a.GetIndex(), Slot: slot, Message: m,
 		Resets: s.config.Ledger.Resets()}
 }
 

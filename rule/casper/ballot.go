@@ -9,7 +9,8 @@ import (
 
 // Ballot is an echo or a vote as nodes send and keep it: with the name of its
 // instance rather than what that is made of, and signed. It says what somebody
-// signed. It is no Message, so it can be compared and verified, never signed.
+// signed. It is no Message, so it can be compared and verified, never signed:
+// Message makes one of it, for whoever knows what the instance is made of.
 type Ballot struct {
 	Kind      Kind // KindEcho or KindVote
 	Instance  Hash
