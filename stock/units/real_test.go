@@ -140,7 +140,7 @@ func (f realFile) judge(t *testing.T, all []units.Entry) (byIndex []units.Entry)
 func TestRealMessages(t *testing.T) {
 	slots := map[casper.Slot]bool{}
 	for _, f := range realFiles(t) {
-		era := casper.Era{Chainspec: f.Chainspec, ID: f.Era, KeyBlock: f.KeyBlock}
+		era := casper.Round{Chainspec: f.Chainspec, Era: f.Era, KeyBlock: f.KeyBlock}
 		if era.Instance() != f.instance {
 			t.Errorf("era %d has instance %v, not that of %s", f.Era, era.Instance(), f.Name)
 		}

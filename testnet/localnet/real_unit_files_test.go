@@ -43,7 +43,7 @@ func TestRealUnitFiles(t *testing.T) {
 		return bytes.Compare(x[:], y[:])
 	})
 	silent, twice, told, ours := order[0], order[1], order[2], order[4]
-	asked := &listener{key: ValidatorKey(realSeed, told), eras: map[uint64]casper.Era{}}
+	asked := &listener{key: ValidatorKey(realSeed, told), eras: map[uint64]casper.Round{}}
 	validators := make([]Validator, len(order))
 	var nodes []NodeConfig
 	for i := range validators {
@@ -146,8 +146,8 @@ func judgeKept(t *testing.T, record *Record, asked *listener, n *Node) {
 			t.Errorf("%s: nobody asked what its era is made of", path)
 			continue
 		}
-		k := keptFile{Name: filepath.Base(path), Chainspec: era.Chainspec, Era: era.ID, KeyBlock: era.KeyBlock,
-			Validators: record.Validators(era.ID)}
+		k := keptFile{Name: filepath.Base(path), Chainspec: era.Chainspec, Era: era.Era, KeyBlock: era.KeyBlock,
+			Validators: record.Validators(era.Era)}
 		k.judge(t, n, text)
 		if len(text) > 0 {
 			told = append(told, k)
@@ -227,7 +227,7 @@ type listener struct {
 	key Key
 
 	mu   sync.Mutex
-	eras map[uint64]casper.Era
+	eras map[uint64]casper.Round
 }
 
 func (l *listener) serve(t *testing.T) (socket string) {
@@ -275,12 +275,12 @@ func (l *listener) Sign(_ context.Context, r *cosignerv1.SignRequest) (*cosigner
 func (l *listener) hear(r casper.Round) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.eras[r.Era] = casper.Era{Chainspec: r.Chainspec, ID: r.Era, KeyBlock: r.KeyBlock}
+	l.eras[r.Era] = casper.Round{Chainspec: r.Chainspec, Era: r.Era, KeyBlock: r.KeyBlock}
 }
 
 // era returns what the instance is made of: heard in that era, or with the chainspec of another one
 // and the key block that the chain shows.
-func (l *listener) era(record *Record, instance casper.Hash) (casper.Era, bool) {
+func (l *listener) era(record *Record, instance casper.Hash) (casper.Round, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, heard := range l.eras {
@@ -288,11 +288,11 @@ func (l *listener) era(record *Record, instance casper.Hash) (casper.Era, bool) 
 			return heard, true
 		}
 		for _, b := range record.Blocks() {
-			era := casper.Era{Chainspec: heard.Chainspec, ID: b.Block.Era + 1, KeyBlock: b.Block.Hash}
+			era := casper.Round{Chainspec: heard.Chainspec, Era: b.Block.Era + 1, KeyBlock: b.Block.Hash}
 			if b.Block.End != nil && era.Instance() == instance {
 				return era, true
 			}
 		}
 	}
-	return casper.Era{}, false
+	return casper.Round{}, false
 }
