@@ -34,19 +34,26 @@ func BallotOf(m Message) (b Ballot, ok bool) {
 	return Ballot{}, false
 }
 
-// Message returns the message that the ballot is of, for the slot and the digest that a watermark
-// knows it by. A ballot has its era by the name of the instance only, so the caller says what that
-// is made of; false if it is not that, or if the ballot is neither an echo nor a vote.
-func (b Ballot) Message(era Era) (Message, bool) {
-	r := Round{Chainspec: era.Chainspec, Era: era.ID, KeyBlock: era.KeyBlock, ID: b.Round, Validator: b.Validator}
-	switch {
-	case r.Instance() != b.Instance:
-	case b.Kind == KindEcho:
-		return Echo{r, b.Value}, true
-	case b.Kind == KindVote && (b.Value == Hash{} || b.Value == Hash{1}):
-		return Vote{r, b.Value[0] == 1}, true
+// Message returns the message that b is the short form of. Of in it takes what
+// the instance is made of, and nothing if that makes another one: whoever told it
+// cannot have another message signed. It is false, too, for what is neither an
+// echo nor a vote.
+func (b Ballot) Message(in Round) (Message, bool) {
+	in.ID, in.Validator = b.Round, b.Validator
+	var m Message
+	switch b.Kind {
+	case KindEcho:
+		m = Echo{Round: in, Proposal: b.Value}
+	case KindVote:
+		m = Vote{Round: in, Value: b.Value[0] == 1}
+	default:
+		return nil, false
 	}
-	return nil, false
+	b.Signature = Signature{}
+	if short, ok := BallotOf(m); !ok || short != b {
+		return nil, false
+	}
+	return m, true
 }
 
 // SignedBy reports whether the signature is the key's, as casper-node would judge.

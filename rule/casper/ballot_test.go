@@ -35,9 +35,9 @@ func TestBallots(t *testing.T) {
 	}
 }
 
-// TestBallotMessage: what real validators signed is a message again with the chainspec, the era and
-// the key block that its instance is made of, and with no others.
-func TestBallotMessage(t *testing.T) {
+// TestRecordedBallots: what real validators signed is a message again with the chainspec, the era
+// and the key block that its instance is made of, and with no others.
+func TestRecordedBallots(t *testing.T) {
 	eras := map[uint64]Hash{}
 	for _, name := range []string{"node-1.jsonl", "node-2.jsonl"} {
 		for _, l := range readVectors(t, name) {
@@ -46,16 +46,17 @@ func TestBallotMessage(t *testing.T) {
 			if !ok {
 				continue
 			}
-			era := Era{l.Chainspec, l.Era, l.KeyBlock}
-			eras[era.ID] = era.Instance()
+			era := Round{Chainspec: l.Chainspec, Era: l.Era, KeyBlock: l.KeyBlock}
+			eras[era.Era] = era.Instance()
 			b.Signature = l.Signature
 			if got, ok := b.Message(era); !ok || got != want || era.Instance() != l.InstanceID {
 				t.Fatalf("%v: %v %v of instance %v", b, got, ok, era.Instance())
 			}
-			for _, change := range []func(*Ballot, *Era){
-				func(_ *Ballot, e *Era) { e.Chainspec[0]++ }, func(_ *Ballot, e *Era) { e.ID++ },
-				func(_ *Ballot, e *Era) { e.KeyBlock[31]++ }, func(b *Ballot, _ *Era) { b.Instance[0]++ },
-				func(b *Ballot, _ *Era) { b.Kind = KindFinality }, func(b *Ballot, _ *Era) { b.Kind, b.Value = KindVote, Hash{2} },
+			for _, change := range []func(*Ballot, *Round){
+				func(_ *Ballot, e *Round) { e.Chainspec[0]++ }, func(_ *Ballot, e *Round) { e.Era++ },
+				func(_ *Ballot, e *Round) { e.KeyBlock[31]++ }, func(b *Ballot, _ *Round) { b.Instance[0]++ },
+				func(b *Ballot, _ *Round) { b.Kind = KindFinality },
+				func(b *Ballot, _ *Round) { b.Kind, b.Value = KindVote, Hash{2} },
 			} {
 				b, era := b, era
 				if change(&b, &era); len(eras) < 3 {

@@ -19,24 +19,11 @@ type Round struct {
 	Validator uint32 // index among the era's validators, sorted by public key
 }
 
-// Instance recomputes instance_id, the name of the era's Zug instance.
-func (r Round) Instance() Hash { return Era{r.Chainspec, r.Era, r.KeyBlock}.Instance() }
-
-// Era is what the name of an era's Zug instance is made of, and nothing else: no
-// seed, no validators, no time. Whoever follows the chain can tell all three
-// before the era begins, from its chainspec and from the switch block before it,
-// which the network may have made at an upgrade without any validator's signature
-// (casper-node era_supervisor.rs, create_new_era and instance_id).
-type Era struct {
-	Chainspec Hash   // chainspec_hash of the era's protocol version
-	ID        uint64 // era_id
-	KeyBlock  Hash   // hash of the switch block of era - 1
-}
-
-// Instance returns instance_id.
-func (e Era) Instance() Hash {
-	era := blake2b.Sum256(binary.LittleEndian.AppendUint64(e.Chainspec[:], e.ID))
-	return blake2b.Sum256(append(e.KeyBlock[:], era[:]...))
+// Instance recomputes instance_id, the name of the era's Zug instance
+// (casper-node era_supervisor.rs, instance_id).
+func (r Round) Instance() Hash {
+	era := blake2b.Sum256(binary.LittleEndian.AppendUint64(r.Chainspec[:], r.Era))
+	return blake2b.Sum256(append(r.KeyBlock[:], era[:]...))
 }
 
 // Echo is the Zug message that endorses a round's proposal. The leader's own
