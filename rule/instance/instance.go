@@ -70,20 +70,20 @@ func keep[T comparable](list []T, what T, most int) []T {
 	return list[max(0, len(list)-most):]
 }
 
-// Find returns what the instance is made of, if that was told. One's chainspec and another's block
-// do as well.
-func (k *Known) Find(instance casper.Hash) (casper.Era, bool) {
+// Find returns what the instance is made of, if that was told; of the round nothing else counts.
+// One's chainspec and another's block do as well.
+func (k *Known) Find(instance casper.Hash) (casper.Round, bool) {
 	for _, t := range k.by {
 		for _, b := range t.blocks {
 			for _, o := range k.by {
 				for _, chainspec := range o.chainspecs {
-					e := casper.Era{Chainspec: chainspec, ID: b.era + 1, KeyBlock: b.hash}
-					if e.Instance() == instance {
-						return e, true
+					r := casper.Round{Chainspec: chainspec, Era: b.era + 1, KeyBlock: b.hash}
+					if r.Instance() == instance {
+						return r, true
 					}
 				}
 			}
 		}
 	}
-	return casper.Era{}, false
+	return casper.Round{}, false
 }

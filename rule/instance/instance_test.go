@@ -8,7 +8,7 @@ import (
 	"casper-cosigner/rule/instance"
 )
 
-var wanted = casper.Era{Chainspec: casper.Hash{1}, ID: 12, KeyBlock: casper.Hash{2}}
+var wanted = casper.Round{Chainspec: casper.Hash{1}, Era: 12, KeyBlock: casper.Hash{2}}
 
 // TestFind: an instance is found once chainspec and last block were told, by whomever, and not by
 // what makes another one.
@@ -23,11 +23,11 @@ func TestFind(t *testing.T) {
 	missing("nothing was told")
 	k.Chainspec("a", wanted.Chainspec)
 	missing("no block was told")
-	k.Ended("b", wanted.ID, wanted.KeyBlock)
-	k.Ended("b", wanted.ID-1, casper.Hash{3})
+	k.Ended("b", wanted.Era, wanted.KeyBlock)
+	k.Ended("b", wanted.Era-1, casper.Hash{3})
 	k.Chainspec("b", casper.Hash{4})
 	missing("another era's block, another block")
-	k.Ended("c", wanted.ID-1, wanted.KeyBlock)
+	k.Ended("c", wanted.Era-1, wanted.KeyBlock)
 	if r, ok := k.Find(wanted.Instance()); !ok || r != wanted {
 		t.Errorf("found %v, %v", r, ok)
 	}
@@ -41,7 +41,7 @@ func TestFind(t *testing.T) {
 func TestFlood(t *testing.T) {
 	var k instance.Known
 	k.Chainspec("own", wanted.Chainspec)
-	k.Ended("other", wanted.ID-1, wanted.KeyBlock)
+	k.Ended("other", wanted.Era-1, wanted.KeyBlock)
 	for i := range 1000 {
 		for _, by := range []string{"hostile", fmt.Sprint(i)} {
 			k.Chainspec(by, casper.Hash{7, byte(i), byte(i >> 8)})
@@ -51,9 +51,9 @@ func TestFlood(t *testing.T) {
 	if r, ok := k.Find(wanted.Instance()); !ok || r != wanted {
 		t.Errorf("found %v, %v", r, ok)
 	}
-	k.Ended("other", wanted.ID, casper.Hash{8}) // the next era
+	k.Ended("other", wanted.Era, casper.Hash{8}) // the next era
 	for range 100 {
-		k.Ended("other", wanted.ID, casper.Hash{8}) // told again, as feeds do
+		k.Ended("other", wanted.Era, casper.Hash{8}) // told again, as feeds do
 	}
 	if _, ok := k.Find(wanted.Instance()); !ok {
 		t.Error("what was told again drove out what was told before")

@@ -20,7 +20,7 @@ type Asker struct {
 	Client *Client
 	// Find must return what the instance is made of, once that is known; package instance does. It
 	// must not ask the node whose gate waits.
-	Find func(instance casper.Hash) (casper.Era, bool)
+	Find func(instance casper.Hash) (casper.Round, bool)
 }
 
 // Claim is Client.Claim. It waits until it is known what the instance is made of, never guesses,

@@ -16,11 +16,11 @@ func TestAsker(t *testing.T) {
 	agent.tell(granted(yes))
 	own, _ := casper.BallotOf(yes)
 	looks := 0
-	found := func(after int, e casper.Era) claim.Asker {
+	found := func(after int, r casper.Round) claim.Asker {
 		looks = 0
-		return claim.Asker{Client: serve(t, agent), Find: func(instance casper.Hash) (casper.Era, bool) {
+		return claim.Asker{Client: serve(t, agent), Find: func(instance casper.Hash) (casper.Round, bool) {
 			looks++
-			return e, looks > after && instance == yes.Instance()
+			return r, looks > after && instance == yes.Instance()
 		}}
 	}
 	within := func(a claim.Asker, d time.Duration) error {
@@ -28,17 +28,17 @@ func TestAsker(t *testing.T) {
 		defer cancel()
 		return a.Claim(ctx, own)
 	}
-	if err := within(found(3, casper.Era{ID: yes.Era}), time.Minute); err != nil {
+	if err := within(found(3, casper.Round{Era: yes.Era}), time.Minute); err != nil {
 		t.Error(err)
 	}
 	if n, last := agent.heard(); n != 1 || last != casper.Message(yes) {
 		t.Errorf("asked %d times, for %v", n, last)
 	}
 	agent.tell(granted(yes))
-	if err := within(found(0, casper.Era{ID: yes.Era + 1}), time.Minute); err == nil {
+	if err := within(found(0, casper.Round{Era: yes.Era + 1}), time.Minute); err == nil {
 		t.Error("another era's message was granted")
 	}
-	if err := within(found(1<<30, casper.Era{}), soon); err == nil {
+	if err := within(found(1<<30, casper.Round{}), soon); err == nil {
 		t.Error("granted, and nothing is known of the instance")
 	}
 	if n, _ := agent.heard(); n != 0 {
