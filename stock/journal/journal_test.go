@@ -92,6 +92,18 @@ func TestHowItIsSplit(t *testing.T) {
 	}
 }
 
+// TestLargeProposal: what follows an entry that needs a large buffer.
+func TestLargeProposal(t *testing.T) {
+	r, own := newRoom(t), us.Vote(era, 1, true)
+	large := unitstest.Proposal(1, 5000)
+	for _, b := range [][]byte{large, entry(own), large[:100_000], large[100_000:], entry(other.Vote(era, 1, true))} {
+		if err := r.write(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.wants(slices.Concat(large, entry(own), large, entry(other.Vote(era, 1, true))), own)
+}
+
 // TestTorn: what is torn at any byte is not stored, and nobody else's writes are joined to it.
 func TestTorn(t *testing.T) {
 	file, _ := mixed()
