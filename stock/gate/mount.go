@@ -1,0 +1,180 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+)
+
+// shutSource is what mountinfo says of the empty file system below the gate's.
+const shutSource = "casper-gate-shut"
+
+// maxIO bounds a read or a write. The kernel cuts longer ones in parts.
+const maxIO = 128 << 10
+
+// Run serves the unit files until ctx ends. ready, if it is not nil, is called once the node may
+// start.
+//
+// Whatever ends it, the node can write nothing from then on: below the file system lies a read-only
+// one, which stays. Files that the node has open answer ENOTCONN until the node opens new ones.
+func (g *Gate) Run(ctx context.Context, ready func()) error {
+	lock, err := g.Open()
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	server, point, err := g.mount()
+	if err != nil {
+		return fmt.Errorf("mounting over %s: %w", g.settings.UnitFiles, err)
+	}
+	g.settings.Log.Info().Str("unit_files", point).Dur("patience", g.settings.Patience).
+		Int("files", len(g.names)).Msg("the gate stands")
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		server.Serve()
+	}()
+	if ready != nil {
+		ready()
+	}
+	select {
+	case <-ctx.Done():
+		return Detach(point)
+	case <-ended:
+		return errors.Join(errors.New("the gate's file system was unmounted or aborted from outside"), Detach(point))
+	}
+}
+
+// Detach takes dead and living gates' file systems off a path, and leaves the read-only one that
+// lies below.
+func Detach(unitFiles string) error {
+	point, err := pointOf(unitFiles)
+	if err != nil {
+		return err
+	}
+	for {
+		at, err := mountsAt("self", point)
+		if err != nil {
+			return err
+		}
+		if len(at) == 0 || at[len(at)-1].fsType != fsType {
+			return nil
+		}
+		if err := unix.Unmount(point, unix.MNT_DETACH); err != nil {
+			return fmt.Errorf("unmounting %s: %w", point, err)
+		}
+	}
+}
+
+// pointOf resolves the path up to its last element, which may be a dead file system.
+func pointOf(unitFiles string) (string, error) {
+	parent, err := filepath.EvalSymlinks(filepath.Dir(unitFiles))
+	if err != nil {
+		return "", fmt.Errorf("the storage folder of the node must be there, owned by the node's user: %w", err)
+	}
+	if parent, err = filepath.Abs(parent); err != nil {
+		return "", err
+	}
+	return filepath.Join(parent, filepath.Base(unitFiles)), nil
+}
+
+// mount prepares the path and mounts. Nothing is served yet.
+func (g *Gate) mount() (*fuse.Server, string, error) {
+	point, err := pointOf(g.settings.UnitFiles)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := Detach(point); err != nil {
+		return nil, "", err
+	}
+	var storage unix.Stat_t
+	if err := unix.Stat(filepath.Dir(point), &storage); err != nil {
+		return nil, "", err
+	}
+	g.owner = owner{storage.Uid, storage.Gid}
+	if err := g.shut(point); err != nil {
+		return nil, "", err
+	}
+	server, err := attach(newTree(g), point)
+	return server, point, err
+}
+
+// shut mounts a read-only empty file system, once. Whatever is at the path then is out of
+// everybody's reach, and root can write there as little as others.
+func (g *Gate) shut(point string) error {
+	at, err := mountsAt("self", point)
+	if err != nil {
+		return err
+	}
+	if n := len(at); n > 0 {
+		if at[n-1].source == shutSource {
+			return nil
+		}
+		return fmt.Errorf("a file system of type %s is mounted there already", at[n-1].fsType)
+	}
+	if err := os.Mkdir(point, 0o555); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	if err := g.nothingUnclaimed(point); err != nil {
+		return err
+	}
+	return unix.Mount(shutSource, point, "tmpfs", unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC,
+		"size=4k,mode=0555")
+}
+
+// nothingUnclaimed refuses unit files that a node wrote without a gate: the gate would hide from
+// the node what it signed.
+func (g *Gate) nothingUnclaimed(point string) error {
+	info, err := os.Lstat(point)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return errors.New("that is no folder")
+	}
+	entries, err := os.ReadDir(point)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "unit_") && g.names[e.Name()] == nil {
+			return fmt.Errorf("%s was written without a gate: import it, or move it away if its era is over", e.Name())
+		}
+	}
+	return nil
+}
+
+// attach mounts and answers the kernel's first question. It opens the device itself, closed to
+// processes that are started: one that inherited it would keep the node hanging after the gate's
+// end.
+func attach(t fuse.RawFileSystem, point string) (*fuse.Server, error) {
+	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("opening /dev/fuse: %w", err)
+	}
+	options := fmt.Sprintf("fd=%d,rootmode=%o,user_id=%d,group_id=%d,max_read=%d,default_permissions,allow_other",
+		fd, syscall.S_IFDIR, os.Getuid(), os.Getgid(), maxIO)
+	if err := unix.Mount("casper-gate", point, fsType, unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, options); err != nil {
+		return nil, errors.Join(err, unix.Close(fd))
+	}
+	server, err := fuse.NewServer(t, fmt.Sprintf("/dev/fd/%d", fd), &fuse.MountOptions{
+		MaxWrite: maxIO, MaxBackground: 12, DisableXAttrs: true, DisableReadDirPlus: true, DisableSplice: true,
+		// The kernel would read and write the stored file itself, past the gate; or open without
+		// asking.
+		DisabledCapabilities: fuse.CAP_PASSTHROUGH | fuse.CAP_WRITEBACK_CACHE | fuse.CAP_DIRECT_IO_ALLOW_MMAP |
+			fuse.CAP_NO_OPEN_SUPPORT | fuse.CAP_RENAME_SWAP,
+		// Nobody knows what is half done then. The process ends, and with it whatever waits for it.
+		PanicHandler: func(what any) fuse.Status { panic(what) },
+	})
+	if err != nil {
+		return nil, errors.Join(err, unix.Unmount(point, unix.MNT_DETACH))
+	}
+	return server, nil
+}
