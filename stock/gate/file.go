@@ -136,12 +136,12 @@ func (h *handle) record(b []byte) error {
 	if err != nil || len(own) == 0 {
 		return err
 	}
-	s := h.file.gate.settings
-	ctx, cancel := context.WithTimeout(context.Background(), s.Patience)
+	g := h.file.gate
+	ctx, cancel := context.WithTimeout(context.Background(), g.settings.Patience)
 	defer cancel()
 	for _, m := range own {
-		if err := h.file.gate.asker.Claim(ctx, m); err != nil {
-			return fmt.Errorf("%v was not granted: %w", m, err)
+		if err := g.claim(ctx, m); err != nil {
+			return err
 		}
 	}
 	return h.file.keep(pieces)

@@ -29,6 +29,9 @@ import (
 	"casper-cosigner/stock/journal"
 )
 
+// ErrBound is in the chain of an Asker's error if the slot is known to be bound to another content.
+var ErrBound = errors.New("the slot is bound to another content")
+
 // Asker grants messages.
 type Asker interface {
 	// Claim must return nil only if the message's slot is bound to its very content for good. It
@@ -97,6 +100,14 @@ func (g *Gate) find() error {
 			return fmt.Errorf("%s holds what is not the gate's: %w", g.folder(), err)
 		}
 		g.enter(e.Name())
+	}
+	return nil
+}
+
+// claim asks for one message.
+func (g *Gate) claim(ctx context.Context, m casper.Ballot) error {
+	if err := g.asker.Claim(ctx, m); err != nil {
+		return fmt.Errorf("%v was not granted: %w", m, err)
 	}
 	return nil
 }
