@@ -20,12 +20,12 @@ import (
 // Control is where Linux shows FUSE connections and lets them be aborted.
 const Control = "/sys/fs/fuse/connections"
 
-// Watch sees from outside whether a gate still stands: whether it answers, and whether it refuses. It
-// must run in a process of its own.
+// Watch sees from outside whether a gate still stands: whether it answers, and whether it refuses.
+// It must run in a process of its own.
 //
-// A gate that does not answer keeps the node's reactor waiting in a write, and the node signs no block.
-// Its connection is aborted: the node's write fails, it votes no more in that era, and signs blocks
-// on. So is that of a gate that is not in the way of what is written.
+// A gate that does not answer keeps the node's reactor waiting in a write, and the node signs no
+// block. Its connection is aborted: the node's write fails, it votes no more in that era, and signs
+// blocks on. So is that of a gate that is not in the way of what is written.
 type Watch struct {
 	UnitFiles string
 	Interval  time.Duration // between two looks
@@ -193,8 +193,8 @@ func stateOf(err error) state {
 	return unknown
 }
 
-// test writes what must be refused into a unit file that was not there before. It may have to wait for
-// the node's own write, which may wait to be granted, so how long it takes says nothing.
+// test writes what must be refused into a unit file that was not there before. It may have to wait
+// for the node's own write, which may wait to be granted, so how long it takes says nothing.
 func (w *Watch) test(name string) {
 	if w.tested[name] {
 		return

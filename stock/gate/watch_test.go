@@ -140,7 +140,8 @@ func TestPastTheGate(t *testing.T) {
 	}
 }
 
-// TestKilled: after kill -9 nothing can be written, and the next gate goes on where the last one was.
+// TestKilled: after kill -9 nothing can be written, and the next gate goes on where the last one
+// was.
 func TestKilled(t *testing.T) {
 	s := newSite(t, &Fake{asked: make(chan struct{}, 9)})
 	w := s.open()

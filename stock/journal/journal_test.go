@@ -270,14 +270,15 @@ func TestNames(t *testing.T) {
 
 // TestPatience: the two of a pair do not give up together.
 func TestPatience(t *testing.T) {
-	var voter, passive, neither journal.Role
-	if err := errors.Join(voter.UnmarshalText([]byte("voter")), passive.UnmarshalText([]byte("passive"))); err != nil {
+	voter, err := journal.ParseRole("voter")
+	passive, err2 := journal.ParseRole("passive")
+	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
 	}
 	if voter.Patience() < 8*time.Second || passive.Patience() > time.Second {
 		t.Errorf("a voter waits %v, a passive node %v", voter.Patience(), passive.Patience())
 	}
-	if neither.UnmarshalText([]byte("both")) == nil {
-		t.Error("both is taken for a role")
+	if r, err := journal.ParseRole("both"); err == nil || r.Patience() > time.Second {
+		t.Errorf("both is taken for a role, %q", r)
 	}
 }

@@ -23,12 +23,10 @@ func (r Role) Patience() time.Duration {
 	return 250 * time.Millisecond
 }
 
-// UnmarshalText takes "voter" and "passive".
-func (r *Role) UnmarshalText(text []byte) error {
-	switch role := Role(text); role {
-	case Voter, Passive:
-		*r = role
-		return nil
+// ParseRole takes "voter" and "passive".
+func ParseRole(text string) (Role, error) {
+	if r := Role(text); r == Voter || r == Passive {
+		return r, nil
 	}
-	return fmt.Errorf("a node's role is %q or %q, not %q", Voter, Passive, text)
+	return "", fmt.Errorf("a node's role is %q or %q, not %q", Voter, Passive, text)
 }
