@@ -133,7 +133,15 @@ func (f *Fake) listen(t testing.TB) (socket string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	go server.Accept(l)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go server.ServeConn(c)
+		}
+	}()
 	return socket
 }
 

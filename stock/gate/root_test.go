@@ -156,3 +156,21 @@ func TestDeletedWhileRead(t *testing.T) {
 		t.Errorf("removed twice: %v", err)
 	}
 }
+
+// TestUnclaimedFile: what a node wrote without a gate is not hidden from it.
+func TestUnclaimedFile(t *testing.T) {
+	s := newShut(t, &Fake{})
+	if err := os.Mkdir(s.settings.UnitFiles, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.path(), entry(us.Echo(era, 1, "block")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if p, why := launch(t, s.settings, s.socket); p != nil || !bytes.Contains([]byte(why), []byte("import it")) {
+		t.Fatalf("the gate stands over a file that nobody claimed: %s", why)
+	}
+	if err := os.Rename(s.path(), s.settings.UnitFiles+".old"); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+}

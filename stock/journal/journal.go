@@ -72,23 +72,40 @@ func ParseName(name string, key casper.PublicKey) (casper.Hash, error) {
 }
 
 // Load reads what the file holds so far, which was judged when it was written. It returns where the
-// file is to be cut: at the first entry that is torn or damaged, or that is ours and for a slot
-// that has one. An error says that the file could not be read, or that it cannot be told what in
-// it is ours.
+// file is to be cut: at the first entry that is torn or damaged, or that is ours and for a slot that
+// has one. An error says that the file could not be read, or that it cannot be told what in it is
+// ours.
+//
+// Of each index only the first signature is verified: a file holds 180,000, and that of a node that
+// never votes has none of ours. If ours were missed here, Judge would refuse what comes by that index.
 func (j *Journal) Load(file io.Reader) (int64, error) {
-	c, err := units.Scan(file, j.whose)
-	if err != nil {
-		return 0, err
-	}
-	j.end = c.Boundaries.End()
-	for _, e := range c.Ours {
-		if _, taken := j.own[slotOf(e.First.Ballot)]; taken {
-			j.end = e.Offset
-			break
+	r, whose := units.NewReader(file), map[uint32]bool{}
+	for {
+		e, err := r.Next()
+		var damage *units.DamageError
+		switch {
+		case errors.Is(err, io.EOF), errors.As(err, &damage):
+			return j.end, nil
+		case err != nil:
+			return 0, err
 		}
-		j.own[slotOf(e.First.Ballot)] = e.First.Value
+		if m := e.First; e.Kind == units.Signed && m.Instance == j.whose.Instance() {
+			ours, met := whose[m.Validator]
+			if !met {
+				if ours, err = j.whose.Ours(m); err != nil {
+					return 0, err
+				}
+				whose[m.Validator] = ours
+			}
+			if ours {
+				if _, taken := j.own[slotOf(m.Ballot)]; taken {
+					return j.end, nil
+				}
+				j.own[slotOf(m.Ballot)] = m.Value
+			}
+		}
+		j.end = r.Offset()
 	}
-	return j.end, nil
 }
 
 // End is where the file's entries end: nothing is behind it, and it cannot be cut before it.

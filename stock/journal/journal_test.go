@@ -141,6 +141,19 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// TestLoadedIndex: an index that was another's in a file is not ours in what is written behind.
+func TestLoadedIndex(t *testing.T) {
+	j := journal.New(era, us.Public())
+	if _, err := j.Load(bytes.NewReader(entry(unitstest.New(3, us.Index).Vote(era, 1, true)))); err != nil {
+		t.Fatal(err)
+	}
+	r := &room{t: t, journal: j, pen: j.Pen()}
+	index := new(units.IndexError)
+	if err := r.write(entry(us.Vote(era, 2, true))); !errors.As(err, &index) || len(r.file) != 0 {
+		t.Errorf("%v, stored are %d bytes", err, len(r.file))
+	}
+}
+
 // TestOwnIsBySignature: our key's message is claimed with whatever index, for its own era only.
 func TestOwnIsBySignature(t *testing.T) {
 	moved, old := us.At(6), us.Echo(unitstest.Instance("an era before"), 1, "old")
