@@ -89,8 +89,8 @@ func writeEra(b *testing.B, f *os.File) (size int64) {
 	return size
 }
 
-// BenchmarkRead is the unit file of an era of 100 validators and 900 rounds, opened for the first time
-// and read as casper-node does.
+// BenchmarkRead is the unit file of an era of 100 validators and 900 rounds, opened for the first
+// time and read as casper-node does.
 func BenchmarkRead(b *testing.B) {
 	s := newShut(b, &Fake{})
 	dir := filepath.Join(s.settings.State, "unit_files")

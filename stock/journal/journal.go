@@ -72,12 +72,13 @@ func ParseName(name string, key casper.PublicKey) (casper.Hash, error) {
 }
 
 // Load reads what the file holds so far, which was judged when it was written. It returns where the
-// file is to be cut: at the first entry that is torn or damaged, or that is ours and for a slot that
-// has one. An error says that the file could not be read, or that it cannot be told what in it is
-// ours.
+// file is to be cut: at the first entry that is torn or damaged, or that is ours and for a slot
+// that has one. An error says that the file could not be read, or that it cannot be told what in it
+// is ours.
 //
 // Of each index only the first signature is verified: a file holds 180,000, and that of a node that
-// never votes has none of ours. If ours were missed here, Judge would refuse what comes by that index.
+// never votes has none of ours. If ours were missed here, Judge would refuse what comes by that
+// index.
 func (j *Journal) Load(file io.Reader) (int64, error) {
 	r, whose := units.NewReader(file), map[uint32]bool{}
 	for {
