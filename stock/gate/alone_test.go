@@ -3,6 +3,8 @@ package gate_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,11 +31,19 @@ import (
 // aloneEnv has a process be a gate and nothing else. It holds the settings.
 const aloneEnv = "GATE_TEST_ALONE"
 
+// drilledEnv holds the SHA-256 of the program that passed the drill; nodeEnv has a process open the
+// key file that it names, as a casper-node does when it starts.
+const (
+	drilledEnv = "GATE_TEST_DRILLED"
+	nodeEnv    = "GATE_TEST_NODE"
+)
+
 // alone runs a gate until SIGTERM. It asks the test's process.
 func alone() int {
 	var s struct {
 		gate.Settings
-		Socket string
+		Socket  string
+		Drilled string
 	}
 	if err := json.Unmarshal([]byte(os.Getenv(aloneEnv)), &s); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -45,6 +55,9 @@ func alone() int {
 		return 1
 	}
 	s.Log = zerolog.New(os.Stderr)
+	if s.Secret != nil {
+		s.Secret.Binaries = drilled(s.Drilled)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	g := gate.New(s.Settings, remote{client})
@@ -53,6 +66,13 @@ func alone() int {
 		return 1
 	}
 	return 0
+}
+
+// drilled is the one program that passed the drill.
+type drilled string
+
+func (d drilled) Drilled(hash [sha256.Size]byte) bool {
+	return hex.EncodeToString(hash[:]) == string(d)
 }
 
 // remote asks by way of the socket.
@@ -158,8 +178,8 @@ func launch(t testing.TB, s gate.Settings, socket string) (p *process, why strin
 	t.Helper()
 	text, err := json.Marshal(struct {
 		gate.Settings
-		Socket string
-	}{s, socket})
+		Socket, Drilled string
+	}{s, socket, os.Getenv(drilledEnv)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,6 +45,7 @@ type Settings struct {
 	UnitFiles string           // where the node looks for them: <storage>/<network>/unit_files
 	State     string           // the gate's own folder; files are kept below it
 	Patience  time.Duration    // for how long a message waits to be granted; see journal.Role
+	Secret    *Secret          // nil if the gate serves no key
 	Log       zerolog.Logger   `json:"-"`
 }
 

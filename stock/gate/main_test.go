@@ -27,6 +27,10 @@ func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv(aloneEnv) != "":
 		os.Exit(alone())
+	case os.Getenv(nodeEnv) != "":
+		text, err := os.ReadFile(os.Getenv(nodeEnv))
+		fmt.Printf("%s%v", text, err)
+		os.Exit(0)
 	case os.Geteuid() != 0 || os.Getenv(inside) != "":
 		os.Exit(m.Run())
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -36,20 +37,32 @@ func (g *Gate) Run(ctx context.Context, ready func()) error {
 	}
 	g.settings.Log.Info().Str("unit_files", point).Dur("patience", g.settings.Patience).
 		Int("files", len(g.names)).Msg("the gate stands")
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
+	points, ended := []string{point}, make(chan struct{}, 2)
+	serve := func(server *fuse.Server) {
 		server.Serve()
-	}()
+		ended <- struct{}{}
+	}
+	go serve(server)
+	if g.settings.Secret != nil {
+		server, folder, err := g.serveSecret(point)
+		if err != nil {
+			return errors.Join(fmt.Errorf("mounting over %s: %w", g.settings.Secret.Folder, err), Detach(point))
+		}
+		points = append(points, folder)
+		go serve(server)
+	}
 	if ready != nil {
 		ready()
 	}
 	select {
 	case <-ctx.Done():
-		return Detach(point)
 	case <-ended:
-		return errors.Join(errors.New("the gate's file system was unmounted or aborted from outside"), Detach(point))
+		err = errors.New("the gate's file system was unmounted or aborted from outside")
 	}
+	for _, point := range slices.Backward(points) { // no key without a gate
+		err = errors.Join(err, Detach(point))
+	}
+	return err
 }
 
 // Detach takes dead and living gates' file systems off a path, and leaves the read-only one that
@@ -99,7 +112,14 @@ func (g *Gate) mount() (*fuse.Server, string, error) {
 		return nil, "", err
 	}
 	g.owner = owner{storage.Uid, storage.Gid}
-	if err := g.shut(point); err != nil {
+	is, err := isShut(point)
+	if err == nil && !is {
+		err = g.nothingUnclaimed(point)
+	}
+	if err == nil {
+		err = shut(point)
+	}
+	if err != nil {
 		return nil, "", err
 	}
 	server, err := attach(newTree(g), point)
@@ -108,25 +128,31 @@ func (g *Gate) mount() (*fuse.Server, string, error) {
 
 // shut mounts a read-only empty file system, once. Whatever is at the path then is out of
 // everybody's reach, and root can write there as little as others.
-func (g *Gate) shut(point string) error {
-	at, err := mountsAt("self", point)
-	if err != nil {
-		return err
-	}
-	if n := len(at); n > 0 {
-		if at[n-1].source == shutSource {
-			return nil
-		}
-		return fmt.Errorf("a file system of type %s is mounted there already", at[n-1].fsType)
-	}
-	if err := os.Mkdir(point, 0o555); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
-	}
-	if err := g.nothingUnclaimed(point); err != nil {
+func shut(point string) error {
+	is, err := isShut(point)
+	if is || err != nil {
 		return err
 	}
 	return unix.Mount(shutSource, point, "tmpfs", unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC,
 		"size=4k,mode=0555")
+}
+
+// isShut makes the folder if it is not there.
+func isShut(point string) (bool, error) {
+	at, err := mountsAt("self", point)
+	if err != nil {
+		return false, err
+	}
+	if n := len(at); n > 0 {
+		if at[n-1].source == shutSource {
+			return true, nil
+		}
+		return false, fmt.Errorf("a file system of type %s is mounted there already", at[n-1].fsType)
+	}
+	if err := os.Mkdir(point, 0o555); err != nil && !errors.Is(err, os.ErrExist) {
+		return false, err
+	}
+	return false, nil
 }
 
 // nothingUnclaimed refuses unit files that a node wrote without a gate: the gate would hide from

@@ -3,6 +3,7 @@ package gate_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -173,4 +174,35 @@ func TestUnclaimedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.start()
+}
+
+// TestDeviceIsNotInherited: a process that inherited the gate's device would keep a node hanging.
+func TestDeviceIsNotInherited(t *testing.T) {
+	s := newSite(t, &Fake{})
+	proc := fmt.Sprintf("/proc/%d/", s.gate.cmd.Process.Pid)
+	all, err := os.ReadDir(proc + "fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	devices := 0
+	for _, e := range all {
+		if to, _ := os.Readlink(proc + "fd/" + e.Name()); to != "/dev/fuse" {
+			continue
+		}
+		devices++
+		info, err := os.ReadFile(proc + "fdinfo/" + e.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var at, flags int
+		if _, err := fmt.Sscanf(string(info), "pos:\t%d\nflags:\t%o", &at, &flags); err != nil {
+			t.Fatalf("%s: %v", info, err)
+		}
+		if flags&unix.O_CLOEXEC == 0 {
+			t.Errorf("the device is open to processes that are started: %s", info)
+		}
+	}
+	if children, err := filepath.Glob(proc + "task/*/children"); err != nil || len(children) == 0 || devices != 1 {
+		t.Errorf("%d devices, %d, %v", devices, len(children), err)
+	}
 }
