@@ -186,8 +186,8 @@ func TestCutAtOpening(t *testing.T) {
 	}
 	f.Close()
 	s.start()
-	if got := s.read(); !bytes.Equal(got, whole) {
-		t.Errorf("the file has %d bytes, want %d", len(got), len(whole))
+	if got := s.read(); !bytes.Equal(got, whole) || !bytes.Equal(s.stored(), whole) {
+		t.Errorf("the file has %d bytes, stored are %d, want %d", len(got), len(s.stored()), len(whole))
 	}
 }
 

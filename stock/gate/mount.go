@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 )
 
@@ -122,7 +124,7 @@ func (g *Gate) mount() (*fuse.Server, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	server, err := attach(newTree(g), point)
+	server, err := attach(newTree(g), point, g.settings.Log)
 	return server, point, err
 }
 
@@ -180,7 +182,7 @@ func (g *Gate) nothingUnclaimed(point string) error {
 // attach mounts and answers the kernel's first question. It opens the device itself, closed to
 // processes that are started: one that inherited it would keep the node hanging after the gate's
 // end.
-func attach(t fuse.RawFileSystem, point string) (*fuse.Server, error) {
+func attach(t fuse.RawFileSystem, point string, logger zerolog.Logger) (*fuse.Server, error) {
 	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("opening /dev/fuse: %w", err)
@@ -191,6 +193,7 @@ func attach(t fuse.RawFileSystem, point string) (*fuse.Server, error) {
 		return nil, errors.Join(err, unix.Close(fd))
 	}
 	server, err := fuse.NewServer(t, fmt.Sprintf("/dev/fd/%d", fd), &fuse.MountOptions{
+		Logger:   log.New(logger.With().Str("level", "debug").Logger(), "", 0), // what it does not know, and others ask
 		MaxWrite: maxIO, MaxBackground: 12, DisableXAttrs: true, DisableReadDirPlus: true, DisableSplice: true,
 		// The kernel would read and write the stored file itself, past the gate; or open without
 		// asking.

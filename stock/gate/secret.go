@@ -171,6 +171,6 @@ func (g *Gate) serveSecret(unitFiles string) (*fuse.Server, string, error) {
 	if err := shut(point); err != nil {
 		return nil, "", err
 	}
-	server, err := attach(newSecretTree(s, at[len(at)-1].minor, g.owner, g.settings.Log), point)
+	server, err := attach(newSecretTree(s, at[len(at)-1].minor, g.owner, g.settings.Log), point, g.settings.Log)
 	return server, point, err
 }
