@@ -95,18 +95,26 @@ func TestDeletedFile(t *testing.T) {
 func TestNothingUnclaimed(t *testing.T) {
 	us, dir := unitstest.New(1, 7), t.TempDir()
 	g := New(Settings{Key: us.Public()}, nil)
-	if err := g.nothingUnclaimed(dir); err != nil {
+	look := func() error {
+		folder, err := os.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer folder.Close()
+		return g.nothingUnclaimed(folder)
+	}
+	if err := look(); err != nil {
 		t.Fatal(err)
 	}
 	name := journal.FileName(unitstest.Instance("era"), us.Public())
 	if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.nothingUnclaimed(dir); err == nil {
+	if err := look(); err == nil {
 		t.Error("a file that nobody imported is hidden")
 	}
 	g.enter(name)
-	if err := g.nothingUnclaimed(dir); err != nil {
+	if err := look(); err != nil {
 		t.Errorf("an imported file: %v", err)
 	}
 }

@@ -114,66 +114,69 @@ func (g *Gate) mount() (*fuse.Server, string, error) {
 		return nil, "", err
 	}
 	g.owner = owner{storage.Uid, storage.Gid}
-	is, err := isShut(point)
-	if err == nil && !is {
-		err = g.nothingUnclaimed(point)
+	if err := shut(point); err != nil {
+		return nil, "", err
 	}
-	if err == nil {
-		err = shut(point)
-	}
+	below, err := beneath(point)
 	if err != nil {
+		return nil, "", err
+	}
+	defer below.Close()
+	if err := g.nothingUnclaimed(below); err != nil {
 		return nil, "", err
 	}
 	server, err := attach(newTree(g), point, g.settings.Log)
 	return server, point, err
 }
 
-// shut mounts a read-only empty file system, once. Whatever is at the path then is out of
-// everybody's reach, and root can write there as little as others.
+// shut mounts a read-only empty file system, if it is not there yet. Whatever is at the path then
+// is out of everybody's reach, and root can write there as little as others.
 func shut(point string) error {
-	is, err := isShut(point)
-	if is || err != nil {
+	at, err := mountsAt("self", point)
+	if err != nil {
+		return err
+	}
+	if n := len(at); n > 0 {
+		if at[n-1].source == shutSource {
+			return nil
+		}
+		return fmt.Errorf("a file system of type %s is mounted there already", at[n-1].fsType)
+	}
+	if err := os.Mkdir(point, 0o555); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
 	return unix.Mount(shutSource, point, "tmpfs", unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC,
 		"size=4k,mode=0555")
 }
 
-// isShut makes the folder if it is not there.
-func isShut(point string) (bool, error) {
-	at, err := mountsAt("self", point)
+// beneath opens the folder that lies below whatever is mounted at the path.
+func beneath(point string) (*os.File, error) {
+	// A copy of what the parent is on, without what is mounted on that. It is gone when it is
+	// closed.
+	tree, err := unix.OpenTree(unix.AT_FDCWD, filepath.Dir(point), unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 	if err != nil {
-		return false, err
+		return nil, fmt.Errorf("looking below what is mounted: %w", err)
 	}
-	if n := len(at); n > 0 {
-		if at[n-1].source == shutSource {
-			return true, nil
-		}
-		return false, fmt.Errorf("a file system of type %s is mounted there already", at[n-1].fsType)
+	defer unix.Close(tree) //nolint:errcheck // nothing was written
+	flags := unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	fd, err := unix.Openat(tree, filepath.Base(point), flags, 0)
+	if err != nil {
+		return nil, err
 	}
-	if err := os.Mkdir(point, 0o555); err != nil && !errors.Is(err, os.ErrExist) {
-		return false, err
-	}
-	return false, nil
+	return os.NewFile(uintptr(fd), point), nil
 }
 
 // nothingUnclaimed refuses unit files that a node wrote without a gate: the gate would hide from
 // the node what it signed.
-func (g *Gate) nothingUnclaimed(point string) error {
-	info, err := os.Lstat(point)
+func (g *Gate) nothingUnclaimed(folder *os.File) error {
+	names, err := folder.Readdirnames(-1)
 	if err != nil {
 		return err
 	}
-	if !info.IsDir() {
-		return errors.New("that is no folder")
-	}
-	entries, err := os.ReadDir(point)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), "unit_") && g.names[e.Name()] == nil {
-			return fmt.Errorf("%s was written without a gate: import it, or move it away if its era is over", e.Name())
+	for _, name := range names {
+		if strings.HasPrefix(name, "unit_") && g.names[name] == nil {
+			return fmt.Errorf("%s, below what is mounted there, was written without a gate: unmount, import it, "+
+				"and move it away", name)
 		}
 	}
 	return nil
