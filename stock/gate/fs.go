@@ -53,7 +53,11 @@ func (t tree) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *fus
 	if f == nil {
 		return fuse.ENOENT
 	}
-	return t.fill(f, out)
+	status := t.fill(f, out)
+	if status != fuse.OK {
+		t.Forget(f.node, 1)
+	}
+	return status
 }
 
 func (t tree) fill(f *file, out *fuse.EntryOut) fuse.Status {
