@@ -12,7 +12,6 @@ import (
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
-	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 )
 
@@ -39,18 +38,17 @@ func (g *Gate) Run(ctx context.Context, ready func()) error {
 	}
 	g.settings.Log.Info().Str("unit_files", point).Dur("patience", g.settings.Patience).
 		Int("files", len(g.names)).Msg("the gate stands")
-	points, ended := []string{point}, make(chan struct{}, 2)
+	ended := make(chan struct{}, 2)
 	serve := func(server *fuse.Server) {
 		server.Serve()
 		ended <- struct{}{}
 	}
 	go serve(server)
 	if g.settings.Secret != nil {
-		server, folder, err := g.serveSecret(point)
+		server, err := g.serveSecret(point)
 		if err != nil {
 			return errors.Join(fmt.Errorf("mounting over %s: %w", g.settings.Secret.Folder, err), Detach(point))
 		}
-		points = append(points, folder)
 		go serve(server)
 	}
 	if ready != nil {
@@ -58,35 +56,36 @@ func (g *Gate) Run(ctx context.Context, ready func()) error {
 	}
 	select {
 	case <-ctx.Done():
+		return Detach(point)
 	case <-ended:
-		err = errors.New("the gate's file system was unmounted or aborted from outside")
+		return errors.Join(errors.New("the gate's file system was unmounted or aborted from outside"), Detach(point))
 	}
-	for _, point := range slices.Backward(points) { // no key without a gate
-		err = errors.Join(err, Detach(point))
-	}
-	return err
 }
 
-// Detach takes dead and living gates' file systems off a path, and leaves the read-only one that
-// lies below.
+// Detach takes dead and living gates' file systems off a node's unit files, and off the key file
+// that such a gate serves. It leaves the read-only ones that lie below.
 func Detach(unitFiles string) error {
 	point, err := pointOf(unitFiles)
 	if err != nil {
 		return err
 	}
-	for {
-		at, err := mountsAt("self", point)
-		if err != nil {
-			return err
+	all, err := mounts()
+	if err != nil {
+		return err
+	}
+	for _, m := range slices.Backward(all) { // the key's first
+		if m.fsType != fsType || m.point != point && m.source != sourceOf(point) {
+			continue
 		}
-		if len(at) == 0 || at[len(at)-1].fsType != fsType {
-			return nil
-		}
-		if err := unix.Unmount(point, unix.MNT_DETACH); err != nil {
-			return fmt.Errorf("unmounting %s: %w", point, err)
+		if err := unix.Unmount(m.point, unix.MNT_DETACH); err != nil {
+			return fmt.Errorf("unmounting %s: %w", m.point, err)
 		}
 	}
+	return nil
 }
+
+// sourceOf is what mountinfo says of all that a gate mounts, by which its connections are found.
+func sourceOf(point string) string { return "casper-gate:" + point }
 
 // pointOf resolves the path up to its last element, which may be a dead file system.
 func pointOf(unitFiles string) (string, error) {
@@ -125,14 +124,14 @@ func (g *Gate) mount() (*fuse.Server, string, error) {
 	if err := g.nothingUnclaimed(below); err != nil {
 		return nil, "", err
 	}
-	server, err := attach(newTree(g), point, g.settings.Log)
+	server, err := g.attach(newTree(g), point, point)
 	return server, point, err
 }
 
 // shut mounts a read-only empty file system, if it is not there yet. Whatever is at the path then
 // is out of everybody's reach, and root can write there as little as others.
 func shut(point string) error {
-	at, err := mountsAt("self", point)
+	at, err := mountsAt(point)
 	if err != nil {
 		return err
 	}
@@ -184,19 +183,21 @@ func (g *Gate) nothingUnclaimed(folder *os.File) error {
 
 // attach mounts and answers the kernel's first question. It opens the device itself, closed to
 // processes that are started: one that inherited it would keep the node hanging after the gate's
-// end.
-func attach(t fuse.RawFileSystem, point string, logger zerolog.Logger) (*fuse.Server, error) {
+// end. All that a gate mounts has the path of the unit files in its source, by which Watch knows
+// it.
+func (g *Gate) attach(t fuse.RawFileSystem, point, unitFiles string) (*fuse.Server, error) {
 	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("opening /dev/fuse: %w", err)
 	}
 	options := fmt.Sprintf("fd=%d,rootmode=%o,user_id=%d,group_id=%d,max_read=%d,default_permissions,allow_other",
 		fd, syscall.S_IFDIR, os.Getuid(), os.Getgid(), maxIO)
-	if err := unix.Mount("casper-gate", point, fsType, unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, options); err != nil {
+	flags := uintptr(unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC)
+	if err := unix.Mount(sourceOf(unitFiles), point, fsType, flags, options); err != nil {
 		return nil, errors.Join(err, unix.Close(fd))
 	}
 	server, err := fuse.NewServer(t, fmt.Sprintf("/dev/fd/%d", fd), &fuse.MountOptions{
-		Logger:   log.New(logger.With().Str("level", "debug").Logger(), "", 0), // what it does not know, and others ask
+		Logger:   log.New(g.settings.Log, "", 0),
 		MaxWrite: maxIO, MaxBackground: 12, DisableXAttrs: true, DisableReadDirPlus: true, DisableSplice: true,
 		// The kernel would read and write the stored file itself, past the gate; or open without
 		// asking.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -20,10 +21,10 @@ type mount struct {
 	major, minor int
 }
 
-// mountsAt returns what is mounted at a path for a process ("self", or its id). It asks the kernel,
-// and no file system: one that hangs does not hang this.
-func mountsAt(process, path string) (at []mount, err error) {
-	name := "/proc/" + process + "/mountinfo"
+// mounts returns what is mounted in this process's sight. It asks the kernel, and no file system:
+// one that hangs does not hang this.
+func mounts() (all []mount, err error) {
+	const name = "/proc/self/mountinfo"
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
@@ -33,11 +34,15 @@ func mountsAt(process, path string) (at []mount, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		if m.point == path {
-			at = append(at, m)
-		}
+		all = append(all, m)
 	}
-	return at, nil
+	return all, nil
+}
+
+// mountsAt returns what is mounted at a path.
+func mountsAt(path string) ([]mount, error) {
+	all, err := mounts()
+	return slices.DeleteFunc(all, func(m mount) bool { return m.point != path }), err
 }
 
 // parseMount reads a line of proc_pid_mountinfo(5).

@@ -149,28 +149,24 @@ func (t *secretTree) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 }
 
 // serveSecret mounts the key file's folder over an empty read-only one.
-func (g *Gate) serveSecret(unitFiles string) (*fuse.Server, string, error) {
+func (g *Gate) serveSecret(unitFiles string) (*fuse.Server, error) {
 	s := *g.settings.Secret
 	if s.Binaries == nil {
-		return nil, "", errors.New("nobody says which programs passed the drill")
+		return nil, errors.New("nobody says which programs passed the drill")
 	}
-	at, err := mountsAt("self", unitFiles)
+	at, err := mountsAt(unitFiles)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if len(at) == 0 || at[len(at)-1].fsType != fsType {
-		return nil, "", errors.New("the unit files are not mounted")
+		return nil, errors.New("the unit files are not mounted")
 	}
 	point, err := pointOf(s.Folder)
 	if err != nil {
-		return nil, "", err
-	}
-	if err := Detach(point); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if err := shut(point); err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	server, err := attach(newSecretTree(s, at[len(at)-1].minor, g.owner, g.settings.Log), point, g.settings.Log)
-	return server, point, err
+	return g.attach(newSecretTree(s, at[len(at)-1].minor, g.owner, g.settings.Log), point, unitFiles)
 }

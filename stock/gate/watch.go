@@ -79,7 +79,7 @@ func mountControl() error {
 	if _, err := os.Stat(Control); err != nil {
 		return fmt.Errorf("this kernel has no FUSE: %w", err)
 	}
-	at, err := mountsAt("self", Control)
+	at, err := mountsAt(Control)
 	if err != nil || len(at) > 0 {
 		return err
 	}
@@ -91,7 +91,7 @@ func mountControl() error {
 
 // look is one look. What the kernel says of mounts is asked first: it never hangs.
 func (w *Watch) look(ctx context.Context) error {
-	at, err := mountsAt("self", w.point)
+	at, err := mountsAt(w.point)
 	if err != nil {
 		return err
 	}
@@ -208,10 +208,15 @@ func (w *Watch) test(name string) {
 	}()
 }
 
-// abort ends the gate's connection: whoever waits for it gets an error.
+// abort ends the gate's connections, that of the key file too: whoever waits for it gets an error.
 func (w *Watch) abort(why string) {
-	path := filepath.Join(Control, strconv.Itoa(w.now.minor), "abort")
-	err := os.WriteFile(path, []byte("1"), 0)
-	w.Log.Error().Err(err).Str("why", why).Str("connection", path).Msg("the gate is aborted: the node votes no more in " +
-		"this era and signs blocks on; restart the gate, then the node")
+	all, err := mounts()
+	for _, m := range all {
+		if m.fsType == fsType && m.source == w.now.source {
+			path := filepath.Join(Control, strconv.Itoa(m.minor), "abort")
+			err = errors.Join(err, os.WriteFile(path, []byte("1"), 0))
+		}
+	}
+	w.Log.Error().Err(err).Str("why", why).Msg("the gate is aborted: the node votes no more in this era and signs " +
+		"blocks on; restart the gate, then the node")
 }
