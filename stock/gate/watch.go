@@ -34,6 +34,7 @@ type Watch struct {
 
 	point  string
 	now    mount           // what was seen last; the zero mount is none
+	dead   bool            // it was told that this one does not stand any more
 	tested map[string]bool // files of it that were written to, or are being
 	bypass chan string     // files that took what must be refused
 }
@@ -100,7 +101,7 @@ func (w *Watch) look(ctx context.Context) error {
 		top = at[n-1]
 	}
 	if top != w.now {
-		w.now, w.tested = top, map[string]bool{}
+		w.now, w.tested, w.dead = top, map[string]bool{}, false
 		if top == (mount{}) {
 			w.Log.Error().Msg("no gate stands: a node that starts now does not vote")
 			return nil
@@ -118,6 +119,9 @@ func (w *Watch) look(ctx context.Context) error {
 		w.abort("the gate does not answer")
 	case s.state == open:
 		w.abort("the gate takes what must be refused")
+	case s.state == ended && !w.dead:
+		w.dead = true
+		w.Log.Error().Msg("the gate has ended under its node, which votes no more until both are started again")
 	case s.state == unknown:
 		return s.err
 	case s.state == stands:

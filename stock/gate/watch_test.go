@@ -58,21 +58,30 @@ func (s *spoken) String() string {
 	return s.text.String()
 }
 
+// patient is so patient that no machine is too slow for it.
+const patient = time.Minute
+
 // watch has the site's gate watched.
 func (s *site) watch(patience time.Duration) *spoken {
-	log := &spoken{more: make(chan struct{})}
+	log, stop := s.watchUntil(patience)
+	s.t.Cleanup(stop)
+	return log
+}
+
+// watchUntil has it watched until stop is called.
+func (s *site) watchUntil(patience time.Duration) (log *spoken, stop func()) {
+	log = &spoken{more: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	w := gate.Watch{UnitFiles: s.settings.UnitFiles, Interval: 10 * time.Millisecond, Patience: patience,
 		Log: zerolog.New(log)}
 	go func() { done <- w.Run(ctx) }()
-	s.t.Cleanup(func() {
+	return log, func() {
 		cancel()
 		if err := <-done; err != nil {
 			s.t.Error(err)
 		}
-	})
-	return log
+	}
 }
 
 // TestHungGate: the node's write ends with an error while the gate hangs, and the next gate stands.
@@ -80,25 +89,24 @@ func TestHungGate(t *testing.T) {
 	s := newSite(t, &Fake{})
 	w := s.open()
 	s.write(w, entry(us.Echo(era, 1, "block")), nil)
-	log := s.watch(2 * time.Second)
-	log.await(t, "a gate stands", 1)
 	if err := s.gate.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	log, stop := s.watchUntil(time.Second)
 	if _, err := w.Write(entry(us.Vote(era, 1, true))); err == nil {
 		t.Error("a hung gate takes a vote")
 	}
 	log.await(t, "the gate does not answer", 1)
+	stop()
+	if n := strings.Count(log.String(), "is aborted"); n != 1 {
+		t.Errorf("aborted %d times:\n%s", n, log)
+	}
 	s.gate.kill()
 	s.start()
-	log.await(t, "a gate stands", 2)
 	if got := s.read(); !bytes.Equal(got, entry(us.Echo(era, 1, "block"))) {
 		t.Errorf("the file is %x", got)
 	}
 	s.write(s.open(), entry(us.Vote(era, 1, true)), nil)
-	if n := strings.Count(log.String(), "is aborted"); n != 1 {
-		t.Errorf("aborted %d times:\n%s", n, log)
-	}
 }
 
 // TestWaitingIsNotHanging: a gate that waits for an answer is left alone, however long.
@@ -111,9 +119,8 @@ func TestWaitingIsNotHanging(t *testing.T) {
 		wrote <- err
 	}()
 	<-s.asker.asked
-	log := s.watch(time.Second)
-	log.await(t, "a gate stands", 1)
-	log.await(t, "it answers", 200) // for at least twice its patience
+	log := s.watch(patient)
+	log.await(t, "it answers", 3)
 	close(s.asker.wait)
 	if err := <-wrote; err != nil || strings.Contains(log.String(), "aborted") {
 		t.Errorf("%v:\n%s", err, log)
@@ -133,10 +140,10 @@ func TestPastTheGate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Unmount(s.path(), unix.MNT_DETACH)
-	log := s.watch(time.Minute)
+	log := s.watch(patient)
 	log.await(t, "pass by the gate", 1)
-	if _, err := os.ReadDir(s.settings.UnitFiles); err == nil {
-		t.Errorf("the gate is not aborted: %v", err)
+	if info, err := os.Stat(filepath.Join(s.settings.UnitFiles, gate.ProbeName)); err == nil { // dead, or gone already
+		t.Errorf("the gate is not aborted: %v", info)
 	}
 }
 
@@ -144,6 +151,7 @@ func TestPastTheGate(t *testing.T) {
 // was.
 func TestKilled(t *testing.T) {
 	s := newSite(t, &Fake{asked: make(chan struct{}, 9)})
+	log := s.watch(patient)
 	w := s.open()
 	echo := entry(us.Echo(era, 1, "block"))
 	s.write(w, echo, nil)
@@ -162,9 +170,11 @@ func TestKilled(t *testing.T) {
 	if _, err := os.Open(s.path()); !errors.Is(err, syscall.ENOTCONN) {
 		t.Errorf("under a dead gate: %v", err)
 	}
+	log.await(t, "the gate has ended", 1)
 	if err := gate.Detach(s.settings.UnitFiles); err != nil {
 		t.Fatal(err)
 	}
+	log.await(t, "no gate stands", 1)
 	if err := os.WriteFile(s.path(), echo, 0o600); !errors.Is(err, syscall.EROFS) {
 		t.Errorf("without a gate: %v", err)
 	}
