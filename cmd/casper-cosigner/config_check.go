@@ -15,7 +15,7 @@ import (
 func configCheckCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check FILE",
-		Short: "list every fault of a cluster, cosigner, agent or operator file",
+		Short: "list every fault of a cluster, cosigner, agent, gate or operator file",
 		Long: `check tells by its keys what kind of file it is, and checks what it leads to as
 well: cluster file, certificate, key and share.`,
 		Example: "  casper-cosigner config check /etc/casper-cosigner/cosigner.toml",
@@ -50,6 +50,12 @@ func checkConfig(path string) (string, error) {
 	case "agent":
 		f, err := daemon.ReadAgentFile(path)
 		return kind, checkHost(err, f, cluster.Node, nil)
+	case "gate":
+		f, err := daemon.ReadGateFile(path)
+		if err == nil {
+			_, err = f.Settings()
+		}
+		return kind, err
 	default:
 		f, err := daemon.ReadOperatorFile(path)
 		return kind, checkHost(err, f, cluster.Operator, nil)
@@ -88,6 +94,7 @@ func kindOf(text []byte) string {
 		keys []string
 	}{
 		{"cluster", []string{"ca_certificate", "threshold", "validator", "cosigner"}},
+		{"gate", []string{"role", "folder"}},
 		{"cosigner", []string{"share", "state", "share_identity", "share_passphrase"}},
 		{"agent", []string{"socket"}},
 	} {

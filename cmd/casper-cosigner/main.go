@@ -57,6 +57,8 @@ func newRoot() *cobra.Command {
 		group("cosigner", "hold a share and give signature shares", cosignerInitCommand(), cosignerRunCommand(),
 			cosignerFoundCommand(), cosignerRestateCommand()),
 		group("agent", "serve the casper-node on this host", agentInitCommand(), agentRunCommand()),
+		group("gate", "keep a stock casper-node from signing what is not granted", gateRunCommand(), gateWatchCommand(),
+			gateImportCommand(), gateDetachCommand()),
 		group("certificate", "certificates of the cluster's own authority", issueCommand()),
 		signCommand(),
 		statusCommand(),

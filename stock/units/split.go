@@ -50,10 +50,11 @@ func (s *Splitter) Split(written []byte) ([]Piece, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	if s.done == len(s.buf) && cap(s.buf) > keptBuffer {
-		s.buf = nil
+	rest := s.buf[s.done:]
+	if len(rest) == 0 && cap(s.buf) > keptBuffer {
+		s.buf, rest = nil, nil
 	}
-	s.buf = append(append(s.buf[:0], s.buf[s.done:]...), written...)
+	s.buf = append(append(s.buf[:0], rest...), written...)
 	s.done, s.pieces = 0, s.pieces[:0]
 	for {
 		rest := s.buf[s.done:]

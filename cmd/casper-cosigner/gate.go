@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"casper-cosigner/daemon"
+	"casper-cosigner/stock/gate"
+)
+
+// gateConfig is where a gate's settings are unless --config names others.
+const gateConfig = "/etc/casper-cosigner/gate.toml"
+
+func gateFlag(c *cobra.Command) *string {
+	return c.Flags().String("config", gateConfig, "the gate's settings")
+}
+
+func gateRunCommand() *cobra.Command {
+	return gateDaemon(&cobra.Command{
+		Use:   "run",
+		Short: "keep a stock node's unit files until SIGTERM: what the node may not sign, it cannot write",
+		Long: `run mounts a file system where the node keeps its unit files. The node writes each
+message there before it sends it, and casts no vote that is refused. It needs root,
+and a node that runs must be restarted whenever its gate was.`,
+		Example: "  casper-cosigner gate run --config /etc/casper-cosigner/gate.toml",
+	}, daemon.RunGate)
+}
+
+func gateWatchCommand() *cobra.Command {
+	return gateDaemon(&cobra.Command{
+		Use:     "watch",
+		Short:   "abort a gate that hangs, or that is not in the way; until SIGTERM",
+		Example: "  casper-cosigner gate watch --config /etc/casper-cosigner/gate.toml",
+	}, daemon.WatchGate)
+}
+
+func gateDaemon(c *cobra.Command, run func(context.Context, *daemon.GateFile, daemon.Options) error) *cobra.Command {
+	c.Args = cobra.NoArgs
+	config, level := gateFlag(c), logLevelFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		f, err := daemon.ReadGateFile(*config)
+		if err != nil {
+			return err
+		}
+		return serve(c, *level, func(ctx context.Context, o daemon.Options) error { return run(ctx, f, o) })
+	}
+	return c
+}
+
+func gateDetachCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "detach",
+		Short: "unmount what a gate that ended has left; the node can write nothing then",
+		Long: `detach takes the file systems of gates off the node's unit files, dead or alive, and
+leaves the empty read-only one below. It is for the gate's service, after the gate.`,
+		Example: "  casper-cosigner gate detach",
+		Args:    cobra.NoArgs,
+	}
+	config := gateFlag(c)
+	c.RunE = func(*cobra.Command, []string) error {
+		f, err := daemon.ReadGateFile(*config)
+		if err != nil {
+			return err
+		}
+		return gate.Detach(f.UnitFilesPath())
+	}
+	return c
+}
+
+func gateImportCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "import FILE",
+		Short: "take over a unit file that a node wrote without a gate",
+		Long: `import claims each message of ours in the file, and keeps the file only if all are
+granted. If a slot is bound to another content, two messages were signed for it: then
+the gate does not start any more until somebody looked into it. Stop the gate before.`,
+		Example: "  casper-cosigner gate import /var/lib/casper/old/unit_1f..._01c6....dat",
+		Args:    one("a unit FILE"),
+	}
+	config := gateFlag(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		f, err := daemon.ReadGateFile(*config)
+		if err != nil {
+			return err
+		}
+		ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
+		defer stop()
+		done, err := daemon.ImportUnitFile(ctx, f, args[0])
+		if errors.Is(err, gate.ErrBound) {
+			return &fault{code: exitRefused, err: err}
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.OutOrStdout(), "%s: %d messages of ours, all granted; %d bytes kept, %d cut\n",
+			args[0], done.Own, done.Size, done.Cut)
+		return nil
+	}
+	return c
+}

@@ -1,0 +1,121 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"casper-cosigner/cluster"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/stock/gate"
+	"casper-cosigner/stock/journal"
+)
+
+// GateFile is the settings of the gate of a stock node, in TOML. Paths are relative to the file.
+type GateFile struct {
+	Role      string `toml:"role" comment:"of the node: voter or passive"`
+	Cluster   string `toml:"cluster" comment:"the cluster file"`
+	UnitFiles string `toml:"unit_files" comment:"where the node looks for them: storage, network, unit_files"`
+	Folder    string `toml:"folder" comment:"the gate's own folder, where they lie. Never copy or restore it"`
+
+	dir string
+}
+
+// What the watch of a gate goes by. A gate that hangs costs the node the blocks that it would sign
+// meanwhile, and a finality signature is of use for six of them.
+const (
+	watchInterval = 500 * time.Millisecond
+	watchPatience = 2 * time.Second
+	// importPatience is how long a message of an old unit file waits to be granted. No node waits.
+	importPatience = 30 * time.Second
+)
+
+// ReadGateFile reads a gate's settings. Its error lists every fault found.
+func ReadGateFile(path string) (*GateFile, error) {
+	f := &GateFile{dir: filepath.Dir(path)}
+	if err := readTOML(path, f); err != nil {
+		return nil, err
+	}
+	err := missing(path, "role", f.Role, "cluster", f.Cluster, "unit_files", f.UnitFiles, "folder", f.Folder)
+	if _, bad := journal.ParseRole(f.Role); bad != nil && f.Role != "" {
+		err = errors.Join(err, fmt.Errorf("%s: role: %w", path, bad))
+	}
+	return f, err
+}
+
+// Settings is what the gate is made of; the log is still to be added.
+func (f *GateFile) Settings() (gate.Settings, error) {
+	role, err := journal.ParseRole(f.Role)
+	if err != nil {
+		return gate.Settings{}, err
+	}
+	path := resolve(f.dir, f.Cluster)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return gate.Settings{}, fmt.Errorf("reading settings: %w", err)
+	}
+	c, err := cluster.Parse(text)
+	if err != nil {
+		return gate.Settings{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return gate.Settings{Key: c.Validator, UnitFiles: f.UnitFilesPath(), State: resolve(f.dir, f.Folder),
+		Patience: role.Patience()}, nil
+}
+
+// UnitFilesPath is where the node looks for its unit files.
+func (f *GateFile) UnitFilesPath() string { return resolve(f.dir, f.UnitFiles) }
+
+// RunGate runs the gate until ctx ends.
+func RunGate(ctx context.Context, f *GateFile, o Options) error {
+	s, err := f.Settings()
+	if err != nil {
+		return err
+	}
+	s.Log = o.Logger
+	return gate.New(s, nobody{}).Run(ctx, func() { notifyReady(o.Logger) })
+}
+
+// WatchGate watches the gate until ctx ends.
+func WatchGate(ctx context.Context, f *GateFile, o Options) error {
+	w := gate.Watch{UnitFiles: f.UnitFilesPath(), Interval: watchInterval, Patience: watchPatience, Log: o.Logger}
+	return w.Run(ctx)
+}
+
+// ImportUnitFile has the gate take over a unit file that a node wrote without it.
+func ImportUnitFile(ctx context.Context, f *GateFile, path string) (gate.Imported, error) {
+	s, err := f.Settings()
+	if err != nil {
+		return gate.Imported{}, err
+	}
+	s.Patience, s.Log = importPatience, zerolog.Nop()
+	return gate.New(s, nobody{}).Import(ctx, path)
+}
+
+// nobody grants nothing. It stands where the agent will.
+type nobody struct{}
+
+func (nobody) Claim(context.Context, casper.Ballot) error {
+	return errors.New("this version of the gate asks no agent yet: the node signs blocks and casts no vote")
+}
+
+// notifyReady tells systemd, with Type=notify, that what comes after may start.
+func notifyReady(log zerolog.Logger) {
+	name := os.Getenv("NOTIFY_SOCKET")
+	if name == "" {
+		return
+	}
+	c, err := net.Dial("unixgram", name)
+	if err == nil {
+		defer c.Close()
+		_, err = c.Write([]byte("READY=1"))
+	}
+	if err != nil {
+		log.Warn().Err(err).Msg("telling systemd that the gate stands")
+	}
+}

@@ -1,0 +1,149 @@
+// Package gate is the file system in which a casper-node, as its authors ship it, keeps its unit
+// files. The node writes each message there before it sends it, so what the gate does not take is
+// not sent.
+//
+// It promises: no message of our key is stored that was not granted (stock/journal decides, this
+// carries); what is not needed is not possible: there are no renames, links or shared mappings, and
+// whoever writes appends; files lie in the gate's own folder, and hold nothing else. It waits for
+// nobody but for a grant, and for that no longer than it is told; opening and reading never wait.
+// It starts no process and opens nothing of its own file system: either would hang it in its own
+// end.
+//
+// It leaves to others: who grants (the port Asker), and who notices that it hangs (Watch, which is
+// for another process).
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/stock/journal"
+)
+
+// ErrBound is in the chain of an Asker's error if the slot is known to be bound to another content.
+var ErrBound = errors.New("the slot is bound to another content")
+
+// Asker grants messages.
+type Asker interface {
+	// Claim must return nil only if the message's slot is bound to its very content for good. It
+	// must return when ctx ends. What it returned an error for may be bound all the same.
+	Claim(ctx context.Context, own casper.Ballot) error
+}
+
+// Settings are what a gate needs to know.
+type Settings struct {
+	Key       casper.PublicKey // the validator's
+	UnitFiles string           // where the node looks for them: <storage>/<network>/unit_files
+	State     string           // the gate's own folder; files are kept below it
+	Patience  time.Duration    // for how long a message waits to be granted; see journal.Role
+	Secret    *Secret          // nil if the gate serves no key
+	Log       zerolog.Logger   `json:"-"`
+}
+
+// Gate holds the unit files of one node. New makes one.
+type Gate struct {
+	settings Settings
+	asker    Asker
+	owner    owner
+
+	mu    sync.Mutex // guards what follows, never held while anything is read, written or asked
+	names map[string]*file
+	nodes map[uint64]*file // by node id; a removed file stays until the kernel forgets it
+	last  uint64           // node id
+	pens  map[uint64]*handle
+	next  uint64 // handle
+}
+
+// owner owns what the file system shows.
+type owner struct{ uid, gid uint32 }
+
+// New returns a Gate. Open it before use.
+func New(s Settings, a Asker) *Gate {
+	return &Gate{settings: s, asker: a, names: map[string]*file{}, nodes: map[uint64]*file{}, pens: map[uint64]*handle{},
+		last: firstNode, next: 1}
+}
+
+// Open takes the state folder, which nobody else may use until the lock is closed, and finds the
+// files in it.
+func (g *Gate) Open() (lock *os.File, err error) {
+	if lock, err = lockState(g.settings.State); err != nil {
+		return nil, err
+	}
+	if err := g.find(); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return lock, nil
+}
+
+func (g *Gate) find() error {
+	if why, err := os.ReadFile(conflictFile(g.settings.State)); err == nil {
+		return fmt.Errorf("an imported unit file contradicts what was signed since: %s: find out who signed "+
+			"it, and remove %s when no node can use that file any more", why, conflictFile(g.settings.State))
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	entries, err := os.ReadDir(g.folder())
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if _, err := journal.ParseName(e.Name(), g.settings.Key); err != nil {
+			return fmt.Errorf("%s holds what is not the gate's: %w", g.folder(), err)
+		}
+		g.enter(e.Name())
+	}
+	return nil
+}
+
+// claim asks for one message.
+func (g *Gate) claim(ctx context.Context, m casper.Ballot) error {
+	if err := g.asker.Claim(ctx, m); err != nil {
+		return fmt.Errorf("%v was not granted: %w", m, err)
+	}
+	return nil
+}
+
+// folder is where the files lie.
+func (g *Gate) folder() string { return folderOf(g.settings.State) }
+
+func folderOf(state string) string     { return filepath.Join(state, "unit_files") }
+func conflictFile(state string) string { return filepath.Join(state, "conflict") }
+
+// lockState makes the state folder if need be, and locks it.
+func lockState(state string) (*os.File, error) {
+	if err := os.MkdirAll(folderOf(state), 0o700); err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{state, folderOf(state)} {
+		if err := os.Chmod(dir, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	lock, err := os.OpenFile(filepath.Join(state, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("locking %s: another gate uses this folder: %w", state, err)
+	}
+	return lock, nil
+}
+
+// enter makes a file known under its name. The caller holds the lock, or is alone.
+func (g *Gate) enter(name string) *file {
+	g.last++
+	f := &file{gate: g, name: name, node: g.last}
+	g.names[name], g.nodes[f.node] = f, f
+	return f
+}

@@ -1,0 +1,221 @@
+// Package journal decides what becomes of the bytes that a casper-node writes into a unit file,
+// which it does with each message before it sends it. Whoever can refuse to write can refuse to
+// send.
+//
+// It promises: a message of ours is stored only once somebody granted its slot, and one slot never
+// gets two contents in one file, nor one content twice; bytes that are not exactly what casper-node
+// writes are refused; after a refusal nothing more is taken from the same writer, which may write
+// the same bytes again.
+//
+// It leaves to others: which messages are ours (stock/units), who grants, where bytes are stored,
+// and how long is waited.
+package journal
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/stock/units"
+)
+
+// The ways in which bytes are refused without asking anybody, besides those of stock/units.
+var (
+	// ErrContradicts is another content for a slot that this very file has one for.
+	ErrContradicts = errors.New("this unit file holds another message of ours for the same slot")
+	// ErrProbe is the refusal of what Probe returns.
+	ErrProbe = errors.New("a self-test: bytes that are always refused")
+)
+
+// slot is a place for one message of ours within an instance.
+type slot struct {
+	round uint32
+	kind  casper.Kind
+}
+
+func slotOf(b casper.Ballot) slot { return slot{b.Round, b.Kind} }
+
+// Journal is what a unit file holds, as far as it matters for what is written next. New makes one.
+type Journal struct {
+	whose *units.Own
+	end   int64
+	own   map[slot]casper.Hash
+}
+
+// New returns the Journal of an empty file.
+func New(instance casper.Hash, key casper.PublicKey) *Journal {
+	return &Journal{whose: units.NewOwn(key, instance), own: map[slot]casper.Hash{}}
+}
+
+// FileName returns the name that casper-node gives to an instance's unit file.
+func FileName(instance casper.Hash, key casper.PublicKey) string {
+	return "unit_" + instance.String() + "_" + key.String() + ".dat"
+}
+
+// ParseName returns the instance of a unit file of the key. It takes only what casper-node writes,
+// so that no instance has two files.
+func ParseName(name string, key casper.PublicKey) (casper.Hash, error) {
+	instance, of, err := units.ParseName(name)
+	if err != nil {
+		return casper.Hash{}, err
+	}
+	if of != key.String() {
+		return casper.Hash{}, fmt.Errorf("%q is the unit file of %s, and the gate stands for %v", name, of, key)
+	}
+	if name != FileName(instance, key) {
+		return casper.Hash{}, fmt.Errorf("%q is not written as casper-node does, in lower case", name)
+	}
+	return instance, nil
+}
+
+// Load reads what the file holds so far, which was judged when it was written. It returns where the
+// file is to be cut: at the first entry that is torn or damaged, or that is ours and for a slot
+// that has one. An error says that the file could not be read, or that it cannot be told what in it
+// is ours.
+//
+// Of each index only the first signature is verified: a file holds 180,000, and that of a node that
+// never votes has none of ours. If ours were missed here, Judge would refuse what comes by that
+// index.
+func (j *Journal) Load(file io.Reader) (int64, error) {
+	r, whose := units.NewReader(file), map[uint32]bool{}
+	for {
+		e, err := r.Next()
+		var damage *units.DamageError
+		switch {
+		case errors.Is(err, io.EOF), errors.As(err, &damage):
+			return j.end, nil
+		case err != nil:
+			return 0, err
+		}
+		if m := e.First; e.Kind == units.Signed && m.Instance == j.whose.Instance() {
+			ours, met := whose[m.Validator]
+			if !met {
+				if ours, err = j.whose.Ours(m); err != nil {
+					return 0, err
+				}
+				whose[m.Validator] = ours
+			}
+			if ours {
+				if _, taken := j.own[slotOf(m.Ballot)]; taken {
+					return j.end, nil
+				}
+				j.own[slotOf(m.Ballot)] = m.Value
+			}
+		}
+		j.end = r.Offset()
+	}
+}
+
+// End is where the file's entries end: nothing is behind it, and it cannot be cut before it.
+func (j *Journal) End() int64 { return j.end }
+
+// Own returns how many messages of ours the file holds.
+func (j *Journal) Own() int { return len(j.own) }
+
+// Batch is what is to be stored of one write: nothing of it, or all.
+type Batch struct {
+	Raw []byte          // the entries, as they were written
+	Own []casper.Ballot // what in it must have been granted before
+}
+
+// Judge tells what is to be stored of the whole entries of a write. What of ours is in the file
+// already counts as written. What was granted must be judged again before it is stored, because
+// another writer may have been faster; that never adds to Own.
+func (j *Journal) Judge(pieces []units.Piece) (Batch, error) {
+	var b Batch
+	var now map[slot]casper.Hash // of this very write
+	for _, p := range pieces {
+		if !p.Ours {
+			b.add(p.Raw)
+			continue
+		}
+		m := p.First.Ballot
+		value, taken := j.own[slotOf(m)]
+		if !taken {
+			value, taken = now[slotOf(m)]
+		}
+		switch {
+		case taken && value == m.Value:
+			continue
+		case taken:
+			return Batch{}, fmt.Errorf("%w: %v", ErrContradicts, m)
+		case now == nil:
+			now = map[slot]casper.Hash{}
+		}
+		now[slotOf(m)] = m.Value
+		b.add(p.Raw)
+		b.Own = append(b.Own, m)
+	}
+	return b, nil
+}
+
+// add does not copy what is alone, as it is nearly always.
+func (b *Batch) add(raw []byte) {
+	if b.Raw == nil {
+		b.Raw = raw[:len(raw):len(raw)]
+		return
+	}
+	b.Raw = append(b.Raw, raw...)
+}
+
+// Add notes that a Batch stands at the end of the file now. It must have been judged since the last
+// Add, and granted.
+func (j *Journal) Add(b Batch) {
+	j.end += int64(len(b.Raw))
+	for _, m := range b.Own {
+		j.own[slotOf(m)] = m.Value
+	}
+}
+
+// Pen is one writer of a file: what it wrote and what is no whole entry yet. Writers do not share
+// one: what one began, another cannot end. Journal.Pen makes one.
+type Pen struct {
+	split  *units.Splitter // nil if it writes nothing at all
+	broken error
+}
+
+// Pen returns a new writer of the file. Of all its writers only one may be at work at a time.
+func (j *Journal) Pen() *Pen { return &Pen{split: units.NewSplitter(j.whose, j.end)} }
+
+// Blank returns a Pen that takes nothing.
+func Blank() *Pen { return &Pen{} }
+
+// Take takes bytes as they were written, and returns the entries that are whole now, which are
+// valid until the next call. How bytes are split over writes is without meaning. An error is for
+// good.
+func (p *Pen) Take(b []byte) ([]units.Piece, error) {
+	if p.broken != nil {
+		return nil, p.broken
+	}
+	if p.split == nil || bytes.Equal(b, Probe()) {
+		return nil, p.Break(ErrProbe)
+	}
+	pieces, err := p.split.Split(b)
+	if err != nil {
+		return nil, p.Break(err)
+	}
+	return pieces, nil
+}
+
+// Break has the Pen take nothing more, and returns why, or why it was broken before. Rust's
+// BufWriter keeps what could not be written, and writes it once more when it is dropped.
+func (p *Pen) Break(why error) error {
+	if p.broken == nil {
+		p.broken, p.split = why, nil
+	}
+	return p.broken
+}
+
+// Broken returns why the Pen takes nothing more; nil as long as it does.
+func (p *Pen) Broken() error { return p.broken }
+
+// Probe returns an entry that is always refused, for a test from outside whether somebody still
+// refuses. Its tag is none of casper-node's, so that a file that it got into is cut there.
+func Probe() []byte {
+	text := "casper-cosigner: who reads this in a unit file wrote past the gate"
+	b := binary.LittleEndian.AppendUint64(nil, uint64(4+len(text)))
+	return append(binary.LittleEndian.AppendUint32(b, 0xffffffff), text...)
+}
