@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"slices"
 	"time"
 
 	"casper-cosigner/rule/casper"
@@ -45,6 +46,7 @@ type Place struct {
 type Bound struct {
 	Place
 	HeightAt time.Time // when Height was bound
+	Voter    string    // whose claim the highest round of the claim's era holds; empty if it holds none, or that is not known
 }
 
 // Preference holds what the leader has seen of the nodes' requests, and decides whose claim is
@@ -52,6 +54,8 @@ type Bound struct {
 type Preference struct {
 	Round time.Duration // least time between blocks
 	Grace time.Duration // how long a standby's claim of a round waits for the active's
+	// Passive are the nodes that cast no vote unless they are active, or voted last in that era.
+	Passive []string
 
 	since time.Time // when this cosigner began to lead
 	from  Bound     // how far slots were bound at the first decision after that
@@ -139,6 +143,12 @@ func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Bound,
 	}
 	if !p.begun {
 		p.from, p.begun = bound, true
+	}
+	if !height && slices.Contains(p.Passive, node) {
+		if node != bound.Voter {
+			return refuse(refusal.Passive)
+		}
+		return Decision{Verdict: Serve}
 	}
 	if height {
 		return p.height(s.Active, request{node, slot}, bound, now)

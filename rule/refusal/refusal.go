@@ -30,8 +30,9 @@ const (
 	PointsTooOften                   // the node changed its TLS points too often within a minute
 	TooMany                          // the node has too many requests in hand
 	Stale                            // the request does not say when it was made, or was made too long ago
+	Passive                          // another node votes in this era, and this one casts no vote beside it
 
-	lastDefinite = Stale
+	lastDefinite = Passive
 )
 
 // The reasons why nothing is known now.
@@ -96,6 +97,8 @@ func (r Reason) row() row {
 		TooMany: {"too_many", "this node has too many requests waiting; ask again"},
 		Stale: {"stale", "the request does not say when it was made, or the log has gone on too far since; " +
 			"ask again, with an agent of this release"},
+		Passive: {"not_active", "another node votes in this era, and this stock node is passive (standby in the cluster " +
+			"file); it signs blocks, and votes once it is active"},
 
 		NotStarted: {"", "the cluster has not started: all cosigners must meet once"},
 		NotLeading: {"", "this cosigner does not lead"},

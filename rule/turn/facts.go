@@ -31,6 +31,7 @@ type Facts struct {
 	Roles failover.State
 	Bound failover.Place // how far slots are bound
 	Round uint32         // highest bound in the era of a free slot
+	Voter string         // whose claim that is
 
 	Eras, Heights machine.Advance // the last entries that moved the marks
 	Moved         Moved
@@ -48,6 +49,7 @@ func Look(m *machine.State, would machine.Result) Facts {
 	if would.Outcome == machine.Done {
 		if slot, _ := casper.SlotOf(would.Held.Message); !slot.OfHeight() {
 			f.Round, _ = m.Table().RoundIn(slot.Era)
+			f.Voter = m.Table().Voter(slot.Era)
 		}
 	}
 	return f

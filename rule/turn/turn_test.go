@@ -232,7 +232,7 @@ func TestLook(t *testing.T) {
 	c := echo("standby", 11, 4)
 	eras, heights := m.Advances()
 	want := turn.Facts{Would: machine.Result{Outcome: machine.Done, Held: c}, Roles: m.Roles(),
-		Bound: failover.Place{Era: 11, Round: 3, Height: 1000}, Round: 3, Eras: eras, Heights: heights}
+		Bound: failover.Place{Era: 11, Round: 3, Height: 1000}, Round: 3, Voter: "main", Eras: eras, Heights: heights}
 	got := turn.Look(m, m.Check(machine.Place{}, c))
 	if !reflect.DeepEqual(got, want) || got.Eras != (machine.Advance{At: 8, Left: 7}) {
 		t.Errorf("got %+v, want %+v", got, want)
