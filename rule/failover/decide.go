@@ -126,7 +126,7 @@ func (l *look) candidate(t trouble) string {
 		case name == l.state.Active:
 		case l.conditions[name].Ready:
 			return name
-		case sidelined == "" && t.code != Out && l.fit(name):
+		case sidelined == "" && t.code != Out && l.able(name):
 			sidelined = name
 		}
 	}

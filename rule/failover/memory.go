@@ -48,7 +48,7 @@ func (k kept) sees(n Node, now time.Time) kept {
 	if n.Heights.Asked.IsZero() {
 		n.Heights, n.Place.Height = was.Heights, was.Place.Height
 	}
-	if n.Status.Height > was.Status.Height {
+	if n.Status.Height > was.Status.Height && !was.Status.At.IsZero() {
 		k.grew = now
 	}
 	if n.Status.At.IsZero() {

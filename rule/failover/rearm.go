@@ -132,12 +132,14 @@ func (l *look) wanted(name string) Rearm {
 	switch {
 	case l.votes(name, era):
 		return Rearm{Code: RearmVotes, Why: "a node of ours votes in era " + fmt.Sprint(era)}
-	case c.Code == NoRequests && l.idle(name) && silent:
-		if began := latest(l.began(era), n.Gate.Started); l.now.Sub(began) <= silentRounds*l.Round {
-			return Rearm{Code: RearmVotes, Why: fmt.Sprintf("%s validates, and era %d is young", name, era)}
-		}
 	case c.Code != Out && l.now.Before(n.Gate.Ordered.Add(n.Gate.takes())):
 		return Rearm{Code: RearmRests, Why: name + " was told to restart " + l.ago(n.Gate.Ordered) + " ago"}
+	case l.idle(name) && l.now.Sub(l.advanced()) > l.recent():
+		return Rearm{Code: RearmWaits, Why: c.Why + "; and no chain grows"}
+	case l.idle(name):
+		if since := latest(l.began(era), n.Gate.Started, l.seen.BoundAt); l.now.Sub(since) <= silentRounds*l.Round {
+			return Rearm{Code: RearmVotes, Why: fmt.Sprintf("%s validates, and is to ask for a message of era %d soon", name, era)}
+		}
 	case c.Code != Out:
 		return Rearm{Code: RearmGone, Why: c.Why}
 	}
@@ -177,17 +179,10 @@ func (l *look) silent(era uint64) bool {
 	return true
 }
 
-// idle reports whether a node that asks for nothing validates, by its /status: as after a start at
-// which casper-node could not read its unit file.
-func (l *look) idle(name string) bool {
-	s := l.nodes[name].Status
-	return s.Error == "" && s.Reactor == validating && s.Round > 0 && l.now.Sub(s.At) <= lostPings*l.PingInterval
-}
-
 // signs reports whether the node signs blocks, by all that is known of it. One whose gate is gone
 // does.
 func (l *look) signs(name string) bool {
-	return l.fit(name) || l.conditions[name].Code == GateDown && l.idle(name)
+	return l.able(name) || l.conditions[name].Code == GateDown && l.validates(name)
 }
 
 // began returns when the era began, by the node that saw that first: now if none has seen a block

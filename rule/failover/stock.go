@@ -50,11 +50,27 @@ func (l *look) sidelined(name string) (code, why string) {
 		"era, or once it is started anew", name, n.Gate.RefusedEra)
 }
 
-// fit reports whether the node may be given the role where nobody can vote at once: it is ready, or
-// out of this era and well else. Whoever is active as the next era begins votes in it.
+// fit reports whether the node is ready, or a stock node that is out of this era and well else.
 func (l *look) fit(name string) bool {
 	c := l.conditions[name]
 	return c.Ready || c.Code == Out
+}
+
+// able reports whether the node may be given the role where none can vote at once: whoever is
+// active as the next era begins votes in it, and only who is active is restarted to vote in this
+// one.
+func (l *look) able(name string) bool { return l.fit(name) || l.idle(name) }
+
+// idle reports whether the stock node asks for nothing, though it validates and was refused nothing
+// in this era: as after a start at which casper-node could not read its unit file.
+func (l *look) idle(name string) bool {
+	return l.IsStock(name) && l.conditions[name].Code == NoRequests && l.validates(name)
+}
+
+// validates reports whether the node does, by its /status.
+func (l *look) validates(name string) bool {
+	s := l.nodes[name].Status
+	return s.Error == "" && s.Reactor == validating && s.Round > 0 && l.now.Sub(s.At) <= lostPings*l.PingInterval
 }
 
 // mayReturn reports whether main may be given the role back. A stock main that was not active is

@@ -110,6 +110,7 @@ func outScene() *scene {
 	s.seen.BoundAt = s.ago(60)
 	for name := range s.seen.Nodes {
 		s.node(name, func(n *failover.Node) {
+			n.Heights, n.Place.Height = failover.Progress{}, 0
 			n.Status.Era, n.Status.EraAt = 7, s.ago(3600)
 			n.Rounds.Asked, n.Rounds.Advanced = s.ago(60), s.ago(60)
 			n.Gate = failover.Gate{At: s.ago(1), Refused: s.ago(60), RefusedEra: 7, Voted: s.ago(60), VotedEra: 7,
@@ -197,7 +198,7 @@ func rearmRows() []rearmRow {
 		{"the active node is none of the stock ones", func(s *scene) { s.settings.Stock = []string{"standby"} },
 			told(failover.RearmVotes), 0},
 		{"votes by itself in the next era", main(func(_ *scene, g *failover.Gate) { g.RefusedEra = 6 }),
-			told(failover.RearmGone), 0},
+			told(failover.RearmWaits), 0},
 		{"started by hand just before", main(func(s *scene, g *failover.Gate) { g.Started = s.ago(59) }),
 			later(failover.RearmRests), 1},
 		{"restarted before by order", main(func(s *scene, g *failover.Gate) {

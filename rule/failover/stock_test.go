@@ -96,6 +96,9 @@ func (w *world) restart(r failover.Rearm) {
 		return
 	}
 	h.own.Gate.Obeyed(era, w.now())
+	if w.obeys != nil {
+		w.obeys(r.Node)
+	}
 	h.own.Gate.Starts(w.now())
 	h.node, h.asks, h.back = false, 0, w.t+restartTakes
 }

@@ -58,6 +58,7 @@ type world struct {
 	acts      []string
 	check     func(failover.Judgement) // of each judgement before it is acted upon, if set
 	voters    map[uint64]string        // of each era, as the log has it
+	obeys     func(node string)        // of each restart by order, if set
 }
 
 func newWorld(s failover.Settings) *world {
