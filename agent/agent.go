@@ -1,12 +1,13 @@
 // Package agent stands beside a casper-node and passes its requests on to the cosigners.
 //
-// It serves SignerService on a unix socket, adds the node's name, how far the log is and the
+// It serves SignerService on a unix socket, and to the gate of a stock node, which signs by itself,
+// ClaimService; it adds the node's name, how far the log is and the
 // failover key's signature, and asks the cosigner that leads, as far as lead knows. It promises to
 // keep the caller's deadline, to ask no further once the caller has given up, to wait for no
 // cosigner that has fallen silent while others answer, and to answer Unavailable soon when no
 // cosigner leads. It believes no cosigner alone: what it passes on as signed is signed by the
-// validator's key, and a refusal counts only from the leader that the cosigners name, unless nobody
-// knows better.
+// validator's key, what it grants to a stock node is attested by a threshold of cosigners, and a
+// refusal counts only from the leader that the cosigners name, unless nobody knows better.
 //
 // It pings the cosigners and the other agents, and tells them with each ping how its node is and
 // whom it reaches. No member that is down or hangs delays the ping of another one, or a request.
@@ -24,6 +25,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/wire"
@@ -45,6 +47,7 @@ const (
 type Cosigner struct {
 	Name   string
 	Client cosignerv1.SignerServiceClient
+	Claims cosignerv1.ClaimServiceClient
 }
 
 // Config is what an Agent is made of.
@@ -52,6 +55,10 @@ type Config struct {
 	Name      string // of the node
 	Validator casper.PublicKey
 	Cosigners []Cosigner
+	// Nodes is which nodes of the agent's own cluster file are stock, and Attesters whose attestations
+	// count by it.
+	Nodes     attest.Nodes
+	Attesters attest.Cluster
 	// SignRequest must sign the node's request for m with its failover key, as asked at that index of
 	// the log; 0 for the form that does not say.
 	SignRequest func(m casper.Message, askedAt uint64) ([64]byte, error)
@@ -76,6 +83,7 @@ type Config struct {
 // Agent serves SignerService to one node. New makes one.
 type Agent struct {
 	cosignerv1.UnimplementedSignerServiceServer
+	cosignerv1.UnimplementedClaimServiceServer
 	Config
 	guide   guide
 	waiting chan struct{} // one for each handshake that waits or is being signed
@@ -90,6 +98,9 @@ func New(c Config) *Agent {
 
 // Sign signs the node's request with the failover key and passes it on.
 func (a *Agent) Sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosignerv1.SignResponse, error) {
+	if why := a.Nodes.AgainstSigning(a.Name); why != refusal.None {
+		return refused(why, why.String()), nil
+	}
 	if !wire.IsHandshake(r) {
 		return a.sign(ctx, r)
 	}

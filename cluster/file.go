@@ -97,6 +97,7 @@ type NodeEntry struct {
 	Name    string `toml:"name"`
 	Key     Key    `toml:"key" comment:"Ed25519 public key of its agent, hex: the node's failover key"`
 	Address string `toml:"address" comment:"where the other agents ping its agent"`
+	Stock   bool   `toml:"stock,omitempty" comment:"it holds the validator's key and signs itself, behind a gate"`
 }
 
 // CosignerEntry is a cosigner.

@@ -7,6 +7,7 @@ import (
 
 	"casper-cosigner/cosigner/frost"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/attest"
 	"casper-cosigner/statedir"
 )
 
@@ -16,6 +17,8 @@ type asker interface {
 	commit(ctx context.Context, keys Keys, count int) ([]commitment, error)
 	// share must be for the session, which r describes for the other side.
 	share(ctx context.Context, r *cosignerv1.ShareRequest, session *frost.Session) ([32]byte, error)
+	// attest returns what was answered, unverified.
+	attest(ctx context.Context, r *cosignerv1.AttestRequest) (attest.Attestation, error)
 }
 
 // local asks our own server: the same gate, the same log and ledger, without a
@@ -42,6 +45,10 @@ func (l local) commit(_ context.Context, keys Keys, count int) ([]commitment, er
 
 func (l local) share(ctx context.Context, r *cosignerv1.ShareRequest, session *frost.Session) ([32]byte, error) {
 	return l.server.share(ctx, ask{caller: l.server.config.Name, request: r, session: session})
+}
+
+func (l local) attest(ctx context.Context, r *cosignerv1.AttestRequest) (attest.Attestation, error) {
+	return l.server.attest(ctx, asked{l.server.config.Name, r})
 }
 
 // remote asks another cosigner. That its answers come from the state that it was
@@ -85,4 +92,15 @@ func (r remote) share(ctx context.Context, request *cosignerv1.ShareRequest, _ *
 		return share, fmt.Errorf("a share of %d bytes", len(answer.GetShare()))
 	}
 	return [32]byte(answer.GetShare()), nil
+}
+
+func (r remote) attest(ctx context.Context, request *cosignerv1.AttestRequest) (a attest.Attestation, err error) {
+	answer, err := r.client.Attest(ctx, request)
+	if err != nil {
+		return a, err
+	}
+	if len(answer.GetSignature()) != len(a.Signature) {
+		return a, fmt.Errorf("an attestation of %d bytes", len(answer.GetSignature()))
+	}
+	return attest.Attestation{Cosigner: r.name, Signature: [64]byte(answer.GetSignature())}, nil
 }

@@ -6,10 +6,11 @@
 // gathers the shares of t cosigners and returns the finished signature. [Keyring]
 // says who holds which share. [Ledger] is the durable map from slot to digest that
 // stands in front of every share; it is filled from the log before the first one
-// leaves.
+// leaves. A node that holds the validator's key itself is given attestations (package
+// attest) instead, by the same steps up to the share.
 //
-// It promises: a share for a slot leaves only after this cosigner's own ledger
-// holds that slot's digest durably; never shares for two digests of one slot,
+// It promises: a share or an attestation for a slot leaves only after this cosigner's
+// own ledger holds that slot's digest durably; never shares for two digests of one slot,
 // whatever it is asked and however it crashes; a nonce is used at most once;
 // what is signed is built here from a typed message that a registered node
 // signed.

@@ -25,10 +25,10 @@ type Held interface {
 }
 
 // await returns nil once our own log holds the message for its slot.
-func (s *Server) await(ctx context.Context, a ask, slot casper.Slot, m casper.Message) error {
+func (s *Server) await(ctx context.Context, a asked, slot casper.Slot, m casper.Message) error {
 	ctx, cancel := context.WithTimeout(ctx, heldWithin)
 	defer cancel()
-	r := a.request
+	r := a.claimed
 	answer, err := s.config.Held.Await(ctx,
 		held.Claim{Asker: a.caller, Term: r.GetTerm(), Index: r.GetIndex(), Slot: slot, Message: m})
 	switch {

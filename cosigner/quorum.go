@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/watermark"
 )
@@ -85,7 +86,9 @@ type QuorumConfig struct {
 	// Distance returns the round trip to another cosigner, as far as it is known: how long its shares
 	// will take, before any was asked for. It may be nil.
 	Distance func(name string) (time.Duration, bool)
-	Logger   zerolog.Logger
+	// Attesters is whose attestations count, by this cosigner's own cluster file.
+	Attesters attest.Cluster
+	Logger    zerolog.Logger
 }
 
 // QuorumStats counts what a Quorum did since it was made.

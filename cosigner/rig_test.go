@@ -3,6 +3,7 @@ package cosigner
 import (
 	"context"
 	"crypto/ecdh"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha512"
@@ -22,6 +23,7 @@ import (
 	"casper-cosigner/cosigner/frost"
 	"casper-cosigner/keygen"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/held"
 	"casper-cosigner/rule/watermark"
@@ -37,6 +39,7 @@ type committee struct {
 	keys      []*frost.KeyShare
 	hosts     []*host
 	session   byte
+	nodes     attest.Nodes             // that all of them have in their cluster files
 	distances map[string]time.Duration // to other hosts, as measured
 }
 
@@ -62,7 +65,7 @@ func newCommittee(t *testing.T, threshold, n int) *committee {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &committee{t: t, group: group, keys: keys}
+	c := &committee{t: t, group: group, keys: keys, nodes: attest.Nodes{"A": false, "B": true}}
 	for i := range n {
 		c.hosts = append(c.hosts, &host{name: fmt.Sprintf("c%d", i+1), held: whatever{}, calls: map[string]int{}})
 		c.hosts[i].ledger = newRig(t)
@@ -104,6 +107,10 @@ func (c *committee) restartWith(i int, keyring *Keyring) {
 		Ledger: h.ledger.Ledger, Log: h.log, Held: h.held,
 		Caller: func(ctx context.Context) (string, bool) { name, ok := ctx.Value(callerKey{}).(string); return name, ok },
 		Term:   h.term.Load,
+		Nodes:  c.nodes,
+		Attest: func(holding attest.Holding) attest.Attestation {
+			return c.attesters().Sign(memberKey(h.name), h.name, holding)
+		},
 		VerifyRequest: func(node string, _ casper.Message, _ uint64, signature [64]byte) error {
 			if node != "A" || signature != testSignature {
 				return errors.New("not signed by that node")
@@ -121,6 +128,22 @@ func (c *committee) restartWith(i int, keyring *Keyring) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.server = server
+}
+
+// memberKey is the key of a host's certificate.
+func memberKey(name string) ed25519.PrivateKey {
+	seed := sha512.Sum512_256([]byte(name))
+	return ed25519.NewKeyFromSeed(seed[:])
+}
+
+// attesters is whose attestations count.
+func (c *committee) attesters() attest.Cluster {
+	a := attest.Cluster{ID: [16]byte{1}, Validator: casper.PublicKey(c.group.Public()), Threshold: c.group.Threshold(),
+		Cosigners: map[string]ed25519.PublicKey{}}
+	for name := range c.holders() {
+		a.Cosigners[name] = memberKey(name).Public().(ed25519.PublicKey)
+	}
+	return a
 }
 
 // whatever is a log that holds all that it is asked about.
@@ -223,6 +246,21 @@ func (c client) Share(ctx context.Context, r *cosignerv1.ShareRequest, _ ...grpc
 	return response, err
 }
 
+func (c client) Attest(ctx context.Context, r *cosignerv1.AttestRequest,
+	_ ...grpc.CallOption) (*cosignerv1.AttestResponse, error) {
+	server, ctx, err := c.reach(ctx, "Attest")
+	if err != nil {
+		return nil, err
+	}
+	response, err := server.Attest(ctx, r)
+	c.to.mu.Lock()
+	defer c.to.mu.Unlock()
+	if err == nil && c.to.spoil != nil {
+		c.to.spoil(response.Signature)
+	}
+	return response, err
+}
+
 // lead returns the quorum of the first host; filled also runs it until the
 // returned function is called.
 func (c *committee) lead() *Quorum {
@@ -232,7 +270,8 @@ func (c *committee) lead() *Quorum {
 	}
 	own := c.hosts[0].server
 	return NewQuorum(QuorumConfig{Keyring: own.config.Keyring, Own: own, Others: others,
-		Distance: func(name string) (time.Duration, bool) { d, ok := c.distances[name]; return d, ok }})
+		Attesters: c.attesters(),
+		Distance:  func(name string) (time.Duration, bool) { d, ok := c.distances[name]; return d, ok }})
 }
 
 func (c *committee) leadFilled() (q *Quorum, stop func()) {

@@ -13,7 +13,9 @@ import (
 
 	"casper-cosigner/cosigner/frost"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/statedir"
 )
@@ -44,14 +46,19 @@ type ServerConfig struct {
 	// Term must return the newest Raft term that this cosigner knows. What a caller
 	// says of its term must not raise it: a hostile one could shut out the leader.
 	Term func() uint64
+	// Nodes is which nodes of this cosigner's own cluster file are stock.
+	Nodes attest.Nodes
+	// Attest must sign with this cosigner's member key that it holds this.
+	Attest func(attest.Holding) attest.Attestation
 
 	Logger zerolog.Logger
 }
 
 // ServerStats counts what a Server answered since it was made.
 type ServerStats struct {
-	Shares  uint64 // shares that left, to itself included
-	Refused uint64 // share requests that were refused
+	Shares   uint64 // shares that left, to itself included
+	Attested uint64 // attestations that left, likewise
+	Refused  uint64 // requests for either that were refused
 }
 
 // Server implements CosignerService: it answers the other cosigners, and its
@@ -66,7 +73,7 @@ type Server struct {
 	following sync.Mutex // while the log is read and the ledger brought after it
 	told      uint64     // the last reset that was told to be no operator's
 
-	shares, refused atomic.Uint64
+	shares, attested, refused atomic.Uint64
 }
 
 // NewServer returns a server whose gate is shut.
@@ -90,7 +97,7 @@ func (s *Server) Ready() error {
 
 // Stats returns the server's counts.
 func (s *Server) Stats() ServerStats {
-	return ServerStats{Shares: s.shares.Load(), Refused: s.refused.Load()}
+	return ServerStats{Shares: s.shares.Load(), Attested: s.attested.Load(), Refused: s.refused.Load()}
 }
 
 // Commit hands out fresh one-time commitments to another cosigner (RFC 9591
@@ -172,16 +179,14 @@ func (s *Server) share(ctx context.Context, a ask) ([32]byte, error) {
 // cosigner, for itself as for others. (keygen's check of fresh shares signs a
 // message of its own, before there is a cosigner.) Each step guards the next:
 //
-//   - authorize: we hold shares of that epoch, Raft knows no newer term than the
-//     caller's, the message is one of Casper's and of our chain, a registered
-//     node signed its request for it, and our gate is open: we have caught up;
+//   - authorize: Raft knows no newer term than the caller's, the message is one of
+//     Casper's and of our chain, a registered node signed its request for it, and
+//     our gate is open: we have caught up; and we hold shares of that epoch, for
+//     nodes that hold no key;
 //   - openSession: the commitment is one that this process gave this caller and
 //     has not used, and the signing set lists exactly that;
-//   - await: our own copy of the log holds the message for its slot, applied or
-//     stored as the caller sent it (package held), whatever the caller says;
-//   - claim: the slot is in our ledger, durably, with exactly this digest. It
-//     holds also where whoever leads does not keep to Raft, and shows one
-//     cosigner after the other a log of its own;
+//   - bind: our own copy of the log holds the message for its slot, and then so
+//     does our ledger;
 //   - the nonce is burnt before the share is computed.
 //
 // A handshake has no slot, so the log and the ledger are not asked for it.
@@ -189,8 +194,15 @@ func (s *Server) share(ctx context.Context, a ask) ([32]byte, error) {
 // leader checks (signer).
 func (s *Server) release(ctx context.Context, a ask) (share [32]byte, err error) {
 	r, session := a.request, a.session
-	keys, message, err := s.authorize(r)
+	keys, err := s.keys(r.GetShareEpoch())
 	if err != nil {
+		return share, err
+	}
+	message, err := s.authorize(r)
+	if err != nil {
+		return share, err
+	}
+	if err := s.mayShare(r.GetNode(), message); err != nil {
 		return share, err
 	}
 	if session == nil {
@@ -202,11 +214,7 @@ func (s *Server) release(ctx context.Context, a ask) (share [32]byte, err error)
 		return share, status.Error(codes.InvalidArgument, "the session is for another message")
 	}
 	if slot, ok := casper.SlotOf(message); ok {
-		if err := s.await(ctx, a, slot, message); err != nil {
-			return share, err
-		}
-		// If we crash here, the slot may or may not be claimed, and nothing has left.
-		if err := s.claim(slot, message); err != nil {
+		if err := s.bind(ctx, asked{a.caller, r}, slot, message); err != nil {
 			return share, err
 		}
 	}
@@ -225,36 +233,16 @@ func (s *Server) release(ctx context.Context, a ask) (share [32]byte, err error)
 
 var errNonceUnknown = status.Error(codes.NotFound, "no such commitment: used, too old, or of an earlier process")
 
-// authorize returns the message of a request that is fit to be signed by
-// somebody, and the keys to do it with; see release.
-func (s *Server) authorize(r *cosignerv1.ShareRequest) (Keys, casper.Message, error) {
-	keys, err := s.keys(r.GetShareEpoch())
-	if err != nil {
-		return keys, nil, err
+// mayShare refuses a share where no node wants one: a stock node signs itself. What it claimed is
+// signed for others.
+func (s *Server) mayShare(node string, m casper.Message) error {
+	if _, ok := casper.SlotOf(m); !ok && s.config.Nodes.AgainstSigning(node) != refusal.None {
+		return status.Errorf(codes.InvalidArgument, "handshake of node %q: %v", node, s.config.Nodes.AgainstSigning(node))
 	}
-	if err := s.checkTerm(r.GetTerm()); err != nil {
-		return keys, nil, err
+	if s.config.Nodes.Stock() && !s.config.Nodes.Signed() {
+		return status.Error(codes.InvalidArgument, "all nodes of the cluster file are stock and sign themselves: no shares")
 	}
-	message, err := casper.Decode(r.GetMessage()) // also validates
-	if err != nil {
-		return keys, nil, status.Error(codes.InvalidArgument, err.Error())
-	}
-	if chain, ok := casper.ChainOf(message); ok && chain != s.config.Chain {
-		return keys, nil, status.Errorf(codes.InvalidArgument,
-			"finality signature for chain name hash %v, ours is %v", chain, s.config.Chain)
-	}
-	if len(r.GetRequestSignature()) != 64 {
-		return keys, nil, status.Errorf(codes.InvalidArgument,
-			"request signature of %d bytes, want 64", len(r.GetRequestSignature()))
-	}
-	signature := [64]byte(r.GetRequestSignature())
-	if err := s.config.VerifyRequest(r.GetNode(), message, r.GetAskedAt(), signature); err != nil {
-		return keys, nil, status.Errorf(codes.Unauthenticated, "request of node %q: %v", r.GetNode(), err)
-	}
-	if err := s.Ready(); err != nil {
-		return keys, nil, status.Error(codes.Unavailable, err.Error())
-	}
-	return keys, message, nil
+	return nil
 }
 
 // openSession derives the FROST session, which must list exactly the commitment
@@ -281,19 +269,6 @@ func (s *Server) openSession(to recipient, key *frost.KeyShare, r *cosignerv1.Sh
 	return session, nil
 }
 
-// claim binds the message's slot in our ledger, durably.
-func (s *Server) claim(slot casper.Slot, m casper.Message) error {
-	err := s.config.Ledger.Claim(slot, casper.Digest(m))
-	var conflict *ConflictError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &conflict), errors.Is(err, ErrBelowFloor), errors.Is(err, ErrDiffers):
-		return status.Error(codes.FailedPrecondition, err.Error())
-	}
-	return status.Error(codes.Unavailable, err.Error())
-}
-
 // keys returns the keys of an epoch that a caller names.
 func (s *Server) keys(epoch uint32) (Keys, error) {
 	keys, err := s.config.Keyring.At(epoch)
@@ -301,12 +276,4 @@ func (s *Server) keys(epoch uint32) (Keys, error) {
 		return keys, status.Error(codes.Aborted, err.Error())
 	}
 	return keys, nil
-}
-
-// checkTerm refuses a leader that has been replaced.
-func (s *Server) checkTerm(term uint64) error {
-	if newest := s.config.Term(); term < newest {
-		return status.Errorf(codes.Aborted, "term %d, but this is term %d", term, newest)
-	}
-	return nil
 }

@@ -118,6 +118,7 @@ func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Lis
 	c := h.self.Cluster
 	server := grpc.NewServer(grpc.MaxRecvMsgSize(1 << 16))
 	cosignerv1.RegisterSignerServiceServer(server, h.agent)
+	cosignerv1.RegisterClaimServiceServer(server, h.agent)
 	pingServer := c.NewServer(h.self.Certificate, agentAccess)
 	cosignerv1.RegisterPingServiceServer(pingServer, &agent.PingServer{Caller: c.Caller, Health: h.watcher.Health})
 
@@ -150,6 +151,7 @@ func agentConfig(self Host, l links) agent.Config {
 	c, key := self.Cluster, self.Key()
 	return agent.Config{
 		Name: self.Name, Validator: c.Validator, Cosigners: l.signers(c),
+		Nodes: c.StockNodes(), Attesters: c.Attesters(),
 		SignRequest: func(m casper.Message, askedAt uint64) ([64]byte, error) {
 			return c.SignRequest(key, self.Name, m, askedAt)
 		},
@@ -165,7 +167,8 @@ func agentConfig(self Host, l links) agent.Config {
 func (l links) signers(c *cluster.File) (list []agent.Cosigner) {
 	for _, to := range cosigners(c) {
 		if client, ok := l.signer(to.name); ok {
-			list = append(list, agent.Cosigner{Name: to.name, Client: client})
+			claims, _ := l.claims(to.name)
+			list = append(list, agent.Cosigner{Name: to.name, Client: client, Claims: claims})
 		}
 	}
 	return list

@@ -28,6 +28,7 @@ func dataAccess() cluster.Access {
 	access := cluster.Access{
 		cosignerv1.SignerService_Sign_FullMethodName:             {cluster.Node},
 		cosignerv1.SignerService_RegisterTLSPoint_FullMethodName: {cluster.Node},
+		cosignerv1.ClaimService_Claim_FullMethodName:             {cluster.Node},
 		cosignerv1.PingService_Ping_FullMethodName:               {cluster.Node},
 	}
 	for _, method := range peer.Methods() {

@@ -54,6 +54,15 @@ func (l links) signer(name string) (cosignerv1.SignerServiceClient, bool) {
 	return cosignerv1.NewSignerServiceClient(conn), true
 }
 
+// claims returns a client by which to pass claims on.
+func (l links) claims(name string) (cosignerv1.ClaimServiceClient, bool) {
+	conn, ok := l[name]
+	if !ok {
+		return nil, false
+	}
+	return cosignerv1.NewClaimServiceClient(conn), true
+}
+
 // cosigners returns clients by which to gather shares.
 func (l links) cosigners() map[string]cosignerv1.CosignerServiceClient {
 	return clients(l, cosignerv1.NewCosignerServiceClient)

@@ -82,6 +82,8 @@ func result(e signer.Event) string {
 		return "unavailable"
 	case e.Bound:
 		return "bound"
+	case e.Granted:
+		return "granted"
 	}
 	return "signed"
 }

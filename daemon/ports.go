@@ -8,6 +8,7 @@ import (
 	"casper-cosigner/cosigner"
 	"casper-cosigner/peer"
 	"casper-cosigner/raftstore"
+	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/signer"
@@ -34,9 +35,19 @@ type quorum struct{ *cosigner.Quorum }
 // Sign tells a quorum that is too small from one that refused the claim.
 func (q quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (casper.Signature, error) {
 	signature, err := q.Quorum.Sign(ctx, term, c)
+	return signature, disputed(err)
+}
+
+// Attest does likewise.
+func (q quorum) Attest(ctx context.Context, term uint64, c watermark.Claim) ([]attest.Attestation, error) {
+	all, err := q.Quorum.Attest(ctx, term, c)
+	return all, disputed(err)
+}
+
+func disputed(err error) error {
 	var failed *cosigner.QuorumError
 	if errors.As(err, &failed) && failed.Disputed() {
-		err = fmt.Errorf("%w: %w", err, signer.ErrDisputed)
+		return fmt.Errorf("%w: %w", err, signer.ErrDisputed)
 	}
-	return signature, err
+	return err
 }

@@ -7,6 +7,7 @@ import (
 	"casper-cosigner/cosigner"
 	"casper-cosigner/cosigner/frost"
 	"casper-cosigner/raftstore"
+	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/failover"
 )
 
@@ -50,6 +51,12 @@ func keyring(c *cluster.File, own string, share *frost.KeyShare, epoch uint32) (
 		keys.Holders[e.Name] = e.Share
 	}
 	return cosigner.NewKeyring(own, keys)
+}
+
+// attests returns how a cosigner signs that it holds something: with the key of its certificate.
+func (h Host) attests() func(attest.Holding) attest.Attestation {
+	c, key := h.Cluster.Attesters(), h.Key()
+	return func(what attest.Holding) attest.Attestation { return c.Sign(key, h.Name, what) }
 }
 
 // failoverSettings returns what the nodes are judged by.

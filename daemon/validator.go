@@ -45,10 +45,11 @@ func newValidator(p *process, keys *cosigner.Keyring) *validator {
 		Keyring: keys, Ledger: p.ledger, Log: catchUpLog{p.store, p.barriers()}, Held: p.store,
 		Caller: peer.Caller, VerifyRequest: v.verifier.VerifyClaimed, VerifyReset: p.verifyReset,
 		Remembers: v.remembers,
-		Term:      func() uint64 { return p.store.Leader().Term }, Logger: o.Logger,
+		Term:      func() uint64 { return p.store.Leader().Term }, Nodes: c.StockNodes(), Attest: p.self.attests(), Logger: o.Logger,
 	})
 	v.quorum = cosigner.NewQuorum(cosigner.QuorumConfig{
-		Keyring: keys, Own: v.server, Others: p.links.cosigners(), Distance: p.admission.Distance, Logger: o.Logger})
+		Keyring: keys, Own: v.server, Others: p.links.cosigners(), Distance: p.admission.Distance,
+		Attesters: c.Attesters(), Logger: o.Logger})
 	v.spread = peer.NewSpread(p.links.peers())
 	v.signer = signer.New(v.signerConfig())
 	watch := monitorConfig(p, v.quorum.Ready)
@@ -64,7 +65,7 @@ func (v *validator) signerConfig() signer.Config {
 	told := observer{metrics: v.metrics, recent: v.recent, options: o}
 	return signer.Config{
 		Chain: c.Chain, Validator: c.Validator, EraTime: time.Duration(c.MinEraTime),
-		BlockTime: time.Duration(c.MinBlockTime), Grace: time.Duration(c.Grace),
+		BlockTime: time.Duration(c.MinBlockTime), Grace: time.Duration(c.Grace), Nodes: c.StockNodes(),
 		VerifyRequest: v.verifier.VerifyRequest, VerifyRegistration: v.verifier.VerifyRegistration,
 		Log: replicatedLog{v.store}, Quorum: quorum{v.quorum}, Spread: v.spread.Offer,
 		HandOver: v.giveUp, Observe: told.observe, Phase: v.metrics.phase, Steady: v.pulse.Steady,
@@ -149,8 +150,10 @@ func (v *validator) dataServer() *grpc.Server {
 	cosignerv1.RegisterCosignerServiceServer(s, v.server)
 	cosignerv1.RegisterPeerServiceServer(s,
 		&peer.Server{Log: v.store, Signatures: v.signer, Reports: reports{v.monitor, v.stand}})
-	cosignerv1.RegisterSignerServiceServer(s,
-		&signer.Server{Signer: v.signer, Name: v.self.Name, Caller: c.Caller, Peer: v.links.signer})
+	requests := &signer.Server{Signer: v.signer, Name: v.self.Name, Caller: c.Caller, Peer: v.links.signer,
+		PeerClaims: v.links.claims}
+	cosignerv1.RegisterSignerServiceServer(s, requests)
+	cosignerv1.RegisterClaimServiceServer(s, requests)
 	cosignerv1.RegisterPingServiceServer(s, &monitor.Server{Monitor: v.monitor, Caller: c.Caller, Witness: v.stand,
 		Lead: func() (string, uint64) { lead := v.store.Leader(); return lead.Name, lead.Term }})
 	return s

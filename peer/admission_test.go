@@ -25,6 +25,7 @@ var notBetween = map[protoreflect.Name]string{
 	"AdminService":  "operators' alone, on a port of its own",
 	"PingService":   "agents' alone",
 	"SignerService": "nodes'; what cosigners pass on of it is listed, and shows no presence",
+	"ClaimService":  "likewise",
 }
 
 // between returns every method of the services for calls between cosigners.
@@ -45,7 +46,7 @@ func wantCode(t *testing.T, what string, err error, want codes.Code) {
 }
 
 // TestEveryCallIsListed: the table holds every method of every service between cosigners, and
-// beside those only the two that pass a node's request on.
+// beside those only the three that pass a node's request on.
 func TestEveryCallIsListed(t *testing.T) {
 	var want []string
 	for _, m := range between(t) {
@@ -75,7 +76,8 @@ func TestEveryCallIsListed(t *testing.T) {
 			}
 		}
 	})
-	if len(passes) != 2 || !passes[cosignerv1.SignerService_Sign_FullMethodName] ||
+	if len(passes) != 3 || !passes[cosignerv1.SignerService_Sign_FullMethodName] ||
+		!passes[cosignerv1.ClaimService_Claim_FullMethodName] ||
 		!passes[cosignerv1.SignerService_RegisterTLSPoint_FullMethodName] {
 		t.Errorf("%v go without a presence", passes)
 	}
@@ -221,7 +223,7 @@ func TestPassedOn(t *testing.T) {
 			wantCode(t, "a cosigner's ping", p.ask(t.Context(), p.bare, m), codes.PermissionDenied)
 			p.from("")
 			wantCode(t, "an agent's ping", p.ask(t.Context(), p.bare, m), codes.OK)
-		case m.Parent().Name() == "SignerService":
+		case m.Parent().Name() == "SignerService", m.Parent().Name() == "ClaimService":
 			for _, caller := range []string{"", "c1"} {
 				p.from(caller)
 				p.taken()

@@ -14,8 +14,8 @@ type call struct {
 	atOnce  int // calls of one cosigner that are answered at a time, whatever number of connections it has
 	// passes is set for a node's request that one cosigner passes on to another. Nodes call it too,
 	// and it shows no presence: the leader would take the same request from the node itself, who
-	// passes it on adds nothing to it, and the answer is believed for the signature in it. So a
-	// cosigner on a lost state can do no more with it than a network.
+	// passes it on adds nothing to it, and the answer is believed for the signature or the
+	// attestations in it. So a cosigner on a lost state can do no more with it than a network.
 	passes bool
 	// measures is set for the call whose answers tell how far away a cosigner is: it is made each ping
 	// interval, and its handler waits for nothing.
@@ -40,12 +40,15 @@ const (
 var calls = map[string]call{
 	cosignerv1.CosignerService_Commit_FullMethodName: {request: kib, answer: 16 * kib, atOnce: manyAtOnce},
 	cosignerv1.CosignerService_Share_FullMethodName:  {request: 8 * kib, answer: kib, atOnce: manyAtOnce},
+	cosignerv1.CosignerService_Attest_FullMethodName: {request: kib, answer: kib, atOnce: manyAtOnce},
 	cosignerv1.PeerService_Barrier_FullMethodName:    {request: kib, answer: kib, atOnce: fewAtOnce},
 	cosignerv1.PeerService_Keep_FullMethodName:       {request: 64 * kib, answer: kib, atOnce: fewAtOnce},
 	cosignerv1.PeerService_Gather_FullMethodName: {
 		request: kib, answer: 256 * kib, atOnce: fewAtOnce, measures: true},
 
 	cosignerv1.SignerService_Sign_FullMethodName: {
+		request: 8 * kib, answer: 8 * kib, atOnce: manyAtOnce, passes: true},
+	cosignerv1.ClaimService_Claim_FullMethodName: {
 		request: 8 * kib, answer: 8 * kib, atOnce: manyAtOnce, passes: true},
 	cosignerv1.SignerService_RegisterTLSPoint_FullMethodName: {
 		request: 8 * kib, answer: 8 * kib, atOnce: manyAtOnce, passes: true},

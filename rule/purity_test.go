@@ -21,11 +21,10 @@ var (
 		"filippo.io/edwards25519", "golang.org/x/crypto/blake2b", "google.golang.org/protobuf/encoding/protodelim",
 		"google.golang.org/protobuf/proto", "google.golang.org/protobuf/reflect/protoreflect",
 		"google.golang.org/protobuf/types/known/timestamppb",
-		"casper-cosigner/proto/casper/cosigner/v1", "casper-cosigner/rule/casper", "casper-cosigner/rule/failover",
-		"casper-cosigner/rule/machine", "casper-cosigner/rule/refusal", "casper-cosigner/rule/seat",
-		"casper-cosigner/rule/timing",
-		"casper-cosigner/rule/tlspoint", "casper-cosigner/rule/watermark", "casper-cosigner/rule/wire",
-		"casper-cosigner/rule/witness",
+		"casper-cosigner/proto/casper/cosigner/v1", "casper-cosigner/rule/attest", "casper-cosigner/rule/casper",
+		"casper-cosigner/rule/failover", "casper-cosigner/rule/machine", "casper-cosigner/rule/refusal",
+		"casper-cosigner/rule/seat", "casper-cosigner/rule/timing", "casper-cosigner/rule/tlspoint",
+		"casper-cosigner/rule/watermark", "casper-cosigner/rule/wire", "casper-cosigner/rule/witness",
 	}
 	pureTime = []string{"Duration", "Microsecond", "Millisecond", "Second", "Minute", "Hour", "UnixMilli", "Time",
 		"RFC3339"}

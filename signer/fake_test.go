@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"casper-cosigner/cluster/clustertest"
+	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/watermark"
@@ -110,6 +111,7 @@ type fakeQuorum struct {
 	disputed bool
 	signed   map[casper.Slot]map[casper.Hash]bool
 	rounds   int
+	attested int
 	blocked  chan struct{} // closed to let Sign go on
 	takes    time.Duration
 }
@@ -153,6 +155,23 @@ func (q *fakeQuorum) Sign(ctx context.Context, _ uint64, c watermark.Claim) (cas
 		}
 	}
 	return casper.Signature(ed25519.Sign(q.key, c.Message.SignBytes())), nil
+}
+
+// Attest attests with no key, and only what the log holds.
+func (q *fakeQuorum) Attest(_ context.Context, _ uint64, c watermark.Claim) ([]attest.Attestation, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.fail != nil {
+		return nil, q.fail
+	}
+	slot, _ := casper.SlotOf(c.Message)
+	q.log.View(func(m *machine.State) {
+		if held, ok := m.Table().Lookup(slot); !ok || held.Message != c.Message {
+			q.t.Errorf("asked to attest %v for %v, which the log does not hold", c.Message, slot)
+		}
+	})
+	q.attested++
+	return []attest.Attestation{{Cosigner: "cosigner-1", Signature: [64]byte{byte(q.attested)}}}, nil
 }
 
 // rig is a Signer on fakes.

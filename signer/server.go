@@ -17,16 +17,19 @@ import (
 	"casper-cosigner/rule/wire"
 )
 
-// Server serves SignerService. A cosigner that does not lead passes requests on to the one
-// that does, one hop.
+// Server serves SignerService, and ClaimService to nodes that sign themselves. A cosigner that does
+// not lead passes requests on to the one that does, one hop.
 type Server struct {
 	cosignerv1.UnimplementedSignerServiceServer
+	cosignerv1.UnimplementedClaimServiceServer
 	Signer *Signer
 	Name   string // of this cosigner
 	// Caller returns the member at the other end of a call.
 	Caller func(context.Context) (cluster.Member, bool)
 	// Peer returns a client of the named cosigner.
 	Peer func(name string) (cosignerv1.SignerServiceClient, bool)
+	// PeerClaims does for claims.
+	PeerClaims func(name string) (cosignerv1.ClaimServiceClient, bool)
 
 	mu      sync.Mutex
 	pending map[string]int // requests of each node that are being answered
@@ -66,7 +69,7 @@ func (s *Server) Sign(ctx context.Context, r *cosignerv1.SignRequest) (*cosigner
 		return refused(response, err)
 	}
 	defer s.leave(r.GetNode())
-	if leader, ok, err := s.elsewhere(r.GetForwarded()); err != nil {
+	if leader, ok, err := elsewhere(s, r.GetForwarded(), s.Peer); err != nil {
 		return nil, err
 	} else if ok {
 		r.Forwarded = true
@@ -120,7 +123,7 @@ func (s *Server) RegisterTLSPoint(ctx context.Context,
 		return registered(err)
 	}
 	defer s.leave(r.GetNode())
-	if leader, ok, err := s.elsewhere(r.GetForwarded()); err != nil {
+	if leader, ok, err := elsewhere(s, r.GetForwarded(), s.Peer); err != nil {
 		return nil, err
 	} else if ok {
 		r.Forwarded = true
@@ -165,15 +168,15 @@ func (s *Server) authorize(ctx context.Context, node string, forwarded bool) err
 }
 
 // elsewhere returns a client of the leader if that is another cosigner.
-func (s *Server) elsewhere(forwarded bool) (cosignerv1.SignerServiceClient, bool, error) {
+func elsewhere[C any](s *Server, forwarded bool, peer func(name string) (C, bool)) (client C, is bool, err error) {
 	lead := s.Signer.Log.Leader()
 	if lead.Self {
-		return nil, false, nil
+		return client, false, nil
 	}
-	client, known := s.Peer(lead.Name)
+	client, known := peer(lead.Name)
 	follower := turn.Follower{Forwarded: forwarded, Steady: s.Signer.Steady(), Leader: known && lead.Name != s.Name}
 	if why := follower.Against(); why != refusal.None {
-		return nil, false, status.Errorf(codes.Unavailable, "cosigner %q: %v", s.Name, why)
+		return client, false, status.Errorf(codes.Unavailable, "cosigner %q: %v", s.Name, why)
 	}
 	return client, true, nil
 }

@@ -2,9 +2,10 @@
 //
 // It promises that a signature leaves only for a message that the log holds for its slot, that a
 // slot which holds a message is finished with that message whoever asks, and that a request whose
-// asker has given up binds nothing. What a slot may hold is watermark's to say, what becomes of a
-// request turn's, how shares are made cosigner's, and how the log is replicated raftstore's; signer
-// knows the last two as ports only.
+// asker has given up binds nothing. A node that holds the validator's key itself goes the same way,
+// and is given attestations in the place of a signature. What a slot may hold is watermark's to
+// say, what becomes of a request turn's, how shares are made cosigner's, and how the log is
+// replicated raftstore's; signer knows the last two as ports only.
 package signer
 
 import (
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
+	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/refusal"
@@ -63,6 +65,8 @@ type Quorum interface {
 	// Sign must make no share before its cosigner has the claim on disk. If other cosigners refuse
 	// this very claim, which another leader could not help, its error must wrap ErrDisputed.
 	Sign(ctx context.Context, term uint64, c watermark.Claim) (casper.Signature, error)
+	// Attest must do the same for attestations, and return those of a threshold of cosigners.
+	Attest(ctx context.Context, term uint64, c watermark.Claim) ([]attest.Attestation, error)
 }
 
 // Config is what a Signer is made of.
@@ -72,6 +76,7 @@ type Config struct {
 	EraTime   time.Duration    // that an era takes at least; see turn.NewDesk
 	BlockTime time.Duration    // that a block takes at least
 	Grace     time.Duration    // how long a standby's claim of a round waits for the active node's
+	Nodes     attest.Nodes     // which of the nodes are stock
 
 	// VerifyRequest must fail unless the named node is registered and signed its request for m, as
 	// asked at that index of the log; 0 in a request that does not say.
@@ -84,7 +89,7 @@ type Config struct {
 	Spread   func(casper.Hash, casper.Signature) // hands a new signature to the other cosigners; must not block
 	HandOver func()                              // gives up leadership; must not block
 	Observe  func(Event)                         // told about every answer; must not block
-	Phase    func(string, time.Duration)         // told how long "claim" and "shares" took; must not block
+	Phase    func(string, time.Duration)         // told how long "claim", "shares" and "attestations" took; must not block
 	Steady   func() bool                         // false for a moment after this process was paused
 	Now      func() time.Time
 	Logger   zerolog.Logger
@@ -95,16 +100,18 @@ type Event struct {
 	Node    string
 	Kind    casper.Kind
 	Slot    string
-	Err     error // nil: a signature was given
+	Err     error // nil: a signature was given, or the claim granted
 	Bound   bool  // of another value than the one asked for
+	Granted bool  // to a node that signs itself
 	Elapsed time.Duration
 }
 
-// Answer is a signature and what it is of: the message that was asked for, or the one that
-// its slot holds.
+// Answer is a signature, or attestations, and what they are of: the message that was asked for, or
+// the one that its slot holds.
 type Answer struct {
-	Message   casper.Message
-	Signature casper.Signature
+	Message      casper.Message
+	Signature    casper.Signature
+	Attestations []attest.Attestation // for a node that signs itself
 }
 
 // Signer answers requests. New makes one.
@@ -138,14 +145,26 @@ func New(c Config) *Signer {
 // Sign answers a node's request: the message, the node that asks for it and that node's signature
 // of the request. The error is a *Refusal or wraps ErrUnavailable. ctx is the asker's patience.
 func (s *Signer) Sign(ctx context.Context, request watermark.Claim) (Answer, error) {
+	return s.observed(ctx, request, way{s.Nodes.AgainstSigning(request.Node), s.finish})
+}
+
+// way is what the two kinds of node differ in: what stands against the request, and how what the
+// slot holds is finished for it.
+type way struct {
+	against refusal.Reason
+	finish  func(ctx context.Context, term uint64, held watermark.Claim) (Answer, error)
+}
+
+func (s *Signer) observed(ctx context.Context, request watermark.Claim, w way) (Answer, error) {
 	start := s.Now()
-	answer, err := s.sign(ctx, request)
+	answer, err := s.answer(ctx, request, w)
 	s.Observe(Event{Node: request.Node, Kind: request.Message.Kind(), Slot: describe(request.Message), Err: err,
-		Bound: err == nil && answer.Message != request.Message, Elapsed: s.Now().Sub(start)})
+		Bound: err == nil && answer.Message != request.Message, Granted: answer.Attestations != nil,
+		Elapsed: s.Now().Sub(start)})
 	return answer, err
 }
 
-func (s *Signer) sign(ctx context.Context, request watermark.Claim) (Answer, error) {
+func (s *Signer) answer(ctx context.Context, request watermark.Claim, w way) (Answer, error) {
 	lead := s.Log.Leader()
 	if !lead.Self {
 		return Answer{}, unserved(refusal.NotLeading)
@@ -153,6 +172,9 @@ func (s *Signer) sign(ctx context.Context, request watermark.Claim) (Answer, err
 	s.lead(lead.Term)
 	if err := s.admit(request); err != nil {
 		return Answer{}, err
+	}
+	if w.against != refusal.None {
+		return Answer{}, unserved(w.against)
 	}
 	slot, ok := casper.SlotOf(request.Message)
 	if !ok {
@@ -164,7 +186,7 @@ func (s *Signer) sign(ctx context.Context, request watermark.Claim) (Answer, err
 		return Answer{}, err
 	case d.Do == turn.Finish:
 		return s.settle(ctx, d.Held.Message, func(ctx context.Context) (Answer, error) {
-			return s.finish(ctx, lead.Term, d.Held)
+			return w.finish(ctx, lead.Term, d.Held)
 		})
 	}
 	if err := s.mayClaim(ctx); err != nil {
@@ -177,7 +199,7 @@ func (s *Signer) sign(ctx context.Context, request watermark.Claim) (Answer, err
 		if err != nil {
 			return Answer{}, err
 		}
-		answer, err := s.finish(ctx, lead.Term, held)
+		answer, err := w.finish(ctx, lead.Term, held)
 		if err == nil {
 			s.signed(s.Now().Sub(start))
 		}

@@ -44,6 +44,7 @@ type Settings struct {
 	MinBlock time.Duration     // least time between blocks, for the cluster file
 	States   map[string]string // state directory by cosigner; one that is not named keeps it in its own folder
 	Init     []string          // more arguments of init
+	Stock    []string          // nodes that the cluster file marks so
 
 	Cosigners, Threshold int // 0: those of every cluster here
 }
@@ -84,6 +85,9 @@ func Setup(ctx context.Context, s Settings) (*Cluster, error) {
 	if err := c.Command(ctx, args...); err != nil {
 		return nil, err
 	}
+	if err := c.markStock(s.Stock); err != nil {
+		return nil, fmt.Errorf("marking nodes as stock: %w", err)
+	}
 	if err := c.Command(ctx, "keygen", "split", "--pem", s.PEM, "--into", s.Dir); err != nil {
 		return nil, err
 	}
@@ -100,6 +104,30 @@ func Setup(ctx context.Context, s Settings) (*Cluster, error) {
 		c.Agents = append(c.Agents, c.process(name, "agent", "run", "--config", config))
 	}
 	return c, nil
+}
+
+// markStock edits the cluster file of all hosts as an operator would.
+func (c *Cluster) markStock(nodes []string) error {
+	hosts, err := filepath.Glob(filepath.Join(c.Dir, "*", "cluster.toml"))
+	if err != nil || len(nodes) == 0 {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(c.Dir, "cluster.toml"))
+	if err != nil {
+		return err
+	}
+	edited := string(text)
+	for _, name := range nodes {
+		entry := fmt.Sprintf("[[node]]\nname = '%s'\n", name)
+		if !strings.Contains(edited, entry) {
+			return fmt.Errorf("the cluster file has no node %q", name)
+		}
+		edited = strings.Replace(edited, entry, entry+"stock = true\n", 1)
+	}
+	for _, path := range append(hosts, filepath.Join(c.Dir, "cluster.toml")) {
+		err = errors.Join(err, os.WriteFile(path, []byte(edited), 0o600))
+	}
+	return err
 }
 
 // Watch has a node's agent look at the casper-node that serves these addresses, once the

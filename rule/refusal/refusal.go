@@ -30,6 +30,9 @@ const (
 	PointsTooOften                   // the node changed its TLS points too often within a minute
 	TooMany                          // the node has too many requests in hand
 	Stale                            // the request does not say when it was made, or was made too long ago
+	HasKey                           // the node is stock, and wants a signature
+	HasNoKey                         // the node is not stock, and wants to sign itself
+	NotAttested                      // a stock node claims what fills no slot of a round
 	Passive                          // another node votes in this era, and this one casts no vote beside it
 
 	lastDefinite = Passive
@@ -97,6 +100,12 @@ func (r Reason) row() row {
 		TooMany: {"too_many", "this node has too many requests waiting; ask again"},
 		Stale: {"stale", "the request does not say when it was made, or the log has gone on too far since; " +
 			"ask again, with an agent of this release"},
+		HasKey: {"unsupported", "the cluster file says that this node is stock: it signs itself, and is given no " +
+			"signature; its gate asks for claims. If it is to hold no key, take `stock` off it on all hosts"},
+		HasNoKey: {"unsupported", "the cluster file does not say that this node is stock, so it may not sign itself: " +
+			"write `stock = true` at it, the same on all hosts"},
+		NotAttested: {"unsupported", "a stock node claims echoes and votes only: a height can be reset, and a " +
+			"handshake fills no slot"},
 		Passive: {"not_active", "another node votes in this era, and this stock node is passive (standby in the cluster " +
 			"file); it signs blocks, and votes once it is active"},
 

@@ -59,9 +59,9 @@ type rig struct {
 	signed map[casper.Slot]map[casper.Message]bool // guarded by mu
 }
 
-// newRig starts a cluster of so many cosigners, of which so many are needed, and waits until it
-// signs.
-func newRig(t *testing.T, need, of int) *rig {
+// newRig starts a cluster of so many cosigners, of which so many are needed and whose nodes are as
+// they are named stock, and waits until it signs.
+func newRig(t *testing.T, need, of int, stock ...string) *rig {
 	t.Helper()
 	binary, err := program()
 	if err != nil {
@@ -75,7 +75,8 @@ func newRig(t *testing.T, need, of int) *rig {
 		t.Fatal(err)
 	}
 	r.Cluster, err = testnet.Setup(t.Context(), testnet.Settings{Binary: binary, Dir: filepath.Join(t.TempDir(), "c"),
-		Chain: chain, PEM: pem, MinEra: time.Second, MinBlock: 10 * time.Millisecond, Cosigners: of, Threshold: need})
+		Chain: chain, PEM: pem, MinEra: time.Second, MinBlock: 10 * time.Millisecond, Cosigners: of, Threshold: need,
+		Stock: stock})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,9 +24,9 @@ type attack struct {
 	nodes       [2]*Node
 }
 
-func newAttack(t *testing.T, need, of, compromised int) *attack {
+func newAttack(t *testing.T, need, of, compromised int, stock ...string) *attack {
 	t.Helper()
-	a := &attack{rig: newRig(t, need, of)}
+	a := &attack{rig: newRig(t, need, of, stock...)}
 	a.nodes = [2]*Node{a.node(testnet.Main), a.node(testnet.Standby)}
 	a.signSome(2)
 	leader := a.ready()

@@ -16,6 +16,7 @@ import (
 
 	"casper-cosigner/cosigner"
 	"casper-cosigner/raftstore"
+	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/held"
 	"casper-cosigner/rule/watermark"
@@ -194,6 +195,11 @@ type quorum struct{ *process }
 
 // Ready asks nobody: whoever is not there gives no share.
 func (q quorum) Ready() error { return nil }
+
+// Attest is asked of nobody here.
+func (q quorum) Attest(context.Context, uint64, watermark.Claim) ([]attest.Attestation, error) {
+	return nil, errors.New("no node is stock")
+}
 
 // Sign has cosigners look into their logs, and their ledgers take the claim, this cosigner's first.
 func (q quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (signature casper.Signature, err error) {

@@ -475,6 +475,143 @@ func (x *ShareResponse) GetShare() []byte {
 	return nil
 }
 
+// AttestRequest asks for an attestation of a message that the log holds.
+type AttestRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in ShareRequest, likewise the next five.
+	Term uint64 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
+	// The message in its canonical encoding, as claimed.
+	Message []byte `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// Name of the node that claimed it, stock or not.
+	Node string `protobuf:"bytes,3,opt,name=node,proto3" json:"node,omitempty"`
+	// That node's signature of the request, 64 bytes.
+	RequestSignature []byte `protobuf:"bytes,4,opt,name=request_signature,json=requestSignature,proto3" json:"request_signature,omitempty"`
+	// Index of a log entry by which the caller's log holds the message.
+	Index uint64 `protobuf:"varint,5,opt,name=index,proto3" json:"index,omitempty"`
+	// Index of the log at which the node asked, as claimed.
+	AskedAt       uint64 `protobuf:"varint,6,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttestRequest) Reset() {
+	*x = AttestRequest{}
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttestRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttestRequest) ProtoMessage() {}
+
+func (x *AttestRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttestRequest.ProtoReflect.Descriptor instead.
+func (*AttestRequest) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *AttestRequest) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *AttestRequest) GetMessage() []byte {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *AttestRequest) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *AttestRequest) GetRequestSignature() []byte {
+	if x != nil {
+		return x.RequestSignature
+	}
+	return nil
+}
+
+func (x *AttestRequest) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *AttestRequest) GetAskedAt() uint64 {
+	if x != nil {
+		return x.AskedAt
+	}
+	return 0
+}
+
+// AttestResponse holds the attestation.
+type AttestResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ed25519 signature by the answering cosigner's member key, 64 bytes; package attest says of what.
+	Signature     []byte `protobuf:"bytes,1,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttestResponse) Reset() {
+	*x = AttestResponse{}
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttestResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttestResponse) ProtoMessage() {}
+
+func (x *AttestResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_cosigner_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttestResponse.ProtoReflect.Descriptor instead.
+func (*AttestResponse) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_cosigner_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *AttestResponse) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
 var File_casper_cosigner_v1_cosigner_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_cosigner_proto_rawDesc = "" +
@@ -516,10 +653,20 @@ const file_casper_cosigner_v1_cosigner_proto_rawDesc = "" +
 	" \x01(\x04R\x05index\x12\x19\n" +
 	"\basked_at\x18\t \x01(\x04R\aaskedAt\"%\n" +
 	"\rShareResponse\x12\x14\n" +
-	"\x05share\x18\x01 \x01(\fR\x05share2\xb0\x01\n" +
+	"\x05share\x18\x01 \x01(\fR\x05share\"\xaf\x01\n" +
+	"\rAttestRequest\x12\x12\n" +
+	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\fR\amessage\x12\x12\n" +
+	"\x04node\x18\x03 \x01(\tR\x04node\x12+\n" +
+	"\x11request_signature\x18\x04 \x01(\fR\x10requestSignature\x12\x14\n" +
+	"\x05index\x18\x05 \x01(\x04R\x05index\x12\x19\n" +
+	"\basked_at\x18\x06 \x01(\x04R\aaskedAt\".\n" +
+	"\x0eAttestResponse\x12\x1c\n" +
+	"\tsignature\x18\x01 \x01(\fR\tsignature2\x81\x02\n" +
 	"\x0fCosignerService\x12O\n" +
 	"\x06Commit\x12!.casper.cosigner.v1.CommitRequest\x1a\".casper.cosigner.v1.CommitResponse\x12L\n" +
-	"\x05Share\x12 .casper.cosigner.v1.ShareRequest\x1a!.casper.cosigner.v1.ShareResponseB5Z3casper-cosigner/proto/casper/cosigner/v1;cosignerv1b\x06proto3"
+	"\x05Share\x12 .casper.cosigner.v1.ShareRequest\x1a!.casper.cosigner.v1.ShareResponse\x12O\n" +
+	"\x06Attest\x12!.casper.cosigner.v1.AttestRequest\x1a\".casper.cosigner.v1.AttestResponseB5Z3casper-cosigner/proto/casper/cosigner/v1;cosignerv1b\x06proto3"
 
 var (
 	file_casper_cosigner_v1_cosigner_proto_rawDescOnce sync.Once
@@ -533,7 +680,7 @@ func file_casper_cosigner_v1_cosigner_proto_rawDescGZIP() []byte {
 	return file_casper_cosigner_v1_cosigner_proto_rawDescData
 }
 
-var file_casper_cosigner_v1_cosigner_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_casper_cosigner_v1_cosigner_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_casper_cosigner_v1_cosigner_proto_goTypes = []any{
 	(*CommitRequest)(nil),    // 0: casper.cosigner.v1.CommitRequest
 	(*CommitResponse)(nil),   // 1: casper.cosigner.v1.CommitResponse
@@ -541,16 +688,20 @@ var file_casper_cosigner_v1_cosigner_proto_goTypes = []any{
 	(*SignerCommitment)(nil), // 3: casper.cosigner.v1.SignerCommitment
 	(*ShareRequest)(nil),     // 4: casper.cosigner.v1.ShareRequest
 	(*ShareResponse)(nil),    // 5: casper.cosigner.v1.ShareResponse
+	(*AttestRequest)(nil),    // 6: casper.cosigner.v1.AttestRequest
+	(*AttestResponse)(nil),   // 7: casper.cosigner.v1.AttestResponse
 }
 var file_casper_cosigner_v1_cosigner_proto_depIdxs = []int32{
 	2, // 0: casper.cosigner.v1.CommitResponse.commitments:type_name -> casper.cosigner.v1.Commitment
 	3, // 1: casper.cosigner.v1.ShareRequest.signers:type_name -> casper.cosigner.v1.SignerCommitment
 	0, // 2: casper.cosigner.v1.CosignerService.Commit:input_type -> casper.cosigner.v1.CommitRequest
 	4, // 3: casper.cosigner.v1.CosignerService.Share:input_type -> casper.cosigner.v1.ShareRequest
-	1, // 4: casper.cosigner.v1.CosignerService.Commit:output_type -> casper.cosigner.v1.CommitResponse
-	5, // 5: casper.cosigner.v1.CosignerService.Share:output_type -> casper.cosigner.v1.ShareResponse
-	4, // [4:6] is the sub-list for method output_type
-	2, // [2:4] is the sub-list for method input_type
+	6, // 4: casper.cosigner.v1.CosignerService.Attest:input_type -> casper.cosigner.v1.AttestRequest
+	1, // 5: casper.cosigner.v1.CosignerService.Commit:output_type -> casper.cosigner.v1.CommitResponse
+	5, // 6: casper.cosigner.v1.CosignerService.Share:output_type -> casper.cosigner.v1.ShareResponse
+	7, // 7: casper.cosigner.v1.CosignerService.Attest:output_type -> casper.cosigner.v1.AttestResponse
+	5, // [5:8] is the sub-list for method output_type
+	2, // [2:5] is the sub-list for method input_type
 	2, // [2:2] is the sub-list for extension type_name
 	2, // [2:2] is the sub-list for extension extendee
 	0, // [0:2] is the sub-list for field type_name
@@ -567,7 +718,7 @@ func file_casper_cosigner_v1_cosigner_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_cosigner_proto_rawDesc), len(file_casper_cosigner_v1_cosigner_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	CosignerService_Commit_FullMethodName = "/casper.cosigner.v1.CosignerService/Commit"
 	CosignerService_Share_FullMethodName  = "/casper.cosigner.v1.CosignerService/Share"
+	CosignerService_Attest_FullMethodName = "/casper.cosigner.v1.CosignerService/Attest"
 )
 
 // CosignerServiceClient is the client API for CosignerService service.
@@ -36,6 +37,8 @@ type CosignerServiceClient interface {
 	Commit(ctx context.Context, in *CommitRequest, opts ...grpc.CallOption) (*CommitResponse, error)
 	// Share makes the signature share of one claimed message (RFC 9591 section 5.2).
 	Share(ctx context.Context, in *ShareRequest, opts ...grpc.CallOption) (*ShareResponse, error)
+	// Attest says of one claimed message that the own log and ledger hold it, for a node that signs it itself.
+	Attest(ctx context.Context, in *AttestRequest, opts ...grpc.CallOption) (*AttestResponse, error)
 }
 
 type cosignerServiceClient struct {
@@ -66,6 +69,16 @@ func (c *cosignerServiceClient) Share(ctx context.Context, in *ShareRequest, opt
 	return out, nil
 }
 
+func (c *cosignerServiceClient) Attest(ctx context.Context, in *AttestRequest, opts ...grpc.CallOption) (*AttestResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AttestResponse)
+	err := c.cc.Invoke(ctx, CosignerService_Attest_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // CosignerServiceServer is the server API for CosignerService service.
 // All implementations must embed UnimplementedCosignerServiceServer
 // for forward compatibility.
@@ -76,6 +89,8 @@ type CosignerServiceServer interface {
 	Commit(context.Context, *CommitRequest) (*CommitResponse, error)
 	// Share makes the signature share of one claimed message (RFC 9591 section 5.2).
 	Share(context.Context, *ShareRequest) (*ShareResponse, error)
+	// Attest says of one claimed message that the own log and ledger hold it, for a node that signs it itself.
+	Attest(context.Context, *AttestRequest) (*AttestResponse, error)
 	mustEmbedUnimplementedCosignerServiceServer()
 }
 
@@ -91,6 +106,9 @@ func (UnimplementedCosignerServiceServer) Commit(context.Context, *CommitRequest
 }
 func (UnimplementedCosignerServiceServer) Share(context.Context, *ShareRequest) (*ShareResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Share not implemented")
+}
+func (UnimplementedCosignerServiceServer) Attest(context.Context, *AttestRequest) (*AttestResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Attest not implemented")
 }
 func (UnimplementedCosignerServiceServer) mustEmbedUnimplementedCosignerServiceServer() {}
 func (UnimplementedCosignerServiceServer) testEmbeddedByValue()                         {}
@@ -149,6 +167,24 @@ func _CosignerService_Share_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CosignerService_Attest_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AttestRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CosignerServiceServer).Attest(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CosignerService_Attest_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CosignerServiceServer).Attest(ctx, req.(*AttestRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // CosignerService_ServiceDesc is the grpc.ServiceDesc for CosignerService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -163,6 +199,10 @@ var CosignerService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Share",
 			Handler:    _CosignerService_Share_Handler,
+		},
+		{
+			MethodName: "Attest",
+			Handler:    _CosignerService_Attest_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

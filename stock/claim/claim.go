@@ -1,0 +1,90 @@
+// Package claim is how the gate of a stock node asks whether the node may sign.
+//
+// It promises to say that a message is granted only if the node's agent answered so to this very
+// message, which that does only when a threshold of cosigners attest that its slot holds it, for
+// ever. Everything else is an error: a definite no, or that nothing is known, after which the slot
+// may or may not hold the message, and asking again finds out.
+//
+// It leaves to others what a message is and whose (the gate), and how long it is worth waiting for.
+package claim
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/wire"
+)
+
+// HeldError says that the slot holds another message: the one that was claimed must never be sent.
+type HeldError struct{ Held casper.Message }
+
+// Error says what the slot holds.
+func (e *HeldError) Error() string {
+	slot, _ := casper.SlotOf(e.Held)
+	return fmt.Sprintf("%v holds another value, %v", slot, casper.Digest(e.Held))
+}
+
+// RefusedError says that the message may not be signed now, and why.
+type RefusedError struct {
+	Reason cosignerv1.RefusalReason
+	Detail string // for people: what happened and what to do
+}
+
+// Error returns reason and detail.
+func (e *RefusedError) Error() string { return fmt.Sprintf("refused, %v: %s", e.Reason, e.Detail) }
+
+// errUnproven says that the agent's answer is none to what was claimed.
+var errUnproven = errors.New("the agent's answer is not to this message: run the same version of agent and gate")
+
+// Client asks one agent. Dial makes one. It may be used concurrently.
+type Client struct {
+	conn *grpc.ClientConn
+	c    cosignerv1.ClaimServiceClient
+}
+
+// Dial returns a client of the agent at that unix socket. It connects when it is asked, and again
+// after the agent was started anew.
+func Dial(socket string) (*Client, error) {
+	conn, err := grpc.NewClient("unix:"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return nil, fmt.Errorf("reaching the agent at %s: %w", socket, err)
+	}
+	return &Client{conn: conn, c: cosignerv1.NewClaimServiceClient(conn)}, nil
+}
+
+// Close ends the connection.
+func (c *Client) Close() error { return c.conn.Close() }
+
+// Claim returns nil only if the node may sign the message, an echo or a vote, from now on and for
+// ever. A definite no is a *HeldError or a *RefusedError; with any other error nothing is known.
+// The node is waited for while ctx lasts: a claim whose asker is gone binds nothing that was not on
+// its way.
+func (c *Client) Claim(ctx context.Context, m casper.Message) error {
+	r, err := c.c.Claim(ctx, wire.Claim(m))
+	if err != nil {
+		return fmt.Errorf("asking the agent: %w", err)
+	}
+	switch answer := r.GetAnswer().(type) {
+	case *cosignerv1.ClaimResponse_Granted:
+		if digest := casper.Digest(m); !bytes.Equal(answer.Granted.GetDigest(), digest[:]) {
+			return errUnproven
+		}
+		return nil
+	case *cosignerv1.ClaimResponse_HeldElse:
+		held, err := wire.Else(answer.HeldElse)
+		if err != nil {
+			return fmt.Errorf("reading the agent's answer: %w", err)
+		}
+		return &HeldError{Held: held}
+	case *cosignerv1.ClaimResponse_Refused:
+		return &RefusedError{Reason: answer.Refused.GetReason(), Detail: answer.Refused.GetDetail()}
+	}
+	return errUnproven
+}
