@@ -7,7 +7,7 @@ import "time"
 // sends it. The gate refuses that write unless the log granted the message. Its zero value is that
 // there is no gate, as beside a remote-key node.
 type Gate struct {
-	At    time.Time // of its last answer
+	At    time.Time // of its last answer; zero while nothing is told of it
 	Error string    // of the last attempt, empty if it was good
 
 	// When it last refused a message of the node's own, and of which era. A refused node votes no more
@@ -42,8 +42,13 @@ func (g *Gate) Saw(era uint64, now time.Time) {
 	}
 }
 
-// Starts notes that the node was started: it forgets that it was refused.
-func (g *Gate) Starts(now time.Time) { g.Started, g.Refused, g.RefusedEra = now, time.Time{}, 0 }
+// Starts notes when the node was last started: with that it forgets that it was refused before.
+func (g *Gate) Starts(at time.Time) {
+	g.Started = at
+	if !g.Refused.After(at) {
+		g.Refused, g.RefusedEra = time.Time{}, 0
+	}
+}
 
 // Obeyed notes that the agent restarts the node, in that era, because it was told to.
 func (g *Gate) Obeyed(era uint64, now time.Time) {

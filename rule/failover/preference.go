@@ -145,10 +145,10 @@ func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Bound,
 		p.from, p.begun = bound, true
 	}
 	if !height && slices.Contains(p.Passive, node) {
-		if node != bound.Voter {
+		if p.Sidelines(s, node, slot, bound.Voter) {
 			return refuse(refusal.Passive)
 		}
-		return Decision{Verdict: Serve}
+		return Decision{Verdict: Serve} // who votes goes on, whatever the active node asks for meanwhile
 	}
 	if height {
 		return p.height(s.Active, request{node, slot}, bound, now)
@@ -172,6 +172,14 @@ func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Bound,
 		until = turn
 	}
 	return waitFor(until, now)
+}
+
+// Sidelines reports whether the node is passive and another one votes in the era of the slot: the
+// active one, or one that voted last in that era. It is refused then even what its slot holds: a
+// node that is now and then in time would be believed to vote.
+func (p *Preference) Sidelines(s State, node string, slot casper.Slot, voter string) bool {
+	return slices.Contains(p.Passive, node) && !slot.OfHeight() && node != s.Active && node != voter &&
+		!s.IsSuspended(s.Active)
 }
 
 func waitFor(until, now time.Time) Decision {

@@ -22,7 +22,7 @@ func (l *look) gated(name string) trouble {
 	if !l.IsStock(name) {
 		return trouble{}
 	}
-	if lived := l.sign(name, n.Gate.At); l.overdue(lived) {
+	if lived := l.sign(name, n.Gate.At); !n.Gate.At.IsZero() && l.overdue(lived) {
 		why := "the gate of " + name + " has not answered for " + l.ago(lived)
 		if n.Gate.Error != "" {
 			why += ": " + n.Gate.Error

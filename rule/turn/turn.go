@@ -96,6 +96,9 @@ func (d *Desk) Decide(f Facts, r Request, now time.Time) Decision {
 	switch f.Would.Outcome {
 	case machine.Done:
 	case machine.Held:
+		if d.Preference.Sidelines(f.Roles, r.Node, r.Slot, f.Voter) {
+			return Decision{Do: Refuse, Why: refusal.Passive}
+		}
 		if held := f.Would.Held; held.Node != r.Node && held.Message == r.Message {
 			d.Preference.Follows(r.Node, r.Slot)
 		}
