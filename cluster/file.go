@@ -77,8 +77,8 @@ type Failover struct {
 	PingTimeout   Duration `toml:"ping_timeout" comment:"how long a ping's answer may take"`
 	After         Duration `toml:"failover_after" comment:"how long the active node must be unresponsive, stuck or behind"`
 	FailbackAfter Duration `toml:"failback_after" comment:"how long main must be ready; each return within an hour doubles it"`
-	Standby       string   `toml:"standby,omitempty" comment:"of stock nodes. passive: only one votes; hot: all, until two differ"`
-	Rearm         string   `toml:"rearm,omitempty" comment:"auto: the active stock node is restarted if it cannot vote; manual: only tell"`
+	Standby       string   `toml:"standby,omitempty" comment:"of stock nodes. passive: one votes; hot: all do"`
+	Rearm         string   `toml:"rearm,omitempty" comment:"of a stock node that cannot vote. auto: restart it; manual: tell"`
 }
 
 // DefaultFailover suits a chain with blocks of 8 s.

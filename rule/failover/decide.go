@@ -89,7 +89,8 @@ func (l *look) noQuorum() string {
 
 // replace is the failover: the active node is in trouble, and has been for After once that is due.
 func (l *look) replace(t trouble) Judgement {
-	d := Judgement{Code: t.code, Why: t.why, Node: l.candidate(t), Due: latest(t.sign.Add(l.After), l.changed.Add(l.After))}
+	d := Judgement{Code: t.code, Why: t.why, Node: l.candidate(t),
+		Due: latest(t.sign.Add(l.After), l.changed.Add(l.After))}
 	if t.code == Suspended { // an operator's word needs no confirmation by time
 		d.Due = l.now
 	}
@@ -117,8 +118,8 @@ func (l *look) replace(t trouble) Judgement {
 
 // candidate returns the first ready node besides the active one, main before all others, or none.
 // Here alone the order in which the settings name the nodes counts: if several are ready, it is the
-// operator's preference. If none is ready a stock node will do that is out of this era only; but not
-// in place of one that is no worse.
+// operator's preference. If none is ready a stock node will do that is out of this era only, or
+// asks for nothing yet; but not in place of one that is no worse.
 func (l *look) candidate(t trouble) string {
 	var sidelined string
 	for _, name := range append([]string{l.Main}, l.Nodes...) {

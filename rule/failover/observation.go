@@ -27,7 +27,7 @@ type Settings struct {
 	Stock         []string      // nodes that hold the key and sign themselves, behind a gate
 	Era           time.Duration // least duration of one
 	Rearm         Policy        // of restarts of a stock node so that it votes again: Auto or Manual
-	Passive       bool          // stock nodes that are not active cast no vote, rather than all until two contradict each other
+	Passive       bool          // stock nodes that are not active cast no vote; else all do, until two differ
 }
 
 // Observation is what the cosigners know together at one instant. Its times are on the observing

@@ -70,7 +70,8 @@ func TestOneVoter(t *testing.T) {
 			for _, node := range rapid.Permutation(p.Passive).Draw(t, "who asks") {
 				voter := voters[slot.Era]
 				p.Asked(node, slot, now)
-				if p.Decide(s, node, slot, Bound{Place: Place{Era: slot.Era, Round: slot.Round}, Voter: voter}, now).Verdict != Serve {
+				bound := Bound{Place: Place{Era: slot.Era, Round: slot.Round}, Voter: voter}
+				if p.Decide(s, node, slot, bound, now).Verdict != Serve {
 					continue
 				}
 				if node != voter && node != s.Active {

@@ -46,7 +46,7 @@ type Place struct {
 type Bound struct {
 	Place
 	HeightAt time.Time // when Height was bound
-	Voter    string    // whose claim the highest round of the claim's era holds; empty if it holds none, or that is not known
+	Voter    string    // whose claim the highest round of the claim's era holds, empty if it holds none
 }
 
 // Preference holds what the leader has seen of the nodes' requests, and decides whose claim is

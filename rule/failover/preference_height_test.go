@@ -53,7 +53,8 @@ type chain struct {
 
 func newChain(mode Mode) *chain {
 	c := &chain{p: &Preference{Round: round, Grace: grace}, state: State{Mode: mode, Active: "main"}, now: start,
-		bound: Bound{Place: Place{Era: 5, Round: 10, Height: 100}, HeightAt: start}, holder: map[uint64]string{}, fake: map[uint64]bool{}}
+		bound:  Bound{Place: Place{Era: 5, Round: 10, Height: 100}, HeightAt: start},
+		holder: map[uint64]string{}, fake: map[uint64]bool{}}
 	c.p.Lead(start)
 	return c
 }

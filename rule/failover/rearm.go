@@ -138,7 +138,7 @@ func (l *look) wanted(name string) Rearm {
 		return Rearm{Code: RearmWaits, Why: c.Why + "; and no chain grows"}
 	case l.idle(name):
 		if since := latest(l.began(era), n.Gate.Started, l.seen.BoundAt); l.now.Sub(since) <= silentRounds*l.Round {
-			return Rearm{Code: RearmVotes, Why: fmt.Sprintf("%s validates, and is to ask for a message of era %d soon", name, era)}
+			return Rearm{Code: RearmVotes, Why: fmt.Sprintf("%s validates, and may ask in era %d soon", name, era)}
 		}
 	case c.Code != Out:
 		return Rearm{Code: RearmGone, Why: c.Why}
@@ -233,7 +233,8 @@ func (l *look) worth(name string, era uint64) Rearm {
 	case left <= least:
 		return Rearm{Code: RearmNext, Why: why + ": it votes from the next era on"}
 	case l.now.Before(back):
-		return Rearm{Code: RearmAlone, Node: name, Due: back, Why: why + "; only it signs blocks, and another may be back soon"}
+		why += "; only it signs blocks, and another may be back soon"
+		return Rearm{Code: RearmAlone, Node: name, Due: back, Why: why}
 	}
 	return Rearm{Code: RearmWorth, Node: name, Why: why}
 }

@@ -54,9 +54,9 @@ func (o *watch) obeys(t *rapid.T, name string) {
 	}
 }
 
-// TestStockWorld lets anything happen to a stock pair, and to a mixed one. No node is restarted that
-// votes, or too often, or beside another; and no era is without a message of ours at whose end one
-// node has been well for three restart times, and for as long as it takes to see what is wrong.
+// TestStockWorld lets anything happen to a stock pair, and to a mixed one. No node is restarted
+// that votes, or too often, or beside another; and no era is without a message of ours at whose end
+// one node has been well for three restart times, and for as long as it takes to see what is wrong.
 func TestStockWorld(t *testing.T) {
 	restarts, eras := 0, 0
 	for range 6 { // of 100 checks each
@@ -98,7 +98,7 @@ func playStock(t *rapid.T, restarts, eras *int) {
 	*restarts += o.all
 }
 
-// asked is the newest place in the era that a remote-key node asked for, as a height; 0 if none did.
+// asked is the height at which a remote-key node asked for something of the era, 0 if none did.
 func (w *world) asked(era uint64) (height uint64) {
 	for name, h := range w.hosts {
 		if !w.settings.IsStock(name) && h.own.Place.Era >= era {
@@ -129,7 +129,7 @@ func stockBefall(t *rapid.T, s *story) {
 		}
 		return
 	}
-	what := rapid.SampledFrom([]string{"dies", "loses its node", "hangs", "loses its gate", "has its gate again", "is refused",
-		"loses the cosigners", "cannot read its unit file", "returns", "returns", "returns"}).Draw(t, "happens")
+	what := rapid.SampledFrom([]string{"dies", "loses its node", "hangs", "loses its gate", "has its gate again",
+		"is refused", "loses the cosigners", "cannot read its unit file", "returns", "returns", "returns"}).Draw(t, "happens")
 	s.hosts[name].happens(what, s.world)
 }

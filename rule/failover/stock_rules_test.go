@@ -90,8 +90,8 @@ func stockRules() []rule {
 	}
 }
 
-// rearmRow is what is to become of a main that is out of an era, as it is an hour before the era ends; a restart takes a
-// minute.
+// rearmRow is what is to become of a main that is out of an era, an hour before that ends; a
+// restart takes a minute.
 type rearmRow struct {
 	name string
 	edit func(*scene)

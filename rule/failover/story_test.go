@@ -196,7 +196,8 @@ func (s *story) expect(want string) error {
 		}
 		return nil
 	}
-	if strings.HasPrefix(want, "restart ") || strings.HasPrefix(want, "activate ") || strings.HasPrefix(want, "hold: ") || strings.HasPrefix(want, "resume: ") {
+	does := func(what string) bool { return strings.HasPrefix(want, what) }
+	if does("restart ") || does("activate ") || does("hold: ") || does("resume: ") {
 		s.expected = append(s.expected, fmt.Sprintf("%v %s", s.t, want))
 		return nil
 	}

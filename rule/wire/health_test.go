@@ -23,8 +23,8 @@ func full() failover.Node {
 	return failover.Node{
 		Asks: failover.Asks{Place: failover.Place{Era: 17, Round: 31, Height: 1205},
 			Rounds: failover.Progress{Asked: at(5), Advanced: at(4)}, Heights: failover.Progress{Asked: at(6), Advanced: at(3)}},
-		Status: failover.Status{At: at(1), Error: "no", Reactor: "Validate", Era: 16, EraAt: at(2.5), Height: 1204, Lowest: 200,
-			Round: 8 * time.Second, Key: "01ab", Peers: 3, Version: "2.0.3", UpgradeEra: 18},
+		Status: failover.Status{At: at(1), Error: "no", Reactor: "Validate", Era: 16, EraAt: at(2.5), Height: 1204,
+			Lowest: 200, Round: 8 * time.Second, Key: "01ab", Peers: 3, Version: "2.0.3", UpgradeEra: 18},
 		Blocked: at(7), Refused: at(6.5), Shutdown: at(8), Fault: at(9), FaultEra: 15,
 		Evidence: failover.Evidence{Error: "half of it",
 			Ballots: [2]casper.Ballot{
@@ -56,8 +56,8 @@ func told() *cosignerv1.NodeHealth {
 				Signature: bytes(64, 9)}}},
 		EventsError: "404", LeftoverKey: "/key.pem", LostLeadsAgoMs: []uint64{500, 1000, 2000},
 		EraAgoMs: proto.Uint64(8000),
-		Gate: &cosignerv1.GateHealth{AgoMs: proto.Uint64(1500), Error: "hung", RefusedAgoMs: proto.Uint64(2500), RefusedEra: 17,
-			VotedAgoMs: proto.Uint64(3500), VotedEra: 16, StartedAgoMs: proto.Uint64(4500), TookMs: 53000,
+		Gate: &cosignerv1.GateHealth{AgoMs: proto.Uint64(1500), Error: "hung", RefusedAgoMs: proto.Uint64(2500),
+			RefusedEra: 17, VotedAgoMs: proto.Uint64(3500), VotedEra: 16, StartedAgoMs: proto.Uint64(4500), TookMs: 53000,
 			OrderedAgoMs: proto.Uint64(5500), OrderedEra: 15, Orders: 2},
 	}
 }

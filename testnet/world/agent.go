@@ -35,7 +35,8 @@ type agent struct {
 }
 
 func newAgent(w *World, id int) *agent {
-	return &agent{process: process{w: w, name: names[id] + "'s agent", host: id, up: true}, id: id, active: names[mainHost]}
+	p := process{w: w, name: names[id] + "'s agent", host: id, up: true}
+	return &agent{process: p, id: id, active: names[mainHost]}
 }
 
 // begin starts the agent's pings. It remembers nothing of an earlier life but what was stated.

@@ -6,8 +6,9 @@ import (
 	"casper-cosigner/testnet/zug"
 )
 
-// eras sees to it that our validator, one node of which is stock at least, has a message in each era
-// in which it could, signs each block that it could, and that no restart by order comes too soon.
+// eras sees to it that our validator, one node of which is stock at least, has a message in each
+// era in which it could, signs each block that it could, and that no restart by order comes too
+// soon.
 type eras struct {
 	*account
 	sound   [ours]time.Time // since when nothing but a restart by order befell a node, its agent or its links

@@ -70,9 +70,8 @@ func (v *validator) claim(r zug.Request) {
 		v.do(life, func() { v.answered(answer) })
 	}
 	refuse := func() { reply(zug.Answer{Verdict: zug.Refused}) }
-	known := failover.Known{Active: a.active == names[v.id], Passive: !w.plan.Pair.Hot, Granted: v.gate.granted == name.Era}
 	w.post(&v.process, &a.process, func() { a.sign(r.Message, reply) }, refuse)
-	w.after(known.Wait(), refuse)
+	w.after(a.patience(r.Message), refuse)
 }
 
 func roundOf(m casper.Message) casper.Round {
@@ -113,8 +112,8 @@ func (v *validator) hears(m zug.Message) {
 	}
 }
 
-// merge returns what the other node's unit file holds, if that can be had. A remote-key node's holds
-// nothing that could be merged.
+// merge returns what the other node's unit file holds, if that can be had. A remote-key node's
+// holds nothing that could be merged.
 func (v *validator) merge(era uint64) []zug.Signed {
 	o := v.w.nodes[1-v.id]
 	if o == nil || !o.stock() || !v.w.agents[v.id].runs() || !v.w.agents[o.id].runs() || !v.w.linked(v.id, o.id) {

@@ -8,9 +8,9 @@ import (
 	"casper-cosigner/rule/failover"
 )
 
-// TestStock plays pairs of which one node at least is casper-node as it is published, behind a gate.
-// Nothing is signed twice, blocks are signed while a node is well, no restart by order comes too
-// soon or too often, and no era is without a message of ours in which a node was well.
+// TestStock plays pairs of which one node at least is casper-node as it is published, behind a
+// gate. Nothing is signed twice, blocks are signed while a node is well, no restart by order comes
+// too soon or too often, and no era is without a message of ours in which a node was well.
 func TestStock(t *testing.T) {
 	o := Options{Stock: true}
 	if *seedFlag >= 0 {
@@ -36,20 +36,22 @@ func TestStock(t *testing.T) {
 // TestStockBites: with a rule broken, it is found.
 func TestStockBites(t *testing.T) {
 	const most = 200
-	rearm := func(change func(failover.State, *failover.Rearm)) Rules {
-		return Rules{Judge: func(j *failover.Judge, s failover.State, o failover.Observation, now time.Time) failover.Judgement {
+	rearm := func(change func(*failover.Rearm)) Rules {
+		var broken Rules
+		broken.Judge = func(j *failover.Judge, s failover.State, o failover.Observation, now time.Time) failover.Judgement {
 			d := j.Judge(s, o, now)
-			change(s, &d.Rearm)
+			change(&d.Rearm)
 			return d
-		}}
+		}
+		return broken
 	}
 	for _, c := range []struct {
 		name  string
 		rules Rules
 		sees  string
 	}{
-		{"nothing is restarted", rearm(func(_ failover.State, r *failover.Rearm) { r.Order = false }), "has no message of ours"},
-		{"whoever is restarted, the other one is as well", rearm(func(_ failover.State, r *failover.Rearm) {
+		{"nothing is restarted", rearm(func(r *failover.Rearm) { r.Order = false }), "has no message of ours"},
+		{"whoever is restarted, the other one is as well", rearm(func(r *failover.Rearm) {
 			if r.Order {
 				r.Node = ""
 			}

@@ -8,12 +8,13 @@ import (
 	"casper-cosigner/rule/failover"
 )
 
-// drawStock draws a plan for a pair with one stock node at least. Its eras are long enough for a few
-// restarts, and it has two of them.
+// drawStock draws a plan for a pair with one stock node at least. Its eras are long enough for a
+// few restarts, and it has two of them.
 func drawStock(r *rand.Rand) Plan {
 	p := Plan{Block: 2 * time.Second, Grace: 100 * time.Millisecond, EraBlocks: 32 + r.Uint64N(16),
 		Failover: failover.Auto, Failback: failover.Auto}
-	p.Pair.Stock = pick(r, [ours]bool{true, true}, [ours]bool{true, true}, [ours]bool{true, false}, [ours]bool{false, true})
+	p.Pair.Stock = pick(r, [ours]bool{true, true}, [ours]bool{true, true}, [ours]bool{true, false},
+		[ours]bool{false, true})
 	p.Pair.Hot = r.IntN(4) == 0
 	p.Ping = pick(r, 500*time.Millisecond, time.Second)
 	p.After = p.Ping * time.Duration(3+r.IntN(4))
@@ -26,10 +27,10 @@ func drawStock(r *rand.Rand) Plan {
 	for range 1 + r.IntN(7) {
 		f := drawFault(r, &p, settleIn+2*era)
 		f.Kind = pick(r, kinds...)
-		if f.Kind == KillCosigner || f.Kind == PauseCosigner || f.Kind == SlowDisk || f.Kind == HungDisk || f.Kind == DiskError {
+		f.Host = r.IntN(ours)
+		switch f.Kind {
+		case KillCosigner, PauseCosigner, SlowDisk, HungDisk, DiskError:
 			f.Host = r.IntN(cosigners)
-		} else {
-			f.Host = r.IntN(ours)
 		}
 		if f.Kind == Trap && f.Step == "" {
 			f.Step, f.Count = pick(r, steps...), 1+r.IntN(6)
@@ -46,7 +47,8 @@ func drawStock(r *rand.Rand) Plan {
 		p.Faults = append(p.Faults, f)
 	}
 	if r.IntN(3) == 0 { // the quorum is away as an era begins
-		at, long := settleIn+era*time.Duration(r.IntN(2))-time.Second+time.Duration(r.Int64N(int64(2*time.Second))), time.Duration(r.Int64N(12e9))
+		at := settleIn + era*time.Duration(r.IntN(2)) - time.Second + time.Duration(r.Int64N(int64(2*time.Second)))
+		long := time.Duration(r.Int64N(int64(12 * time.Second)))
 		p.Faults = append(p.Faults, Fault{Kind: KillCosigner, Host: 0, At: at, For: long},
 			Fault{Kind: KillCosigner, Host: 1, At: at, For: long})
 	}

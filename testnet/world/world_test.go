@@ -60,7 +60,8 @@ func tell(t *testing.T, seed uint64, r Result) {
 // TestWorlds.
 func explain(t *testing.T, seed uint64, r Result) string {
 	test := "TestWorlds"
-	if strings.HasPrefix(t.Name(), "TestSites/") || t.Name() == "TestUndone" || t.Name() == "TestStock" || t.Name() == "TestFaked" {
+	if strings.HasPrefix(t.Name(), "TestSites/") || slices.Contains([]string{"TestUndone", "TestStock", "TestFaked"},
+		t.Name()) {
 		test = t.Name()
 	}
 	return fmt.Sprintf("seed %d: %s\nreplay it with: go test ./testnet/world -run %s -v -args -seed %d\nthe "+

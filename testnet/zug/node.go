@@ -16,8 +16,8 @@ type Config struct {
 	Seed      uint64 // of what the node puts into its blocks and whom it asks
 	// Sign signs with a key of the node's own; nil: the node asks for each signature by a Request.
 	Sign func(casper.Message) casper.Signature
-	// Stock says that the node is casper-node as it is published, behind a gate: a Request is whether it
-	// may write an echo or a vote, and one that is not granted as it is takes it out of the era. It
+	// Stock says that the node is casper-node as it is published, behind a gate: a Request is whether
+	// it may write an echo or a vote, and one that is not granted as it is takes it out of the era. It
 	// signs blocks by itself.
 	Stock bool
 	// Merge returns what our other node is known to have signed in the era, as a gate finds it when a
