@@ -78,7 +78,7 @@ type Failover struct {
 	After         Duration `toml:"failover_after" comment:"how long the active node must be unresponsive, stuck or behind"`
 	FailbackAfter Duration `toml:"failback_after" comment:"how long main must be ready; each return within an hour doubles it"`
 	Standby       string   `toml:"standby,omitempty" comment:"of stock nodes. passive: one votes; hot: all do"`
-	Rearm         string   `toml:"rearm,omitempty" comment:"of a stock node that cannot vote. auto: restart it; manual: tell"`
+	Rearm         string   `toml:"rearm,omitempty" comment:"of stock nodes that cannot vote. auto: restart; manual: tell"`
 }
 
 // DefaultFailover suits a chain with blocks of 8 s.
