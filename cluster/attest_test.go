@@ -21,7 +21,7 @@ func TestStock(t *testing.T) {
 	if strings.Count(text, "stock = true") != 1 || strings.Contains(text, "stock = false") {
 		t.Errorf("it is written as\n%s", text)
 	}
-	for _, bad := range []string{"stock = 1", "stock = 'true'", "stock = true\nstock = true", "Stock = true\nstok = true"} {
+	for _, bad := range []string{"stock = 1", "stock = 'true'", "stock = true\nstock = true", "stok = true"} {
 		if _, err := cluster.Parse([]byte(strings.Replace(text, "stock = true", bad, 1))); err == nil {
 			t.Errorf("%q is read", bad)
 		}

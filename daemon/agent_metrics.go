@@ -40,7 +40,8 @@ func newAgentMetrics(node string, peers []string) *agentMetrics {
 		lost: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "pings_lost_total",
 			Help: "Pings that were not answered in time.", ConstLabels: labels}, []string{"peer"}),
 		lies: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "agent_false_answers_total",
-			Help:        "Answers of a cosigner with a signature that is not the validator's, or of another slot.",
+			Help: "Answers of a cosigner with a signature that is not the validator's, or of another slot, or that grant " +
+				"what is not attested.",
 			ConstLabels: labels}, []string{"cosigner"}),
 	}
 	for _, peer := range peers { // so that the first loss is seen as a rise

@@ -87,7 +87,9 @@ func (v *validator) register() {
 		func() float64 { return float64(v.ledger.Stats().Differing) })
 	m.counter("shares_total", "Shares given, to itself included.",
 		func() float64 { return float64(v.server.Stats().Shares) })
-	m.counter("shares_refused_total", "Share requests refused.",
+	m.counter("attestations_total", "Attestations given to stock nodes, to itself included.",
+		func() float64 { return float64(v.server.Stats().Attested) })
+	m.counter("shares_refused_total", "Requests for shares and attestations refused.",
 		func() float64 { return float64(v.server.Stats().Refused) })
 	m.counter("bad_shares_total", "Wrong shares got from others. Not 0: alarm.",
 		func() float64 { return float64(v.quorum.Stats().BadShares) })

@@ -45,7 +45,8 @@ func newValidator(p *process, keys *cosigner.Keyring) *validator {
 		Keyring: keys, Ledger: p.ledger, Log: catchUpLog{p.store, p.barriers()}, Held: p.store,
 		Caller: peer.Caller, VerifyRequest: v.verifier.VerifyClaimed, VerifyReset: p.verifyReset,
 		Remembers: v.remembers,
-		Term:      func() uint64 { return p.store.Leader().Term }, Nodes: c.StockNodes(), Attest: p.self.attests(), Logger: o.Logger,
+		Term:      func() uint64 { return p.store.Leader().Term },
+		Nodes:     c.StockNodes(), Attest: p.self.attests(), Logger: o.Logger,
 	})
 	v.quorum = cosigner.NewQuorum(cosigner.QuorumConfig{
 		Keyring: keys, Own: v.server, Others: p.links.cosigners(), Distance: p.admission.Distance,

@@ -9,7 +9,8 @@ import (
 
 // Ballot is an echo or a vote as nodes send and keep it: with the name of its
 // instance rather than what that is made of, and signed. It says what somebody
-// signed. It is no Message, so it can be compared and verified, never signed.
+// signed. It is no Message, so it can be compared and verified, never signed:
+// Message makes one of it, for whoever knows what the instance is made of.
 type Ballot struct {
 	Kind      Kind // KindEcho or KindVote
 	Instance  Hash
@@ -31,6 +32,28 @@ func BallotOf(m Message) (b Ballot, ok bool) {
 		return b, true
 	}
 	return Ballot{}, false
+}
+
+// Message returns the message that b is the short form of. Of in it takes what
+// the instance is made of, and nothing if that makes another one: whoever told it
+// cannot have another message signed. It is false, too, for what is neither an
+// echo nor a vote.
+func (b Ballot) Message(in Round) (Message, bool) {
+	in.ID, in.Validator = b.Round, b.Validator
+	var m Message
+	switch b.Kind {
+	case KindEcho:
+		m = Echo{Round: in, Proposal: b.Value}
+	case KindVote:
+		m = Vote{Round: in, Value: b.Value[0] == 1}
+	default:
+		return nil, false
+	}
+	b.Signature = Signature{}
+	if short, ok := BallotOf(m); !ok || short != b {
+		return nil, false
+	}
+	return m, true
 }
 
 // SignedBy reports whether the signature is the key's, as casper-node would judge.

@@ -63,3 +63,38 @@ func TestContradicts(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestBallotMessage: a ballot is turned back into its message by what its instance is made of, and
+// by nothing else.
+func TestBallotMessage(t *testing.T) {
+	round := Round{Chainspec: Hash{1}, Era: 4, KeyBlock: Hash{2}, ID: 7, Validator: 2}
+	known := Round{Chainspec: Hash{1}, Era: 4, KeyBlock: Hash{2}, ID: 99, Validator: 99}
+	for _, m := range []Message{Echo{round, Hash{3}}, Vote{round, true}, Vote{round, false}} {
+		b, _ := BallotOf(m)
+		b.Signature[0] = 1
+		if got, ok := b.Message(known); !ok || got != m {
+			t.Errorf("%v became %v", m, got)
+		}
+		for name, change := range map[string]func(*Ballot, *Round){
+			"another chainspec": func(_ *Ballot, r *Round) { r.Chainspec[0]++ },
+			"another era":       func(_ *Ballot, r *Round) { r.Era++ },
+			"another key block": func(_ *Ballot, r *Round) { r.KeyBlock[0]++ },
+			"another instance":  func(b *Ballot, _ *Round) { b.Instance[0]++ },
+			"another kind":      func(b *Ballot, _ *Round) { b.Kind = KindFinality },
+		} {
+			b, r := b, known
+			change(&b, &r)
+			if got, ok := b.Message(r); ok {
+				t.Errorf("%s: %v", name, got)
+			}
+		}
+	}
+	b, _ := BallotOf(Vote{round, true})
+	for _, value := range []Hash{{2}, {1, 1}, {0, 1}} {
+		if b.Value = value; b.Value != (Hash{1}) {
+			if got, ok := b.Message(known); ok {
+				t.Errorf("a vote of %v became %v", value, got)
+			}
+		}
+	}
+}

@@ -3,7 +3,8 @@
 // It promises to say that a message is granted only if the node's agent answered so to this very
 // message, which that does only when a threshold of cosigners attest that its slot holds it, for
 // ever. Everything else is an error: a definite no, or that nothing is known, after which the slot
-// may or may not hold the message, and asking again finds out.
+// may or may not hold the message. While asking again may find out, it asks again, for as long as
+// its caller waits.
 //
 // It leaves to others what a message is and whose (the gate), and how long it is worth waiting for.
 package claim
@@ -13,8 +14,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
@@ -43,6 +46,34 @@ func (e *RefusedError) Error() string { return fmt.Sprintf("refused, %v: %s", e.
 // errUnproven says that the agent's answer is none to what was claimed.
 var errUnproven = errors.New("the agent's answer is not to this message: run the same version of agent and gate")
 
+// askAgain is the pause before a claim is asked again.
+const askAgain = 20 * time.Millisecond
+
+// reconnect is how often an agent that is gone is looked for: it may be back at once.
+func reconnect() grpc.ConnectParams {
+	return grpc.ConnectParams{MinConnectTimeout: time.Second,
+		Backoff: backoff.Config{BaseDelay: askAgain, Multiplier: 1.5, MaxDelay: 5 * askAgain}}
+}
+
+// Final reports whether the error of a claim is a no that stays one, so that asking again is of no
+// use. That it is another node's turn, or that the chain cannot be so far, passes.
+func Final(err error) bool {
+	var held *HeldError
+	var refused *RefusedError
+	switch {
+	case errors.As(err, &held):
+		return true
+	case !errors.As(err, &refused):
+		return false
+	}
+	switch refused.Reason {
+	case cosignerv1.RefusalReason_REFUSAL_REASON_NOT_PREFERRED, cosignerv1.RefusalReason_REFUSAL_REASON_TOO_FAR_AHEAD,
+		cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY, cosignerv1.RefusalReason_REFUSAL_REASON_STALE:
+		return false
+	}
+	return true
+}
+
 // Client asks one agent. Dial makes one. It may be used concurrently.
 type Client struct {
 	conn *grpc.ClientConn
@@ -52,7 +83,8 @@ type Client struct {
 // Dial returns a client of the agent at that unix socket. It connects when it is asked, and again
 // after the agent was started anew.
 func Dial(socket string) (*Client, error) {
-	conn, err := grpc.NewClient("unix:"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient("unix:"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithConnectParams(reconnect()))
 	if err != nil {
 		return nil, fmt.Errorf("reaching the agent at %s: %w", socket, err)
 	}
@@ -64,10 +96,28 @@ func (c *Client) Close() error { return c.conn.Close() }
 
 // Claim returns nil only if the node may sign the message, an echo or a vote, from now on and for
 // ever. A definite no is a *HeldError or a *RefusedError; with any other error nothing is known.
-// The node is waited for while ctx lasts: a claim whose asker is gone binds nothing that was not on
-// its way.
+// The node is waited for while ctx lasts, which must have an end: what stands against a claim now,
+// an agent that is just being started too, may pass. A claim whose asker is gone binds nothing that
+// was not on its way.
 func (c *Client) Claim(ctx context.Context, m casper.Message) error {
-	r, err := c.c.Claim(ctx, wire.Claim(m))
+	for {
+		err := c.once(ctx, m)
+		if err == nil || Final(err) {
+			return err
+		}
+		pause := time.NewTimer(askAgain)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return fmt.Errorf("claiming %v in vain: %w: %w", m.Kind(), ctx.Err(), err)
+		}
+	}
+}
+
+// once asks once.
+func (c *Client) once(ctx context.Context, m casper.Message) error {
+	r, err := c.c.Claim(ctx, wire.Claim(m), grpc.WaitForReady(true))
 	if err != nil {
 		return fmt.Errorf("asking the agent: %w", err)
 	}
