@@ -111,3 +111,6 @@ type Status struct {
 	Version    string // of the program that runs
 	UpgradeEra uint64 // at which the next version begins, 0 if none is staged
 }
+
+// Validates reports whether a node that says so takes part in consensus, and an era is open to it.
+func (s Status) Validates() bool { return s.Error == "" && s.Reactor == validating && s.Round > 0 }

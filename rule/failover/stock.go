@@ -70,7 +70,7 @@ func (l *look) idle(name string) bool {
 // validates reports whether the node does, by its /status.
 func (l *look) validates(name string) bool {
 	s := l.nodes[name].Status
-	return s.Error == "" && s.Reactor == validating && s.Round > 0 && l.now.Sub(s.At) <= lostPings*l.PingInterval
+	return s.Validates() && l.now.Sub(s.At) <= lostPings*l.PingInterval
 }
 
 // mayReturn reports whether main may be given the role back. A stock main that was not active is
