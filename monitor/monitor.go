@@ -247,8 +247,8 @@ func (m *Monitor) tell(j failover.Judgement, o failover.Observation) {
 	}
 }
 
-// tellRearm logs once what is made of the votes of stock nodes. An era without a message of ours, and
-// one for which nothing more is done, are alarms.
+// tellRearm logs once what is made of the votes of stock nodes. An era without a message of ours,
+// and one for which nothing more is done, are alarms.
 func (m *Monitor) tellRearm(r failover.Rearm) {
 	if r.Code == m.rearm {
 		return

@@ -36,11 +36,11 @@
 // # Stock nodes
 //
 // A stock node is casper-node as it is published: it signs by itself what its gate let it write
-// (gate.go). A message of its own that is refused takes it out of the era: it signs blocks, and casts
-// no vote until the era ends or it is started anew. So it is not ready then, but fit for the role
-// where nobody is ready, since whoever is active as the next era begins votes in it. Those that are
-// not active are passive, unless the settings have all of them vote: Preference.Sidelines. How long a
-// gate waits for a grant is Known.Wait.
+// (gate.go). A message of its own that is refused takes it out of the era: it signs blocks, and
+// casts no vote until the era ends or it is started anew. So it is not ready then, but fit for the
+// role where nobody is ready, since whoever is active as the next era begins votes in it. Those
+// that are not active are passive, unless the settings have all of them vote: Preference.Sidelines.
+// How long a gate waits for a grant is Known.Wait.
 //
 // A Rearm comes after the Judgement and changes no roles. It names the active node alone, at most
 // twice an era, and not within three restarts' time of its last one or within one of another

@@ -96,7 +96,7 @@ func (l *look) rearm(d Judgement) Rearm {
 	if code, due := l.spared(name); code != "" {
 		return l.later(r, code, due)
 	}
-	if l.Settings.Rearm == Manual {
+	if l.Rearm == Manual {
 		r.Why += "; restarts are by hand"
 		return r
 	}

@@ -48,7 +48,7 @@ func (r *referee) sample() {
 	r.look()
 	r.chase()
 	if r.eras != nil {
-		r.eras.watch()
+		r.watch()
 		return
 	}
 	since(&r.fine, r.served(r.thief), r.w.now)
