@@ -6,8 +6,8 @@ import (
 	"casper-cosigner/rule/failover"
 )
 
-// startSlack is by how much the start of a process, told by its uptime, may be off from one answer to
-// the next.
+// startSlack is by how much the start of a process, told by its uptime, may be off from one answer
+// to the next.
 const startSlack = 2 * time.Second
 
 // Gated notes what the gate of a stock node tells: note changes what is known, and keeps nothing.

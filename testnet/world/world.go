@@ -19,9 +19,9 @@
 // asker that gave up; a lead that is handed over too often, or while roles are held or about to
 // change. It builds the signed bytes itself.
 //
-// Where a plan has it, one of our nodes is stock, or both are: casper-node as it is published, behind
-// a gate (TestStock). Then the referee demands a message of ours in each era, and our signature of
-// each block, for as long as a node is well.
+// Where a plan has it, one of our nodes is stock, or both are: casper-node as it is published,
+// behind a gate (TestStock). Then the referee demands a message of ours in each era, and our
+// signature of each block, for as long as a node is well.
 //
 // Left out are the order of messages between two members, which TCP keeps even when one of them is
 // lost; upgrades and what agents tell of them, a node whose peers do not hear it (failover's
