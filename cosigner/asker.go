@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"casper-cosigner/cosigner/frost"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/attest"
@@ -96,7 +99,11 @@ func (r remote) share(ctx context.Context, request *cosignerv1.ShareRequest, _ *
 
 func (r remote) attest(ctx context.Context, request *cosignerv1.AttestRequest) (a attest.Attestation, err error) {
 	answer, err := r.client.Attest(ctx, request)
-	if err != nil {
+	switch status.Code(err) {
+	case codes.OK:
+	case codes.Unimplemented, codes.PermissionDenied:
+		return a, fmt.Errorf("%w; a release before this one knows no attestations: bring all to one release", err)
+	default:
 		return a, err
 	}
 	if len(answer.GetSignature()) != len(a.Signature) {

@@ -3,11 +3,13 @@ package cosigner
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/attest"
@@ -274,4 +276,23 @@ func TestAttestOneValue(t *testing.T) {
 		}
 		time.Sleep(3 * heldWithin)
 	})
+}
+
+// TestAttestOldMember: a member that does not know the call is named, with what to do.
+func TestAttestOldMember(t *testing.T) {
+	for _, code := range []codes.Code{codes.Unimplemented, codes.PermissionDenied} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCommittee(t, 2, 3)
+			for _, one := range c.hosts[1:] {
+				one.set(func(h *host) {
+					h.fault = func(context.Context, string) error { return status.Error(code, "what is that?") }
+				})
+			}
+			err := c.attest(c.lead(), echo(1, 1))
+			if err == nil || !strings.Contains(err.Error(), "cosigner c2: ") ||
+				!strings.Contains(err.Error(), "a release before this one knows no attestations") {
+				t.Errorf("%v", err)
+			}
+		})
+	}
 }

@@ -79,7 +79,7 @@ func (w *world) start(name string) (err error) {
 	c, verifier := w.cluster.File, w.cluster.File.Verifier()
 	p.signer = signer.New(signer.Config{
 		Chain: c.Chain, Validator: c.Validator, EraTime: time.Duration(c.MinEraTime),
-		BlockTime: time.Duration(c.MinBlockTime), Grace: time.Duration(c.Grace),
+		BlockTime: time.Duration(c.MinBlockTime), Grace: time.Duration(c.Grace), Nodes: w.stock,
 		VerifyRequest: verifier.VerifyRequest, VerifyRegistration: verifier.VerifyRegistration,
 		Log: replicatedLog{p.store}, Quorum: quorum{p}, Spread: p.spread, HandOver: p.handOver,
 		Observe: func(signer.Event) {}, Phase: func(string, time.Duration) {}, Steady: func() bool { return true },
@@ -162,7 +162,11 @@ func (p *process) sign(ctx context.Context, c watermark.Claim) (signer.Answer, e
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(p.life, cancel)()
-	answer, err := p.signer.Sign(ctx, c)
+	answers := p.signer.Sign
+	if p.stock[c.Node] {
+		answers = p.signer.Attest
+	}
+	answer, err := answers(ctx, c)
 	if p.life.Err() != nil {
 		return signer.Answer{}, fmt.Errorf("%s was killed: %w", p.name, signer.ErrUnavailable)
 	}
@@ -196,22 +200,36 @@ type quorum struct{ *process }
 // Ready asks nobody: whoever is not there gives no share.
 func (q quorum) Ready() error { return nil }
 
-// Attest is asked of nobody here.
-func (q quorum) Attest(context.Context, uint64, watermark.Claim) ([]attest.Attestation, error) {
-	return nil, errors.New("no node is stock")
-}
-
 // Sign has cosigners look into their logs, and their ledgers take the claim, this cosigner's first.
 func (q quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (signature casper.Signature, err error) {
+	shares := 0
+	err = q.ask(ctx, term, c, func(string) (enough bool) { shares++; return shares == threshold })
+	if err == nil {
+		copy(signature[:], ed25519.Sign(q.key, c.Message.SignBytes()))
+	}
+	return signature, err
+}
+
+// Attest has them do the same, and each that did attests it.
+func (q quorum) Attest(ctx context.Context, term uint64, c watermark.Claim) (all []attest.Attestation, err error) {
+	holding, _ := attest.Of(c.Message)
+	err = q.ask(ctx, term, c, func(name string) (enough bool) {
+		all = append(all, q.cluster.File.Attesters().Sign(q.cluster.Keys[name], name, holding))
+		return len(all) == threshold
+	})
+	return all, err
+}
+
+// ask tells of each cosigner whose log and ledger hold the claim, until there are enough of them.
+func (q quorum) ask(ctx context.Context, term uint64, c watermark.Claim, holds func(name string) (enough bool)) error {
 	slot, _ := casper.SlotOf(c.Message)
 	claim := held.Claim{Asker: q.name, Term: term, Index: q.store.Applied(), Slot: slot, Message: c.Message}
-	shares := 0
 	for _, name := range q.inOrder(q.name) {
 		if err := testnet.Pause(ctx, q.sites.between(q.names, q.name, name)+q.upTo(shareTakes)); err != nil {
-			return signature, err
+			return err
 		}
 		if q.life.Err() != nil {
-			return signature, errors.New("this process has ended")
+			return errors.New("this process has ended")
 		}
 		p := q.process.process(name)
 		if p == nil || name != q.name && !q.wire.passes(q.name, name) || p.store.Leader().Term > term {
@@ -225,14 +243,13 @@ func (q quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (signa
 		var conflict *cosigner.ConflictError
 		if err := p.ledger.Claim(slot, casper.Digest(c.Message)); errors.As(err, &conflict) {
 			q.die(err)
-			return signature, fmt.Errorf("%w: %w", err, signer.ErrDisputed)
+			return fmt.Errorf("%w: %w", err, signer.ErrDisputed)
 		} else if err != nil {
 			continue
 		}
-		if shares++; shares == threshold {
-			copy(signature[:], ed25519.Sign(q.key, c.Message.SignBytes()))
-			return signature, nil
+		if holds(name) {
+			return nil
 		}
 	}
-	return signature, errors.New("too few cosigners")
+	return errors.New("too few cosigners")
 }
