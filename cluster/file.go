@@ -77,6 +77,8 @@ type Failover struct {
 	PingTimeout   Duration `toml:"ping_timeout" comment:"how long a ping's answer may take"`
 	After         Duration `toml:"failover_after" comment:"how long the active node must be unresponsive, stuck or behind"`
 	FailbackAfter Duration `toml:"failback_after" comment:"how long main must be ready; each return within an hour doubles it"`
+	Standby       string   `toml:"standby,omitempty" comment:"of stock nodes. passive: one votes; hot: all do"`
+	Rearm         string   `toml:"rearm,omitempty" comment:"of stock nodes that cannot vote. auto: restart; manual: tell"`
 }
 
 // DefaultFailover suits a chain with blocks of 8 s.
@@ -209,6 +211,7 @@ func (f *File) Validate() error {
 		fault("witness_wait: want at most %v, or nothing for %v, got %v", maxWait, witnessWait, w)
 	}
 	faults = append(faults, f.Failover.faults()...)
+	faults = append(faults, f.Failover.stockFaults()...)
 	if block, _ := pem.Decode([]byte(f.CACertificate)); block == nil {
 		fault("ca_certificate: not a PEM certificate")
 	} else if _, err := x509.ParseCertificate(block.Bytes); err != nil {

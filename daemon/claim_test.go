@@ -16,11 +16,11 @@ import (
 	"casper-cosigner/stock/claim"
 )
 
-// stockNodes marks the named nodes in the cluster file, and has no claim wait for the active
-// node's.
+// stockNodes marks the named nodes in the cluster file, lets all of them vote, and has no claim
+// wait for the active node's.
 func stockNodes(names ...string) func(*cluster.File) {
 	return func(f *cluster.File) {
-		f.Grace = 0
+		f.Grace, f.Failover.Standby = 0, "hot"
 		for i := range f.Nodes {
 			for _, name := range names {
 				f.Nodes[i].Stock = f.Nodes[i].Stock || f.Nodes[i].Name == name

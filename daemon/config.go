@@ -192,7 +192,7 @@ func (f *AgentFile) WitnessPath() string {
 // the wall clock says.
 func (f *AgentFile) health(c *cluster.File, logger zerolog.Logger) health.Config {
 	w := health.Config{REST: strings.TrimSuffix(f.REST, "/"), Events: strings.TrimSuffix(f.Events, "/"),
-		Validator: c.Validator, Logger: logger, Now: time.Now}
+		Validator: c.Validator, Stock: c.StockNodes()[f.Name], Logger: logger, Now: time.Now}
 	if f.UnitFiles != "" {
 		w.UnitFiles = resolve(f.dir, f.UnitFiles)
 	}

@@ -67,8 +67,20 @@ func failoverSettings(c *cluster.File) failover.Settings {
 		FailbackAfter: time.Duration(c.Failover.FailbackAfter),
 		Failover:      failover.Policy(c.Failover.Policy), Failback: failover.Policy(c.Failover.Return),
 	}
-	for _, n := range nodes(c) {
-		s.Nodes = append(s.Nodes, n.name)
+	s.Era, s.Rearm, s.Passive = time.Duration(c.MinEraTime), failover.Policy(c.Failover.Rearms()), c.Failover.Passive()
+	for _, n := range c.Nodes {
+		s.Nodes = append(s.Nodes, n.Name)
+		if n.Stock {
+			s.Stock = append(s.Stock, n.Name)
+		}
 	}
 	return s
+}
+
+// passive returns the nodes that cast no vote unless they are active.
+func passive(c *cluster.File) []string {
+	if s := failoverSettings(c); s.Passive {
+		return s.Stock
+	}
+	return nil
 }

@@ -29,7 +29,9 @@ func unusual(t *testing.T) *clustertest.Cluster {
 		f.MinEraTime, f.Grace = cluster.Duration(time.Hour), cluster.Duration(70*time.Millisecond)
 		f.Failover = cluster.Failover{Policy: "confirm", Return: "manual",
 			PingInterval: cluster.Duration(700 * time.Millisecond), PingTimeout: cluster.Duration(300 * time.Millisecond),
-			After: cluster.Duration(4 * time.Second), FailbackAfter: cluster.Duration(time.Minute)}
+			After: cluster.Duration(4 * time.Second), FailbackAfter: cluster.Duration(time.Minute),
+			Standby: "hot", Rearm: "manual"}
+		f.Nodes[0].Stock = true
 	})
 }
 
@@ -42,13 +44,27 @@ func TestFailoverSettings(t *testing.T) {
 	want := failover.Settings{Main: "node-b", Validator: casper.PublicKey{7}.String(), Nodes: []string{"node-a",
 		"node-b"}, Threshold: 3,
 		Round: 3 * time.Second, PingInterval: 700 * time.Millisecond, After: 4 * time.Second, FailbackAfter: time.Minute,
-		Failover: failover.Confirm, Failback: failover.Manual}
+		Failover: failover.Confirm, Failback: failover.Manual, Stock: []string{"node-a"}, Era: time.Hour,
+		Rearm: failover.Manual}
 	if got := failoverSettings(c.File); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	p := &process{self: Host{Cluster: c.File, Name: "cosigner-1"}}
 	if m := monitorConfig(p, nil); m.Timeout != 300*time.Millisecond || !reflect.DeepEqual(m.Settings, want) {
 		t.Errorf("the monitor waits %v for an answer, and goes by %+v", m.Timeout, m.Settings)
+	}
+}
+
+// TestPassive: stock nodes are passive, unless the file lets all vote.
+func TestPassive(t *testing.T) {
+	for standby, want := range map[string][]string{"": {"node-a"}, "passive": {"node-a"}, "hot": nil} {
+		c := clustertest.New(t, casper.PublicKey{7}, func(f *cluster.File) {
+			f.Nodes[0].Stock, f.Failover.Standby = true, standby
+		})
+		v := &validator{process: &process{self: Host{Cluster: c.File, Name: "cosigner-1"}}, verifier: c.File.Verifier()}
+		if got := v.signerConfig().Passive; !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %v are passive", standby, got)
+		}
 	}
 }
 
@@ -99,7 +115,7 @@ func TestAgentSettings(t *testing.T) {
 	}
 	w := h.watcher.Config
 	want := health.Config{REST: "http://127.0.0.1:1", Events: "http://127.0.0.1:2", Validator: casper.PublicKey{7},
-		KeyFiles: []string{"/host/keys/*.pem", "/etc/x.pem"}, UnitFiles: "/host/units"}
+		KeyFiles: []string{"/host/keys/*.pem", "/etc/x.pem"}, UnitFiles: "/host/units", Stock: true}
 	w.Now, w.Logger = nil, want.Logger
 	if !reflect.DeepEqual(w, want) {
 		t.Errorf("it watches %+v, want %+v", w, want)

@@ -66,7 +66,7 @@ func (v *validator) signerConfig() signer.Config {
 	told := observer{metrics: v.metrics, recent: v.recent, options: o}
 	return signer.Config{
 		Chain: c.Chain, Validator: c.Validator, EraTime: time.Duration(c.MinEraTime),
-		BlockTime: time.Duration(c.MinBlockTime), Grace: time.Duration(c.Grace), Nodes: c.StockNodes(),
+		BlockTime: time.Duration(c.MinBlockTime), Grace: time.Duration(c.Grace), Nodes: c.StockNodes(), Passive: passive(c),
 		VerifyRequest: v.verifier.VerifyRequest, VerifyRegistration: v.verifier.VerifyRegistration,
 		Log: replicatedLog{v.store}, Quorum: quorum{v.quorum}, Spread: v.spread.Offer,
 		HandOver: v.giveUp, Observe: told.observe, Phase: v.metrics.phase, Steady: v.pulse.Steady,

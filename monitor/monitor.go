@@ -70,6 +70,7 @@ type Monitor struct {
 	judge  *failover.Judge
 	others []*other
 	said   saying            // of the judgement that was logged last
+	rearm  string            // code of the Rearm that was logged last
 	alarms map[string]string // alarm that was logged last, by node
 
 	mu        sync.Mutex // guards all below
@@ -236,6 +237,7 @@ func (m *Monitor) tell(j failover.Judgement, o failover.Observation) {
 		}
 		log.Str("code", j.Code).Str("node", j.Node).Bool("confirm", j.Confirm).Msg("judgement of the nodes: " + j.Why)
 	}
+	m.tellRearm(j.Rearm)
 	for name, n := range o.Nodes {
 		if alarm := alarmOf(n, o.Findings[name]); alarm != m.alarms[name] {
 			m.alarms[name] = alarm
@@ -244,6 +246,23 @@ func (m *Monitor) tell(j failover.Judgement, o failover.Observation) {
 			}
 		}
 	}
+}
+
+// tellRearm logs once what is made of the votes of stock nodes. An era without a message of ours,
+// and one for which nothing more is done, are alarms.
+func (m *Monitor) tellRearm(r failover.Rearm) {
+	if r.Code == m.rearm {
+		return
+	}
+	m.rearm = r.Code
+	log := m.Logger.Info()
+	switch r.Code {
+	case failover.RearmSilent, failover.RearmSpent:
+		log = m.Logger.Error().Bool("alarm", true)
+	case failover.RearmWorth, failover.RearmAlone, failover.RearmNext, failover.RearmGone:
+		log = m.Logger.Warn()
+	}
+	log.Str("code", r.Code).Str("node", r.Node).Bool("restart", r.Order).Msg("judgement of the votes: " + r.Why)
 }
 
 // level is how much a judgement asks for an operator's eyes.

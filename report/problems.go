@@ -135,6 +135,7 @@ func (v *Roles) problems(note problem) {
 		switch {
 		case n.Active && n.Suspended:
 			note("node %s is active and suspended", n.Name)
+		case n.passive():
 		case v.Judgement != nil && !n.Ready:
 			note("node %s is not ready%s", n.Name, n.Because())
 		case v.Judgement != nil && n.Condition != "":
@@ -157,6 +158,9 @@ func (v *Roles) problems(note problem) {
 		note("node %s is to become active and waits for an operator: %s", j.Node, j.Why)
 	} else if j != nil && j.Code == failover.NobodyReady {
 		note("no node can take over from %s", v.Active)
+	}
+	if v.Judgement != nil {
+		v.Judgement.Rearm.problems(note)
 	}
 }
 

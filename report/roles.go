@@ -29,7 +29,8 @@ type Judgement struct {
 	Why     string     `json:"why"`
 	Node    string     `json:"node,omitempty"` // that is to become active
 	Due     *time.Time `json:"due,omitempty"`
-	Confirm bool       `json:"confirm"` // it waits for an operator
+	Confirm bool       `json:"confirm"`         // it waits for an operator
+	Rearm   *Rearm     `json:"rearm,omitempty"` // absent: no node is stock
 }
 
 // Node is one node, as the answering cosigner has it.
@@ -65,7 +66,7 @@ func NewRoles(c Cluster, r *cosignerv1.StatusResponse, at time.Time) Roles {
 	}
 	if j := r.GetJudgement(); j.GetCode() != "" {
 		v.Judgement = &Judgement{Code: j.GetCode(), Why: j.GetWhy(), Node: j.GetNode(),
-			Due: timeOf(j.GetDue()), Confirm: j.GetConfirm()}
+			Due: timeOf(j.GetDue()), Confirm: j.GetConfirm(), Rearm: newRearm(j.GetRearm())}
 	}
 	for _, n := range r.GetNodes() {
 		row := newNode(n)

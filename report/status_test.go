@@ -133,6 +133,27 @@ func TestStatusState(t *testing.T) {
 		{"waits for an operator", func(r []report.Answer) {
 			r[1].Status.Judgement = &cosignerv1.Judgement{Code: "silent", Why: "no ping", Node: "node-b", Confirm: true}
 		}, report.Degraded, "node-b is to become active and waits for an operator: no ping"},
+		{"passive", func(r []report.Answer) {
+			r[1].Status.Nodes[1].Ready, r[1].Status.Nodes[1].Condition = false, "out"
+			r[1].Status.Judgement.Rearm = &cosignerv1.Rearm{Code: "votes", Why: "a node votes"}
+		}, report.OK, ""},
+		{"out, and active", func(r []report.Answer) {
+			r[1].Status.Nodes[0].Ready, r[1].Status.Nodes[0].Condition = false, "out"
+		}, report.Degraded, "node node-a is not ready: out"},
+		{"an era without a message", func(r []report.Answer) {
+			r[1].Status.Judgement.Rearm = &cosignerv1.Rearm{Code: "silent", Why: "both are out", Node: "node-a",
+				Due: timestamppb.New(reporttest.Noon)}
+		}, report.Degraded, "has no message in this era, and is evicted if none comes before it ends: both are out"},
+		{"restarted as often as may be", func(r []report.Answer) {
+			r[1].Status.Judgement.Rearm = &cosignerv1.Rearm{Code: "spent", Why: "twice"}
+		}, report.Degraded, "no stock node votes, and none is restarted for that: twice"},
+		{"restarts are by hand", func(r []report.Answer) {
+			r[1].Status.Judgement.Rearm = &cosignerv1.Rearm{Code: "worth", Why: "an hour is left", Node: "node-a"}
+		}, report.Degraded, "node node-a casts no vote, and waits for an operator to restart it: an hour is left"},
+		{"to be restarted", func(r []report.Answer) {
+			r[1].Status.Judgement.Rearm = &cosignerv1.Rearm{Code: "worth", Why: "an hour is left", Node: "node-a",
+				Due: timestamppb.New(reporttest.Noon)}
+		}, report.OK, ""},
 		{"nobody ready", func(r []report.Answer) {
 			r[1].Status.Judgement.Code, r[1].Status.Judgement.Why = "nobody_ready", "both are down"
 		},

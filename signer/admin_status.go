@@ -69,7 +69,11 @@ func (a *Admin) node(name string, c failover.Condition, seen failover.Node) *cos
 }
 
 func judgementToProto(j failover.Judgement) *cosignerv1.Judgement {
-	return &cosignerv1.Judgement{Code: j.Code, Why: j.Why, Node: j.Node, Due: timestamp(j.Due), Confirm: j.Confirm}
+	told := &cosignerv1.Judgement{Code: j.Code, Why: j.Why, Node: j.Node, Due: timestamp(j.Due), Confirm: j.Confirm}
+	if r := j.Rearm; r.Code != "" {
+		told.Rearm = &cosignerv1.Rearm{Code: r.Code, Why: r.Why, Node: r.Node, Due: timestamp(r.Due)}
+	}
+	return told
 }
 
 // timestamp returns nil for the zero time.

@@ -92,6 +92,7 @@ type Config struct {
 	Phase    func(string, time.Duration)         // told how long "claim", "shares" and "attestations" took; must not block
 	Steady   func() bool                         // false for a moment after this process was paused
 	Now      func() time.Time
+	Passive  []string // nodes that cast no vote unless they are active: failover.Preference.Passive
 	Logger   zerolog.Logger
 }
 
@@ -132,7 +133,7 @@ type Signer struct {
 
 // New returns a Signer.
 func New(c Config) *Signer {
-	return &Signer{
+	s := &Signer{
 		Config:     c,
 		chain:      casper.ChainNameHash(c.Chain),
 		signatures: newSignatures(),
@@ -140,6 +141,8 @@ func New(c Config) *Signer {
 		changed:    make(chan struct{}),
 		handshakes: map[string]*rate.Limiter{},
 	}
+	s.desk.Preference.Passive = c.Passive
+	return s
 }
 
 // Sign answers a node's request: the message, the node that asks for it and that node's signature

@@ -25,6 +25,9 @@ type account struct {
 	led  casper.Slot // the newest echo that this node asked for when another proposal of ours was bound
 	open bool        // what became of that round is not known yet
 	eras [knownEras]eraName
+
+	stock    bool // the node is
+	starting bool // it was seen to start, and did not validate since
 }
 
 // asked notes a request of the node, and the answer of the cosigners, nil for none.
@@ -66,7 +69,12 @@ func (a *account) lead(s casper.Slot, m casper.Message, answer *cosignerv1.SignR
 
 // answered notes an answer of /status.
 func (a *account) answered(s Status, now time.Time) {
+	was := a.Status
 	a.Status = s.known(now)
+	a.began(was, now)
+	if a.stock {
+		a.started(s, was.At.IsZero(), now)
+	}
 	// The process that said so was up before it did.
 	if s.Uptime <= now.Sub(a.Shutdown) {
 		a.Shutdown = time.Time{}

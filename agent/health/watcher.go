@@ -51,6 +51,7 @@ type Config struct {
 	Validator casper.PublicKey // whose faults and secret keys are looked for
 	KeyFiles  []string         // globs (path/filepath.Match) of files in which a secret key may have been left
 	UnitFiles string           // folder of casper-node's unit files, where the evidence of a fault is
+	Stock     bool             // the node signs by itself, behind a gate
 	Logger    zerolog.Logger
 	Now       func() time.Time // must keep its monotonic reading
 }
@@ -92,6 +93,7 @@ func New(c Config) *Watcher {
 		IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10}
 	follow := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	w := &Watcher{Config: c, client: &http.Client{Transport: transport, CheckRedirect: follow}}
+	w.node.stock = c.Stock
 	if c.Events == "" {
 		w.node.EventsError = "they are not watched: no event server is set"
 	}

@@ -28,6 +28,9 @@ func printStatus(w io.Writer, s report.Status) error {
 		}
 		if s.Judgement != nil {
 			fmt.Fprintf(t, "next\t%s\n", s.Judgement.Text(s.At))
+			if r := s.Judgement.Rearm; r != nil {
+				fmt.Fprintf(t, "votes\t%s\n", r.Text(s.At))
+			}
 		}
 		fmt.Fprintf(t, "suspended\t%s\n", cmp.Or(strings.Join(s.Suspended, ", "), "none"))
 		fmt.Fprintf(t, "newest\tera %d round %d height %d\n", s.Newest.Era, s.Newest.Round, s.Newest.Height)

@@ -15,6 +15,8 @@ const (
 	CutOff         = "cut_off"         // the node's agent pings no cosigner, though another agent reaches it
 	Blocked        = "blocked"         // the cosigners leave all that the node asks unanswered, which is not its fault
 	NodeDown       = "node_down"       // the agent pings, but its node neither answers /status nor asks for signatures
+	GateDown       = "gate_down"       // the gate of a stock node does not answer, so that the node cannot vote
+	Out            = "out"             // the gate refused the node's own message: it does not vote before the next era
 	Behind         = "behind"          // the node does not advance, while another has asked further than its next
 	NotConnected   = "not_connected"   // its peers do not hear the node: no round that it led had its block
 	NobodyReady    = "nobody_ready"    // the active node should be replaced, and no other could take over

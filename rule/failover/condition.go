@@ -28,7 +28,7 @@ const (
 func (l *look) condition(name string) Condition {
 	t := l.troubles[name]
 	wrong := t.code == Blocked || t.code != "" && l.lasts(t)
-	if wrong && t.code != Behind {
+	if wrong && t.code != Behind && t.code != Out {
 		return Condition{Code: t.code, Why: t.why}
 	}
 	code, why := l.unready(name)
@@ -54,6 +54,8 @@ func (l *look) unready(name string) (code, why string) {
 		return Silent, name + " has not pinged any cosigner yet"
 	case l.now.Sub(n.Heard) > lostPings*l.PingInterval:
 		return Silent, name + " has not pinged any cosigner for " + l.ago(n.Heard)
+	case l.out(name):
+		return l.sidelined(name)
 	case asks && n.Place.trails(l.newest, l.slack()):
 		return CatchingUp, fmt.Sprintf("%s asks for round %d of era %d, and the newest is round %d of era %d",
 			name, n.Place.Round, n.Place.Era, l.newest.Round, l.newest.Era)

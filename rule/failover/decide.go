@@ -40,7 +40,7 @@ func (l *look) decide() Judgement {
 	case t.code != "":
 		return l.replace(t)
 	}
-	if active != l.Main && l.conditions[l.Main].Ready {
+	if active != l.Main && l.mayReturn() {
 		return l.giveBack()
 	}
 	if last := l.advanced(); l.now.Sub(last) > l.recent() {
@@ -89,7 +89,8 @@ func (l *look) noQuorum() string {
 
 // replace is the failover: the active node is in trouble, and has been for After once that is due.
 func (l *look) replace(t trouble) Judgement {
-	d := Judgement{Code: t.code, Why: t.why, Node: l.candidate(), Due: latest(t.sign.Add(l.After), l.changed.Add(l.After))}
+	d := Judgement{Code: t.code, Why: t.why, Node: l.candidate(t),
+		Due: latest(t.sign.Add(l.After), l.changed.Add(l.After))}
 	if t.code == Suspended { // an operator's word needs no confirmation by time
 		d.Due = l.now
 	}
@@ -117,14 +118,20 @@ func (l *look) replace(t trouble) Judgement {
 
 // candidate returns the first ready node besides the active one, main before all others, or none.
 // Here alone the order in which the settings name the nodes counts: if several are ready, it is the
-// operator's preference.
-func (l *look) candidate() string {
+// operator's preference. If none is ready a stock node will do that is out of this era only, or
+// asks for nothing yet; but not in place of one that is no worse.
+func (l *look) candidate(t trouble) string {
+	var sidelined string
 	for _, name := range append([]string{l.Main}, l.Nodes...) {
-		if name != l.state.Active && l.conditions[name].Ready {
+		switch {
+		case name == l.state.Active:
+		case l.conditions[name].Ready:
 			return name
+		case sidelined == "" && t.code != Out && l.able(name):
+			sidelined = name
 		}
 	}
-	return ""
+	return sidelined
 }
 
 // giveBack is the return to main, which is ready.
@@ -166,8 +173,11 @@ func (l *look) stable() time.Duration {
 // advanced returns when any node, or what is bound, moved on last.
 func (l *look) advanced() time.Time {
 	last := l.seen.BoundAt
-	for _, n := range l.nodes {
+	for name, n := range l.nodes {
 		last = latest(last, n.Rounds.Advanced, n.Heights.Advanced)
+		if l.IsStock(name) { // it may have nothing to ask for
+			last = latest(last, n.grew)
+		}
 	}
 	return last
 }

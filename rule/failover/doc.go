@@ -16,6 +16,7 @@
 //	look                        -> troubles    what is wrong with each node, once (trouble.go)
 //	troubles                    -> conditions  what is said of each node, ready or not (condition.go)
 //	troubles, conditions        -> Judgement   what is said of the roles, and what to do (decide.go)
+//	conditions, Judgement       -> Rearm       whether a stock node is to be restarted to vote (rearm.go)
 //	troubles, conditions        -> memory      after, for the next judgement (memory.go)
 //
 // # Words
@@ -31,6 +32,19 @@
 //   - A Judgement is of the roles, not of a node. Its code is that of the first rule of decide that
 //     speaks; when the active node is to be replaced that is the code of its trouble.
 //   - A code names a rule, for logs, metrics and the log's history. All stand in code.go.
+//
+// # Stock nodes
+//
+// A stock node is casper-node as it is published: it signs by itself what its gate let it write
+// (gate.go). A message of its own that is refused takes it out of the era: it signs blocks, and
+// casts no vote until the era ends or it is started anew. So it is not ready then, but fit for the
+// role where nobody is ready, since whoever is active as the next era begins votes in it. Those
+// that are not active are passive, unless the settings have all of them vote: Preference.Sidelines.
+// How long a gate waits for a grant is Known.Wait.
+//
+// A Rearm comes after the Judgement and changes no roles. It names the active node alone, at most
+// twice an era, and not within three restarts' time of its last one or within one of another
+// node's: Gate.May, which the agent that obeys asks as well.
 //
 // That a node is refused all that it asks (Node.Refused) is no trouble, and keeps none from being
 // ready. A standby is refused as a rule; an active node is either wrong itself, which another one
@@ -49,6 +63,7 @@
 //     asks, for that one ends it. look.explain is for what /status says of a node that asks for
 //     nothing, and keeps no other node from the role.
 //   - If it is nobody's fault and stops all changes: look.decide, above the active node's trouble.
+//   - Of a stock node it also decides whether it is fit, and so worth a restart: stock.go.
 //   - A row in rules_test.go or condition_test.go (a code without one fails a test), and a story.
 //
 // The index of the rules is testdata: each story plays one, and its first line says which.

@@ -25,6 +25,7 @@ type Judgement struct {
 	Due        time.Time            // of the act, on the observation's clock; zero if none is in sight
 	Confirm    bool                 // the change is due, and waits for an operator
 	Conditions map[string]Condition // of each node
+	Rearm      Rearm                // what is to be done so that a stock node votes again; zero if the settings name none
 }
 
 // Settled reports whether the roles stand: nobody is to become active, and nothing keeps that from
@@ -63,6 +64,7 @@ func (j *Judge) Judge(s State, o Observation, now time.Time) Judgement {
 	l.conditions = each(l.names, l.condition)
 	d := l.decide()
 	d.Conditions = l.conditions
+	d.Rearm = l.rearm(d)
 	j.memory = l.remember()
 	return d
 }

@@ -88,7 +88,7 @@ type rule struct {
 
 func rules() []rule {
 	return slices.Concat(nobodyRules(), calmRules(), faultRules(), failoverRules(), downRules(), behindRules(),
-		returnRules())
+		returnRules(), stockRules())
 }
 
 func TestRules(t *testing.T) {

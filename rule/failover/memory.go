@@ -15,6 +15,7 @@ type memory struct {
 // kept is a node as it was seen last, and what is remembered of it besides.
 type kept struct {
 	Node
+	grew     time.Time // when its chain was last seen to grow, by its /status
 	first    time.Time // when it was first heard of
 	unserved time.Time // when it last asked for something that the cosigners left unanswered
 	abreast  time.Time // when no other was further than its next
@@ -47,6 +48,9 @@ func (k kept) sees(n Node, now time.Time) kept {
 	if n.Heights.Asked.IsZero() {
 		n.Heights, n.Place.Height = was.Heights, was.Place.Height
 	}
+	if n.Status.Height > was.Status.Height && !was.Status.At.IsZero() {
+		k.grew = now
+	}
 	if n.Status.At.IsZero() {
 		n.Status.At = was.Status.At
 	}
@@ -78,7 +82,7 @@ func (l *look) remember() memory {
 	m.nodes = each(l.names, func(name string) kept {
 		k, t := l.nodes[name], l.troubles[name]
 		switch {
-		case l.conditions[name].Ready:
+		case l.fit(name):
 			k.ready, k.still = l.readySince(name), l.now
 		case t.code != "" && (t.code != Blocked || !t.sign.IsZero()) && l.lasts(t):
 			// it costs it the role, and may be over before a break of After is

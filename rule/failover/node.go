@@ -26,6 +26,7 @@ type Node struct {
 	// though another node of ours had proposed one; newest first. It is zero again from the first
 	// round on of which one came.
 	LostLeads [Leads]time.Time
+	Gate      Gate // of a stock node
 }
 
 // Leads is how many rounds in a row a node must lead in vain before its peers are taken
@@ -101,6 +102,7 @@ type Status struct {
 	Error      string        // of the last attempt, empty if it was good
 	Reactor    string        // Validate, CatchUp and so on
 	Era        uint64        // of the last block
+	EraAt      time.Time     // when the first block of that era was seen; zero if none was seen before it
 	Height     uint64        // of the last block
 	Lowest     uint64        // of the blocks that it has without a gap
 	Round      time.Duration // zero while no era is open to it
@@ -109,3 +111,6 @@ type Status struct {
 	Version    string // of the program that runs
 	UpgradeEra uint64 // at which the next version begins, 0 if none is staged
 }
+
+// Validates reports whether a node that says so takes part in consensus, and an era is open to it.
+func (s Status) Validates() bool { return s.Error == "" && s.Reactor == validating && s.Round > 0 }

@@ -24,6 +24,10 @@ type Settings struct {
 	FailbackAfter time.Duration // how long main must be ready; each return within an hour doubles it
 	Failover      Policy
 	Failback      Policy
+	Stock         []string      // nodes that hold the key and sign themselves, behind a gate
+	Era           time.Duration // least duration of one
+	Rearm         Policy        // of restarts of a stock node so that it votes again: Auto or Manual
+	Passive       bool          // stock nodes that are not active cast no vote; else all do, until two differ
 }
 
 // Observation is what the cosigners know together at one instant. Its times are on the observing

@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"slices"
 	"time"
 
 	"casper-cosigner/rule/casper"
@@ -45,6 +46,7 @@ type Place struct {
 type Bound struct {
 	Place
 	HeightAt time.Time // when Height was bound
+	Voter    string    // whose claim the highest round of the claim's era holds, empty if it holds none
 }
 
 // Preference holds what the leader has seen of the nodes' requests, and decides whose claim is
@@ -52,6 +54,8 @@ type Bound struct {
 type Preference struct {
 	Round time.Duration // least time between blocks
 	Grace time.Duration // how long a standby's claim of a round waits for the active's
+	// Passive are the nodes that cast no vote unless they are active, or voted last in that era.
+	Passive []string
 
 	since time.Time // when this cosigner began to lead
 	from  Bound     // how far slots were bound at the first decision after that
@@ -140,6 +144,12 @@ func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Bound,
 	if !p.begun {
 		p.from, p.begun = bound, true
 	}
+	if !height && slices.Contains(p.Passive, node) {
+		if p.Sidelines(s, node, slot, bound.Voter) {
+			return refuse(refusal.Passive)
+		}
+		return Decision{Verdict: Serve} // who votes goes on, whatever the active node asks for meanwhile
+	}
 	if height {
 		return p.height(s.Active, request{node, slot}, bound, now)
 	}
@@ -162,6 +172,14 @@ func (p *Preference) Decide(s State, node string, slot casper.Slot, bound Bound,
 		until = turn
 	}
 	return waitFor(until, now)
+}
+
+// Sidelines reports whether the node is passive and another one votes in the era of the slot: the
+// active one, or one that voted last in that era. It is refused then even what its slot holds: a
+// node that is now and then in time would be believed to vote.
+func (p *Preference) Sidelines(s State, node string, slot casper.Slot, voter string) bool {
+	return slices.Contains(p.Passive, node) && !slot.OfHeight() && node != s.Active && node != voter &&
+		!s.IsSuspended(s.Active)
 }
 
 func waitFor(until, now time.Time) Decision {

@@ -33,7 +33,7 @@ func TestFollows(t *testing.T) {
 			p.Follows("main", height(h-1)) // a retry
 		}
 		p.Asked("main", zug(5, 11), start)
-		bound := Bound{Place{Era: 5, Round: 10, Height: c.bound}, start.Add(-round)}
+		bound := Bound{Place: Place{Era: 5, Round: 10, Height: c.bound}, HeightAt: start.Add(-round)}
 		if got := p.Decide(state, "standby", height(c.wanted), bound, start); got.Verdict != c.want {
 			t.Errorf("%s: got verdict %d, want %d", c.name, got.Verdict, c.want)
 		}
@@ -53,7 +53,8 @@ type chain struct {
 
 func newChain(mode Mode) *chain {
 	c := &chain{p: &Preference{Round: round, Grace: grace}, state: State{Mode: mode, Active: "main"}, now: start,
-		bound: Bound{Place{Era: 5, Round: 10, Height: 100}, start}, holder: map[uint64]string{}, fake: map[uint64]bool{}}
+		bound:  Bound{Place: Place{Era: 5, Round: 10, Height: 100}, HeightAt: start},
+		holder: map[uint64]string{}, fake: map[uint64]bool{}}
 	c.p.Lead(start)
 	return c
 }

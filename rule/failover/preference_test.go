@@ -133,7 +133,7 @@ func TestNewLeader(t *testing.T) {
 	p := &Preference{Round: round, Grace: grace}
 	p.Asked("main", zug(5, 90), start.Add(-time.Hour)) // when it led before
 	p.Lead(start)
-	state, place := State{Mode: Hot, Active: "main"}, Bound{Place{Era: 5, Round: 10, Height: 100}, start}
+	state, place := State{Mode: Hot, Active: "main"}, Bound{Place: Place{Era: 5, Round: 10, Height: 100}, HeightAt: start}
 	for slot, want := range map[casper.Slot]Verdict{zug(5, 11): Wait, zug(5, 12): Refuse, height(101): Wait,
 		height(103): Refuse} {
 		if got := p.Decide(state, "standby", slot, place, start); got.Verdict != want ||
@@ -197,7 +197,7 @@ func TestMissedSlot(t *testing.T) {
 		if height == 102 {
 			want = Serve
 		}
-		if got := p.Decide(state, "standby", missed, Bound{Place{Era: 5, Round: 10, Height: height}, now},
+		if got := p.Decide(state, "standby", missed, Bound{Place: Place{Era: 5, Round: 10, Height: height}, HeightAt: now},
 			now); got.Verdict != want {
 			t.Errorf("main is at %d: got verdict %d, want %d", height, got.Verdict, want)
 		}

@@ -16,7 +16,7 @@ import (
 func settings(nodes ...string) failover.Settings {
 	return failover.Settings{Main: nodes[0], Validator: validator, Nodes: nodes, Threshold: 2, Round: 8 * time.Second,
 		PingInterval: time.Second, After: 10 * time.Second, FailbackAfter: 5 * time.Minute,
-		Failover: failover.Auto, Failback: failover.Auto}
+		Failover: failover.Auto, Failback: failover.Auto, Era: eraRounds * 8 * time.Second, Rearm: failover.Auto}
 }
 
 // TestStories plays testdata/*.story. Before the first time the world has been well for half a
@@ -32,6 +32,8 @@ func settings(nodes ...string) failover.Settings {
 //	=> activate NODE: CODE           what is done, just then; whatever is done must be in the story
 //	=> hold: CODE
 //	=> resume: CODE
+//	=> restart NODE: CODE
+//	=> rearm: CODE                   what is judged of a restart
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.story")
 	if err != nil || len(files) < 20 {
@@ -55,7 +57,7 @@ func TestStories(t *testing.T) {
 					continue
 				}
 				if err := s.line(line); err != nil {
-					t.Fatalf("line %d: %s: %v", n, line, err)
+					t.Fatalf("line %d: %s: %v; done: %q", n, line, err, s.acts)
 				}
 			}
 			if s.t < 0 {
@@ -118,6 +120,16 @@ func (s *story) given(what string) error {
 	case "network needs us":
 		s.needsUs = true
 		return nil
+	case "a stock pair":
+		c.Stock, c.Passive = []string{"main", "standby"}, true
+	case "a stock pair, hot":
+		c.Stock = []string{"main", "standby"}
+	case "a stock main":
+		c.Stock, c.Passive = []string{"main"}, true
+	case "a stock standby":
+		c.Stock, c.Passive = []string{"standby"}, true
+	case "restarts by hand":
+		c.Rearm = failover.Manual
 	default:
 		return fmt.Errorf("nothing like that can be given")
 	}
@@ -178,7 +190,14 @@ func (s *story) operates(what string) error {
 
 func (s *story) expect(want string) error {
 	d := s.judgement
-	if strings.HasPrefix(want, "activate ") || strings.HasPrefix(want, "hold: ") || strings.HasPrefix(want, "resume: ") {
+	if code, ok := strings.CutPrefix(want, "rearm: "); ok {
+		if d.Rearm.Code != code {
+			return fmt.Errorf("a restart is %q: %s", d.Rearm.Code, d.Rearm.Why)
+		}
+		return nil
+	}
+	does := func(what string) bool { return strings.HasPrefix(want, what) }
+	if does("restart ") || does("activate ") || does("hold: ") || does("resume: ") {
 		s.expected = append(s.expected, fmt.Sprintf("%v %s", s.t, want))
 		return nil
 	}

@@ -44,6 +44,12 @@ func (l *look) trouble(name string) trouble {
 		return trouble{code: NodeDown, sign: lived,
 			why: "the node " + name + " has neither answered /status nor asked for a signature for " + l.ago(lived)}
 	}
+	if t := l.gated(name); t.code != "" {
+		return t
+	}
+	if l.out(name) { // it asks for nothing, wherever others are
+		return trouble{}
+	}
 	if t := l.behind(name); t.code != "" {
 		return t
 	}
@@ -110,6 +116,9 @@ func (l *look) ahead(name string) (round, height string) {
 		if p.trails(o, 1) && (round == "" || o.further(l.nodes[round].Place)) {
 			round = other
 		}
+		if l.IsStock(name) { // it asks for no finality signature
+			continue
+		}
 		if o.Height > p.Height && o.Height-p.Height > 1 && (height == "" || o.Height > l.nodes[height].Place.Height) {
 			height = other
 		}
@@ -137,12 +146,15 @@ func (l *look) answered(name string) string {
 
 // sign returns the last of the node's signs. One of which no sign was ever seen gets its time
 // from when it was first heard of; and nothing counts of the time in which it was not listened
-// to, or not answered.
+// to, or not answered, or in which it was restarted because it was told to.
 func (l *look) sign(name string, signs ...time.Time) time.Time {
 	k := l.nodes[name]
 	last := latest(signs...)
 	if last.IsZero() {
 		last = k.first
+	}
+	if ordered := k.Gate.Ordered; !ordered.IsZero() {
+		last = latest(last, ordered.Add(k.Gate.takes()))
 	}
 	return latest(last, k.unserved, l.seen.Listening)
 }

@@ -37,6 +37,7 @@ type host struct {
 	asked       uint64 // newest round that it asked for
 	own         failover.Node
 	found       failover.Finding // of the fault that it tells of
+	stock
 }
 
 // world is hosts, a chain and cosigners, driven by hand: a plain model of what
@@ -56,15 +57,21 @@ type world struct {
 	judgement failover.Judgement
 	acts      []string
 	check     func(failover.Judgement) // of each judgement before it is acted upon, if set
+	voters    map[uint64]string        // of each era, as the log has it
+	obeys     func(node string)        // of each restart by order, if set
 }
 
 func newWorld(s failover.Settings) *world {
 	w := &world{settings: s, judge: failover.NewJudge(s), hosts: map[string]*host{}, round: firstRound,
-		state: failover.State{Mode: failover.Hot, Active: s.Main, Since: begin.Add(-time.Hour).UnixMilli()},
+		voters: map[uint64]string{},
+		state:  failover.State{Mode: failover.Hot, Active: s.Main, Since: begin.Add(-time.Hour).UnixMilli()},
 		seen: failover.Observation{Reporting: 3, Listening: begin.Add(-time.Hour), Signing: begin.Add(-time.Hour),
 			Nodes: map[string]failover.Node{}}}
 	for _, name := range s.Nodes {
 		w.hosts[name] = &host{agent: true, node: true, peers: true, cosigners: true, reactor: "Validate"}
+		if s.IsStock(name) {
+			w.hosts[name].own.Gate.Took = restartTakes
+		}
 	}
 	w.t = -30 * time.Second
 	w.opened = w.t
@@ -112,6 +119,10 @@ func (w *world) chain() {
 
 // live is what the node does, as its agent sees it.
 func (w *world) live(name string, h *host) {
+	if w.settings.IsStock(name) {
+		w.liveStock(name, h)
+		return
+	}
 	if !h.agent {
 		return
 	}
@@ -128,6 +139,7 @@ func (w *world) live(name string, h *host) {
 		h.asked, h.own.Rounds.Asked, h.own.Heights.Asked = newest, w.now(), w.now()
 		if p := place(newest); p.Height > h.own.Place.Height {
 			h.own.Place, h.own.Rounds.Advanced, h.own.Heights.Advanced = p, w.now(), w.now()
+			h.bound = p
 		}
 	}
 	if refused := w.state.Mode == failover.Fenced && w.state.Active != name; asks && refused &&
@@ -164,7 +176,7 @@ func (w *world) ping() {
 		}
 	}
 	for _, h := range w.hosts {
-		if bound := h.own.Place; h.agent && h.cosigners && bound.Height > w.seen.Bound.Height {
+		if bound := h.bound; h.agent && h.cosigners && bound.Height > w.seen.Bound.Height {
 			w.seen.Bound, w.seen.BoundAt = bound, w.now()
 		}
 	}
@@ -182,6 +194,7 @@ func (w *world) decide() {
 		w.check(d)
 	}
 	change := failover.Change{Epoch: w.state.Epoch, Cause: d.Code, Reason: d.Why, At: w.seen.Wall.UnixMilli()}
+	w.restart(d.Rearm)
 	switch d.Act {
 	case failover.Activate:
 		w.state.Activate(d.Node, change)
@@ -215,6 +228,9 @@ func (h *host) happens(what string, w *world) bool {
 		}
 		if !h.node { // it may ask again for all that it finds unsigned
 			h.asked = 0
+		}
+		if !h.node || h.hung {
+			h.own.Gate.Starts(w.now())
 		}
 		h.node, h.hung, h.peers, h.cosigners, h.unanswered, h.reactor = true, false, true, true, false, "Validate"
 	}
@@ -261,6 +277,14 @@ func (h *host) happens(what string, w *world) bool {
 		h.ahead = eraRounds
 	case "catches up":
 		h.lag = 0
+	case "is refused":
+		h.own.Gate.Refuses(place(w.round).Era, w.now())
+	case "loses its gate":
+		h.gateless = true
+	case "has its gate again":
+		h.gateless = false
+	case "cannot read its unit file":
+		h.mute = true
 	default:
 		reactors := []string{"Validate", "CatchUp", "ShutdownForUpgrade", "Upgrading"}
 		i := slices.IndexFunc(reactors, func(r string) bool { return what == "says "+r })

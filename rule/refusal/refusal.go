@@ -33,8 +33,9 @@ const (
 	HasKey                           // the node is stock, and wants a signature
 	HasNoKey                         // the node is not stock, and wants to sign itself
 	NotAttested                      // a stock node claims what fills no slot of a round
+	Passive                          // another node votes in this era, and this one casts no vote beside it
 
-	lastDefinite = NotAttested
+	lastDefinite = Passive
 )
 
 // The reasons why nothing is known now.
@@ -106,6 +107,8 @@ func (r Reason) row() row {
 			"write `stock = true` at it, the same on all hosts"},
 		NotAttested: {"unsupported", "a stock node claims echoes and votes only: a height can be reset, and a " +
 			"handshake fills no slot"},
+		Passive: {"not_active", "another node votes in this era, and this stock node is passive (standby in the cluster " +
+			"file); it signs blocks, and votes once it is active"},
 
 		NotStarted: {"", "the cluster has not started: all cosigners must meet once"},
 		NotLeading: {"", "this cosigner does not lead"},

@@ -17,7 +17,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("%d and %d are both %q", r, other, r)
 		}
 		said[r.String()] = r
-		definite := r >= refusal.NotActive && r <= refusal.NotAttested
+		definite := r >= refusal.NotActive && r <= refusal.Passive
 		if r.Definite() != definite || label.MatchString(r.Label()) != definite {
 			t.Errorf("%d, %v: label %q, definite %v", r, r, r.Label(), r.Definite())
 		}

@@ -31,6 +31,7 @@ type Facts struct {
 	Roles failover.State
 	Bound failover.Place // how far slots are bound
 	Round uint32         // highest bound in the era of a free slot
+	Voter string         // whose claim is the highest of the slot's era
 
 	Eras, Heights machine.Advance // the last entries that moved the marks
 	Moved         Moved
@@ -45,9 +46,12 @@ type Moved struct{ Era, Height time.Time }
 func Look(m *machine.State, would machine.Result) Facts {
 	f := Facts{Would: would, Roles: m.Roles(), Bound: m.Bound()}
 	f.Eras, f.Heights = m.Advances()
-	if would.Outcome == machine.Done {
+	if would.Outcome == machine.Done || would.Outcome == machine.Held {
 		if slot, _ := casper.SlotOf(would.Held.Message); !slot.OfHeight() {
-			f.Round, _ = m.Table().RoundIn(slot.Era)
+			f.Voter = m.Table().Voter(slot.Era)
+			if would.Outcome == machine.Done {
+				f.Round, _ = m.Table().RoundIn(slot.Era)
+			}
 		}
 	}
 	return f

@@ -232,9 +232,27 @@ func TestLook(t *testing.T) {
 	c := echo("standby", 11, 4)
 	eras, heights := m.Advances()
 	want := turn.Facts{Would: machine.Result{Outcome: machine.Done, Held: c}, Roles: m.Roles(),
-		Bound: failover.Place{Era: 11, Round: 3, Height: 1000}, Round: 3, Eras: eras, Heights: heights}
+		Bound: failover.Place{Era: 11, Round: 3, Height: 1000}, Round: 3, Voter: "main", Eras: eras, Heights: heights}
 	got := turn.Look(m, m.Check(machine.Place{}, c))
 	if !reflect.DeepEqual(got, want) || got.Eras != (machine.Advance{At: 8, Left: 7}) {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// TestPassive: a passive node is refused what its slot holds as well, so that it is either out of
+// an era or votes in it; one that voted last in the era is answered.
+func TestPassive(t *testing.T) {
+	m, d := started(), desk()
+	d.Preference.Passive = []string{"standby"}
+	m.Apply(machine.Claim{Claim: echo("main", 10, 6)})
+	same, next := echo("standby", 10, 6), echo("standby", 10, 7)
+	for _, c := range []watermark.Claim{same, next} {
+		if got := d.Decide(look(m, c), request(c), now); got.Do != turn.Refuse || got.Why != refusal.Passive {
+			t.Errorf("%v: got %+v", c.Message, got)
+		}
+	}
+	m.Apply(machine.Claim{Claim: next})
+	if got := d.Decide(look(m, same), request(same), now); got.Do != turn.Finish {
+		t.Errorf("the era's voter: got %+v", got)
 	}
 }

@@ -129,6 +129,23 @@ func (t *Table) RoundIn(n uint64) (uint32, bool) {
 	return e.newest, true
 }
 
+// Voter returns the node whose claim the highest round of the era holds, that of the vote if there
+// is one; empty if it holds none.
+func (t *Table) Voter(n uint64) string {
+	e, node := t.eras[n], ""
+	if e == nil {
+		return ""
+	}
+	for i := range e.voices {
+		for _, kind := range []casper.Kind{casper.KindEcho, casper.KindVote} {
+			if v, ok := e.slots[ballot{voice: uint16(i), round: e.newest, kind: kind}]; ok {
+				node = v.node
+			}
+		}
+	}
+	return node
+}
+
 // Len returns the number of slots held.
 func (t *Table) Len() int {
 	n := len(t.heights)

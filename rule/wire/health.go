@@ -23,6 +23,7 @@ func Health(n failover.Node, now time.Time) *cosignerv1.NodeHealth {
 		RefusedMs:     Ago(n.Refused, now),
 		ShutdownAgoMs: Ago(n.Shutdown, now), FaultAgoMs: Ago(n.Fault, now), FaultEra: n.FaultEra,
 		FaultEvidence: evidence(n.Evidence), EventsError: n.EventsError, LeftoverKey: n.LeftoverKey,
+		EraAgoMs: Ago(s.EraAt, now), Gate: gate(n.Gate, now),
 	}
 	if s.Era != 0 || s.Height != 0 {
 		h.Block = &cosignerv1.Block{Era: s.Era, Height: s.Height}
@@ -59,12 +60,15 @@ func Node(h *cosignerv1.NodeHealth, now time.Time) failover.Node {
 		Status: failover.Status{
 			At: Then(h.StatusAgoMs, now), Error: h.GetStatusError(), Reactor: h.GetReactorState(),
 			Era: h.GetBlock().GetEra(), Height: h.GetBlock().GetHeight(), Lowest: h.GetLowestHeight(),
-			Round: age(h.GetRoundLengthMs()),
-			Key:   h.GetPublicKey(), Peers: h.GetPeers(), Version: h.GetVersion(), UpgradeEra: h.GetUpgradeEra(),
+			EraAt: Then(h.EraAgoMs, now), Round: age(h.GetRoundLengthMs()),
+			Key: h.GetPublicKey(), Peers: h.GetPeers(), Version: h.GetVersion(), UpgradeEra: h.GetUpgradeEra(),
 		},
 		Blocked: Then(h.BlockedMs, now), Refused: Then(h.RefusedMs, now), Shutdown: Then(h.ShutdownAgoMs, now),
 		Fault: Then(h.FaultAgoMs, now), FaultEra: h.GetFaultEra(), Evidence: toldEvidence(h.GetFaultEvidence()),
 		EventsError: h.GetEventsError(), LeftoverKey: h.GetLeftoverKey(),
+	}
+	if h.GetGate() != nil {
+		n.Gate = toldGate(h.GetGate(), now)
 	}
 	for i, ms := range h.GetLostLeadsAgoMs() {
 		if i < len(n.LostLeads) {

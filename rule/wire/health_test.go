@@ -23,8 +23,8 @@ func full() failover.Node {
 	return failover.Node{
 		Asks: failover.Asks{Place: failover.Place{Era: 17, Round: 31, Height: 1205},
 			Rounds: failover.Progress{Asked: at(5), Advanced: at(4)}, Heights: failover.Progress{Asked: at(6), Advanced: at(3)}},
-		Status: failover.Status{At: at(1), Error: "no", Reactor: "Validate", Era: 16, Height: 1204, Lowest: 200,
-			Round: 8 * time.Second, Key: "01ab", Peers: 3, Version: "2.0.3", UpgradeEra: 18},
+		Status: failover.Status{At: at(1), Error: "no", Reactor: "Validate", Era: 16, EraAt: at(2.5), Height: 1204,
+			Lowest: 200, Round: 8 * time.Second, Key: "01ab", Peers: 3, Version: "2.0.3", UpgradeEra: 18},
 		Blocked: at(7), Refused: at(6.5), Shutdown: at(8), Fault: at(9), FaultEra: 15,
 		Evidence: failover.Evidence{Error: "half of it",
 			Ballots: [2]casper.Ballot{
@@ -34,6 +34,8 @@ func full() failover.Node {
 					Signature: casper.Signature{9}}}},
 		EventsError: "404", LeftoverKey: "/key.pem",
 		LostLeads: [failover.Leads]time.Time{at(10), at(9.5), at(8.5)},
+		Gate: failover.Gate{At: at(9), Error: "hung", Refused: at(8), RefusedEra: 17, Voted: at(7), VotedEra: 16,
+			Started: at(6), Took: 53 * time.Second, Ordered: at(5), OrderedEra: 15, Orders: 2},
 	}
 }
 
@@ -53,6 +55,10 @@ func told() *cosignerv1.NodeHealth {
 			{Instance: bytes(32, 6), Validator: 7, Round: 8, Content: &cosignerv1.Ballot_Vote{Vote: true},
 				Signature: bytes(64, 9)}}},
 		EventsError: "404", LeftoverKey: "/key.pem", LostLeadsAgoMs: []uint64{500, 1000, 2000},
+		EraAgoMs: proto.Uint64(8000),
+		Gate: &cosignerv1.GateHealth{AgoMs: proto.Uint64(1500), Error: "hung", RefusedAgoMs: proto.Uint64(2500),
+			RefusedEra: 17, VotedAgoMs: proto.Uint64(3500), VotedEra: 16, StartedAgoMs: proto.Uint64(4500), TookMs: 53000,
+			OrderedAgoMs: proto.Uint64(5500), OrderedEra: 15, Orders: 2},
 	}
 }
 

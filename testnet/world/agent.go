@@ -31,10 +31,12 @@ type agent struct {
 	ways    ways
 	reach   [cosigners]time.Time // when the cosigners answered last
 	book    *witness.Book        // on disk
+	active  string               // who is, by the last word of a cosigner
 }
 
 func newAgent(w *World, id int) *agent {
-	return &agent{process: process{w: w, name: names[id] + "'s agent", host: id, up: true}, id: id}
+	p := process{w: w, name: names[id] + "'s agent", host: id, up: true}
+	return &agent{process: p, id: id, active: names[mainHost]}
 }
 
 // begin starts the agent's pings. It remembers nothing of an earlier life but what was stated.
@@ -43,7 +45,8 @@ func (a *agent) begin() {
 	if book == nil || a.w.rules.Vague {
 		book = witness.NewBook(a.w.members)
 	}
-	*a = agent{process: a.process, id: a.id, lead: lead.New(cosignerNames[:]), book: book}
+	*a = agent{process: a.process, id: a.id, lead: lead.New(cosignerNames[:]), book: book,
+		active: names[mainHost]}
 	a.after(time.Duration(a.w.rng.Int64N(int64(a.w.plan.Ping))), a.ping)
 }
 
@@ -56,6 +59,10 @@ func (a *agent) ping() {
 		if v.fault.era != 0 && a.node.Accuses(v.fault.era, w.now) { // one that listens anew hears of it again
 			a.node.Evidence = v.fault.evidence
 		}
+	}
+	if v := w.nodes[a.id]; v.stock() {
+		v.gate.At = w.now
+		a.node.Gate = v.gate.Gate
 	}
 	for _, c := range w.cosigners {
 		a.pingCosigner(c)
@@ -77,9 +84,13 @@ func (a *agent) ping() {
 
 // saw notes what the node says of itself.
 func (a *agent) saw(s zug.Status) {
-	a.node.Status = failover.Status{At: a.w.now, Reactor: string(s.Reactor), Height: s.Tip.Height}
+	was := a.node.Status
+	a.node.Status = failover.Status{At: a.w.now, Reactor: string(s.Reactor), Height: s.Tip.Height, Era: s.Tip.Era}
 	if s.Reactor == zug.Validate {
 		a.node.Status.Round = a.w.plan.Block
+	}
+	if a.w.nodes[a.id].stock() {
+		a.watchGate(was)
 	}
 }
 
@@ -127,10 +138,7 @@ type errand struct {
 // sign has a message signed.
 func (a *agent) sign(m casper.Message, reply func(zug.Answer)) {
 	a.asked(m)
-	patience := zugDeadline
-	if m.Kind() == casper.KindFinality {
-		patience = finalityDeadline
-	}
+	patience := a.patience(m)
 	e := &errand{claim: watermark.Claim{Message: m, Node: names[a.id]}, deadline: a.w.now.Add(patience),
 		tried: make([]bool, cosigners), cancel: func() {}, reply: reply}
 	a.errands = append(a.errands, e)
@@ -226,7 +234,7 @@ func (a *agent) pingCosigner(c *cosigner) {
 	w.post(&a.process, &c.process, func() {
 		c.pinged(a.id, told)
 		c.hears(a.id, shows)
-		p, stated := lead.Ping{Term: c.term}, c.statements()
+		p, stated, active := lead.Ping{Term: c.term}, c.statements(), c.state.Roles().Active
 		if c.leader >= 0 {
 			p.Leader = cosignerNames[c.leader]
 		}
@@ -237,6 +245,9 @@ func (a *agent) pingCosigner(c *cosigner) {
 				a.ways[c.id].Answered(p.RTT)
 			}
 			a.keep(stated, c.name)
+			if active != "" {
+				a.active = active
+			}
 			ends(p)
 		}, nil)
 	}, lost)

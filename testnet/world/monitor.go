@@ -105,6 +105,9 @@ func (c *cosigner) judge() {
 		})
 	}
 	c.sit(j.Settled(), all, reports)
+	if c.leads && c.ready && j.Rearm.Order {
+		c.order(j.Rearm)
+	}
 	if !c.leads || !c.ready || j.Confirm || j.Due.After(now) {
 		return
 	}

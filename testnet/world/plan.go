@@ -21,6 +21,7 @@ type Plan struct {
 	Failback      failover.Policy
 	Sites         Sites
 	Steady, Rest  time.Duration // of the lead; zero: as the product has them
+	Pair          pair
 	Hostile       bool          // the standby floods
 	Flood         time.Duration // from then on
 	Faults        []Fault

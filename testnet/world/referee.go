@@ -25,12 +25,17 @@ type referee struct {
 	*demand
 	*thief // nil in a world without one
 	*usher
+	*eras // nil in a world without a stock node
 }
 
 func newReferee(w *World) *referee {
 	a := &account{w: w}
 	t := newThief(w, a)
-	return &referee{w: w, safety: newSafety(w), account: a, demand: newDemand(w, a, t), thief: t, usher: &usher{w: w}}
+	r := &referee{w: w, safety: newSafety(w), account: a, demand: newDemand(w, a, t), thief: t, usher: &usher{w: w}}
+	if w.plan.Pair.any() {
+		r.eras = newEras(a)
+	}
+	return r
 }
 
 func (r *referee) tick() {
@@ -42,6 +47,10 @@ func (r *referee) tick() {
 func (r *referee) sample() {
 	r.look()
 	r.chase()
+	if r.eras != nil {
+		r.watch()
+		return
+	}
 	since(&r.fine, r.served(r.thief), r.w.now)
 	r.awaitFailover()
 	r.awaitHold()
@@ -126,6 +135,9 @@ func (r *referee) binds(c *cosigner, q *request) {
 // counts now: the log may carry the change out much later, if the leader dies with it.
 func (r *referee) proposed(node, cause string) {
 	r.sample()
+	if r.eras != nil { // one that is out of an era will do as well
+		return
+	}
 	if r.thief != nil { // its word for where it is spoils any comparison
 		r.promoted(node, cause)
 		return
@@ -161,7 +173,11 @@ func (r *referee) saw(v *validator, out zug.Output) {
 		r.ended(v, e)
 	}
 	for _, b := range out.Blocks {
-		r.grew(v, b)
+		if r.eras != nil {
+			r.eras.grew(v, b)
+		} else {
+			r.demand.grew(v, b)
+		}
 	}
 }
 
@@ -169,5 +185,7 @@ func (r *referee) saw(v *validator, out zug.Output) {
 func (r *referee) end() {
 	r.sample()
 	r.compare()
-	r.atRest()
+	if r.eras == nil {
+		r.atRest()
+	}
 }

@@ -34,6 +34,9 @@ const (
 	Undone                  // states put back or made anew, and keys stolen
 	Hoarded                 // requests that a cosigner kept, and passed on late
 	Told                    // faults of ours that a node told of
+	Sidelined               // messages that a gate refused
+	Orders                  // restarts by order
+	Eras                    // of which a message of ours was demanded
 	counts
 )
 
@@ -41,7 +44,7 @@ var countNames = [counts]string{"events", "rounds", "votes", "leads", "finalitie
 	"reproposed", "shares", "restarts",
 	"changes", "operations", "elections", "crashes", "lost claims", "failovers", "holds", "rests", "returns",
 	"moves", "undone", "hoarded",
-	"told"}
+	"told", "sidelined", "orders", "eras"}
 
 // String names the count.
 func (c Count) String() string { return countNames[c] }

@@ -26,6 +26,9 @@ type validator struct {
 
 	doomed *Fault // it dies with its next signature in hand
 	fault  shown
+
+	gate      gate      // of a stock node
+	validated time.Time // when it was first seen to do so since its last start
 }
 
 func newValidator(w *World, id int, seed uint64) *validator {
@@ -39,6 +42,10 @@ func newValidator(w *World, id int, seed uint64) *validator {
 	}
 	if id >= firstForeign {
 		c.Sign = func(casper.Message) casper.Signature { return casper.Signature{} }
+	}
+	if v.stock() {
+		c.Stock, c.Merge, c.Deadline = true, v.merge, time.Hour // its gate has the deadline
+		v.gate.Took = startUp + stopFor
 	}
 	v.node = zug.New(c, w.now)
 	return v
@@ -93,11 +100,18 @@ func (v *validator) drive(out zug.Output) {
 
 func (v *validator) sendTo(peer int, m zug.Message) {
 	to := v.w.nodes[peer]
-	v.w.post(&v.process, &to.process, func() { to.drive(to.node.Receive(v.id, m, v.w.now)) }, nil)
+	v.w.post(&v.process, &to.process, func() {
+		to.hears(m)
+		to.drive(to.node.Receive(v.id, m, v.w.now))
+	}, nil)
 }
 
 // ask passes a request to the agent on the node's host.
 func (v *validator) ask(r zug.Request) {
+	if v.stock() {
+		v.claim(r)
+		return
+	}
 	a, life := v.w.agents[v.id], v.life
 	reply := func(answer zug.Answer) {
 		answer.ID = r.ID
@@ -137,7 +151,8 @@ func (v *validator) restart(keepLog bool) {
 		return
 	}
 	v.start()
-	v.node.Restart(keepLog, v.w.now)
+	v.gate.Starts(v.w.now)
+	v.node.Restart(keepLog || v.stock(), v.w.now) // a gate keeps what it granted
 	v.wake = time.Time{}
 	if v.id < ours {
 		v.w.stats[Restarts]++

@@ -19,6 +19,10 @@
 // asker that gave up; a lead that is handed over too often, or while roles are held or about to
 // change. It builds the signed bytes itself.
 //
+// Where a plan has it, one of our nodes is stock, or both are: casper-node as it is published,
+// behind a gate (TestStock). Then the referee demands a message of ours in each era, and our
+// signature of each block, for as long as a node is well.
+//
 // Left out are the order of messages between two members, which TCP keeps even when one of them is
 // lost; upgrades and what agents tell of them, a node whose peers do not hear it (failover's
 // NotConnected), a key file left behind, the nodes' TLS points, floors, members that meet for the
@@ -81,6 +85,7 @@ type Rules struct {
 	Early    bool // broken: a leader has a message signed before its claim is committed
 	Forgets  bool // broken: a cosigner that crashed comes back with an empty disk, as if nothing had been
 	Vague    bool // broken: an agent that ends forgets what cosigners stated
+	Ungated  bool // broken: a stock node sends what its gate refused
 }
 
 // Options say how a run is played.
@@ -90,6 +95,7 @@ type Options struct {
 	Plan  *Plan             // instead of the one that the seed draws
 	Sites *Sites            // in place of the plan's; may be nil
 
+	Stock  bool // the seed draws a plan for a pair with a stock node
 	Undone bool // the seed draws a plan of memory that is lost
 	Faked  bool // the seed draws a plan of faults that are told and none
 }
@@ -178,6 +184,8 @@ func newWorld(seed uint64, o Options) *World {
 	w.now = w.start
 	if o.Plan != nil {
 		w.plan = *o.Plan
+	} else if o.Stock {
+		w.plan = drawStock(draw)
 	} else if o.Undone {
 		w.plan = drawUndone(draw)
 	} else if o.Faked {
@@ -196,7 +204,8 @@ func newWorld(seed uint64, o Options) *World {
 		EraBlocks: w.plan.EraBlocks}
 	w.settings = failover.Settings{Main: names[0], Nodes: names[:], Threshold: threshold, Round: w.plan.Block,
 		PingInterval: w.plan.Ping, After: w.plan.After, FailbackAfter: w.plan.FailbackAfter,
-		Failover: w.plan.Failover, Failback: w.plan.Failback}
+		Failover: w.plan.Failover, Failback: w.plan.Failback, Stock: w.plan.Pair.names(), Passive: !w.plan.Pair.Hot,
+		Era: w.plan.Block * time.Duration(w.plan.EraBlocks), Rearm: failover.Auto}
 	w.referee = newReferee(w)
 	for i := range w.cosigners {
 		w.cosigners[i] = newCosigner(w, i)

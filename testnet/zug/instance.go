@@ -20,6 +20,7 @@ type instance struct {
 	wake    time.Time // next update; zero: none
 	dirty   uint32    // lowest round that must be looked at; none if above current
 	ended   bool      // its last block is finalized
+	out     bool      // of a stock node: it was refused, and casts no vote any more
 }
 
 // round is what is known of one round.

@@ -16,6 +16,13 @@ type Config struct {
 	Seed      uint64 // of what the node puts into its blocks and whom it asks
 	// Sign signs with a key of the node's own; nil: the node asks for each signature by a Request.
 	Sign func(casper.Message) casper.Signature
+	// Stock says that the node is casper-node as it is published, behind a gate: a Request is whether
+	// it may write an echo or a vote, and one that is not granted as it is takes it out of the era. It
+	// signs blocks by itself.
+	Stock bool
+	// Merge returns what our other node is known to have signed in the era, as a gate finds it when a
+	// stock node opens its file of that era; nil: nothing.
+	Merge func(era uint64) []Signed
 
 	Deadline time.Duration // after which a request without an answer counts as refused
 	Sync     time.Duration // between two questions for a round, while the node is behind
@@ -94,7 +101,8 @@ func (n *Node) Restart(keepLog bool, now time.Time) {
 	for _, r := range in.rounds[in.first:] {
 		r.accepted = false
 	}
-	in.current, in.began, in.wake = in.first, time.Time{}, time.Time{}
+	in.current, in.began, in.wake, in.out = in.first, time.Time{}, time.Time{}, false
+	n.merge()
 	in.mark(in.first)
 }
 
@@ -225,7 +233,38 @@ func (n *Node) openEra() {
 		n.prev = n.cur
 	}
 	n.cur = newInstance(n.Chain, n.blocks[(era-FirstEra)*n.Chain.EraBlocks], n.Validator)
+	n.merge()
 }
+
+// merge takes in what our other node signed in the running era.
+func (n *Node) merge() {
+	if !n.Stock || n.Merge == nil {
+		return
+	}
+	for _, s := range n.Merge(n.cur.name.Era) {
+		if name, ok := roundOf(s.Message); ok && n.cur.is(name) {
+			n.add(n.cur, s)
+		}
+	}
+}
+
+// Own returns what our validator is known to have signed in the era, if that is the running one.
+func (n *Node) Own(era uint64) (all []Signed) {
+	if n.cur == nil || n.cur.name.Era != era {
+		return nil
+	}
+	for _, r := range n.cur.rounds {
+		for _, s := range []Signed{r.echoes[n.Validator], r.votes[n.Validator]} {
+			if s.Message != nil {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// Out reports whether a stock node casts no vote for the rest of the running era.
+func (n *Node) Out() bool { return n.cur != nil && n.cur.out }
 
 // instance returns the consensus that a round belongs to, nil if the node holds none such.
 func (n *Node) instance(r casper.Round) *instance {

@@ -60,7 +60,7 @@ func (in *instance) own(m casper.Message) casper.Message {
 // sign signs an echo or vote, or asks for it, unless our validator is known to have filled the
 // slot. p is the block that an echo is to go out with, if it is ours.
 func (n *Node) sign(in *instance, m casper.Message, p *Proposal) {
-	if in.own(m) != nil {
+	if in.own(m) != nil || in.out {
 		return
 	}
 	if n.Sign != nil {
@@ -93,9 +93,13 @@ func roundID(m casper.Message) uint32 {
 
 // signFinality signs a finality signature or asks for it.
 func (n *Node) signFinality(f casper.Finality) {
-	if n.Sign != nil {
+	if n.Sign != nil || n.Stock {
 		n.noteFinal(n.Validator, f)
-		n.send(All, Signed{Validator: n.Validator, Message: f, Signature: n.Sign(f)})
+		s := Signed{Validator: n.Validator, Message: f}
+		if n.Sign != nil {
+			s.Signature = n.Sign(f)
+		}
+		n.send(All, s)
 		return
 	}
 	n.asks = append(n.asks, ask{message: f})
@@ -135,6 +139,8 @@ func (n *Node) Answer(a Answer, now time.Time) Output {
 	}
 	k := n.asks[i]
 	switch {
+	case n.Stock && (a.Verdict != Granted || a.Message != k.message):
+		n.deactivate(k)
 	case a.Verdict == Refused:
 		n.refused(&n.asks[i])
 	case a.Verdict == Granted && sameSlot(k.message, a.Message):
@@ -144,6 +150,19 @@ func (n *Node) Answer(a Answer, now time.Time) Output {
 		n.asks = slices.Delete(n.asks, i, i+1)
 	}
 	return n.flush()
+}
+
+// deactivate is what becomes of a stock node that could not write the message that it asked for: it
+// casts no vote in that era, until it is started anew.
+func (n *Node) deactivate(k ask) {
+	name, _ := roundOf(k.message)
+	n.asks = slices.DeleteFunc(n.asks, func(a ask) bool {
+		other, _ := roundOf(a.message)
+		return other.Era == name.Era
+	})
+	if in := n.instance(name); in != nil {
+		in.out = true
+	}
 }
 
 func (n *Node) granted(k ask, a Answer) {

@@ -944,7 +944,9 @@ type Judgement struct {
 	// When, unless things change; absent if no change is due.
 	Due *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=due,proto3" json:"due,omitempty"`
 	// Whether it waits for an operator.
-	Confirm       bool `protobuf:"varint,5,opt,name=confirm,proto3" json:"confirm,omitempty"`
+	Confirm bool `protobuf:"varint,5,opt,name=confirm,proto3" json:"confirm,omitempty"`
+	// What is to be done so that a stock node votes. Absent in a cluster without one.
+	Rearm         *Rearm `protobuf:"bytes,6,opt,name=rearm,proto3" json:"rearm,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1014,6 +1016,86 @@ func (x *Judgement) GetConfirm() bool {
 	return false
 }
 
+func (x *Judgement) GetRearm() *Rearm {
+	if x != nil {
+		return x.Rearm
+	}
+	return nil
+}
+
+// Rearm is what the leader makes of the votes of stock nodes: whether the active one is to be restarted for them.
+type Rearm struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Code of the rule, as in docs/failover.md.
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// The same in words.
+	Why string `protobuf:"bytes,2,opt,name=why,proto3" json:"why,omitempty"`
+	// The node that is to be restarted, empty if none.
+	Node string `protobuf:"bytes,3,opt,name=node,proto3" json:"node,omitempty"`
+	// When, unless things change; absent if that is an operator's to say.
+	Due           *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=due,proto3" json:"due,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rearm) Reset() {
+	*x = Rearm{}
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rearm) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rearm) ProtoMessage() {}
+
+func (x *Rearm) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rearm.ProtoReflect.Descriptor instead.
+func (*Rearm) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Rearm) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Rearm) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *Rearm) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *Rearm) GetDue() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Due
+	}
+	return nil
+}
+
 // RecentRefusal is one refused request.
 type RecentRefusal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1031,7 +1113,7 @@ type RecentRefusal struct {
 
 func (x *RecentRefusal) Reset() {
 	*x = RecentRefusal{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1043,7 +1125,7 @@ func (x *RecentRefusal) String() string {
 func (*RecentRefusal) ProtoMessage() {}
 
 func (x *RecentRefusal) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1056,7 +1138,7 @@ func (x *RecentRefusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecentRefusal.ProtoReflect.Descriptor instead.
 func (*RecentRefusal) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{9}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RecentRefusal) GetAt() *timestamppb.Timestamp {
@@ -1104,7 +1186,7 @@ type ActivateRequest struct {
 
 func (x *ActivateRequest) Reset() {
 	*x = ActivateRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1116,7 +1198,7 @@ func (x *ActivateRequest) String() string {
 func (*ActivateRequest) ProtoMessage() {}
 
 func (x *ActivateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1129,7 +1211,7 @@ func (x *ActivateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateRequest.ProtoReflect.Descriptor instead.
 func (*ActivateRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{10}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ActivateRequest) GetNode() string {
@@ -1171,7 +1253,7 @@ type ActivateResponse struct {
 
 func (x *ActivateResponse) Reset() {
 	*x = ActivateResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1183,7 +1265,7 @@ func (x *ActivateResponse) String() string {
 func (*ActivateResponse) ProtoMessage() {}
 
 func (x *ActivateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1196,7 +1278,7 @@ func (x *ActivateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateResponse.ProtoReflect.Descriptor instead.
 func (*ActivateResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{11}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ActivateResponse) GetEpoch() uint64 {
@@ -1221,7 +1303,7 @@ type SetModeRequest struct {
 
 func (x *SetModeRequest) Reset() {
 	*x = SetModeRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1233,7 +1315,7 @@ func (x *SetModeRequest) String() string {
 func (*SetModeRequest) ProtoMessage() {}
 
 func (x *SetModeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1246,7 +1328,7 @@ func (x *SetModeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetModeRequest.ProtoReflect.Descriptor instead.
 func (*SetModeRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{12}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SetModeRequest) GetMode() Mode {
@@ -1281,7 +1363,7 @@ type SetModeResponse struct {
 
 func (x *SetModeResponse) Reset() {
 	*x = SetModeResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1293,7 +1375,7 @@ func (x *SetModeResponse) String() string {
 func (*SetModeResponse) ProtoMessage() {}
 
 func (x *SetModeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1306,7 +1388,7 @@ func (x *SetModeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetModeResponse.ProtoReflect.Descriptor instead.
 func (*SetModeResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SetModeResponse) GetEpoch() uint64 {
@@ -1333,7 +1415,7 @@ type SuspendRequest struct {
 
 func (x *SuspendRequest) Reset() {
 	*x = SuspendRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1345,7 +1427,7 @@ func (x *SuspendRequest) String() string {
 func (*SuspendRequest) ProtoMessage() {}
 
 func (x *SuspendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1358,7 +1440,7 @@ func (x *SuspendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendRequest.ProtoReflect.Descriptor instead.
 func (*SuspendRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{14}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SuspendRequest) GetNode() string {
@@ -1400,7 +1482,7 @@ type SuspendResponse struct {
 
 func (x *SuspendResponse) Reset() {
 	*x = SuspendResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1412,7 +1494,7 @@ func (x *SuspendResponse) String() string {
 func (*SuspendResponse) ProtoMessage() {}
 
 func (x *SuspendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1425,7 +1507,7 @@ func (x *SuspendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendResponse.ProtoReflect.Descriptor instead.
 func (*SuspendResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SuspendResponse) GetEpoch() uint64 {
@@ -1450,7 +1532,7 @@ type HoldRequest struct {
 
 func (x *HoldRequest) Reset() {
 	*x = HoldRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1462,7 +1544,7 @@ func (x *HoldRequest) String() string {
 func (*HoldRequest) ProtoMessage() {}
 
 func (x *HoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1475,7 +1557,7 @@ func (x *HoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldRequest.ProtoReflect.Descriptor instead.
 func (*HoldRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{16}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *HoldRequest) GetForMs() uint64 {
@@ -1510,7 +1592,7 @@ type HoldResponse struct {
 
 func (x *HoldResponse) Reset() {
 	*x = HoldResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1522,7 +1604,7 @@ func (x *HoldResponse) String() string {
 func (*HoldResponse) ProtoMessage() {}
 
 func (x *HoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1535,7 +1617,7 @@ func (x *HoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldResponse.ProtoReflect.Descriptor instead.
 func (*HoldResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{17}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *HoldResponse) GetEpoch() uint64 {
@@ -1558,7 +1640,7 @@ type ResumeRequest struct {
 
 func (x *ResumeRequest) Reset() {
 	*x = ResumeRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1570,7 +1652,7 @@ func (x *ResumeRequest) String() string {
 func (*ResumeRequest) ProtoMessage() {}
 
 func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1583,7 +1665,7 @@ func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRequest.ProtoReflect.Descriptor instead.
 func (*ResumeRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{18}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ResumeRequest) GetReason() string {
@@ -1611,7 +1693,7 @@ type ResumeResponse struct {
 
 func (x *ResumeResponse) Reset() {
 	*x = ResumeResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1623,7 +1705,7 @@ func (x *ResumeResponse) String() string {
 func (*ResumeResponse) ProtoMessage() {}
 
 func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1636,7 +1718,7 @@ func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeResponse.ProtoReflect.Descriptor instead.
 func (*ResumeResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{19}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ResumeResponse) GetEpoch() uint64 {
@@ -1655,7 +1737,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1667,7 +1749,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1680,7 +1762,7 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{20}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{21}
 }
 
 // HistoryResponse holds the last changes.
@@ -1694,7 +1776,7 @@ type HistoryResponse struct {
 
 func (x *HistoryResponse) Reset() {
 	*x = HistoryResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1706,7 +1788,7 @@ func (x *HistoryResponse) String() string {
 func (*HistoryResponse) ProtoMessage() {}
 
 func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1719,7 +1801,7 @@ func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryResponse.ProtoReflect.Descriptor instead.
 func (*HistoryResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{21}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *HistoryResponse) GetChanges() []*RoleChange {
@@ -1750,7 +1832,7 @@ type RoleChange struct {
 
 func (x *RoleChange) Reset() {
 	*x = RoleChange{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1762,7 +1844,7 @@ func (x *RoleChange) String() string {
 func (*RoleChange) ProtoMessage() {}
 
 func (x *RoleChange) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1775,7 +1857,7 @@ func (x *RoleChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleChange.ProtoReflect.Descriptor instead.
 func (*RoleChange) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{22}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RoleChange) GetEpoch() uint64 {
@@ -1833,7 +1915,7 @@ type SetFloorRequest struct {
 
 func (x *SetFloorRequest) Reset() {
 	*x = SetFloorRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1845,7 +1927,7 @@ func (x *SetFloorRequest) String() string {
 func (*SetFloorRequest) ProtoMessage() {}
 
 func (x *SetFloorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1858,7 +1940,7 @@ func (x *SetFloorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFloorRequest.ProtoReflect.Descriptor instead.
 func (*SetFloorRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{23}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SetFloorRequest) GetFloor() *Mark {
@@ -1886,7 +1968,7 @@ type SetFloorResponse struct {
 
 func (x *SetFloorResponse) Reset() {
 	*x = SetFloorResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[24]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1898,7 +1980,7 @@ func (x *SetFloorResponse) String() string {
 func (*SetFloorResponse) ProtoMessage() {}
 
 func (x *SetFloorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[24]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1911,7 +1993,7 @@ func (x *SetFloorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFloorResponse.ProtoReflect.Descriptor instead.
 func (*SetFloorResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{24}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SetFloorResponse) GetFloor() *Mark {
@@ -1944,7 +2026,7 @@ type ResetHeightsRequest struct {
 
 func (x *ResetHeightsRequest) Reset() {
 	*x = ResetHeightsRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[25]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1956,7 +2038,7 @@ func (x *ResetHeightsRequest) String() string {
 func (*ResetHeightsRequest) ProtoMessage() {}
 
 func (x *ResetHeightsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[25]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1969,7 +2051,7 @@ func (x *ResetHeightsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetHeightsRequest.ProtoReflect.Descriptor instead.
 func (*ResetHeightsRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{25}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ResetHeightsRequest) GetHeight() uint64 {
@@ -2030,7 +2112,7 @@ type ResetHeightsResponse struct {
 
 func (x *ResetHeightsResponse) Reset() {
 	*x = ResetHeightsResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[26]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2042,7 +2124,7 @@ func (x *ResetHeightsResponse) String() string {
 func (*ResetHeightsResponse) ProtoMessage() {}
 
 func (x *ResetHeightsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[26]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2055,7 +2137,7 @@ func (x *ResetHeightsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetHeightsResponse.ProtoReflect.Descriptor instead.
 func (*ResetHeightsResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{26}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{27}
 }
 
 // SetInstanceRequest names a chainspec under which an era runs again.
@@ -2075,7 +2157,7 @@ type SetInstanceRequest struct {
 
 func (x *SetInstanceRequest) Reset() {
 	*x = SetInstanceRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[27]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2087,7 +2169,7 @@ func (x *SetInstanceRequest) String() string {
 func (*SetInstanceRequest) ProtoMessage() {}
 
 func (x *SetInstanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[27]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2100,7 +2182,7 @@ func (x *SetInstanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetInstanceRequest.ProtoReflect.Descriptor instead.
 func (*SetInstanceRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{27}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SetInstanceRequest) GetEra() uint64 {
@@ -2140,7 +2222,7 @@ type SetInstanceResponse struct {
 
 func (x *SetInstanceResponse) Reset() {
 	*x = SetInstanceResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[28]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2152,7 +2234,7 @@ func (x *SetInstanceResponse) String() string {
 func (*SetInstanceResponse) ProtoMessage() {}
 
 func (x *SetInstanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[28]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2165,7 +2247,7 @@ func (x *SetInstanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetInstanceResponse.ProtoReflect.Descriptor instead.
 func (*SetInstanceResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{28}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{29}
 }
 
 // ExportWatermarkRequest is empty.
@@ -2177,7 +2259,7 @@ type ExportWatermarkRequest struct {
 
 func (x *ExportWatermarkRequest) Reset() {
 	*x = ExportWatermarkRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[29]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2189,7 +2271,7 @@ func (x *ExportWatermarkRequest) String() string {
 func (*ExportWatermarkRequest) ProtoMessage() {}
 
 func (x *ExportWatermarkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[29]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2202,7 +2284,7 @@ func (x *ExportWatermarkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWatermarkRequest.ProtoReflect.Descriptor instead.
 func (*ExportWatermarkRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{29}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{30}
 }
 
 // ExportWatermarkResponse is one held slot.
@@ -2220,7 +2302,7 @@ type ExportWatermarkResponse struct {
 
 func (x *ExportWatermarkResponse) Reset() {
 	*x = ExportWatermarkResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[30]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2232,7 +2314,7 @@ func (x *ExportWatermarkResponse) String() string {
 func (*ExportWatermarkResponse) ProtoMessage() {}
 
 func (x *ExportWatermarkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[30]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2245,7 +2327,7 @@ func (x *ExportWatermarkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWatermarkResponse.ProtoReflect.Descriptor instead.
 func (*ExportWatermarkResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{30}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ExportWatermarkResponse) GetSlot() string {
@@ -2353,13 +2435,19 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\fFaultFinding\x12\x14\n" +
 	"\x05proof\x18\x01 \x01(\tR\x05proof\x12\x10\n" +
 	"\x03why\x18\x02 \x01(\tR\x03why\x12\x10\n" +
-	"\x03era\x18\x03 \x01(\x04R\x03era\"\x8d\x01\n" +
+	"\x03era\x18\x03 \x01(\x04R\x03era\"\xbe\x01\n" +
 	"\tJudgement\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x10\n" +
 	"\x03why\x18\x02 \x01(\tR\x03why\x12\x12\n" +
 	"\x04node\x18\x03 \x01(\tR\x04node\x12,\n" +
 	"\x03due\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x03due\x12\x18\n" +
-	"\aconfirm\x18\x05 \x01(\bR\aconfirm\"{\n" +
+	"\aconfirm\x18\x05 \x01(\bR\aconfirm\x12/\n" +
+	"\x05rearm\x18\x06 \x01(\v2\x19.casper.cosigner.v1.RearmR\x05rearm\"o\n" +
+	"\x05Rearm\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x10\n" +
+	"\x03why\x18\x02 \x01(\tR\x03why\x12\x12\n" +
+	"\x04node\x18\x03 \x01(\tR\x04node\x12,\n" +
+	"\x03due\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x03due\"{\n" +
 	"\rRecentRefusal\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12\x12\n" +
@@ -2462,7 +2550,7 @@ func file_casper_cosigner_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_casper_cosigner_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_casper_cosigner_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_casper_cosigner_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_casper_cosigner_v1_admin_proto_goTypes = []any{
 	(Mode)(0),                       // 0: casper.cosigner.v1.Mode
 	(*Mark)(nil),                    // 1: casper.cosigner.v1.Mark
@@ -2474,83 +2562,86 @@ var file_casper_cosigner_v1_admin_proto_goTypes = []any{
 	(*NodeStatus)(nil),              // 7: casper.cosigner.v1.NodeStatus
 	(*FaultFinding)(nil),            // 8: casper.cosigner.v1.FaultFinding
 	(*Judgement)(nil),               // 9: casper.cosigner.v1.Judgement
-	(*RecentRefusal)(nil),           // 10: casper.cosigner.v1.RecentRefusal
-	(*ActivateRequest)(nil),         // 11: casper.cosigner.v1.ActivateRequest
-	(*ActivateResponse)(nil),        // 12: casper.cosigner.v1.ActivateResponse
-	(*SetModeRequest)(nil),          // 13: casper.cosigner.v1.SetModeRequest
-	(*SetModeResponse)(nil),         // 14: casper.cosigner.v1.SetModeResponse
-	(*SuspendRequest)(nil),          // 15: casper.cosigner.v1.SuspendRequest
-	(*SuspendResponse)(nil),         // 16: casper.cosigner.v1.SuspendResponse
-	(*HoldRequest)(nil),             // 17: casper.cosigner.v1.HoldRequest
-	(*HoldResponse)(nil),            // 18: casper.cosigner.v1.HoldResponse
-	(*ResumeRequest)(nil),           // 19: casper.cosigner.v1.ResumeRequest
-	(*ResumeResponse)(nil),          // 20: casper.cosigner.v1.ResumeResponse
-	(*HistoryRequest)(nil),          // 21: casper.cosigner.v1.HistoryRequest
-	(*HistoryResponse)(nil),         // 22: casper.cosigner.v1.HistoryResponse
-	(*RoleChange)(nil),              // 23: casper.cosigner.v1.RoleChange
-	(*SetFloorRequest)(nil),         // 24: casper.cosigner.v1.SetFloorRequest
-	(*SetFloorResponse)(nil),        // 25: casper.cosigner.v1.SetFloorResponse
-	(*ResetHeightsRequest)(nil),     // 26: casper.cosigner.v1.ResetHeightsRequest
-	(*ResetHeightsResponse)(nil),    // 27: casper.cosigner.v1.ResetHeightsResponse
-	(*SetInstanceRequest)(nil),      // 28: casper.cosigner.v1.SetInstanceRequest
-	(*SetInstanceResponse)(nil),     // 29: casper.cosigner.v1.SetInstanceResponse
-	(*ExportWatermarkRequest)(nil),  // 30: casper.cosigner.v1.ExportWatermarkRequest
-	(*ExportWatermarkResponse)(nil), // 31: casper.cosigner.v1.ExportWatermarkResponse
-	(*timestamppb.Timestamp)(nil),   // 32: google.protobuf.Timestamp
-	(*NodeHealth)(nil),              // 33: casper.cosigner.v1.NodeHealth
-	(*Reach)(nil),                   // 34: casper.cosigner.v1.Reach
+	(*Rearm)(nil),                   // 10: casper.cosigner.v1.Rearm
+	(*RecentRefusal)(nil),           // 11: casper.cosigner.v1.RecentRefusal
+	(*ActivateRequest)(nil),         // 12: casper.cosigner.v1.ActivateRequest
+	(*ActivateResponse)(nil),        // 13: casper.cosigner.v1.ActivateResponse
+	(*SetModeRequest)(nil),          // 14: casper.cosigner.v1.SetModeRequest
+	(*SetModeResponse)(nil),         // 15: casper.cosigner.v1.SetModeResponse
+	(*SuspendRequest)(nil),          // 16: casper.cosigner.v1.SuspendRequest
+	(*SuspendResponse)(nil),         // 17: casper.cosigner.v1.SuspendResponse
+	(*HoldRequest)(nil),             // 18: casper.cosigner.v1.HoldRequest
+	(*HoldResponse)(nil),            // 19: casper.cosigner.v1.HoldResponse
+	(*ResumeRequest)(nil),           // 20: casper.cosigner.v1.ResumeRequest
+	(*ResumeResponse)(nil),          // 21: casper.cosigner.v1.ResumeResponse
+	(*HistoryRequest)(nil),          // 22: casper.cosigner.v1.HistoryRequest
+	(*HistoryResponse)(nil),         // 23: casper.cosigner.v1.HistoryResponse
+	(*RoleChange)(nil),              // 24: casper.cosigner.v1.RoleChange
+	(*SetFloorRequest)(nil),         // 25: casper.cosigner.v1.SetFloorRequest
+	(*SetFloorResponse)(nil),        // 26: casper.cosigner.v1.SetFloorResponse
+	(*ResetHeightsRequest)(nil),     // 27: casper.cosigner.v1.ResetHeightsRequest
+	(*ResetHeightsResponse)(nil),    // 28: casper.cosigner.v1.ResetHeightsResponse
+	(*SetInstanceRequest)(nil),      // 29: casper.cosigner.v1.SetInstanceRequest
+	(*SetInstanceResponse)(nil),     // 30: casper.cosigner.v1.SetInstanceResponse
+	(*ExportWatermarkRequest)(nil),  // 31: casper.cosigner.v1.ExportWatermarkRequest
+	(*ExportWatermarkResponse)(nil), // 32: casper.cosigner.v1.ExportWatermarkResponse
+	(*timestamppb.Timestamp)(nil),   // 33: google.protobuf.Timestamp
+	(*NodeHealth)(nil),              // 34: casper.cosigner.v1.NodeHealth
+	(*Reach)(nil),                   // 35: casper.cosigner.v1.Reach
 }
 var file_casper_cosigner_v1_admin_proto_depIdxs = []int32{
 	0,  // 0: casper.cosigner.v1.StatusResponse.mode:type_name -> casper.cosigner.v1.Mode
-	32, // 1: casper.cosigner.v1.StatusResponse.since:type_name -> google.protobuf.Timestamp
+	33, // 1: casper.cosigner.v1.StatusResponse.since:type_name -> google.protobuf.Timestamp
 	1,  // 2: casper.cosigner.v1.StatusResponse.pruned:type_name -> casper.cosigner.v1.Mark
 	1,  // 3: casper.cosigner.v1.StatusResponse.floor:type_name -> casper.cosigner.v1.Mark
 	1,  // 4: casper.cosigner.v1.StatusResponse.newest:type_name -> casper.cosigner.v1.Mark
 	6,  // 5: casper.cosigner.v1.StatusResponse.peers:type_name -> casper.cosigner.v1.PeerStatus
 	7,  // 6: casper.cosigner.v1.StatusResponse.nodes:type_name -> casper.cosigner.v1.NodeStatus
-	10, // 7: casper.cosigner.v1.StatusResponse.refusals:type_name -> casper.cosigner.v1.RecentRefusal
-	32, // 8: casper.cosigner.v1.StatusResponse.hold_until:type_name -> google.protobuf.Timestamp
+	11, // 7: casper.cosigner.v1.StatusResponse.refusals:type_name -> casper.cosigner.v1.RecentRefusal
+	33, // 8: casper.cosigner.v1.StatusResponse.hold_until:type_name -> google.protobuf.Timestamp
 	9,  // 9: casper.cosigner.v1.StatusResponse.judgement:type_name -> casper.cosigner.v1.Judgement
 	4,  // 10: casper.cosigner.v1.StatusResponse.last_reset:type_name -> casper.cosigner.v1.HeightReset
 	5,  // 11: casper.cosigner.v1.StatusResponse.reruns:type_name -> casper.cosigner.v1.Rerun
-	32, // 12: casper.cosigner.v1.NodeStatus.last_request:type_name -> google.protobuf.Timestamp
-	32, // 13: casper.cosigner.v1.NodeStatus.last_ping:type_name -> google.protobuf.Timestamp
-	33, // 14: casper.cosigner.v1.NodeStatus.health:type_name -> casper.cosigner.v1.NodeHealth
-	34, // 15: casper.cosigner.v1.NodeStatus.reach:type_name -> casper.cosigner.v1.Reach
+	33, // 12: casper.cosigner.v1.NodeStatus.last_request:type_name -> google.protobuf.Timestamp
+	33, // 13: casper.cosigner.v1.NodeStatus.last_ping:type_name -> google.protobuf.Timestamp
+	34, // 14: casper.cosigner.v1.NodeStatus.health:type_name -> casper.cosigner.v1.NodeHealth
+	35, // 15: casper.cosigner.v1.NodeStatus.reach:type_name -> casper.cosigner.v1.Reach
 	8,  // 16: casper.cosigner.v1.NodeStatus.fault:type_name -> casper.cosigner.v1.FaultFinding
-	32, // 17: casper.cosigner.v1.Judgement.due:type_name -> google.protobuf.Timestamp
-	32, // 18: casper.cosigner.v1.RecentRefusal.at:type_name -> google.protobuf.Timestamp
-	0,  // 19: casper.cosigner.v1.SetModeRequest.mode:type_name -> casper.cosigner.v1.Mode
-	23, // 20: casper.cosigner.v1.HistoryResponse.changes:type_name -> casper.cosigner.v1.RoleChange
-	1,  // 21: casper.cosigner.v1.SetFloorRequest.floor:type_name -> casper.cosigner.v1.Mark
-	1,  // 22: casper.cosigner.v1.SetFloorResponse.floor:type_name -> casper.cosigner.v1.Mark
-	2,  // 23: casper.cosigner.v1.AdminService.Status:input_type -> casper.cosigner.v1.StatusRequest
-	11, // 24: casper.cosigner.v1.AdminService.Activate:input_type -> casper.cosigner.v1.ActivateRequest
-	13, // 25: casper.cosigner.v1.AdminService.SetMode:input_type -> casper.cosigner.v1.SetModeRequest
-	15, // 26: casper.cosigner.v1.AdminService.Suspend:input_type -> casper.cosigner.v1.SuspendRequest
-	17, // 27: casper.cosigner.v1.AdminService.Hold:input_type -> casper.cosigner.v1.HoldRequest
-	19, // 28: casper.cosigner.v1.AdminService.Resume:input_type -> casper.cosigner.v1.ResumeRequest
-	21, // 29: casper.cosigner.v1.AdminService.History:input_type -> casper.cosigner.v1.HistoryRequest
-	24, // 30: casper.cosigner.v1.AdminService.SetFloor:input_type -> casper.cosigner.v1.SetFloorRequest
-	26, // 31: casper.cosigner.v1.AdminService.ResetHeights:input_type -> casper.cosigner.v1.ResetHeightsRequest
-	28, // 32: casper.cosigner.v1.AdminService.SetInstance:input_type -> casper.cosigner.v1.SetInstanceRequest
-	30, // 33: casper.cosigner.v1.AdminService.ExportWatermark:input_type -> casper.cosigner.v1.ExportWatermarkRequest
-	3,  // 34: casper.cosigner.v1.AdminService.Status:output_type -> casper.cosigner.v1.StatusResponse
-	12, // 35: casper.cosigner.v1.AdminService.Activate:output_type -> casper.cosigner.v1.ActivateResponse
-	14, // 36: casper.cosigner.v1.AdminService.SetMode:output_type -> casper.cosigner.v1.SetModeResponse
-	16, // 37: casper.cosigner.v1.AdminService.Suspend:output_type -> casper.cosigner.v1.SuspendResponse
-	18, // 38: casper.cosigner.v1.AdminService.Hold:output_type -> casper.cosigner.v1.HoldResponse
-	20, // 39: casper.cosigner.v1.AdminService.Resume:output_type -> casper.cosigner.v1.ResumeResponse
-	22, // 40: casper.cosigner.v1.AdminService.History:output_type -> casper.cosigner.v1.HistoryResponse
-	25, // 41: casper.cosigner.v1.AdminService.SetFloor:output_type -> casper.cosigner.v1.SetFloorResponse
-	27, // 42: casper.cosigner.v1.AdminService.ResetHeights:output_type -> casper.cosigner.v1.ResetHeightsResponse
-	29, // 43: casper.cosigner.v1.AdminService.SetInstance:output_type -> casper.cosigner.v1.SetInstanceResponse
-	31, // 44: casper.cosigner.v1.AdminService.ExportWatermark:output_type -> casper.cosigner.v1.ExportWatermarkResponse
-	34, // [34:45] is the sub-list for method output_type
-	23, // [23:34] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	33, // 17: casper.cosigner.v1.Judgement.due:type_name -> google.protobuf.Timestamp
+	10, // 18: casper.cosigner.v1.Judgement.rearm:type_name -> casper.cosigner.v1.Rearm
+	33, // 19: casper.cosigner.v1.Rearm.due:type_name -> google.protobuf.Timestamp
+	33, // 20: casper.cosigner.v1.RecentRefusal.at:type_name -> google.protobuf.Timestamp
+	0,  // 21: casper.cosigner.v1.SetModeRequest.mode:type_name -> casper.cosigner.v1.Mode
+	24, // 22: casper.cosigner.v1.HistoryResponse.changes:type_name -> casper.cosigner.v1.RoleChange
+	1,  // 23: casper.cosigner.v1.SetFloorRequest.floor:type_name -> casper.cosigner.v1.Mark
+	1,  // 24: casper.cosigner.v1.SetFloorResponse.floor:type_name -> casper.cosigner.v1.Mark
+	2,  // 25: casper.cosigner.v1.AdminService.Status:input_type -> casper.cosigner.v1.StatusRequest
+	12, // 26: casper.cosigner.v1.AdminService.Activate:input_type -> casper.cosigner.v1.ActivateRequest
+	14, // 27: casper.cosigner.v1.AdminService.SetMode:input_type -> casper.cosigner.v1.SetModeRequest
+	16, // 28: casper.cosigner.v1.AdminService.Suspend:input_type -> casper.cosigner.v1.SuspendRequest
+	18, // 29: casper.cosigner.v1.AdminService.Hold:input_type -> casper.cosigner.v1.HoldRequest
+	20, // 30: casper.cosigner.v1.AdminService.Resume:input_type -> casper.cosigner.v1.ResumeRequest
+	22, // 31: casper.cosigner.v1.AdminService.History:input_type -> casper.cosigner.v1.HistoryRequest
+	25, // 32: casper.cosigner.v1.AdminService.SetFloor:input_type -> casper.cosigner.v1.SetFloorRequest
+	27, // 33: casper.cosigner.v1.AdminService.ResetHeights:input_type -> casper.cosigner.v1.ResetHeightsRequest
+	29, // 34: casper.cosigner.v1.AdminService.SetInstance:input_type -> casper.cosigner.v1.SetInstanceRequest
+	31, // 35: casper.cosigner.v1.AdminService.ExportWatermark:input_type -> casper.cosigner.v1.ExportWatermarkRequest
+	3,  // 36: casper.cosigner.v1.AdminService.Status:output_type -> casper.cosigner.v1.StatusResponse
+	13, // 37: casper.cosigner.v1.AdminService.Activate:output_type -> casper.cosigner.v1.ActivateResponse
+	15, // 38: casper.cosigner.v1.AdminService.SetMode:output_type -> casper.cosigner.v1.SetModeResponse
+	17, // 39: casper.cosigner.v1.AdminService.Suspend:output_type -> casper.cosigner.v1.SuspendResponse
+	19, // 40: casper.cosigner.v1.AdminService.Hold:output_type -> casper.cosigner.v1.HoldResponse
+	21, // 41: casper.cosigner.v1.AdminService.Resume:output_type -> casper.cosigner.v1.ResumeResponse
+	23, // 42: casper.cosigner.v1.AdminService.History:output_type -> casper.cosigner.v1.HistoryResponse
+	26, // 43: casper.cosigner.v1.AdminService.SetFloor:output_type -> casper.cosigner.v1.SetFloorResponse
+	28, // 44: casper.cosigner.v1.AdminService.ResetHeights:output_type -> casper.cosigner.v1.ResetHeightsResponse
+	30, // 45: casper.cosigner.v1.AdminService.SetInstance:output_type -> casper.cosigner.v1.SetInstanceResponse
+	32, // 46: casper.cosigner.v1.AdminService.ExportWatermark:output_type -> casper.cosigner.v1.ExportWatermarkResponse
+	36, // [36:47] is the sub-list for method output_type
+	25, // [25:36] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_admin_proto_init() }
@@ -2565,7 +2656,7 @@ func file_casper_cosigner_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_admin_proto_rawDesc), len(file_casper_cosigner_v1_admin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   31,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -69,7 +69,11 @@ type NodeHealth struct {
 	FaultEvidence *FaultEvidence `protobuf:"bytes,20,opt,name=fault_evidence,json=faultEvidence,proto3" json:"fault_evidence,omitempty"`
 	// How long the cosigners have refused every request of the node that they answered, milliseconds. Absent while they sign, and for
 	// one that is not the active node no bad sign.
-	RefusedMs     *uint64 `protobuf:"varint,21,opt,name=refused_ms,json=refusedMs,proto3,oneof" json:"refused_ms,omitempty"`
+	RefusedMs *uint64 `protobuf:"varint,21,opt,name=refused_ms,json=refusedMs,proto3,oneof" json:"refused_ms,omitempty"`
+	// Since the first block of the last block's era came, milliseconds. Absent if the agent did not see it come.
+	EraAgoMs *uint64 `protobuf:"varint,22,opt,name=era_ago_ms,json=eraAgoMs,proto3,oneof" json:"era_ago_ms,omitempty"`
+	// What is known of a stock node by its gate. Absent beside another node.
+	Gate          *GateHealth `protobuf:"bytes,23,opt,name=gate,proto3" json:"gate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -251,6 +255,156 @@ func (x *NodeHealth) GetRefusedMs() uint64 {
 	return 0
 }
 
+func (x *NodeHealth) GetEraAgoMs() uint64 {
+	if x != nil && x.EraAgoMs != nil {
+		return *x.EraAgoMs
+	}
+	return 0
+}
+
+func (x *NodeHealth) GetGate() *GateHealth {
+	if x != nil {
+		return x.Gate
+	}
+	return nil
+}
+
+// GateHealth is what an agent knows of its stock node by the gate through which the node writes its own messages.
+type GateHealth struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Since the gate's last answer, milliseconds.
+	AgoMs *uint64 `protobuf:"varint,1,opt,name=ago_ms,json=agoMs,proto3,oneof" json:"ago_ms,omitempty"`
+	// What the last attempt to reach it failed with, empty if it did not.
+	Error string `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
+	// Since it last refused a message of the node's own, milliseconds. Absent once the node has started anew.
+	RefusedAgoMs *uint64 `protobuf:"varint,3,opt,name=refused_ago_ms,json=refusedAgoMs,proto3,oneof" json:"refused_ago_ms,omitempty"`
+	// Era of that message: in it the node votes no more.
+	RefusedEra uint64 `protobuf:"varint,4,opt,name=refused_era,json=refusedEra,proto3" json:"refused_era,omitempty"`
+	// Since it last saw a message of our validator, of any of its nodes, milliseconds.
+	VotedAgoMs *uint64 `protobuf:"varint,5,opt,name=voted_ago_ms,json=votedAgoMs,proto3,oneof" json:"voted_ago_ms,omitempty"`
+	// Era of that message.
+	VotedEra uint64 `protobuf:"varint,6,opt,name=voted_era,json=votedEra,proto3" json:"voted_era,omitempty"`
+	// Since the node was last started, milliseconds.
+	StartedAgoMs *uint64 `protobuf:"varint,7,opt,name=started_ago_ms,json=startedAgoMs,proto3,oneof" json:"started_ago_ms,omitempty"`
+	// How long it took then until it validated, milliseconds; 0 if that is not known.
+	TookMs uint64 `protobuf:"varint,8,opt,name=took_ms,json=tookMs,proto3" json:"took_ms,omitempty"`
+	// Since the agent last restarted the node because it was told to, milliseconds.
+	OrderedAgoMs *uint64 `protobuf:"varint,9,opt,name=ordered_ago_ms,json=orderedAgoMs,proto3,oneof" json:"ordered_ago_ms,omitempty"`
+	// Era in which that was.
+	OrderedEra uint64 `protobuf:"varint,10,opt,name=ordered_era,json=orderedEra,proto3" json:"ordered_era,omitempty"`
+	// How often it was in that era.
+	Orders        uint32 `protobuf:"varint,11,opt,name=orders,proto3" json:"orders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GateHealth) Reset() {
+	*x = GateHealth{}
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GateHealth) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GateHealth) ProtoMessage() {}
+
+func (x *GateHealth) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GateHealth.ProtoReflect.Descriptor instead.
+func (*GateHealth) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *GateHealth) GetAgoMs() uint64 {
+	if x != nil && x.AgoMs != nil {
+		return *x.AgoMs
+	}
+	return 0
+}
+
+func (x *GateHealth) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *GateHealth) GetRefusedAgoMs() uint64 {
+	if x != nil && x.RefusedAgoMs != nil {
+		return *x.RefusedAgoMs
+	}
+	return 0
+}
+
+func (x *GateHealth) GetRefusedEra() uint64 {
+	if x != nil {
+		return x.RefusedEra
+	}
+	return 0
+}
+
+func (x *GateHealth) GetVotedAgoMs() uint64 {
+	if x != nil && x.VotedAgoMs != nil {
+		return *x.VotedAgoMs
+	}
+	return 0
+}
+
+func (x *GateHealth) GetVotedEra() uint64 {
+	if x != nil {
+		return x.VotedEra
+	}
+	return 0
+}
+
+func (x *GateHealth) GetStartedAgoMs() uint64 {
+	if x != nil && x.StartedAgoMs != nil {
+		return *x.StartedAgoMs
+	}
+	return 0
+}
+
+func (x *GateHealth) GetTookMs() uint64 {
+	if x != nil {
+		return x.TookMs
+	}
+	return 0
+}
+
+func (x *GateHealth) GetOrderedAgoMs() uint64 {
+	if x != nil && x.OrderedAgoMs != nil {
+		return *x.OrderedAgoMs
+	}
+	return 0
+}
+
+func (x *GateHealth) GetOrderedEra() uint64 {
+	if x != nil {
+		return x.OrderedEra
+	}
+	return 0
+}
+
+func (x *GateHealth) GetOrders() uint32 {
+	if x != nil {
+		return x.Orders
+	}
+	return 0
+}
+
 // FaultEvidence is what an agent found in its node's unit file. It is a word, and judged by the signatures in it alone.
 type FaultEvidence struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -264,7 +418,7 @@ type FaultEvidence struct {
 
 func (x *FaultEvidence) Reset() {
 	*x = FaultEvidence{}
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[1]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -276,7 +430,7 @@ func (x *FaultEvidence) String() string {
 func (*FaultEvidence) ProtoMessage() {}
 
 func (x *FaultEvidence) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[1]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -289,7 +443,7 @@ func (x *FaultEvidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FaultEvidence.ProtoReflect.Descriptor instead.
 func (*FaultEvidence) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{1}
+	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *FaultEvidence) GetBallots() []*Ballot {
@@ -330,7 +484,7 @@ type Ballot struct {
 
 func (x *Ballot) Reset() {
 	*x = Ballot{}
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -342,7 +496,7 @@ func (x *Ballot) String() string {
 func (*Ballot) ProtoMessage() {}
 
 func (x *Ballot) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -355,7 +509,7 @@ func (x *Ballot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ballot.ProtoReflect.Descriptor instead.
 func (*Ballot) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{2}
+	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Ballot) GetInstance() []byte {
@@ -448,7 +602,7 @@ type Asked struct {
 
 func (x *Asked) Reset() {
 	*x = Asked{}
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -460,7 +614,7 @@ func (x *Asked) String() string {
 func (*Asked) ProtoMessage() {}
 
 func (x *Asked) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -473,7 +627,7 @@ func (x *Asked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Asked.ProtoReflect.Descriptor instead.
 func (*Asked) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{3}
+	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Asked) GetAgoMs() uint64 {
@@ -530,7 +684,7 @@ type Reach struct {
 
 func (x *Reach) Reset() {
 	*x = Reach{}
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -542,7 +696,7 @@ func (x *Reach) String() string {
 func (*Reach) ProtoMessage() {}
 
 func (x *Reach) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -555,7 +709,7 @@ func (x *Reach) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reach.ProtoReflect.Descriptor instead.
 func (*Reach) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{4}
+	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Reach) GetName() string {
@@ -606,7 +760,7 @@ type Block struct {
 
 func (x *Block) Reset() {
 	*x = Block{}
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[5]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -618,7 +772,7 @@ func (x *Block) String() string {
 func (*Block) ProtoMessage() {}
 
 func (x *Block) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[5]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -631,7 +785,7 @@ func (x *Block) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Block.ProtoReflect.Descriptor instead.
 func (*Block) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{5}
+	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Block) GetEra() uint64 {
@@ -652,7 +806,7 @@ var File_casper_cosigner_v1_health_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"\n" +
-	"\x1fcasper/cosigner/v1/health.proto\x12\x12casper.cosigner.v1\"\xb1\a\n" +
+	"\x1fcasper/cosigner/v1/health.proto\x12\x12casper.cosigner.v1\"\x97\b\n" +
 	"\n" +
 	"NodeHealth\x12'\n" +
 	"\rstatus_ago_ms\x18\x01 \x01(\x04H\x00R\vstatusAgoMs\x88\x01\x01\x12!\n" +
@@ -681,13 +835,39 @@ const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"\fevents_error\x18\x13 \x01(\tR\veventsError\x12H\n" +
 	"\x0efault_evidence\x18\x14 \x01(\v2!.casper.cosigner.v1.FaultEvidenceR\rfaultEvidence\x12\"\n" +
 	"\n" +
-	"refused_ms\x18\x15 \x01(\x04H\x05R\trefusedMs\x88\x01\x01B\x10\n" +
+	"refused_ms\x18\x15 \x01(\x04H\x05R\trefusedMs\x88\x01\x01\x12!\n" +
+	"\n" +
+	"era_ago_ms\x18\x16 \x01(\x04H\x06R\beraAgoMs\x88\x01\x01\x122\n" +
+	"\x04gate\x18\x17 \x01(\v2\x1e.casper.cosigner.v1.GateHealthR\x04gateB\x10\n" +
 	"\x0e_status_ago_msB\x0e\n" +
 	"\f_upgrade_eraB\r\n" +
 	"\v_blocked_msB\x12\n" +
 	"\x10_shutdown_ago_msB\x0f\n" +
 	"\r_fault_ago_msB\r\n" +
-	"\v_refused_ms\"[\n" +
+	"\v_refused_msB\r\n" +
+	"\v_era_ago_ms\"\xcb\x03\n" +
+	"\n" +
+	"GateHealth\x12\x1a\n" +
+	"\x06ago_ms\x18\x01 \x01(\x04H\x00R\x05agoMs\x88\x01\x01\x12\x14\n" +
+	"\x05error\x18\x02 \x01(\tR\x05error\x12)\n" +
+	"\x0erefused_ago_ms\x18\x03 \x01(\x04H\x01R\frefusedAgoMs\x88\x01\x01\x12\x1f\n" +
+	"\vrefused_era\x18\x04 \x01(\x04R\n" +
+	"refusedEra\x12%\n" +
+	"\fvoted_ago_ms\x18\x05 \x01(\x04H\x02R\n" +
+	"votedAgoMs\x88\x01\x01\x12\x1b\n" +
+	"\tvoted_era\x18\x06 \x01(\x04R\bvotedEra\x12)\n" +
+	"\x0estarted_ago_ms\x18\a \x01(\x04H\x03R\fstartedAgoMs\x88\x01\x01\x12\x17\n" +
+	"\atook_ms\x18\b \x01(\x04R\x06tookMs\x12)\n" +
+	"\x0eordered_ago_ms\x18\t \x01(\x04H\x04R\forderedAgoMs\x88\x01\x01\x12\x1f\n" +
+	"\vordered_era\x18\n" +
+	" \x01(\x04R\n" +
+	"orderedEra\x12\x16\n" +
+	"\x06orders\x18\v \x01(\rR\x06ordersB\t\n" +
+	"\a_ago_msB\x11\n" +
+	"\x0f_refused_ago_msB\x0f\n" +
+	"\r_voted_ago_msB\x11\n" +
+	"\x0f_started_ago_msB\x11\n" +
+	"\x0f_ordered_ago_ms\"[\n" +
 	"\rFaultEvidence\x124\n" +
 	"\aballots\x18\x01 \x03(\v2\x1a.casper.cosigner.v1.BallotR\aballots\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\tR\x05error\"\xad\x01\n" +
@@ -729,26 +909,28 @@ func file_casper_cosigner_v1_health_proto_rawDescGZIP() []byte {
 	return file_casper_cosigner_v1_health_proto_rawDescData
 }
 
-var file_casper_cosigner_v1_health_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_casper_cosigner_v1_health_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_casper_cosigner_v1_health_proto_goTypes = []any{
 	(*NodeHealth)(nil),    // 0: casper.cosigner.v1.NodeHealth
-	(*FaultEvidence)(nil), // 1: casper.cosigner.v1.FaultEvidence
-	(*Ballot)(nil),        // 2: casper.cosigner.v1.Ballot
-	(*Asked)(nil),         // 3: casper.cosigner.v1.Asked
-	(*Reach)(nil),         // 4: casper.cosigner.v1.Reach
-	(*Block)(nil),         // 5: casper.cosigner.v1.Block
+	(*GateHealth)(nil),    // 1: casper.cosigner.v1.GateHealth
+	(*FaultEvidence)(nil), // 2: casper.cosigner.v1.FaultEvidence
+	(*Ballot)(nil),        // 3: casper.cosigner.v1.Ballot
+	(*Asked)(nil),         // 4: casper.cosigner.v1.Asked
+	(*Reach)(nil),         // 5: casper.cosigner.v1.Reach
+	(*Block)(nil),         // 6: casper.cosigner.v1.Block
 }
 var file_casper_cosigner_v1_health_proto_depIdxs = []int32{
-	5, // 0: casper.cosigner.v1.NodeHealth.block:type_name -> casper.cosigner.v1.Block
-	3, // 1: casper.cosigner.v1.NodeHealth.rounds:type_name -> casper.cosigner.v1.Asked
-	3, // 2: casper.cosigner.v1.NodeHealth.heights:type_name -> casper.cosigner.v1.Asked
-	1, // 3: casper.cosigner.v1.NodeHealth.fault_evidence:type_name -> casper.cosigner.v1.FaultEvidence
-	2, // 4: casper.cosigner.v1.FaultEvidence.ballots:type_name -> casper.cosigner.v1.Ballot
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	6, // 0: casper.cosigner.v1.NodeHealth.block:type_name -> casper.cosigner.v1.Block
+	4, // 1: casper.cosigner.v1.NodeHealth.rounds:type_name -> casper.cosigner.v1.Asked
+	4, // 2: casper.cosigner.v1.NodeHealth.heights:type_name -> casper.cosigner.v1.Asked
+	2, // 3: casper.cosigner.v1.NodeHealth.fault_evidence:type_name -> casper.cosigner.v1.FaultEvidence
+	1, // 4: casper.cosigner.v1.NodeHealth.gate:type_name -> casper.cosigner.v1.GateHealth
+	3, // 5: casper.cosigner.v1.FaultEvidence.ballots:type_name -> casper.cosigner.v1.Ballot
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_health_proto_init() }
@@ -757,19 +939,20 @@ func file_casper_cosigner_v1_health_proto_init() {
 		return
 	}
 	file_casper_cosigner_v1_health_proto_msgTypes[0].OneofWrappers = []any{}
-	file_casper_cosigner_v1_health_proto_msgTypes[2].OneofWrappers = []any{
+	file_casper_cosigner_v1_health_proto_msgTypes[1].OneofWrappers = []any{}
+	file_casper_cosigner_v1_health_proto_msgTypes[3].OneofWrappers = []any{
 		(*Ballot_Echo)(nil),
 		(*Ballot_Vote)(nil),
 	}
-	file_casper_cosigner_v1_health_proto_msgTypes[3].OneofWrappers = []any{}
 	file_casper_cosigner_v1_health_proto_msgTypes[4].OneofWrappers = []any{}
+	file_casper_cosigner_v1_health_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_health_proto_rawDesc), len(file_casper_cosigner_v1_health_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,71 @@
+package health
+
+import (
+	"testing"
+	"time"
+
+	"casper-cosigner/rule/failover"
+)
+
+// toldStatus is an answer of /status by a process that has run for so long.
+func toldStatus(era uint64, state string, uptime time.Duration) Status {
+	round := 8 * time.Second
+	s := Status{State: state, Uptime: uptime, LastBlock: &Block{Era: era, Height: 100 * era}}
+	if state == "Validate" {
+		s.RoundLength = &round
+	}
+	return s
+}
+
+// TestEraBegins: since when an era lasts is known once the agent saw its first block come.
+func TestEraBegins(t *testing.T) {
+	now := time.Unix(1_900_000_000, 0)
+	var a account
+	a.answered(toldStatus(7, "Validate", time.Hour), now)
+	if !a.Status.EraAt.IsZero() {
+		t.Errorf("an era that was there began %v", a.Status.EraAt)
+	}
+	for second := range 5 {
+		a.answered(toldStatus(8, "Validate", time.Hour), now.Add(time.Duration(1+second)*time.Second))
+	}
+	if a.Status.EraAt != now.Add(time.Second) {
+		t.Errorf("it began %v", a.Status.EraAt)
+	}
+}
+
+// TestRestart: a stock node that was started anew forgets what it was refused before, and how long
+// it needs is known of a start that the agent saw.
+func TestRestart(t *testing.T) {
+	now := time.Unix(1_900_000_000, 0)
+	a := account{stock: true}
+	at := func(s int) time.Time { return now.Add(time.Duration(s) * time.Second) }
+	a.answered(toldStatus(7, "Validate", time.Hour), at(0))
+	if a.Gate.Started != at(-3600) || a.Gate.Took != 0 {
+		t.Errorf("of a start long ago: %+v", a.Gate)
+	}
+	a.Gate.Refuses(7, at(5))
+	a.answered(toldStatus(7, "Validate", time.Hour+11*time.Second), at(10))
+	if a.Gate.Started != at(-3600) || !a.Out() {
+		t.Errorf("its uptime grew a second too much, and it was started anew: %+v", a.Gate)
+	}
+	a.answered(toldStatus(7, "CatchUp", 4*time.Second), at(20))
+	if a.Gate.Started != at(16) || a.Out() || a.Gate.Took != 0 {
+		t.Errorf("after a start: %+v", a.Gate)
+	}
+	a.Gate.Refuses(7, at(30))
+	a.answered(toldStatus(7, "Validate", 29*time.Second), at(45))
+	a.answered(toldStatus(7, "Validate", 50*time.Second), at(66))
+	if a.Gate.Took != 29*time.Second || !a.Out() {
+		t.Errorf("once it validates: %+v", a.Gate)
+	}
+}
+
+// TestGated: what a gate tells is told in pings.
+func TestGated(t *testing.T) {
+	now := time.Unix(1_900_000_000, 0)
+	w := New(Config{Stock: true, Now: func() time.Time { return now }})
+	w.Gated(func(g *failover.Gate, at time.Time) { g.Refuses(9, at) })
+	if got := w.Health(now.Add(time.Second)).GetGate(); got.GetRefusedEra() != 9 || got.GetRefusedAgoMs() != 1000 {
+		t.Errorf("got %v", got)
+	}
+}

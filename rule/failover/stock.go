@@ -1,0 +1,81 @@
+package failover
+
+import (
+	"fmt"
+	"slices"
+)
+
+// IsStock reports whether the settings name the node a stock one.
+func (c Settings) IsStock(name string) bool { return slices.Contains(c.Stock, name) }
+
+// out reports whether a stock node votes no more in this era.
+func (l *look) out(name string) bool {
+	n := l.nodes[name].Node
+	return l.IsStock(name) && n.Out()
+}
+
+// gated returns the trouble of a stock node which cannot vote for its gate's sake. Being out is
+// none for as long as rounds are bound: then another node votes, and this one signs blocks as well
+// as any.
+func (l *look) gated(name string) trouble {
+	n := l.nodes[name].Node
+	if !l.IsStock(name) {
+		return trouble{}
+	}
+	if lived := l.sign(name, n.Gate.At); !n.Gate.At.IsZero() && l.overdue(lived) {
+		why := "the gate of " + name + " has not answered for " + l.ago(lived)
+		if n.Gate.Error != "" {
+			why += ": " + n.Gate.Error
+		}
+		return trouble{code: GateDown, why: why, sign: lived}
+	}
+	if since := latest(n.Gate.Refused, l.seen.BoundAt.Add(l.recent()), l.seen.Listening); l.out(name) && l.overdue(since) {
+		return trouble{code: Out, sign: since,
+			why: fmt.Sprintf("%s was refused a message of its own in era %d, and no node of ours has voted since then",
+				name, n.Gate.RefusedEra)}
+	}
+	return trouble{}
+}
+
+// sidelined returns what keeps a stock node that is out of this era from being as good as a standby
+// can be: Out alone if nothing does. It asks for nothing, so its /status is all there is.
+func (l *look) sidelined(name string) (code, why string) {
+	n := l.nodes[name].Node
+	code, why = l.explain(n.Status)
+	stale := l.now.Sub(n.Status.At) > lostPings*l.PingInterval
+	if stale || code != NoRequests || n.Status.Error != "" || n.Status.Reactor != validating {
+		return code, name + " is out of era " + fmt.Sprint(n.Gate.RefusedEra) + ", and " + why
+	}
+	return Out, fmt.Sprintf("%s was refused a message of its own in era %d: it signs blocks, and votes again in the next "+
+		"era, or once it is started anew", name, n.Gate.RefusedEra)
+}
+
+// fit reports whether the node is ready, or a stock node that is out of this era and well else.
+func (l *look) fit(name string) bool {
+	c := l.conditions[name]
+	return c.Ready || c.Code == Out
+}
+
+// able reports whether the node may be given the role where none can vote at once: whoever is
+// active as the next era begins votes in it, and only who is active is restarted to vote in this
+// one.
+func (l *look) able(name string) bool { return l.fit(name) || l.idle(name) }
+
+// idle reports whether the stock node asks for nothing, though it validates and was refused nothing
+// in this era: as after a start at which casper-node could not read its unit file.
+func (l *look) idle(name string) bool {
+	return l.IsStock(name) && l.conditions[name].Code == NoRequests && l.validates(name)
+}
+
+// validates reports whether the node does, by its /status.
+func (l *look) validates(name string) bool {
+	s := l.nodes[name].Status
+	return s.Validates() && l.now.Sub(s.At) <= lostPings*l.PingInterval
+}
+
+// mayReturn reports whether main may be given the role back. A stock main that was not active is
+// out of the era, and votes again from the next one on; until then the other node goes on to vote,
+// which in fenced mode it would not.
+func (l *look) mayReturn() bool {
+	return l.conditions[l.Main].Ready || l.fit(l.Main) && l.state.Mode == Hot
+}

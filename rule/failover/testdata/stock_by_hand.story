@@ -1,0 +1,7 @@
+# A stock pair, restarts by hand: it is told, and done by nobody.
+given a stock pair
+given restarts by hand
+82.5s main is refused
+110s => rearm: worth
+220s => rearm: next
+240s => rearm: votes
