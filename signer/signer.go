@@ -142,6 +142,11 @@ func New(c Config) *Signer {
 		handshakes: map[string]*rate.Limiter{},
 	}
 	s.desk.Preference.Passive = c.Passive
+	for name, stock := range c.Nodes {
+		if stock {
+			s.desk.Preference.Stock = append(s.desk.Preference.Stock, name)
+		}
+	}
 	return s
 }
 

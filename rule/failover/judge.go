@@ -66,6 +66,11 @@ func (j *Judge) Judge(s State, o Observation, now time.Time) Judgement {
 	d.Conditions = l.conditions
 	d.Rearm = l.rearm(d)
 	j.memory = l.remember()
+	if name := d.Rearm.Node; d.Rearm.Order {
+		k := j.memory.nodes[name]
+		k.ordered = now
+		j.memory.nodes[name] = k
+	}
 	return d
 }
 

@@ -21,6 +21,7 @@ type kept struct {
 	abreast  time.Time // when no other was further than its next
 	ready    time.Time // since when it is ready without a break of After: less would not cost it the role either
 	still    time.Time // when it was ready last
+	ordered  time.Time // when its restart was last called for: its agent may die before it tells that it obeyed
 }
 
 // since returns since when the state is what it is. The state dates its changes by the clock of

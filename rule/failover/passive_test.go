@@ -47,6 +47,30 @@ func TestPassive(t *testing.T) {
 	}
 }
 
+// TestHeightsBesideStock: an active node that signs blocks by itself asks for no height, so nobody
+// waits for it there; and nobody gets further than the chain can be.
+func TestHeightsBesideStock(t *testing.T) {
+	for _, stock := range []bool{true, false} {
+		p := &Preference{Round: round, Grace: grace}
+		if stock {
+			p.Stock = []string{"main"}
+		}
+		p.Lead(start.Add(-time.Hour))
+		p.Asked("main", zug(5, 11), start)
+		bound := Bound{Place: Place{Era: 5, Round: 11, Height: 100}, HeightAt: start.Add(-round)}
+		s := State{Mode: Hot, Active: "main"}
+		if got := p.Decide(s, "standby", height(101), bound, start); (got.Verdict == Serve) != stock {
+			t.Errorf("stock %v: verdict %d", stock, got.Verdict)
+		}
+		if got := p.Decide(s, "standby", height(103), bound, start); (got.Verdict == Serve) != stock {
+			t.Errorf("stock %v, three behind: verdict %d", stock, got.Verdict)
+		}
+		if got := p.Decide(s, "standby", height(500), bound, start); got.Verdict != Refuse {
+			t.Errorf("stock %v, far ahead: verdict %d", stock, got.Verdict)
+		}
+	}
+}
+
 // TestOneVoter: two passive nodes ask as they like while the role moves; each claim that is served
 // is bound. Within an era the voter changes only to the node that is active then, and while the
 // role stays no two nodes' claims take turns.

@@ -56,6 +56,7 @@ type Preference struct {
 	Grace time.Duration // how long a standby's claim of a round waits for the active's
 	// Passive are the nodes that cast no vote unless they are active, or voted last in that era.
 	Passive []string
+	Stock   []string // nodes that ask for no heights, so that nobody waits for them there
 
 	since time.Time // when this cosigner began to lead
 	from  Bound     // how far slots were bound at the first decision after that
@@ -225,6 +226,10 @@ func (p *Preference) height(active string, r request, bound Bound, now time.Time
 	}
 	wanted := r.slot.Height
 	reach := at + p.rounds(last, now) + 1
+	// An active stock node binds none: what is left over is worked off at twice a chain's pace.
+	if slices.Contains(p.Stock, active) {
+		alone, reach = true, max(reach, bound.Height+2*p.rounds(bound.HeightAt, now)+1)
+	}
 	if alone { // then what is bound may tell more of the chain than it does
 		reach = max(reach, bound.Height+p.rounds(bound.HeightAt, now))
 	}

@@ -249,7 +249,7 @@ func (l *look) spared(name string) (code string, due time.Time) {
 	}
 	for _, other := range l.names {
 		g := l.nodes[other].Gate
-		if last := latest(g.Started, g.Ordered); other != name && !last.IsZero() {
+		if last := latest(g.Started, g.Ordered, l.nodes[other].ordered); other != name && !last.IsZero() {
 			due = latest(due, last.Add(max(g.takes(), n.Gate.takes())))
 		}
 	}

@@ -22,7 +22,8 @@ func (l *look) gated(name string) trouble {
 	if !l.IsStock(name) {
 		return trouble{}
 	}
-	if lived := l.sign(name, n.Gate.At); !n.Gate.At.IsZero() && l.overdue(lived) {
+	told := !n.Gate.At.IsZero() || n.Gate.Error != ""
+	if lived := l.sign(name, n.Gate.At); told && l.overdue(lived) {
 		why := "the gate of " + name + " has not answered for " + l.ago(lived)
 		if n.Gate.Error != "" {
 			why += ": " + n.Gate.Error

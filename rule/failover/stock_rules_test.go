@@ -265,6 +265,28 @@ func TestRearm(t *testing.T) {
 	}
 }
 
+// TestRearmUntold: a node whose restart was called for may have obeyed and died before it told.
+// Another one is restarted only once that one should be back.
+func TestRearmUntold(t *testing.T) {
+	s := outScene()
+	s.young()
+	j := failover.NewJudge(s.settings)
+	if d := j.Judge(s.state, s.seen, s.now); d.Rearm.Node != "main" || !d.Rearm.Order {
+		t.Fatalf("got %+v", d.Rearm)
+	}
+	s.state.Active = "standby"
+	for _, c := range []struct {
+		after time.Duration
+		order bool
+	}{{time.Second, false}, {59 * time.Second, false}, {61 * time.Second, true}} {
+		s.now = begin.Add(c.after)
+		s.node("standby", func(n *failover.Node) { n.Heard, n.Status.At, n.Gate.At = s.now, s.now, s.now })
+		if d := j.Judge(s.state, s.seen, s.now); d.Rearm.Node != "standby" || d.Rearm.Order != c.order {
+			t.Errorf("after %v: got %+v", c.after, d.Rearm)
+		}
+	}
+}
+
 // TestGateWaits: who votes waits long, longest for its first message of an era, and another node
 // never waits so long that one outage of the cosigners takes both out.
 func TestGateWaits(t *testing.T) {

@@ -29,7 +29,10 @@ func (w *world) liveStock(name string, h *host) {
 		return
 	}
 	if !h.gateless && w.every(time.Second, statusAt) {
-		h.own.Gate.At = w.now()
+		h.own.Gate.At, h.own.Gate.Error = w.now(), ""
+	}
+	if h.gateless {
+		h.own.Gate.Error = "connection refused"
 	}
 	if !h.node || h.hung {
 		return

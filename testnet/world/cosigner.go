@@ -77,7 +77,7 @@ func (c *cosigner) forget() {
 	c.heard, c.writes = [cosigners]time.Time{}, map[slotKey]*write{}
 	c.kept, c.usual = map[casper.Hash]bool{}, [cosigners]time.Duration{}
 	c.desk = turn.NewDesk(c.w.plan.Block*time.Duration(c.w.plan.EraBlocks), c.w.plan.Block, c.w.plan.Grace)
-	c.desk.Preference.Passive = c.w.plan.Pair.passive()
+	c.desk.Preference.Passive, c.desk.Preference.Stock = c.w.plan.Pair.passive(), c.w.plan.Pair.names()
 	c.watch = newMonitor(c.w.settings, c.w.seatSettings(c.id))
 	c.yield()
 }
