@@ -32,8 +32,10 @@ build:
 test: test-go test-rust
 
 # The race detector needs cgo, and cgo a C compiler. That of Go 1.26 sometimes crashes on timers in virtual time, so
-# testnet/virtual is tested without it; so are the models, which have one goroutine each and take minutes with it.
-RACELESS := ./testnet/model ./testnet/virtual ./testnet/world ./testnet/zug
+# testnet/virtual is tested without it; so are the models and what is pure, which have one goroutine each and take minutes
+# with it.
+RACELESS := ./rule/... ./stock/journal ./stock/units ./testnet/model ./testnet/scale ./testnet/virtual ./testnet/world \
+	./testnet/zug
 # testnet/hostile is left to make hostile: clusters of processes by the dozen. daemon and testnet have clusters too, whose
 # deadlines are of real time, so nothing else runs beside them.
 
@@ -41,7 +43,7 @@ RACELESS := ./testnet/model ./testnet/virtual ./testnet/world ./testnet/zug
 test-go:
 	@if command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
 		echo "race detector: on"; \
-		CGO_ENABLED=1 $(GO) test -race -timeout 8m $(TESTFLAGS) $$($(GO) list ./... | grep -vE '/(daemon|testnet|testnet/(hostile|model|virtual|world|zug))$$') && \
+		CGO_ENABLED=1 $(GO) test -race -timeout 8m $(TESTFLAGS) $$($(GO) list ./... | grep -vE '/(daemon|rule(/.*)?|stock/(journal|units)|testnet(/(hostile|model|scale|virtual|world|zug))?)$$') && \
 		CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 8m $(TESTFLAGS) ./daemon ./testnet && \
 		$(GO) test -timeout 8m $(TESTFLAGS) $(RACELESS); \
 	else \

@@ -46,7 +46,8 @@ func TestNoPresenceNoAnswer(t *testing.T) {
 		defer conn.Close()
 		for _, method := range peer.Methods() {
 			if slices.Contains([]string{cosignerv1.SignerService_Sign_FullMethodName,
-				cosignerv1.SignerService_RegisterTLSPoint_FullMethodName}, method) {
+				cosignerv1.SignerService_RegisterTLSPoint_FullMethodName,
+				cosignerv1.ClaimService_Claim_FullMethodName}, method) {
 				continue // a node's own
 			}
 			ctx := metadata.AppendToOutgoingContext(t.Context(), c.shows...)
