@@ -132,6 +132,7 @@ hostile:
 	$(GO) test -count=1 -timeout 8m -parallel 2 $(HOSTILEFLAGS) ./testnet/hostile
 	$(GO) test -count=1 -timeout 8m -run '^TestUndone$$' ./testnet/world -args -seeds 1000
 	$(GO) test -count=1 -timeout 8m -run '^TestFaked$$' ./testnet/world -args -seeds 1000
+	$(GO) test -count=1 -timeout 8m -run '^TestStock$$' ./testnet/world -args -seeds 300
 
 # More flags for chaos, for example -seed 7, -for 30s or -keep.
 CHAOSFLAGS ?=

@@ -70,10 +70,10 @@ func TestSitesApart(t *testing.T) {
 	for _, s := range []sites{
 		{"5 ms", 5 * ms, 5 * ms, 5 * ms, "lan", 1, 4},
 		{"30 ms", 30 * ms, 30 * ms, 30 * ms, "lan", 1, 4},
-		{"80 ms", 80 * ms, 80 * ms, 80 * ms, "region", 2, 8},
-		{"80 ms, timed for further", 80 * ms, 80 * ms, 80 * ms, "wan", 4, 8},
-		{"80 ms, timed for one site", 80 * ms, 80 * ms, 80 * ms, "lan", 2, 8},
-		{"30, 80 and 80 ms", 30 * ms, 80 * ms, 80 * ms, "region", 2, 8},
+		{"80 ms", 80 * ms, 80 * ms, 80 * ms, "region", 2, 16},
+		{"80 ms, timed for further", 80 * ms, 80 * ms, 80 * ms, "wan", 4, 16},
+		{"80 ms, timed for one site", 80 * ms, 80 * ms, 80 * ms, "lan", 2, 16},
+		{"30, 80 and 80 ms", 30 * ms, 80 * ms, 80 * ms, "region", 2, 16},
 	} {
 		t.Run(s.name, func(t *testing.T) { play(t, s, max(1, *seedsFlag/oneIn)) })
 	}

@@ -17,7 +17,7 @@ func TestStock(t *testing.T) {
 		playOne(t, o)
 		return
 	}
-	seeds := 300
+	seeds := 100
 	if testing.Short() {
 		seeds = 50
 	}
