@@ -120,7 +120,7 @@ func (p *process) verifyReset(r watermark.Reset) error {
 	return r.Within(p.dir.Identity().First)
 }
 
-// reports is what this cosigner tells the others: what it heard of the nodes, and its statement.
+// reports is what this cosigner tells the others: what it heard of the nodes, and what is stated.
 type reports struct {
 	*monitor.Monitor
 	stand *testimony.Stand
@@ -129,7 +129,7 @@ type reports struct {
 // Reports is for one other cosigner.
 func (r reports) Reports() *cosignerv1.GatherResponse {
 	out := r.Monitor.Reports()
-	out.Statement = r.stand.Own()
+	out.Statement, out.Statements = r.stand.Own(), r.stand.Shown()
 	return out
 }
 

@@ -166,16 +166,17 @@ func (s *Stand) tooMany(node string, shown int) {
 	s.cut[node] = shown
 }
 
-// HeardCosigner notes what another cosigner states of itself.
-func (s *Stand) HeardCosigner(name string, p *cosignerv1.SignedStatement) {
-	if p == nil {
-		return
-	}
+// HeardCosigner notes what another cosigner shows: what it states of itself, and what it has heard
+// of the members, this one included. An agent may reach that one and not this one, and whoever shows
+// a statement, it counts by its signature alone.
+func (s *Stand) HeardCosigner(name string, all []*cosignerv1.SignedStatement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	signed, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature())
-	if err == nil && signed.Name == name {
-		s.keep(signed, name, s.Now())
+	now := s.Now()
+	for _, p := range all[:min(len(all), most)] {
+		if signed, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature()); err == nil && s.Members.Has(signed) {
+			s.keep(signed, name, now)
+		}
 	}
 }
 
