@@ -36,6 +36,7 @@ const (
 type Held struct {
 	witness.Holding
 	Started bool // the log has its Genesis
+	Stored  bool // a command was in the log as it was opened, whether or not it is applied by now
 }
 
 // Directory is the state directory, for what must outlive the process.
@@ -70,6 +71,7 @@ type StandConfig struct {
 type Stand struct {
 	StandConfig
 	open    atomic.Bool            // shares may be given, as of the last look
+	waits   atomic.Bool            // for what agents may know of this state, as of the last look
 	founded atomic.Bool            // the log has its Genesis
 	gone    atomic.Pointer[string] // why the state is lost, nil if it is not
 
@@ -125,6 +127,7 @@ func OpenStand(c StandConfig) (*Stand, error) {
 	if lost != "" {
 		s.gone.Store(&lost)
 	}
+	s.waits.Store(c.Held().Stored)
 	s.words, err = c.Words()
 	return s, err
 }
