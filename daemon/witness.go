@@ -48,8 +48,8 @@ func openPresences(dir *statedir.Dir) (*presences, error) {
 	return p, err
 }
 
-// lost returns why this cosigner must take no part in the log, nil if it may: its memory is lost, or
-// who would know that was not heard yet. By then it would have voted.
+// lost returns why this cosigner must take no part in the log, nil if it may: its memory is lost,
+// or who would know that was not heard yet. By then it would have voted.
 func (p *presences) lost() error {
 	if stand := p.stand.Load(); stand != nil {
 		return cmp.Or(stand.Lost(), stand.Waits())

@@ -149,7 +149,8 @@ func (s *Stand) Lost() error {
 var (
 	errUnled = errors.New("this cosigner does not know yet how far the log has come: it waits for a majority of the " +
 		"cosigners to be up and to elect a leader")
-	errWaits = errors.New("this cosigner takes no part in the log until the agents were heard, or the wait for them is over")
+	errWaits = errors.New("this cosigner takes no part in the log until the agents were heard, or the wait for them " +
+		"is over")
 )
 
 // Waits returns an error while an agent may yet be heard that shows this state to be lost. A state

@@ -170,8 +170,8 @@ func (s *Stand) tooMany(node string, shown int) {
 }
 
 // HeardCosigner notes what another cosigner shows: what it states of itself, and what it has heard
-// of the members, this one included. An agent may reach that one and not this one, and whoever shows
-// a statement, it counts by its signature alone.
+// of the members, this one included. An agent may reach that one and not this one, and whoever
+// shows a statement, it counts by its signature alone.
 func (s *Stand) HeardCosigner(name string, all []*cosignerv1.SignedStatement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -27,8 +27,8 @@ func (r *rig) edit(host, from, to string) {
 	}
 }
 
-// TestHeardByAnother: one is put back, the other one that saw what it signed is down, and the agents,
-// whose cluster files have an old address of it, reach the third alone. That one tells it.
+// TestHeardByAnother: one is put back, the other one that saw what it signed is down, and the
+// agents, whose cluster files have an old address of it, reach the third alone. That one tells it.
 func TestHeardByAnother(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 2, 3)
@@ -51,9 +51,9 @@ func TestHeardByAnother(t *testing.T) {
 	r.nothingTwice(signed, time.Second)
 }
 
-// TestAgentsComeLate: one is put back, the other one that saw what it signed is down, and the agents
-// come some time later, but within the wait. Until then nobody leads, so the two that lost nothing
-// go on by themselves.
+// TestAgentsComeLate: one is put back, the other one that saw what it signed is down, and the
+// agents come some time later, but within the wait. Until then nobody leads, so the two that lost
+// nothing go on by themselves.
 func TestAgentsComeLate(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 2, 3)
