@@ -103,7 +103,8 @@ func monitorConfig(p *process, ready func() error) monitor.Config {
 		config.Others = append(config.Others, monitor.Other{Name: name,
 			Ask: func(ctx context.Context) (*cosignerv1.GatherResponse, error) {
 				r, err := clients[name].Gather(ctx, &cosignerv1.GatherRequest{})
-				p.stand.HeardCosigner(name, r.GetStatement())
+				// An earlier release states for itself alone.
+				p.stand.HeardCosigner(name, append(r.GetStatements(), r.GetStatement()))
 				return r, err
 			}})
 	}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -47,12 +48,13 @@ func openPresences(dir *statedir.Dir) (*presences, error) {
 	return p, err
 }
 
-// lost returns why this cosigner's memory is lost, nil if it is not.
+// lost returns why this cosigner must take no part in the log, nil if it may: its memory is lost,
+// or who would know that was not heard yet. By then it would have voted.
 func (p *presences) lost() error {
 	if stand := p.stand.Load(); stand != nil {
-		return stand.Lost()
+		return cmp.Or(stand.Lost(), stand.Waits())
 	}
-	return p.gone
+	return cmp.Or(p.gone, errStarting)
 }
 
 // Presence is what this process shows of its state.
@@ -98,7 +100,7 @@ func (p *process) held() (h testimony.Held) {
 	h.Statement = witness.Statement{Validator: p.self.Cluster.Validator, Cluster: witness.ID(own.Cluster),
 		Name: p.self.Name, Directory: witness.ID(own.Directory), Boot: own.Boot, Session: witness.ID(own.Session),
 		Term: p.store.Leader().Term, Pruned: first}
-	h.Starts = p.starts
+	h.Starts, h.Stored = p.starts, p.store.Held()
 	floor, followed := p.ledger.Floor(), p.ledger.Resets() // before the log is looked at, which is never behind
 	p.store.ViewAt(func(index uint64, m *machine.State) {
 		h.Applied = index
@@ -120,7 +122,7 @@ func (p *process) verifyReset(r watermark.Reset) error {
 	return r.Within(p.dir.Identity().First)
 }
 
-// reports is what this cosigner tells the others: what it heard of the nodes, and its statement.
+// reports is what this cosigner tells the others: what it heard of the nodes, and what is stated.
 type reports struct {
 	*monitor.Monitor
 	stand *testimony.Stand
@@ -129,7 +131,7 @@ type reports struct {
 // Reports is for one other cosigner.
 func (r reports) Reports() *cosignerv1.GatherResponse {
 	out := r.Monitor.Reports()
-	out.Statement = r.stand.Own()
+	out.Statement, out.Statements = r.stand.Own(), r.stand.Shown()
 	return out
 }
 

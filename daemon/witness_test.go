@@ -111,7 +111,7 @@ func TestMadeAnew(t *testing.T) {
 	_ = l.stop("node-b")
 	again(watermark.Mark{Era: 1, Height: 1})
 	for _, name := range all[:3] {
-		l.heldBack(name, "agent node-", "signed by "+name, "initialised again", "docs/operating.md")
+		l.heldBack(name, "signed by "+name, "initialised again", "docs/operating.md")
 	}
 	l.signsNothing("node-a", 3, 0)
 
@@ -172,7 +172,7 @@ func TestPutBack(t *testing.T) {
 	l.start("node-a")
 	l.start(all[:3]...)
 	cosigners(func(name string) {
-		l.heldBack(name, "agent node-", "signed by "+name, "restored", "docs/operating.md")
+		l.heldBack(name, "signed by "+name, "restored", "docs/operating.md")
 	})
 	l.signsNothing("node-a", 11, 0)
 
@@ -203,7 +203,7 @@ func TestTwoMadeAnew(t *testing.T) {
 	}
 	l.start(all[:2]...)
 	for _, name := range all[:2] {
-		l.heldBack(name, "agent node-a", "signed by "+name, "initialised again")
+		l.heldBack(name, "signed by "+name, "initialised again")
 	}
 	l.signsNothing("node-a", 3, 0)
 	l.start(all[2])
@@ -238,7 +238,7 @@ func TestPutBackUnheard(t *testing.T) {
 	}
 	l.start("node-a") // too late to keep anything from being signed so far; from now on it does
 	for _, name := range all[:3] {
-		l.heldBack(name, "agent node-a", "signed by "+name)
+		l.heldBack(name, "signed by "+name)
 	}
 	l.signsNothing("node-a", 11, 0)
 }

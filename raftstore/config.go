@@ -80,8 +80,9 @@ type Config struct {
 	// what does. Nil: nothing ever does.
 	MayFound func() error
 
-	// Lost must return why this member's memory was found to be lost, nil if it was not. Once it is
-	// lost no vote and no append is exchanged with anybody: see takePart. Nil: it never is.
+	// Lost must return why this member's memory was found to be lost, or is not known yet not to be,
+	// nil if it may take part. Until then no vote and no append is exchanged with anybody: see
+	// takePart. Nil: it never is.
 	Lost func() error
 
 	// Fatal is called once, when it is unknown what the log holds. It must end the process or see to

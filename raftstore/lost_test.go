@@ -77,6 +77,67 @@ func TestLostCommitsNothing(t *testing.T) {
 	}
 }
 
+// TestWaitsAndFollows: one that was down and takes no part at first follows soon after it does, and
+// unseats nobody.
+func TestWaitsAndFollows(t *testing.T) {
+	for _, down := range []time.Duration{time.Second, time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			waits := map[string]*atomic.Bool{}
+			for _, name := range trioNames {
+				waits[name] = &atomic.Bool{}
+			}
+			tr := newTrio(t, func(name string, c *Config) {
+				c.Lost = func() error {
+					if waits[name].Load() {
+						return errors.New("the agents were not heard yet")
+					}
+					return nil
+				}
+			})
+			defer tr.stopAll()
+			tr.apply(1, 1)
+			leader := tr.leader()
+			name := tr.followers(leader)[0]
+			tr.kill(name)
+			tr.apply(2, 2)
+			time.Sleep(down) // virtual
+			waits[name].Store(true)
+			tr.start(name)
+			m := tr.members[name]
+			term := leader.Leader().Term
+			time.Sleep(time.Second) // virtual
+			if m.held(2) != 0 {
+				t.Error("it follows")
+			}
+			waits[name].Store(false)
+			from := time.Now()
+			tr.catchUp(m)
+			t.Logf("down %v: follows after %v", down, time.Since(from))
+			if now := tr.leader(); now != leader || now.Leader().Term != term {
+				t.Errorf("%s leads in term %d: it was %s in term %d", now.name, now.Leader().Term, leader.name, term)
+			}
+		})
+	}
+}
+
+// TestHeld: one that starts alone knows by its own disk that the cluster was founded.
+func TestHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrio(t, nil)
+		defer tr.stopAll()
+		if tr.members["a"].Held() {
+			t.Error("its log was empty when it was opened")
+		}
+		tr.apply(1, 1)
+		tr.catchUp(tr.members["a"])
+		tr.stopAll()
+		tr.start("a")
+		if a := tr.members["a"]; !a.Held() || a.founded() || a.Stated() != nil {
+			t.Errorf("it holds commands %v, of which it has applied Genesis %v: %v", a.Held(), a.founded(), a.Stated())
+		}
+	})
+}
+
 // TestLostLeaderLeadsNoMore: one that leads when its memory is found to be lost neither claims from
 // then on nor keeps the lead, and is not elected again though its log is the longest.
 func TestLostLeaderLeadsNoMore(t *testing.T) {

@@ -43,7 +43,7 @@ func (c Config) stated(own watermark.Mark) error {
 // Stated returns an error while the log has no Genesis and the members, as they were seen last,
 // state different first eras and heights.
 func (s *Store) Stated() error {
-	if s.founded() {
+	if s.held || s.founded() {
 		return nil
 	}
 	return s.cfg.stated(s.cfg.Network.Presences.Presence(s.Indexes()).First)
@@ -51,6 +51,17 @@ func (s *Store) Stated() error {
 
 func say(name string, m watermark.Mark) string {
 	return fmt.Sprintf("%s era %d and height %d", name, m.Era, m.Height)
+}
+
+// Held reports whether the log held a command as it was opened: what is applied does not show that
+// before somebody leads.
+func (s *Store) Held() bool { return s.held }
+
+func (d *disk) holdsCommands() (bool, error) {
+	if snapshot, _, err := d.newest(); err != nil || snapshot > 0 {
+		return true, err
+	}
+	return anyCommand(d.database)
 }
 
 // HoldsCommands reports whether a log that is not open, in a store's directory, has ever held a

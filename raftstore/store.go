@@ -42,6 +42,7 @@ type Store struct {
 	failing    map[raft.ServerID]bool // peers whose last heartbeat failed
 	closing    bool
 	proposals  sync.WaitGroup // added to with mu held and closing unset
+	held       bool           // a command, when the log was opened
 	closeOnce  sync.Once
 	closeError error
 }
@@ -75,6 +76,9 @@ func (s *Store) open() error {
 	var err error
 	if s.disk, err = openDisk(s.cfg, s.halt, l); err != nil {
 		return err
+	}
+	if s.held, err = s.disk.holdsCommands(); err != nil {
+		return errors.Join(err, s.disk.log.Close())
 	}
 	if s.cfg.FirstRun {
 		if err := s.cfg.EndFirstRun(); err != nil {

@@ -60,11 +60,12 @@ func (t *tracked) Write(b []byte) (int, error) {
 	return t.Conn.Write(b)
 }
 
-// takePart returns an error once this member's memory is lost. It may have voted for another
-// leader, and acknowledged entries that it does not have any more: its vote could elect a leader
-// without what was committed, and its word could commit something else in that place. Raft knows no
-// follower whose word does not count, so it does not follow either. That costs no signature: such a
-// member gives no share, and fewer than a threshold of the others are never a majority.
+// takePart returns an error once this member's memory is lost, and while it is not known yet
+// whether it is. It may have voted for another leader, and acknowledged entries that it does not
+// have any more: its vote could elect a leader without what was committed, and its word could
+// commit something else in that place. Raft knows no follower whose word does not count, so it
+// does not follow either. That costs no signature: such a member gives no share, and fewer than a
+// threshold of the others are never a majority.
 func (s *stream) takePart() error {
 	if s.lost == nil {
 		return nil

@@ -61,12 +61,13 @@ func (s Sighting) long(now time.Time) uint64 {
 	return s.earlier
 }
 
-// follow returns s after the same process showed p.
+// follow returns s after the same process showed p. How many it has pinned is what it showed last:
+// it shows 0 again once it may found no cluster any more, and one that was overtaken on another
+// connection is shown anew in a moment.
 func (s Sighting) follow(p Presence, now time.Time) Sighting {
 	p.LastIndex = max(p.LastIndex, s.LastIndex)
 	p.AppliedIndex = max(p.AppliedIndex, s.AppliedIndex)
-	p.Pinned = max(p.Pinned, s.Pinned) // connections may overtake each other
-	p.Jumped = p.Jumped || s.Jumped    // for as long as the process lasts
+	p.Jumped = p.Jumped || s.Jumped // for as long as the process lasts
 	if s.since.IsZero() || now.Sub(s.since) > lateAfter {
 		s.earlier, s.later, s.since = s.later, p.AppliedIndex, now
 	}

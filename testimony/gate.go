@@ -78,6 +78,9 @@ func (s *Stand) reread() {
 func (s *Stand) look(now time.Time) {
 	held := s.Held()
 	s.shut = s.judge(held, now)
+	if len(s.unheard()) == 0 || now.Sub(s.began) >= s.Wait {
+		s.waits.Store(false)
+	}
 	// A log that is being read back has no Genesis yet.
 	if s.shut == nil && held.Started && !s.opened {
 		s.opened = true
@@ -101,13 +104,17 @@ func (s *Stand) judge(held Held, now time.Time) error {
 	switch {
 	case s.verdict.Finding == witness.Lost || s.verdict.Finding == witness.Behind && held.Started:
 		return s.refuse()
-	case !held.Started:
+	case !held.Started && !held.Stored:
 		return s.mayFound(now)
+	case held.Started:
+		s.founded.Store(true)
 	}
-	s.founded.Store(true)
 	if silent := s.unheard(); len(silent) > 0 && !s.opened && now.Sub(s.began) < s.Wait {
 		return fmt.Errorf("this cosigner waits for what the agents remember of it, for %v from its start: %s not heard yet",
 			s.Wait, strings.Join(silent, ", "))
+	}
+	if !held.Started {
+		return errUnled
 	}
 	return nil
 }
@@ -135,6 +142,22 @@ func (s *Stand) refuse() error {
 func (s *Stand) Lost() error {
 	if why := s.gone.Load(); why != nil {
 		return errors.New(*why)
+	}
+	return nil
+}
+
+var (
+	errUnled = errors.New("this cosigner does not know yet how far the log has come: it waits for a majority of the " +
+		"cosigners to be up and to elect a leader")
+	errWaits = errors.New("this cosigner takes no part in the log until the agents were heard, or the wait for them " +
+		"is over")
+)
+
+// Waits returns an error while an agent may yet be heard that shows this state to be lost. A state
+// that holds nothing has lost nothing, and is founded by other rules. It does not wait for anybody.
+func (s *Stand) Waits() error {
+	if s.waits.Load() {
+		return errWaits
 	}
 	return nil
 }

@@ -2,10 +2,52 @@ package testimony
 
 import (
 	"testing"
+	"time"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/witness"
 )
+
+// TestLogWaitsForAgents: a state that holds a command takes no part in the log before all agents
+// were heard, or the wait is over: it might vote over what it has lost. One that holds none founds
+// the cluster first, which needs a leader.
+func TestLogWaitsForAgents(t *testing.T) {
+	stored := func(r *rig) { r.held.Stored, r.held.Started = true, false } // nothing is applied: nobody leads
+	r := newRig(t, stored)
+	r.HeardAgent("a", nil)
+	r.look(r.now)
+	r.shut("a is heard", "b not heard")
+	if r.Waits() == nil {
+		t.Error("one agent is not heard, and it takes part in the log")
+	}
+	r.HeardAgent("b", nil)
+	if err := r.Waits(); err != nil {
+		t.Errorf("all are heard: %v", err)
+	}
+	r.shut("nobody leads", "a majority of the cosigners")
+
+	r = newRig(t, stored)
+	r.now = r.now.Add(30*time.Second - 1)
+	if r.look(r.now); r.Waits() == nil {
+		t.Error("it takes part in the log before the wait is over")
+	}
+	r.now = r.now.Add(1)
+	if r.look(r.now); r.Waits() != nil {
+		t.Error("the wait is over, and it takes no part in the log")
+	}
+
+	r = newRig(t, stored)
+	r.HeardAgent("a", nil)
+	r.HeardAgent("b", []*cosignerv1.SignedStatement{says(1, 101, nil)})
+	if r.Stand.Lost() == nil {
+		t.Error("what the last agent shows comes after it takes part in the log")
+	}
+
+	r = newRig(t, func(r *rig) { r.held.Started = false })
+	if r.Waits() != nil {
+		t.Error("it holds nothing, and founds nothing")
+	}
+}
 
 // TestLostIsToldTheLog: the log is told that this state is lost from when it is found, and from the
 // first moment of every later start; of one that is only behind it is not, which is to catch up.

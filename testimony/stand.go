@@ -36,6 +36,7 @@ const (
 type Held struct {
 	witness.Holding
 	Started bool // the log has its Genesis
+	Stored  bool // a command was in the log as it was opened, whether or not it is applied by now
 }
 
 // Directory is the state directory, for what must outlive the process.
@@ -70,6 +71,7 @@ type StandConfig struct {
 type Stand struct {
 	StandConfig
 	open    atomic.Bool            // shares may be given, as of the last look
+	waits   atomic.Bool            // for what agents may know of this state, as of the last look
 	founded atomic.Bool            // the log has its Genesis
 	gone    atomic.Pointer[string] // why the state is lost, nil if it is not
 
@@ -125,6 +127,7 @@ func OpenStand(c StandConfig) (*Stand, error) {
 	if lost != "" {
 		s.gone.Store(&lost)
 	}
+	s.waits.Store(c.Held().Stored)
 	s.words, err = c.Words()
 	return s, err
 }
@@ -166,16 +169,17 @@ func (s *Stand) tooMany(node string, shown int) {
 	s.cut[node] = shown
 }
 
-// HeardCosigner notes what another cosigner states of itself.
-func (s *Stand) HeardCosigner(name string, p *cosignerv1.SignedStatement) {
-	if p == nil {
-		return
-	}
+// HeardCosigner notes what another cosigner shows: what it states of itself, and what it has heard
+// of the members, this one included. An agent may reach that one and not this one, and whoever
+// shows a statement, it counts by its signature alone.
+func (s *Stand) HeardCosigner(name string, all []*cosignerv1.SignedStatement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	signed, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature())
-	if err == nil && signed.Name == name {
-		s.keep(signed, name, s.Now())
+	now := s.Now()
+	for _, p := range all[:min(len(all), most)] {
+		if signed, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature()); err == nil && s.Members.Has(signed) {
+			s.keep(signed, name, now)
+		}
 	}
 }
 

@@ -157,13 +157,32 @@ func TestMembersStatements(t *testing.T) {
 	r.held.Applied = 102
 	r.opens("caught up")
 
-	r.HeardCosigner("c3", says(3, 104, nil))
+	r.HeardCosigner("c3", []*cosignerv1.SignedStatement{says(3, 104, nil)})
 	r.opens("a follower learns of a commit a little later")
 	r.now = r.now.Add(behindFor)
 	r.look(r.now)
 	r.shut("and is behind after that", "cosigner c3", "104")
 	r.held.Applied = 104
 	r.opens("caught up again")
+}
+
+// TestHeardThroughCosigners: what no agent tells here, since none reaches this cosigner or the file
+// that names it is an old one, another cosigner tells on: what this one signed and has lost, by
+// whichever of its processes, and what others state.
+func TestHeardThroughCosigners(t *testing.T) {
+	told := newRig(t, func(r *rig) { r.held.Applied, r.held.Starts[0].Opened = 300, 300 })
+	told.HeardAgent("a", []*cosignerv1.SignedStatement{says(1, 200, nil), says(2, 120, nil), says(3, 120, nil)})
+	r := newRig(t, nil)
+	r.HeardCosigner("c3", told.Shown())
+	r.shut("its own statement, by way of c3", "cosigner c3", "signed by c1", "ended at entry 100")
+	if r.Stand.Lost() == nil {
+		t.Error("it takes part in the log")
+	}
+	told = newRig(t, nil)
+	told.HeardAgent("a", []*cosignerv1.SignedStatement{says(2, 120, nil), says(3, 120, nil)})
+	r = newRig(t, nil)
+	r.HeardCosigner("c3", told.Shown())
+	r.shut("two state more, by way of c3", "cosigner c3 shows", "120")
 }
 
 // TestFalseStatements: what nobody signed, and what a member did not, is neither told on nor
@@ -180,7 +199,7 @@ func TestFalseStatements(t *testing.T) {
 	}
 	r.HeardAgent("a", append(flood[:100:100], forged, short))
 	r.HeardAgent("b", flood)
-	r.HeardCosigner("c2", says(3, 500, nil)) // speaks for itself only
+	r.HeardCosigner("c2", append(flood[:100:100], nil, forged, short))
 	r.opens("nothing true was shown")
 	r.HeardAgent("a", flood)
 	if n := len(r.Shown()); n != 1 { // its own
@@ -355,7 +374,7 @@ func TestStates(t *testing.T) {
 	if r.Own() != second {
 		t.Error("signed anew with nothing new to say")
 	}
-	r.HeardCosigner("c3", says(3, 90, nil))
+	r.HeardCosigner("c3", []*cosignerv1.SignedStatement{says(3, 90, nil)})
 	if n := len(r.Shown()); n != 2 {
 		t.Errorf("%d statements are told", n)
 	}

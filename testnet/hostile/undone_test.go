@@ -31,7 +31,7 @@ func TestAllRemade(t *testing.T) {
 	r.remake(r.names...)
 	r.nothingTwice(signed, asking)
 	for _, name := range r.names {
-		r.heldBack(name, "agent node-a shows a statement signed by "+name, "initialised again")
+		r.heldBack(name, "shows a statement signed by "+name, "initialised again")
 	}
 	r.start(testnet.Standby) // which heard it, too
 	r.nothingTwice(signed, asking)
@@ -140,7 +140,7 @@ func TestNobodyHeard(t *testing.T) {
 	}
 	r.start(testnet.Standby)
 	for _, name := range r.names {
-		r.heldBack(name, "agent node-b shows a statement signed by "+name, "restored")
+		r.heldBack(name, "shows a statement signed by "+name, "restored")
 	}
 	r.nothingTwice(signed[1:], asking)
 }

@@ -439,7 +439,9 @@ type GatherResponse struct {
 	// What it says of itself, for the lead to be where the active node is served soonest.
 	Seat *Seat `protobuf:"bytes,3,opt,name=seat,proto3" json:"seat,omitempty"`
 	// Its own statement, absent before Genesis.
-	Statement     *SignedStatement `protobuf:"bytes,4,opt,name=statement,proto3" json:"statement,omitempty"`
+	Statement *SignedStatement `protobuf:"bytes,4,opt,name=statement,proto3" json:"statement,omitempty"`
+	// What it has heard of all cosigners, for who hears less: what each of their last processes stated, its own included.
+	Statements    []*SignedStatement `protobuf:"bytes,5,rep,name=statements,proto3" json:"statements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -498,6 +500,13 @@ func (x *GatherResponse) GetSeat() *Seat {
 func (x *GatherResponse) GetStatement() *SignedStatement {
 	if x != nil {
 		return x.Statement
+	}
+	return nil
+}
+
+func (x *GatherResponse) GetStatements() []*SignedStatement {
+	if x != nil {
+		return x.Statements
 	}
 	return nil
 }
@@ -673,12 +682,15 @@ const file_casper_cosigner_v1_peer_proto_rawDesc = "" +
 	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\"\x0e\n" +
 	"\fKeepResponse\"\x0f\n" +
-	"\rGatherRequest\"\xda\x01\n" +
+	"\rGatherRequest\"\x9f\x02\n" +
 	"\x0eGatherResponse\x12!\n" +
 	"\flistening_ms\x18\x01 \x01(\x04R\vlisteningMs\x124\n" +
 	"\x05nodes\x18\x02 \x03(\v2\x1e.casper.cosigner.v1.NodeReportR\x05nodes\x12,\n" +
 	"\x04seat\x18\x03 \x01(\v2\x18.casper.cosigner.v1.SeatR\x04seat\x12A\n" +
-	"\tstatement\x18\x04 \x01(\v2#.casper.cosigner.v1.SignedStatementR\tstatement\"\x84\x01\n" +
+	"\tstatement\x18\x04 \x01(\v2#.casper.cosigner.v1.SignedStatementR\tstatement\x12C\n" +
+	"\n" +
+	"statements\x18\x05 \x03(\v2#.casper.cosigner.v1.SignedStatementR\n" +
+	"statements\"\x84\x01\n" +
 	"\x04Seat\x12/\n" +
 	"\x05reach\x18\x01 \x03(\v2\x19.casper.cosigner.v1.ReachR\x05reach\x12\x10\n" +
 	"\x03fit\x18\x02 \x01(\bR\x03fit\x12'\n" +
@@ -730,20 +742,21 @@ var file_casper_cosigner_v1_peer_proto_depIdxs = []int32{
 	9,  // 1: casper.cosigner.v1.GatherResponse.nodes:type_name -> casper.cosigner.v1.NodeReport
 	8,  // 2: casper.cosigner.v1.GatherResponse.seat:type_name -> casper.cosigner.v1.Seat
 	10, // 3: casper.cosigner.v1.GatherResponse.statement:type_name -> casper.cosigner.v1.SignedStatement
-	11, // 4: casper.cosigner.v1.Seat.reach:type_name -> casper.cosigner.v1.Reach
-	12, // 5: casper.cosigner.v1.NodeReport.health:type_name -> casper.cosigner.v1.NodeHealth
-	11, // 6: casper.cosigner.v1.NodeReport.reach:type_name -> casper.cosigner.v1.Reach
-	1,  // 7: casper.cosigner.v1.PeerService.Barrier:input_type -> casper.cosigner.v1.BarrierRequest
-	3,  // 8: casper.cosigner.v1.PeerService.Keep:input_type -> casper.cosigner.v1.KeepRequest
-	6,  // 9: casper.cosigner.v1.PeerService.Gather:input_type -> casper.cosigner.v1.GatherRequest
-	2,  // 10: casper.cosigner.v1.PeerService.Barrier:output_type -> casper.cosigner.v1.BarrierResponse
-	5,  // 11: casper.cosigner.v1.PeerService.Keep:output_type -> casper.cosigner.v1.KeepResponse
-	7,  // 12: casper.cosigner.v1.PeerService.Gather:output_type -> casper.cosigner.v1.GatherResponse
-	10, // [10:13] is the sub-list for method output_type
-	7,  // [7:10] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	10, // 4: casper.cosigner.v1.GatherResponse.statements:type_name -> casper.cosigner.v1.SignedStatement
+	11, // 5: casper.cosigner.v1.Seat.reach:type_name -> casper.cosigner.v1.Reach
+	12, // 6: casper.cosigner.v1.NodeReport.health:type_name -> casper.cosigner.v1.NodeHealth
+	11, // 7: casper.cosigner.v1.NodeReport.reach:type_name -> casper.cosigner.v1.Reach
+	1,  // 8: casper.cosigner.v1.PeerService.Barrier:input_type -> casper.cosigner.v1.BarrierRequest
+	3,  // 9: casper.cosigner.v1.PeerService.Keep:input_type -> casper.cosigner.v1.KeepRequest
+	6,  // 10: casper.cosigner.v1.PeerService.Gather:input_type -> casper.cosigner.v1.GatherRequest
+	2,  // 11: casper.cosigner.v1.PeerService.Barrier:output_type -> casper.cosigner.v1.BarrierResponse
+	5,  // 12: casper.cosigner.v1.PeerService.Keep:output_type -> casper.cosigner.v1.KeepResponse
+	7,  // 13: casper.cosigner.v1.PeerService.Gather:output_type -> casper.cosigner.v1.GatherResponse
+	11, // [11:14] is the sub-list for method output_type
+	8,  // [8:11] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_peer_proto_init() }
