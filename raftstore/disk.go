@@ -183,10 +183,20 @@ func (s *logStore) Close() error {
 }
 
 // GetLog returns an entry. One that is damaged ends the store: the library would only try again.
+//
+// After a snapshot that came from a leader the log begins behind it, and the library asks here for
+// what is before its first entry. Without an answer it refuses that leader, which then sends ever
+// older entries, or a snapshot from before. See base.
 func (s *logStore) GetLog(index uint64, l *raft.Log) error {
 	err := s.database.GetLog(index, l)
-	if errors.Is(err, errDamaged) {
+	switch {
+	case errors.Is(err, errDamaged):
 		s.halt.stop(err)
+	case errors.Is(err, raft.ErrLogNotFound):
+		if base := s.base(); index > 0 && index == base.index {
+			*l = raft.Log{Index: base.index, Term: base.term, Type: standsForSnapshot}
+			return nil
+		}
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package raftstore
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/hashicorp/raft"
 
@@ -83,11 +84,31 @@ func (s *logStore) newest(r *raft.Raft) (place, error) {
 	}
 	last, err := s.LastIndex()
 	if err != nil || last == 0 { // a snapshot stands for all
-		return place{index: r.LastIndex()}, err
+		return s.base(), err
 	}
 	var l raft.Log
 	err = s.GetLog(last, &l)
 	return place{l.Index, l.Term}, err
+}
+
+// standsForSnapshot is the kind of what GetLog answers in the place of the entry that a snapshot
+// ends with. Nobody takes an entry of it: it has nothing but a place.
+const standsForSnapshot raft.LogType = 255
+
+// base returns the place of the newest snapshot, zero if there is none, or before the library runs.
+func (s *logStore) base() (p place) {
+	if s.fsm == nil {
+		return place{}
+	}
+	r := s.fsm.own.raft.Load()
+	if r == nil {
+		return place{}
+	}
+	// Nothing else of the library's tells it; what cannot be read stays zero.
+	stats := r.Stats()
+	p.index, _ = strconv.ParseUint(stats["last_snapshot_index"], 10, 64)
+	p.term, _ = strconv.ParseUint(stats["last_snapshot_term"], 10, 64)
+	return p
 }
 
 // mayFound returns an error for a Genesis that is below what the operator of this member typed.

@@ -1,0 +1,62 @@
+package raftstore
+
+import (
+	"encoding/binary"
+	"testing"
+	"testing/synctest"
+
+	"github.com/hashicorp/raft"
+)
+
+// sent has the victim take a snapshot of the entry that is so far behind its last one.
+func (s *siege) sent(t *testing.T, ahead uint64) *raft.Log {
+	t.Helper()
+	last, _ := s.victim.Indexes()
+	meta := raft.SnapshotMeta{Index: last + ahead, Term: s.term, Configuration: s.voters()}
+	content := append(binary.BigEndian.AppendUint64(nil, meta.Index), snapshotOf(t, s.victim.fsm)[8:]...)
+	if ok, err := s.install(s.victim, meta, content); !ok {
+		t.Fatalf("the snapshot: %v", err)
+	}
+	return &raft.Log{Index: meta.Index, Term: meta.Term}
+}
+
+// noops are entries of the present term, after another one.
+func (s *siege) noops(before *raft.Log, n uint64) (all []*raft.Log) {
+	for k := range n {
+		all = append(all, &raft.Log{Index: before.Index + 1 + k, Term: s.term, Type: raft.LogNoop})
+	}
+	return all
+}
+
+// TestLogBeginsBehindASnapshot: after a snapshot that came from a leader, whoever leads next may
+// have other entries right behind it, and goes on from there.
+func TestLogBeginsBehindASnapshot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := besiege(t, 5)
+		defer s.end()
+		s.impostor.open = true
+		base := s.sent(t, 10)
+		if ok, err := s.append(s.victim, base, s.noops(base, 3)...); !ok {
+			t.Fatalf("behind the snapshot: %v", err)
+		}
+		for _, n := range []uint64{2, 1} {
+			s.term++
+			if ok, err := s.append(s.victim, base, s.noops(base, n)...); !ok {
+				t.Errorf("others behind the snapshot: %v", err)
+			}
+			if got := s.victim.entry(t, base.Index+1).Term; got != s.term {
+				t.Errorf("entry %d is of the term %d, want %d", base.Index+1, got, s.term)
+			}
+		}
+		var l raft.Log
+		if err := s.victim.disk.log.GetLog(base.Index, &l); err != nil || l.Term != base.Term || l.Type != standsForSnapshot {
+			t.Errorf("what stands for the snapshot: %+v, %v", l, err)
+		}
+		if err := s.victim.disk.log.GetLog(base.Index-1, &l); err == nil {
+			t.Errorf("the entry before it: %+v", l)
+		}
+		if s.alarms() > 0 || s.victim.fatalError() != nil {
+			t.Errorf("%d alarms, ended with %v", s.alarms(), s.victim.fatalError())
+		}
+	})
+}
