@@ -2,6 +2,7 @@ package raftstore
 
 import (
 	"encoding/binary"
+	"errors"
 	"testing"
 	"testing/synctest"
 
@@ -57,6 +58,34 @@ func TestLogBeginsBehindASnapshot(t *testing.T) {
 		}
 		if s.alarms() > 0 || s.victim.fatalError() != nil {
 			t.Errorf("%d alarms, ended with %v", s.alarms(), s.victim.fatalError())
+		}
+	})
+}
+
+// TestSnapshotOfLessThanTheLog: a snapshot takes the place of a longer log that nobody committed.
+// The library goes on counting what is gone, so the member ends, and follows once it is started.
+func TestSnapshotOfLessThanTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := besiege(t, 5)
+		defer s.end()
+		s.impostor.open = true
+		last, _ := s.victim.Indexes()
+		before := s.victim.entry(t, last)
+		if ok, err := s.append(s.victim, before, s.noops(before, 20)...); !ok {
+			t.Fatalf("what nobody commits: %v", err)
+		}
+		s.term++
+		meta := raft.SnapshotMeta{Index: last + 10, Term: s.term, Configuration: s.voters()}
+		content := append(binary.BigEndian.AppendUint64(nil, meta.Index), snapshotOf(t, s.victim.fsm)[8:]...)
+		_, _ = s.install(s.victim, meta, content)
+		if !errors.Is(s.victim.fatalError(), errEndsEarly) {
+			t.Fatalf("it ended with %v", s.victim.fatalError())
+		}
+		s.kill(s.victim.name)
+		s.start(s.victim.name)
+		base := &raft.Log{Index: meta.Index, Term: meta.Term}
+		if ok, err := s.append(s.victim, base, s.noops(base, 1)...); !ok {
+			t.Errorf("once it was started: %v", err)
 		}
 	})
 }

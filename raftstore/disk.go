@@ -120,17 +120,22 @@ func (s *logStore) StoreLogs(logs []*raft.Log) error {
 // DeleteRange deletes the entries from first to last, both included. It ends the store, with
 // nothing deleted, if they were applied and nothing stands for them.
 func (s *logStore) DeleteRange(first, last uint64) error {
-	if err := s.mayDelete(first, last); err != nil {
+	bySnapshot, err := s.mayDelete(first, last)
+	if err != nil {
 		s.halt.stop(err)
 		return err
 	}
 	s.fsm.deletes(first, last) // before they are gone: whoever reads them anew finds them all, or does not look
-	return s.guard("deleting log entries", func() error {
+	err = s.guard("deleting log entries", func() error {
 		if err := s.mark.cut(first, last); err != nil {
 			return err
 		}
 		return s.database.DeleteRange(first, last)
 	})
+	if err != nil || !bySnapshot {
+		return err
+	}
+	return s.mayGoOn()
 }
 
 // IsMonotonic makes the library drop the whole old log once it has installed a snapshot, so that no

@@ -1,6 +1,7 @@
 package raftstore
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -45,10 +46,7 @@ func begun(s *machine.State) watermark.Mark {
 // Most of them the library would take, and the next start would take the log for lost or could not
 // read it. Nothing is compared before the store is open: then only this member writes.
 func (s *logStore) mayStore(logs []*raft.Log) error {
-	if s.fsm == nil {
-		return nil
-	}
-	r := s.fsm.own.raft.Load()
+	r := s.library()
 	if r == nil {
 		return nil
 	}
@@ -74,6 +72,14 @@ func (s *logStore) mayStore(logs []*raft.Log) error {
 	return nil
 }
 
+// library returns what runs on the store, nil before it is open.
+func (s *logStore) library() *raft.Raft {
+	if s.fsm == nil {
+		return nil
+	}
+	return s.fsm.own.raft.Load()
+}
+
 // place is where an entry stands.
 type place struct{ index, term uint64 }
 
@@ -97,10 +103,7 @@ const standsForSnapshot raft.LogType = 255
 
 // base returns the place of the newest snapshot, zero if there is none, or before the library runs.
 func (s *logStore) base() (p place) {
-	if s.fsm == nil {
-		return place{}
-	}
-	r := s.fsm.own.raft.Load()
+	r := s.library()
 	if r == nil {
 		return place{}
 	}
@@ -109,6 +112,25 @@ func (s *logStore) base() (p place) {
 	p.index, _ = strconv.ParseUint(stats["last_snapshot_index"], 10, 64)
 	p.term, _ = strconv.ParseUint(stats["last_snapshot_term"], 10, 64)
 	return p
+}
+
+// errEndsEarly says that the library takes the log for longer than it is, which only a start mends.
+var errEndsEarly = errors.New("the log was cut, as the leader's is another one, and the Raft library still counts what " +
+	"is gone: this cosigner could neither follow nor lead. Nothing that was committed is lost. It ends to be started " +
+	"again; the unit does that by itself")
+
+// mayGoOn ends the store if the library takes its log for longer than it is, once a snapshot took
+// the log's place. It then looks for entries that are gone, and refuses what every leader sends.
+func (s *logStore) mayGoOn() error {
+	r := s.library()
+	if r == nil {
+		return nil
+	}
+	end, err := s.newest(r)
+	if err == nil && end.index < r.LastIndex() {
+		s.halt.stop(errEndsEarly)
+	}
+	return err
 }
 
 // mayFound returns an error for a Genesis that is below what the operator of this member typed.

@@ -27,25 +27,28 @@ func (e *errTakeBack) Error() string {
 }
 
 // mayDelete returns an error if entries are to go that were applied, by this process or one before,
-// and that no snapshot took the place of.
-func (s *logStore) mayDelete(first, last uint64) error {
+// and that no snapshot took the place of; else whether one did.
+func (s *logStore) mayDelete(first, last uint64) (bySnapshot bool, err error) {
 	end, err := s.LastIndex()
 	if err != nil {
-		return err
+		return false, err
 	}
 	applied := s.mark.highest()
 	if last < end { // old ones, below an own snapshot
-		return nil
+		return false, nil
 	}
 	s.end = place{}
-	if s.replaced.Swap(false) || end == 0 || first > applied { // the library deletes an empty log, too
-		return nil
+	if s.replaced.Swap(false) {
+		return true, nil
+	}
+	if end == 0 || first > applied { // the library deletes an empty log, too
+		return false, nil
 	}
 	term, _, err := s.terms()
 	if err != nil {
-		return err
+		return false, err
 	}
-	return &errTakeBack{leader: s.fsm.sender(), term: term, first: first, last: end, applied: applied}
+	return false, &errTakeBack{leader: s.fsm.sender(), term: term, first: first, last: end, applied: applied}
 }
 
 // sender returns whom the library has noted as the leader.
