@@ -89,3 +89,33 @@ func TestSnapshotOfLessThanTheLog(t *testing.T) {
 		}
 	})
 }
+
+// TestRefusedAfterACut: the library deletes what conflicts before it stores what the leader has
+// there. If that is refused it goes on counting what is gone: the member ends, and can lead once it
+// is started.
+func TestRefusedAfterACut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := besiege(t, 3)
+		defer s.end()
+		s.impostor.open = true
+		last, _ := s.victim.Indexes()
+		before := s.victim.entry(t, last)
+		if ok, err := s.append(s.victim, before, s.noops(before, 3)...); !ok {
+			t.Fatalf("what nobody commits: %v", err)
+		}
+		s.term++
+		forged := s.noops(before, 1)
+		forged[0].Type = raft.LogType(99)
+		if ok, _ := s.append(s.victim, before, forged...); ok {
+			t.Error("what nobody writes was taken")
+		}
+		if !errors.Is(s.victim.fatalError(), errEndsEarly) || s.alarms() != 1 {
+			t.Fatalf("it ended with %v, and told %d times", s.victim.fatalError(), s.alarms())
+		}
+		s.kill(s.victim.name)
+		s.start(s.victim.name)
+		if now, _ := s.victim.Indexes(); now != last {
+			t.Errorf("its log ends at entry %d, want %d", now, last)
+		}
+	})
+}

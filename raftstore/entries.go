@@ -54,9 +54,14 @@ func (s *logStore) mayStore(logs []*raft.Log) error {
 	if err != nil {
 		return err
 	}
+	cut := before.index < r.LastIndex() // for these entries
 	for _, l := range logs {
 		if err := s.follows(before, l, r.CurrentTerm()); err != nil {
-			return s.refusals.about(s.fsm.sender(), "log entry", err)
+			err = s.refusals.about(s.fsm.sender(), "log entry", err)
+			if cut {
+				s.halt.stop(fmt.Errorf("%w: %w", errEndsEarly, err))
+			}
+			return err
 		}
 		before = place{l.Index, l.Term}
 	}
@@ -116,8 +121,8 @@ func (s *logStore) base() (p place) {
 
 // errEndsEarly says that the library takes the log for longer than it is, which only a start mends.
 var errEndsEarly = errors.New("the log was cut, as the leader's is another one, and the Raft library still counts what " +
-	"is gone: this cosigner could neither follow nor lead. Nothing that was committed is lost. It ends to be started " +
-	"again; the unit does that by itself")
+	"is gone: this cosigner could neither follow nor lead. Nothing that was committed is lost. It ends, to be started " +
+	"again, which the unit does by itself")
 
 // mayGoOn ends the store if the library takes its log for longer than it is, once a snapshot took
 // the log's place. It then looks for entries that are gone, and refuses what every leader sends.
