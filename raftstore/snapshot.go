@@ -89,7 +89,7 @@ func (s snapshotStore) Create(v raft.SnapshotVersion, index, term uint64, c raft
 		return nil, err
 	}
 	return &snapshotSink{SnapshotSink: sink, store: s,
-		meta: raft.SnapshotMeta{Index: index, Term: term, Configuration: c}}, nil
+		meta: raft.SnapshotMeta{Index: index, Term: term, Configuration: c, ConfigurationIndex: configIndex}}, nil
 }
 
 // Open returns a snapshot, unless it says that it holds more than the log held that it is of: then
@@ -148,6 +148,8 @@ func (s snapshotStore) read(r io.Reader, m raft.SnapshotMeta) error {
 		return errOlder
 	case m.Term > own:
 		return fmt.Errorf("it is of the term %d, and it is sent in the term %d", m.Term, own)
+	case m.ConfigurationIndex > m.Index: // the library would never make one of its own again
+		return fmt.Errorf("its members are of entry %d, and it ends with entry %d", m.ConfigurationIndex, m.Index)
 	}
 	if err := s.log.voters.same(m.Configuration); err != nil {
 		return err
@@ -176,7 +178,7 @@ func (s snapshotStore) read(r io.Reader, m raft.SnapshotMeta) error {
 type snapshotSink struct {
 	raft.SnapshotSink
 	store   snapshotStore
-	meta    raft.SnapshotMeta // index and term of its last entry, and the members
+	meta    raft.SnapshotMeta // index and term of its last entry, the members, and where those stand
 	own     bool              // it is of this member's own state
 	reading *reading
 }
