@@ -119,12 +119,13 @@ func beyond(index, last uint64) error {
 	return fmt.Errorf("it says that it holds all up to entry %d, and the log that it is of ended at entry %d", index, last)
 }
 
-// refuse tells the operator why what the leader sends is refused, and returns that.
+// refuse tells the operator why what the leader sends is refused, and returns that. A sound leader
+// may send what ends the store: there an operator has to do something on this host.
 func (s snapshotStore) refuse(err error) error {
 	switch {
 	case errors.Is(err, errOlder):
 		return err
-	case errors.As(err, new(errBelow)):
+	case errors.As(err, new(errBelow)), errors.Is(err, machine.ErrNewer):
 		s.log.halt.stop(err)
 		return err
 	}
