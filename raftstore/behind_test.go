@@ -119,3 +119,27 @@ func TestRefusedAfterACut(t *testing.T) {
 		}
 	})
 }
+
+// TestNotTakenBackAfterTwoSnapshots: the library deletes no log that is empty, so a snapshot that
+// comes right after another one leaves nothing that excuses a deletion later.
+func TestNotTakenBackAfterTwoSnapshots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := besiege(t, 5)
+		defer s.end()
+		s.sent(t, 10)
+		base := s.sent(t, 10)
+		bound := entry(t, base.Index+1, claim(50, 7))
+		bound.Term = s.term
+		if ok, err := s.append(s.victim, base, bound); !ok {
+			t.Fatalf("behind the snapshots: %v", err)
+		}
+		synctest.Wait()
+		s.term++
+		if ok, _ := s.append(s.victim, base, s.noops(base, 1)...); ok {
+			t.Error("what is applied was taken back")
+		}
+		if err := s.victim.fatalError(); !errors.As(err, new(*errTakeBack)) {
+			t.Errorf("it ended with %v", err)
+		}
+	})
+}

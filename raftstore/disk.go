@@ -103,6 +103,7 @@ func (s *logStore) StoreLogs(logs []*raft.Log) error {
 	if err := s.mayStore(logs); err != nil || len(logs) == 0 {
 		return err
 	}
+	s.replaced.Store(false) // the log was empty if it was not deleted by now
 	err := s.guard("storing log entries", func() error {
 		if err := s.database.StoreLogs(logs); err != nil {
 			return err
