@@ -110,6 +110,7 @@ func (p *process) held() (h testimony.Held) {
 		bound := m.Remembers()
 		h.Newest.Era, h.Round, h.Newest.Height = bound.Era, bound.Round, bound.Height
 		h.Resets, h.Pruned = m.Followed(followed, floor)
+		h.Unfollowed = h.Resets < m.LastReset().Count
 	})
 	return h
 }

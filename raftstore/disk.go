@@ -103,6 +103,7 @@ func (s *logStore) StoreLogs(logs []*raft.Log) error {
 	if err := s.mayStore(logs); err != nil || len(logs) == 0 {
 		return err
 	}
+	s.replaced.Store(false) // the log was empty if it was not deleted by now
 	err := s.guard("storing log entries", func() error {
 		if err := s.database.StoreLogs(logs); err != nil {
 			return err
@@ -120,17 +121,22 @@ func (s *logStore) StoreLogs(logs []*raft.Log) error {
 // DeleteRange deletes the entries from first to last, both included. It ends the store, with
 // nothing deleted, if they were applied and nothing stands for them.
 func (s *logStore) DeleteRange(first, last uint64) error {
-	if err := s.mayDelete(first, last); err != nil {
+	bySnapshot, err := s.mayDelete(first, last)
+	if err != nil {
 		s.halt.stop(err)
 		return err
 	}
 	s.fsm.deletes(first, last) // before they are gone: whoever reads them anew finds them all, or does not look
-	return s.guard("deleting log entries", func() error {
+	err = s.guard("deleting log entries", func() error {
 		if err := s.mark.cut(first, last); err != nil {
 			return err
 		}
 		return s.database.DeleteRange(first, last)
 	})
+	if err != nil || !bySnapshot {
+		return err
+	}
+	return s.mayGoOn()
 }
 
 // IsMonotonic makes the library drop the whole old log once it has installed a snapshot, so that no
@@ -183,10 +189,20 @@ func (s *logStore) Close() error {
 }
 
 // GetLog returns an entry. One that is damaged ends the store: the library would only try again.
+//
+// After a snapshot that came from a leader the log begins behind it, and the library asks here for
+// what is before its first entry. Without an answer it refuses that leader, which then sends ever
+// older entries, or a snapshot from before. See base.
 func (s *logStore) GetLog(index uint64, l *raft.Log) error {
 	err := s.database.GetLog(index, l)
-	if errors.Is(err, errDamaged) {
+	switch {
+	case errors.Is(err, errDamaged):
 		s.halt.stop(err)
+	case errors.Is(err, raft.ErrLogNotFound):
+		if base := s.base(); index > 0 && index == base.index {
+			*l = raft.Log{Index: base.index, Term: base.term, Type: standsForSnapshot}
+			return nil
+		}
 	}
 	return err
 }

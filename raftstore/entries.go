@@ -1,7 +1,9 @@
 package raftstore
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/hashicorp/raft"
 
@@ -44,10 +46,7 @@ func begun(s *machine.State) watermark.Mark {
 // Most of them the library would take, and the next start would take the log for lost or could not
 // read it. Nothing is compared before the store is open: then only this member writes.
 func (s *logStore) mayStore(logs []*raft.Log) error {
-	if s.fsm == nil {
-		return nil
-	}
-	r := s.fsm.own.raft.Load()
+	r := s.library()
 	if r == nil {
 		return nil
 	}
@@ -55,9 +54,14 @@ func (s *logStore) mayStore(logs []*raft.Log) error {
 	if err != nil {
 		return err
 	}
+	cut := before.index < r.LastIndex() // for these entries
 	for _, l := range logs {
 		if err := s.follows(before, l, r.CurrentTerm()); err != nil {
-			return s.refusals.about(s.fsm.sender(), "log entry", err)
+			err = s.refusals.about(s.fsm.sender(), "log entry", err)
+			if cut {
+				s.halt.stop(fmt.Errorf("%w: %w", errEndsEarly, err))
+			}
+			return err
 		}
 		before = place{l.Index, l.Term}
 	}
@@ -73,6 +77,14 @@ func (s *logStore) mayStore(logs []*raft.Log) error {
 	return nil
 }
 
+// library returns what runs on the store, nil before it is open.
+func (s *logStore) library() *raft.Raft {
+	if s.fsm == nil {
+		return nil
+	}
+	return s.fsm.own.raft.Load()
+}
+
 // place is where an entry stands.
 type place struct{ index, term uint64 }
 
@@ -83,11 +95,47 @@ func (s *logStore) newest(r *raft.Raft) (place, error) {
 	}
 	last, err := s.LastIndex()
 	if err != nil || last == 0 { // a snapshot stands for all
-		return place{index: r.LastIndex()}, err
+		return s.base(), err
 	}
 	var l raft.Log
 	err = s.GetLog(last, &l)
 	return place{l.Index, l.Term}, err
+}
+
+// standsForSnapshot is the kind of what GetLog answers in the place of the entry that a snapshot
+// ends with. Nobody takes an entry of it: it has nothing but a place.
+const standsForSnapshot raft.LogType = 255
+
+// base returns the place of the newest snapshot, zero if there is none, or before the library runs.
+func (s *logStore) base() (p place) {
+	r := s.library()
+	if r == nil {
+		return place{}
+	}
+	// Nothing else of the library's tells it; what cannot be read stays zero.
+	stats := r.Stats()
+	p.index, _ = strconv.ParseUint(stats["last_snapshot_index"], 10, 64)
+	p.term, _ = strconv.ParseUint(stats["last_snapshot_term"], 10, 64)
+	return p
+}
+
+// errEndsEarly says that the library takes the log for longer than it is, which only a start mends.
+var errEndsEarly = errors.New("the log was cut, as the leader's is another one, and the Raft library still counts " +
+	"what is gone: this cosigner could neither follow nor lead. Nothing that was committed is lost. It ends, to be " +
+	"started again, which the unit does by itself")
+
+// mayGoOn ends the store if the library takes its log for longer than it is, once a snapshot took
+// the log's place. It then looks for entries that are gone, and refuses what every leader sends.
+func (s *logStore) mayGoOn() error {
+	r := s.library()
+	if r == nil {
+		return nil
+	}
+	end, err := s.newest(r)
+	if err == nil && end.index < r.LastIndex() {
+		s.halt.stop(errEndsEarly)
+	}
+	return err
 }
 
 // mayFound returns an error for a Genesis that is below what the operator of this member typed.

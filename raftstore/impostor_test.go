@@ -63,7 +63,7 @@ func (i *impostor) install(to *member, meta raft.SnapshotMeta, content []byte) (
 	i.t.Helper()
 	q := &raft.InstallSnapshotRequest{RPCHeader: i.head(), SnapshotVersion: raft.SnapshotVersionMax, Term: i.term,
 		LastLogIndex: meta.Index, LastLogTerm: meta.Term, Configuration: raft.EncodeConfiguration(meta.Configuration),
-		ConfigurationIndex: 1, Size: int64(len(content))}
+		ConfigurationIndex: max(1, meta.ConfigurationIndex), Size: int64(len(content))}
 	var a raft.InstallSnapshotResponse
 	err := i.InstallSnapshot(raft.ServerID(to.name), raft.ServerAddress(to.name), q, &a, bytes.NewReader(content))
 	return a.Success, err

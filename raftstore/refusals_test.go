@@ -63,27 +63,30 @@ func TestSnapshotThatNobodyTook(t *testing.T) {
 			return append(binary.BigEndian.AppendUint64(nil, index), state[8:]...)
 		}
 		members := s.voters()
-		fewer, mute := members, members
+		fewer, mute, astray := members, members, s.astray()
 		fewer.Servers = members.Servers[:2]
 		mute.Servers = append([]raft.Server{{Suffrage: raft.Nonvoter, ID: "a", Address: "a"}}, members.Servers[1:]...)
 		last := applied + 100
 		meta := raft.SnapshotMeta{Index: last, Term: s.term, Configuration: members}
-		later, short, silent := meta, meta, meta
+		later, short, silent, lost, ahead := meta, meta, meta, meta, meta
 		later.Term++
+		lost.Configuration, ahead.ConfigurationIndex = astray, last+1
 		short.Configuration, silent.Configuration = fewer, mute
 		for name, c := range map[string]struct {
 			meta    raft.SnapshotMeta
 			content []byte
 		}{
-			"of more than its log":        {meta, of(1 << 62)},
-			"of one entry more":           {meta, of(last + 1)},
-			"without what is applied":     {meta, of(applied - 1)},
-			"of a later term":             {later, of(last)},
-			"of fewer members":            {short, of(last)},
-			"with one that does not vote": {silent, of(last)},
-			"not a state":                 {meta, append(of(last), 1)},
-			"cut":                         {meta, of(last)[:40]},
-			"empty":                       {meta, nil},
+			"of more than its log":          {meta, of(1 << 62)},
+			"of one entry more":             {meta, of(last + 1)},
+			"without what is applied":       {meta, of(applied - 1)},
+			"of a later term":               {later, of(last)},
+			"of fewer members":              {short, of(last)},
+			"with one that does not vote":   {silent, of(last)},
+			"with one at another address":   {lost, of(last)},
+			"with members of a later entry": {ahead, of(last)},
+			"not a state":                   {meta, append(of(last), 1)},
+			"cut":                           {meta, of(last)[:40]},
+			"empty":                         {meta, nil},
 		} {
 			before := s.alarms()
 			s.victim.disk.log.refusals.forget("snapshot")
@@ -117,6 +120,13 @@ func TestSnapshotThatNobodyTook(t *testing.T) {
 			t.Errorf("after a restart it has applied %d, want %d", got, last-3)
 		}
 	})
+}
+
+// astray are the members, one of which is nowhere to be reached.
+func (s *siege) astray() raft.Configuration {
+	c := s.voters()
+	c.Servers[0].Address = "nowhere"
+	return c
 }
 
 func (s *siege) voters() raft.Configuration { return s.victim.cfg.Voters.configuration() }
@@ -170,6 +180,7 @@ func TestEntryThatNobodyWrote(t *testing.T) {
 			"falling terms":   {of(last+1, s.term, raft.LogNoop, nil), of(last+2, s.term-1, raft.LogNoop, nil)},
 			"unknown kind":    {of(last+1, s.term, raft.LogType(99), nil)},
 			"other members":   {of(last+1, s.term, raft.LogConfiguration, raft.EncodeConfiguration(fewer))},
+			"other addresses": {of(last+1, s.term, raft.LogConfiguration, raft.EncodeConfiguration(s.astray()))},
 			"no members":      {of(last+1, s.term, raft.LogConfiguration, []byte("none"))},
 		} {
 			told := s.alarms()

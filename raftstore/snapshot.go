@@ -89,7 +89,7 @@ func (s snapshotStore) Create(v raft.SnapshotVersion, index, term uint64, c raft
 		return nil, err
 	}
 	return &snapshotSink{SnapshotSink: sink, store: s,
-		meta: raft.SnapshotMeta{Index: index, Term: term, Configuration: c}}, nil
+		meta: raft.SnapshotMeta{Index: index, Term: term, Configuration: c, ConfigurationIndex: configIndex}}, nil
 }
 
 // Open returns a snapshot, unless it says that it holds more than the log held that it is of: then
@@ -119,12 +119,13 @@ func beyond(index, last uint64) error {
 	return fmt.Errorf("it says that it holds all up to entry %d, and the log that it is of ended at entry %d", index, last)
 }
 
-// refuse tells the operator why what the leader sends is refused, and returns that.
+// refuse tells the operator why what the leader sends is refused, and returns that. A sound leader
+// may send what ends the store: there an operator has to do something on this host.
 func (s snapshotStore) refuse(err error) error {
 	switch {
 	case errors.Is(err, errOlder):
 		return err
-	case errors.As(err, new(errBelow)):
+	case errors.As(err, new(errBelow)), errors.Is(err, machine.ErrNewer):
 		s.log.halt.stop(err)
 		return err
 	}
@@ -148,6 +149,8 @@ func (s snapshotStore) read(r io.Reader, m raft.SnapshotMeta) error {
 		return errOlder
 	case m.Term > own:
 		return fmt.Errorf("it is of the term %d, and it is sent in the term %d", m.Term, own)
+	case m.ConfigurationIndex > m.Index: // the library would never make one of its own again
+		return fmt.Errorf("its members are of entry %d, and it ends with entry %d", m.ConfigurationIndex, m.Index)
 	}
 	if err := s.log.voters.same(m.Configuration); err != nil {
 		return err
@@ -176,7 +179,7 @@ func (s snapshotStore) read(r io.Reader, m raft.SnapshotMeta) error {
 type snapshotSink struct {
 	raft.SnapshotSink
 	store   snapshotStore
-	meta    raft.SnapshotMeta // index and term of its last entry, and the members
+	meta    raft.SnapshotMeta // index and term of its last entry, the members, and where those stand
 	own     bool              // it is of this member's own state
 	reading *reading
 }

@@ -1,13 +1,18 @@
 package raftstore
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	"github.com/hashicorp/raft"
+	"google.golang.org/protobuf/encoding/protodelim"
 
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/refusal"
@@ -145,4 +150,24 @@ func TestRollingChange(t *testing.T) {
 	if versions[machine.Oldest] < 20 || versions[machine.Version] < 6 {
 		t.Errorf("entries by version: %v", versions)
 	}
+}
+
+// TestSnapshotOfANewerVersion: a sound leader of a later release sends a snapshot that this one
+// cannot read. The member ends, says which version it is, and calls nobody hostile.
+func TestSnapshotOfANewerVersion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := besiege(t, 5)
+		defer s.end()
+		meta := raft.SnapshotMeta{Index: s.victim.Applied() + 10, Term: s.term, Configuration: s.voters()}
+		content := bytes.NewBuffer(binary.BigEndian.AppendUint64(nil, meta.Index))
+		if _, err := protodelim.MarshalTo(content, &cosignerv1.SnapshotHeader{Version: machine.Version + 1}); err != nil {
+			t.Fatal(err)
+		}
+		if ok, _ := s.install(s.victim, meta, content.Bytes()); ok {
+			t.Error("it was taken")
+		}
+		if err := s.victim.fatalError(); !errors.Is(err, machine.ErrNewer) || s.alarms() > 0 {
+			t.Errorf("it ended with %v, and told %d times", err, s.alarms())
+		}
+	})
 }

@@ -66,16 +66,17 @@ func (v Voters) configuration() raft.Configuration {
 	return c
 }
 
-// same returns an error unless the members are exactly these, all of which vote.
+// same returns an error unless the members are exactly these, all of which vote, each under its
+// name as its address: under another one nobody would reach it, after a restart either.
 func (v Voters) same(c raft.Configuration) error {
 	want := v.configuration()
 	if len(c.Servers) != len(want.Servers) {
 		return fmt.Errorf("it is of a cluster of %d, and this one is of %d", len(c.Servers), len(want.Servers))
 	}
 	for i, m := range slices.SortedFunc(slices.Values(c.Servers), byID) {
-		if m.ID != want.Servers[i].ID || m.Suffrage != raft.Voter {
-			return fmt.Errorf("it has %s as a %v, and in that place this cluster has %s, which votes", m.ID, m.Suffrage,
-				want.Servers[i].ID)
+		if m != want.Servers[i] {
+			return fmt.Errorf("it has %s at %q as a %v, and in that place this cluster has %s, which votes", m.ID, m.Address,
+				m.Suffrage, want.Servers[i].ID)
 		}
 	}
 	return nil

@@ -45,6 +45,9 @@ const withResets = 3
 // ErrVersion is returned by Encode for a command that the version does not know.
 var ErrVersion = errors.New("not every cosigner runs a release that knows this command")
 
+// ErrNewer says that a state is of a version that a later release made.
+var ErrNewer = errors.New("the cosigners write the log in a version that this release does not know: install theirs")
+
 // Command is one entry of the log: Genesis, Claim, Activate, SetMode, Suspend, Hold, Register,
 // SetFloor, ResetHeights or SetInstance. At, in each, is the wall clock of the leader that proposed
 // it in Unix milliseconds. A change of roles or of the mode holds a failover.Change: against which

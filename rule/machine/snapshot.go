@@ -82,7 +82,11 @@ func ReadState(r io.Reader) (*State, error) {
 	if err := protodelim.UnmarshalFrom(in, h); err != nil {
 		return nil, fmt.Errorf("reading snapshot header: %w", err)
 	}
-	if h.Version < Oldest || h.Version > Version {
+	if h.Version > Version {
+		return nil, fmt.Errorf("reading snapshot: version %d, this program knows %d to %d: %w", h.Version, Oldest, Version,
+			ErrNewer)
+	}
+	if h.Version < Oldest {
 		return nil, fmt.Errorf("reading snapshot: version %d, this program knows %d to %d", h.Version, Oldest, Version)
 	}
 	s := New()

@@ -12,6 +12,9 @@ import (
 type Holding struct {
 	Statement         // that it would sign; before Genesis, Pruned is the first era and height that it may sign
 	Starts    []Start // on its directory that are known to it, in their order, this one last
+	// Unfollowed says that the log has a reset of the heights which the ledger has not made: no height
+	// is signed here then (held.Claim.Resets), and what is stated of heights does not stop the votes.
+	Unfollowed bool
 }
 
 // Finding is what the statements show of a state.
@@ -128,6 +131,9 @@ func orders() [all]func(x, y Statement) int {
 func behind(h Holding, s Statement, which part) string {
 	for p, order := range orders() {
 		if (which != all && which != part(p)) || order(s, h.Statement) <= 0 {
+			continue
+		}
+		if part(p) == heights && h.Unfollowed {
 			continue
 		}
 		switch part(p) {

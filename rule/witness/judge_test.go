@@ -252,3 +252,32 @@ func TestHold(t *testing.T) {
 		t.Errorf("%v hold, want the one that is not disregarded", got)
 	}
 }
+
+// TestUnfollowedReset: of a reset that the own ledger does not follow, as its cluster file has no
+// such operator, nothing that is stated of heights stops the votes; all else does.
+func TestUnfollowedReset(t *testing.T) {
+	h := Holding{Starts: []Start{{6, ID{1, 6}, 95}}, Statement: said(1, 100, func(s *Statement) {
+		s.Boot, s.Session, s.Newest.Height = 6, ID{1, 6}, 400
+	}).Statement}
+	after := func(s *Statement) { s.Resets, s.Newest.Height = 1, 400 }
+	era := func(s *Statement) { after(s); s.Newest.Era = 51 }
+	for name, tt := range map[string]struct {
+		known            []Signed
+		unfollowed, want Finding
+	}{
+		"own, before the reset":         {[]Signed{said(1, 90, nil)}, Sound, Behind},
+		"two that followed":             {[]Signed{said(2, 100, after), said(3, 100, after)}, Sound, Behind},
+		"two that followed, an era on":  {[]Signed{said(2, 100, era), said(3, 100, era)}, Behind, Behind},
+		"two that followed, an entry":   {[]Signed{said(2, 101, after), said(3, 101, after)}, Behind, Behind},
+		"own, and more than it started": {[]Signed{said(1, 96, nil)}, Lost, Lost},
+	} {
+		h.Unfollowed = true
+		if got := Judge(h, trio(), tt.known); got.Finding != tt.unfollowed {
+			t.Errorf("%s: %d, %q, want %d", name, got.Finding, got.What, tt.unfollowed)
+		}
+		h.Unfollowed = false
+		if got := Judge(h, trio(), tt.known); got.Finding != tt.want {
+			t.Errorf("%s, which is followed: %d, %q, want %d", name, got.Finding, got.What, tt.want)
+		}
+	}
+}
