@@ -117,8 +117,11 @@ func (k *Keeper) Heard(cosigner string, all []*cosignerv1.SignedStatement) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	changed := false
-	for _, s := range all {
+	for i, s := range all {
 		signed, err := witness.Read(s.GetText(), s.GetKey(), s.GetSignature())
+		if err == nil && i == 0 {
+			k.book.Said(cosigner, signed)
+		}
 		if err == nil && signed.Name == cosigner && k.book.Begin(signed) {
 			changed = true
 		}

@@ -95,7 +95,7 @@ type Stand struct {
 	marked   bool   // and the directory says so
 	verdict  witness.Verdict
 	own      *cosignerv1.SignedStatement
-	stated   witness.Statement
+	stated   witness.Signed
 	statedAt time.Time
 	shown    []*cosignerv1.SignedStatement
 	saidAt   time.Time // why nothing is signed
@@ -282,22 +282,27 @@ func (s *Stand) Own() *cosignerv1.SignedStatement {
 		return s.own
 	}
 	held := s.Held()
-	if !held.Started || s.own != nil && held.Statement == s.stated {
+	if !held.Started || s.own != nil && held.Statement == s.stated.Statement {
 		return s.own
 	}
 	signed := witness.Sign(s.Key, held.Statement)
-	s.own, s.stated, s.statedAt, s.shown = wire.Statement(signed), held.Statement, now, nil
+	s.own, s.stated, s.statedAt, s.shown = wire.Statement(signed), signed, now, nil
 	_ = s.told.Keep(signed) || s.told.Begin(signed)
 	return s.own
 }
 
-// Shown returns the own statement and the newest of each other cosigner. It must not be changed.
+// Shown returns the own statement, which comes first, and the newest ones of each other cosigner.
+// It must not be changed.
 func (s *Stand) Shown() []*cosignerv1.SignedStatement {
-	s.Own()
+	own := s.Own()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.shown == nil {
-		s.shown = wire.Statements(s.told.Current())
+		all := s.told.Current()
+		if own != nil {
+			all = s.told.Shown(s.stated)
+		}
+		s.shown = wire.Statements(all)
 	}
 	return s.shown
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/rule/witness"
@@ -375,7 +377,8 @@ func TestStates(t *testing.T) {
 		t.Error("signed anew with nothing new to say")
 	}
 	r.HeardCosigner("c3", []*cosignerv1.SignedStatement{says(3, 90, nil)})
-	if n := len(r.Shown()); n != 2 {
-		t.Errorf("%d statements are told", n)
+	r.HeardAgent("a", []*cosignerv1.SignedStatement{says(1, 7, func(s *witness.Statement) { s.Boot = 4 })})
+	if all := r.Shown(); len(all) != 3 || !proto.Equal(all[0], second) {
+		t.Errorf("%d statements are told, its own newest not first", len(all))
 	}
 }

@@ -37,10 +37,11 @@ const processes = 4
 type Book struct {
 	members Members
 	held    map[source][]Signed // one of each process, that which replaces all others first
+	said    map[string]uint64   // entry that a member said itself to have applied, when it was asked last
 }
 
 // NewBook returns an empty book of these members.
-func NewBook(m Members) *Book { return &Book{members: m, held: map[source][]Signed{}} }
+func NewBook(m Members) *Book { return &Book{members: m, held: map[source][]Signed{}, said: map[string]uint64{}} }
 
 // Wants reports whether the statement is one of a member that adds to what is held.
 func (b *Book) Wants(s Signed) bool { return b.members.Has(s) && !s.unbound() && b.adds(s) }
@@ -99,6 +100,19 @@ func (b *Book) put(s Signed) bool {
 // Current returns what the members stated in this cluster, in the order of their names.
 func (b *Book) Current() []Signed { return b.sorted(b.members.Has) }
 
+// Shown returns Current with what the member whose book it is states now in front, which the others
+// need not be behind.
+func (b *Book) Shown(own Signed) []Signed {
+	return append([]Signed{own}, slices.DeleteFunc(b.Current(), func(s Signed) bool { return s == own })...)
+}
+
+// Said takes in what a member answers first, if that is what it says of itself.
+func (b *Book) Said(from string, s Signed) {
+	if b.members.Has(s) && s.Name == from {
+		b.said[from] = s.Applied
+	}
+}
+
 // All returns all that is held of this validator, in a fixed order, the present cluster's first.
 func (b *Book) All() []Signed {
 	return append(b.Current(), b.sorted(func(s Signed) bool {
@@ -126,11 +140,15 @@ func (b *Book) sorted(pick func(Signed) bool) (picked []Signed) {
 }
 
 // Position returns the highest index of the log that at least a threshold of the cosigners have
-// applied, by their statements; false while fewer have stated any.
+// applied; false while fewer have stated any. What one said itself counts before what is held of
+// it: after the cluster was founded anew above all that was signed, what is held may be of a longer
+// log, and others go on telling it.
 func (b *Book) Position() (index uint64, ok bool) {
 	var applied []uint64
-	for _, held := range b.held {
-		if b.members.Has(held[0]) {
+	for name, key := range b.members.Keys {
+		if said, ok := b.said[name]; ok {
+			applied = append(applied, said)
+		} else if held := b.held[source{b.members.Cluster, key}]; len(held) > 0 && b.members.Has(held[0]) {
 			applied = append(applied, held[0].Applied)
 		}
 	}

@@ -224,6 +224,35 @@ func TestBegin(t *testing.T) {
 	}
 }
 
+// TestSaid: a log that was founded anew above all that was signed is dated by what its own members
+// say of it, though others go on telling what they stated of the longer one before.
+func TestSaid(t *testing.T) {
+	b := NewBook(trio())
+	var longer, anew []Signed
+	for n := byte(1); n <= 3; n++ {
+		longer = append(longer, said(n, 1000, nil))
+		anew = append(anew, said(n, 5, func(s *Statement) {
+			s.Directory, s.Pruned, s.Newest = ID{9}, watermark.Mark{Era: 99, Height: 999}, watermark.Mark{}
+		}))
+		b.Keep(longer[n-1])
+	}
+	for i, want := range []uint64{1000, 5, 5} { // what one says of itself is one voice
+		b.Said(anew[i].Name, anew[i])
+		b.Said(anew[i].Name, longer[(i+1)%3])                                     // of another
+		b.Said(anew[i].Name, Sign(testKey(9), said(byte(i+1), 1, nil).Statement)) // by another key
+		b.Keep(longer[i])
+		if at, ok := b.Position(); !ok || at != want {
+			t.Errorf("%d of 3 said so: at %d %v, want %d", i+1, at, ok, want)
+		}
+	}
+	if all := b.Shown(anew[0]); all[0] != anew[0] || len(all) != 4 {
+		t.Errorf("shown: %v", all)
+	}
+	if all := b.Shown(longer[0]); all[0] != longer[0] || len(all) != 3 {
+		t.Errorf("shown twice: %v", all)
+	}
+}
+
 // TestHold: whatever says that the validator signed in the first era or height, or above, holds the
 // founding, until an operator disregards it.
 func TestHold(t *testing.T) {

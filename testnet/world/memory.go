@@ -36,8 +36,8 @@ type memory struct {
 	fresh   []fresh         // what is not yet
 	told    *witness.Book   // what is told
 	telling []witness.Signed
-	stated  witness.Statement // last
-	open    bool              // the gate has been open
+	stated  witness.Signed // last
+	open    bool           // the gate has been open
 }
 
 // fresh is a statement that came while the gate was open.
@@ -154,10 +154,9 @@ func (c *cosigner) testify() {
 	if !c.memory.open || c.record.lost || !c.state.Started() {
 		return
 	}
-	if s != c.memory.stated {
-		c.memory.stated, c.memory.telling = s, nil
-		signed := witness.Sign(c.w.keys[c.id], s)
-		_ = c.memory.told.Keep(signed) || c.memory.told.Begin(signed)
+	if s != c.memory.stated.Statement {
+		c.memory.stated, c.memory.telling = witness.Sign(c.w.keys[c.id], s), nil
+		_ = c.memory.told.Keep(c.memory.stated) || c.memory.told.Begin(c.memory.stated)
 	}
 }
 
@@ -168,6 +167,9 @@ func (c *cosigner) statements() []witness.Signed {
 	}
 	if c.testify(); c.memory.telling == nil {
 		c.memory.telling = c.memory.told.Current()
+		if c.memory.stated.Name != "" && !c.record.lost {
+			c.memory.telling = c.memory.told.Shown(c.memory.stated)
+		}
 	}
 	return c.memory.telling
 }

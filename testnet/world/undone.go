@@ -134,7 +134,10 @@ func (a *agent) shows() []witness.Signed {
 
 // keep takes in what a cosigner told.
 func (a *agent) keep(all []witness.Signed, from string) {
-	for _, s := range all {
+	for i, s := range all {
+		if i == 0 {
+			a.book.Said(from, s)
+		}
 		_ = a.book.Keep(s) || s.Name == from && a.book.Begin(s)
 	}
 }
