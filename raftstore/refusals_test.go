@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/hashicorp/raft"
 	"github.com/rs/zerolog"
@@ -38,6 +39,7 @@ func besiege(t *testing.T, claims uint64) *siege {
 	s.catchUp(s.victim)
 	s.wire.isolate(s.followers(leader)[1], true)
 	s.impostor = s.trio.impostor(leader.name)
+	time.Sleep(3 * time.Second) // the leader handed over as it stopped: what the victim began with is stored
 	return s
 }
 

@@ -41,7 +41,9 @@ type Book struct {
 }
 
 // NewBook returns an empty book of these members.
-func NewBook(m Members) *Book { return &Book{members: m, held: map[source][]Signed{}, said: map[string]uint64{}} }
+func NewBook(m Members) *Book {
+	return &Book{members: m, held: map[source][]Signed{}, said: map[string]uint64{}}
+}
 
 // Wants reports whether the statement is one of a member that adds to what is held.
 func (b *Book) Wants(s Signed) bool { return b.members.Has(s) && !s.unbound() && b.adds(s) }
