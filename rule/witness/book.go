@@ -81,14 +81,15 @@ func (b *Book) adds(s Signed) bool {
 }
 
 // put is the one place where a statement comes in. None that is held is above another one's log, so
-// Replaces puts them into one order.
+// Replaces puts them into one order. What was bound before goes only once something is bound above
+// it: until then nothing else would speak against a copy of before.
 func (b *Book) put(s Signed) bool {
 	if !s.Verify() {
 		return false
 	}
 	from := source{s.Cluster, s.Key}
 	held := slices.DeleteFunc(b.held[from], func(o Signed) bool {
-		return o.sameProcess(s.Statement) || o.unbound() || clears(s.Pruned, o.Statement)
+		return o.sameProcess(s.Statement) || o.unbound() || !s.unbound() && clears(s.Pruned, o.Statement)
 	})
 	at := slices.IndexFunc(held, func(o Signed) bool { return s.Replaces(o.Statement) })
 	if at < 0 {

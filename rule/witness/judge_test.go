@@ -214,7 +214,12 @@ func TestBegin(t *testing.T) {
 	if !b.Begin(above) {
 		t.Error("a log that refuses all of that is not taken")
 	}
-	has("founded above", above)
+	// What was signed speaks against a copy of before.
+	has("founded above, and nothing bound there yet", signed, above)
+	if !b.Keep(at(3, 42, 43)) {
+		t.Error("what was bound above is not taken")
+	}
+	has("bound above", at(3, 42, 43))
 	zero := said(2, 1, func(s *Statement) { s.Newest, s.Pruned = watermark.Mark{}, watermark.Mark{} })
 	if b.Begin(zero) || !b.Keep(zero) {
 		t.Error("a log that begins at zero does not say that nothing was bound")
