@@ -11,6 +11,7 @@ import (
 	"casper-cosigner/agent"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/lead"
+	"casper-cosigner/rule/wire"
 	"casper-cosigner/rule/witness"
 )
 
@@ -51,11 +52,7 @@ func hear(ctx context.Context, l links, a *agent.Agent, book *witness.Book) {
 			a.Pinged(name, lead.Ping{Lost: err != nil, RTT: now.Sub(asked), Leader: r.GetLeader(), Term: r.GetTerm()}, now)
 			mu.Lock()
 			defer mu.Unlock()
-			for _, s := range r.GetStatements() {
-				if signed, err := witness.Read(s.GetText(), s.GetKey(), s.GetSignature()); err == nil {
-					book.Keep(signed)
-				}
-			}
+			book.Answered(name, wire.ReadStatements(r.GetStatements()))
 		})
 	}
 	pings.Wait()

@@ -114,27 +114,10 @@ func (k *Keeper) Heard(cosigner string, all []*cosignerv1.SignedStatement) {
 	if len(all) > most {
 		all = all[:most]
 	}
+	read := wire.ReadStatements(all)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	changed := false
-	for i, s := range all {
-		signed, err := witness.Read(s.GetText(), s.GetKey(), s.GetSignature())
-		if err == nil && i == 0 {
-			k.book.Said(cosigner, signed)
-		}
-		if err == nil && signed.Name == cosigner && k.book.Begin(signed) {
-			changed = true
-		}
-		if err != nil || !k.book.Wants(signed) {
-			continue
-		}
-		if !k.book.Keep(signed) {
-			k.Logger.Debug().Str("cosigner", cosigner).Str("of", signed.Name).Msg("what it shows is not signed")
-			continue
-		}
-		changed = true
-	}
-	if changed {
+	if k.book.Answered(cosigner, read) {
 		k.shown, k.stale = wire.Statements(k.book.All()), true
 	}
 }

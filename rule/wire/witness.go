@@ -18,3 +18,13 @@ func Statements(all []witness.Signed) (out []*cosignerv1.SignedStatement) {
 	}
 	return out
 }
+
+// ReadStatements returns those that can be read. It verifies none; see witness.Read.
+func ReadStatements(all []*cosignerv1.SignedStatement) (read []witness.Signed) {
+	for _, s := range all {
+		if signed, err := witness.Read(s.GetText(), s.GetKey(), s.GetSignature()); err == nil {
+			read = append(read, signed)
+		}
+	}
+	return read
+}

@@ -109,8 +109,19 @@ func (b *Book) Shown(own Signed) []Signed {
 	return append([]Signed{own}, slices.DeleteFunc(b.Current(), func(s Signed) bool { return s == own })...)
 }
 
-// Said takes in what a member answers first, if that is what it says of itself.
-func (b *Book) Said(from string, s Signed) {
+// Answered takes in what a member that was asked answers, and reports whether anything of it is
+// kept. What comes first is what it says of itself now.
+func (b *Book) Answered(from string, all []Signed) (kept bool) {
+	if len(all) > 0 {
+		b.says(from, all[0])
+	}
+	for _, s := range all {
+		kept = b.Keep(s) || s.Name == from && b.Begin(s) || kept
+	}
+	return kept
+}
+
+func (b *Book) says(from string, s Signed) {
 	if b.members.Has(s) && s.Name == from {
 		b.said[from] = s.Applied
 	}

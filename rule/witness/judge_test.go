@@ -242,9 +242,9 @@ func TestSaid(t *testing.T) {
 		b.Keep(longer[n-1])
 	}
 	for i, want := range []uint64{1000, 5, 5} { // what one says of itself is one voice
-		b.Said(anew[i].Name, anew[i])
-		b.Said(anew[i].Name, longer[(i+1)%3])                                     // of another
-		b.Said(anew[i].Name, Sign(testKey(9), said(byte(i+1), 1, nil).Statement)) // by another key
+		b.says(anew[i].Name, anew[i])
+		b.says(anew[i].Name, longer[(i+1)%3])                                     // of another
+		b.says(anew[i].Name, Sign(testKey(9), said(byte(i+1), 1, nil).Statement)) // by another key
 		b.Keep(longer[i])
 		if at, ok := b.Position(); !ok || at != want {
 			t.Errorf("%d of 3 said so: at %d %v, want %d", i+1, at, ok, want)

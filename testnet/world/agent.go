@@ -244,7 +244,7 @@ func (a *agent) pingCosigner(c *cosigner) {
 				a.reach[c.id] = w.now
 				a.ways[c.id].Answered(p.RTT)
 			}
-			a.keep(stated, c.name)
+			a.book.Answered(c.name, stated)
 			if active != "" {
 				a.active = active
 			}

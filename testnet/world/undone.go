@@ -131,13 +131,3 @@ func (a *agent) shows() []witness.Signed {
 	}
 	return all
 }
-
-// keep takes in what a cosigner told.
-func (a *agent) keep(all []witness.Signed, from string) {
-	for i, s := range all {
-		if i == 0 {
-			a.book.Said(from, s)
-		}
-		_ = a.book.Keep(s) || s.Name == from && a.book.Begin(s)
-	}
-}
