@@ -1,11 +1,7 @@
 package testnet
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -16,10 +12,10 @@ import (
 const (
 	piledUp  = 50
 	patience = 100 * time.Millisecond // of the node whose requests pile up
-	// halt is longer than what passes for no pause (package pulse). With what the leader has not
+	// halted is longer than what passes for no pause (package pulse). With what the leader has not
 	// heard for when it begins, it is as a rule shorter than its lease of 200 ms, so that it
 	// goes on leading.
-	halt = 165 * time.Millisecond
+	halted = 165 * time.Millisecond
 )
 
 // TestPausedLeaderBindsNothing halts the leader while requests pile up in its sockets, until their
@@ -46,7 +42,7 @@ func TestPausedLeaderBindsNothing(t *testing.T) {
 		}
 	}
 	if min(counted[false], counted[true]) == 0 {
-		t.Skipf("NOT RUN: in %d acts the leader lost its lease during a halt of %v; the machine is too busy", acts, halt)
+		t.Skipf("NOT RUN: in %d acts the leader lost its lease during a halt of %v; the machine is too busy", acts, halted)
 	}
 }
 
@@ -57,7 +53,7 @@ func (r *rig) pileUp(leader *Process, messages []casper.Message, silent bool) bo
 	r.t.Helper()
 	defer leader.Cont()
 	r.halt(leader)
-	goesOn := time.Now().Add(halt)
+	goesOn := time.Now().Add(halted)
 	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
 	defer cancel()
 	answers := make([]Answer, len(messages))
@@ -106,42 +102,9 @@ func (r *rig) askAfterPause(leader *Process, messages []casper.Message) bool {
 	return same
 }
 
-// halt halts the process, and waits until every thread of it stands still.
 func (r *rig) halt(p *Process) {
 	r.t.Helper()
 	if err := p.Stop(); err != nil {
 		r.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(r.t.Context(), time.Second)
-	defer cancel()
-	for {
-		halted, err := allHalted(p.PID())
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		if halted {
-			return
-		}
-		if err := Pause(ctx, time.Millisecond); err != nil {
-			r.t.Fatalf("%s does not halt: %v", p.Name, err)
-		}
-	}
-}
-
-func allHalted(pid int) (bool, error) {
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
-	if err != nil || len(threads) == 0 {
-		return false, fmt.Errorf("no threads of process %d: %w", pid, err)
-	}
-	for _, path := range threads {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return false, err
-		}
-		// The state follows the name, which is in parentheses (proc_pid_stat(5)).
-		if rest := text[bytes.LastIndexByte(text, ')')+1:]; !bytes.HasPrefix(rest, []byte(" T")) {
-			return false, nil
-		}
-	}
-	return true, nil
 }

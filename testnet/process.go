@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"casper-cosigner/testnet/halt"
 )
 
 // restartAfter is how long a process that ended by itself stays away, as under systemd
@@ -187,11 +189,14 @@ func (p *Process) Kill() error {
 // Term asks the process to end, with SIGTERM, and does not wait.
 func (p *Process) Term() error { return p.end(syscall.SIGTERM) }
 
-// Stop halts the process where it stands, with SIGSTOP.
+// Stop halts the process where it stands, with SIGSTOP. It has halted when Stop returns.
 func (p *Process) Stop() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.signal(syscall.SIGSTOP)
+	if !p.running() {
+		return nil
+	}
+	return halt.Process(p.cmd.Process)
 }
 
 // Cont lets a halted process go on.

@@ -8,13 +8,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"casper-cosigner/stock/gate"
+	"casper-cosigner/testnet/halt"
 )
 
 // node is a casper-node's host, as far as it matters for who gets the key.
@@ -167,7 +167,7 @@ func TestWhoGetsNoKey(t *testing.T) {
 func TestHungGateAndKey(t *testing.T) {
 	n := newNode(t)
 	n.start()
-	if err := n.gate.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+	if err := halt.Process(n.gate.cmd.Process); err != nil {
 		t.Fatal(err)
 	}
 	log := n.watch(time.Second)

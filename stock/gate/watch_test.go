@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"casper-cosigner/stock/gate"
+	"casper-cosigner/testnet/halt"
 )
 
 // spoken is a log that can be waited for.
@@ -89,7 +90,7 @@ func TestHungGate(t *testing.T) {
 	s := newSite(t, &Fake{})
 	w := s.open()
 	s.write(w, entry(us.Echo(era, 1, "block")), nil)
-	if err := s.gate.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+	if err := halt.Process(s.gate.cmd.Process); err != nil {
 		t.Fatal(err)
 	}
 	log, stop := s.watchUntil(time.Second)
