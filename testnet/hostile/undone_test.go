@@ -119,7 +119,7 @@ func TestOneRestored(t *testing.T) {
 	r.sound("c2", "c3")
 }
 
-// TestNobodyHeard is what README and docs/operating.md say of it: when all that are put back hear
+// TestNobodyHeard is what README and docs/recovery.md say of it: when all that are put back hear
 // no agent, or only agents that have forgotten, what was signed since the copy is signed again.
 // Once an agent comes that remembers, nothing more is.
 func TestNobodyHeard(t *testing.T) {
