@@ -78,9 +78,7 @@ func (p *presences) mayFound() error {
 // openStand makes the place where witnesses are heard, once the log is open.
 func (p *process) openStand(path string) (err error) {
 	c := p.self.Cluster
-	for _, o := range p.dir.Starts() {
-		p.starts = append(p.starts, witness.Start{Boot: o.Boot, Session: witness.ID(o.Session), Opened: o.Opened})
-	}
+	p.starts = startsOf(p.dir.Starts())
 	p.stand, err = testimony.OpenStand(testimony.StandConfig{
 		Name: p.self.Name, Members: members(c), Key: p.self.Key(), Wait: c.WaitForWitnesses(),
 		Agents: failoverSettings(c).Nodes, Every: time.Duration(c.Failover.PingInterval),

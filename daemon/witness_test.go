@@ -111,7 +111,7 @@ func TestMadeAnew(t *testing.T) {
 	_ = l.stop("node-b")
 	again(watermark.Mark{Era: 1, Height: 1})
 	for _, name := range all[:3] {
-		l.heldBack(name, "signed by "+name, "initialised again", "docs/operating.md")
+		l.heldBack(name, "signed by "+name, "initialised again", "docs/recovery.md")
 	}
 	l.signsNothing("node-a", 3, 0)
 
@@ -172,7 +172,7 @@ func TestPutBack(t *testing.T) {
 	l.start("node-a")
 	l.start(all[:3]...)
 	cosigners(func(name string) {
-		l.heldBack(name, "signed by "+name, "restored", "docs/operating.md")
+		l.heldBack(name, "signed by "+name, "restored", "docs/recovery.md")
 	})
 	l.signsNothing("node-a", 11, 0)
 

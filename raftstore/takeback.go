@@ -23,7 +23,7 @@ func (e *errTakeBack) Error() string {
 		"signed for. Nothing was deleted. Among sound cosigners with their memory that cannot be: either one that led "+
 		"is compromised, that one or an earlier one, which had this cosigner alone apply what nobody else stored; or so "+
 		"many were put back to older states that they are a majority without this one. Stop all cosigners and leave "+
-		"their state directories as they are. What to do: docs/operating.md, \"Refused by a witness\"",
+		"their state directories as they are. What to do: docs/recovery.md, \"Refused by a witness\"",
 		from, e.term, e.first, e.first, e.last, e.applied)
 }
 

@@ -126,11 +126,11 @@ func (s *Stand) refuse() error {
 	if v.Finding == witness.Behind {
 		return fmt.Errorf("this cosigner gives no share until its state holds what was proven to it: %s. "+
 			"It opens by itself once it has caught up with the others. If it does not, because theirs was restored or made "+
-			"anew as well, stop all of them and see docs/operating.md, \"Refused by a witness\"", seen)
+			"anew as well, stop all of them and see docs/recovery.md, \"Refused by a witness\"", seen)
 	}
 	s.lost = fmt.Sprintf("this cosigner has lost what it remembered, and gives no share from this state directory any "+
 		"more: %s (%v). Stop it and leave it stopped; do not restore, copy or initialise a directory for it once more. "+
-		"What to do: docs/operating.md, \"Refused by a witness\"", seen, v.By.Statement)
+		"What to do: docs/recovery.md, \"Refused by a witness\"", seen, v.By.Statement)
 	gone := s.lost
 	s.gone.Store(&gone)
 	s.mark()

@@ -266,7 +266,7 @@ func (s *Stand) warn(signed witness.Signed, node string, now time.Time) {
 	s.warned[node] = true
 	s.Logger.Error().Bool("alarm", true).Str("agent", node).Msg("ALARM: this validator may be signed for by another " +
 		"cluster, or was lately, and this one does not know what that signed: " + signed.String() + ". Unless that is " +
-		"known to be false stop all cosigners at once, and see docs/operating.md, \"Refused by a witness\"")
+		"known to be false stop all cosigners at once, and see docs/recovery.md, \"Refused by a witness\"")
 }
 
 // Own returns the newest signed statement, nil before the gate has been open and once the state is

@@ -118,7 +118,7 @@ func TestOwnStatement(t *testing.T) {
 		r := newRig(t, func(r *rig) { r.full = full })
 		r.HeardAgent("a", []*cosignerv1.SignedStatement{says(1, 101, nil)})
 		r.HeardAgent("b", nil)
-		r.shut("it had applied more", "agent a", "signed by c1", "ended at entry 100", "operating.md")
+		r.shut("it had applied more", "agent a", "signed by c1", "ended at entry 100", "recovery.md")
 		r.held.Applied = 5000
 		r.shut("grown", "signed by c1")
 		if r.Own() != nil || len(r.Shown()) != 1 {

@@ -17,8 +17,9 @@ const askEvery = 100 * time.Millisecond
 
 // Status is what `status -o json` says, as far as it is needed here.
 type Status struct {
-	State     string `json:"state"`
-	Leader    string `json:"leader"`
+	State     string   `json:"state"`
+	Leader    string   `json:"leader"`
+	Problems  []string `json:"problems"`
 	Cosigners []struct {
 		Name    string `json:"name"`
 		Ready   bool   `json:"ready"`

@@ -55,7 +55,7 @@ func newRoot() *cobra.Command {
 		initCommand(),
 		group("keygen", "split a validator key and check the shares", splitCommand(), inspectCommand(), verifyCommand()),
 		group("cosigner", "hold a share and give signature shares", cosignerInitCommand(), cosignerRunCommand(),
-			cosignerFoundCommand(), cosignerRestateCommand()),
+			cosignerFoundCommand(), cosignerRestateCommand(), cosignerReadmitCommand()),
 		group("agent", "serve the casper-node on this host", agentInitCommand(), agentRunCommand()),
 		group("gate", "keep a stock casper-node from signing what is not granted", gateRunCommand(), gateWatchCommand(),
 			gateImportCommand(), gateDetachCommand()),

@@ -48,3 +48,20 @@ func undone(line []Start, s Statement) string {
 	}
 	return ""
 }
+
+// Continues says what shows that the directory with these starts does not hold all that another
+// cosigner saw of it: that start of that process was let in there last, and so many entries were
+// shown to be applied, by whichever start. It is empty if nothing does: then whoever else ran on a
+// copy was let in there for nothing that this directory lacks. A line without that start proves
+// nothing, and does not continue it.
+func Continues(line []Start, seen Start, applied uint64) string {
+	at := slices.IndexFunc(line, func(o Start) bool { return o.Boot >= seen.Boot })
+	switch {
+	case at < 0:
+		return fmt.Sprintf("start number %d was let in last, and this directory has not come that far: it is the older one",
+			seen.Boot)
+	case line[at].Boot != seen.Boot:
+		return fmt.Sprintf("start number %d was let in last, and this directory has no note of it", seen.Boot)
+	}
+	return undone(line, Statement{Boot: seen.Boot, Session: seen.Session, Applied: applied})
+}

@@ -94,6 +94,49 @@ func TestStarts(t *testing.T) {
 	}
 }
 
+// TestContinues: another cosigner saw a directory run after a copy was made of it. The directory
+// continues what was seen, however often it was started before and since. The copy does not once
+// it was started, however far its log has grown, nor while it has not come that far; nor does the
+// directory continue what was seen of the copy.
+func TestContinues(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 300 {
+		var ids byte
+		first := &life{ids: &ids, log: 1, trio: trio(), said: said(1, 0, nil)}
+		grow := func(l *life) { l.start(uint64(1+r.IntN(4)), func(Statement) {}) }
+		for range 1 + r.IntN(4) {
+			grow(first)
+		}
+		back := first.copied()
+		if r.IntN(2) == 0 {
+			first.log++ // by the process that ran while it was copied
+		} else {
+			grow(first)
+		}
+		seen, applied := first.starts[len(first.starts)-1], first.log
+		proves := func(what string, l *life, seen Start, applied uint64, so bool) {
+			t.Helper()
+			if why := Continues(l.starts, seen, applied); (why == "") != so {
+				t.Fatalf("%s: %v up to entry %d, on a line of %v: %q", what, seen, applied, l.starts, why)
+			}
+		}
+		proves("itself", first, seen, applied, true)
+		if seen.Boot > back.starts[len(back.starts)-1].Boot {
+			proves("a copy that was never started", back, seen, applied, false)
+		}
+		for range 1 + r.IntN(6) {
+			grow(back)
+			grow(first)
+			proves("itself, later", first, seen, applied, true)
+			proves("the copy", back, seen, applied, false)
+			proves("what was seen of the copy", first, back.starts[len(back.starts)-1], back.log, false)
+			proves("the copy, of itself", back, back.starts[len(back.starts)-1], back.log, true)
+		}
+		proves("without its notes", &life{}, seen, applied, false)
+		proves("without a note of that start", &life{starts: first.starts[len(first.starts)-1:]}, seen, applied, false)
+	}
+}
+
 // TestBookOfProcesses: what an earlier process stated outlives what a later one states, whichever
 // came first, and is forgotten in the end.
 func TestBookOfProcesses(t *testing.T) {
