@@ -102,10 +102,7 @@ func monitorConfig(p *process, ready func() error) monitor.Config {
 	for _, name := range p.links.names() {
 		config.Others = append(config.Others, monitor.Other{Name: name,
 			Ask: func(ctx context.Context) (*cosignerv1.GatherResponse, error) {
-				r, err := clients[name].Gather(ctx, &cosignerv1.GatherRequest{})
-				// An earlier release states for itself alone.
-				p.stand.HeardCosigner(name, append(r.GetStatements(), r.GetStatement()))
-				return r, err
+				return clients[name].Gather(ctx, &cosignerv1.GatherRequest{})
 			}})
 	}
 	return config
@@ -115,6 +112,8 @@ func monitorConfig(p *process, ready func() error) monitor.Config {
 func (v *validator) run(ctx context.Context, f *CosignerFile, data, admin net.Listener) error {
 	dataServer, adminServer := v.dataServer(), v.adminServer()
 	told := newHook(f.HookTarget(), v.options.Logger)
+	telling := peer.Telling{Others: v.links.peers(), Statements: v.stand,
+		Every: time.Duration(v.self.Cluster.Failover.PingInterval)}
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return v.store.Run(ctx) })
@@ -123,6 +122,7 @@ func (v *validator) run(ctx context.Context, f *CosignerFile, data, admin net.Li
 	group.Go(func() error { return v.spread.Run(ctx) })
 	group.Go(func() error { v.pulse.Run(ctx); return nil })
 	group.Go(func() error { v.stand.Run(ctx); return nil })
+	group.Go(func() error { return telling.Run(ctx) })
 	group.Go(func() error { v.retime(ctx); return nil })
 	group.Go(func() error { return v.server.Run(ctx) })
 	group.Go(func() error { return v.monitor.Run(ctx) })
@@ -154,7 +154,7 @@ func (v *validator) dataServer() *grpc.Server {
 	s := c.NewServer(v.self.Certificate, dataAccess(), v.admission.ServerOptions()...)
 	cosignerv1.RegisterCosignerServiceServer(s, v.server)
 	cosignerv1.RegisterPeerServiceServer(s,
-		&peer.Server{Log: v.store, Signatures: v.signer, Reports: reports{v.monitor, v.stand}})
+		&peer.Server{Log: v.store, Signatures: v.signer, Reports: v.monitor, Statements: v.stand})
 	requests := &signer.Server{Signer: v.signer, Name: v.self.Name, Caller: c.Caller, Peer: v.links.signer,
 		PeerClaims: v.links.claims}
 	cosignerv1.RegisterSignerServiceServer(s, requests)

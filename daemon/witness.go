@@ -11,8 +11,6 @@ import (
 	"google.golang.org/grpc/connectivity"
 
 	"casper-cosigner/cluster"
-	"casper-cosigner/monitor"
-	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/rule/witness"
@@ -119,19 +117,6 @@ func (p *process) verifyReset(r watermark.Reset) error {
 		return err
 	}
 	return r.Within(p.dir.Identity().First)
-}
-
-// reports is what this cosigner tells the others: what it heard of the nodes, and what is stated.
-type reports struct {
-	*monitor.Monitor
-	stand *testimony.Stand
-}
-
-// Reports is for one other cosigner.
-func (r reports) Reports() *cosignerv1.GatherResponse {
-	out := r.Monitor.Reports()
-	out.Statement, out.Statements = r.stand.Own(), r.stand.Shown()
-	return out
 }
 
 // stayConnected keeps a connection up and reports each time that it was made, until ctx ends. An

@@ -86,7 +86,7 @@ func (a *Admission) ask(name string) grpc.UnaryClientInterceptor {
 		}
 		// Not append: the options may be the connection's own, which calls share.
 		options = slices.Concat(options, []grpc.CallOption{grpc.MaxCallRecvMsgSize(terms.answer)})
-		if terms.passes {
+		if terms.passes || terms.anyState {
 			return invoke(ctx, method, request, answer, conn, options...)
 		}
 		ours, err := a.show()
@@ -136,10 +136,14 @@ func (a *Admission) serve(ctx context.Context, request any, info *grpc.UnaryServ
 	if terms.passes { // without a name: its state was not compared
 		return next(ctx, request)
 	}
+	named := context.WithValue(ctx, callerKey{}, caller)
+	if terms.anyState {
+		return next(named, request)
+	}
 	if err := a.admit(caller, metadata.ValueFromIncomingContext(ctx, header), statedir.Sighting{}); err != nil {
 		return nil, admitStatus(err)
 	}
-	answer, err := next(context.WithValue(ctx, callerKey{}, caller), request)
+	answer, err := next(named, request)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,9 @@ type call struct {
 	// passes it on adds nothing to it, and the answer is believed for the signature or the
 	// attestations in it. So a cosigner on a lost state can do no more with it than a network.
 	passes bool
+	// anyState is set for the call that a cosigner may make whatever became of its state: it shows no
+	// presence, and what is said by it counts by others' signatures. Its handler is told who calls.
+	anyState bool
 	// measures is set for the call whose answers tell how far away a cosigner is: it is made each ping
 	// interval, and its handler waits for nothing.
 	measures bool
@@ -36,7 +39,7 @@ const (
 //
 // A share request holds one message and at most 15 commitments; 64 commitments answer one request
 // for them; 256 signatures are kept at once; a node's report is a ping of at most 16 KiB, and there
-// are at most eight, with four statements of each cosigner, of some 350 bytes.
+// are at most eight; of each of 15 cosigners four statements are told, of some 350 bytes.
 var calls = map[string]call{
 	cosignerv1.CosignerService_Commit_FullMethodName: {request: kib, answer: 16 * kib, atOnce: manyAtOnce},
 	cosignerv1.CosignerService_Share_FullMethodName:  {request: 8 * kib, answer: kib, atOnce: manyAtOnce},
@@ -45,6 +48,8 @@ var calls = map[string]call{
 	cosignerv1.PeerService_Keep_FullMethodName:       {request: 64 * kib, answer: kib, atOnce: fewAtOnce},
 	cosignerv1.PeerService_Gather_FullMethodName: {
 		request: kib, answer: 256 * kib, atOnce: fewAtOnce, measures: true},
+	cosignerv1.PeerService_Tell_FullMethodName: {
+		request: 64 * kib, answer: 64 * kib, atOnce: fewAtOnce, anyState: true},
 
 	cosignerv1.SignerService_Sign_FullMethodName: {
 		request: 8 * kib, answer: 8 * kib, atOnce: manyAtOnce, passes: true},

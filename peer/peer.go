@@ -3,13 +3,15 @@
 //
 // [Admission] stands in front of every call from one cosigner to another, on both sides: who calls
 // (its TLS key), on which state (presence), and how much it may send. [Server] answers PeerService:
-// barriers of the log, finished signatures, and what the agents told. [Spread] and [Barriers] are
-// the asking side of it. [Admission.Distance] is how far away each of them is, by the answers.
+// barriers of the log, finished signatures, what the agents told, and what cosigners stated.
+// [Spread], [Barriers] and [Telling] are the asking side of it. [Admission.Distance] is how far away
+// each of them is, by the answers.
 //
 // It promises: no handler runs for a cosigner before the state that it shows was compared with
 // what was seen of it, and no answer is used before the state of who answered was; a method that
 // is not in the table of calls is refused, on both sides; and nobody else sets or checks a
-// presence on a call.
+// presence on a call. The one exception is what cosigners stated: that is told to whom it is about,
+// and taken from anybody, above all when that one's state is refused for it.
 //
 // It leaves to others: TLS and which role may call what (cluster), what was seen of a peer
 // (statedir), what a call does (cosigner, signer, monitor), and Raft's own connections, which
@@ -43,8 +45,8 @@ type State interface {
 
 type callerKey struct{}
 
-// Caller returns the cosigner whose call is being served, once its state was compared. It is false
-// for anybody else, for a node's request that is passed on, and for a call that did not come
+// Caller returns the cosigner whose call is being served, once its state was compared, where that
+// is to be. It is false for anybody else, for a node's request that is passed on, and for a call that did not come
 // through an Admission: so a handler that wants a name cannot be reached without one.
 func Caller(ctx context.Context) (name string, ok bool) {
 	name, ok = ctx.Value(callerKey{}).(string)

@@ -78,8 +78,9 @@ type pair struct {
 	caller  string // empty: no cosigner
 	reached []string
 	callers []string
-	answer  func() (proto.Message, error) // nil: an empty answer
-	hold    chan struct{}                 // handlers wait for it, if it is there
+	answer  func() (proto.Message, error)                                 // nil: an empty answer
+	hold    chan struct{}                                                 // handlers wait for it, if it is there
+	serve   func(ctx context.Context, request any) (proto.Message, error) // in the place of answer
 }
 
 // methods returns every method of the services of our API.
@@ -173,10 +174,13 @@ func (p *pair) method(m protoreflect.MethodDescriptor, name string) grpc.MethodD
 			caller, _ := Caller(ctx)
 			p.reach(name, caller)
 			p.mu.Lock()
-			answer, hold := p.answer, p.hold
+			answer, hold, serve := p.answer, p.hold, p.serve
 			p.mu.Unlock()
 			if hold != nil {
 				<-hold
+			}
+			if serve != nil {
+				return serve(ctx, request)
 			}
 			if answer != nil {
 				return answer()

@@ -29,6 +29,14 @@ type Reports interface {
 	Reports() *cosignerv1.GatherResponse
 }
 
+// Statements is what cosigners stated of their memory.
+type Statements interface {
+	// HeardCosigner takes what the named cosigner tells, unverified.
+	HeardCosigner(name string, all []*cosignerv1.SignedStatement)
+	// Shown must return the newest known of all. It is not changed.
+	Shown() []*cosignerv1.SignedStatement
+}
+
 // Server implements PeerService. It passes on; who may call, and on which state, is for
 // Admission to say.
 type Server struct {
@@ -36,6 +44,7 @@ type Server struct {
 	Log        Log
 	Signatures Signatures
 	Reports    Reports
+	Statements Statements
 }
 
 // Barrier passes on the log's barrier.
@@ -61,4 +70,15 @@ func (s *Server) Keep(_ context.Context, r *cosignerv1.KeepRequest) (*cosignerv1
 // Gather tells what the agents told this cosigner. No share depends on it.
 func (s *Server) Gather(context.Context, *cosignerv1.GatherRequest) (*cosignerv1.GatherResponse, error) {
 	return s.Reports.Reports(), nil
+}
+
+// Tell takes in what the caller has heard, and tells it what this cosigner has. The caller's state
+// was not compared.
+func (s *Server) Tell(ctx context.Context, r *cosignerv1.TellRequest) (*cosignerv1.TellResponse, error) {
+	caller, ok := Caller(ctx)
+	if !ok {
+		return nil, errNotOther
+	}
+	s.Statements.HeardCosigner(caller, r.GetStatements())
+	return &cosignerv1.TellResponse{Statements: s.Statements.Shown()}, nil
 }

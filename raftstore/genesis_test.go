@@ -16,12 +16,15 @@ import (
 )
 
 // TestGenesisWaitsForAll: the log begins once this voter has met each other one and each shows that
-// it has met all, with the highest of all first eras and heights.
+// it has met all, with the highest of all first eras and heights. What one showed before this start,
+// or has not shown again for a while, does not count.
 func TestGenesisWaitsForAll(t *testing.T) {
-	own := watermark.Mark{Era: 5, Height: 50}
+	own, now := watermark.Mark{Era: 5, Height: 50}, time.Unix(1000, 0)
 	pinned := func(n uint32, era, height uint64) statedir.Sighting {
-		return statedir.Sighting{Presence: statedir.Presence{Pinned: n, First: watermark.Mark{Era: era, Height: height}}}
+		return statedir.Sighting{At: now, Presence: statedir.Presence{Pinned: n,
+			First: watermark.Mark{Era: era, Height: height}}}
 	}
+	heard := func(s statedir.Sighting, at time.Time) statedir.Sighting { s.At = at; return s }
 	for name, c := range map[string]struct {
 		seen    map[string]statedir.Sighting
 		missing []string
@@ -30,13 +33,17 @@ func TestGenesisWaitsForAll(t *testing.T) {
 		"nobody":          {nil, []string{"b", "c"}, own},
 		"one of two":      {map[string]statedir.Sighting{"b": pinned(2, 0, 0)}, []string{"c"}, own},
 		"one met only us": {map[string]statedir.Sighting{"b": pinned(2, 0, 0), "c": pinned(1, 0, 0)}, []string{"c"}, own},
+		"one from a file": {map[string]statedir.Sighting{"b": pinned(2, 0, 0), "c": heard(pinned(2, 0, 0), time.Time{})},
+			[]string{"c"}, own},
+		"one gone silent": {map[string]statedir.Sighting{"b": heard(pinned(2, 0, 0), now.Add(-heardWithin-1)),
+			"c": heard(pinned(2, 0, 0), now.Add(-heardWithin))}, []string{"b"}, own},
 		"all, we highest": {map[string]statedir.Sighting{"b": pinned(2, 4, 40), "c": pinned(2, 0, 0)}, nil, own},
 		"all, mixed": {map[string]statedir.Sighting{"b": pinned(2, 7, 40), "c": pinned(2, 1, 60)}, nil,
 			watermark.Mark{Era: 7, Height: 60}},
 	} {
 		config := Config{Name: "a", Voters: Voters{{Name: "a"}, {Name: "b"}, {Name: "c"}},
 			Network: Network{Presences: &doorman{seen: c.seen}}}
-		first, missing := config.met(own)
+		first, missing := config.met(own, now)
 		if !slices.Equal(missing, c.missing) || missing == nil && first != c.first {
 			t.Errorf("%s: %v is missing and %v is first, want %v and %v", name, missing, first, c.missing, c.first)
 		}
@@ -70,6 +77,46 @@ func TestGenesisIsNotWrittenBefore(t *testing.T) {
 				t.Errorf("%q is active first, want the one that was configured", roles.Active)
 			}
 		})
+	})
+}
+
+// TestGenesisWaitsForAllAgain: all have met, and something stands against the founding. One is
+// stopped and the others are started again: what they have on disk of the stopped one is no word of
+// it, and they found nothing without it.
+func TestGenesisWaitsForAllAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var free atomic.Bool
+		tr := newTrio(t, func(_ string, c *Config) {
+			c.MayFound = func() error {
+				if free.Load() {
+					return nil
+				}
+				return errors.New("an agent remembers more")
+			}
+		})
+		defer tr.stopAll()
+		stop := func() {
+			time.Sleep(5 * time.Second) // virtual
+			for _, name := range trioNames {
+				tr.stop(name)
+			}
+		}
+		stop()
+		for _, name := range trioNames {
+			tr.start(name) // and shows from the first that it has met all
+		}
+		stop()
+		free.Store(true)
+		tr.start("a")
+		tr.start("b")
+		time.Sleep(10 * time.Second)
+		for _, name := range []string{"a", "b"} {
+			if m := tr.members[name]; m.founded() || m.Leader().Self {
+				t.Errorf("%s has a Genesis, or leads, and c was not asked", name)
+			}
+		}
+		tr.start("c")
+		tr.leader()
 	})
 }
 

@@ -147,7 +147,8 @@ func TestAdmitUnwritableDirectoryRefuses(t *testing.T) {
 }
 
 // TestPinned: a presence tells how many peers are pinned on disk, and what a peer told last of that
-// counts: it shows 0 again once it was shown what stands against founding the cluster.
+// counts: it shows 0 again once it was shown what stands against founding the cluster. What it told
+// before our start does not.
 func TestPinned(t *testing.T) {
 	path := initDir(t)
 	d := mustOpen(t, path)
@@ -180,6 +181,9 @@ func TestPinned(t *testing.T) {
 	d.Close()
 	d = mustOpen(t, path)
 	want(2)
+	if seen, ok := d.Seen("c2"); !ok || seen.Pinned != 0 {
+		t.Fatalf("c2 has pinned %d, by what it told before we started", seen.Pinned)
+	}
 	next := shown(func(p *Presence) { p.Boot, p.Session, p.Pinned = 6, ID{6}, 1 })
 	if err := d.Admit("c2", next, Sighting{}); err != nil {
 		t.Fatal(err)

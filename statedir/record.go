@@ -63,10 +63,12 @@ func recordOf(seen map[string]Sighting) peersRecord {
 }
 
 // sighting returns what is known of the peer when we start. How far the process
-// itself had come is not: its own index may be below that of an earlier one.
+// itself had come is not: its own index may be below that of an earlier one. Nor
+// is whom it has met, which it shows by turns: it may have something against a
+// founding by now, or be another.
 func (r peerRecord) sighting() Sighting {
 	s := Sighting{Presence: r.Presence, Highest: r.AppliedIndex, Fell: r.Fell, Cut: r.Cut}
-	s.AppliedIndex = 0
+	s.AppliedIndex, s.Pinned = 0, 0
 	return s
 }
 

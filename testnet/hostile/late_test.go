@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -27,6 +28,14 @@ func (r *rig) edit(host, from, to string) {
 	}
 }
 
+// unreached gives the cluster file of a host, which is not running, old addresses of cosigners.
+func (r *rig) unreached(host string, cosigners ...string) {
+	r.t.Helper()
+	for i, name := range cosigners {
+		r.edit(host, `(?s)(name = '`+name+`'.*?\naddress = )'127.0.0.1:\d+'`, "$1'127.0.0.1:"+strconv.Itoa(9+i)+"'")
+	}
+}
+
 // TestHeardByAnother: one is put back, the other one that saw what it signed is down, and the
 // agents, whose cluster files have an old address of it, reach the third alone. That one tells it.
 func TestHeardByAnother(t *testing.T) {
@@ -43,12 +52,33 @@ func TestHeardByAnother(t *testing.T) {
 	})
 	r.stop("c1", "c2", testnet.Main, testnet.Standby)
 	for _, agent := range []string{testnet.Main, testnet.Standby} {
-		r.edit(agent, `(?s)(name = 'c2'.*?\naddress = )'127.0.0.1:\d+'`, "$1'127.0.0.1:9'")
+		r.unreached(agent, "c2")
 	}
 	restore()
 	r.start("c2", "c3", testnet.Main, testnet.Standby)
 	r.heldBack("c2", "cosigner c3 shows a statement signed by c2", "restored")
 	r.nothingTwice(signed, time.Second)
+}
+
+// TestHeardByOneThatRefuses: two are put back, which are enough to sign. The one agent that saw what
+// they signed reaches the third alone, which was never stopped and refuses both. The other agent
+// has forgotten it, and asks the two.
+func TestHeardByOneThatRefuses(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 2, 3)
+	signed, restore := r.undo("c1", "c2")
+	r.stop("c1", "c2", testnet.Main, testnet.Standby)
+	r.unreached(testnet.Main, "c1", "c2")
+	r.unreached(testnet.Standby, "c3")
+	if err := os.Remove(r.kept(testnet.Standby)); err != nil {
+		t.Fatal(err)
+	}
+	restore()
+	r.start(testnet.Main, testnet.Standby)
+	r.nothingTwice(signed, asking)
+	for _, name := range []string{"c1", "c2"} {
+		r.heldBack(name, "cosigner c3 shows a statement signed by "+name, "restored")
+	}
 }
 
 // TestAgentsComeLate: one is put back, the other one that saw what it signed is down, and the

@@ -437,11 +437,7 @@ type GatherResponse struct {
 	// The reports.
 	Nodes []*NodeReport `protobuf:"bytes,2,rep,name=nodes,proto3" json:"nodes,omitempty"`
 	// What it says of itself, for the lead to be where the active node is served soonest.
-	Seat *Seat `protobuf:"bytes,3,opt,name=seat,proto3" json:"seat,omitempty"`
-	// Its own statement, absent before Genesis.
-	Statement *SignedStatement `protobuf:"bytes,4,opt,name=statement,proto3" json:"statement,omitempty"`
-	// What it has heard of all cosigners, for who hears less: what each of their last processes stated, its own included.
-	Statements    []*SignedStatement `protobuf:"bytes,5,rep,name=statements,proto3" json:"statements,omitempty"`
+	Seat          *Seat `protobuf:"bytes,3,opt,name=seat,proto3" json:"seat,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -497,14 +493,92 @@ func (x *GatherResponse) GetSeat() *Seat {
 	return nil
 }
 
-func (x *GatherResponse) GetStatement() *SignedStatement {
+// TellRequest holds what a cosigner has heard of all.
+type TellRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What each cosigner's last processes stated, the caller's included.
+	Statements    []*SignedStatement `protobuf:"bytes,1,rep,name=statements,proto3" json:"statements,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TellRequest) Reset() {
+	*x = TellRequest{}
+	mi := &file_casper_cosigner_v1_peer_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TellRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TellRequest) ProtoMessage() {}
+
+func (x *TellRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_peer_proto_msgTypes[8]
 	if x != nil {
-		return x.Statement
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TellRequest.ProtoReflect.Descriptor instead.
+func (*TellRequest) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_peer_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *TellRequest) GetStatements() []*SignedStatement {
+	if x != nil {
+		return x.Statements
 	}
 	return nil
 }
 
-func (x *GatherResponse) GetStatements() []*SignedStatement {
+// TellResponse is the same, of who was told.
+type TellResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What each cosigner's last processes stated.
+	Statements    []*SignedStatement `protobuf:"bytes,1,rep,name=statements,proto3" json:"statements,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TellResponse) Reset() {
+	*x = TellResponse{}
+	mi := &file_casper_cosigner_v1_peer_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TellResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TellResponse) ProtoMessage() {}
+
+func (x *TellResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_peer_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TellResponse.ProtoReflect.Descriptor instead.
+func (*TellResponse) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_peer_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *TellResponse) GetStatements() []*SignedStatement {
 	if x != nil {
 		return x.Statements
 	}
@@ -526,7 +600,7 @@ type Seat struct {
 
 func (x *Seat) Reset() {
 	*x = Seat{}
-	mi := &file_casper_cosigner_v1_peer_proto_msgTypes[8]
+	mi := &file_casper_cosigner_v1_peer_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -538,7 +612,7 @@ func (x *Seat) String() string {
 func (*Seat) ProtoMessage() {}
 
 func (x *Seat) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_peer_proto_msgTypes[8]
+	mi := &file_casper_cosigner_v1_peer_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -551,7 +625,7 @@ func (x *Seat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Seat.ProtoReflect.Descriptor instead.
 func (*Seat) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_peer_proto_rawDescGZIP(), []int{8}
+	return file_casper_cosigner_v1_peer_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Seat) GetReach() []*Reach {
@@ -592,7 +666,7 @@ type NodeReport struct {
 
 func (x *NodeReport) Reset() {
 	*x = NodeReport{}
-	mi := &file_casper_cosigner_v1_peer_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_peer_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -604,7 +678,7 @@ func (x *NodeReport) String() string {
 func (*NodeReport) ProtoMessage() {}
 
 func (x *NodeReport) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_peer_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_peer_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -617,7 +691,7 @@ func (x *NodeReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeReport.ProtoReflect.Descriptor instead.
 func (*NodeReport) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_peer_proto_rawDescGZIP(), []int{9}
+	return file_casper_cosigner_v1_peer_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *NodeReport) GetName() string {
@@ -682,14 +756,18 @@ const file_casper_cosigner_v1_peer_proto_rawDesc = "" +
 	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\"\x0e\n" +
 	"\fKeepResponse\"\x0f\n" +
-	"\rGatherRequest\"\x9f\x02\n" +
+	"\rGatherRequest\"\xa3\x01\n" +
 	"\x0eGatherResponse\x12!\n" +
 	"\flistening_ms\x18\x01 \x01(\x04R\vlisteningMs\x124\n" +
 	"\x05nodes\x18\x02 \x03(\v2\x1e.casper.cosigner.v1.NodeReportR\x05nodes\x12,\n" +
-	"\x04seat\x18\x03 \x01(\v2\x18.casper.cosigner.v1.SeatR\x04seat\x12A\n" +
-	"\tstatement\x18\x04 \x01(\v2#.casper.cosigner.v1.SignedStatementR\tstatement\x12C\n" +
+	"\x04seat\x18\x03 \x01(\v2\x18.casper.cosigner.v1.SeatR\x04seatJ\x04\b\x04\x10\x05J\x04\b\x05\x10\x06\"R\n" +
+	"\vTellRequest\x12C\n" +
 	"\n" +
-	"statements\x18\x05 \x03(\v2#.casper.cosigner.v1.SignedStatementR\n" +
+	"statements\x18\x01 \x03(\v2#.casper.cosigner.v1.SignedStatementR\n" +
+	"statements\"S\n" +
+	"\fTellResponse\x12C\n" +
+	"\n" +
+	"statements\x18\x01 \x03(\v2#.casper.cosigner.v1.SignedStatementR\n" +
 	"statements\"\x84\x01\n" +
 	"\x04Seat\x12/\n" +
 	"\x05reach\x18\x01 \x03(\v2\x19.casper.cosigner.v1.ReachR\x05reach\x12\x10\n" +
@@ -703,11 +781,12 @@ const file_casper_cosigner_v1_peer_proto_rawDesc = "" +
 	"heardAgoMs\x88\x01\x01\x126\n" +
 	"\x06health\x18\x03 \x01(\v2\x1e.casper.cosigner.v1.NodeHealthR\x06health\x12/\n" +
 	"\x05reach\x18\x04 \x03(\v2\x19.casper.cosigner.v1.ReachR\x05reachB\x0f\n" +
-	"\r_heard_ago_ms2\xfd\x01\n" +
+	"\r_heard_ago_ms2\xc8\x02\n" +
 	"\vPeerService\x12R\n" +
 	"\aBarrier\x12\".casper.cosigner.v1.BarrierRequest\x1a#.casper.cosigner.v1.BarrierResponse\x12I\n" +
 	"\x04Keep\x12\x1f.casper.cosigner.v1.KeepRequest\x1a .casper.cosigner.v1.KeepResponse\x12O\n" +
-	"\x06Gather\x12!.casper.cosigner.v1.GatherRequest\x1a\".casper.cosigner.v1.GatherResponseB5Z3casper-cosigner/proto/casper/cosigner/v1;cosignerv1b\x06proto3"
+	"\x06Gather\x12!.casper.cosigner.v1.GatherRequest\x1a\".casper.cosigner.v1.GatherResponse\x12I\n" +
+	"\x04Tell\x12\x1f.casper.cosigner.v1.TellRequest\x1a .casper.cosigner.v1.TellResponseB5Z3casper-cosigner/proto/casper/cosigner/v1;cosignerv1b\x06proto3"
 
 var (
 	file_casper_cosigner_v1_peer_proto_rawDescOnce sync.Once
@@ -721,7 +800,7 @@ func file_casper_cosigner_v1_peer_proto_rawDescGZIP() []byte {
 	return file_casper_cosigner_v1_peer_proto_rawDescData
 }
 
-var file_casper_cosigner_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_casper_cosigner_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_casper_cosigner_v1_peer_proto_goTypes = []any{
 	(*Presence)(nil),        // 0: casper.cosigner.v1.Presence
 	(*BarrierRequest)(nil),  // 1: casper.cosigner.v1.BarrierRequest
@@ -731,29 +810,33 @@ var file_casper_cosigner_v1_peer_proto_goTypes = []any{
 	(*KeepResponse)(nil),    // 5: casper.cosigner.v1.KeepResponse
 	(*GatherRequest)(nil),   // 6: casper.cosigner.v1.GatherRequest
 	(*GatherResponse)(nil),  // 7: casper.cosigner.v1.GatherResponse
-	(*Seat)(nil),            // 8: casper.cosigner.v1.Seat
-	(*NodeReport)(nil),      // 9: casper.cosigner.v1.NodeReport
-	(*SignedStatement)(nil), // 10: casper.cosigner.v1.SignedStatement
-	(*Reach)(nil),           // 11: casper.cosigner.v1.Reach
-	(*NodeHealth)(nil),      // 12: casper.cosigner.v1.NodeHealth
+	(*TellRequest)(nil),     // 8: casper.cosigner.v1.TellRequest
+	(*TellResponse)(nil),    // 9: casper.cosigner.v1.TellResponse
+	(*Seat)(nil),            // 10: casper.cosigner.v1.Seat
+	(*NodeReport)(nil),      // 11: casper.cosigner.v1.NodeReport
+	(*SignedStatement)(nil), // 12: casper.cosigner.v1.SignedStatement
+	(*Reach)(nil),           // 13: casper.cosigner.v1.Reach
+	(*NodeHealth)(nil),      // 14: casper.cosigner.v1.NodeHealth
 }
 var file_casper_cosigner_v1_peer_proto_depIdxs = []int32{
 	4,  // 0: casper.cosigner.v1.KeepRequest.signatures:type_name -> casper.cosigner.v1.KeptSignature
-	9,  // 1: casper.cosigner.v1.GatherResponse.nodes:type_name -> casper.cosigner.v1.NodeReport
-	8,  // 2: casper.cosigner.v1.GatherResponse.seat:type_name -> casper.cosigner.v1.Seat
-	10, // 3: casper.cosigner.v1.GatherResponse.statement:type_name -> casper.cosigner.v1.SignedStatement
-	10, // 4: casper.cosigner.v1.GatherResponse.statements:type_name -> casper.cosigner.v1.SignedStatement
-	11, // 5: casper.cosigner.v1.Seat.reach:type_name -> casper.cosigner.v1.Reach
-	12, // 6: casper.cosigner.v1.NodeReport.health:type_name -> casper.cosigner.v1.NodeHealth
-	11, // 7: casper.cosigner.v1.NodeReport.reach:type_name -> casper.cosigner.v1.Reach
+	11, // 1: casper.cosigner.v1.GatherResponse.nodes:type_name -> casper.cosigner.v1.NodeReport
+	10, // 2: casper.cosigner.v1.GatherResponse.seat:type_name -> casper.cosigner.v1.Seat
+	12, // 3: casper.cosigner.v1.TellRequest.statements:type_name -> casper.cosigner.v1.SignedStatement
+	12, // 4: casper.cosigner.v1.TellResponse.statements:type_name -> casper.cosigner.v1.SignedStatement
+	13, // 5: casper.cosigner.v1.Seat.reach:type_name -> casper.cosigner.v1.Reach
+	14, // 6: casper.cosigner.v1.NodeReport.health:type_name -> casper.cosigner.v1.NodeHealth
+	13, // 7: casper.cosigner.v1.NodeReport.reach:type_name -> casper.cosigner.v1.Reach
 	1,  // 8: casper.cosigner.v1.PeerService.Barrier:input_type -> casper.cosigner.v1.BarrierRequest
 	3,  // 9: casper.cosigner.v1.PeerService.Keep:input_type -> casper.cosigner.v1.KeepRequest
 	6,  // 10: casper.cosigner.v1.PeerService.Gather:input_type -> casper.cosigner.v1.GatherRequest
-	2,  // 11: casper.cosigner.v1.PeerService.Barrier:output_type -> casper.cosigner.v1.BarrierResponse
-	5,  // 12: casper.cosigner.v1.PeerService.Keep:output_type -> casper.cosigner.v1.KeepResponse
-	7,  // 13: casper.cosigner.v1.PeerService.Gather:output_type -> casper.cosigner.v1.GatherResponse
-	11, // [11:14] is the sub-list for method output_type
-	8,  // [8:11] is the sub-list for method input_type
+	8,  // 11: casper.cosigner.v1.PeerService.Tell:input_type -> casper.cosigner.v1.TellRequest
+	2,  // 12: casper.cosigner.v1.PeerService.Barrier:output_type -> casper.cosigner.v1.BarrierResponse
+	5,  // 13: casper.cosigner.v1.PeerService.Keep:output_type -> casper.cosigner.v1.KeepResponse
+	7,  // 14: casper.cosigner.v1.PeerService.Gather:output_type -> casper.cosigner.v1.GatherResponse
+	9,  // 15: casper.cosigner.v1.PeerService.Tell:output_type -> casper.cosigner.v1.TellResponse
+	12, // [12:16] is the sub-list for method output_type
+	8,  // [8:12] is the sub-list for method input_type
 	8,  // [8:8] is the sub-list for extension type_name
 	8,  // [8:8] is the sub-list for extension extendee
 	0,  // [0:8] is the sub-list for field type_name
@@ -766,15 +849,15 @@ func file_casper_cosigner_v1_peer_proto_init() {
 	}
 	file_casper_cosigner_v1_health_proto_init()
 	file_casper_cosigner_v1_witness_proto_init()
-	file_casper_cosigner_v1_peer_proto_msgTypes[8].OneofWrappers = []any{}
-	file_casper_cosigner_v1_peer_proto_msgTypes[9].OneofWrappers = []any{}
+	file_casper_cosigner_v1_peer_proto_msgTypes[10].OneofWrappers = []any{}
+	file_casper_cosigner_v1_peer_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_peer_proto_rawDesc), len(file_casper_cosigner_v1_peer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -25,6 +25,7 @@ const (
 	PeerService_Barrier_FullMethodName = "/casper.cosigner.v1.PeerService/Barrier"
 	PeerService_Keep_FullMethodName    = "/casper.cosigner.v1.PeerService/Keep"
 	PeerService_Gather_FullMethodName  = "/casper.cosigner.v1.PeerService/Gather"
+	PeerService_Tell_FullMethodName    = "/casper.cosigner.v1.PeerService/Tell"
 )
 
 // PeerServiceClient is the client API for PeerService service.
@@ -39,6 +40,10 @@ type PeerServiceClient interface {
 	Keep(ctx context.Context, in *KeepRequest, opts ...grpc.CallOption) (*KeepResponse, error)
 	// Gather tells what the agents told this cosigner, for the leader to judge the nodes by.
 	Gather(ctx context.Context, in *GatherRequest, opts ...grpc.CallOption) (*GatherResponse, error)
+	// Tell tells what all cosigners stated of their memory, and hears what the other one knows. It is answered whatever
+	// state the caller is on: a statement counts by its signature alone, and one that was put back is refused anything
+	// else by exactly those that know so.
+	Tell(ctx context.Context, in *TellRequest, opts ...grpc.CallOption) (*TellResponse, error)
 }
 
 type peerServiceClient struct {
@@ -79,6 +84,16 @@ func (c *peerServiceClient) Gather(ctx context.Context, in *GatherRequest, opts 
 	return out, nil
 }
 
+func (c *peerServiceClient) Tell(ctx context.Context, in *TellRequest, opts ...grpc.CallOption) (*TellResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TellResponse)
+	err := c.cc.Invoke(ctx, PeerService_Tell_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PeerServiceServer is the server API for PeerService service.
 // All implementations must embed UnimplementedPeerServiceServer
 // for forward compatibility.
@@ -91,6 +106,10 @@ type PeerServiceServer interface {
 	Keep(context.Context, *KeepRequest) (*KeepResponse, error)
 	// Gather tells what the agents told this cosigner, for the leader to judge the nodes by.
 	Gather(context.Context, *GatherRequest) (*GatherResponse, error)
+	// Tell tells what all cosigners stated of their memory, and hears what the other one knows. It is answered whatever
+	// state the caller is on: a statement counts by its signature alone, and one that was put back is refused anything
+	// else by exactly those that know so.
+	Tell(context.Context, *TellRequest) (*TellResponse, error)
 	mustEmbedUnimplementedPeerServiceServer()
 }
 
@@ -109,6 +128,9 @@ func (UnimplementedPeerServiceServer) Keep(context.Context, *KeepRequest) (*Keep
 }
 func (UnimplementedPeerServiceServer) Gather(context.Context, *GatherRequest) (*GatherResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Gather not implemented")
+}
+func (UnimplementedPeerServiceServer) Tell(context.Context, *TellRequest) (*TellResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Tell not implemented")
 }
 func (UnimplementedPeerServiceServer) mustEmbedUnimplementedPeerServiceServer() {}
 func (UnimplementedPeerServiceServer) testEmbeddedByValue()                     {}
@@ -185,6 +207,24 @@ func _PeerService_Gather_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PeerService_Tell_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TellRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServiceServer).Tell(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PeerService_Tell_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServiceServer).Tell(ctx, req.(*TellRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // PeerService_ServiceDesc is the grpc.ServiceDesc for PeerService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -203,6 +243,10 @@ var PeerService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Gather",
 			Handler:    _PeerService_Gather_Handler,
+		},
+		{
+			MethodName: "Tell",
+			Handler:    _PeerService_Tell_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
