@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -112,6 +113,22 @@ func (x *index) highest() (uint64, bool) {
 		return 0, false
 	}
 	return entries[len(entries)-1].key, true
+}
+
+// newest returns how far the slots go: the newest era with its newest round, and the newest height.
+func (x *index) newest() (p failover.Place) {
+	for v, entries := range x.voices {
+		if v.finality || len(entries) == 0 || v.era < p.Era {
+			continue
+		}
+		round := uint32(entries[len(entries)-1].key >> 8)
+		if v.era > p.Era {
+			p.Round = 0
+		}
+		p.Era, p.Round = v.era, max(p.Round, round)
+	}
+	p.Height, _ = x.highest()
+	return p
 }
 
 // all yields every slot, those of a voice in order.

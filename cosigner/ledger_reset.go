@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -16,6 +17,13 @@ func (l *Ledger) Resets() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.resets
+}
+
+// Marks returns how far the ledger has come, all of one moment.
+func (l *Ledger) Marks() machine.Ledger {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return machine.Ledger{Resets: l.resets, Floor: l.floor, Newest: l.index.newest(), Empty: l.index.size == 0}
 }
 
 // ErrSignedAbove is returned by Reset if a height is held above the newest that

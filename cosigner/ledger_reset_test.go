@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/held"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/watermark"
@@ -169,6 +170,28 @@ func TestFollowReset(t *testing.T) {
 			t.Errorf("a signed one: %v, %d resets", err, ledger.Resets())
 		}
 	})
+}
+
+// TestMarks: a ledger tells how far it goes, and a reset that nobody signed lowers none of it.
+func TestMarks(t *testing.T) {
+	r := newRig(t)
+	if m := r.Marks(); !m.Empty || m.Newest != (failover.Place{}) {
+		t.Errorf("it holds nothing: %+v", m)
+	}
+	for _, slot := range []casper.Slot{heightSlot(130), heightSlot(110), echoSlot(12, 4), echoSlot(11, 9),
+		echoSlot(12, 7)} {
+		r.must(r.Claim(slot, digest(1)))
+	}
+	want := machine.Ledger{Floor: r.Floor(), Newest: failover.Place{Era: 12, Round: 7, Height: 130}}
+	if m := r.Marks(); m != want {
+		t.Errorf("%+v, want %+v", m, want)
+	}
+	r.reopen()
+	r.must(r.Reset(111, 1))
+	want.Resets, want.Newest.Height = 1, 110
+	if m := r.Marks(); m != want {
+		t.Errorf("after a reset: %+v, want %+v", m, want)
+	}
 }
 
 // TestSignedAbove: a ledger that holds more than the operator saw, as by a log that only this

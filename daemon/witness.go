@@ -97,15 +97,15 @@ func (p *process) held() (h testimony.Held) {
 		Name: p.self.Name, Directory: witness.ID(own.Directory), Boot: own.Boot, Session: witness.ID(own.Session),
 		Term: p.store.Leader().Term, Pruned: first}
 	h.Starts, h.Stored = p.starts, p.store.Held()
-	floor, followed := p.ledger.Floor(), p.ledger.Resets() // before the log is looked at, which is never behind
+	ledger := p.ledger.Marks() // before the log is looked at, which is never behind
 	p.store.ViewAt(func(index uint64, m *machine.State) {
 		h.Applied = index
 		if h.Started = m.Started(); !h.Started {
 			return
 		}
-		bound := m.Remembers()
-		h.Newest.Era, h.Round, h.Newest.Height = bound.Era, bound.Round, bound.Height
-		h.Resets, h.Pruned = m.Followed(followed, floor)
+		memory := m.Remembered(ledger)
+		h.Newest.Era, h.Round, h.Newest.Height = memory.Newest.Era, memory.Newest.Round, memory.Newest.Height
+		h.Resets, h.Pruned = memory.Resets, memory.Pruned
 		h.Unfollowed = h.Resets < m.LastReset().Count
 	})
 	return h

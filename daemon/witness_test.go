@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"casper-cosigner/cluster"
+	"casper-cosigner/cosigner"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/rule/wire"
 	"casper-cosigner/statedir"
@@ -332,4 +335,38 @@ func TestStartAfterReset(t *testing.T) {
 		l.waitReady(name)
 	}
 	l.mustSign(l.node("node-a"), block(2, 2))
+}
+
+// TestLedgerStated: a cosigner states what its ledger holds, also where its log does not, as after
+// it gave a share for an entry that another leader then had it take back.
+func TestLedgerStated(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	l.start(all...)
+	l.mustSign(l.node("node-a"), block(5, 1))
+	_ = l.stop("cosigner-3")
+	path := filepath.Join(l.path, "cosigner-3", "state")
+	dir, err := statedir.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ledger, err := cosigner.OpenLedger(cosigner.LedgerConfig{Path: dir.Path("ledger"), Directory: dir.ID(),
+		Fatal: func(err error) { t.Error(err) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, slot := range []casper.Slot{casper.SlotOfHeight(70), {Kind: casper.KindEcho, Era: 2, Round: 9}} {
+		if err := ledger.Claim(slot, casper.Hash{1}, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(ledger.Close(), dir.Close()); err != nil {
+		t.Fatal(err)
+	}
+	l.start("cosigner-3")
+	l.until("node-a's agent remembers it", func() bool {
+		text, _ := os.ReadFile(filepath.Join(l.path, "node-a", "witness.json"))
+		return strings.Contains(string(text), "newest era 2 round 9, height 70, heights reset 0 times")
+	})
+	l.waitReady("cosigner-3") // and goes on
 }

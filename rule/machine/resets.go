@@ -1,10 +1,12 @@
 package machine
 
 import (
+	"cmp"
 	"fmt"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
 )
@@ -14,16 +16,46 @@ import (
 // keys.
 func (s *State) LastReset() watermark.Reset { return s.reset }
 
-// Followed returns how often the heights were reset, and below what nothing is ever signed, by a
-// cosigner whose ledger has made that many resets and has that floor. A reset that the ledger has
-// not made, as one that no operator signed, takes nothing back: it does not count, and it does not
-// lower the mark.
-func (s *State) Followed(resets uint64, floor watermark.Mark) (uint64, watermark.Mark) {
-	pruned := s.table.Pruned()
-	if resets < s.reset.Count {
-		pruned.Height = max(pruned.Height, floor.Height)
+// Ledger is how far a cosigner's ledger has come.
+type Ledger struct {
+	Resets uint64         // of the heights that it has made
+	Floor  watermark.Mark // below which it binds nothing any more
+	Newest failover.Place // that it holds, zero if it holds nothing
+	Empty  bool
+}
+
+// Memory is what a cosigner remembers of what was signed, by its log and its ledger together.
+type Memory struct {
+	Resets uint64         // of the heights
+	Newest failover.Place // zero while nothing was ever bound
+	Pruned watermark.Mark // below it nothing is ever signed
+}
+
+// Remembered returns what a cosigner with that ledger remembers. What the ledger holds counts, too:
+// it may be for an entry that the log only stores. And a reset that the ledger has not made, as one
+// that no operator signed, takes nothing back: it does not count, and it lowers no mark. Each
+// height that was signed is in the ledger of an honest cosigner, so one of them states it all the
+// while.
+func (s *State) Remembered(l Ledger) Memory {
+	m := Memory{Resets: min(l.Resets, s.reset.Count), Newest: s.Remembers(), Pruned: s.table.Pruned()}
+	if !l.Empty {
+		m.Newest = further(s.Bound(), l.Newest)
 	}
-	return min(resets, s.reset.Count), pruned
+	if l.Resets < s.reset.Count {
+		m.Pruned.Height = max(m.Pruned.Height, l.Floor.Height)
+		m.Newest.Height = max(m.Newest.Height, m.Pruned.Height)
+	}
+	return m
+}
+
+// further returns the further of two places, in rounds and in heights.
+func further(a, b failover.Place) failover.Place {
+	height := max(a.Height, b.Height)
+	if cmp.Or(cmp.Compare(a.Era, b.Era), cmp.Compare(a.Round, b.Round)) < 0 {
+		a = b
+	}
+	a.Height = height
+	return a
 }
 
 // resetHeights compares counts, so that of two operators' resets one is refused, and one that was

@@ -10,6 +10,7 @@ import (
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
@@ -153,35 +154,53 @@ func TestResetKept(t *testing.T) {
 	}
 }
 
-// TestFollowed: a reset that the own ledger has not made takes nothing back; one that it has made
-// does, and a log that is read back has none of it.
-func TestFollowed(t *testing.T) {
+// TestRemembered: a reset that the own ledger has not made takes nothing back; one that it has made
+// does, and a log that is read back has none of it. What only the ledger holds counts all the
+// while.
+func TestRemembered(t *testing.T) {
 	s := started()
+	if m := s.Remembered(machine.Ledger{Empty: true}); m.Newest != (failover.Place{}) {
+		t.Errorf("nothing was ever bound: %+v", m)
+	}
+	if m := s.Remembered(machine.Ledger{Newest: failover.Place{Height: 90}}); m.Newest.Height != 90 ||
+		m.Newest.Era != s.Table().Newest().Era {
+		t.Errorf("the first is in the ledger alone: %+v", m)
+	}
 	top := uint64(70 + watermark.KeptHeights)
 	later(s, final("a", top, 1))
+	later(s, vote("a", 7, true))
 	before := s.Table().Pruned()
 	r := reset(20, 1)
 	r.Newest = top
+	round := s.Bound().Round
+	place := func(height uint64) failover.Place { return failover.Place{Era: 7, Round: round, Height: height} }
 	for _, tt := range []struct {
 		when    string
-		resets  uint64
-		want    uint64
-		height  uint64
+		ledger  machine.Ledger
+		want    machine.Memory
 		applied bool
 	}{
-		{"no reset", 0, 0, before.Height, false},
-		{"read back", 1, 0, before.Height, false},
-		{"not followed", 0, 0, before.Height, true},
-		{"followed", 1, 1, 20, true},
+		{"no reset", machine.Ledger{Empty: true}, machine.Memory{Newest: place(top), Pruned: before}, false},
+		{"the ledger is ahead", machine.Ledger{Newest: failover.Place{Era: 8, Round: 2, Height: top + 3}},
+			machine.Memory{Newest: failover.Place{Era: 8, Round: 2, Height: top + 3}, Pruned: before}, false},
+		{"in rounds alone", machine.Ledger{Newest: failover.Place{Era: 7, Round: round + 1, Height: 80}},
+			machine.Memory{Newest: failover.Place{Era: 7, Round: round + 1, Height: top}, Pruned: before}, false},
+		{"read back", machine.Ledger{Resets: 1, Floor: watermark.Mark{Height: 20}, Newest: failover.Place{Height: 19}},
+			machine.Memory{Newest: place(top), Pruned: before}, false},
+		{"not followed", machine.Ledger{Floor: before, Newest: failover.Place{Height: top}},
+			machine.Memory{Newest: place(top), Pruned: before}, true},
+		{"not followed, and idle", machine.Ledger{Floor: before, Empty: true},
+			machine.Memory{Newest: place(before.Height), Pruned: before}, true},
+		{"followed", machine.Ledger{Resets: 1, Floor: watermark.Mark{Height: 20}, Newest: failover.Place{Height: 19}},
+			machine.Memory{Resets: 1, Newest: place(20), Pruned: watermark.Mark{Era: before.Era, Height: 20}}, true},
 	} {
 		if tt.applied && s.LastReset().Count == 0 {
-			if got := later(s, r); got.Outcome != machine.Done || s.Table().Pruned().Height != 20 {
-				t.Fatalf("%+v, %v", got, s.Table().Pruned())
+			if got := later(s, r); got.Outcome != machine.Done || s.Table().Newest().Height != 20 {
+				t.Fatalf("%+v, %v", got, s.Table().Newest())
 			}
 		}
-		resets, pruned := s.Followed(tt.resets, before)
-		if want := (watermark.Mark{Era: before.Era, Height: tt.height}); resets != tt.want || pruned != want {
-			t.Errorf("%s: %d resets, pruned %v; want %d and %v", tt.when, resets, pruned, tt.want, want)
+		if m := s.Remembered(tt.ledger); m != tt.want {
+			t.Errorf("%s: %+v, want %+v", tt.when, m, tt.want)
 		}
 	}
 }
