@@ -15,6 +15,17 @@ func (f *File) StockNodes() attest.Nodes {
 	return all
 }
 
+// Keyless returns the nodes that hold no key, for which the cosigners sign. If there is none, no
+// share of the key is needed anywhere.
+func (f *File) Keyless() (names []string) {
+	for _, n := range f.Nodes {
+		if !n.Stock {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
 // Attesters returns whose attestations count in this cluster, and how many it takes.
 func (f *File) Attesters() attest.Cluster {
 	all := attest.Cluster{ID: [16]byte(f.ID), Validator: f.Validator, Threshold: f.Threshold,

@@ -17,6 +17,7 @@ import (
 // asker is how a Quorum asks one cosigner: over the network, or its own server.
 type asker interface {
 	// commit must return exactly count commitments for shares of the keys' epoch, decoded and checked.
+	// None are asked for to learn whether a share or an attestation could leave it now.
 	commit(ctx context.Context, keys Keys, count int) ([]commitment, error)
 	// share must be for the session, which r describes for the other side.
 	share(ctx context.Context, r *cosignerv1.ShareRequest, session *frost.Session) ([32]byte, error)
@@ -31,6 +32,9 @@ type local struct{ server *Server }
 func (l local) commit(_ context.Context, keys Keys, count int) ([]commitment, error) {
 	if err := l.server.Ready(); err != nil {
 		return nil, err
+	}
+	if count == 0 {
+		return nil, nil
 	}
 	now, config := time.Now(), l.server.config
 	issued, err := l.server.nonces.issue(config.Name, keys, count, now)

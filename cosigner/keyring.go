@@ -31,7 +31,8 @@ func (k Keys) validate(own string) error {
 }
 
 // Keyring says which cosigner holds which share, epoch by epoch, for those who ask for shares as
-// for those who give them. NewKeyring makes one; it does not change.
+// for those who give them. NewKeyring makes one, NoKeys that of a cosigner that uses none; neither
+// changes.
 type Keyring struct {
 	epochs map[uint32]Keys
 	newest uint32
@@ -57,16 +58,29 @@ func NewKeyring(own string, keys ...Keys) (*Keyring, error) {
 	return k, nil
 }
 
-// At returns the keys of an epoch, or an *EpochError.
+// NoKeys returns the keyring of a cosigner that uses no share: it attests, and signs nothing.
+func NoKeys() *Keyring { return &Keyring{} }
+
+// ErrNoShare is returned where a share is wanted of a cosigner that uses none.
+var ErrNoShare = errors.New("this cosigner uses no share: all nodes of its cluster file are stock and sign " +
+	"themselves, so it attests, and signs nothing")
+
+// Empty reports whether there is no share at all.
+func (k *Keyring) Empty() bool { return len(k.epochs) == 0 }
+
+// At returns the keys of an epoch, ErrNoShare, or an *EpochError.
 func (k *Keyring) At(epoch uint32) (Keys, error) {
 	keys, ok := k.epochs[epoch]
+	if k.Empty() {
+		return Keys{}, ErrNoShare
+	}
 	if !ok {
 		return Keys{}, &EpochError{Epoch: epoch, Have: slices.Sorted(maps.Keys(k.epochs))}
 	}
 	return keys, nil
 }
 
-// Newest returns the keys that new signatures are made with.
+// Newest returns the keys that new signatures are made with; they are zero if the keyring is empty.
 func (k *Keyring) Newest() Keys { return k.epochs[k.newest] }
 
 // EpochError is returned for an epoch of which this cosigner has no share.

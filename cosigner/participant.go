@@ -18,6 +18,7 @@ type Standing struct {
 	Name      string
 	Own       bool
 	Stock     int           // commitments in hand
+	Ready     bool          // it could be asked at once; see participant.can
 	Latency   time.Duration // of its shares, smoothed; its distance if it was never asked, 0 if that is unknown
 	Failures  int           // failed or slow answers since the last good one
 	BadShares int           // wrong shares; it is asked last if there were any
@@ -38,7 +39,8 @@ type participant struct {
 	mu        sync.Mutex
 	stock     []commitment // oldest first, all of one session and epoch
 	target    int
-	taken     int // since the last look
+	taken     int       // since the last look
+	seen      time.Time // when it last said that it could attest; without shares
 	latency   time.Duration
 	failures  int
 	badShares int
@@ -102,7 +104,7 @@ func (p *participant) status() Standing {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return Standing{
-		Name: p.name, Own: p.own, Stock: len(p.stock), Latency: p.expected(),
+		Name: p.name, Own: p.own, Stock: len(p.stock), Ready: p.can(time.Now()), Latency: p.expected(),
 		Failures: p.failures, BadShares: p.badShares, LastError: p.lastError,
 	}
 }

@@ -138,7 +138,8 @@ func (q *Quorum) Run(ctx context.Context) error {
 }
 
 // Ready returns nil if a signature could be made at once: our gate is open and
-// commitments of t-1 peers are in hand.
+// commitments of t-1 peers are in hand. If we hold no share, as many have lately
+// said that their gates are open.
 func (q *Quorum) Ready() error {
 	if err := q.config.Own.Ready(); err != nil {
 		return err
@@ -155,7 +156,7 @@ func (q *Quorum) Ready() error {
 		}
 		ready++
 	}
-	if ready < q.config.Keyring.Newest().Share.Group().Threshold()-1 {
+	if ready < q.config.Attesters.Threshold-1 {
 		return &QuorumError{Causes: causes}
 	}
 	return nil
@@ -185,6 +186,9 @@ func (q *Quorum) Stats() QuorumStats {
 // a *QuorumError as soon as too few cosigners are left to ask, and ctx's error
 // when that ends first.
 func (q *Quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (casper.Signature, error) {
+	if q.config.Keyring.Empty() {
+		return casper.Signature{}, fmt.Errorf("signing: %w", ErrNoShare)
+	}
 	message, err := c.Message.AppendBinary(nil)
 	if err != nil {
 		return casper.Signature{}, fmt.Errorf("signing: %w", err)
@@ -255,7 +259,7 @@ func compareRank(a, b Standing) int {
 		cmp.Compare(a.BadShares, b.BadShares),
 		cmp.Compare(flag(a.Failures > 0), flag(b.Failures > 0)),
 		-cmp.Compare(flag(a.Own), flag(b.Own)),
-		cmp.Compare(flag(a.Stock == 0), flag(b.Stock == 0)),
+		cmp.Compare(flag(!a.Ready), flag(!b.Ready)),
 		cmp.Compare(a.Latency, b.Latency),
 	)
 }

@@ -101,7 +101,8 @@ func (s *Server) Stats() ServerStats {
 }
 
 // Commit hands out fresh one-time commitments to another cosigner (RFC 9591
-// section 5.1).
+// section 5.1). Asked for none it says whether it could give a share or an
+// attestation, which is how cosigners without shares know of each other.
 func (s *Server) Commit(ctx context.Context, r *cosignerv1.CommitRequest) (*cosignerv1.CommitResponse, error) {
 	caller, ok := s.config.Caller(ctx)
 	if !ok {
@@ -115,15 +116,18 @@ var errNotAdmitted = status.Error(codes.PermissionDenied,
 	"only another cosigner may call this, once it is admitted on the state that it shows")
 
 func (s *Server) commit(caller string, r *cosignerv1.CommitRequest) (*cosignerv1.CommitResponse, error) {
-	if r.GetCount() == 0 || r.GetCount() > maxCommit {
-		return nil, status.Errorf(codes.InvalidArgument, "%d commitments, allowed are 1 to %d", r.GetCount(), maxCommit)
+	if r.GetCount() > maxCommit {
+		return nil, status.Errorf(codes.InvalidArgument, "%d commitments, allowed are at most %d", r.GetCount(), maxCommit)
+	}
+	if err := s.Ready(); err != nil { // whoever holds our commitments counts on our shares
+		return nil, status.Error(codes.Unavailable, err.Error())
+	}
+	if r.GetCount() == 0 {
+		return &cosignerv1.CommitResponse{SessionId: s.config.Session[:]}, nil
 	}
 	keys, err := s.keys(r.GetShareEpoch())
 	if err != nil {
 		return nil, err
-	}
-	if err := s.Ready(); err != nil { // whoever holds our commitments counts on our shares
-		return nil, status.Error(codes.Unavailable, err.Error())
 	}
 	fresh, err := s.nonces.issue(caller, keys, int(r.GetCount()), time.Now())
 	if err != nil {
@@ -272,7 +276,10 @@ func (s *Server) openSession(to recipient, key *frost.KeyShare, r *cosignerv1.Sh
 // keys returns the keys of an epoch that a caller names.
 func (s *Server) keys(epoch uint32) (Keys, error) {
 	keys, err := s.config.Keyring.At(epoch)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrNoShare): // another leader would fare no better
+		return keys, status.Error(codes.InvalidArgument, err.Error())
+	case err != nil:
 		return keys, status.Error(codes.Aborted, err.Error())
 	}
 	return keys, nil

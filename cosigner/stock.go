@@ -34,6 +34,8 @@ const (
 	probeEvery = time.Second
 	// callLimit bounds one call in the background.
 	callLimit = time.Second
+	// seenFor is how long a cosigner counts that said that it could attest: until the third look.
+	seenFor = 2*probeEvery + callLimit
 )
 
 // commitment is one commitment of a participant and where it came from.
@@ -104,17 +106,29 @@ func (p *participant) forget() {
 	p.rouse()
 }
 
-// ready returns nil if a commitment is in hand, else why none is.
+// can reports whether it could be asked at once: a commitment is in hand, or, without shares, it
+// said lately that it could attest. mu is held.
+func (p *participant) can(now time.Time) bool {
+	if p.keyring.Empty() {
+		return p.failures == 0 && !p.seen.IsZero() && now.Sub(p.seen) <= seenFor
+	}
+	return len(p.stock) > 0
+}
+
+// ready returns nil if it could be asked at once, else why not.
 func (p *participant) ready(now time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.discardOld(now)
-	if len(p.stock) > 0 {
+	if p.can(now) {
 		return nil
 	}
 	p.rouse()
 	if p.lastError != "" {
 		return errors.New(p.lastError)
+	}
+	if p.keyring.Empty() {
+		return errors.New("it has not said yet that it could attest")
 	}
 	return errors.New("no commitments yet")
 }
@@ -165,6 +179,10 @@ func (p *participant) wants(now time.Time, filling bool) int {
 
 // top fetches whole batches until the stock is at its target or a fetch fails.
 func (p *participant) top(ctx context.Context) {
+	if p.keyring.Empty() {
+		p.look(ctx)
+		return
+	}
 	filling := false
 	for n := p.wants(time.Now(), false); n > 0; n = p.wants(time.Now(), filling) {
 		call, cancel := context.WithTimeout(ctx, callLimit)
@@ -185,4 +203,21 @@ func (p *participant) top(ctx context.Context) {
 		case <-time.After(refillPause):
 		}
 	}
+}
+
+// look asks whether it could attest.
+func (p *participant) look(ctx context.Context) {
+	call, cancel := context.WithTimeout(ctx, callLimit)
+	_, err := p.asker.commit(call, Keys{}, 0)
+	cancel()
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil:
+		p.failed(err)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failures, p.lastError, p.seen = 0, "", time.Now()
 }

@@ -22,6 +22,7 @@ import (
 
 	"casper-cosigner/agent/health"
 	"casper-cosigner/cluster"
+	"casper-cosigner/cosigner"
 	"casper-cosigner/cosigner/frost"
 	"casper-cosigner/keygen"
 )
@@ -33,7 +34,7 @@ type CosignerFile struct {
 	Certificate     string `toml:"certificate"`
 	Key             string `toml:"key" comment:"secret key of the certificate"`
 	State           string `toml:"state" comment:"state directory, made by cosigner init. Never copy or restore it"`
-	Share           string `toml:"share" comment:"encrypted share, made by keygen split. Back it up"`
+	Share           string `toml:"share,omitempty" comment:"encrypted share, made by keygen split. Back it up"`
 	ShareIdentity   string `toml:"share_identity,omitempty" comment:"age identity that opens the share"`
 	SharePassphrase string `toml:"share_passphrase,omitempty" comment:"or a file with its passphrase"`
 	Listen          string `toml:"listen,omitempty" comment:"address to bind instead of the cluster file's, likewise the next two"`
@@ -90,8 +91,8 @@ func ReadCosignerFile(path string) (*CosignerFile, error) {
 		return nil, err
 	}
 	err := missing(path, "name", f.Name, "cluster", f.Cluster, "certificate", f.Certificate, "key", f.Key,
-		"state", f.State, "share", f.Share)
-	if (f.ShareIdentity == "") == (f.SharePassphrase == "") {
+		"state", f.State)
+	if f.Share != "" && (f.ShareIdentity == "") == (f.SharePassphrase == "") {
 		err = errors.Join(err, fmt.Errorf("%s: give one of share_identity and share_passphrase", path))
 	}
 	if len(f.Hook) > 0 && !isURL(f.Hook) {
@@ -200,6 +201,35 @@ func (f *AgentFile) health(c *cluster.File, logger zerolog.Logger) health.Config
 		w.KeyFiles = append(w.KeyFiles, resolve(f.dir, pattern))
 	}
 	return w
+}
+
+// CheckShare opens the share, if there is one, and returns what is wrong with it, or with having
+// none. Only a cluster whose nodes are all stock does without.
+func (f *CosignerFile) CheckShare(c *cluster.File) error {
+	_, err := f.keyring(c)
+	return err
+}
+
+// keyring returns who holds which share, as far as shares are used: not where all nodes are stock.
+// A share that is there is checked all the same.
+func (f *CosignerFile) keyring(c *cluster.File) (*cosigner.Keyring, error) {
+	keyless := c.Keyless()
+	if f.Share == "" {
+		if len(keyless) > 0 {
+			return nil, fmt.Errorf("no share is set here, and by the cluster file %q holds no key, so that the cosigners have "+
+				"to sign for it: if that casper-node signs itself, behind a gate, write `stock = true` at it, the same on all "+
+				"hosts; else have `keygen split` make the shares, and set `share` in cosigner.toml of each cosigner", keyless)
+		}
+		return cosigner.NoKeys(), nil
+	}
+	share, epoch, err := f.OpenShare(c)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(keyless) == 0:
+		return cosigner.NoKeys(), nil
+	}
+	return keyring(c, f.Name, share, epoch)
 }
 
 // OpenShare decrypts the share and checks that it is this cosigner's, of this cluster's validator.

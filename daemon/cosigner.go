@@ -64,11 +64,7 @@ func RunCosigner(ctx context.Context, f *CosignerFile, o Options) (err error) {
 	if !ok {
 		return fmt.Errorf("%q is not a cosigner in the cluster file", f.Name)
 	}
-	share, epoch, err := f.OpenShare(self.Cluster)
-	if err != nil {
-		return err
-	}
-	keys, err := keyring(self.Cluster, f.Name, share, epoch)
+	keys, err := f.keyring(self.Cluster)
 	if err != nil {
 		return err
 	}
@@ -88,5 +84,9 @@ func RunCosigner(ctx context.Context, f *CosignerFile, o Options) (err error) {
 	}
 	o.Logger.Info().Str("cosigner", f.Name).Str("version", o.Version).Str("address", data.Addr().String()).
 		Msg("cosigner is up")
+	if keys.Empty() {
+		o.Logger.Info().Bool("share_set", f.Share != "").Msg("all nodes of the cluster file are stock: this cosigner " +
+			"attests, and gives no share and no signature")
+	}
 	return v.run(ctx, f, data, admin)
 }

@@ -41,7 +41,7 @@ func (v *validator) lead() monitor.Lead {
 func (v *validator) standing(name string) (s seat.Standing) {
 	for _, p := range v.quorum.Status() {
 		if p.Name == name {
-			s.Good = p.Stock > 0 && p.BadShares == 0
+			s.Good = p.Ready && p.BadShares == 0
 		}
 	}
 	seen, _ := v.dir.Seen(name)

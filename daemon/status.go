@@ -16,7 +16,7 @@ func (v *validator) status(r *cosignerv1.StatusResponse) {
 	hash := v.self.Cluster.Hash()
 	r.ClusterFileHash = hash[:]
 	_, r.AppliedIndex = v.store.Indexes()
-	r.Ready = v.server.Ready() == nil
+	r.Ready, r.AttestsOnly = v.server.Ready() == nil, v.keys.Empty()
 	remembers := v.stand.Status()
 	r.UnheardAgents, r.HeldBack = remembers.Unheard, remembers.Shut
 	if err := v.clock.steady(); err != nil {
@@ -34,7 +34,7 @@ func (v *validator) status(r *cosignerv1.StatusResponse) {
 			continue
 		}
 		away, _ := v.admission.Distance(p.Name)
-		r.Peers = append(r.Peers, &cosignerv1.PeerStatus{Name: p.Name, Reachable: p.Failures == 0 && p.Stock > 0,
+		r.Peers = append(r.Peers, &cosignerv1.PeerStatus{Name: p.Name, Reachable: p.Failures == 0 && p.Ready,
 			Commitments: uint32(p.Stock), LastError: p.LastError, BadShares: uint64(p.BadShares),
 			RttUs: uint64(away.Microseconds()), Refuses: refused[p.Name]})
 	}

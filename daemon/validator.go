@@ -25,6 +25,7 @@ import (
 // are there already.
 type validator struct {
 	*process
+	keys     *cosigner.Keyring
 	metrics  *cosignerMetrics
 	recent   *signer.Recent
 	verifier *cluster.Verifier // one, so that our own share is given for what was verified on the way in
@@ -38,7 +39,8 @@ type validator struct {
 
 func newValidator(p *process, keys *cosigner.Keyring) *validator {
 	c, o := p.self.Cluster, p.options
-	v := &validator{process: p, metrics: newCosignerMetrics(), recent: &signer.Recent{}, verifier: c.Verifier()}
+	v := &validator{process: p, keys: keys, metrics: newCosignerMetrics(), recent: &signer.Recent{},
+		verifier: c.Verifier()}
 	v.clock = newHostClock(p)
 	v.server = cosigner.NewServer(cosigner.ServerConfig{
 		Name: p.self.Name, Session: p.Presence().Session, Chain: casper.ChainNameHash(c.Chain),

@@ -72,7 +72,7 @@ func (s *Status) cosignerProblems(note problem) (ready int) {
 		case c.Ready:
 			ready++
 		case s.Started && c.HeldBack == "":
-			note("cosigner %s is not ready to give shares", c.Name)
+			note("cosigner %s is not ready to give %s", c.Name, c.gives())
 		}
 		if c.HeldBack != "" {
 			note("cosigner %s: %s", c.Name, c.HeldBack)
@@ -102,6 +102,14 @@ func (s *Status) cosignerProblems(note problem) (ready int) {
 		}
 	}
 	return ready
+}
+
+// gives is what a cosigner has to give.
+func (c Cosigner) gives() string {
+	if c.AttestsOnly {
+		return "attestations"
+	}
+	return "shares"
 }
 
 func areOf(n int) string {

@@ -82,6 +82,8 @@ type Cosigner struct {
 	HeldBack      string   `json:"held_back,omitempty"`
 	// NotStarted is why the cluster does not start though all have met.
 	NotStarted string `json:"not_started,omitempty"`
+	// AttestsOnly says that it gives no share: all nodes of its cluster file are stock.
+	AttestsOnly bool `json:"attests_only,omitempty"`
 }
 
 // Peer is another cosigner, as this one sees it.
@@ -156,7 +158,7 @@ func newCosigner(c Cluster, a Answer, leads bool) Cosigner {
 	row.TornRecords, row.DifferingSlots = st.GetTornRecords(), st.GetDifferingSlots()
 	row.LedgerBehind = st.GetLedgerResets() < st.GetResets()
 	row.UnheardAgents, row.HeldBack = st.GetUnheardAgents(), st.GetHeldBack()
-	row.NotStarted = st.GetNotStarted()
+	row.NotStarted, row.AttestsOnly = st.GetNotStarted(), st.GetAttestsOnly()
 	for _, p := range st.GetPeers() {
 		row.Peers = append(row.Peers, Peer{Name: p.GetName(), Reachable: p.GetReachable(), Commitments: p.GetCommitments(),
 			LastError: p.GetLastError(), BadShares: p.GetBadShares(), Refuses: p.GetRefuses(),

@@ -60,7 +60,8 @@ type Log interface {
 
 // Quorum makes threshold signatures.
 type Quorum interface {
-	// Ready must return nil only if commitments of enough cosigners are in hand.
+	// Ready must return nil only if commitments of enough cosigners are in hand, or if there are no
+	// shares, enough could attest.
 	Ready() error
 	// Sign must make no share before its cosigner has the claim on disk. If other cosigners refuse
 	// this very claim, which another leader could not help, its error must wrap ErrDisputed.

@@ -61,7 +61,7 @@ type Cluster struct {
 }
 
 // Setup makes the files of a cluster by the program's own commands: init, keygen split, and init of
-// each host. It starts nothing. The PEM is left where it is.
+// each host. It starts nothing. The PEM is left where it is. With init's --stock no key is split.
 func Setup(ctx context.Context, s Settings) (*Cluster, error) {
 	binary, err := filepath.Abs(s.Binary)
 	if err != nil {
@@ -88,8 +88,10 @@ func Setup(ctx context.Context, s Settings) (*Cluster, error) {
 	if err := c.markStock(s.Stock); err != nil {
 		return nil, fmt.Errorf("marking nodes as stock: %w", err)
 	}
-	if err := c.Command(ctx, "keygen", "split", "--pem", s.PEM, "--into", s.Dir); err != nil {
-		return nil, err
+	if !slices.Contains(s.Init, "--stock") {
+		if err := c.Command(ctx, "keygen", "split", "--pem", s.PEM, "--into", s.Dir); err != nil {
+			return nil, err
+		}
 	}
 	for i := range cosigners {
 		if err := c.addCosigner(ctx, cosignerName(i), s.States); err != nil {

@@ -44,8 +44,7 @@ func checkConfig(path string) (string, error) {
 	case "cosigner":
 		f, err := daemon.ReadCosignerFile(path)
 		return kind, checkHost(err, f, cluster.Cosigner, func(m daemon.Host) error {
-			_, _, err := f.OpenShare(m.Cluster)
-			return err
+			return f.CheckShare(m.Cluster)
 		})
 	case "agent":
 		f, err := daemon.ReadAgentFile(path)

@@ -55,7 +55,7 @@ func (f *firstFlags) settle(c *cobra.Command, file *cluster.File, word string) (
 		}
 		f.warn(c, seen, file)
 	}
-	f.explain(c, mark)
+	f.explain(c, mark, file)
 	if err := f.confirm(c, mark, word, doubtful); err != nil || f.node == "" {
 		return mark, err
 	}
@@ -106,7 +106,7 @@ func (f *firstFlags) warn(c *cobra.Command, seen sighting, file *cluster.File) {
 }
 
 // explain says what the mark means, and when whoever holds the PEM is to be stopped.
-func (f *firstFlags) explain(c *cobra.Command, mark watermark.Mark) {
+func (f *firstFlags) explain(c *cobra.Command, mark watermark.Mark, file *cluster.File) {
 	w := c.ErrOrStderr()
 	fmt.Fprintf(w, `It will sign nothing before era %d and height %d. Both must be later than any era
 and height in which a process that holds the validator's PEM ran or will run:
@@ -114,6 +114,11 @@ what such a process signed is not known here, and a second value for one of its
 slots is a double sign. So stop each of them, on every host, and keep it stopped,
 before you answer. The cluster starts once all its cosigners state the same.
 `, mark.Era, mark.Height)
+	if file.StockNodes().Stock() {
+		fmt.Fprintf(w, `Stock nodes hold the PEM: each is to be stopped too, and started again behind its gate
+only. There it signs blocks at once, and votes from era %d on.
+`, mark.Era)
+	}
 	if f.node != "" && !f.given {
 		fmt.Fprintf(w, `Era and height are read again after your answer, from a block made after it. The
 cosigners wait for the next era by themselves: nothing is voted in this one. So

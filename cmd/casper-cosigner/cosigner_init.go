@@ -71,7 +71,7 @@ func initCosigner(c *cobra.Command, config string, first *firstFlags, without []
 	if err := checkRole(m, cluster.Cosigner); err != nil {
 		return err
 	}
-	if _, _, err := f.OpenShare(m.Cluster); err != nil {
+	if err := f.CheckShare(m.Cluster); err != nil {
 		return err
 	}
 	if err := statedir.CheckEmpty(f.StatePath()); err != nil { // before anybody stops a node for it

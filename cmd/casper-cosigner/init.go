@@ -36,10 +36,15 @@ func initCommand() *cobra.Command {
 		Long: `init makes a new cluster in one go: the authority, each member's key and
 certificate, an age identity for each cosigner's share, and the cluster file. Each
 member gets a folder that is to be carried to its host. The validator's secret key
-is not used; "keygen split" comes next.`,
+is not used; "keygen split" comes next. With --stock it does not: all nodes are
+stock, hold the key themselves and sign behind gates, so the cosigners attest, need
+no shares and hold nothing of the key.`,
 		Example: `  casper-cosigner init --dir new --chain casper --validator 01c6b1... \
     --cosigner c1=10.0.0.1 --cosigner c2=10.0.0.2 --cosigner c3=10.0.0.3 \
-    --node node-a=10.0.1.1 --node node-b=10.0.1.2 --threshold 2`,
+    --node node-a=10.0.1.1 --node node-b=10.0.1.2 --threshold 2
+  casper-cosigner init --stock --dir new --chain casper --validator 01c6b1... \
+    --cosigner c1=10.0.0.1 --cosigner c2=10.0.0.2 --cosigner c3=10.0.0.3 \
+    --node node-a=10.0.1.1 --node node-b=10.0.1.2`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := f.parse()
@@ -81,6 +86,8 @@ is not used; "keygen split" comes next.`,
 		time.Duration(s.failover.FailbackAfter), "how long main must be ready again before it takes over")
 	flags.DurationVar(&s.witnessWait, "witness-wait", 30*time.Second,
 		"how long a cosigner that starts waits for what the agents remember")
+	flags.BoolVar(&s.stock, "stock",
+		false, "all nodes are stock: they hold the key and sign behind gates; no shares are made")
 	flags.BoolVar(&s.singleHost, "local",
 		false, "everything on this machine, for tests only: members are given without a host")
 	required(c, "dir", "chain", "cosigner", "node")
@@ -215,9 +222,14 @@ func printCluster(c *cobra.Command, dir string, s setup, m material) {
 	out, f := c.OutOrStdout(), s.cluster(m)
 	hash := blake2b.Sum256([]byte(m.authority))
 	fmt.Fprintf(out, "Made cluster %x for validator %v on chain %s.\n", []byte(m.id), s.validator, s.chain)
-	fmt.Fprintf(out, "Authority %x. %d of %d cosigners sign: %s may be lost, %s may be in an attacker's hands.\n\n",
-		hash[:8], f.Threshold, len(f.Cosigners), orNone(f.MayBeLost()), orNone(f.MayBeStolen()))
-	fmt.Fprintf(out, "Next: casper-cosigner keygen split --pem secret_key.pem --into %s\n", dir)
+	fmt.Fprintf(out, "Authority %x. %d of %d cosigners %s: %s may be lost, %s may be in an attacker's hands.\n\n",
+		hash[:8], f.Threshold, len(f.Cosigners), s.verb(), orNone(f.MayBeLost()), orNone(f.MayBeStolen()))
+	if s.stock {
+		fmt.Fprint(out, "All nodes are stock: they hold the key and sign behind gates, to which the cosigners attest. No\n"+
+			"shares are made, and no cosigner holds anything of the key. docs/stock-node.md has the first day.\n")
+	} else {
+		fmt.Fprintf(out, "Next: casper-cosigner keygen split --pem secret_key.pem --into %s\n", dir)
+	}
 	if s.singleHost {
 		fmt.Fprintf(out, "Then, all on this machine:\n\n")
 	} else {
@@ -238,6 +250,14 @@ func printCluster(c *cobra.Command, dir string, s setup, m material) {
 	fmt.Fprintf(out, "\nKeep offline: %s. Whoever has ca.key and may change cluster.toml can add members.\n",
 		filepath.Join(dir, caFolder))
 	fmt.Fprintf(out, "cluster.toml is the same everywhere; change every copy or none.\n")
+}
+
+// verb is what a threshold of the cosigners does.
+func (s setup) verb() string {
+	if s.stock {
+		return "attest"
+	}
+	return "sign"
 }
 
 func orNone(n int) string {

@@ -29,6 +29,7 @@ type splitFlags struct {
 type split struct {
 	threshold, size int
 	clusterID       string          // hex, empty without a cluster file
+	stock           bool            // by the cluster file, some node is, and keeps the PEM
 	recipients      []age.Recipient // by share number - 1
 	paths           []string        // likewise
 }
@@ -134,6 +135,7 @@ func (f *splitFlags) plan(file *cluster.File) (split, error) {
 	names, recipients := make([]string, s.size), f.recipients
 	if file != nil {
 		s.threshold, s.size, s.clusterID = file.Threshold, len(file.Cosigners), fmt.Sprintf("%x", []byte(file.ID))
+		s.stock = file.StockNodes().Stock()
 		names = make([]string, s.size)
 		own := make([]string, s.size)
 		for _, e := range file.Cosigners {
@@ -211,7 +213,12 @@ Back up, each in a place of its own: every share file, and what opens it (identi
 or passphrase) apart from it. With fewer than %d shares and no PEM the key is gone.
 Never put two shares in one place: %d of them are the key.
 Never back up, copy or restore a cosigner's state directory.
-
+`, s.threshold, s.threshold)
+	if s.stock {
+		fmt.Fprint(out, afterStockSplit)
+		return
+	}
+	fmt.Fprintf(out, `
 Before the cosigners start, no process may sign with the PEM any more. Then destroy
 every copy of it. Copies may still lie in:
   %s
@@ -220,5 +227,14 @@ every copy of it. Copies may still lie in:
   backups, disk snapshots and images of all of these; deleted files on SSDs
 The PEM also signs transactions, such as withdraw_bid, and the cosigners will not:
 have the bid and its funds settled before the last copy goes.
-`, s.threshold, s.threshold, pem)
+`, pem)
 }
+
+const afterStockSplit = `
+Stock nodes keep the PEM and sign behind their gates. If the cosigners run without
+shares: put each share.age beside its cosigner.toml, set share in cosigner.toml
+there, and restart them one by one. Once all have one, a node may be made one that
+holds no key: take stock off it in every cluster.toml, and restart them again.
+Whatever else has the PEM, or signs with it behind no gate, is to be stopped and
+its copy removed first.
+`

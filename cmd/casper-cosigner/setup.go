@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -69,6 +70,7 @@ type setup struct {
 	minBlock    time.Duration
 	grace       time.Duration
 	failover    cluster.Failover
+	stock       bool // all nodes are, and there are no shares
 	singleHost  bool // everything on 127.0.0.1, state and sockets in the folders
 }
 
@@ -106,7 +108,7 @@ func (s setup) cluster(m material) *cluster.File {
 		})
 	}
 	for i, p := range s.nodes {
-		f.Nodes = append(f.Nodes, cluster.NodeEntry{Name: p.name, Key: m.keys[p.name],
+		f.Nodes = append(f.Nodes, cluster.NodeEntry{Name: p.name, Key: m.keys[p.name], Stock: s.stock,
 			Address: net.JoinHostPort(p.host, strconv.Itoa(s.agentPort(i, portPing)))})
 	}
 	for _, name := range s.operators {
@@ -148,11 +150,16 @@ func (s setup) hostFiles() map[string]newFile {
 	}
 	files := map[string]newFile{}
 	for i, p := range s.cosigners {
-		files[p.name] = settings("cosigner", daemon.CosignerFile{
+		own := daemon.CosignerFile{
 			Name: p.name, Cluster: "cluster.toml", Certificate: "tls.crt", Key: "tls.key",
 			State: state, Share: "share.age", ShareIdentity: "share.identity",
 			Metrics: loopback(s.port(i, portMetrics)),
-		})
+		}
+		role := "cosigner"
+		if s.stock {
+			role, own.Share = "cosigner without a share", ""
+		}
+		files[p.name] = settings(role, own)
 	}
 	for i, p := range s.nodes {
 		own := daemon.AgentFile{
@@ -160,7 +167,10 @@ func (s setup) hostFiles() map[string]newFile {
 			Socket: socket, Metrics: loopback(s.agentPort(i, portAgentMetrics)),
 		}
 		if !s.singleHost { // several nodes on one host cannot all have the usual ports
-			own.REST, own.Events, own.KeyFiles = nodeREST, nodeEvents, []string{nodeKeys}
+			own.REST, own.Events = nodeREST, nodeEvents
+		}
+		if !s.singleHost && !s.stock { // a stock node's key is no leftover
+			own.KeyFiles = []string{nodeKeys}
 		}
 		if !s.singleHost && s.chain != "" {
 			own.UnitFiles = filepath.Join(nodeStorage, s.chain, "unit_files")
@@ -178,29 +188,36 @@ func (s setup) hostFiles() map[string]newFile {
 // lists of them, which TOML can always write.
 func settings(role string, v any) newFile {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# casper-cosigner %s settings of this host. Relative paths start at this file.\n\n", role)
+	name, _, _ := strings.Cut(role, " ")
+	fmt.Fprintf(&b, "# casper-cosigner %s settings of this host. Relative paths start at this file.\n\n", name)
 	if err := toml.NewEncoder(&b).Encode(v); err != nil {
 		panic(fmt.Sprintf("encoding %s settings: %v", role, err))
 	}
 	b.WriteString(leftOut[role])
-	return newFile{path: role + ".toml", data: b.Bytes(), mode: publicMode}
+	return newFile{path: name + ".toml", data: b.Bytes(), mode: publicMode}
 }
 
 // leftOut are a role's settings that most hosts do without.
 var leftOut = map[string]string{
-	"cosigner": `
+	"cosigner": cosignerLeftOut,
+	"cosigner without a share": `
+# encrypted share, which keygen split makes once a node that holds no key is to sign
+# share = 'share.age'
+` + cosignerLeftOut,
+	"agent": `
+# address to bind for the other agents' pings instead of the cluster file's
+# listen = '0.0.0.0:7500'
+`,
+}
+
+const cosignerLeftOut = `
 # told of each change of roles, in JSON: a command and its arguments, or one http(s) URL
 # hook = ['/usr/local/bin/on-failover']
 # addresses to bind instead of the cluster file's
 # listen = '0.0.0.0:7400'
 # listen_raft = '0.0.0.0:7401'
 # listen_admin = '0.0.0.0:7402'
-`,
-	"agent": `
-# address to bind for the other agents' pings instead of the cluster file's
-# listen = '0.0.0.0:7500'
-`,
-}
+`
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 

@@ -99,6 +99,9 @@ func printCosigners(w io.Writer, all []report.Cosigner) {
 			trips = append(trips, p.Name+" "+p.RTT())
 			stock = append(stock, fmt.Sprintf("%s %d", p.Name, p.Commitments))
 		}
+		if c.AttestsOnly {
+			stock = []string{"none, it attests only"}
+		}
 		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t%d\t%d\t%s\n", c.Name, state, c.Term, c.Applied, file,
 			cmp.Or(strings.Join(stock, ", "), "-"), cmp.Or(strings.Join(trips, ", "), "-"), c.TornRecords, c.DifferingSlots,
 			c.Version)

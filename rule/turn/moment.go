@@ -26,7 +26,7 @@ func (f Follower) Against() refusal.Reason {
 
 // Moment is what holds in the moment before a claim is proposed.
 type Moment struct {
-	Quorum bool // commitments of enough cosigners are in hand
+	Quorum bool // commitments of enough cosigners are in hand, or without shares enough could attest
 	Asker  bool // the asker waits still, as far as this process has heard
 	Steady bool // this process was not just paused
 }

@@ -233,6 +233,8 @@ type StatusResponse struct {
 	LastReset *HeightReset `protobuf:"bytes,29,opt,name=last_reset,json=lastReset,proto3" json:"last_reset,omitempty"`
 	// Eras that run again under another chainspec.
 	Reruns []*Rerun `protobuf:"bytes,30,rep,name=reruns,proto3" json:"reruns,omitempty"`
+	// Whether it attests only, and gives no share: all nodes of its cluster file are stock.
+	AttestsOnly bool `protobuf:"varint,31,opt,name=attests_only,json=attestsOnly,proto3" json:"attests_only,omitempty"`
 	// Nodes whose agents have not told this process yet what they remember of the cosigners.
 	UnheardAgents []string `protobuf:"bytes,40,rep,name=unheard_agents,json=unheardAgents,proto3" json:"unheard_agents,omitempty"`
 	// Why it gives no share, if that is because of what others remember or because some are yet to be heard; else empty.
@@ -481,6 +483,13 @@ func (x *StatusResponse) GetReruns() []*Rerun {
 		return x.Reruns
 	}
 	return nil
+}
+
+func (x *StatusResponse) GetAttestsOnly() bool {
+	if x != nil {
+		return x.AttestsOnly
+	}
+	return false
 }
 
 func (x *StatusResponse) GetUnheardAgents() []string {
@@ -2359,7 +2368,7 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x04Mark\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x04R\x06height\"\x0f\n" +
-	"\rStatusRequest\"\x84\n" +
+	"\rStatusRequest\"\xa7\n" +
 	"\n" +
 	"\x0eStatusResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -2394,7 +2403,8 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\rledger_resets\x18\x1c \x01(\x04R\fledgerResets\x12>\n" +
 	"\n" +
 	"last_reset\x18\x1d \x01(\v2\x1f.casper.cosigner.v1.HeightResetR\tlastReset\x121\n" +
-	"\x06reruns\x18\x1e \x03(\v2\x19.casper.cosigner.v1.RerunR\x06reruns\x12%\n" +
+	"\x06reruns\x18\x1e \x03(\v2\x19.casper.cosigner.v1.RerunR\x06reruns\x12!\n" +
+	"\fattests_only\x18\x1f \x01(\bR\vattestsOnly\x12%\n" +
 	"\x0eunheard_agents\x18( \x03(\tR\runheardAgents\x12\x1b\n" +
 	"\theld_back\x18) \x01(\tR\bheldBack\x12\x1f\n" +
 	"\vnot_started\x18* \x01(\tR\n" +

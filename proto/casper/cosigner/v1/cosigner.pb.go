@@ -27,7 +27,7 @@ const (
 // CommitRequest asks for one-time commitments.
 type CommitRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many.
+	// How many. 0: none, and the answer says only that a share or an attestation could be given now.
 	Count uint32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
 	// Epoch of the shares that they are for.
 	ShareEpoch    uint32 `protobuf:"varint,2,opt,name=share_epoch,json=shareEpoch,proto3" json:"share_epoch,omitempty"`
