@@ -24,6 +24,9 @@ func New(n byte, index uint32) Validator {
 	return Validator{index, ed25519.NewKeyFromSeed(slices.Repeat([]byte{n}, ed25519.SeedSize))}
 }
 
+// Of returns the validator of a key.
+func Of(key ed25519.PrivateKey, index uint32) Validator { return Validator{index, key} }
+
 // At returns the same validator with another index.
 func (v Validator) At(index uint32) Validator { return Validator{index, v.key} }
 
