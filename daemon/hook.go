@@ -31,7 +31,7 @@ type roleChange struct {
 	Validator string `json:"validator"`
 	Epoch     uint64 `json:"epoch"`
 	At        string `json:"at"`      // by the clock of the leader that proposed it, RFC 3339
-	What      string `json:"what"`    // activate, mode, suspend, unsuspend, hold or resume
+	What      string `json:"what"`    // activate, mode, suspend, unsuspend, hold, resume or restart
 	Subject   string `json:"subject"` // the node or the mode
 	Cause     string `json:"cause"`   // operator, or the code of a failover rule
 	Reason    string `json:"reason"`

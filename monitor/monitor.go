@@ -134,6 +134,14 @@ func (m *Monitor) Report(node string) *cosignerv1.NodeReport {
 	return m.reports[node]
 }
 
+// Order returns the last restart of the node that the log orders, by this monitor's clock; zero if
+// there is none.
+func (m *Monitor) Order(node string) failover.Order {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.judgement.Orders[node]
+}
+
 // beat notes that the process runs.
 func (m *Monitor) beat() {
 	m.mu.Lock()
@@ -209,7 +217,11 @@ func (m *Monitor) act(ctx context.Context, j failover.Judgement, epoch uint64) {
 	change := failover.Change{Epoch: epoch, Cause: j.Code, Reason: j.Why, At: m.Now().UnixMilli()}
 	switch j.Act {
 	case failover.Nothing:
-		return
+		if !j.Rearm.Order {
+			return
+		}
+		change.Cause, change.Reason = j.Rearm.Code, j.Rearm.Why
+		c = machine.Restart{Node: j.Rearm.Node, Era: j.Rearm.Era, Change: change}
 	case failover.Activate:
 		c = machine.Activate{Node: j.Node, Change: change}
 	case failover.Hold:
@@ -222,8 +234,8 @@ func (m *Monitor) act(ctx context.Context, j failover.Judgement, epoch uint64) {
 		err = errors.New(result.Why.String())
 	}
 	if err != nil {
-		m.Logger.Warn().Err(err).Str("code", j.Code).Str("node", j.Node).Uint64("epoch", epoch).
-			Msg("could not change the roles now; trying again if it is still called for")
+		m.Logger.Warn().Err(err).Str("code", change.Cause).Str("node", j.Node).Uint64("epoch", epoch).
+			Msg("could not change the roles, or order a restart, now; trying again if it is still called for")
 	}
 }
 

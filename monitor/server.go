@@ -10,10 +10,11 @@ import (
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/wire"
 )
 
 // Server serves PingService to the agents. It answers what this cosigner's copy of the log
-// says of the roles, and whom this cosigner takes for the leader.
+// says of the roles and of restarts of the caller's node, and whom this cosigner takes for the leader.
 type Server struct {
 	cosignerv1.UnimplementedPingServiceServer
 	Monitor *Monitor
@@ -56,6 +57,7 @@ func (s *Server) Ping(ctx context.Context, r *cosignerv1.PingRequest) (*cosigner
 		out.Statements = s.Witness.Shown()
 	}
 	out.Leader, out.Term = s.Lead()
+	out.Restart = wire.Order(s.Monitor.Order(caller.Name), s.Monitor.Now())
 	s.Monitor.Log.View(func(m *machine.State) {
 		roles := m.Roles()
 		out.Roles.Mode, out.Roles.Active, out.Roles.Epoch = cosignerv1.Mode(roles.Mode), roles.Active, roles.Epoch

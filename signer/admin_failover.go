@@ -146,7 +146,7 @@ func (a *Admin) History(context.Context, *cosignerv1.HistoryRequest) (*cosignerv
 	a.Signer.Log.View(func(m *machine.State) {
 		for _, e := range m.Roles().History {
 			r.Changes = append(r.Changes, &cosignerv1.RoleChange{Epoch: e.Epoch, At: e.At, What: e.What, Subject: e.Subject,
-				Cause: e.Cause, Reason: e.Reason})
+				Era: e.Era, Cause: e.Cause, Reason: e.Reason})
 		}
 		marks = m.MarkChanges()
 	})

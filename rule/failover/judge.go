@@ -26,6 +26,7 @@ type Judgement struct {
 	Confirm    bool                 // the change is due, and waits for an operator
 	Conditions map[string]Condition // of each node
 	Rearm      Rearm                // what is to be done so that a stock node votes again; zero if the settings name none
+	Orders     map[string]Order     // last restart of each node that the state orders
 }
 
 // Settled reports whether the roles stand: nobody is to become active, and nothing keeps that from
@@ -65,12 +66,8 @@ func (j *Judge) Judge(s State, o Observation, now time.Time) Judgement {
 	d := l.decide()
 	d.Conditions = l.conditions
 	d.Rearm = l.rearm(d)
+	d.Orders = each(l.names, func(name string) Order { return l.nodes[name].order })
 	j.memory = l.remember()
-	if name := d.Rearm.Node; d.Rearm.Order {
-		k := j.memory.nodes[name]
-		k.ordered = now
-		j.memory.nodes[name] = k
-	}
 	return d
 }
 

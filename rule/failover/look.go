@@ -23,9 +23,14 @@ type look struct {
 // look takes in the observation.
 func (m memory) look(c Settings, s State, o Observation, now time.Time) *look {
 	l := &look{Settings: c, names: slices.Sorted(slices.Values(c.Nodes)), state: s, seen: o, now: now}
-	since := m.since(s, o.Wall.Sub(time.UnixMilli(s.Since)), c.After, now)
-	l.memory = memory{last: now, epoch: s.Epoch, changed: since}
-	l.nodes = each(l.names, func(name string) kept { return m.nodes[name].sees(o.Nodes[name], now) })
+	epoch, at := s.moved()
+	since := m.since(epoch, o.Wall.Sub(time.UnixMilli(at)), c.After, now)
+	l.memory = memory{last: now, epoch: epoch, changed: since}
+	l.nodes = each(l.names, func(name string) kept {
+		k := m.nodes[name].sees(o.Nodes[name], now)
+		k.order = m.order(name, s, o.Wall, now)
+		return k
+	})
 	l.newest = l.furthest()
 	era, announced := l.announced()
 	l.upgrade = m.upgrade.follow(era, announced, now)

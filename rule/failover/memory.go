@@ -6,8 +6,8 @@ import "time"
 // makes a new one.
 type memory struct {
 	last    time.Time // of the judgement that left it; zero: there was none
-	epoch   uint64    // of the state that it saw
-	changed time.Time // since when that has been the epoch
+	epoch   uint64    // of the last change of the state that it saw, restarts aside
+	changed time.Time // since when that has been the last
 	upgrade window
 	nodes   map[string]kept // those of the settings
 }
@@ -21,16 +21,16 @@ type kept struct {
 	abreast  time.Time // when no other was further than its next
 	ready    time.Time // since when it is ready without a break of After: less would not cost it the role either
 	still    time.Time // when it was ready last
-	ordered  time.Time // when its restart was last called for: its agent may die before it tells that it obeyed
+	order    Order     // last restart of it that the state orders
 }
 
 // since returns since when the state is what it is. The state dates its changes by the clock of
 // whoever led then, so that is taken for a hint: a change was made since the judgement before and
 // not after now, and before the first judgement what is more than After ago is all alike.
-func (m memory) since(s State, ago, most time.Duration, now time.Time) time.Time {
+func (m memory) since(epoch uint64, ago, most time.Duration, now time.Time) time.Time {
 	switch {
 	case m.last.IsZero():
-	case s.Epoch == m.epoch:
+	case epoch == m.epoch:
 		return m.changed
 	default:
 		most = min(most, now.Sub(m.last))

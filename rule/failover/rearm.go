@@ -11,6 +11,7 @@ type Rearm struct {
 	Code  string
 	Why   string
 	Node  string    // that is to be restarted, now, at Due or by an operator; empty if none
+	Era   uint64    // in which it is to vote, of an Order
 	Due   time.Time // on the observation's clock; zero if none is in sight
 	Order bool      // it is to be restarted now
 }
@@ -100,7 +101,7 @@ func (l *look) rearm(d Judgement) Rearm {
 		r.Why += "; restarts are by hand"
 		return r
 	}
-	r.Due, r.Order = l.now, true
+	r.Due, r.Order, r.Era = l.now, true, l.eraOf(name)
 	return r
 }
 
@@ -239,18 +240,23 @@ func (l *look) worth(name string, era uint64) Rearm {
 	return Rearm{Code: RearmWorth, Node: name, Why: why}
 }
 
+// eraOf returns the era for whose votes the node is restarted.
+func (l *look) eraOf(name string) uint64 {
+	n := l.nodes[name]
+	return max(n.Status.Era, n.Gate.RefusedEra)
+}
+
 // spared returns what speaks against a restart of the node now: it was restarted lately itself, or
 // another one was, and may not be back.
 func (l *look) spared(name string) (code string, due time.Time) {
-	n := l.nodes[name].Node
-	era := max(n.Status.Era, n.Gate.RefusedEra)
-	if code, due = n.Gate.May(era, l.now); code != "" {
+	own := l.gate(name)
+	if code, due = own.May(l.eraOf(name), l.now); code != "" {
 		return code, due
 	}
 	for _, other := range l.names {
-		g := l.nodes[other].Gate
-		if last := latest(g.Started, g.Ordered, l.nodes[other].ordered); other != name && !last.IsZero() {
-			due = latest(due, last.Add(max(g.takes(), n.Gate.takes())))
+		g := l.gate(other)
+		if last := latest(g.Started, g.Ordered); other != name && !last.IsZero() {
+			due = latest(due, last.Add(max(g.takes(), own.takes())))
 		}
 	}
 	if l.now.Before(due) {

@@ -48,6 +48,7 @@ type Event struct {
 	At      int64  // Unix milliseconds
 	What    string
 	Subject string // the node or the mode that it is about, empty for a hold
+	Era     uint64 // of a restart: in which the node is to vote; else 0
 	Cause   string
 	Reason  string
 }
@@ -60,6 +61,7 @@ const (
 	EventUnsuspend = "unsuspend"
 	EventHold      = "hold"
 	EventResume    = "resume"
+	EventRestart   = "restart"
 )
 
 // Change says who asks for a change of the state, against which epoch, and why.
@@ -74,12 +76,12 @@ type Change struct {
 // nothing, unless the epoch is still the one that the asker saw; and copies of the state made
 // before keep their lists.
 func (s *State) Activate(node string, c Change) bool {
-	return s.change(EventActivate, node, c, func() { s.Active = node })
+	return s.change(Event{What: EventActivate, Subject: node}, c, func() { s.Active = node })
 }
 
 // SetMode switches the mode.
 func (s *State) SetMode(m Mode, c Change) bool {
-	return s.change(EventMode, m.String(), c, func() { s.Mode = m })
+	return s.change(Event{What: EventMode, Subject: m.String()}, c, func() { s.Mode = m })
 }
 
 // Suspend takes the node's rights away, or gives them back.
@@ -88,7 +90,7 @@ func (s *State) Suspend(node string, suspended bool, c Change) bool {
 	if suspended {
 		what = EventSuspend
 	}
-	return s.change(what, node, c, func() {
+	return s.change(Event{What: what, Subject: node}, c, func() {
 		i, found := slices.BinarySearch(s.Suspended, node)
 		switch {
 		case suspended && !found:
@@ -106,18 +108,63 @@ func (s *State) Hold(until int64, c Change) bool {
 	if until == 0 {
 		what = EventResume
 	}
-	return s.change(what, "", c, func() { s.HoldUntil = until })
+	return s.change(Event{What: what}, c, func() { s.HoldUntil = until })
 }
 
-func (s *State) change(what, subject string, c Change, do func()) bool {
+// Restart orders a restart of the stock node, so that it votes in that era. Nothing else changes
+// but the epoch, so whoever leads next knows of it.
+func (s *State) Restart(node string, era uint64, c Change) bool {
+	return s.change(Event{What: EventRestart, Subject: node, Era: era}, c, func() {})
+}
+
+// MayRestart reports whether another restart of the node may be ordered in that era, by those that
+// are in the history.
+func (s *State) MayRestart(node string, era uint64) bool {
+	last, orders := s.ordered(node)
+	return last.Era < era || last.Era == era && orders < ordersInEra
+}
+
+// moved returns the epoch of the last change of mode or roles, and when that was: a restart that is
+// ordered makes an epoch as well, and puts off no change of roles.
+func (s *State) moved() (epoch uint64, at int64) {
+	epoch, at = s.Epoch, s.Since
+	for _, e := range slices.Backward(s.History) {
+		switch {
+		case e.What == EventRestart:
+			epoch, at = e.Epoch-1, 0 // long ago, unless one before is remembered
+		case epoch < s.Epoch:
+			return e.Epoch, e.At
+		default:
+			return epoch, at
+		}
+	}
+	return epoch, at
+}
+
+// ordered returns the last restart of the node that is in the history, zero if there is none, and
+// how many there are in its era.
+func (s *State) ordered(node string) (last Event, orders uint32) {
+	for _, e := range slices.Backward(s.History) {
+		switch {
+		case e.What != EventRestart || e.Subject != node:
+		case orders == 0:
+			last, orders = e, 1
+		case e.Era == last.Era:
+			orders++
+		}
+	}
+	return last, orders
+}
+
+func (s *State) change(e Event, c Change, do func()) bool {
 	if c.Epoch != s.Epoch {
 		return false
 	}
 	do()
 	s.Epoch, s.Since, s.Cause, s.Reason = s.Epoch+1, c.At, c.Cause, c.Reason
 	kept := s.History[max(0, len(s.History)-KeptEvents+1):]
-	s.History = append(slices.Clone(kept), Event{
-		Epoch: s.Epoch, At: c.At, What: what, Subject: subject, Cause: c.Cause, Reason: c.Reason})
+	e.Epoch, e.At, e.Cause, e.Reason = s.Epoch, c.At, c.Cause, c.Reason
+	s.History = append(slices.Clone(kept), e)
 	return true
 }
 

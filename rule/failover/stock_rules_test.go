@@ -271,9 +271,11 @@ func TestRearmUntold(t *testing.T) {
 	s := outScene()
 	s.young()
 	j := failover.NewJudge(s.settings)
-	if d := j.Judge(s.state, s.seen, s.now); d.Rearm.Node != "main" || !d.Rearm.Order {
+	d := j.Judge(s.state, s.seen, s.now)
+	if d.Rearm.Node != "main" || !d.Rearm.Order || d.Rearm.Era != 7 {
 		t.Fatalf("got %+v", d.Rearm)
 	}
+	s.state.Restart("main", 7, failover.Change{Epoch: s.state.Epoch, At: s.seen.Wall.UnixMilli()})
 	s.state.Active = "standby"
 	for _, c := range []struct {
 		after time.Duration

@@ -17,6 +17,8 @@ type stock struct {
 	asks     uint64         // round for which its gate waits for a grant, 0 for none
 	since    time.Duration  // it does
 	back     time.Duration  // when a node that was restarted by order validates
+	orders   failover.Orders
+	obeyed   uint64 // epoch of the last order that was
 }
 
 // liveStock is what a stock node does: it votes in each round unless it was refused in that era.
@@ -83,24 +85,39 @@ func (w *world) grant(name string, h *host) {
 	}
 }
 
-// restart does what an agent does that is told to restart its node.
-func (w *world) restart(r failover.Rearm) {
-	h := w.hosts[r.Node]
-	if !r.Order || h == nil {
+// restart orders what the judgement calls for, and has agents obey what was ordered.
+func (w *world) restart(d failover.Judgement) {
+	for name, order := range d.Orders {
+		w.obey(name, order)
+	}
+	r := d.Rearm
+	change := failover.Change{Epoch: w.state.Epoch, Cause: r.Code, Reason: r.Why, At: w.seen.Wall.UnixMilli()}
+	if r.Order && w.state.MayRestart(r.Node, r.Era) && w.state.Restart(r.Node, r.Era, change) {
+		w.did("restart %s: %s", r.Node, r.Code)
+	}
+}
+
+// obey does what an agent does that is told to restart its node.
+func (w *world) obey(name string, order failover.Order) {
+	h := w.hosts[name]
+	if h == nil || !h.agent || !h.cosigners || h.hung {
 		return
 	}
-	w.did("restart %s: %s", r.Node, r.Code)
-	if !h.agent || !h.cosigners || h.hung {
+	h.orders = failover.NewOrders(2, w.settings.PingInterval)
+	h.orders.Heard("one", order, w.now())
+	h.orders.Heard("two", order, w.now())
+	order = h.orders.Named(w.now())
+	if order.Epoch <= h.obeyed {
 		return
 	}
-	era := max(h.own.Status.Era, h.own.Gate.RefusedEra)
-	if code, _ := h.own.Gate.May(era, w.now()); code != "" {
-		w.did("%s does not obey: %s", r.Node, code)
+	if why := order.Against(h.own, h.obeyed, w.now()); why != "" {
+		w.did("%s does not obey: %s", name, why)
 		return
 	}
-	h.own.Gate.Obeyed(era, w.now())
+	h.obeyed = order.Epoch
+	h.own.Gate.Obeyed(order.Era, w.now())
 	if w.obeys != nil {
-		w.obeys(r.Node)
+		w.obeys(name)
 	}
 	h.own.Gate.Starts(w.now())
 	h.node, h.asks, h.back = false, 0, w.t+restartTakes

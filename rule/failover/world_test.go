@@ -194,7 +194,7 @@ func (w *world) decide() {
 		w.check(d)
 	}
 	change := failover.Change{Epoch: w.state.Epoch, Cause: d.Code, Reason: d.Why, At: w.seen.Wall.UnixMilli()}
-	w.restart(d.Rearm)
+	w.restart(d)
 	switch d.Act {
 	case failover.Activate:
 		w.state.Activate(d.Node, change)

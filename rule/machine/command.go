@@ -39,7 +39,7 @@ func InForce(log uint32, shown ...uint32) uint32 {
 	return max(v, log)
 }
 
-// withResets is the version from which there are ResetHeights and SetInstance.
+// withResets is the version from which there are ResetHeights, SetInstance and Restart.
 const withResets = 3
 
 // ErrVersion is returned by Encode for a command that the version does not know.
@@ -48,8 +48,8 @@ var ErrVersion = errors.New("not every cosigner runs a release that knows this c
 // ErrNewer says that a state is of a version that a later release made.
 var ErrNewer = errors.New("the cosigners write the log in a version that this release does not know: install theirs")
 
-// Command is one entry of the log: Genesis, Claim, Activate, SetMode, Suspend, Hold, Register,
-// SetFloor, ResetHeights or SetInstance. At, in each, is the wall clock of the leader that proposed
+// Command is one entry of the log: Genesis, Claim, Activate, SetMode, Suspend, Hold, Restart,
+// Register, SetFloor, ResetHeights or SetInstance. At, in each, is the wall clock of the leader that proposed
 // it in Unix milliseconds. A change of roles or of the mode holds a failover.Change: against which
 // epoch, and why.
 type Command interface {
@@ -92,6 +92,13 @@ type Suspend struct {
 // Hold stops automatic changes of roles until a time, or allows them again.
 type Hold struct {
 	Until int64 // Unix milliseconds, or failover.ForGood; 0 allows them again
+	failover.Change
+}
+
+// Restart orders a restart of a stock node, so that it votes again in an era.
+type Restart struct {
+	Node string
+	Era  uint64
 	failover.Change
 }
 
@@ -186,6 +193,13 @@ func (h Hold) fill(c *cosignerv1.Command) error {
 	return nil
 }
 
+func (r Restart) fill(c *cosignerv1.Command) error {
+	c.At = r.At
+	c.Change = &cosignerv1.Command_Restart{Restart: &cosignerv1.RestartCommand{
+		Node: r.Node, Era: r.Era, Epoch: r.Epoch, Cause: r.Cause, Reason: r.Reason}}
+	return knows(c.Version)
+}
+
 func (r Register) fill(c *cosignerv1.Command) error {
 	c.At = r.At
 	c.Change = &cosignerv1.Command_Register{Register: &cosignerv1.RegisterCommand{Node: r.Node, TlsPoint: r.Point[:]}}
@@ -212,7 +226,7 @@ func (s SetInstance) fill(c *cosignerv1.Command) error {
 	return knows(c.Version)
 }
 
-// knows fails in a version that has neither ResetHeights nor SetInstance.
+// knows fails in a version that has neither ResetHeights nor SetInstance nor Restart.
 func knows(version uint32) error {
 	if version < withResets {
 		return fmt.Errorf("version %d: %w", version, ErrVersion)
@@ -268,6 +282,9 @@ func decodeChange(m *cosignerv1.Command) (Command, error) {
 			return nil, fmt.Errorf("hold until %d", h.Until)
 		}
 		return Hold{Until: h.Until, Change: changeFromProto(h, m.At)}, nil
+	case *cosignerv1.Command_Restart:
+		r := c.Restart
+		return Restart{Node: r.Node, Era: r.Era, Change: changeFromProto(r, m.At)}, knows(m.Version)
 	case *cosignerv1.Command_Register:
 		r := Register{Node: c.Register.Node, At: m.At}
 		if copy(r.Point[:], c.Register.TlsPoint) != len(r.Point) || len(c.Register.TlsPoint) != len(r.Point) {

@@ -56,7 +56,8 @@ func (s *State) header() *cosignerv1.SnapshotHeader {
 	h.Suspended, h.HoldUntil = s.roles.Suspended, s.roles.HoldUntil
 	for _, e := range s.roles.History {
 		h.History = append(h.History, &cosignerv1.RoleChange{
-			Epoch: e.Epoch, At: e.At, What: e.What, Subject: e.Subject, Cause: e.Cause, Reason: e.Reason})
+			Epoch: e.Epoch, At: e.At, What: e.What, Subject: e.Subject, Era: e.Era, Cause: e.Cause,
+			Reason: e.Reason})
 	}
 	h.Eras = &cosignerv1.SnapshotAdvance{At: s.eras.At, Left: s.eras.Left}
 	h.Heights = &cosignerv1.SnapshotAdvance{At: s.heights.At, Left: s.heights.Left}
@@ -177,11 +178,18 @@ func rolesFromProto(h *cosignerv1.SnapshotHeader) (failover.State, error) {
 		switch c.What {
 		case failover.EventActivate, failover.EventMode, failover.EventSuspend, failover.EventUnsuspend,
 			failover.EventHold, failover.EventResume:
+			if c.Era != 0 {
+				return failover.State{}, fmt.Errorf("a change of the kind %q with an era", c.What)
+			}
+		case failover.EventRestart:
+			if h.Version < withResets {
+				return failover.State{}, fmt.Errorf("a restart in a snapshot of version %d", h.Version)
+			}
 		default:
 			return failover.State{}, fmt.Errorf("a change of the kind %q", c.What)
 		}
 		s.History = append(s.History, failover.Event{
-			Epoch: c.Epoch, At: c.At, What: c.What, Subject: c.Subject, Cause: c.Cause, Reason: c.Reason})
+			Epoch: c.Epoch, At: c.At, What: c.What, Subject: c.Subject, Era: c.Era, Cause: c.Cause, Reason: c.Reason})
 	}
 	if n := len(h.History); n > 0 {
 		if e := h.History[n-1]; e.At != h.Since || e.Cause != h.Cause || e.Reason != h.Reason {

@@ -86,7 +86,7 @@ func drawCommand(t *rapid.T, version uint32) machine.Command {
 	cause := rapid.SampledFrom([]string{"", failover.Operator, failover.Silent, failover.Return}).Draw(t, "cause")
 	last := 13
 	if version == machine.Version {
-		last = 15
+		last = 16
 	}
 	switch rapid.IntRange(0, last).Draw(t, "command") {
 	case 0:
@@ -111,6 +111,8 @@ func drawCommand(t *rapid.T, version uint32) machine.Command {
 			Operator: "ops", Count: rapid.Uint64Range(1, 3).Draw(t, "count")}, At: at}
 	case 15:
 		return machine.SetInstance{Era: mark.Era, Chainspec: casper.Hash{rapid.Byte().Draw(t, "chainspec")}, At: at}
+	case 16:
+		return machine.Restart{Node: node, Era: mark.Era, Change: failover.Change{Epoch: epoch, Cause: cause, At: at}}
 	case 8, 9:
 		f := final(node, mark.Height, rapid.Byte().Draw(t, "block"))
 		f.At, f.TokensLeft = at, at

@@ -156,6 +156,8 @@ func (s *State) ApplyAt(p Place, c Command) Result {
 		return s.changed(s.roles.Suspend(c.Node, c.Suspended, c.Change))
 	case Hold:
 		return s.changed(s.roles.Hold(c.Until, c.Change))
+	case Restart:
+		return s.restart(c)
 	case Register:
 		return registered(s.points.Register(c.Node, c.Point, c.At))
 	case SetFloor:
@@ -231,6 +233,17 @@ func (s *State) CheckRegistration(r Register) Result {
 		return refused(refusal.NotStarted)
 	}
 	return registered(s.points.Check(r.Node, r.Point, r.At))
+}
+
+// restart bounds the orders, whoever leads.
+func (s *State) restart(r Restart) Result {
+	if s.version < withResets { // Decode reads none
+		return refused(refusal.UnknownCommand)
+	}
+	if !s.roles.MayRestart(r.Node, r.Era) {
+		return refused(refusal.RestartedEnough)
+	}
+	return s.changed(s.roles.Restart(r.Node, r.Era, r.Change))
 }
 
 func (s *State) changed(ok bool) Result {

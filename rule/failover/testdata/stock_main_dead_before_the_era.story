@@ -5,5 +5,5 @@ given a stock pair
 74.5s => standby: out
 82s => activate standby: silent
 82.2s => restart standby: silent
-93.5s => rearm: votes
-95s => well
+94.5s => rearm: votes
+96s => well

@@ -4,5 +4,5 @@ given a stock pair
 70s main cannot read its unit file
 90s => rearm: votes
 123.2s => restart main: silent
-135s => rearm: votes
-136s => well
+136.5s => rearm: votes
+138s => well

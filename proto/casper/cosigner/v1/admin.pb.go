@@ -1827,14 +1827,16 @@ type RoleChange struct {
 	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	// When, by the clock of the leader that proposed it, Unix milliseconds.
 	At int64 `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`
-	// What: activate, mode, suspend, unsuspend, hold or resume; of the marks floor, reset-heights or instance.
+	// What: activate, mode, suspend, unsuspend, hold, resume or restart; of the marks floor, reset-heights or instance.
 	What string `protobuf:"bytes,3,opt,name=what,proto3" json:"what,omitempty"`
 	// The node, the mode or the place that it is about, empty for a hold.
 	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
 	// What brought it about: operator, or the code of a failover rule.
 	Cause string `protobuf:"bytes,5,opt,name=cause,proto3" json:"cause,omitempty"`
 	// Why, in words.
-	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Of a restart: the era in which the node is to vote.
+	Era           uint64 `protobuf:"varint,7,opt,name=era,proto3" json:"era,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1909,6 +1911,13 @@ func (x *RoleChange) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *RoleChange) GetEra() uint64 {
+	if x != nil {
+		return x.Era
+	}
+	return 0
 }
 
 // SetFloorRequest moves the floor. It cannot go below what is pruned.
@@ -2496,7 +2505,7 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\"\x10\n" +
 	"\x0eHistoryRequest\"K\n" +
 	"\x0fHistoryResponse\x128\n" +
-	"\achanges\x18\x01 \x03(\v2\x1e.casper.cosigner.v1.RoleChangeR\achanges\"\x8e\x01\n" +
+	"\achanges\x18\x01 \x03(\v2\x1e.casper.cosigner.v1.RoleChangeR\achanges\"\xa0\x01\n" +
 	"\n" +
 	"RoleChange\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x0e\n" +
@@ -2504,7 +2513,8 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x04what\x18\x03 \x01(\tR\x04what\x12\x18\n" +
 	"\asubject\x18\x04 \x01(\tR\asubject\x12\x14\n" +
 	"\x05cause\x18\x05 \x01(\tR\x05cause\x12\x16\n" +
-	"\x06reason\x18\x06 \x01(\tR\x06reason\"Y\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x10\n" +
+	"\x03era\x18\a \x01(\x04R\x03era\"Y\n" +
 	"\x0fSetFloorRequest\x12.\n" +
 	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"B\n" +

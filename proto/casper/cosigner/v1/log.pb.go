@@ -42,6 +42,7 @@ type Command struct {
 	//	*Command_Hold
 	//	*Command_ResetHeights
 	//	*Command_SetInstance
+	//	*Command_Restart
 	Change isCommand_Change `protobuf_oneof:"change"`
 	// Wall clock of the leader that proposed it, Unix milliseconds.
 	At            int64 `protobuf:"varint,9,opt,name=at,proto3" json:"at,omitempty"`
@@ -183,6 +184,15 @@ func (x *Command) GetSetInstance() *SetInstanceCommand {
 	return nil
 }
 
+func (x *Command) GetRestart() *RestartCommand {
+	if x != nil {
+		if x, ok := x.Change.(*Command_Restart); ok {
+			return x.Restart
+		}
+	}
+	return nil
+}
+
 func (x *Command) GetAt() int64 {
 	if x != nil {
 		return x.At
@@ -244,6 +254,11 @@ type Command_SetInstance struct {
 	SetInstance *SetInstanceCommand `protobuf:"bytes,12,opt,name=set_instance,json=setInstance,proto3,oneof"`
 }
 
+type Command_Restart struct {
+	// Orders a restart of a stock node. Since version 3.
+	Restart *RestartCommand `protobuf:"bytes,13,opt,name=restart,proto3,oneof"`
+}
+
 func (*Command_Genesis) isCommand_Change() {}
 
 func (*Command_Claim) isCommand_Change() {}
@@ -263,6 +278,8 @@ func (*Command_Hold) isCommand_Change() {}
 func (*Command_ResetHeights) isCommand_Change() {}
 
 func (*Command_SetInstance) isCommand_Change() {}
+
+func (*Command_Restart) isCommand_Change() {}
 
 // GenesisCommand opens the log.
 type GenesisCommand struct {
@@ -758,6 +775,88 @@ func (x *HoldCommand) GetCause() string {
 	return ""
 }
 
+// RestartCommand orders a restart of a stock node, so that it votes again. Its agent obeys once.
+type RestartCommand struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The node.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// Era in which it is to vote.
+	Era uint64 `protobuf:"varint,2,opt,name=era,proto3" json:"era,omitempty"`
+	// Epoch that it replaces.
+	Epoch uint64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Why.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Code of the rule that brought it about.
+	Cause         string `protobuf:"bytes,5,opt,name=cause,proto3" json:"cause,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestartCommand) Reset() {
+	*x = RestartCommand{}
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestartCommand) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestartCommand) ProtoMessage() {}
+
+func (x *RestartCommand) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestartCommand.ProtoReflect.Descriptor instead.
+func (*RestartCommand) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *RestartCommand) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *RestartCommand) GetEra() uint64 {
+	if x != nil {
+		return x.Era
+	}
+	return 0
+}
+
+func (x *RestartCommand) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *RestartCommand) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RestartCommand) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
 // SetFloorCommand moves the floor.
 type SetFloorCommand struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -771,7 +870,7 @@ type SetFloorCommand struct {
 
 func (x *SetFloorCommand) Reset() {
 	*x = SetFloorCommand{}
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[8]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -783,7 +882,7 @@ func (x *SetFloorCommand) String() string {
 func (*SetFloorCommand) ProtoMessage() {}
 
 func (x *SetFloorCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[8]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -796,7 +895,7 @@ func (x *SetFloorCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFloorCommand.ProtoReflect.Descriptor instead.
 func (*SetFloorCommand) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{8}
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SetFloorCommand) GetFloor() *Mark {
@@ -837,7 +936,7 @@ type ResetHeightsCommand struct {
 
 func (x *ResetHeightsCommand) Reset() {
 	*x = ResetHeightsCommand{}
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -849,7 +948,7 @@ func (x *ResetHeightsCommand) String() string {
 func (*ResetHeightsCommand) ProtoMessage() {}
 
 func (x *ResetHeightsCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -862,7 +961,7 @@ func (x *ResetHeightsCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetHeightsCommand.ProtoReflect.Descriptor instead.
 func (*ResetHeightsCommand) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{9}
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ResetHeightsCommand) GetHeight() uint64 {
@@ -929,7 +1028,7 @@ type SetInstanceCommand struct {
 
 func (x *SetInstanceCommand) Reset() {
 	*x = SetInstanceCommand{}
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[10]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -941,7 +1040,7 @@ func (x *SetInstanceCommand) String() string {
 func (*SetInstanceCommand) ProtoMessage() {}
 
 func (x *SetInstanceCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[10]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -954,7 +1053,7 @@ func (x *SetInstanceCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetInstanceCommand.ProtoReflect.Descriptor instead.
 func (*SetInstanceCommand) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{10}
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SetInstanceCommand) GetEra() uint64 {
@@ -1029,7 +1128,7 @@ type SnapshotHeader struct {
 
 func (x *SnapshotHeader) Reset() {
 	*x = SnapshotHeader{}
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[11]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1041,7 +1140,7 @@ func (x *SnapshotHeader) String() string {
 func (*SnapshotHeader) ProtoMessage() {}
 
 func (x *SnapshotHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[11]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1054,7 +1153,7 @@ func (x *SnapshotHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotHeader.ProtoReflect.Descriptor instead.
 func (*SnapshotHeader) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{11}
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SnapshotHeader) GetVersion() uint32 {
@@ -1217,7 +1316,7 @@ type SnapshotRerun struct {
 
 func (x *SnapshotRerun) Reset() {
 	*x = SnapshotRerun{}
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[12]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1229,7 +1328,7 @@ func (x *SnapshotRerun) String() string {
 func (*SnapshotRerun) ProtoMessage() {}
 
 func (x *SnapshotRerun) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[12]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1242,7 +1341,7 @@ func (x *SnapshotRerun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRerun.ProtoReflect.Descriptor instead.
 func (*SnapshotRerun) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{12}
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SnapshotRerun) GetEra() uint64 {
@@ -1272,7 +1371,7 @@ type SnapshotAdvance struct {
 
 func (x *SnapshotAdvance) Reset() {
 	*x = SnapshotAdvance{}
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[13]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1284,7 +1383,7 @@ func (x *SnapshotAdvance) String() string {
 func (*SnapshotAdvance) ProtoMessage() {}
 
 func (x *SnapshotAdvance) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[13]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1297,7 +1396,7 @@ func (x *SnapshotAdvance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotAdvance.ProtoReflect.Descriptor instead.
 func (*SnapshotAdvance) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{13}
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SnapshotAdvance) GetAt() int64 {
@@ -1329,7 +1428,7 @@ type SnapshotPoint struct {
 
 func (x *SnapshotPoint) Reset() {
 	*x = SnapshotPoint{}
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[14]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1341,7 +1440,7 @@ func (x *SnapshotPoint) String() string {
 func (*SnapshotPoint) ProtoMessage() {}
 
 func (x *SnapshotPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[14]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1354,7 +1453,7 @@ func (x *SnapshotPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotPoint.ProtoReflect.Descriptor instead.
 func (*SnapshotPoint) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{14}
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SnapshotPoint) GetNode() string {
@@ -1382,7 +1481,7 @@ var File_casper_cosigner_v1_log_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\n" +
-	"\x1ccasper/cosigner/v1/log.proto\x12\x12casper.cosigner.v1\x1a\x1ecasper/cosigner/v1/admin.proto\"\xd6\x05\n" +
+	"\x1ccasper/cosigner/v1/log.proto\x12\x12casper.cosigner.v1\x1a\x1ecasper/cosigner/v1/admin.proto\"\x96\x06\n" +
 	"\aCommand\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12>\n" +
 	"\agenesis\x18\x02 \x01(\v2\".casper.cosigner.v1.GenesisCommandH\x00R\agenesis\x128\n" +
@@ -1395,7 +1494,8 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\x04hold\x18\n" +
 	" \x01(\v2\x1f.casper.cosigner.v1.HoldCommandH\x00R\x04hold\x12N\n" +
 	"\rreset_heights\x18\v \x01(\v2'.casper.cosigner.v1.ResetHeightsCommandH\x00R\fresetHeights\x12K\n" +
-	"\fset_instance\x18\f \x01(\v2&.casper.cosigner.v1.SetInstanceCommandH\x00R\vsetInstance\x12\x0e\n" +
+	"\fset_instance\x18\f \x01(\v2&.casper.cosigner.v1.SetInstanceCommandH\x00R\vsetInstance\x12>\n" +
+	"\arestart\x18\r \x01(\v2\".casper.cosigner.v1.RestartCommandH\x00R\arestart\x12\x0e\n" +
 	"\x02at\x18\t \x01(\x03R\x02atB\b\n" +
 	"\x06change\"X\n" +
 	"\x0eGenesisCommand\x12.\n" +
@@ -1431,7 +1531,13 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\x05until\x18\x01 \x01(\x03R\x05until\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
-	"\x05cause\x18\x04 \x01(\tR\x05cause\"Y\n" +
+	"\x05cause\x18\x04 \x01(\tR\x05cause\"z\n" +
+	"\x0eRestartCommand\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x10\n" +
+	"\x03era\x18\x02 \x01(\x04R\x03era\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05cause\x18\x05 \x01(\tR\x05cause\"Y\n" +
 	"\x0fSetFloorCommand\x12.\n" +
 	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xc6\x01\n" +
@@ -1495,7 +1601,7 @@ func file_casper_cosigner_v1_log_proto_rawDescGZIP() []byte {
 	return file_casper_cosigner_v1_log_proto_rawDescData
 }
 
-var file_casper_cosigner_v1_log_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_casper_cosigner_v1_log_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_casper_cosigner_v1_log_proto_goTypes = []any{
 	(*Command)(nil),             // 0: casper.cosigner.v1.Command
 	(*GenesisCommand)(nil),      // 1: casper.cosigner.v1.GenesisCommand
@@ -1505,16 +1611,17 @@ var file_casper_cosigner_v1_log_proto_goTypes = []any{
 	(*SuspendCommand)(nil),      // 5: casper.cosigner.v1.SuspendCommand
 	(*RegisterCommand)(nil),     // 6: casper.cosigner.v1.RegisterCommand
 	(*HoldCommand)(nil),         // 7: casper.cosigner.v1.HoldCommand
-	(*SetFloorCommand)(nil),     // 8: casper.cosigner.v1.SetFloorCommand
-	(*ResetHeightsCommand)(nil), // 9: casper.cosigner.v1.ResetHeightsCommand
-	(*SetInstanceCommand)(nil),  // 10: casper.cosigner.v1.SetInstanceCommand
-	(*SnapshotHeader)(nil),      // 11: casper.cosigner.v1.SnapshotHeader
-	(*SnapshotRerun)(nil),       // 12: casper.cosigner.v1.SnapshotRerun
-	(*SnapshotAdvance)(nil),     // 13: casper.cosigner.v1.SnapshotAdvance
-	(*SnapshotPoint)(nil),       // 14: casper.cosigner.v1.SnapshotPoint
-	(*Mark)(nil),                // 15: casper.cosigner.v1.Mark
-	(Mode)(0),                   // 16: casper.cosigner.v1.Mode
-	(*RoleChange)(nil),          // 17: casper.cosigner.v1.RoleChange
+	(*RestartCommand)(nil),      // 8: casper.cosigner.v1.RestartCommand
+	(*SetFloorCommand)(nil),     // 9: casper.cosigner.v1.SetFloorCommand
+	(*ResetHeightsCommand)(nil), // 10: casper.cosigner.v1.ResetHeightsCommand
+	(*SetInstanceCommand)(nil),  // 11: casper.cosigner.v1.SetInstanceCommand
+	(*SnapshotHeader)(nil),      // 12: casper.cosigner.v1.SnapshotHeader
+	(*SnapshotRerun)(nil),       // 13: casper.cosigner.v1.SnapshotRerun
+	(*SnapshotAdvance)(nil),     // 14: casper.cosigner.v1.SnapshotAdvance
+	(*SnapshotPoint)(nil),       // 15: casper.cosigner.v1.SnapshotPoint
+	(*Mark)(nil),                // 16: casper.cosigner.v1.Mark
+	(Mode)(0),                   // 17: casper.cosigner.v1.Mode
+	(*RoleChange)(nil),          // 18: casper.cosigner.v1.RoleChange
 }
 var file_casper_cosigner_v1_log_proto_depIdxs = []int32{
 	1,  // 0: casper.cosigner.v1.Command.genesis:type_name -> casper.cosigner.v1.GenesisCommand
@@ -1523,29 +1630,30 @@ var file_casper_cosigner_v1_log_proto_depIdxs = []int32{
 	4,  // 3: casper.cosigner.v1.Command.set_mode:type_name -> casper.cosigner.v1.SetModeCommand
 	5,  // 4: casper.cosigner.v1.Command.suspend:type_name -> casper.cosigner.v1.SuspendCommand
 	6,  // 5: casper.cosigner.v1.Command.register:type_name -> casper.cosigner.v1.RegisterCommand
-	8,  // 6: casper.cosigner.v1.Command.set_floor:type_name -> casper.cosigner.v1.SetFloorCommand
+	9,  // 6: casper.cosigner.v1.Command.set_floor:type_name -> casper.cosigner.v1.SetFloorCommand
 	7,  // 7: casper.cosigner.v1.Command.hold:type_name -> casper.cosigner.v1.HoldCommand
-	9,  // 8: casper.cosigner.v1.Command.reset_heights:type_name -> casper.cosigner.v1.ResetHeightsCommand
-	10, // 9: casper.cosigner.v1.Command.set_instance:type_name -> casper.cosigner.v1.SetInstanceCommand
-	15, // 10: casper.cosigner.v1.GenesisCommand.first:type_name -> casper.cosigner.v1.Mark
-	16, // 11: casper.cosigner.v1.SetModeCommand.mode:type_name -> casper.cosigner.v1.Mode
-	15, // 12: casper.cosigner.v1.SetFloorCommand.floor:type_name -> casper.cosigner.v1.Mark
-	15, // 13: casper.cosigner.v1.SnapshotHeader.pruned:type_name -> casper.cosigner.v1.Mark
-	15, // 14: casper.cosigner.v1.SnapshotHeader.floor:type_name -> casper.cosigner.v1.Mark
-	15, // 15: casper.cosigner.v1.SnapshotHeader.newest:type_name -> casper.cosigner.v1.Mark
-	16, // 16: casper.cosigner.v1.SnapshotHeader.mode:type_name -> casper.cosigner.v1.Mode
-	13, // 17: casper.cosigner.v1.SnapshotHeader.eras:type_name -> casper.cosigner.v1.SnapshotAdvance
-	13, // 18: casper.cosigner.v1.SnapshotHeader.heights:type_name -> casper.cosigner.v1.SnapshotAdvance
-	14, // 19: casper.cosigner.v1.SnapshotHeader.points:type_name -> casper.cosigner.v1.SnapshotPoint
-	17, // 20: casper.cosigner.v1.SnapshotHeader.history:type_name -> casper.cosigner.v1.RoleChange
-	9,  // 21: casper.cosigner.v1.SnapshotHeader.last_reset:type_name -> casper.cosigner.v1.ResetHeightsCommand
-	12, // 22: casper.cosigner.v1.SnapshotHeader.reruns:type_name -> casper.cosigner.v1.SnapshotRerun
-	17, // 23: casper.cosigner.v1.SnapshotHeader.marks:type_name -> casper.cosigner.v1.RoleChange
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	10, // 8: casper.cosigner.v1.Command.reset_heights:type_name -> casper.cosigner.v1.ResetHeightsCommand
+	11, // 9: casper.cosigner.v1.Command.set_instance:type_name -> casper.cosigner.v1.SetInstanceCommand
+	8,  // 10: casper.cosigner.v1.Command.restart:type_name -> casper.cosigner.v1.RestartCommand
+	16, // 11: casper.cosigner.v1.GenesisCommand.first:type_name -> casper.cosigner.v1.Mark
+	17, // 12: casper.cosigner.v1.SetModeCommand.mode:type_name -> casper.cosigner.v1.Mode
+	16, // 13: casper.cosigner.v1.SetFloorCommand.floor:type_name -> casper.cosigner.v1.Mark
+	16, // 14: casper.cosigner.v1.SnapshotHeader.pruned:type_name -> casper.cosigner.v1.Mark
+	16, // 15: casper.cosigner.v1.SnapshotHeader.floor:type_name -> casper.cosigner.v1.Mark
+	16, // 16: casper.cosigner.v1.SnapshotHeader.newest:type_name -> casper.cosigner.v1.Mark
+	17, // 17: casper.cosigner.v1.SnapshotHeader.mode:type_name -> casper.cosigner.v1.Mode
+	14, // 18: casper.cosigner.v1.SnapshotHeader.eras:type_name -> casper.cosigner.v1.SnapshotAdvance
+	14, // 19: casper.cosigner.v1.SnapshotHeader.heights:type_name -> casper.cosigner.v1.SnapshotAdvance
+	15, // 20: casper.cosigner.v1.SnapshotHeader.points:type_name -> casper.cosigner.v1.SnapshotPoint
+	18, // 21: casper.cosigner.v1.SnapshotHeader.history:type_name -> casper.cosigner.v1.RoleChange
+	10, // 22: casper.cosigner.v1.SnapshotHeader.last_reset:type_name -> casper.cosigner.v1.ResetHeightsCommand
+	13, // 23: casper.cosigner.v1.SnapshotHeader.reruns:type_name -> casper.cosigner.v1.SnapshotRerun
+	18, // 24: casper.cosigner.v1.SnapshotHeader.marks:type_name -> casper.cosigner.v1.RoleChange
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_log_proto_init() }
@@ -1565,6 +1673,7 @@ func file_casper_cosigner_v1_log_proto_init() {
 		(*Command_Hold)(nil),
 		(*Command_ResetHeights)(nil),
 		(*Command_SetInstance)(nil),
+		(*Command_Restart)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1572,7 +1681,7 @@ func file_casper_cosigner_v1_log_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_log_proto_rawDesc), len(file_casper_cosigner_v1_log_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -33,7 +33,7 @@ type PingRequest struct {
 	// The newest statement that it holds of each cosigner, those of earlier clusters included; to cosigners only.
 	Statements []*SignedStatement `protobuf:"bytes,3,rep,name=statements,proto3" json:"statements,omitempty"`
 	// What the caller heard of the chain itself; to agents only.
-	Chain         *ChainFacts `protobuf:"bytes,10,opt,name=chain,proto3" json:"chain,omitempty"`
+	Chain         *ChainFacts `protobuf:"bytes,7,opt,name=chain,proto3" json:"chain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -110,8 +110,11 @@ type PingResponse struct {
 	Term uint64 `protobuf:"varint,4,opt,name=term,proto3" json:"term,omitempty"`
 	// If it is a cosigner: its own statement, once the log has its first entry, and the newest that it has of each other one.
 	Statements []*SignedStatement `protobuf:"bytes,5,rep,name=statements,proto3" json:"statements,omitempty"`
+	// If it is a cosigner: the last restart of the caller's node that the log orders. Absent if there is none. An agent obeys what
+	// a threshold of cosigners tell alike.
+	Restart *RestartOrder `protobuf:"bytes,6,opt,name=restart,proto3" json:"restart,omitempty"`
 	// If it is an agent: what it heard of the chain itself.
-	Chain         *ChainFacts `protobuf:"bytes,10,opt,name=chain,proto3" json:"chain,omitempty"`
+	Chain         *ChainFacts `protobuf:"bytes,7,opt,name=chain,proto3" json:"chain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -177,6 +180,13 @@ func (x *PingResponse) GetTerm() uint64 {
 func (x *PingResponse) GetStatements() []*SignedStatement {
 	if x != nil {
 		return x.Statements
+	}
+	return nil
+}
+
+func (x *PingResponse) GetRestart() *RestartOrder {
+	if x != nil {
+		return x.Restart
 	}
 	return nil
 }
@@ -299,6 +309,88 @@ func (x *EraEnd) GetLastBlock() []byte {
 	return nil
 }
 
+// RestartOrder is a restart of a stock node, so that it votes again.
+type RestartOrder struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Epoch of the change of roles that it is in the log.
+	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Era in which the node is to vote.
+	Era uint64 `protobuf:"varint,2,opt,name=era,proto3" json:"era,omitempty"`
+	// Since it was ordered, milliseconds.
+	AgoMs uint64 `protobuf:"varint,3,opt,name=ago_ms,json=agoMs,proto3" json:"ago_ms,omitempty"`
+	// Code of the rule that brought it about.
+	Cause string `protobuf:"bytes,4,opt,name=cause,proto3" json:"cause,omitempty"`
+	// Why, in words.
+	Why           string `protobuf:"bytes,5,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestartOrder) Reset() {
+	*x = RestartOrder{}
+	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestartOrder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestartOrder) ProtoMessage() {}
+
+func (x *RestartOrder) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestartOrder.ProtoReflect.Descriptor instead.
+func (*RestartOrder) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_ping_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RestartOrder) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *RestartOrder) GetEra() uint64 {
+	if x != nil {
+		return x.Era
+	}
+	return 0
+}
+
+func (x *RestartOrder) GetAgoMs() uint64 {
+	if x != nil {
+		return x.AgoMs
+	}
+	return 0
+}
+
+func (x *RestartOrder) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *RestartOrder) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
 // Roles is the replicated part of failover.
 type Roles struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -314,7 +406,7 @@ type Roles struct {
 
 func (x *Roles) Reset() {
 	*x = Roles{}
-	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -326,7 +418,7 @@ func (x *Roles) String() string {
 func (*Roles) ProtoMessage() {}
 
 func (x *Roles) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -339,7 +431,7 @@ func (x *Roles) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Roles.ProtoReflect.Descriptor instead.
 func (*Roles) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_ping_proto_rawDescGZIP(), []int{4}
+	return file_casper_cosigner_v1_ping_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Roles) GetMode() Mode {
@@ -374,8 +466,7 @@ const file_casper_cosigner_v1_ping_proto_rawDesc = "" +
 	"\n" +
 	"statements\x18\x03 \x03(\v2#.casper.cosigner.v1.SignedStatementR\n" +
 	"statements\x124\n" +
-	"\x05chain\x18\n" +
-	" \x01(\v2\x1e.casper.cosigner.v1.ChainFactsR\x05chain\"\x9e\x02\n" +
+	"\x05chain\x18\a \x01(\v2\x1e.casper.cosigner.v1.ChainFactsR\x05chain\"\xda\x02\n" +
 	"\fPingResponse\x126\n" +
 	"\x06health\x18\x01 \x01(\v2\x1e.casper.cosigner.v1.NodeHealthR\x06health\x12/\n" +
 	"\x05roles\x18\x02 \x01(\v2\x19.casper.cosigner.v1.RolesR\x05roles\x12\x16\n" +
@@ -383,9 +474,9 @@ const file_casper_cosigner_v1_ping_proto_rawDesc = "" +
 	"\x04term\x18\x04 \x01(\x04R\x04term\x12C\n" +
 	"\n" +
 	"statements\x18\x05 \x03(\v2#.casper.cosigner.v1.SignedStatementR\n" +
-	"statements\x124\n" +
-	"\x05chain\x18\n" +
-	" \x01(\v2\x1e.casper.cosigner.v1.ChainFactsR\x05chain\"\\\n" +
+	"statements\x12:\n" +
+	"\arestart\x18\x06 \x01(\v2 .casper.cosigner.v1.RestartOrderR\arestart\x124\n" +
+	"\x05chain\x18\a \x01(\v2\x1e.casper.cosigner.v1.ChainFactsR\x05chain\"\\\n" +
 	"\n" +
 	"ChainFacts\x12\x1e\n" +
 	"\n" +
@@ -395,7 +486,13 @@ const file_casper_cosigner_v1_ping_proto_rawDesc = "" +
 	"\x06EraEnd\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1d\n" +
 	"\n" +
-	"last_block\x18\x02 \x01(\fR\tlastBlock\"c\n" +
+	"last_block\x18\x02 \x01(\fR\tlastBlock\"u\n" +
+	"\fRestartOrder\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x10\n" +
+	"\x03era\x18\x02 \x01(\x04R\x03era\x12\x15\n" +
+	"\x06ago_ms\x18\x03 \x01(\x04R\x05agoMs\x12\x14\n" +
+	"\x05cause\x18\x04 \x01(\tR\x05cause\x12\x10\n" +
+	"\x03why\x18\x05 \x01(\tR\x03why\"c\n" +
 	"\x05Roles\x12,\n" +
 	"\x04mode\x18\x01 \x01(\x0e2\x18.casper.cosigner.v1.ModeR\x04mode\x12\x16\n" +
 	"\x06active\x18\x02 \x01(\tR\x06active\x12\x14\n" +
@@ -415,36 +512,38 @@ func file_casper_cosigner_v1_ping_proto_rawDescGZIP() []byte {
 	return file_casper_cosigner_v1_ping_proto_rawDescData
 }
 
-var file_casper_cosigner_v1_ping_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_casper_cosigner_v1_ping_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_casper_cosigner_v1_ping_proto_goTypes = []any{
 	(*PingRequest)(nil),     // 0: casper.cosigner.v1.PingRequest
 	(*PingResponse)(nil),    // 1: casper.cosigner.v1.PingResponse
 	(*ChainFacts)(nil),      // 2: casper.cosigner.v1.ChainFacts
 	(*EraEnd)(nil),          // 3: casper.cosigner.v1.EraEnd
-	(*Roles)(nil),           // 4: casper.cosigner.v1.Roles
-	(*NodeHealth)(nil),      // 5: casper.cosigner.v1.NodeHealth
-	(*Reach)(nil),           // 6: casper.cosigner.v1.Reach
-	(*SignedStatement)(nil), // 7: casper.cosigner.v1.SignedStatement
-	(Mode)(0),               // 8: casper.cosigner.v1.Mode
+	(*RestartOrder)(nil),    // 4: casper.cosigner.v1.RestartOrder
+	(*Roles)(nil),           // 5: casper.cosigner.v1.Roles
+	(*NodeHealth)(nil),      // 6: casper.cosigner.v1.NodeHealth
+	(*Reach)(nil),           // 7: casper.cosigner.v1.Reach
+	(*SignedStatement)(nil), // 8: casper.cosigner.v1.SignedStatement
+	(Mode)(0),               // 9: casper.cosigner.v1.Mode
 }
 var file_casper_cosigner_v1_ping_proto_depIdxs = []int32{
-	5,  // 0: casper.cosigner.v1.PingRequest.health:type_name -> casper.cosigner.v1.NodeHealth
-	6,  // 1: casper.cosigner.v1.PingRequest.reach:type_name -> casper.cosigner.v1.Reach
-	7,  // 2: casper.cosigner.v1.PingRequest.statements:type_name -> casper.cosigner.v1.SignedStatement
+	6,  // 0: casper.cosigner.v1.PingRequest.health:type_name -> casper.cosigner.v1.NodeHealth
+	7,  // 1: casper.cosigner.v1.PingRequest.reach:type_name -> casper.cosigner.v1.Reach
+	8,  // 2: casper.cosigner.v1.PingRequest.statements:type_name -> casper.cosigner.v1.SignedStatement
 	2,  // 3: casper.cosigner.v1.PingRequest.chain:type_name -> casper.cosigner.v1.ChainFacts
-	5,  // 4: casper.cosigner.v1.PingResponse.health:type_name -> casper.cosigner.v1.NodeHealth
-	4,  // 5: casper.cosigner.v1.PingResponse.roles:type_name -> casper.cosigner.v1.Roles
-	7,  // 6: casper.cosigner.v1.PingResponse.statements:type_name -> casper.cosigner.v1.SignedStatement
-	2,  // 7: casper.cosigner.v1.PingResponse.chain:type_name -> casper.cosigner.v1.ChainFacts
-	3,  // 8: casper.cosigner.v1.ChainFacts.ends:type_name -> casper.cosigner.v1.EraEnd
-	8,  // 9: casper.cosigner.v1.Roles.mode:type_name -> casper.cosigner.v1.Mode
-	0,  // 10: casper.cosigner.v1.PingService.Ping:input_type -> casper.cosigner.v1.PingRequest
-	1,  // 11: casper.cosigner.v1.PingService.Ping:output_type -> casper.cosigner.v1.PingResponse
-	11, // [11:12] is the sub-list for method output_type
-	10, // [10:11] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	6,  // 4: casper.cosigner.v1.PingResponse.health:type_name -> casper.cosigner.v1.NodeHealth
+	5,  // 5: casper.cosigner.v1.PingResponse.roles:type_name -> casper.cosigner.v1.Roles
+	8,  // 6: casper.cosigner.v1.PingResponse.statements:type_name -> casper.cosigner.v1.SignedStatement
+	4,  // 7: casper.cosigner.v1.PingResponse.restart:type_name -> casper.cosigner.v1.RestartOrder
+	2,  // 8: casper.cosigner.v1.PingResponse.chain:type_name -> casper.cosigner.v1.ChainFacts
+	3,  // 9: casper.cosigner.v1.ChainFacts.ends:type_name -> casper.cosigner.v1.EraEnd
+	9,  // 10: casper.cosigner.v1.Roles.mode:type_name -> casper.cosigner.v1.Mode
+	0,  // 11: casper.cosigner.v1.PingService.Ping:input_type -> casper.cosigner.v1.PingRequest
+	1,  // 12: casper.cosigner.v1.PingService.Ping:output_type -> casper.cosigner.v1.PingResponse
+	12, // [12:13] is the sub-list for method output_type
+	11, // [11:12] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_ping_proto_init() }
@@ -461,7 +560,7 @@ func file_casper_cosigner_v1_ping_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_ping_proto_rawDesc), len(file_casper_cosigner_v1_ping_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
