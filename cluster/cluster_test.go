@@ -96,9 +96,30 @@ func TestFailoverFaults(t *testing.T) {
 		{Policy: "manual", Return: "auto", PingInterval: 60 * s, PingTimeout: 1, After: 180 * s, FailbackAfter: 180 * s},
 	} {
 		f := *c.File
-		f.Failover = good
+		f.Failover, f.WitnessWait = good, 0
 		if err := f.Validate(); err != nil {
 			t.Errorf("%+v: %v", good, err)
+		}
+	}
+}
+
+// TestWitnessWait: a cosigner that starts waits long enough for what reaches it by way of another
+// one, whatever the file says or leaves out.
+func TestWitnessWait(t *testing.T) {
+	c := clustertest.New(t, casper.PublicKey{1}, nil)
+	const s = time.Second
+	for _, w := range []struct{ ping, wait, want time.Duration }{
+		{s, 0, 30 * s}, {s, 3 * s, 3 * s}, {s, 3*s - 1, 0}, {s, -1, 0}, {s, 10*60*s + 1, 0}, {20 * s, 0, 60 * s},
+		{20 * s, 30 * s, 0},
+	} {
+		f := *c.File
+		f.Failover.PingInterval, f.Failover.After, f.Failover.FailbackAfter = cluster.Duration(w.ping), 3600e9, 3600e9
+		f.WitnessWait = cluster.Duration(w.wait)
+		switch err := f.Validate(); {
+		case w.want == 0 && (err == nil || !strings.Contains(err.Error(), "witness_wait: want at ")):
+			t.Errorf("%v with pings each %v: got %v", w.wait, w.ping, err)
+		case w.want > 0 && (err != nil || f.WaitForWitnesses() != w.want):
+			t.Errorf("%v with pings each %v: waits for %v, %v", w.wait, w.ping, f.WaitForWitnesses(), err)
 		}
 	}
 }

@@ -42,8 +42,6 @@ const (
 	maxCosigners = 15
 	maxNodes     = 8
 	maxGrace     = 125 * time.Millisecond
-	witnessWait  = 30 * time.Second // unless the file says otherwise
-	maxWait      = 10 * time.Minute
 )
 
 // File is the cluster file.
@@ -207,9 +205,7 @@ func (f *File) Validate() error {
 	if !slices.Contains([]string{"measured", "lan", "region", "wan"}, f.Timing) {
 		fault("timing: want measured, lan, region or wan, got %q", f.Timing)
 	}
-	if w := time.Duration(f.WitnessWait); w < 0 || w > maxWait {
-		fault("witness_wait: want at most %v, or nothing for %v, got %v", maxWait, witnessWait, w)
-	}
+	faults = append(faults, f.waitFaults()...)
 	faults = append(faults, f.Failover.faults()...)
 	faults = append(faults, f.Failover.stockFaults()...)
 	if block, _ := pem.Decode([]byte(f.CACertificate)); block == nil {
@@ -314,14 +310,6 @@ func (f *File) MayBeLost() int { return len(f.Cosigners) - f.Threshold }
 // MayBeStolen is how many cosigners can be in an attacker's hands with no slot getting two values:
 // two thresholds of cosigners have at least one more in common.
 func (f *File) MayBeStolen() int { return max(0, 2*f.Threshold-len(f.Cosigners)-1) }
-
-// WaitForWitnesses is how long a cosigner that starts waits for the agents.
-func (f *File) WaitForWitnesses() time.Duration {
-	if f.WitnessWait == 0 {
-		return witnessWait
-	}
-	return time.Duration(f.WitnessWait)
-}
 
 // Encode writes the file with a comment on each setting.
 func (f *File) Encode() ([]byte, error) {

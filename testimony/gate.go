@@ -30,9 +30,8 @@ func (s *Stand) MayFound() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.Now()
-	s.look(now)
-	return s.mayFound(now)
+	s.look(s.Now())
+	return s.mayFound()
 }
 
 // Run looks at the state while the gate is shut, lets statements age, reads the operator's words,
@@ -74,11 +73,13 @@ func (s *Stand) reread() {
 	s.words = words
 }
 
-// look judges the state by what is known now, and moves the gate.
+// look judges the state by what is known now, and moves the gate. Only time in which an agent could
+// be heard is waited: what came while the process was paused is read after this, and not before.
 func (s *Stand) look(now time.Time) {
+	s.waited, s.looked = s.waited+min(now.Sub(s.looked), paused), now
 	held := s.Held()
 	s.shut = s.judge(held, now)
-	if len(s.unheard()) == 0 || now.Sub(s.began) >= s.Wait {
+	if len(s.unheard()) == 0 || s.waited >= s.Wait {
 		s.waits.Store(false)
 	}
 	// A log that is being read back has no Genesis yet.
@@ -105,11 +106,11 @@ func (s *Stand) judge(held Held, now time.Time) error {
 	case s.verdict.Finding == witness.Lost || s.verdict.Finding == witness.Behind && held.Started:
 		return s.refuse()
 	case !held.Started && !held.Stored:
-		return s.mayFound(now)
+		return s.mayFound()
 	case held.Started:
 		s.founded.Store(true)
 	}
-	if silent := s.unheard(); len(silent) > 0 && !s.opened && now.Sub(s.began) < s.Wait {
+	if silent := s.unheard(); len(silent) > 0 && !s.opened && s.waited < s.Wait {
 		return fmt.Errorf("this cosigner waits for what the agents remember of it, for %v from its start: %s not heard yet",
 			s.Wait, strings.Join(silent, ", "))
 	}
@@ -195,14 +196,14 @@ func (s *Stand) unheard() (silent []string) {
 
 // mayFound says what stands against founding the cluster. Who typed that an agent is not waited for
 // may be mistaken, and it is up and pings in a moment: it is given the time that any start gives.
-func (s *Stand) mayFound(now time.Time) error {
+func (s *Stand) mayFound() error {
 	if s.lost != "" {
 		return errors.New(s.lost)
 	}
 	var faults []string
 	shown := false // by somebody: that this validator signed as far
 	for _, node := range s.unheard() {
-		switch early := now.Sub(s.began) < s.Wait; {
+		switch early := s.waited < s.Wait; {
 		case early && slices.Contains(s.words.Without, node):
 			faults = append(faults, fmt.Sprintf("agent %s may yet be heard, for %v from this start: then what it shows that "+
 				"cosigners of this cluster signed counts, though the cluster may be founded without it", node, s.Wait))

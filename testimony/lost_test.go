@@ -27,11 +27,11 @@ func TestLogWaitsForAgents(t *testing.T) {
 	r.shut("nobody leads", "a majority of the cosigners")
 
 	r = newRig(t, stored)
-	r.now = r.now.Add(30*time.Second - 1)
+	r.pass(30*time.Second - 1)
 	if r.look(r.now); r.Waits() == nil {
 		t.Error("it takes part in the log before the wait is over")
 	}
-	r.now = r.now.Add(1)
+	r.pass(1)
 	if r.look(r.now); r.Waits() != nil {
 		t.Error("the wait is over, and it takes no part in the log")
 	}

@@ -102,3 +102,11 @@ func (r *rig) open() {
 		r.t.Fatal(err)
 	}
 }
+
+// pass lets time go by in which the process runs.
+func (r *rig) pass(d time.Duration) {
+	for ; d > 0; d -= paused {
+		r.now = r.now.Add(min(d, paused))
+		_ = r.Status()
+	}
+}

@@ -27,6 +27,8 @@ const (
 	// comes while the gate is open is held against the state this much later.
 	behindFor = 500 * time.Millisecond
 	lookEvery = 100 * time.Millisecond
+	// paused is what counts at most of the time between two looks: more is a process that did not run.
+	paused    = 10 * lookEvery
 	wordsEach = time.Second
 	sayEvery  = 10 * time.Second
 	named     = 8 // things that stand against a founding which are told at a time
@@ -75,8 +77,9 @@ type Stand struct {
 	founded atomic.Bool            // the log has its Genesis
 	gone    atomic.Pointer[string] // why the state is lost, nil if it is not
 
-	mu       sync.Mutex // guards all below
-	began    time.Time
+	mu       sync.Mutex    // guards all below
+	waited   time.Duration // for agents, as of the last look
+	looked   time.Time
 	heard    map[string]time.Time
 	warned   map[string]bool        // of another cluster, as that node shows
 	partly   map[string]bool        // more was new in the last ping than may be verified in a second
@@ -119,7 +122,7 @@ func OpenStand(c StandConfig) (*Stand, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stand{StandConfig: c, began: c.Now(), heard: map[string]time.Time{},
+	s := &Stand{StandConfig: c, looked: c.Now(), heard: map[string]time.Time{},
 		warned: map[string]bool{}, partly: map[string]bool{}, cut: map[string]int{},
 		book: witness.NewBook(c.Members), told: witness.NewBook(c.Members),
 		brought: map[witness.Key]string{}, foreign: map[string][]witness.Signed{}, judged: map[witness.Signed]bool{},

@@ -41,7 +41,7 @@ func TestWaitsForAgents(t *testing.T) {
 	r.shut("at first", "a, b not heard")
 	r.HeardAgent("a", nil)
 	r.shut("one heard", "b not heard")
-	r.now = r.now.Add(29 * time.Second)
+	r.pass(29 * time.Second)
 	r.shut("after 29 s", "b not heard")
 	r.HeardAgent("b", nil)
 	r.opens("both heard")
@@ -51,7 +51,7 @@ func TestWaitsForAgents(t *testing.T) {
 
 	r = newRig(t, nil)
 	r.HeardAgent("a", nil)
-	r.now = r.now.Add(30 * time.Second)
+	r.pass(30 * time.Second)
 	r.opens("after 30 s")
 	if s := r.Status(); !slices.Equal(s.Unheard, []string{"b"}) {
 		t.Errorf("%v unheard", s.Unheard)
@@ -70,11 +70,29 @@ func TestWaitsForAgents(t *testing.T) {
 	r.shut("just founded without b, and started again", "b not heard")
 }
 
+// TestWaitsWhileItRuns: what was stated while a starting process was paused is not read yet when it
+// goes on. So the wait for it is no shorter.
+func TestWaitsWhileItRuns(t *testing.T) {
+	r := newRig(t, func(r *rig) { r.held.Stored = true })
+	r.pass(20 * time.Second)
+	r.now = r.now.Add(time.Hour)
+	r.shut("paused for longer than the wait", "a, b not heard")
+	if r.Waits() == nil {
+		t.Error("it takes part in the log")
+	}
+	r.HeardAgent("a", []*cosignerv1.SignedStatement{says(1, 101, nil)})
+	r.shut("the agent's ping is read", "agent a", "signed by c1", "ended at entry 100")
+	r = newRig(t, nil)
+	r.now = r.now.Add(time.Hour)
+	r.pass(30 * time.Second)
+	r.opens("it has waited while it ran")
+}
+
 // TestOwnStatementComesLate: what this cosigner signed as an earlier process shuts the gate also
 // once it has stated more since, on a log that was put back and has grown.
 func TestOwnStatementComesLate(t *testing.T) {
 	r := newRig(t, nil)
-	r.now = r.now.Add(30 * time.Second)
+	r.pass(30 * time.Second)
 	r.opens("without the agents")
 	r.held.Applied = 200
 	if r.Own() == nil {
@@ -332,7 +350,7 @@ func TestFounding(t *testing.T) {
 	r = newRig(t, fresh)
 	r.words = statedir.Words{Without: []string{"a", "b"}}
 	r.reread()
-	r.now = r.now.Add(30 * time.Second)
+	r.pass(30 * time.Second)
 	if err := r.MayFound(); err != nil {
 		t.Error("who is waited for is down:", err)
 	}

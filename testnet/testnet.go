@@ -31,7 +31,7 @@ const (
 	threshold = 2
 	operator  = "operator"
 
-	witnessWait = time.Second // many cosigners here are started beside agents that are down
+	witnessWait = 3 * time.Second // the least: many cosigners here are started beside agents that are down
 )
 
 // Settings say how a cluster is made.

@@ -38,7 +38,7 @@ func New(t testing.TB, validator casper.PublicKey, edit func(*cluster.File)) *Cl
 		ID: make([]byte, 16), Chain: Chain, Validator: validator, Threshold: 2, Main: "node-a",
 		MinEraTime: cluster.Duration(2 * time.Hour), MinBlockTime: cluster.Duration(8 * time.Second),
 		Grace: cluster.Duration(100 * time.Millisecond), Timing: "lan", CACertificate: string(authority.CertificatePEM()),
-		Failover: cluster.DefaultFailover(), WitnessWait: cluster.Duration(time.Second),
+		Failover: cluster.DefaultFailover(), WitnessWait: cluster.Duration(3 * time.Second),
 	}
 	f.ID[0] = 1
 	for i := range 3 {

@@ -45,7 +45,7 @@ impl Cluster {
         // Least times so short that no request of the recording comes too early.
         init.args(["--min-era-time", "1s", "--min-block-time", "10ms"]);
         // The agent of node-b never runs.
-        init.args(["--witness-wait", "1s"]);
+        init.args(["--witness-wait", "3s"]);
         init.args(COSIGNERS.iter().flat_map(|name| ["--cosigner", name]));
         run(&mut init);
         run(cluster.command(["keygen", "split", "--pem"]).arg(&pem).arg("--into").arg(&folder));
