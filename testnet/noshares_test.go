@@ -85,9 +85,9 @@ func (r *stockRig) mustHold(node string, m, want casper.Message) {
 	}
 }
 
-// TestNoShares: a cluster that init --stock made is founded, grants each slot once to two nodes that
-// sign themselves, over the death of each cosigner, and signs nothing for anybody; nor does one
-// cosigner alone grant anything. No share lies anywhere.
+// TestNoShares: a cluster that init --stock made is founded, grants each slot once to two nodes
+// that sign themselves, over the death of each cosigner, and signs nothing for anybody; nor does
+// one cosigner alone grant anything. No share lies anywhere.
 func TestNoShares(t *testing.T) {
 	r := newStockRig(t)
 	shares, err := filepath.Glob(filepath.Join(r.Dir, "*", "share.age"))
