@@ -54,3 +54,20 @@ func TestAsker(t *testing.T) {
 		t.Errorf("the agent was asked %d times", n)
 	}
 }
+
+// TestFind: what an agent tells counts only if it makes the very instance.
+func TestFind(t *testing.T) {
+	find := func(of casper.Round) (claim.Origin, error) {
+		return serve(t, &told{}, &knowing{of: of}).Find(t.Context(), yes.Instance())
+	}
+	want := casper.Round{Era: yes.Era}
+	if o, err := find(want); err != nil || o.Round != want || o.Index != nil {
+		t.Errorf("found %+v, %v", o, err)
+	}
+	for _, wrong := range []casper.Round{{Era: yes.Era + 1}, {Era: yes.Era, Chainspec: casper.Hash{1}},
+		{Era: yes.Era, KeyBlock: casper.Hash{1}}} {
+		if o, err := find(wrong); err == nil {
+			t.Errorf("found %+v for another instance", o)
+		}
+	}
+}
