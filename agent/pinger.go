@@ -42,6 +42,9 @@ type PingerConfig struct {
 	Heard func(cosigner string, p lead.Ping, now time.Time)
 	// Memory keeps what cosigners state, and is shown to them. Nil: nothing is kept.
 	Memory Memory
+	// Ordered is told what a cosigner's answer says of restarts of the node. It must not block. Nil:
+	// nobody restarts it.
+	Ordered func(cosigner string, o *cosignerv1.RestartOrder, now time.Time)
 	// Doubts reports whether it is in doubt who leads: then cosigners are pinged briskly. It must
 	// not block.
 	Doubts func() bool
@@ -173,6 +176,9 @@ func (p *Pinger) ping(ctx context.Context, i int) {
 	}
 	if witness {
 		p.Memory.Heard(peer.Name, answer.GetStatements())
+	}
+	if peer.Role == cluster.Cosigner && p.Ordered != nil {
+		p.Ordered(peer.Name, answer.GetRestart(), now)
 	}
 	if peer.Role == cluster.Cosigner && p.learn(answer.GetRoles()) {
 		r := answer.GetRoles()
