@@ -44,6 +44,9 @@ type PingerConfig struct {
 	Memory Memory
 	// Chain is what agents tell each other of the chain. Nil: nothing.
 	Chain Chain
+	// Ordered is told what a cosigner's answer says of restarts of the node. It must not block. Nil:
+	// nobody restarts it.
+	Ordered func(cosigner string, o *cosignerv1.RestartOrder, now time.Time)
 	// Doubts reports whether it is in doubt who leads: then cosigners are pinged briskly. It must
 	// not block.
 	Doubts func() bool
@@ -182,6 +185,9 @@ func (p *Pinger) ping(ctx context.Context, i int) {
 	}
 	if chain {
 		p.Chain.Heard(peer.Name, answer.GetChain())
+	}
+	if peer.Role == cluster.Cosigner && p.Ordered != nil {
+		p.Ordered(peer.Name, answer.GetRestart(), now)
 	}
 	if peer.Role == cluster.Cosigner && p.learn(answer.GetRoles()) {
 		r := answer.GetRoles()

@@ -81,6 +81,7 @@ type agentHost struct {
 	agent   *agent.Agent
 	watcher *health.Watcher
 	pinger  *agent.Pinger
+	restart *agent.Restarter // nil unless the node is stock
 	keeper  *testimony.Keeper
 }
 
@@ -113,12 +114,16 @@ func (h *agentHost) assemble(f *AgentFile) error {
 	config.Position, config.Lied = h.keeper.Position, h.metrics.lied
 	h.agent = agent.New(config)
 	h.metrics.follow(f.Name, config.Cosigners, h.agent.Leader)
-	h.pinger = agent.NewPinger(agent.PingerConfig{
+	pings := agent.PingerConfig{
 		Peers: h.links.pinged(c), Interval: time.Duration(c.Failover.PingInterval),
 		Timeout: time.Duration(c.Failover.PingTimeout),
 		Health:  h.watcher.Health, Observe: h.metrics.observePing, Heard: h.agent.Pinged, Doubts: h.agent.Doubts,
 		Memory: h.keeper, Chain: chain, Logger: logger,
-	})
+	}
+	if h.restart = h.openRestarter(f); h.restart != nil {
+		pings.Ordered = h.restart.Heard
+	}
+	h.pinger = agent.NewPinger(pings)
 	return nil
 }
 
@@ -150,6 +155,9 @@ func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Lis
 	group.Go(func() error { return h.watcher.Run(ctx) })
 	group.Go(func() error { h.pinger.Run(ctx); return nil })
 	group.Go(func() error { h.keeper.Run(ctx); return nil })
+	if h.restart != nil {
+		group.Go(func() error { h.restart.Run(ctx); return nil })
+	}
 	for _, to := range cosigners(c) {
 		group.Go(func() error {
 			stayConnected(ctx, h.links[to.name], func() { h.pinger.Connected(to.name) })

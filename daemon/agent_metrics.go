@@ -21,6 +21,7 @@ type agentMetrics struct {
 	rtt      *prometheus.HistogramVec
 	lost     *prometheus.CounterVec
 	lies     *prometheus.CounterVec
+	restarts *prometheus.CounterVec
 }
 
 // newAgentMetrics returns the metrics of one node's agent, which pings the named peers.
@@ -43,12 +44,15 @@ func newAgentMetrics(node string, peers []string) *agentMetrics {
 			Help: "Answers of a cosigner with a signature that is not the validator's, or of another slot, or that grant " +
 				"what is not attested.",
 			ConstLabels: labels}, []string{"cosigner"}),
+		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "agent_restart_orders_total",
+			Help: "Restarts of the stock node that the cosigners ordered, by what came of them.", ConstLabels: labels},
+			[]string{"result"}),
 	}
 	for _, peer := range peers { // so that the first loss is seen as a rise
 		m.rtt.WithLabelValues(peer)
 		m.lost.WithLabelValues(peer)
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.rtt, m.lost, m.lies)
+	m.registry.MustRegister(m.requests, m.duration, m.rtt, m.lost, m.lies, m.restarts)
 	return m
 }
 
@@ -58,6 +62,8 @@ func (m *agentMetrics) observe(method string, err error, elapsed time.Duration) 
 }
 
 func (m *agentMetrics) lied(cosigner string) { m.lies.WithLabelValues(cosigner).Inc() }
+
+func (m *agentMetrics) restarted(result string) { m.restarts.WithLabelValues(result).Inc() }
 
 func (m *agentMetrics) observePing(peer string, rtt time.Duration, err error) {
 	if err != nil {

@@ -59,6 +59,7 @@ type AgentFile struct {
 	Listen      string   `toml:"listen,omitempty" comment:"address to bind for the other agents' pings instead of the cluster file's"`
 	Metrics     string   `toml:"metrics,omitempty" comment:"loopback address for /metrics and /livez"`
 	UnitFiles   string   `toml:"unit_files,omitempty" comment:"casper-node's folder of them, where a fault is looked into"`
+	Restart     []string `toml:"restart,omitempty" comment:"a command and its arguments that restart a stock node, when the cosigners want that"`
 	KeyFiles    []string `toml:"key_files,omitempty" comment:"where no secret key of the validator may lie any more; * stands for any name"`
 
 	dir string
@@ -117,6 +118,11 @@ func ReadAgentFile(path string) (*AgentFile, error) {
 			err = errors.Join(err, fmt.Errorf("%s: %s: want http://HOST:PORT and nothing behind it, got %q", path, s[0], s[1]))
 		}
 	}
+	if command := f.RestartCommand(); len(command) > 0 {
+		if _, lookErr := exec.LookPath(command[0]); lookErr != nil {
+			err = errors.Join(err, fmt.Errorf("%s: restart: want a program and its arguments: %w", path, lookErr))
+		}
+	}
 	for _, pattern := range f.KeyFiles {
 		if _, bad := filepath.Match(pattern, ""); bad != nil || pattern == "" {
 			err = errors.Join(err, fmt.Errorf("%s: key_files: want paths, in which * stands for any name, got %q",
@@ -165,10 +171,22 @@ func (f *OperatorFile) Host() (Host, error) {
 
 // HookTarget is the hook: a command with its arguments, or one URL. It is empty if there is none.
 func (f *CosignerFile) HookTarget() []string {
-	if len(f.Hook) == 0 || isURL(f.Hook) || !strings.Contains(f.Hook[0], "/") {
+	if isURL(f.Hook) {
 		return f.Hook
 	}
-	return append([]string{resolve(f.dir, f.Hook[0])}, f.Hook[1:]...)
+	return command(f.dir, f.Hook)
+}
+
+// RestartCommand is the command that restarts the node, with its arguments. It is empty if there is
+// none.
+func (f *AgentFile) RestartCommand() []string { return command(f.dir, f.Restart) }
+
+// command returns the words of a command whose program may be named by a path.
+func command(dir string, words []string) []string {
+	if len(words) == 0 || !strings.Contains(words[0], "/") {
+		return words
+	}
+	return append([]string{resolve(dir, words[0])}, words[1:]...)
 }
 
 // StatePath is the state directory.
@@ -180,13 +198,22 @@ func (f *AgentFile) SocketPath() string { return resolve(f.dir, f.Socket) }
 // witnessFile holds what the cosigners stated, as the agent keeps it.
 const witnessFile = "witness.json"
 
-// WitnessPath is where the agent keeps what the cosigners stated: in the folder that the service
-// manager gives it for its state, or else beside its settings.
-func (f *AgentFile) WitnessPath() string {
+// WitnessPath is where the agent keeps what the cosigners stated.
+func (f *AgentFile) WitnessPath() string { return f.statePath(witnessFile) }
+
+// restartFile holds the last restart by order that the agent obeyed.
+const restartFile = "restart.json"
+
+// RestartPath is where the agent keeps the last restart by order that it obeyed.
+func (f *AgentFile) RestartPath() string { return f.statePath(restartFile) }
+
+// statePath is a file in the folder that the service manager gives the agent for its state, or else
+// beside its settings.
+func (f *AgentFile) statePath(name string) string {
 	if given, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); given != "" {
-		return filepath.Join(given, witnessFile)
+		return filepath.Join(given, name)
 	}
-	return resolve(f.dir, witnessFile)
+	return resolve(f.dir, name)
 }
 
 // health is what the agent watches of its node. Ages are measured by the monotonic clock, whatever

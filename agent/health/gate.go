@@ -15,6 +15,8 @@ func (w *Watcher) Gated(note func(g *failover.Gate, now time.Time)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	note(&w.node.Gate, w.Now())
+	g := &w.node.Gate
+	g.Error, g.OrderError = printable(g.Error, errorSize), printable(g.OrderError, errorSize)
 }
 
 // began notes since when the last block's era lasts, if the agent saw it come.

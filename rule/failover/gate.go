@@ -26,6 +26,7 @@ type Gate struct {
 	Ordered    time.Time
 	OrderedEra uint64
 	Orders     uint32
+	OrderError string // why the last order was not carried out, empty if it was
 }
 
 // Refuses notes that the gate refused the node's own message of the era.

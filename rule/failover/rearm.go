@@ -91,6 +91,9 @@ func (l *look) rearm(d Judgement) Rearm {
 		return l.ifStock(Rearm{Code: RearmVotes, Why: name + " signs remotely: no refusal takes it out of an era"})
 	}
 	r := l.wanted(name)
+	if failed := l.nodes[name].Gate.OrderError; r.Node != "" && failed != "" {
+		r.Why += "; its agent did not restart it when it was told to: " + failed
+	}
 	if r.Node == "" || !r.Due.IsZero() {
 		return r
 	}

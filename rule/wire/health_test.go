@@ -35,7 +35,8 @@ func full() failover.Node {
 		EventsError: "404", LeftoverKey: "/key.pem",
 		LostLeads: [failover.Leads]time.Time{at(10), at(9.5), at(8.5)},
 		Gate: failover.Gate{At: at(9), Error: "hung", Refused: at(8), RefusedEra: 17, Voted: at(7), VotedEra: 16,
-			Started: at(6), Took: 53 * time.Second, Ordered: at(5), OrderedEra: 15, Orders: 2},
+			Started: at(6), Took: 53 * time.Second, Ordered: at(5), OrderedEra: 15, Orders: 2,
+			OrderError: "exit status 4"},
 	}
 }
 
@@ -58,7 +59,7 @@ func told() *cosignerv1.NodeHealth {
 		EraAgoMs: proto.Uint64(8000),
 		Gate: &cosignerv1.GateHealth{AgoMs: proto.Uint64(1500), Error: "hung", RefusedAgoMs: proto.Uint64(2500),
 			RefusedEra: 17, VotedAgoMs: proto.Uint64(3500), VotedEra: 16, StartedAgoMs: proto.Uint64(4500), TookMs: 53000,
-			OrderedAgoMs: proto.Uint64(5500), OrderedEra: 15, Orders: 2},
+			OrderedAgoMs: proto.Uint64(5500), OrderedEra: 15, Orders: 2, OrderError: "exit status 4"},
 	}
 }
 

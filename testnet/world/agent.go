@@ -32,6 +32,8 @@ type agent struct {
 	reach   [cosigners]time.Time // when the cosigners answered last
 	book    *witness.Book        // on disk
 	active  string               // who is, by the last word of a cosigner
+	orders  failover.Orders      // of restarts of the node
+	applied [cosigners]uint64    // how far the log is applied, as they told
 }
 
 func newAgent(w *World, id int) *agent {
@@ -46,7 +48,7 @@ func (a *agent) begin() {
 		book = witness.NewBook(a.w.members)
 	}
 	*a = agent{process: a.process, id: a.id, lead: lead.New(cosignerNames[:]), book: book,
-		active: names[mainHost]}
+		active: names[mainHost], orders: failover.NewOrders(a.w.rules.orderedBy(), a.w.plan.Ping)}
 	a.after(time.Duration(a.w.rng.Int64N(int64(a.w.plan.Ping))), a.ping)
 }
 
@@ -234,7 +236,8 @@ func (a *agent) pingCosigner(c *cosigner) {
 	w.post(&a.process, &c.process, func() {
 		c.pinged(a.id, told)
 		c.hears(a.id, shows)
-		p, stated, active := lead.Ping{Term: c.term}, c.statements(), c.state.Roles().Active
+		p, stated, active, order := lead.Ping{Term: c.term}, c.statements(), c.state.Roles().Active, c.tells(a.id)
+		applied := c.w.index(c.applied)
 		if c.leader >= 0 {
 			p.Leader = cosignerNames[c.leader]
 		}
@@ -248,6 +251,9 @@ func (a *agent) pingCosigner(c *cosigner) {
 			if active != "" {
 				a.active = active
 			}
+			a.applied[c.id] = applied
+			a.orders.Heard(c.name, wire.ToldOrder(order, w.now), w.now)
+			a.obey()
 			ends(p)
 		}, nil)
 	}, lost)

@@ -235,11 +235,10 @@ func (c *cosigner) execute(command machine.Command) machine.Result {
 	return result
 }
 
-// place is where an entry of the log stands. Requests are dated where cosigners state how far they
-// are.
+// place is where an entry of the log stands.
 func (c *cosigner) place(index int) machine.Place {
 	p := machine.Place{Index: c.w.index(index), Version: machine.Oldest}
-	if c.w.plan.Witnessed {
+	if c.w.plan.dated() {
 		p.Version = machine.Version
 	}
 	return p

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"slices"
 	"time"
 
 	"casper-cosigner/rule/machine"
@@ -15,8 +16,8 @@ const newsAfter = 5 * time.Millisecond
 // have already: without one if that takes too long.
 func (a *agent) date(e *errand, until time.Time) {
 	at, ok := uint64(0), true
-	if a.w.plan.Witnessed {
-		at, ok = a.book.Position()
+	if a.w.plan.dated() {
+		at, ok = a.position()
 		ok = ok && at != e.claim.AskedAt
 	}
 	e.dating = false
@@ -34,6 +35,20 @@ func (a *agent) date(e *errand, until time.Time) {
 	default:
 		a.try(e)
 	}
+}
+
+// dated reports whether entries are written for the newest version, in which requests say when they
+// were made: where cosigners state how far they are, and where restarts are ordered.
+func (p *Plan) dated() bool { return p.Witnessed || p.Pair.any() }
+
+// position is how far the log is, as far as is stated or, in worlds in which nothing is, told.
+func (a *agent) position() (index uint64, ok bool) {
+	if a.w.plan.Witnessed {
+		return a.book.Position()
+	}
+	told := slices.Sorted(slices.Values(a.applied[:]))
+	index = told[cosigners-threshold]
+	return index, index > 0
 }
 
 // leap is how far the log goes on at once: more than a request may age.

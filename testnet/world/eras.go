@@ -3,6 +3,7 @@ package world
 import (
 	"time"
 
+	"casper-cosigner/rule/failover"
 	"casper-cosigner/testnet/zug"
 )
 
@@ -109,10 +110,19 @@ func (e *eras) signed(v *validator, b zug.Block) {
 	})
 }
 
-// ordered sees a node restarted by order.
-func (e *eras) ordered(i int, era uint64) {
-	w := e.w
+// ordered sees a node restarted by an order, which must stand in the log.
+func (e *eras) ordered(i int, order failover.Order) {
+	w, era := e.w, order.Era
 	w.stats[Orders]++
+	known := false
+	for _, c := range w.cosigners {
+		for _, h := range c.state.Roles().History {
+			known = known || h.Epoch == order.Epoch && h.What == failover.EventRestart && h.Subject == names[i] && h.Era == era
+		}
+	}
+	if !known {
+		w.fail("%s is restarted by an order that is in no log: %+v", names[i], order)
+	}
 	if last := e.orders[1-i]; !last.IsZero() && w.now.Sub(last) < stopFor+startUp {
 		w.fail("%s is restarted by order, %v after the other node", names[i], w.now.Sub(last))
 	}

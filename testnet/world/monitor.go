@@ -13,13 +13,14 @@ import (
 
 // monitor is what a cosigner knows of the nodes.
 type monitor struct {
-	judge *failover.Judge
-	ear   *ear.Ear
-	said  string
-	round int                  // of gathering
-	told  [cosigners]*ear.Told // in it, by the others
-	seat  *seat.Seat
-	ways  ways
+	judge  *failover.Judge
+	ear    *ear.Ear
+	said   string
+	round  int                  // of gathering
+	told   [cosigners]*ear.Told // in it, by the others
+	seat   *seat.Seat
+	ways   ways
+	orders map[string]failover.Order // of restarts, as it tells them
 }
 
 func newMonitor(s failover.Settings, lead seat.Settings) monitor {
@@ -105,8 +106,9 @@ func (c *cosigner) judge() {
 		})
 	}
 	c.sit(j.Settled(), all, reports)
+	c.watch.orders = j.Orders
 	if c.leads && c.ready && j.Rearm.Order {
-		c.order(j.Rearm)
+		c.order(j.Rearm, roles.Epoch)
 	}
 	if !c.leads || !c.ready || j.Confirm || j.Due.After(now) {
 		return

@@ -3,8 +3,11 @@ package world
 import (
 	"time"
 
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/wire"
 	"casper-cosigner/testnet/zug"
 )
 
@@ -15,6 +18,7 @@ const stopFor = time.Second
 type pair struct {
 	Stock [ours]bool
 	Hot   bool // all vote until two messages differ
+	Liar  int  // number of a cosigner that makes up restarts, from 1; 0 for none
 }
 
 func (p pair) any() bool { return p.Stock != [ours]bool{} }
@@ -42,6 +46,7 @@ type gate struct {
 	failover.Gate
 	granted uint64 // newest era of which the node was granted a message
 	ordered bool   // the node is being restarted because the cosigners want that
+	obeyed  uint64 // epoch of the last order that was
 }
 
 // stock reports whether the node is.
@@ -135,26 +140,44 @@ func (a *agent) watchGate(was failover.Status) {
 	}
 }
 
-// order tells the agent of a node to restart that.
-func (c *cosigner) order(r failover.Rearm) {
-	for i, a := range c.w.agents {
-		if names[i] == r.Node || r.Node == "" { // a broken rule names both
-			c.w.note("%s orders a restart of %s for %s: %s", c.name, r.Node, r.Code, r.Why)
-			c.w.post(&c.process, &a.process, a.obey, nil)
+// order proposes to the log that a node be restarted.
+func (c *cosigner) order(r failover.Rearm, epoch uint64) {
+	for _, name := range names {
+		if name == r.Node || r.Node == "" { // a broken rule names both
+			c.w.note("%s orders a restart of %s for %s: %s", c.name, name, r.Code, r.Why)
+			change := failover.Change{Epoch: epoch, Cause: r.Code, Reason: r.Why, At: c.wall().UnixMilli()}
+			c.propose(machine.Restart{Node: name, Era: r.Era, Change: change}, nil)
+			epoch++
 		}
 	}
 }
 
-// obey restarts the node, unless it was restarted too often or just before.
+// tells returns the last restart of the node that a cosigner tells of. One that is compromised
+// tells each time of another one.
+func (c *cosigner) tells(node int) *cosignerv1.RestartOrder {
+	order := c.watch.orders[names[node]]
+	if c.w.plan.Pair.Liar == c.id+1 {
+		order = failover.Order{Epoch: 1<<32 + uint64(c.w.now.UnixNano()), Era: c.state.Bound().Era + 1, At: c.w.now}
+	}
+	return wire.Order(order, c.w.now)
+}
+
+// obey restarts the node, if enough cosigners tell of an order that was not obeyed yet.
 func (a *agent) obey() {
 	w, v := a.w, a.w.nodes[a.id]
-	era := max(a.node.Status.Era, v.gate.RefusedEra)
-	if code, _ := v.gate.May(era, w.now); code != "" || v.gate.ordered {
+	order := a.orders.Named(w.now)
+	if !v.stock() || order.Epoch == 0 || v.gate.ordered {
+		return
+	}
+	known := a.node
+	known.Gate = v.gate.Gate
+	if why := order.Against(known, v.gate.obeyed, w.now); why != "" {
 		return
 	}
 	w.note("%s is restarted by order", v.name)
-	v.gate.Obeyed(era, w.now)
-	w.referee.ordered(a.id, era)
+	v.gate.obeyed = order.Epoch
+	v.gate.Obeyed(order.Era, w.now)
+	w.referee.ordered(a.id, order)
 	v.gate.ordered = true
 	v.crash()
 	w.after(stopFor, func() {

@@ -57,6 +57,7 @@ func TestStockBites(t *testing.T) {
 			}
 		}), "after the other node"},
 		{"a node sends what its gate refused", Rules{Ungated: true}, "contradict itself"},
+		{"one cosigner's word restarts a node", Rules{OneWord: true}, "an order that is in no log"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -53,5 +53,8 @@ func drawStock(r *rand.Rand) Plan {
 			Fault{Kind: KillCosigner, Host: 1, At: at, For: long})
 	}
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.At - b.At) })
+	if r.IntN(3) == 0 {
+		p.Pair.Liar = 1 + r.IntN(cosigners)
+	}
 	return p
 }

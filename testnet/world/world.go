@@ -86,6 +86,15 @@ type Rules struct {
 	Forgets  bool // broken: a cosigner that crashed comes back with an empty disk, as if nothing had been
 	Vague    bool // broken: an agent that ends forgets what cosigners stated
 	Ungated  bool // broken: a stock node sends what its gate refused
+	OneWord  bool // broken: an agent restarts its node by one cosigner's word
+}
+
+// orderedBy returns how many cosigners must tell of a restart.
+func (r Rules) orderedBy() int {
+	if r.OneWord {
+		return 1
+	}
+	return threshold
 }
 
 // Options say how a run is played.

@@ -293,7 +293,9 @@ type GateHealth struct {
 	// Era in which that was.
 	OrderedEra uint64 `protobuf:"varint,10,opt,name=ordered_era,json=orderedEra,proto3" json:"ordered_era,omitempty"`
 	// How often it was in that era.
-	Orders        uint32 `protobuf:"varint,11,opt,name=orders,proto3" json:"orders,omitempty"`
+	Orders uint32 `protobuf:"varint,11,opt,name=orders,proto3" json:"orders,omitempty"`
+	// Why the last order was not carried out, empty if it was.
+	OrderError    string `protobuf:"bytes,12,opt,name=order_error,json=orderError,proto3" json:"order_error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -403,6 +405,13 @@ func (x *GateHealth) GetOrders() uint32 {
 		return x.Orders
 	}
 	return 0
+}
+
+func (x *GateHealth) GetOrderError() string {
+	if x != nil {
+		return x.OrderError
+	}
+	return ""
 }
 
 // FaultEvidence is what an agent found in its node's unit file. It is a word, and judged by the signatures in it alone.
@@ -845,7 +854,7 @@ const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"\x10_shutdown_ago_msB\x0f\n" +
 	"\r_fault_ago_msB\r\n" +
 	"\v_refused_msB\r\n" +
-	"\v_era_ago_ms\"\xcb\x03\n" +
+	"\v_era_ago_ms\"\xec\x03\n" +
 	"\n" +
 	"GateHealth\x12\x1a\n" +
 	"\x06ago_ms\x18\x01 \x01(\x04H\x00R\x05agoMs\x88\x01\x01\x12\x14\n" +
@@ -862,7 +871,9 @@ const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"\vordered_era\x18\n" +
 	" \x01(\x04R\n" +
 	"orderedEra\x12\x16\n" +
-	"\x06orders\x18\v \x01(\rR\x06ordersB\t\n" +
+	"\x06orders\x18\v \x01(\rR\x06orders\x12\x1f\n" +
+	"\vorder_error\x18\f \x01(\tR\n" +
+	"orderErrorB\t\n" +
 	"\a_ago_msB\x11\n" +
 	"\x0f_refused_ago_msB\x0f\n" +
 	"\r_voted_ago_msB\x11\n" +
