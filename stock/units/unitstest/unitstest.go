@@ -45,6 +45,12 @@ func (v Validator) Echo(instance casper.Hash, round uint32, of string) casper.Ba
 	return v.sign(b, slices.Concat(le32(0), list(value[:])))
 }
 
+// EchoOf returns a signed echo of what another one is an echo of.
+func (v Validator) EchoOf(e casper.Ballot) casper.Ballot {
+	e.Validator = v.Index
+	return v.sign(e, slices.Concat(le32(0), list(e.Value[:])))
+}
+
 // Vote returns a signed vote.
 func (v Validator) Vote(instance casper.Hash, round uint32, yes bool) casper.Ballot {
 	b := casper.Ballot{Kind: casper.KindVote, Instance: instance, Validator: v.Index, Round: round}
