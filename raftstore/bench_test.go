@@ -97,8 +97,8 @@ func onLoopback(t testing.TB) func(name string, c *Config) {
 	}
 }
 
-// TestOverTLS: three members elect, commit and hand over by mTLS over TCP. The time is real, so they
-// wait for each other long enough for a slow machine, where who led a moment ago may lead no longer.
+// TestOverTLS: three members elect, commit and hand over by mTLS over TCP. The time is real, so
+// they wait for each other as if far apart: on a slow machine whoever led may lead no more.
 func TestOverTLS(t *testing.T) {
 	patient, err := Profile("wan")
 	if err != nil {
