@@ -56,7 +56,7 @@ func (l *local) claim(ctx context.Context, gate *claim.Client, m casper.Message)
 // mustHold claims m, and must be answered that its slot holds want.
 func (l *local) mustHold(gate *claim.Client, m, want casper.Message) {
 	l.t.Helper()
-	ctx, cancel := context.WithTimeout(l.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(l.t.Context(), patience)
 	defer cancel()
 	if held, err := l.claim(ctx, gate, m); err != nil || held != want {
 		l.t.Fatalf("claimed %v: the slot holds %v, %v; want %v", m, held, err, want)
@@ -117,7 +117,7 @@ func (r *race) slot(round uint32) error {
 	var wait errgroup.Group
 	for i, gate := range r.gates {
 		wait.Go(func() (err error) {
-			ctx, cancel := context.WithTimeout(r.t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(r.t.Context(), patience)
 			defer cancel()
 			held[i], err = r.claim(ctx, gate, echo(1, round, byte(1+i)))
 			return err

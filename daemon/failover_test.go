@@ -66,7 +66,7 @@ func (l *local) nodes(alive func(node string) bool) (stop func()) {
 func (l *local) waitActive(name string) *cosignerv1.StatusResponse {
 	l.t.Helper()
 	var s *cosignerv1.StatusResponse
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); <-time.After(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-time.After(50 * time.Millisecond) {
 		if s = l.status(l.leader()); s.GetActive() == name {
 			return s
 		}
@@ -138,7 +138,7 @@ func TestFailover(t *testing.T) {
 		}
 	}
 	var h *cosignerv1.HistoryResponse // a follower applies after the leader
-	for deadline := time.Now().Add(30 * time.Second); len(h.GetChanges()) < 2; <-time.After(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); len(h.GetChanges()) < 2; <-time.After(50 * time.Millisecond) {
 		if h, err = l.admin("cosigner-2").History(t.Context(), &cosignerv1.HistoryRequest{}); err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +162,7 @@ func TestHookAfterRestart(t *testing.T) {
 	epoch := uint64(0)
 	hold := func() {
 		t.Helper()
-		for deadline := time.Now().Add(20 * time.Second); ; <-time.After(50 * time.Millisecond) {
+		for deadline := time.Now().Add(patience); ; <-time.After(50 * time.Millisecond) {
 			_, err := l.admin(l.leader()).Hold(t.Context(), &cosignerv1.HoldRequest{Reason: "test", Epoch: epoch})
 			if err == nil {
 				epoch++
@@ -243,7 +243,7 @@ func (l *local) told(path string) (changes []map[string]any) {
 
 func (l *local) waitTold(path string, n int) {
 	l.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); len(l.told(path)) < n; <-time.After(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); len(l.told(path)) < n; <-time.After(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			l.t.Fatalf("the hook was told %v, want %d changes", l.told(path), n)
 		}

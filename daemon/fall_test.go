@@ -74,7 +74,7 @@ func TestPutBackWithItsMemory(t *testing.T) {
 	}
 	caughtUp := seen
 	caughtUp.AppliedIndex, caughtUp.LastIndex = seen.AppliedIndex+1000, seen.LastIndex+1000
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for err = ask(seen); status.Code(err) != codes.PermissionDenied; err = ask(seen) {
 		if time.Now().After(deadline) {
 			t.Fatalf("it is still let in: %v", err)
@@ -93,7 +93,7 @@ func TestPutBackWithItsMemory(t *testing.T) {
 	}
 	l.start(back) // its directory is as it was: a restart, and nothing was lost
 	_ = l.stop("cosigner-2")
-	if !l.signsWithin(a, echo(1, 21, 1), 20*time.Second) {
+	if !l.signsWithin(a, echo(1, 21, 1), patience) {
 		t.Error("the next start is not taken, though nothing was lost")
 	}
 }

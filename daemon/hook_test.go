@@ -17,6 +17,9 @@ import (
 	"github.com/rs/zerolog"
 )
 
+// patience is how long is waited for what must come: only a failure takes it.
+const patience = time.Minute
+
 // hooked is a hook that runs, and its log.
 type hooked struct {
 	*hook
@@ -65,7 +68,7 @@ func (h *hooked) wait(file, text string) {
 		b, _ := os.ReadFile(filepath.Join(h.path, file))
 		return string(b)
 	}
-	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(read(), text); <-time.After(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !strings.Contains(read(), text); <-time.After(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			h.t.Fatalf("no %q in %q: %s; log: %s", text, file, read(), h.logged())
 		}

@@ -269,7 +269,7 @@ func (l *local) admin(name string) cosignerv1.AdminServiceClient {
 // sign asks until there is an answer, as a node's retry timer does.
 func (l *local) sign(node cosignerv1.SignerServiceClient, m casper.Message) *cosignerv1.SignResponse {
 	l.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		ctx, cancel := context.WithTimeout(l.t.Context(), time.Second)
 		r, err := node.Sign(ctx, wire.Request(m))

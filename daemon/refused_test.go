@@ -35,7 +35,7 @@ func TestRefusedByAll(t *testing.T) {
 	}
 	l.initState(victim, watermark.Mark{})
 	l.start(victim)
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !figure(`casper_cosigner_peer_refuses{peer="cosigner-1"} 1`) ||
 		!figure(`casper_cosigner_peer_refuses{peer="cosigner-2"} 1`) {
 		if time.Now().After(deadline) {

@@ -117,7 +117,7 @@ func TestEraRunsAgain(t *testing.T) {
 // until asks again until it is so, for twenty seconds.
 func (l *local) until(what string, is func() bool) {
 	l.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !is(); <-time.After(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !is(); <-time.After(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			l.t.Fatalf("not in time: %s", what)
 		}

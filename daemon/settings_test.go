@@ -159,7 +159,7 @@ func TestAgentWatches(t *testing.T) {
 	ran := make(chan error, 1)
 	go func() { ran <- w.Run(ctx) }()
 	defer func() { cancel(); <-ran }()
-	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; <-time.After(10 * time.Millisecond) {
 		h := w.Health(time.Now())
 		if h.GetReactorState() != "" && h.FaultAgoMs != nil && h.GetLeftoverKey() == filepath.Join(dir, "old.pem") {
 			return

@@ -31,7 +31,7 @@ func TestMeasuredTiming(t *testing.T) {
 			}
 		}
 		want := "\ncasper_cosigner_raft_heartbeat_seconds " + heartbeat + "\n"
-		for deadline := time.Now().Add(20 * time.Second); !strings.Contains(scrape(t, address), want); {
+		for deadline := time.Now().Add(patience); !strings.Contains(scrape(t, address), want); {
 			if time.Now().After(deadline) {
 				t.Fatalf("%s: no%s in time", timing, want)
 			}

@@ -11,10 +11,14 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 )
 
+// patience is how long is waited for what must come. Only a failure takes it, or a machine that has
+// much else to do.
+const patience = time.Minute
+
 // leader waits until one of the running cosigners leads and may sign.
 func (l *local) leader() string {
 	l.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for time.Now().Before(deadline) {
 		for name := range l.running {
 			if _, ok := l.File.Cosigner(name); !ok {
@@ -33,7 +37,7 @@ func (l *local) leader() string {
 // waitPinned waits until a cosigner has durably pinned a peer to its directory.
 func (l *local) waitPinned(name, peer string) {
 	l.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		b, err := os.ReadFile(filepath.Join(l.path, name, "state", "peers.json"))
 		if err == nil && bytes.Contains(b, []byte(`"`+peer+`"`)) {
@@ -49,7 +53,7 @@ func (l *local) waitPinned(name, peer string) {
 // waitReady waits until the cosigner may give shares.
 func (l *local) waitReady(name string) {
 	l.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !l.isReady(name) {
 		if time.Now().After(deadline) {
 			l.t.Fatalf("%s is not ready in time", name)
@@ -80,7 +84,7 @@ func (l *local) isReady(name string) bool { return l.status(name).GetReady() }
 // waitApplied waits until the cosigner has applied the log entry with the index.
 func (l *local) waitApplied(name string, index uint64) {
 	l.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for l.status(name).GetAppliedIndex() < index {
 		if time.Now().After(deadline) {
 			l.t.Fatalf("%s has not applied entry %d in time", name, index)

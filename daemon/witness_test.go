@@ -20,7 +20,7 @@ import (
 // remembered waits until the agent's file says that each cosigner signed in the era.
 func (l *local) remembered(node string, era string, names ...string) {
 	l.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; <-time.After(50 * time.Millisecond) {
 		text, _ := os.ReadFile(filepath.Join(l.path, node, "witness.json"))
 		missing := ""
 		for _, name := range names {
@@ -59,7 +59,7 @@ func (l *local) copyState(from, to string) {
 // heldBack waits until the cosigner says that it gives no share, for a reason with that text.
 func (l *local) heldBack(name string, texts ...string) {
 	l.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; <-time.After(20 * time.Millisecond) {
 		why, missing := l.status(name).GetHeldBack(), ""
 		for _, text := range texts {
 			if !strings.Contains(why, text) {
@@ -119,7 +119,7 @@ func TestMadeAnew(t *testing.T) {
 	l.signsNothing("node-a", 3, 0)
 
 	again(watermark.Mark{Era: 4, Height: 9})
-	if !l.signsWithin(l.node("node-a"), echo(4, 0, 2), 20*time.Second) { // its agent must hear all of that first
+	if !l.signsWithin(l.node("node-a"), echo(4, 0, 2), patience) { // its agent must hear all of that first
 		t.Error("made anew above all that was signed, they sign nothing")
 	}
 }
@@ -311,7 +311,7 @@ func TestStartAfterReset(t *testing.T) {
 	l.mustSign(l.node("node-a"), block(5, 1))
 	reset := watermark.Reset{Height: 2, Newest: 5, SeenAt: 1, Count: 1, Operator: "ops", Reason: "hard reset"}
 	request := resetRequest(reset, l.File.SignReset(l.Keys["ops"], reset))
-	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(100 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; <-time.After(100 * time.Millisecond) {
 		_, err := l.admin(l.leader()).ResetHeights(t.Context(), request) // once every cosigner announced that it can
 		if err == nil {
 			break
@@ -320,7 +320,7 @@ func TestStartAfterReset(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; <-time.After(50 * time.Millisecond) {
 		text, _ := os.ReadFile(filepath.Join(l.path, "node-a", "witness.json"))
 		if strings.Count(string(text), "height 2, heights reset 1 times") == 3 {
 			break

@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// comesWithin is how long is waited for what must come: only a failure takes it.
+const comesWithin = time.Minute
+
 func newSleeper(t *testing.T, ctx context.Context, script string) *Process {
 	t.Helper()
 	p := &Process{Name: "sleeper", Path: "/bin/sh", Args: []string{"-c", script}, Log: filepath.Join(t.TempDir(), "log")}
@@ -23,7 +26,7 @@ func newSleeper(t *testing.T, ctx context.Context, script string) *Process {
 // awaitLog waits until the process has said something.
 func awaitLog(t *testing.T, p *Process) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+	for deadline := time.Now().Add(comesWithin); time.Now().Before(deadline); runtime.Gosched() {
 		if text, err := os.ReadFile(p.Log); err == nil && len(text) > 0 {
 			return
 		}
@@ -33,7 +36,7 @@ func awaitLog(t *testing.T, p *Process) {
 
 func waitFor(t *testing.T, p *Process) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), comesWithin)
 	defer cancel()
 	if err := p.Wait(ctx); err != nil {
 		t.Fatal(err)
@@ -75,7 +78,7 @@ func TestProcessIsKept(t *testing.T) {
 	if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(5 * time.Second); p.PID() == first; {
+	for deadline := time.Now().Add(comesWithin); p.PID() == first; {
 		if time.Now().After(deadline) {
 			t.Fatal("it did not come back")
 		}

@@ -17,10 +17,7 @@ func TestStock(t *testing.T) {
 		playOne(t, o)
 		return
 	}
-	seeds := 100
-	if testing.Short() {
-		seeds = 50
-	}
+	seeds := 50 // make hostile plays more
 	if *seedsFlag > 0 {
 		seeds = *seedsFlag
 	}
