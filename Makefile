@@ -48,7 +48,7 @@ test-go:
 	@if command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
 		echo "race detector: on"; \
 		CGO_ENABLED=1 $(GO) test -race -timeout 8m -skip '$(LONE)' $(TESTFLAGS) $$($(GO) list ./... | grep -vE '/(daemon|rule(/.*)?|stock/(journal|units)|testnet(/(hostile|model|scale|virtual|world|zug))?)$$') && \
-		CGO_ENABLED=1 $(GO) test -race -p 1 -parallel 4 -timeout 8m $(TESTFLAGS) ./daemon ./testnet && \
+		CGO_ENABLED=1 $(GO) test -race -p 1 -parallel 3 -timeout 8m $(TESTFLAGS) ./daemon ./testnet && \
 		$(GO) test -timeout 8m -run '$(LONE)' $(TESTFLAGS) $(HAS_LONE) && \
 		$(GO) test -timeout 8m $(TESTFLAGS) $(RACELESS); \
 	else \

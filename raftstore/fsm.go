@@ -76,16 +76,16 @@ func (f *fsm) apply(logs []*raft.Log, results []any) error {
 			return nil
 		}
 		if l.Type == raft.LogCommand {
-			c, version, err := machine.Decode(l.Data)
+			e, err := f.own.fresh.take(l)
 			if err != nil {
 				return fmt.Errorf("applying log entry %d: %w", l.Index, err)
 			}
-			if g, ok := c.(machine.Genesis); ok && !f.state.Started() {
+			if g, ok := e.Command.(machine.Genesis); ok && !f.state.Started() {
 				if err := mayBegin(g.First, f.first); err != nil {
 					return err
 				}
 			}
-			results[i] = f.step(machine.Place{Index: l.Index, Version: version}, c)
+			results[i] = f.step(machine.Place{Index: l.Index, Version: e.Version}, e.Command)
 		}
 		f.index = l.Index
 	}

@@ -27,6 +27,7 @@ const rerunAtMost = 512
 // (fsm.go, runFSM), always after it was stored.
 type own struct {
 	log    *held.Log
+	fresh  fresh
 	asking map[*asking]struct{}
 	disk   *logStore                 // nil in tests of the fsm alone
 	raft   atomic.Pointer[raft.Raft] // nil until it runs; not guarded
@@ -101,8 +102,9 @@ func (f *fsm) stored(logs []*raft.Log) {
 		sound = sound && err == nil
 	}
 	f.note(func(o *own) {
-		for _, e := range entries {
+		for i, e := range entries {
 			o.log.Store(e)
+			o.fresh.keep(logs[i].Data, e)
 		}
 		if !sound { // the store ends when it comes to be applied
 			o.log.Lose()
