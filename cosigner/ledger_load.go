@@ -23,8 +23,8 @@ type DamagedError struct {
 func (e *DamagedError) Error() string {
 	return fmt.Sprintf("ledger %s is damaged at byte %d: %s. It no longer tells everything that this cosigner signed, "+
 		"so it must not sign again: do not delete the file, do not copy one into its place, do not run init again. "+
-		"Keep the share file and leave this cosigner stopped; it has to be replaced by one with a new identity. "+
-		"The others go on signing while a quorum of them is left", e.File, e.Offset, e.Reason)
+		"Keep the share file and leave this cosigner stopped; the others go on signing while a quorum of them is left. "+
+		"What to do: docs/recovery.md, \"One cosigner is lost\"", e.File, e.Offset, e.Reason)
 }
 
 func openLedger(config LedgerConfig, d disk) (*Ledger, error) {

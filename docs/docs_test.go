@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -192,6 +193,42 @@ func TestLinks(t *testing.T) {
 		}
 	}
 }
+
+var chapter = regexp.MustCompile(`docs/([a-z-]+\.md), \\?"([^"\\]+)\\?"`)
+
+// TestChapters: whatever a page, a program's text or an alert sends an operator to is there.
+func TestChapters(t *testing.T) {
+	named := 0
+	err := filepath.WalkDir("..", func(file string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && d.Name() == ".git" {
+			return filepath.SkipDir
+		}
+		if err != nil || d.IsDir() || !slices.Contains([]string{".md", ".go", ".yml", ".toml"}, filepath.Ext(file)) {
+			return err
+		}
+		text, err := os.ReadFile(file)
+		if err != nil || !strings.Contains(string(text), "docs/") {
+			return err
+		}
+		joined := splice.ReplaceAllString(string(text), " ")
+		for _, m := range chapter.FindAllStringSubmatch(joined, -1) {
+			page, err := os.ReadFile(m[1])
+			if named++; err != nil || !strings.Contains(string(page), "# "+m[2]+"\n") {
+				t.Errorf("%s sends to docs/%s, %q, which is not there", file, m[1], m[2])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if named < 20 {
+		t.Errorf("%d are named: has the way of naming them changed?", named)
+	}
+}
+
+// splice is where a text goes on in the next line, of a page or of a program.
+var splice = regexp.MustCompile(` ?"? ?\+?\n[\t ]*"?`)
 
 // there reports whether the repository has that path, or a file that begins with it, as
 // cosigner/server does.

@@ -32,8 +32,8 @@ func (e *LostStateError) Error() string {
 	return fmt.Sprintf("the Raft log in %s is lost: %s. This cosigner has run before, so votes and claims that it "+
 		"answered for are gone, and with an empty log it could make the validator sign twice. Do not initialise "+
 		"the directory again, do not put a copy or a backup in its place and do not start it as a first run: the "+
-		"other cosigners refuse it. Leave it stopped and keep its share file; it has to be replaced by a cosigner "+
-		"with a new identity", e.Path, e.Reason)
+		"other cosigners refuse it. Leave it stopped and keep its share file; the others go on signing while a quorum "+
+		"of them is left. What to do: docs/recovery.md, \"One cosigner is lost\"", e.Path, e.Reason)
 }
 
 func (c Config) lost(reason string, args ...any) error {

@@ -61,7 +61,7 @@ func TestLost(t *testing.T) {
 	if err := d.MarkLost("it ended at entry 5"); err != nil {
 		t.Fatal(err)
 	}
-	checkRefused(t, "a release before", earlier(), "identity.json is damaged", `unknown field "lost"`, "replaced")
+	checkRefused(t, "a release before", earlier(), "identity.json is damaged", `unknown field "lost"`, "docs/recovery.md")
 	was := d.ID()
 	d.Close()
 	d = mustOpen(t, path)

@@ -42,10 +42,10 @@ func (e *PeerError) Error() string {
 }
 
 func (e *PeerError) explain() string {
-	const stop = "Stop it and leave it stopped: what it signed may be unknown to it, so its answers could make the " +
-		"validator " +
-		"sign twice. Do not restore, copy or initialise a directory for it and do not edit peers.json here; " +
-		"keep its share file, it has to be replaced by a cosigner with a new identity"
+	const stop = "Stop it: what it signed may be unknown to it, so its answers could make the validator sign twice. " +
+		"Do not restore, copy or initialise a directory for it and do not edit peers.json here; keep its share file. " +
+		"If the newer directory still exists, run that one, on one host only; else leave it stopped. What to do: " +
+		"docs/recovery.md, \"One cosigner is lost\""
 	switch e.Reason {
 	case ReasonCluster:
 		return fmt.Sprintf("cluster id %v, ours is %v. It was set up for another cluster: "+
@@ -54,8 +54,7 @@ func (e *PeerError) explain() string {
 		return "it never calls itself, so its certificate is in use on a second host. Stop that one and do not start it again"
 	case ReasonDirectory:
 		return fmt.Sprintf("directory id %v, but it was first seen with %v. Its disk was lost, or its share runs on a "+
-			"second host. "+
-			"If the first directory still exists, run it on that one only. Otherwise: %s", e.Got.Directory, e.Have.Directory,
+			"second host. %s", e.Got.Directory, e.Have.Directory,
 			stop)
 	case ReasonShared:
 		return fmt.Sprintf("directory id %v, which is already another cosigner's. A state directory was copied. %s",
@@ -69,7 +68,8 @@ func (e *PeerError) explain() string {
 			"Its directory was restored, or two copies of it are running. %s", e.Got.Boot, e.Got.Session, e.Have.Session, stop)
 	case ReasonIndex:
 		return fmt.Sprintf("a log that ended at index %d when it was started anew, but it had applied index %d. Its log was "+
-			"lost, cut or restored. That directory stays refused, however far its log grows. %s",
+			"lost, cut or restored. It stays refused, however far its log grows. If that was a copy, and the directory that "+
+			"it was made of is there and was never put back: docs/recovery.md, \"A copy was started\". %s",
 			e.Got.LastIndex, e.Have.AppliedIndex, stop)
 	case ReasonFell:
 		return fmt.Sprintf("applied index %d, but as the same process it had shown %d when it was asked. Its machine was "+

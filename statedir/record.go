@@ -20,8 +20,8 @@ const recordVersion = 1
 // lostState is what an operator is told whenever state is missing or damaged.
 const lostState = "without it this cosigner no longer knows what it has signed. Do not run init again, " +
 	"do not restore or copy a directory into place and do not edit these files: each can make the validator sign twice. " +
-	"Keep the share file, leave this cosigner stopped; it has to be replaced by one with a new identity, " +
-	"and the others go on signing while a quorum of them is left"
+	"Keep the share file, leave this cosigner stopped; the others go on signing while a quorum of them is left. " +
+	"What to do: docs/recovery.md, \"One cosigner is lost\""
 
 // identity is identity.json. Lost, why the directory was found to have lost its memory, is left
 // out until it is needed. Every release reads this file strictly and before all others, so one that

@@ -51,12 +51,12 @@ func TestStarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Open(path)
-	checkRefused(t, "an older count of starts", err, "not of one time", "replaced")
+	checkRefused(t, "an older count of starts", err, "not of one time", "docs/recovery.md")
 	if err := os.WriteFile(path+"/"+startsFile, []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err = Open(path)
-	checkRefused(t, "damaged", err, "starts.json is damaged", "replaced")
+	checkRefused(t, "damaged", err, "starts.json is damaged", "docs/recovery.md")
 }
 
 func checkRefused(t *testing.T, what string, err error, texts ...string) {

@@ -123,7 +123,7 @@ func TestDamagedFilesRefuse(t *testing.T) {
 					d.Close()
 					t.Fatalf("%s at %d: opened", what, at)
 				}
-				if !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "replaced") {
+				if !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "docs/recovery.md") {
 					t.Fatalf("%s at %d: error does not name the file and the way out: %v", what, at, err)
 				}
 			}

@@ -19,9 +19,10 @@ func cosignerReadmitCommand() *cobra.Command {
 		Long: `readmit is for a cosigner that does not run, and that refuses another one for good since
 a copy of that one's state directory was started. It wants that one's starts.json, from
 the directory that is to go on, and compares: only a directory that holds all that this
-cosigner saw of it is let in. The copy is still refused. Destroy it first, and type this
-on the host of each other cosigner, one after the other. If one of them refuses, the
-directory must not run: its copy did what it does not know.`,
+cosigner saw of it is let in. The copy is still refused. Stop both first, and type this on
+the host of each other cosigner, one after the other. If one of them refuses, the
+directory must not run: its copy did what it does not know. If none does, destroy the
+copy, and start that cosigner.`,
 		Example: `  casper-cosigner cosigner readmit c3 --starts starts.json`,
 		Args:    one("the cosigner"),
 	}
