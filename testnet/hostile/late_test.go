@@ -60,9 +60,10 @@ func TestHeardByAnother(t *testing.T) {
 	r.nothingTwice(signed, time.Second)
 }
 
-// TestHeardByOneThatRefuses: two are put back, which are enough to sign. The one agent that saw what
-// they signed reaches the third alone, which was never stopped and refuses both. The other agent
-// has forgotten it, and asks the two. If the first one has forgotten it as well, the third remembers.
+// TestHeardByOneThatRefuses: two are put back, which are enough to sign. The one agent that saw
+// what they signed reaches the third alone, which was never stopped and refuses both. The other
+// agent has forgotten it, and asks the two. If the first one has forgotten it as well, the third
+// remembers.
 func TestHeardByOneThatRefuses(t *testing.T) {
 	t.Parallel()
 	for what, forgets := range map[string][]string{"an agent knows": {testnet.Standby},
