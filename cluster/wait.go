@@ -27,7 +27,8 @@ func (f *File) leastWait() time.Duration { return pingsToHear * time.Duration(f.
 
 func (f *File) waitFaults() (faults []error) {
 	if w := time.Duration(f.WitnessWait); w < 0 || w > maxWait {
-		faults = append(faults, fmt.Errorf("witness_wait: want at most %v, or nothing for %v, got %v", maxWait, witnessWait, w))
+		faults = append(faults, fmt.Errorf("witness_wait: want at most %v, or nothing for %v, got %v",
+			maxWait, witnessWait, w))
 	}
 	if w := f.WaitForWitnesses(); w < f.leastWait() {
 		faults = append(faults, fmt.Errorf("witness_wait: want at least %d times failover.ping_interval, %v, got %v: what "+

@@ -159,7 +159,7 @@ func (p *process) Seen(name string) (statedir.Sighting, bool) { return p.dir.See
 
 // Admit is what this cosigner thinks of a state that another shows.
 func (p *process) Admit(name string, shown statedir.Presence, asked statedir.Sighting) error {
-	return p.dir.Admit(name, shown, asked)
+	return p.presences.Admit(name, shown, asked)
 }
 
 func (p *process) callingCosigner(ctx context.Context) (string, bool) {

@@ -64,6 +64,17 @@ func (p *presences) Presence(last, applied uint64) statedir.Presence {
 	return shown
 }
 
+// Admit refuses also a state that has lost what its cosigner signed, as was stated. It does so
+// before that process is taken for the one that the cosigner is now.
+func (p *presences) Admit(peer string, shown statedir.Presence, asked statedir.Sighting) error {
+	if stand := p.stand.Load(); stand != nil {
+		if err := stand.Refuses(peer, shown); err != nil && !p.Strange(peer, shown) {
+			return err
+		}
+	}
+	return p.Dir.Admit(peer, shown, asked)
+}
+
 var errStarting = errors.New("this cosigner is starting")
 
 func (p *presences) mayFound() error {

@@ -4,8 +4,8 @@
 // [Admission] stands in front of every call from one cosigner to another, on both sides: who calls
 // (its TLS key), on which state (presence), and how much it may send. [Server] answers PeerService:
 // barriers of the log, finished signatures, what the agents told, and what cosigners stated.
-// [Spread], [Barriers] and [Telling] are the asking side of it. [Admission.Distance] is how far away
-// each of them is, by the answers.
+// [Spread], [Barriers] and [Telling] are the asking side of it. [Admission.Distance] is how far
+// away each of them is, by the answers.
 //
 // It promises: no handler runs for a cosigner before the state that it shows was compared with
 // what was seen of it, and no answer is used before the state of who answered was; a method that
@@ -46,8 +46,9 @@ type State interface {
 type callerKey struct{}
 
 // Caller returns the cosigner whose call is being served, once its state was compared, where that
-// is to be. It is false for anybody else, for a node's request that is passed on, and for a call that did not come
-// through an Admission: so a handler that wants a name cannot be reached without one.
+// is to be. It is false for anybody else, for a node's request that is passed on, and for a call
+// that did not come through an Admission: so a handler that wants a name cannot be reached without
+// one.
 func Caller(ctx context.Context) (name string, ok bool) {
 	name, ok = ctx.Value(callerKey{}).(string)
 	return name, ok

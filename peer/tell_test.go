@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"bytes"
 	"context"
 	"slices"
 	"sync"
@@ -52,7 +51,7 @@ func (k *told) has(t *testing.T, from, text string) {
 		k.mu.Lock()
 		all := k.heard[from]
 		k.mu.Unlock()
-		if slices.ContainsFunc(all, func(s *cosignerv1.SignedStatement) bool { return bytes.Equal(s.GetText(), []byte(text)) }) {
+		if slices.ContainsFunc(all, func(s *cosignerv1.SignedStatement) bool { return string(s.GetText()) == text }) {
 			return
 		}
 		select {

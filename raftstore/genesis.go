@@ -19,11 +19,11 @@ const (
 
 // genesis returns the log's first command. It waits until every voter has been met, since none may
 // sign below the highest of their first eras and heights, and until each shows that it has met all
-// others too, now: what one showed before it was stopped, restated or made anew is no word of it. A member that has not heard what the agents remember, or against what it was shown,
-// shows that it has met nobody. And it waits while they state different ones: the highest is as
-// likely to be the mistake. Nothing is claimed before Genesis, so whoever loses what it claimed
-// comes back to voters that have all pinned its directory: one that had not would take an emptied
-// disk for new.
+// others too, now: what one showed before it was stopped, restated or made anew is no word of it. A
+// member that has not heard what the agents remember, or against what it was shown, shows that it
+// has met nobody. And it waits while they state different ones: the highest is as likely to be the
+// mistake. Nothing is claimed before Genesis, so whoever loses what it claimed comes back to voters
+// that have all pinned its directory: one that had not would take an emptied disk for new.
 func (s *Store) genesis(ctx context.Context) (machine.Genesis, error) {
 	tick, said := time.NewTicker(genesisRetry), time.Time{}
 	defer tick.Stop()

@@ -16,8 +16,8 @@ import (
 )
 
 // TestGenesisWaitsForAll: the log begins once this voter has met each other one and each shows that
-// it has met all, with the highest of all first eras and heights. What one showed before this start,
-// or has not shown again for a while, does not count.
+// it has met all, with the highest of all first eras and heights. What one showed before this
+// start, or has not shown again for a while, does not count.
 func TestGenesisWaitsForAll(t *testing.T) {
 	own, now := watermark.Mark{Era: 5, Height: 50}, time.Unix(1000, 0)
 	pinned := func(n uint32, era, height uint64) statedir.Sighting {

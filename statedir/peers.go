@@ -26,6 +26,7 @@ const (
 	ReasonIndex     Reason = "a shorter log"
 	ReasonFell      Reason = "a state that went back while it ran"
 	ReasonLate      Reason = "what it was long ago"
+	ReasonStated    Reason = "less than it had, by its own signature"
 )
 
 // PeerError is returned by Admit for a peer whose state is not the state that
@@ -34,6 +35,7 @@ type PeerError struct {
 	Peer      string
 	Reason    Reason
 	Have, Got Presence
+	Stated    string // with ReasonStated: what it signed, and what that shows
 }
 
 // Error says what happened, what is at stake and what to do.
@@ -76,6 +78,8 @@ func (e *PeerError) explain() string {
 			"put back to a snapshot with its memory. It stays refused as long as that process runs, whatever it shows. "+
 			"Restart it once: if it is let in then, nothing was lost. If it is refused again: %s",
 			e.Got.AppliedIndex, e.Have.AppliedIndex, stop)
+	case ReasonStated:
+		return fmt.Sprintf("%s. %s", e.Stated, stop)
 	case ReasonLate:
 		return fmt.Sprintf("applied index %d, less than it showed over %v ago as the same process. This one request is not "+
 			"served: it was under way for too long, or that machine was put back to a snapshot with its memory, which "+
@@ -126,6 +130,13 @@ func newPeers(path string, own identity, seen peersRecord) *peers {
 // The caller must know by other means (its TLS key) that peer is speaking.
 func (d *Dir) Admit(peer string, p Presence, asked Sighting) error {
 	return d.peers.admit(peer, p, asked)
+}
+
+// Strange reports whether Admit refuses a peer's process for what was seen of earlier ones.
+func (d *Dir) Strange(peer string, p Presence) bool {
+	d.peers.mu.Lock()
+	defer d.peers.mu.Unlock()
+	return d.peers.judge(peer, d.peers.seen[peer], p) != nil
 }
 
 // Seen returns what was seen of the peer, if Admit ever accepted it.
@@ -229,8 +240,8 @@ func (s *peers) record(err error) {
 	}
 }
 
-// judge decides whether p may follow have, which is zero at first contact. Only
-// meet calls it, with both locks held.
+// judge decides whether p may follow have, which is zero at first contact. mu is
+// held.
 func (s *peers) judge(peer string, have Sighting, p Presence) *PeerError {
 	known := have.Presence != (Presence{})
 	refuse := func(why Reason) *PeerError { return have.refuse(peer, why, p) }

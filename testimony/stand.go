@@ -76,6 +76,8 @@ type Stand struct {
 	waits   atomic.Bool            // for what agents may know of this state, as of the last look
 	founded atomic.Bool            // the log has its Genesis
 	gone    atomic.Pointer[string] // why the state is lost, nil if it is not
+	known   atomic.Uint64          // statements that were new to it
+	others  looked
 
 	mu       sync.Mutex    // guards all below
 	waited   time.Duration // for agents, as of the last look
@@ -208,6 +210,7 @@ func (s *Stand) keep(signed witness.Signed, from string, now time.Time) {
 		return
 	}
 	s.shown = nil
+	s.known.Add(1)
 	s.brought[signed.Key] = from
 	if s.opened && signed.Name != s.Name {
 		s.fresh = append(s.fresh, fresh{signed, now})

@@ -70,24 +70,6 @@ func TestWaitsForAgents(t *testing.T) {
 	r.shut("just founded without b, and started again", "b not heard")
 }
 
-// TestWaitsWhileItRuns: what was stated while a starting process was paused is not read yet when it
-// goes on. So the wait for it is no shorter.
-func TestWaitsWhileItRuns(t *testing.T) {
-	r := newRig(t, func(r *rig) { r.held.Stored = true })
-	r.pass(20 * time.Second)
-	r.now = r.now.Add(time.Hour)
-	r.shut("paused for longer than the wait", "a, b not heard")
-	if r.Waits() == nil {
-		t.Error("it takes part in the log")
-	}
-	r.HeardAgent("a", []*cosignerv1.SignedStatement{says(1, 101, nil)})
-	r.shut("the agent's ping is read", "agent a", "signed by c1", "ended at entry 100")
-	r = newRig(t, nil)
-	r.now = r.now.Add(time.Hour)
-	r.pass(30 * time.Second)
-	r.opens("it has waited while it ran")
-}
-
 // TestOwnStatementComesLate: what this cosigner signed as an earlier process shuts the gate also
 // once it has stated more since, on a log that was put back and has grown.
 func TestOwnStatementComesLate(t *testing.T) {

@@ -44,16 +44,11 @@ type Verdict struct {
 // that lost its end grows again, by other entries, and growing does not bring back what the
 // cosigner voted for. See Start.
 func Judge(h Holding, m Members, known []Signed) Verdict {
-	obeyed := slices.DeleteFunc(slices.Clone(known), func(s Signed) bool {
-		return !m.Has(s) || s.unbound() || clears(h.Pruned, s.Statement)
-	})
-	own := slices.DeleteFunc(slices.Clone(obeyed), func(s Signed) bool { return s.Name != h.Name })
-	for _, s := range own {
-		if what := lost(h, s.Statement); what != "" {
-			return Verdict{Finding: Lost, By: s, What: what}
-		}
+	obeyed := obeyed(h, m, known)
+	if v := against(h, obeyed); v.Finding == Lost {
+		return v
 	}
-	for _, s := range own {
+	for _, s := range of(h.Name, obeyed) {
 		if what := behind(h, s.Statement, all); what != "" {
 			return Verdict{Finding: Behind, By: s, What: what}
 		}
@@ -69,6 +64,37 @@ func Judge(h Holding, m Members, known []Signed) Verdict {
 		}
 	}
 	return Verdict{}
+}
+
+// Against compares the state that another cosigner shows with what that one signed itself, and
+// finds it Lost or Sound. h has its Name, Directory, Boot and Session, its first era and height as
+// Pruned, and nothing else; last is where its log ends. Nobody else's word counts, so that only who
+// holds its key can keep it out, who could do so anyhow.
+func Against(h Holding, last uint64, m Members, known []Signed) Verdict {
+	h.Applied = ^uint64(0) // what it sent may have been under way for longer than its statement
+	h.Starts = []Start{{Boot: h.Boot, Session: h.Session, Opened: last}}
+	return against(h, obeyed(h, m, known))
+}
+
+func against(h Holding, obeyed []Signed) Verdict {
+	for _, s := range of(h.Name, obeyed) {
+		if what := lost(h, s.Statement); what != "" {
+			return Verdict{Finding: Lost, By: s, What: what}
+		}
+	}
+	return Verdict{}
+}
+
+// obeyed returns the statements that a state has to answer to.
+func obeyed(h Holding, m Members, known []Signed) []Signed {
+	return slices.DeleteFunc(slices.Clone(known), func(s Signed) bool {
+		return !m.Has(s) || s.unbound() || clears(h.Pruned, s.Statement)
+	})
+}
+
+// of returns what the named member stated.
+func of(name string, all []Signed) []Signed {
+	return slices.DeleteFunc(slices.Clone(all), func(s Signed) bool { return s.Name != name })
 }
 
 // voices returns what each member stated that is the most in one part, the most of all first: each

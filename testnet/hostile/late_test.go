@@ -60,24 +60,33 @@ func TestHeardByAnother(t *testing.T) {
 	r.nothingTwice(signed, time.Second)
 }
 
-// TestHeardByOneThatRefuses: two are put back, which are enough to sign. The one agent that saw what
-// they signed reaches the third alone, which was never stopped and refuses both. The other agent
-// has forgotten it, and asks the two.
+// TestHeardByOneThatRefuses: two are put back, which are enough to sign. The one agent that saw
+// what they signed reaches the third alone, which was never stopped and refuses both. The other
+// agent has forgotten it, and asks the two. If the first one has forgotten it as well, the third
+// remembers.
 func TestHeardByOneThatRefuses(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, 2, 3)
-	signed, restore := r.undo("c1", "c2")
-	r.stop("c1", "c2", testnet.Main, testnet.Standby)
-	r.unreached(testnet.Main, "c1", "c2")
-	r.unreached(testnet.Standby, "c3")
-	if err := os.Remove(r.kept(testnet.Standby)); err != nil {
-		t.Fatal(err)
-	}
-	restore()
-	r.start(testnet.Main, testnet.Standby)
-	r.nothingTwice(signed, asking)
-	for _, name := range []string{"c1", "c2"} {
-		r.heldBack(name, "cosigner c3 shows a statement signed by "+name, "restored")
+	for what, forgets := range map[string][]string{"an agent knows": {testnet.Standby},
+		"the third knows": {testnet.Main, testnet.Standby}} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, 2, 3)
+			signed, restore := r.undo("c1", "c2")
+			r.stop("c1", "c2", testnet.Main, testnet.Standby)
+			r.unreached(testnet.Main, "c1", "c2")
+			r.unreached(testnet.Standby, "c3")
+			for _, agent := range forgets {
+				if err := os.Remove(r.kept(agent)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			restore()
+			r.start(testnet.Main, testnet.Standby)
+			r.nothingTwice(signed, asking)
+			for _, name := range []string{"c1", "c2"} {
+				r.heldBack(name, "a statement signed by "+name, "restored")
+			}
+		})
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 
 // asking is for how long other values are asked for: the agents are heard long before it is over,
 // and whoever waits for one that is not has given up.
-const asking = 5 * time.Second
+const asking = 8 * time.Second
 
 // TestAllRemade: all three states are deleted and made again, for a lower era than was signed,
 // while one agent lives that saw it signed.
