@@ -10,8 +10,8 @@ import (
 	"casper-cosigner/rule/machine"
 )
 
-// TestFresh: what was read when an entry was stored counts for that entry only, by its place and its
-// bytes, and once.
+// TestFresh: what was read when an entry was stored counts for that entry only, by its place and
+// its bytes, and once.
 func TestFresh(t *testing.T) {
 	entry := func(index, height uint64, value byte) *raft.Log {
 		b, err := machine.Encode(claim(height, value), machine.Version)
