@@ -95,6 +95,10 @@ func alone() int {
 	return 0
 }
 
+// lostToRestart is how many rounds a restart of the voter may cost. Blocks are signed by the other
+// node meanwhile.
+const lostToRestart = 12
+
 // demo is one run.
 type demo struct{ *stage.Stage }
 
@@ -112,6 +116,10 @@ func (s *demo) acts() []stage.Act {
 	return []stage.Act{
 		{Name: "start", Title: "Starting: two nodes with one key behind gates, three other validators", Play: s.Begins},
 		{Name: "steady", Title: "Both run, and one votes", Play: s.steady, Rounds: true},
+		{Name: "leader", Title: "kill -9 of the leading cosigner while we vote", Play: s.killLeader, Rounds: true},
+		{Name: "kill", Title: "kill -9 of the active node, and a restart", Play: s.kill, Rounds: true, MayLose: lostToRestart},
+		{Name: "gate", Title: "kill -9 of the active node's gate, and a restart of both", Play: s.killGate, Rounds: true,
+			MayLose: lostToRestart},
 		{Name: "judges", Title: "The judges", Play: s.Judges},
 	}
 }
