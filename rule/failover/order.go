@@ -109,7 +109,7 @@ func (m memory) order(name string, s State, wall, now time.Time) Order {
 }
 
 // named returns the order that is told to the node's agent: the last one, if a restart was called
-// for by all that is known here as well. What one compromised leader writes into the log is named by
+// for by all that is known here as well. What a compromised leader writes into the log is named by
 // it alone.
 func (k kept) named() Order {
 	if k.vouched != k.order.Epoch {
