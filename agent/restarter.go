@@ -51,6 +51,11 @@ const (
 	RestartRefused = "refused"    // by failover.Order.Against
 )
 
+// RestartResults are all of these.
+func RestartResults() []string {
+	return []string{RestartDone, RestartFailed, RestartNone, RestartUnkept, RestartRefused}
+}
+
 // Restarter restarts a stock node when the cosigners want that: once for each order, and by one
 // that a threshold of them names. OpenRestarter makes one, Run runs it.
 type Restarter struct {

@@ -59,7 +59,7 @@ type AgentFile struct {
 	Listen      string   `toml:"listen,omitempty" comment:"address to bind for the other agents' pings instead of the cluster file's"`
 	Metrics     string   `toml:"metrics,omitempty" comment:"loopback address for /metrics and /livez"`
 	UnitFiles   string   `toml:"unit_files,omitempty" comment:"casper-node's folder of them, where a fault is looked into"`
-	Restart     []string `toml:"restart,omitempty" comment:"a command and its arguments that restart a stock node, when the cosigners want that"`
+	Restart     []string `toml:"restart,omitempty" comment:"command and arguments that restart a stock node"`
 	KeyFiles    []string `toml:"key_files,omitempty" comment:"where no secret key of the validator may lie any more; * stands for any name"`
 
 	dir string

@@ -21,6 +21,9 @@ func (h *agentHost) openRestarter(f *AgentFile) *agent.Restarter {
 	if !c.StockNodes()[f.Name] {
 		return nil
 	}
+	for _, result := range agent.RestartResults() { // so that the first is seen as a rise
+		h.metrics.restarts.WithLabelValues(result)
+	}
 	config := agent.RestarterConfig{Cluster: hex.EncodeToString(c.ID), Threshold: c.Threshold,
 		Ping: time.Duration(c.Failover.PingInterval), Path: f.RestartPath(), Node: h.watcher,
 		Observe: h.metrics.restarted, Now: time.Now, Logger: h.options.Logger}

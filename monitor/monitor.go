@@ -135,7 +135,7 @@ func (m *Monitor) Report(node string) *cosignerv1.NodeReport {
 }
 
 // Order returns the last restart of the node that the log orders, by this monitor's clock; zero if
-// there is none.
+// there is none, or none that was called for by what this cosigner knows.
 func (m *Monitor) Order(node string) failover.Order {
 	m.mu.Lock()
 	defer m.mu.Unlock()

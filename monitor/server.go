@@ -14,7 +14,8 @@ import (
 )
 
 // Server serves PingService to the agents. It answers what this cosigner's copy of the log
-// says of the roles and of restarts of the caller's node, and whom this cosigner takes for the leader.
+// says of the roles and of restarts of the caller's node, and whom this cosigner takes for the
+// leader.
 type Server struct {
 	cosignerv1.UnimplementedPingServiceServer
 	Monitor *Monitor

@@ -26,7 +26,7 @@ type Judgement struct {
 	Confirm    bool                 // the change is due, and waits for an operator
 	Conditions map[string]Condition // of each node
 	Rearm      Rearm                // what is to be done so that a stock node votes again; zero if the settings name none
-	Orders     map[string]Order     // last restart of each node that the state orders
+	Orders     map[string]Order     // last restart of each node that the state orders, if this judge calls for it as well
 }
 
 // Settled reports whether the roles stand: nobody is to become active, and nothing keeps that from
@@ -66,8 +66,8 @@ func (j *Judge) Judge(s State, o Observation, now time.Time) Judgement {
 	d := l.decide()
 	d.Conditions = l.conditions
 	d.Rearm = l.rearm(d)
-	d.Orders = each(l.names, func(name string) Order { return l.nodes[name].order })
 	j.memory = l.remember()
+	d.Orders = each(l.names, func(name string) Order { return j.memory.nodes[name].named() })
 	return d
 }
 

@@ -18,6 +18,7 @@ type look struct {
 	newest     Place // round that nodes are held to: the active one has asked for it, or two others have, or it is bound
 	troubles   map[string]trouble
 	conditions map[string]Condition
+	called     string // node whose restart is called for now, whatever puts it off
 }
 
 // look takes in the observation.

@@ -22,6 +22,7 @@ type kept struct {
 	ready    time.Time // since when it is ready without a break of After: less would not cost it the role either
 	still    time.Time // when it was ready last
 	order    Order     // last restart of it that the state orders
+	vouched  uint64    // epoch of the last order that was called for when it was seen here
 }
 
 // since returns since when the state is what it is. The state dates its changes by the clock of
@@ -82,6 +83,9 @@ func (l *look) remember() memory {
 	m := l.memory
 	m.nodes = each(l.names, func(name string) kept {
 		k, t := l.nodes[name], l.troubles[name]
+		if name == l.called {
+			k.vouched = k.order.Epoch
+		}
 		switch {
 		case l.fit(name):
 			k.ready, k.still = l.readySince(name), l.now

@@ -108,6 +108,16 @@ func (m memory) order(name string, s State, wall, now time.Time) Order {
 	return Order{Epoch: e.Epoch, Era: e.Era, Cause: e.Cause, Why: e.Reason, At: now.Add(-ago)}
 }
 
+// named returns the order that is told to the node's agent: the last one, if a restart was called
+// for by all that is known here as well. What a compromised leader writes into the log is named by
+// it alone.
+func (k kept) named() Order {
+	if k.vouched != k.order.Epoch {
+		return Order{}
+	}
+	return k.order
+}
+
 // gate returns what is known of the node's gate and of its restarts: by its agent, and by the log,
 // since its agent may die before it tells that it obeyed.
 func (l *look) gate(name string) Gate {

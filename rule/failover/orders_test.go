@@ -130,6 +130,45 @@ func TestRestartInState(t *testing.T) {
 	}
 }
 
+// TestRestartNotCalledFor: an order that a compromised leader wrote is not passed on by those who
+// see no reason for it; one that is called for is, also by those who come to see that later.
+func TestRestartNotCalledFor(t *testing.T) {
+	s := outScene()
+	order := func() {
+		s.state.Restart("main", 7, failover.Change{Epoch: s.state.Epoch, Cause: failover.RearmSilent, Reason: "so I say",
+			At: s.seen.Wall.UnixMilli()})
+	}
+	named := func(j *failover.Judge) uint64 { return j.Judge(s.state, s.seen, s.now).Orders["main"].Epoch }
+	order()
+	s.seen.BoundAt = s.ago(17) // it votes
+	j := failover.NewJudge(s.settings)
+	if got := named(j); got != 0 {
+		t.Errorf("order %d of a node that votes is passed on", got)
+	}
+	s.seen.BoundAt = s.ago(60)
+	first := s.state.Epoch
+	if got := named(j); got != first {
+		t.Errorf("order %d of a node that is out is passed on, want %d", got, first)
+	}
+	order()
+	s.seen.BoundAt = s.ago(17)
+	if got := named(j); got != 0 {
+		t.Errorf("order %d is passed on because one before was called for", got)
+	}
+	for name, edit := range map[string]func(*scene){
+		"by hand":    func(s *scene) { s.settings.Rearm = failover.Manual },
+		"held":       func(s *scene) { s.state.HoldUntil = failover.ForGood },
+		"not active": func(s *scene) { s.state.Active = "standby" },
+	} {
+		s = outScene()
+		order()
+		edit(s)
+		if got := named(failover.NewJudge(s.settings)); got != 0 {
+			t.Errorf("%s: order %d is passed on", name, got)
+		}
+	}
+}
+
 // TestRestartPutsOffNothing: a failover does not wait because a restart was ordered.
 func TestRestartPutsOffNothing(t *testing.T) {
 	s := outScene()
@@ -138,7 +177,8 @@ func TestRestartPutsOffNothing(t *testing.T) {
 	change := failover.Change{Epoch: s.state.Epoch, At: s.seen.Wall.UnixMilli() - 500}
 	s.state.Restart("main", 7, change)
 	s.state.Restart("main", 7, failover.Change{Epoch: s.state.Epoch, At: change.At})
-	if d := failover.NewJudge(s.settings).Judge(s.state, s.seen, s.now); d.Act != failover.Activate || d.Node != "standby" {
+	d := failover.NewJudge(s.settings).Judge(s.state, s.seen, s.now)
+	if d.Act != failover.Activate || d.Node != "standby" {
 		t.Errorf("%s: %s, due in %v", d.Code, d.Why, d.Due.Sub(s.now))
 	}
 }

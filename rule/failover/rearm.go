@@ -97,6 +97,9 @@ func (l *look) rearm(d Judgement) Rearm {
 	if r.Node == "" || !r.Due.IsZero() {
 		return r
 	}
+	if l.Rearm != Manual {
+		l.called = name
+	}
 	if code, due := l.spared(name); code != "" {
 		return l.later(r, code, due)
 	}

@@ -49,9 +49,9 @@ var ErrVersion = errors.New("not every cosigner runs a release that knows this c
 var ErrNewer = errors.New("the cosigners write the log in a version that this release does not know: install theirs")
 
 // Command is one entry of the log: Genesis, Claim, Activate, SetMode, Suspend, Hold, Restart,
-// Register, SetFloor, ResetHeights or SetInstance. At, in each, is the wall clock of the leader that proposed
-// it in Unix milliseconds. A change of roles or of the mode holds a failover.Change: against which
-// epoch, and why.
+// Register, SetFloor, ResetHeights or SetInstance. At, in each, is the wall clock of the leader
+// that proposed it in Unix milliseconds. A change of roles or of the mode, and a Restart, hold a
+// failover.Change: against which epoch, and why.
 type Command interface {
 	fill(c *cosignerv1.Command) error
 }

@@ -32,12 +32,12 @@ func TestRestartOrders(t *testing.T) {
 		{"a", 13, refusal.None},
 		{"b", 12, refusal.None},
 		{"a", 13, refusal.None},
-		{"a", 13, refusal.RestartedEnough},
-		{"a", 12, refusal.RestartedEnough},
+		{"a", 13, refusal.RestartSpent},
+		{"a", 12, refusal.RestartSpent},
 		{"b", 13, refusal.None},
-		{"b", 12, refusal.RestartedEnough},
+		{"b", 12, refusal.RestartSpent},
 		{"a", 14, refusal.None},
-		{"a", 13, refusal.RestartedEnough},
+		{"a", 13, refusal.RestartSpent},
 	} {
 		epoch := s.Roles().Epoch
 		if r := later(s, restart(step.node, step.era, epoch+1)); r.Outcome != machine.Refused {

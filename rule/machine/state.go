@@ -241,7 +241,7 @@ func (s *State) restart(r Restart) Result {
 		return refused(refusal.UnknownCommand)
 	}
 	if !s.roles.MayRestart(r.Node, r.Era) {
-		return refused(refusal.RestartedEnough)
+		return refused(refusal.RestartSpent)
 	}
 	return s.changed(s.roles.Restart(r.Node, r.Era, r.Change))
 }

@@ -52,17 +52,17 @@ const (
 
 // The reasons why the log did not carry out what was no node's request.
 const (
-	EpochMoved      Reason = iota + lastUnknown + 1 // another change of roles came first
-	BelowPruned                                     // the floor was to go below what is pruned
-	AlreadyStarted                                  // a second Genesis
-	UnknownCommand                                  // a command that the state machine has no rule for
-	OldVersion                                      // an entry of a later version came first
-	EraUnknown                                      // an era that is to run again is far above the newest
-	TooManyReruns                                   // an era was said to run again as often as may be
-	NothingAbove                                    // heights are to be reset, and none so high was claimed
-	ResetMoved                                      // another reset of the heights came first
-	SignedSince                                     // a height above those that the operator saw was claimed
-	RestartedEnough                                 // a restart of a node, which was ordered as often in that era as may be
+	EpochMoved     Reason = iota + lastUnknown + 1 // another change of roles came first
+	BelowPruned                                    // the floor was to go below what is pruned
+	AlreadyStarted                                 // a second Genesis
+	UnknownCommand                                 // a command that the state machine has no rule for
+	OldVersion                                     // an entry of a later version came first
+	EraUnknown                                     // an era that is to run again is far above the newest
+	TooManyReruns                                  // an era was said to run again as often as may be
+	NothingAbove                                   // heights are to be reset, and none so high was claimed
+	ResetMoved                                     // another reset of the heights came first
+	SignedSince                                    // a height above those that the operator saw was claimed
+	RestartSpent                                   // a node is to be restarted, and was as often as may be in that era
 )
 
 // row is what is told of a reason.
@@ -129,7 +129,7 @@ func (r Reason) row() row {
 		ResetMoved:     {"", "another reset came first; look at `watermark show` and ask again"},
 		SignedSince: {"", "a block higher than the newest that was shown was asked for since, so the network has not " +
 			"gone back, or has come further; look at `watermark show` and ask again"},
-		RestartedEnough: {"", "the node was restarted twice in that era, which is the most, or in a later one"},
+		RestartSpent: {"", "the node was restarted twice in that era, which is the most, or in a later one"},
 	}
 	if int(r) < len(table) {
 		return table[r]

@@ -110,8 +110,8 @@ type PingResponse struct {
 	Term uint64 `protobuf:"varint,4,opt,name=term,proto3" json:"term,omitempty"`
 	// If it is a cosigner: its own statement, once the log has its first entry, and the newest that it has of each other one.
 	Statements []*SignedStatement `protobuf:"bytes,5,rep,name=statements,proto3" json:"statements,omitempty"`
-	// If it is a cosigner: the last restart of the caller's node that the log orders. Absent if there is none. An agent obeys what
-	// a threshold of cosigners tell alike.
+	// If it is a cosigner: the last restart of the caller's node that the log orders, if it sees a reason for it as well. An agent
+	// obeys what a threshold of cosigners tell alike.
 	Restart *RestartOrder `protobuf:"bytes,6,opt,name=restart,proto3" json:"restart,omitempty"`
 	// If it is an agent: what it heard of the chain itself.
 	Chain         *ChainFacts `protobuf:"bytes,7,opt,name=chain,proto3" json:"chain,omitempty"`
