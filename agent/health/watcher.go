@@ -52,6 +52,7 @@ type Config struct {
 	KeyFiles  []string         // globs (path/filepath.Match) of files in which a secret key may have been left
 	UnitFiles string           // folder of casper-node's unit files, where the evidence of a fault is
 	Stock     bool             // the node signs by itself, behind a gate
+	Undrilled func() string    // what of its programs would get no key; nil where none needs one
 	Logger    zerolog.Logger
 	Now       func() time.Time // must keep its monotonic reading
 }
@@ -119,6 +120,9 @@ func (w *Watcher) Run(ctx context.Context) error {
 	}
 	if len(w.KeyFiles) > 0 {
 		running.Go(func() { w.watchKeys(ctx) })
+	}
+	if w.Undrilled != nil {
+		running.Go(func() { w.watchPrograms(ctx) })
 	}
 	<-ctx.Done()
 	running.Wait()
