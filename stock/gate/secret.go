@@ -149,8 +149,8 @@ func (t *secretTree) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 	delete(t.open, in.Fh)
 }
 
-// noKeyBelow refuses a key file that lies in the folder itself: it is there whenever the gate is not,
-// for a node that is started without one.
+// noKeyBelow refuses a key file that lies in the folder itself: it is there whenever the gate is
+// not, for a node that is started without one.
 func noKeyBelow(point string) error {
 	below, err := beneath(point)
 	if err != nil {
