@@ -60,9 +60,9 @@ func TestFacts(t *testing.T) {
 	b := deaf()
 	b.Heard("node-a", &cosignerv1.ChainFacts{Chainspecs: [][]byte{{1}}, Ends: []*cosignerv1.EraEnd{{Era: 11}}})
 	mustMiss(t, b, "chainspec")
-	b.Heard("node-a", a.Facts())
+	b.Heard("node-a", a.Facts("node-b"))
 	mustFind(t, b, "unknown")
-	if f := b.Facts(); len(f.GetChainspecs()) != 0 || len(f.GetEnds()) != 0 {
+	if f := b.Facts("node-a"); len(f.GetChainspecs()) != 0 || len(f.GetEnds()) != 0 {
 		t.Errorf("it tells what it was told: %v", f)
 	}
 }
