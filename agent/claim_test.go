@@ -119,8 +119,8 @@ func TestClaimIsSigned(t *testing.T) {
 	}
 }
 
-// TestSignatureIsKept: the node's own signature is kept of what was granted, and of nothing else, and
-// no cosigner is told.
+// TestSignatureIsKept: the node's own signature is kept of what was granted, and of nothing else,
+// and no cosigner is told.
 func TestSignatureIsKept(t *testing.T) {
 	r := newStockRig(t, true)
 	request := wire.Claim(vote)

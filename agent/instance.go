@@ -25,7 +25,8 @@ type InstanceServer struct {
 	// Of must return what the instance is made of, and our validator's index if that is known; or else
 	// words for people, of what is missing.
 	Of func(instance casper.Hash) (r casper.Round, index *uint32, missing string)
-	// By must return what our key signed in the instance on any of our nodes, as far as it was heard of.
+	// By must return what our key signed in the instance on any of our nodes, as far as it was heard
+	// of.
 	By func(instance casper.Hash) []casper.Ballot
 }
 

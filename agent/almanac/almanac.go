@@ -4,8 +4,10 @@
 // It hears of where eras ended from the node's events and status, of the chainspec's hash from
 // what any casper-node says of itself in its handshake, and of both from the other agents and from
 // what a node without a key asks to have signed. It keeps what our key signed, too, on whichever
-// node, so that one that starts in the middle of an era reads what the other signed in it. It promises to find nothing that does not make the
-// very instance (package instance), so that nobody need be believed, and never to ask the node for
+// node, so that one that starts in the middle of an era reads what the other signed in it.
+//
+// It promises to find nothing that does not make the very instance (package instance), so that
+// nobody need be believed; to keep nothing that our key did not sign; and never to ask the node for
 // anything that it answers only when nothing waits for its gate.
 //
 // It leaves to others: to hear the node (health) and the agents (the pings), and to claim.
@@ -204,7 +206,8 @@ func (a *Almanac) missing(of casper.Hash) string {
 	case len(own.Chainspecs) == 0 && len(a.known.Told(asked).Chainspecs) == 0:
 		return "the chainspec's hash is not known: no peer of the node has told it yet; see `rest` in agent.toml"
 	case len(own.Ends) == 0:
-		return "the last block of the era before is not known: the node has not told it; see `rest` and `events` in agent.toml"
+		return "the last block of the era before is not known: the node has not told it; see `rest` and `events` in " +
+			"agent.toml"
 	}
 	newest := own.Ends[len(own.Ends)-1]
 	return fmt.Sprintf("what instance %x is made of is not known; the last era that ended is %d, with block %x", of[:4],

@@ -8,8 +8,8 @@ import (
 	"casper-cosigner/rule/wire"
 )
 
-// How much of what our key signed is kept and told. A node that starts in the middle of an era wants
-// what was signed in that, and one with 7,200 rounds has two messages of each.
+// How much of what our key signed is kept and told. A node that starts in the middle of an era
+// wants what was signed in that, and one with 7,200 rounds has two messages of each.
 const (
 	mostSigned = 32768
 	toldAtOnce = 256 // in a ping; each has some 150 bytes
