@@ -40,8 +40,9 @@ type Asker interface {
 	// must return when ctx ends. What it returned an error for may be bound all the same.
 	Claim(ctx context.Context, own casper.Ballot) error
 	// Signed must return what our key signed in an instance, on whichever node, as far as that is
-	// known now. Nothing of it is believed. It must return when ctx ends.
-	Signed(ctx context.Context, instance casper.Hash) ([]casper.Ballot, error)
+	// known now, of which nothing is believed; and our key's index in that era by the chain, nil if it
+	// is not known. It must return when ctx ends.
+	Signed(ctx context.Context, instance casper.Hash) (all []casper.Ballot, index *uint32, err error)
 }
 
 // Settings are what a gate needs to know.
