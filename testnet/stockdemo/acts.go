@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	steadyRounds = 10               // so many pass undisturbed
-	catchesUpIn  = 3 * time.Minute  // a restarted node
-	votesIn      = 3 * time.Minute  // until others have a vote of ours again
-	downFor      = 2                // rounds
+	steadyRounds = 10              // so many pass undisturbed
+	catchesUpIn  = 3 * time.Minute // a restarted node
+	votesIn      = 3 * time.Minute // until others have a vote of ours again
+	downFor      = 2               // rounds
 )
 
 // steady lets rounds pass.
@@ -104,8 +104,8 @@ func (s *demo) killLeader(ctx context.Context) error {
 	return s.SomeRounds(ctx, stage.RoundsAfter)
 }
 
-// killGate kills the gate of the active node. The node signs blocks on and casts no vote, until both
-// are started again.
+// killGate kills the gate of the active node. The node signs blocks on and casts no vote, until
+// both are started again.
 func (s *demo) killGate(ctx context.Context) error {
 	active, _, err := s.hosts(ctx)
 	if err != nil {
