@@ -67,8 +67,8 @@ type Restarter struct {
 
 	// The next ones are used by Run alone, once it runs.
 	kept keptOrder
-	lost error     // why it is not known what was obeyed
-	said saying    // what was told last
+	lost error  // why it is not known what was obeyed
+	said saying // what was told last
 }
 
 // saying is what is told once.

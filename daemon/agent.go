@@ -124,6 +124,9 @@ func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Lis
 	server := grpc.NewServer(grpc.MaxRecvMsgSize(1 << 16))
 	cosignerv1.RegisterSignerServiceServer(server, h.agent)
 	cosignerv1.RegisterClaimServiceServer(server, h.agent)
+	if h.restart != nil { // it is stock, and has a gate
+		cosignerv1.RegisterGateServiceServer(server, &agent.GateServer{Node: h.watcher})
+	}
 	pingServer := c.NewServer(h.self.Certificate, agentAccess)
 	cosignerv1.RegisterPingServiceServer(pingServer, &agent.PingServer{Caller: c.Caller, Health: h.watcher.Health})
 
