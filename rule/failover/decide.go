@@ -15,6 +15,9 @@ func (l *look) decide() Judgement {
 	if why := l.fault(); why != "" {
 		return Judgement{Code: Fault, Why: why, Act: Hold, Until: ForGood, Due: l.now}
 	}
+	if why := l.forked(); why != "" {
+		return Judgement{Code: Fault, Why: why, Act: Hold, Until: ForGood, Due: l.now}
+	}
 	if why := l.settled(); why != "" {
 		return Judgement{Code: Unread, Why: why, Act: Hold, Due: l.now}
 	}
