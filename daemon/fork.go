@@ -31,7 +31,8 @@ type signedBlock struct {
 func keepFork(dir *statedir.Dir, key casper.PublicKey, f failover.Fork) (where string, err error) {
 	out := fork{Says: f.String(), Height: f.Blocks[0].Height, Key: key}
 	for i, b := range f.Blocks {
-		out.Blocks[i] = signedBlock{Hash: b.Block, Era: b.Era, ChainName: b.ChainName, Signature: b.Signature, Node: f.Nodes[i]}
+		out.Blocks[i] = signedBlock{Hash: b.Block, Era: b.Era, ChainName: b.ChainName, Signature: b.Signature,
+			Node: f.Nodes[i]}
 	}
 	where = dir.Path(fmt.Sprintf("two-blocks-%d.json", out.Height))
 	if _, err := os.Stat(where); err == nil {

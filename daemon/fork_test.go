@@ -20,9 +20,9 @@ import (
 func (l *local) eventsOf(height uint64, value byte) string {
 	m := block(height, value)
 	signature := casper.Signature(ed25519.Sign(ed25519.NewKeyFromSeed(l.seed[:]), m.SignBytes()))
-	text, err := json.Marshal(map[string]any{"FinalitySignature": map[string]any{"V2": map[string]any{"block_hash": m.Block,
-		"block_height": m.Height, "era_id": m.Era, "chain_name_hash": m.ChainName, "signature": signature,
-		"public_key": l.validator}}})
+	text, err := json.Marshal(map[string]any{"FinalitySignature": map[string]any{"V2": map[string]any{
+		"block_hash": m.Block, "block_height": m.Height, "era_id": m.Era, "chain_name_hash": m.ChainName,
+		"signature": signature, "public_key": l.validator}}})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -35,9 +35,9 @@ func (l *local) eventsOf(height uint64, value byte) string {
 	return server.URL
 }
 
-// TestTwoBlocks: the nodes of a stock pair sign two blocks at one height, as on two sides of a fork,
-// and each agent hears of one. Roles are held until an operator resumes, and every cosigner keeps
-// both signatures.
+// TestTwoBlocks: the nodes of a stock pair sign two blocks at one height, as on two sides of a
+// fork, and each agent hears of one. Roles are held until an operator resumes, and every cosigner
+// keeps both signatures.
 func TestTwoBlocks(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t, stockPair)

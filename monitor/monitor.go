@@ -57,7 +57,8 @@ type Config struct {
 	// Ready must return nil only if a signature could be made now.
 	Ready func() error
 	Lead  Lead
-	// Keep must keep the evidence of a fork for operators, and return where. It may block for a moment.
+	// Keep must keep the evidence of a fork for operators, and return where. It may block for a
+	// moment.
 	Keep   func(failover.Fork) (where string, err error)
 	Now    func() time.Time // of one host, monotonic
 	Logger zerolog.Logger

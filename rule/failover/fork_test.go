@@ -57,10 +57,11 @@ func TestFork(t *testing.T) {
 		"two heights":            {[]told{{"a": {ours.final(9, 1)}, "b": {ours.final(8, 2)}}}, false},
 		"two blocks":             {[]told{{"a": {ours.final(9, 1)}, "b": {ours.final(9, 2)}}}, true},
 		"two blocks of one node": {[]told{{"a": {ours.final(9, 1), ours.final(9, 2)}}}, true},
-		"two blocks, later":      {[]told{{"a": {ours.final(9, 1)}}, {"a": {ours.final(10, 1)}}, {"b": {ours.final(9, 2)}}}, true},
-		"another's signature":    {[]told{{"a": {ours.final(9, 1)}, "b": {forged}}}, false},
-		"another's comes first":  {[]told{{"a": {forged}}, {"a": {ours.final(9, 1)}, "b": {ours.final(9, 2)}}}, true},
-		"another chain":          {[]told{{"a": {ours.final(9, 1)}, "b": {elsewhere}}}, false},
+		"two blocks, later": {[]told{{"a": {ours.final(9, 1)}}, {"a": {ours.final(10, 1)}},
+			{"b": {ours.final(9, 2)}}}, true},
+		"another's signature":   {[]told{{"a": {ours.final(9, 1)}, "b": {forged}}}, false},
+		"another's comes first": {[]told{{"a": {forged}}, {"a": {ours.final(9, 1)}, "b": {ours.final(9, 2)}}}, true},
+		"another chain":         {[]told{{"a": {ours.final(9, 1)}, "b": {elsewhere}}}, false},
 	} {
 		b := failover.NewBlocks(ours.public().String())
 		var o failover.Observation
