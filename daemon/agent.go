@@ -144,6 +144,9 @@ func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Lis
 	server := grpc.NewServer(grpc.MaxRecvMsgSize(1<<16), grpc.Creds(local{}))
 	cosignerv1.RegisterSignerServiceServer(server, h.agent)
 	cosignerv1.RegisterClaimServiceServer(server, gateServer{agent: h.agent})
+	if h.restart != nil { // it is stock, and has a gate
+		cosignerv1.RegisterGateServiceServer(server, &agent.GateServer{Node: h.watcher})
+	}
 	pingServer := c.NewServer(h.self.Certificate, agentAccess)
 	ping := &agent.PingServer{Caller: c.Caller, Health: h.watcher.Health}
 	cosignerv1.RegisterPingServiceServer(pingServer, ping)

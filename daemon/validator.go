@@ -18,6 +18,7 @@ import (
 	"casper-cosigner/peer"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
 	"casper-cosigner/signer"
 )
 
@@ -99,6 +100,7 @@ func monitorConfig(p *process, ready func() error) monitor.Config {
 			return lead.Name, lead.Term, lead.Self
 		},
 		Ready: ready, Now: p.options.Now, Logger: p.options.Logger,
+		Keep: func(f failover.Fork) (string, error) { return keepFork(p.dir, c.Validator, f) },
 	}
 	clients := p.links.peers()
 	for _, name := range p.links.names() {

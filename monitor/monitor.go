@@ -55,8 +55,11 @@ type Config struct {
 	// cosigner does and is fit to.
 	Leader func() (name string, term uint64, self bool)
 	// Ready must return nil only if a signature could be made now.
-	Ready  func() error
-	Lead   Lead
+	Ready func() error
+	Lead  Lead
+	// Keep must keep the evidence of a fork for operators, and return where. It may block for a
+	// moment.
+	Keep   func(failover.Fork) (where string, err error)
 	Now    func() time.Time // of one host, monotonic
 	Logger zerolog.Logger
 }
@@ -72,6 +75,8 @@ type Monitor struct {
 	said   saying            // of the judgement that was logged last
 	rearm  string            // code of the Rearm that was logged last
 	alarms map[string]string // alarm that was logged last, by node
+	blocks *failover.Blocks
+	forked time.Time // when the last fork that was kept was seen
 
 	mu        sync.Mutex // guards all below
 	ear       *ear.Ear
@@ -92,7 +97,7 @@ type saying struct {
 // New returns a Monitor that listens from when it is run.
 func New(c Config) *Monitor {
 	m := &Monitor{Config: c, judge: failover.NewJudge(c.Settings), alarms: map[string]string{}, ear: ear.New(c.Settings),
-		seat: seat.New(c.Lead.Settings)}
+		seat: seat.New(c.Lead.Settings), blocks: failover.NewBlocks(c.Settings.Validator)}
 	for _, o := range c.Others {
 		m.others = append(m.others, &other{Other: o, answers: make(chan ear.Told, 1)})
 	}
@@ -188,6 +193,8 @@ func (m *Monitor) look(ctx context.Context, asking *sync.WaitGroup) (due time.Ti
 	observed, reports := m.ear.Observe(all, here)
 	m.mu.Unlock()
 	observed.Examine(m.Settings.Validator, slots{m.Log})
+	m.blocks.Take(&observed, here.Now)
+	m.keep(observed.Fork)
 	judgement := m.judge.Judge(roles, observed, here.Now)
 	m.mu.Lock()
 	m.reports, m.judgement, m.observed = reports, judgement, observed
@@ -237,6 +244,16 @@ func (m *Monitor) act(ctx context.Context, j failover.Judgement, epoch uint64) {
 		m.Logger.Warn().Err(err).Str("code", change.Cause).Str("node", j.Node).Uint64("epoch", epoch).
 			Msg("could not change the roles, or order a restart, now; trying again if it is still called for")
 	}
+}
+
+// keep has the evidence of a new fork kept, and says so.
+func (m *Monitor) keep(f failover.Fork) {
+	if f.At.Equal(m.forked) || len(m.Settings.Stock) == 0 {
+		return
+	}
+	m.forked = f.At
+	where, err := m.Keep(f)
+	m.Logger.Error().Bool("alarm", true).AnErr("evidence_error", err).Str("evidence", where).Msg("ALARM: " + f.String())
 }
 
 // tell logs a judgement once, and once for each node what no change of roles mends.
@@ -294,6 +311,9 @@ func alarmOf(n failover.Node, f failover.Finding) string {
 	if !n.Fault.IsZero() {
 		all = append(all, fmt.Sprintf("the node tells that our validator equivocated in era %d; %v; see "+
 			"`casper-cosigner failover fault show`", n.FaultEra, f))
+	}
+	if !n.Gate.Passed.IsZero() {
+		all = append(all, "the gate of the node let pass what it must refuse, so the node may vote unasked: stop the node")
 	}
 	if n.LeftoverKey != "" {
 		all = append(all, "a secret key of the validator lies on the node's host, "+n.LeftoverKey+

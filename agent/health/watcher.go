@@ -294,6 +294,11 @@ func (w *Watcher) followEvents(ctx context.Context) (heard bool, err error) {
 			w.Logger.Info().Str("protocol", e.version).Msg("following the node's events")
 		}
 		w.noteEvent(ctx, e)
+		if f, ok := finalOf(m.Data, w.Validator); ok {
+			w.mu.Lock()
+			w.node.Sees(f)
+			w.mu.Unlock()
+		}
 		return nil
 	})
 	if err == nil {

@@ -15,6 +15,9 @@ func (l *look) decide() Judgement {
 	if why := l.fault(); why != "" {
 		return Judgement{Code: Fault, Why: why, Act: Hold, Until: ForGood, Due: l.now}
 	}
+	if why := l.forked(); why != "" {
+		return Judgement{Code: Fault, Why: why, Act: Hold, Until: ForGood, Due: l.now}
+	}
 	if why := l.settled(); why != "" {
 		return Judgement{Code: Unread, Why: why, Act: Hold, Due: l.now}
 	}
@@ -106,7 +109,9 @@ func (l *look) replace(t trouble) Judgement {
 	case l.Failover == Manual:
 		d.Node, d.Due = "", time.Time{}
 		d.Why += "; failover is manual"
-	case due && (l.Failover == Confirm || t.code == NotConnected): // the latter is the other node's word alone
+	// That it is not heard is the other node's word alone, and one whose gate let something pass may
+	// vote on: then two would.
+	case due && (l.Failover == Confirm || t.code == NotConnected || t.code == GatePassed):
 		d.Confirm = true
 	case due:
 		d.Act = Activate

@@ -7,8 +7,9 @@ import "time"
 // sends it. The gate refuses that write unless the log granted the message. Its zero value is that
 // there is no gate, as beside a remote-key node.
 type Gate struct {
-	At    time.Time // of its last answer; zero while nothing is told of it
-	Error string    // of the last attempt, empty if it was good
+	At     time.Time // of its last answer; zero while nothing is told of it
+	Error  string    // of the last attempt, empty if it was good
+	Passed time.Time // when it was seen to let pass what it must refuse; zero if it was not since it stands
 
 	// When it last refused a message of the node's own, and of which era. A refused node votes no more
 	// in that era, until it is started anew, which makes this zero again.
@@ -27,6 +28,56 @@ type Gate struct {
 	OrderedEra uint64
 	Orders     uint32
 	OrderError string // why the last order was not carried out, empty if it was
+}
+
+// GateWord is what a gate knows of its node, as far as that has the files open. A zero time means
+// never.
+type GateWord struct {
+	Refused    time.Time
+	RefusedEra uint64
+	Voted      time.Time
+	VotedEra   uint64
+}
+
+// Tells notes what the gate itself tells: it stands, as far as it can know. Of before the node was
+// last started nothing that was refused counts any more.
+func (g *Gate) Tells(w GateWord, now time.Time) {
+	g.At = now
+	if !w.Voted.IsZero() {
+		g.Saw(w.VotedEra, w.Voted)
+	}
+	if !w.Refused.IsZero() && w.Refused.After(g.Started) {
+		g.Refuses(w.RefusedEra, w.Refused)
+	}
+}
+
+// GateSight is how a gate looks to the process that watches it.
+type GateSight string
+
+// The sights.
+const (
+	GateStands GateSight = "stands" // it answers, and refuses what it must
+	GateHangs  GateSight = "hangs"
+	GatePasses GateSight = "passes" // what it must refuse was written: it is not in the way
+	GateGone   GateSight = "gone"
+)
+
+// Seen notes what the watch sees. That a gate let something pass stays so until another one, or
+// none, stands: what was written meanwhile may be sent.
+func (g *Gate) Seen(s GateSight, now time.Time) {
+	switch s {
+	case GateStands:
+		g.At, g.Error = now, ""
+	case GateHangs:
+		g.Error = "it does not answer its watch"
+	case GateGone:
+		g.Error, g.Passed = "none stands", time.Time{}
+	case GatePasses:
+		g.Error = "it lets pass what it must refuse"
+		if g.Passed.IsZero() {
+			g.Passed = now
+		}
+	}
 }
 
 // Refuses notes that the gate refused the node's own message of the era.

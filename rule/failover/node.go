@@ -28,6 +28,9 @@ type Node struct {
 	// round on of which one came.
 	LostLeads [Leads]time.Time
 	Gate      Gate // of a stock node
+	// Finals are the newest finality signatures of our validator that the node's events told of, by
+	// height; zero where there are no more.
+	Finals [Finals]Final
 }
 
 // Leads is how many rounds in a row a node must lead in vain before its peers are taken

@@ -40,5 +40,6 @@ type Observation struct {
 	BoundAt   time.Time          // when its round was so first
 	Wall      time.Time          // wall clock, for what the log dates
 	Nodes     map[string]Node    // by name; one that was never heard of is absent
+	Fork      Fork               // two blocks of one height that our key signed; Blocks.Take fills it
 	Findings  map[string]Finding // of the evidence of those that tell of a fault; Examine fills it
 }

@@ -22,6 +22,11 @@ func (l *look) gated(name string) trouble {
 	if !l.IsStock(name) {
 		return trouble{}
 	}
+	if passed := n.Gate.Passed; !passed.IsZero() {
+		return trouble{code: GatePassed, sign: passed,
+			why: "the gate of " + name + " let pass what it must refuse, " + l.ago(passed) + " ago: the node may vote " +
+				"unasked, so stop it before another one votes"}
+	}
 	told := !n.Gate.At.IsZero() || n.Gate.Error != ""
 	if lived := l.sign(name, n.Gate.At); told && l.overdue(lived) {
 		why := "the gate of " + name + " has not answered for " + l.ago(lived)

@@ -29,6 +29,9 @@ func stockRules() []rule {
 		{"the gate is gone for less", stock(func(s *scene) {
 			s.node("main", func(n *failover.Node) { n.Gate.At = s.ago(9) })
 		}), 0, coming(failover.GateDown, "standby"), 1},
+		{"the gate lets pass what it must refuse", stock(func(s *scene) {
+			s.node("main", func(n *failover.Node) { n.Gate.Passed = s.ago(10) })
+		}), 0, failover.Judgement{Code: failover.GatePassed, Node: "standby", Confirm: true}, 0},
 		{"no gate beside a node that needs none", func(s *scene) { s.settings.Stock = []string{"standby"} }, 0,
 			told(failover.Well), 0},
 		{"out, and another could vote", stock(func(s *scene) { refused(s, "main", 10) }), 0,
@@ -308,6 +311,42 @@ func TestGateWaits(t *testing.T) {
 		if got := c.known.Wait(); got != c.want {
 			t.Errorf("%+v: %v, want %v", c.known, got, c.want)
 		}
+	}
+}
+
+// TestGateTold: what a gate and its watch tell, of the node that runs now.
+func TestGateTold(t *testing.T) {
+	at := func(s int) time.Time { return begin.Add(time.Duration(s) * time.Second) }
+	g := failover.Gate{Started: at(10)}
+	g.Tells(failover.GateWord{Refused: at(9), RefusedEra: 5, Voted: at(9), VotedEra: 5}, at(12))
+	want := failover.Gate{Started: at(10), At: at(12), Voted: at(9), VotedEra: 5}
+	if g != want {
+		t.Errorf("what was refused before the node's start: %+v", g)
+	}
+	g.Tells(failover.GateWord{Refused: at(11), RefusedEra: 5}, at(13))
+	want.At, want.Refused, want.RefusedEra = at(13), at(11), 5
+	if g != want {
+		t.Errorf("what was refused since: %+v", g)
+	}
+	for _, c := range []struct {
+		sees   failover.GateSight
+		at     int
+		wrong  bool
+		passed time.Time
+	}{
+		{failover.GateHangs, 14, true, time.Time{}},
+		{failover.GateStands, 15, false, time.Time{}},
+		{failover.GatePasses, 16, true, at(16)},
+		{failover.GatePasses, 17, true, at(16)},
+		{failover.GateStands, 18, false, at(16)},
+		{failover.GateGone, 19, true, time.Time{}},
+	} {
+		if g.Seen(c.sees, at(c.at)); g.Error != "" != c.wrong || !g.Passed.Equal(c.passed) {
+			t.Errorf("%s at %d: %+v", c.sees, c.at, g)
+		}
+	}
+	if !g.At.Equal(at(18)) {
+		t.Errorf("it answered at %v", g.At)
 	}
 }
 

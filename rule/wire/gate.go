@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"time"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
@@ -16,7 +17,7 @@ func gate(g failover.Gate, now time.Time) *cosignerv1.GateHealth {
 		AgoMs: Ago(g.At, now), Error: g.Error, RefusedAgoMs: Ago(g.Refused, now), RefusedEra: g.RefusedEra,
 		VotedAgoMs: Ago(g.Voted, now), VotedEra: g.VotedEra, StartedAgoMs: Ago(g.Started, now),
 		TookMs: uint64(g.Took.Milliseconds()), OrderedAgoMs: Ago(g.Ordered, now), OrderedEra: g.OrderedEra,
-		Orders: g.Orders, OrderError: g.OrderError,
+		Orders: g.Orders, OrderError: g.OrderError, PassedAgoMs: Ago(g.Passed, now),
 	}
 }
 
@@ -26,6 +27,28 @@ func toldGate(g *cosignerv1.GateHealth, now time.Time) failover.Gate {
 		At: Then(g.AgoMs, now), Error: g.GetError(), Refused: Then(g.RefusedAgoMs, now), RefusedEra: g.GetRefusedEra(),
 		Voted: Then(g.VotedAgoMs, now), VotedEra: g.GetVotedEra(), Started: Then(g.StartedAgoMs, now),
 		Took: age(g.GetTookMs()), Ordered: Then(g.OrderedAgoMs, now), OrderedEra: g.GetOrderedEra(),
-		Orders: g.GetOrders(), OrderError: g.GetOrderError(),
+		Orders: g.GetOrders(), OrderError: g.GetOrderError(), Passed: Then(g.PassedAgoMs, now),
 	}
+}
+
+// Tell notes what a gate, or its watch, tells the agent of its node.
+func Tell(g *failover.Gate, r *cosignerv1.ReportRequest, now time.Time) error {
+	if w := r.GetGate(); w != nil {
+		g.Tells(failover.GateWord{Refused: Then(w.RefusedAgoMs, now), RefusedEra: w.GetRefusedEra(),
+			Voted: Then(w.VotedAgoMs, now), VotedEra: w.GetVotedEra()}, now)
+		return nil
+	}
+	switch r.GetWatch().GetSight() {
+	case cosignerv1.GateSight_GATE_SIGHT_STANDS:
+		g.Seen(failover.GateStands, now)
+	case cosignerv1.GateSight_GATE_SIGHT_HANGS:
+		g.Seen(failover.GateHangs, now)
+	case cosignerv1.GateSight_GATE_SIGHT_PASSED:
+		g.Seen(failover.GatePasses, now)
+	case cosignerv1.GateSight_GATE_SIGHT_GONE:
+		g.Seen(failover.GateGone, now)
+	default:
+		return errors.New("it says nothing of a gate")
+	}
+	return nil
 }

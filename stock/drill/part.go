@@ -86,6 +86,11 @@ func (r remote) Claim(ctx context.Context, own casper.Ballot) error {
 	}
 }
 
+// Signed knows nothing: nobody else in the drill's network has its key.
+func (r remote) Signed(context.Context, casper.Hash) ([]casper.Ballot, *uint32, error) {
+	return nil, nil, nil
+}
+
 // play plays a network and tells what came of it.
 func play(ctx context.Context, o order, tell io.Writer) outcome {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)

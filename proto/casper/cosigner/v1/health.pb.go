@@ -76,7 +76,9 @@ type NodeHealth struct {
 	Gate *GateHealth `protobuf:"bytes,23,opt,name=gate,proto3" json:"gate,omitempty"`
 	// What of the programs that the launcher of a stock node runs, or will, did not pass the drill, and so gets no key at its next
 	// start; empty if all passed.
-	Undrilled     string `protobuf:"bytes,24,opt,name=undrilled,proto3" json:"undrilled,omitempty"`
+	Undrilled string `protobuf:"bytes,24,opt,name=undrilled,proto3" json:"undrilled,omitempty"`
+	// The newest finality signatures of our validator that the node's events told of.
+	Finals        []*FinalSeen `protobuf:"bytes,25,rep,name=finals,proto3" json:"finals,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -279,6 +281,95 @@ func (x *NodeHealth) GetUndrilled() string {
 	return ""
 }
 
+func (x *NodeHealth) GetFinals() []*FinalSeen {
+	if x != nil {
+		return x.Finals
+	}
+	return nil
+}
+
+// FinalSeen is a finality signature of our validator.
+type FinalSeen struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Hash of the block, 32 bytes.
+	Block []byte `protobuf:"bytes,1,opt,name=block,proto3" json:"block,omitempty"`
+	// Its height.
+	Height uint64 `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"`
+	// Its era.
+	Era uint64 `protobuf:"varint,3,opt,name=era,proto3" json:"era,omitempty"`
+	// Hash of the chain's name, 32 bytes.
+	ChainNameHash []byte `protobuf:"bytes,4,opt,name=chain_name_hash,json=chainNameHash,proto3" json:"chain_name_hash,omitempty"`
+	// Ed25519 signature, 64 bytes.
+	Signature     []byte `protobuf:"bytes,5,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FinalSeen) Reset() {
+	*x = FinalSeen{}
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FinalSeen) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FinalSeen) ProtoMessage() {}
+
+func (x *FinalSeen) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FinalSeen.ProtoReflect.Descriptor instead.
+func (*FinalSeen) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *FinalSeen) GetBlock() []byte {
+	if x != nil {
+		return x.Block
+	}
+	return nil
+}
+
+func (x *FinalSeen) GetHeight() uint64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *FinalSeen) GetEra() uint64 {
+	if x != nil {
+		return x.Era
+	}
+	return 0
+}
+
+func (x *FinalSeen) GetChainNameHash() []byte {
+	if x != nil {
+		return x.ChainNameHash
+	}
+	return nil
+}
+
+func (x *FinalSeen) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
 // GateHealth is what an agent knows of its stock node by the gate through which the node writes its own messages.
 type GateHealth struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -305,14 +396,16 @@ type GateHealth struct {
 	// How often it was in that era.
 	Orders uint32 `protobuf:"varint,11,opt,name=orders,proto3" json:"orders,omitempty"`
 	// Why the last order was not carried out, empty if it was.
-	OrderError    string `protobuf:"bytes,12,opt,name=order_error,json=orderError,proto3" json:"order_error,omitempty"`
+	OrderError string `protobuf:"bytes,12,opt,name=order_error,json=orderError,proto3" json:"order_error,omitempty"`
+	// Since the gate was seen to let pass what it must refuse, milliseconds. Absent if it was not since it stands.
+	PassedAgoMs   *uint64 `protobuf:"varint,13,opt,name=passed_ago_ms,json=passedAgoMs,proto3,oneof" json:"passed_ago_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GateHealth) Reset() {
 	*x = GateHealth{}
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[1]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -324,7 +417,7 @@ func (x *GateHealth) String() string {
 func (*GateHealth) ProtoMessage() {}
 
 func (x *GateHealth) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[1]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -337,7 +430,7 @@ func (x *GateHealth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GateHealth.ProtoReflect.Descriptor instead.
 func (*GateHealth) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{1}
+	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *GateHealth) GetAgoMs() uint64 {
@@ -424,6 +517,13 @@ func (x *GateHealth) GetOrderError() string {
 	return ""
 }
 
+func (x *GateHealth) GetPassedAgoMs() uint64 {
+	if x != nil && x.PassedAgoMs != nil {
+		return *x.PassedAgoMs
+	}
+	return 0
+}
+
 // FaultEvidence is what an agent found in its node's unit file. It is a word, and judged by the signatures in it alone.
 type FaultEvidence struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -437,7 +537,7 @@ type FaultEvidence struct {
 
 func (x *FaultEvidence) Reset() {
 	*x = FaultEvidence{}
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -449,7 +549,7 @@ func (x *FaultEvidence) String() string {
 func (*FaultEvidence) ProtoMessage() {}
 
 func (x *FaultEvidence) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -462,7 +562,7 @@ func (x *FaultEvidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FaultEvidence.ProtoReflect.Descriptor instead.
 func (*FaultEvidence) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{2}
+	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *FaultEvidence) GetBallots() []*Ballot {
@@ -503,7 +603,7 @@ type Ballot struct {
 
 func (x *Ballot) Reset() {
 	*x = Ballot{}
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -515,7 +615,7 @@ func (x *Ballot) String() string {
 func (*Ballot) ProtoMessage() {}
 
 func (x *Ballot) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -528,7 +628,7 @@ func (x *Ballot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ballot.ProtoReflect.Descriptor instead.
 func (*Ballot) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{3}
+	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Ballot) GetInstance() []byte {
@@ -621,7 +721,7 @@ type Asked struct {
 
 func (x *Asked) Reset() {
 	*x = Asked{}
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -633,7 +733,7 @@ func (x *Asked) String() string {
 func (*Asked) ProtoMessage() {}
 
 func (x *Asked) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -646,7 +746,7 @@ func (x *Asked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Asked.ProtoReflect.Descriptor instead.
 func (*Asked) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{4}
+	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Asked) GetAgoMs() uint64 {
@@ -703,7 +803,7 @@ type Reach struct {
 
 func (x *Reach) Reset() {
 	*x = Reach{}
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[5]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -715,7 +815,7 @@ func (x *Reach) String() string {
 func (*Reach) ProtoMessage() {}
 
 func (x *Reach) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[5]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -728,7 +828,7 @@ func (x *Reach) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reach.ProtoReflect.Descriptor instead.
 func (*Reach) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{5}
+	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Reach) GetName() string {
@@ -779,7 +879,7 @@ type Block struct {
 
 func (x *Block) Reset() {
 	*x = Block{}
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[6]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -791,7 +891,7 @@ func (x *Block) String() string {
 func (*Block) ProtoMessage() {}
 
 func (x *Block) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_health_proto_msgTypes[6]
+	mi := &file_casper_cosigner_v1_health_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -804,7 +904,7 @@ func (x *Block) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Block.ProtoReflect.Descriptor instead.
 func (*Block) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{6}
+	return file_casper_cosigner_v1_health_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Block) GetEra() uint64 {
@@ -825,7 +925,7 @@ var File_casper_cosigner_v1_health_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"\n" +
-	"\x1fcasper/cosigner/v1/health.proto\x12\x12casper.cosigner.v1\"\xb5\b\n" +
+	"\x1fcasper/cosigner/v1/health.proto\x12\x12casper.cosigner.v1\"\xec\b\n" +
 	"\n" +
 	"NodeHealth\x12'\n" +
 	"\rstatus_ago_ms\x18\x01 \x01(\x04H\x00R\vstatusAgoMs\x88\x01\x01\x12!\n" +
@@ -858,14 +958,21 @@ const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"\n" +
 	"era_ago_ms\x18\x16 \x01(\x04H\x06R\beraAgoMs\x88\x01\x01\x122\n" +
 	"\x04gate\x18\x17 \x01(\v2\x1e.casper.cosigner.v1.GateHealthR\x04gate\x12\x1c\n" +
-	"\tundrilled\x18\x18 \x01(\tR\tundrilledB\x10\n" +
+	"\tundrilled\x18\x18 \x01(\tR\tundrilled\x125\n" +
+	"\x06finals\x18\x19 \x03(\v2\x1d.casper.cosigner.v1.FinalSeenR\x06finalsB\x10\n" +
 	"\x0e_status_ago_msB\x0e\n" +
 	"\f_upgrade_eraB\r\n" +
 	"\v_blocked_msB\x12\n" +
 	"\x10_shutdown_ago_msB\x0f\n" +
 	"\r_fault_ago_msB\r\n" +
 	"\v_refused_msB\r\n" +
-	"\v_era_ago_ms\"\xec\x03\n" +
+	"\v_era_ago_ms\"\x91\x01\n" +
+	"\tFinalSeen\x12\x14\n" +
+	"\x05block\x18\x01 \x01(\fR\x05block\x12\x16\n" +
+	"\x06height\x18\x02 \x01(\x04R\x06height\x12\x10\n" +
+	"\x03era\x18\x03 \x01(\x04R\x03era\x12&\n" +
+	"\x0fchain_name_hash\x18\x04 \x01(\fR\rchainNameHash\x12\x1c\n" +
+	"\tsignature\x18\x05 \x01(\fR\tsignature\"\xa7\x04\n" +
 	"\n" +
 	"GateHealth\x12\x1a\n" +
 	"\x06ago_ms\x18\x01 \x01(\x04H\x00R\x05agoMs\x88\x01\x01\x12\x14\n" +
@@ -884,12 +991,14 @@ const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"orderedEra\x12\x16\n" +
 	"\x06orders\x18\v \x01(\rR\x06orders\x12\x1f\n" +
 	"\vorder_error\x18\f \x01(\tR\n" +
-	"orderErrorB\t\n" +
+	"orderError\x12'\n" +
+	"\rpassed_ago_ms\x18\r \x01(\x04H\x05R\vpassedAgoMs\x88\x01\x01B\t\n" +
 	"\a_ago_msB\x11\n" +
 	"\x0f_refused_ago_msB\x0f\n" +
 	"\r_voted_ago_msB\x11\n" +
 	"\x0f_started_ago_msB\x11\n" +
-	"\x0f_ordered_ago_ms\"[\n" +
+	"\x0f_ordered_ago_msB\x10\n" +
+	"\x0e_passed_ago_ms\"[\n" +
 	"\rFaultEvidence\x124\n" +
 	"\aballots\x18\x01 \x03(\v2\x1a.casper.cosigner.v1.BallotR\aballots\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\tR\x05error\"\xad\x01\n" +
@@ -931,28 +1040,30 @@ func file_casper_cosigner_v1_health_proto_rawDescGZIP() []byte {
 	return file_casper_cosigner_v1_health_proto_rawDescData
 }
 
-var file_casper_cosigner_v1_health_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_casper_cosigner_v1_health_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_casper_cosigner_v1_health_proto_goTypes = []any{
 	(*NodeHealth)(nil),    // 0: casper.cosigner.v1.NodeHealth
-	(*GateHealth)(nil),    // 1: casper.cosigner.v1.GateHealth
-	(*FaultEvidence)(nil), // 2: casper.cosigner.v1.FaultEvidence
-	(*Ballot)(nil),        // 3: casper.cosigner.v1.Ballot
-	(*Asked)(nil),         // 4: casper.cosigner.v1.Asked
-	(*Reach)(nil),         // 5: casper.cosigner.v1.Reach
-	(*Block)(nil),         // 6: casper.cosigner.v1.Block
+	(*FinalSeen)(nil),     // 1: casper.cosigner.v1.FinalSeen
+	(*GateHealth)(nil),    // 2: casper.cosigner.v1.GateHealth
+	(*FaultEvidence)(nil), // 3: casper.cosigner.v1.FaultEvidence
+	(*Ballot)(nil),        // 4: casper.cosigner.v1.Ballot
+	(*Asked)(nil),         // 5: casper.cosigner.v1.Asked
+	(*Reach)(nil),         // 6: casper.cosigner.v1.Reach
+	(*Block)(nil),         // 7: casper.cosigner.v1.Block
 }
 var file_casper_cosigner_v1_health_proto_depIdxs = []int32{
-	6, // 0: casper.cosigner.v1.NodeHealth.block:type_name -> casper.cosigner.v1.Block
-	4, // 1: casper.cosigner.v1.NodeHealth.rounds:type_name -> casper.cosigner.v1.Asked
-	4, // 2: casper.cosigner.v1.NodeHealth.heights:type_name -> casper.cosigner.v1.Asked
-	2, // 3: casper.cosigner.v1.NodeHealth.fault_evidence:type_name -> casper.cosigner.v1.FaultEvidence
-	1, // 4: casper.cosigner.v1.NodeHealth.gate:type_name -> casper.cosigner.v1.GateHealth
-	3, // 5: casper.cosigner.v1.FaultEvidence.ballots:type_name -> casper.cosigner.v1.Ballot
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	7, // 0: casper.cosigner.v1.NodeHealth.block:type_name -> casper.cosigner.v1.Block
+	5, // 1: casper.cosigner.v1.NodeHealth.rounds:type_name -> casper.cosigner.v1.Asked
+	5, // 2: casper.cosigner.v1.NodeHealth.heights:type_name -> casper.cosigner.v1.Asked
+	3, // 3: casper.cosigner.v1.NodeHealth.fault_evidence:type_name -> casper.cosigner.v1.FaultEvidence
+	2, // 4: casper.cosigner.v1.NodeHealth.gate:type_name -> casper.cosigner.v1.GateHealth
+	1, // 5: casper.cosigner.v1.NodeHealth.finals:type_name -> casper.cosigner.v1.FinalSeen
+	4, // 6: casper.cosigner.v1.FaultEvidence.ballots:type_name -> casper.cosigner.v1.Ballot
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_health_proto_init() }
@@ -961,20 +1072,20 @@ func file_casper_cosigner_v1_health_proto_init() {
 		return
 	}
 	file_casper_cosigner_v1_health_proto_msgTypes[0].OneofWrappers = []any{}
-	file_casper_cosigner_v1_health_proto_msgTypes[1].OneofWrappers = []any{}
-	file_casper_cosigner_v1_health_proto_msgTypes[3].OneofWrappers = []any{
+	file_casper_cosigner_v1_health_proto_msgTypes[2].OneofWrappers = []any{}
+	file_casper_cosigner_v1_health_proto_msgTypes[4].OneofWrappers = []any{
 		(*Ballot_Echo)(nil),
 		(*Ballot_Vote)(nil),
 	}
-	file_casper_cosigner_v1_health_proto_msgTypes[4].OneofWrappers = []any{}
 	file_casper_cosigner_v1_health_proto_msgTypes[5].OneofWrappers = []any{}
+	file_casper_cosigner_v1_health_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_health_proto_rawDesc), len(file_casper_cosigner_v1_health_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,114 @@
+package failover
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"casper-cosigner/rule/casper"
+)
+
+// Final is a finality signature of our validator. Nodes make those by themselves, and nothing in
+// casper-node sees, or punishes, two of different blocks at one height.
+type Final struct {
+	casper.Finality
+	Signature casper.Signature
+}
+
+// Finals is how many an agent tells.
+const Finals = 4
+
+// Sees notes a finality signature of ours, whichever node made it. Those of the greatest heights
+// are told.
+func (n *Node) Sees(f Final) {
+	if slices.ContainsFunc(n.Finals[:], func(have Final) bool { return have.Finality == f.Finality }) {
+		return
+	}
+	all := append(slices.Clone(n.Finals[:]), f)
+	slices.SortStableFunc(all, func(a, b Final) int { return cmp.Compare(b.Height, a.Height) })
+	copy(n.Finals[:], all)
+}
+
+// Fork is two blocks of one height that our key signed. Its zero value is that none is known.
+type Fork struct {
+	Blocks [2]Final
+	Nodes  [2]string // whose agents told of them
+	At     time.Time // when both were known here
+}
+
+// String returns what happened, in words.
+func (f Fork) String() string {
+	a, b := f.Blocks[0], f.Blocks[1]
+	return fmt.Sprintf("%s %d: %v (told by %s) and %v (told by %s)", forkedAt, a.Height, a.Block, f.Nodes[0], b.Block,
+		f.Nodes[1])
+}
+
+// forkedAt is how a reason begins that holds roles for a fork.
+const forkedAt = "our key signed two blocks at height"
+
+// keptFinals is how many finality signatures are remembered.
+const keptFinals = 256
+
+// Blocks is which blocks our key signed, as all agents told. NewBlocks makes one. It is not safe
+// for concurrent use.
+type Blocks struct {
+	key  casper.PublicKey
+	seen map[casper.Finality]told
+	fork Fork
+}
+
+type told struct {
+	Final
+	by string
+}
+
+// NewBlocks returns one that knows of nothing; key is the validator's as Casper writes it.
+func NewBlocks(key string) *Blocks {
+	b := &Blocks{seen: map[casper.Finality]told{}}
+	b.key, _ = casper.ParsePublicKey(key) // of a key that is none no signature is valid
+	return b
+}
+
+// Take notes what all agents tell, and adds to the observation the last fork that it came to. A
+// node's word is worth nothing here: what counts is signed by our key.
+func (b *Blocks) Take(o *Observation, now time.Time) {
+	for _, name := range slices.Sorted(maps.Keys(o.Nodes)) {
+		for _, f := range o.Nodes[name].Finals {
+			if _, known := b.seen[f.Finality]; known || f == (Final{}) || !b.key.Verify(f.Finality, f.Signature) {
+				continue
+			}
+			for _, other := range b.seen {
+				if other.Height == f.Height && other.ChainName == f.ChainName {
+					b.fork = Fork{Blocks: [2]Final{other.Final, f}, Nodes: [2]string{other.by, name}, At: now}
+				}
+			}
+			b.seen[f.Finality] = told{f, name}
+		}
+	}
+	for len(b.seen) > keptFinals {
+		lowest := slices.MinFunc(slices.Collect(maps.Keys(b.seen)), func(a, b casper.Finality) int {
+			return cmp.Compare(a.Height, b.Height)
+		})
+		delete(b.seen, lowest)
+	}
+	o.Fork = b.fork
+}
+
+// forked returns why automatic changes must stop for good: nodes of ours that hold the key signed
+// two blocks at one height. Once an operator resumed, what was known by then is no reason again.
+func (l *look) forked() string {
+	f := l.seen.Fork
+	if f.At.IsZero() || len(l.Stock) == 0 {
+		return ""
+	}
+	for _, e := range l.state.History {
+		if e.What == EventHold && e.Cause == Fault && strings.HasPrefix(e.Reason, forkedAt) &&
+			(l.holding() || !f.At.After(l.changed)) {
+			return ""
+		}
+	}
+	return f.String()
+}
