@@ -48,11 +48,18 @@ func needFUSE(t *testing.T) {
 	unix.Close(fd)
 }
 
-// stagedVersion is a folder with chainspec and config as a version is staged with.
+// stagedVersion is a folder with chainspec and config as a version is staged with for the main
+// network, and with what an operator may have changed.
 func stagedVersion(t *testing.T, binary, defaults string) string {
 	t.Helper()
 	network, err := Setup(t.Context(), Config{Dir: filepath.Join(t.TempDir(), "network"), Binary: binary,
-		Defaults: defaults, Validators: make([]Validator, 1)})
+		Defaults: defaults, Validators: make([]Validator, 1), Chain: "casper",
+		Chainspec: map[string]any{"protocol.activation_point": 22931, "core.era_duration": "120minutes",
+			"core.minimum_era_height": 20, "core.minimum_block_time": "8000ms"},
+		Nodes: []NodeConfig{{Config: map[string]any{"consensus.zug.proposal_timeout": "10sec",
+			"consensus.zug.sync_state_interval": "1sec", "network.min_peers_for_initialization": 3,
+			"network.known_addresses": []string{"192.0.2.1:35000"}, "rest_server.enable_server": false,
+			"rest_server.qps_limit": 10, "node.sync_handling": "nosync", "storage.path": "/var/lib/casper/casper-node"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
