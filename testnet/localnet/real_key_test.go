@@ -94,6 +94,10 @@ type granting struct{}
 
 func (granting) Claim(context.Context, casper.Ballot) error { return nil }
 
+func (granting) Signed(context.Context, casper.Hash) ([]casper.Ballot, *uint32, error) {
+	return nil, nil, nil
+}
+
 // stand has a gate with the node's key stand until the test ends.
 func stand(t *testing.T, n *Node, secret *gate.Secret) {
 	t.Helper()
