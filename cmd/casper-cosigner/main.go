@@ -58,7 +58,7 @@ func newRoot() *cobra.Command {
 			cosignerFoundCommand(), cosignerRestateCommand()),
 		group("agent", "serve the casper-node on this host", agentInitCommand(), agentRunCommand()),
 		group("gate", "keep a stock casper-node from signing what is not granted", gateRunCommand(), gateWatchCommand(),
-			gateImportCommand(), gateDetachCommand()),
+			gateImportCommand(), gateDetachCommand(), gateDrillCommand(), gateDrillPartCommand()),
 		group("certificate", "certificates of the cluster's own authority", issueCommand()),
 		signCommand(),
 		statusCommand(),

@@ -11,17 +11,13 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
+	"casper-cosigner/stock/node"
 )
-
-// tree is a document of tables, as JSON and TOML both have them. A key whose value is nil exists
-// and is left out of TOML.
-type tree map[string]any
 
 // defaults are the node's own, as the program localnet-defaults prints them.
 type defaults struct {
-	Config    tree `json:"config"`
-	Chainspec tree `json:"chainspec"`
+	Config    node.Tree `json:"config"`
+	Chainspec node.Tree `json:"chainspec"`
 }
 
 // readDefaults runs localnet-defaults and returns what it prints.
@@ -48,8 +44,8 @@ func parseDefaults(text []byte) (d defaults, err error) {
 	if d.Config == nil || d.Chainspec == nil {
 		return d, errors.New("reading the node's defaults: config or chainspec is missing")
 	}
-	d.Config = tomlValue(map[string]any(d.Config)).(tree)
-	d.Chainspec = tomlValue(map[string]any(d.Chainspec)).(tree)
+	d.Config = tomlValue(map[string]any(d.Config)).(node.Tree)
+	d.Chainspec = tomlValue(map[string]any(d.Chainspec)).(node.Tree)
 	return d, nil
 }
 
@@ -58,7 +54,7 @@ func parseDefaults(text []byte) (d defaults, err error) {
 func tomlValue(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
-		t := tree{}
+		t := node.Tree{}
 		for key, value := range v {
 			t[key] = tomlValue(value)
 		}
@@ -88,56 +84,4 @@ func number(text string) any {
 		return int64(math.MaxInt64)
 	}
 	return n
-}
-
-// set changes the value at a path of keys with dots between them. The key must exist: casper-node
-// refuses a key that it does not know, and a mistake is better told here.
-func (t tree) set(path string, value any) error {
-	at := t
-	keys := strings.Split(path, ".")
-	for _, key := range keys[:len(keys)-1] {
-		next, ok := at[key].(tree)
-		if !ok {
-			return fmt.Errorf("setting %s: there is no table %q", path, key)
-		}
-		at = next
-	}
-	last := keys[len(keys)-1]
-	if _, ok := at[last]; !ok {
-		return fmt.Errorf("setting %s: casper-node's defaults have no key %q", path, last)
-	}
-	at[last] = value
-	return nil
-}
-
-// setAll sets every path, and tells all that went wrong.
-func (t tree) setAll(values map[string]any) error {
-	var err error
-	for path, value := range values {
-		err = errors.Join(err, t.set(path, value))
-	}
-	return err
-}
-
-// toml returns the document as TOML, without the keys that have no value.
-func (t tree) toml() ([]byte, error) {
-	text, err := toml.Marshal(t.plain())
-	if err != nil {
-		return nil, fmt.Errorf("writing TOML: %w", err)
-	}
-	return text, nil
-}
-
-func (t tree) plain() map[string]any {
-	m := map[string]any{}
-	for key, value := range t {
-		switch value := value.(type) {
-		case nil:
-		case tree:
-			m[key] = value.plain()
-		default:
-			m[key] = value
-		}
-	}
-	return m
 }

@@ -3,11 +3,10 @@ package localnet
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/stock/node"
 )
 
 // Key is an Ed25519 key of a test network. It is made from the network's seed, so it
@@ -31,18 +30,11 @@ func newKey(what string) Key {
 
 // Public returns the public key.
 func (k Key) Public() casper.PublicKey {
-	return casper.PublicKey(k.private.Public().(ed25519.PublicKey))
+	return node.Public(k.private)
 }
 
 // Seed returns the 32 bytes from which the key is made (RFC 8032), for those who search for them.
 func (k Key) Seed() [32]byte { return [32]byte(k.private.Seed()) }
 
-// PEM returns the text of a secret_key.pem: one PRIVATE KEY block with PKCS#8 version 1
-// (casper-types asymmetric_key.rs).
-func (k Key) PEM() ([]byte, error) {
-	der, err := x509.MarshalPKCS8PrivateKey(k.private)
-	if err != nil {
-		return nil, fmt.Errorf("encoding a secret key: %w", err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
-}
+// PEM returns the text of a secret_key.pem.
+func (k Key) PEM() ([]byte, error) { return node.PEM(k.private) }

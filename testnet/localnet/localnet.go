@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/stock/node"
 	"casper-cosigner/testnet"
 )
 
@@ -255,7 +256,7 @@ func (c Config) write(n *Node, spec NodeConfig, files map[string][]byte) error {
 		if err != nil {
 			return err
 		}
-		files[keyFile] = pem
+		files[node.KeyFile] = pem
 	}
 	for name, text := range files {
 		path := filepath.Join(n.Dir, name)

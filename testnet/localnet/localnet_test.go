@@ -11,6 +11,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/stock/node"
 )
 
 // fakeDefaults writes a program that prints a document of the same form as localnet-defaults
@@ -127,9 +128,10 @@ func checkNodeConfigs(t *testing.T, network *Network, foreign casper.PublicKey) 
 			at(config, "node.whole")); got != "0.25 9223372036854775807 2" {
 			t.Errorf("%s: numbers %s", n.Name, got)
 		}
-		_, err := os.Stat(filepath.Join(n.Dir, keyFile))
+		_, err := os.Stat(filepath.Join(n.Dir, node.KeyFile))
 		if i < 2 {
-			if err != nil || at(config, "consensus.secret_key_path") != keyFile || at(config, "consensus.remote_signer") != nil {
+			if err != nil || at(config, "consensus.secret_key_path") != node.KeyFile ||
+				at(config, "consensus.remote_signer") != nil {
 				t.Errorf("%s: consensus %v, %v", n.Name, config["consensus"], err)
 			}
 			continue
@@ -177,12 +179,12 @@ func TestSetupRefuses(t *testing.T) {
 }
 
 func TestSetRefusesWhatIsNotThere(t *testing.T) {
-	document := tree{"a": tree{"b": nil, "c": int64(1)}}
-	if err := document.setAll(map[string]any{"a.b": 1}); err != nil {
+	document := node.Tree{"a": node.Tree{"b": nil, "c": int64(1)}}
+	if err := document.SetAll(map[string]any{"a.b": 1}); err != nil {
 		t.Error(err)
 	}
 	for _, path := range []string{"a.d", "d", "a.c.d", "e.f"} {
-		if document.set(path, 1) == nil {
+		if document.Set(path, 1) == nil {
 			t.Errorf("%s was set", path)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/stock/node"
 )
 
 // killedIn is how long the system may take to end a process that got SIGKILL.
@@ -79,14 +80,9 @@ func (n *Node) Start(ctx context.Context) error {
 		return fmt.Errorf("starting %s: %w", n.Name, err)
 	}
 	defer problems.Close()
-	cmd := exec.CommandContext(ctx, n.binary, "validator", filepath.Join(n.Dir, "config.toml"))
-	cmd.Dir = n.Dir
-	cmd.Env = append(append(os.Environ(), "RUST_LOG=info"), n.env...)
+	cmd := node.Command(ctx, n.binary, n.Dir)
+	cmd.Env = append(cmd.Env, n.env...)
 	cmd.Stdout, cmd.Stderr = out, problems
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Setpgid:   true, // an interrupt from the terminal is for this program, which then ends the others in order
-		Pdeathsig: syscall.SIGKILL,
-	}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", n.Name, err)
 	}

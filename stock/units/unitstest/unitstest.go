@@ -24,6 +24,9 @@ func New(n byte, index uint32) Validator {
 	return Validator{index, ed25519.NewKeyFromSeed(slices.Repeat([]byte{n}, ed25519.SeedSize))}
 }
 
+// Of returns the validator of a key.
+func Of(key ed25519.PrivateKey, index uint32) Validator { return Validator{index, key} }
+
 // At returns the same validator with another index.
 func (v Validator) At(index uint32) Validator { return Validator{index, v.key} }
 
@@ -40,6 +43,12 @@ func (v Validator) Echo(instance casper.Hash, round uint32, of string) casper.Ba
 	value := blake2b.Sum256([]byte(of))
 	b := casper.Ballot{Kind: casper.KindEcho, Instance: instance, Validator: v.Index, Round: round, Value: value}
 	return v.sign(b, slices.Concat(le32(0), list(value[:])))
+}
+
+// EchoOf returns a signed echo of what another one is an echo of.
+func (v Validator) EchoOf(e casper.Ballot) casper.Ballot {
+	e.Validator = v.Index
+	return v.sign(e, slices.Concat(le32(0), list(e.Value[:])))
 }
 
 // Vote returns a signed vote.
