@@ -12,7 +12,7 @@ import (
 )
 
 // PingServer answers the other agents' pings with how the own node is. It keeps nothing of what
-// they say: that is for the cosigners to judge.
+// they say of theirs: that is for the cosigners to judge.
 type PingServer struct {
 	cosignerv1.UnimplementedPingServiceServer
 	// Caller returns the member at the other end of a call.
@@ -20,12 +20,20 @@ type PingServer struct {
 	// Health says how the own node is. It must not block, and what it returned it must not
 	// change any more.
 	Health func(now time.Time) *cosignerv1.NodeHealth
+	// Chain is what agents tell each other of the chain. Nil: nothing.
+	Chain Chain
 }
 
 // Ping answers a node's agent, and PermissionDenied to anybody else.
-func (s *PingServer) Ping(ctx context.Context, _ *cosignerv1.PingRequest) (*cosignerv1.PingResponse, error) {
-	if m, ok := s.Caller(ctx); !ok || m.Role != cluster.Node {
+func (s *PingServer) Ping(ctx context.Context, r *cosignerv1.PingRequest) (*cosignerv1.PingResponse, error) {
+	m, ok := s.Caller(ctx)
+	if !ok || m.Role != cluster.Node {
 		return nil, status.Error(codes.PermissionDenied, "an agent answers the pings of agents only")
 	}
-	return &cosignerv1.PingResponse{Health: s.Health(time.Now())}, nil
+	answer := &cosignerv1.PingResponse{Health: s.Health(time.Now())}
+	if s.Chain != nil {
+		s.Chain.Heard(m.Name, r.GetChain())
+		answer.Chain = s.Chain.Facts()
+	}
+	return answer, nil
 }

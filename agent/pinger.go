@@ -42,6 +42,8 @@ type PingerConfig struct {
 	Heard func(cosigner string, p lead.Ping, now time.Time)
 	// Memory keeps what cosigners state, and is shown to them. Nil: nothing is kept.
 	Memory Memory
+	// Chain is what agents tell each other of the chain. Nil: nothing.
+	Chain Chain
 	// Doubts reports whether it is in doubt who leads: then cosigners are pinged briskly. It must
 	// not block.
 	Doubts func() bool
@@ -149,6 +151,10 @@ func (p *Pinger) ping(ctx context.Context, i int) {
 	if witness {
 		request.Statements = p.Memory.Shown()
 	}
+	chain := p.Chain != nil && peer.Role == cluster.Node
+	if chain {
+		request.Chain = p.Chain.Facts()
+	}
 	answer, err := peer.Client.Ping(once, request)
 	if ctx.Err() != nil {
 		return // that we stop says nothing about the peer
@@ -173,6 +179,9 @@ func (p *Pinger) ping(ctx context.Context, i int) {
 	}
 	if witness {
 		p.Memory.Heard(peer.Name, answer.GetStatements())
+	}
+	if chain {
+		p.Chain.Heard(peer.Name, answer.GetChain())
 	}
 	if peer.Role == cluster.Cosigner && p.learn(answer.GetRoles()) {
 		r := answer.GetRoles()

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"casper-cosigner/agent"
+	"casper-cosigner/agent/almanac"
 	"casper-cosigner/agent/health"
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
@@ -76,6 +77,7 @@ type agentHost struct {
 	metrics *agentMetrics
 
 	links   links
+	almanac *almanac.Almanac // nil if no node is stock
 	agent   *agent.Agent
 	watcher *health.Watcher
 	pinger  *agent.Pinger
@@ -90,10 +92,17 @@ func (h *agentHost) assemble(f *AgentFile) error {
 		return err
 	}
 	h.metrics = newAgentMetrics(f.Name, h.links.names())
-	h.watcher = health.New(f.health(c, logger))
+	watched := f.health(c, logger)
+	var chain agent.Chain
+	if c.StockNodes().Stock() {
+		h.almanac = almanac.New(almanac.Config{Validator: c.Validator, Logger: logger, Chainspec: almanac.Shake})
+		watched.Told = func(s health.Status) { h.almanac.Status(s, time.Now()) }
+		watched.Ended, chain = h.almanac.Ended, h.almanac
+	}
+	h.watcher = health.New(watched)
 	h.metrics.watch(f.Name, h.watcher.Health, h.options.Now)
 	config := agentConfig(h.self, h.links)
-	config.Steady, config.Observe, config.Asked, config.Logger = h.pulse.Steady, h.metrics.observe, h.watcher.Asked, logger
+	config.Steady, config.Observe, config.Asked, config.Logger = h.pulse.Steady, h.metrics.observe, h.asked, logger
 	config.Nudge = func() { h.pinger.Nudge() }
 	var err error
 	h.keeper, err = testimony.OpenKeeper(testimony.KeeperConfig{
@@ -108,21 +117,35 @@ func (h *agentHost) assemble(f *AgentFile) error {
 		Peers: h.links.pinged(c), Interval: time.Duration(c.Failover.PingInterval),
 		Timeout: time.Duration(c.Failover.PingTimeout),
 		Health:  h.watcher.Health, Observe: h.metrics.observePing, Heard: h.agent.Pinged, Doubts: h.agent.Doubts,
-		Memory: h.keeper, Logger: logger,
+		Memory: h.keeper, Chain: chain, Logger: logger,
 	})
 	return nil
+}
+
+// asked notes a request of the node and its answer.
+func (h *agentHost) asked(m casper.Message, answer *cosignerv1.SignResponse) {
+	h.watcher.Asked(m, answer)
+	if h.almanac != nil {
+		h.almanac.Asked(m)
+	}
 }
 
 // run serves until ctx ends.
 func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Listener) error {
 	c := h.self.Cluster
-	server := grpc.NewServer(grpc.MaxRecvMsgSize(1 << 16))
+	server := grpc.NewServer(grpc.MaxRecvMsgSize(1<<16), grpc.Creds(local{}))
 	cosignerv1.RegisterSignerServiceServer(server, h.agent)
-	cosignerv1.RegisterClaimServiceServer(server, h.agent)
+	cosignerv1.RegisterClaimServiceServer(server, gateServer{agent: h.agent})
 	pingServer := c.NewServer(h.self.Certificate, agentAccess)
-	cosignerv1.RegisterPingServiceServer(pingServer, &agent.PingServer{Caller: c.Caller, Health: h.watcher.Health})
+	ping := &agent.PingServer{Caller: c.Caller, Health: h.watcher.Health}
+	cosignerv1.RegisterPingServiceServer(pingServer, ping)
 
 	group, ctx := errgroup.WithContext(ctx)
+	if h.almanac != nil {
+		ping.Chain = h.almanac
+		cosignerv1.RegisterInstanceServiceServer(server, &agent.InstanceServer{Of: h.almanac.Find})
+		group.Go(func() error { h.almanac.Run(ctx); return nil })
+	}
 	group.Go(func() error { h.pulse.Run(ctx); return nil })
 	group.Go(func() error { return h.watcher.Run(ctx) })
 	group.Go(func() error { h.pinger.Run(ctx); return nil })

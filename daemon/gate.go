@@ -13,6 +13,7 @@ import (
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/stock/claim"
 	"casper-cosigner/stock/gate"
 	"casper-cosigner/stock/journal"
 )
@@ -21,6 +22,7 @@ import (
 type GateFile struct {
 	Role      string `toml:"role" comment:"of the node: voter or passive"`
 	Cluster   string `toml:"cluster" comment:"the cluster file"`
+	Socket    string `toml:"socket" comment:"the agent's unix socket: socket in agent.toml"`
 	UnitFiles string `toml:"unit_files" comment:"where the node looks for them: storage, network, unit_files"`
 	Folder    string `toml:"folder" comment:"the gate's own folder, where they lie. Never copy or restore it"`
 
@@ -42,7 +44,7 @@ func ReadGateFile(path string) (*GateFile, error) {
 	if err := readTOML(path, f); err != nil {
 		return nil, err
 	}
-	err := missing(path, "role", f.Role, "cluster", f.Cluster, "unit_files", f.UnitFiles, "folder", f.Folder)
+	err := missing(path, "role", f.Role, "cluster", f.Cluster, "socket", f.Socket, "unit_files", f.UnitFiles, "folder", f.Folder)
 	if _, bad := journal.ParseRole(f.Role); bad != nil && f.Role != "" {
 		err = errors.Join(err, fmt.Errorf("%s: role: %w", path, bad))
 	}
@@ -72,13 +74,18 @@ func (f *GateFile) Settings() (gate.Settings, error) {
 func (f *GateFile) UnitFilesPath() string { return resolve(f.dir, f.UnitFiles) }
 
 // RunGate runs the gate until ctx ends.
-func RunGate(ctx context.Context, f *GateFile, o Options) error {
+func RunGate(ctx context.Context, f *GateFile, o Options) (err error) {
 	s, err := f.Settings()
 	if err != nil {
 		return err
 	}
 	s.Log = o.Logger
-	return gate.New(s, nobody{}).Run(ctx, func() { notifyReady(o.Logger) })
+	a, err := f.asker()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Client.Close()) }()
+	return gate.New(s, a).Run(ctx, func() { notifyReady(o.Logger) })
 }
 
 // WatchGate watches the gate until ctx ends.
@@ -88,20 +95,36 @@ func WatchGate(ctx context.Context, f *GateFile, o Options) error {
 }
 
 // ImportUnitFile has the gate take over a unit file that a node wrote without it.
-func ImportUnitFile(ctx context.Context, f *GateFile, path string) (gate.Imported, error) {
+func ImportUnitFile(ctx context.Context, f *GateFile, path string) (done gate.Imported, err error) {
 	s, err := f.Settings()
 	if err != nil {
 		return gate.Imported{}, err
 	}
 	s.Patience, s.Log = importPatience, zerolog.Nop()
-	return gate.New(s, nobody{}).Import(ctx, path)
+	a, err := f.asker()
+	if err != nil {
+		return gate.Imported{}, err
+	}
+	defer func() { err = errors.Join(err, a.Client.Close()) }()
+	return gate.New(s, a).Import(ctx, path)
 }
 
-// nobody grants nothing. It stands where the agent will.
-type nobody struct{}
+// agentAsker asks the node's agent, and tells a gate's words for what it answers.
+type agentAsker struct{ claim.Asker }
 
-func (nobody) Claim(context.Context, casper.Ballot) error {
-	return errors.New("this version of the gate asks no agent yet: the node signs blocks and casts no vote")
+// asker asks the agent that is named in the settings. It is connected to when it is needed.
+func (f *GateFile) asker() (agentAsker, error) {
+	client, err := claim.Dial(resolve(f.dir, f.Socket))
+	return agentAsker{claim.Asker{Client: client}}, err
+}
+
+// Claim returns nil only once t cosigners attested to the agent that the slot holds this message.
+func (a agentAsker) Claim(ctx context.Context, own casper.Ballot) error {
+	err := a.Asker.Claim(ctx, own)
+	if held := new(claim.HeldError); errors.As(err, &held) {
+		return fmt.Errorf("%w: %w", gate.ErrBound, err)
+	}
+	return err
 }
 
 // notifyReady tells systemd, with Type=notify, that what comes after may start.

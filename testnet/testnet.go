@@ -45,6 +45,7 @@ type Settings struct {
 	States   map[string]string // state directory by cosigner; one that is not named keeps it in its own folder
 	Init     []string          // more arguments of init
 	Stock    []string          // nodes that the cluster file marks so
+	Hot      bool              // stock nodes all vote
 
 	Cosigners, Threshold int // 0: those of every cluster here
 }
@@ -85,7 +86,7 @@ func Setup(ctx context.Context, s Settings) (*Cluster, error) {
 	if err := c.Command(ctx, args...); err != nil {
 		return nil, err
 	}
-	if err := c.markStock(s.Stock); err != nil {
+	if err := c.markStock(s); err != nil {
 		return nil, fmt.Errorf("marking nodes as stock: %w", err)
 	}
 	if !slices.Contains(s.Init, "--stock") {
@@ -109,9 +110,9 @@ func Setup(ctx context.Context, s Settings) (*Cluster, error) {
 }
 
 // markStock edits the cluster file of all hosts as an operator would.
-func (c *Cluster) markStock(nodes []string) error {
+func (c *Cluster) markStock(s Settings) error {
 	hosts, err := filepath.Glob(filepath.Join(c.Dir, "*", "cluster.toml"))
-	if err != nil || len(nodes) == 0 {
+	if err != nil || len(s.Stock) == 0 {
 		return err
 	}
 	text, err := os.ReadFile(filepath.Join(c.Dir, "cluster.toml"))
@@ -119,7 +120,10 @@ func (c *Cluster) markStock(nodes []string) error {
 		return err
 	}
 	edited := string(text)
-	for _, name := range nodes {
+	if s.Hot {
+		edited = strings.Replace(edited, "\n[failover]\n", "\n[failover]\nstandby = 'hot'\n", 1)
+	}
+	for _, name := range s.Stock {
 		entry := fmt.Sprintf("[[node]]\nname = '%s'\n", name)
 		if !strings.Contains(edited, entry) {
 			return fmt.Errorf("the cluster file has no node %q", name)

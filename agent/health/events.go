@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+
+	"casper-cosigner/rule/casper"
 )
 
 // Message is one server-sent event (HTML standard, section 9.2), as far as casper-node uses them.
@@ -95,6 +98,7 @@ type event struct {
 	version  string // of the protocol; the first event of every stream
 	shutdown bool
 	fault    *fault
+	ended    *EraEnd
 }
 
 // fault says that the node holds a proof of a validator's equivocation.
@@ -103,8 +107,17 @@ type fault struct {
 	Era       uint64 `json:"era_id"`
 }
 
-// headSize is how far into an event its kind stands, in bytes. Only few kinds are parsed: blocks
-// and transactions are many and large.
+// EraEnd is where an era ended, as the last block of it says.
+type EraEnd struct {
+	Era  uint64
+	Last casper.Hash // that block
+	// Next are the validators of the next era, ascending, as casper-node numbers them
+	// (consensus/utils/validators.rs): by their keys, with the tag of the algorithm in front.
+	Next []string
+}
+
+// headSize is how far into an event its kind stands, in bytes. Only few kinds are parsed:
+// transactions and finality signatures are many.
 const headSize = 32
 
 func parseEvent(data string) (event, error) {
@@ -112,6 +125,9 @@ func parseEvent(data string) (event, error) {
 		return event{shutdown: true}, nil
 	}
 	head := data[:min(len(data), headSize)]
+	if strings.Contains(head, `"BlockAdded"`) {
+		return event{ended: endOf(data)}, nil
+	}
 	if !strings.Contains(head, `"Fault"`) && !strings.Contains(head, `"ApiVersion"`) {
 		return event{}, nil
 	}
@@ -123,4 +139,37 @@ func parseEvent(data string) (event, error) {
 		return event{}, fmt.Errorf("reading the event %q: %w", printable(data, errorSize), err)
 	}
 	return event{version: printable(e.APIVersion, nameSize), fault: e.Fault}, nil
+}
+
+// endOf returns where an added block ends its era; nil if it does not, or is of a form that is not
+// known here: /status tells the block as well, a little later.
+func endOf(data string) *EraEnd {
+	var e struct {
+		BlockAdded struct {
+			Hash  casper.Hash `json:"block_hash"`
+			Block struct {
+				Version2 struct {
+					Header struct {
+						Era *uint64 `json:"era_id"`
+						End *struct {
+							Next []struct {
+								Validator string `json:"validator"`
+							} `json:"next_era_validator_weights"`
+						} `json:"era_end"`
+					} `json:"header"`
+				}
+			} `json:"block"`
+		}
+	}
+	err := json.Unmarshal([]byte(data), &e)
+	h := e.BlockAdded.Block.Version2.Header
+	if err != nil || h.Era == nil || h.End == nil || e.BlockAdded.Hash == (casper.Hash{}) {
+		return nil
+	}
+	end := &EraEnd{Era: *h.Era, Last: e.BlockAdded.Hash}
+	for _, next := range h.End.Next {
+		end.Next = append(end.Next, strings.ToLower(next.Validator))
+	}
+	slices.Sort(end.Next)
+	return end
 }

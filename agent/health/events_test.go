@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"casper-cosigner/rule/casper"
 )
 
 func TestReadMessages(t *testing.T) {
@@ -132,6 +135,14 @@ func TestReadMessagesIsBounded(t *testing.T) {
 
 func TestParseEvent(t *testing.T) {
 	const key = "01a9b8c7d6e5f40312213041506f7e8d9cabbac9d8e7f6051423324150617f8e90"
+	hash, err := casper.ParseHash(key[2:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := func(hash, era, end string) string {
+		return `{"BlockAdded":{"block_hash":"` + hash + `","block":{"Version2":{"hash":"` + hash +
+			`","header":{"era_id":` + era + `,"height":9,"era_end":` + end + `}}}}}`
+	}
 	tests := map[string]struct {
 		data string
 		want event
@@ -143,8 +154,14 @@ func TestParseEvent(t *testing.T) {
 			event{fault: &fault{key, 7}}},
 		"spaced": {` { "Fault" : { "public_key": "` + key + `", "era_id": 7, "new": [] } }`,
 			event{fault: &fault{key, 7}}},
-		"step":        {`{"Step":{"era_id":1,"execution_effects":[]}}`, event{}},
-		"block":       {`{"BlockAdded":{"block_hash":"x","block":{"Version2":{}}}}`, event{}},
+		"step":      {`{"Step":{"era_id":1,"execution_effects":[]}}`, event{}},
+		"block":     {`{"BlockAdded":{"block_hash":"x","block":{"Version2":{}}}}`, event{}},
+		"old block": {`{"BlockAdded":{"block_hash":"` + key[2:] + `","block":{"Version1":{}}}}`, event{}},
+		"in an era": {block(key[2:], "7", `null`), event{}},
+		"of no era": {block(key[2:], `null`, `{}`), event{}},
+		"last of an era": {block(key[2:], "7", `{"next_era_validator_weights":[{"validator":"02Ab","weight":"1"},
+			{"validator":"01cd"},{"validator":"01CA"}]}`),
+			event{ended: &EraEnd{Era: 7, Last: hash, Next: []string{"01ca", "01cd", "02ab"}}}},
 		"quoted":      {`{"TransactionExpired":{"transaction_hash":"\"Fault\"\"Shutdown\""}}`, event{}},
 		"cut":         {``, event{}},
 		"not JSON":    {`BlockAdded`, event{}},
@@ -156,7 +173,7 @@ func TestParseEvent(t *testing.T) {
 			got, err := parseEvent(test.data)
 			same := got.version == test.want.version && got.shutdown == test.want.shutdown &&
 				(got.fault == nil) == (test.want.fault == nil) &&
-				(got.fault == nil || *got.fault == *test.want.fault)
+				(got.fault == nil || *got.fault == *test.want.fault) && reflect.DeepEqual(got.ended, test.want.ended)
 			if err != nil || !same {
 				t.Errorf("got %+v, %v, want %+v", got, err, test.want)
 			}

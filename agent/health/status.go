@@ -17,6 +17,9 @@ import (
 // in every ping.
 const nameSize = 128
 
+// fewPeers are so many addresses as are kept of an answer.
+const fewPeers = 16
+
 // Status is what a node says of itself at /status (casper-node types/status_feed.rs), as far as it
 // is of use here.
 type Status struct {
@@ -32,7 +35,8 @@ type Status struct {
 	Lowest      uint64         // height of the blocks that it has up to the highest without a gap
 	Highest     uint64
 	Peers       int
-	SwitchBlock string // hash of the newest block that ended an era, empty if it is not told
+	Addresses   []string // of some of them
+	SwitchBlock string   // hash of the newest block that ended an era, empty if it is not told
 }
 
 // known returns what is kept and told of an answer that came now.
@@ -81,8 +85,10 @@ type statusJSON struct {
 		Low  *uint64 `json:"low"`
 		High *uint64 `json:"high"`
 	} `json:"available_block_range"`
-	Peers       []struct{} `json:"peers"` // only counted
-	SwitchBlock string     `json:"latest_switch_block_hash"`
+	Peers []struct {
+		Address string `json:"address"`
+	} `json:"peers"`
+	SwitchBlock string `json:"latest_switch_block_hash"`
 }
 
 // ParseStatus reads an answer of /status. What a judgement may rest on must be there and
@@ -108,6 +114,11 @@ func (raw statusJSON) status() (s Status, err error) {
 		Highest: *raw.Available.High, Peers: len(raw.Peers), Chain: raw.Chain, SwitchBlock: raw.SwitchBlock}
 	if len(s.Build) > nameSize || len(s.Version) > nameSize || len(s.State) > nameSize {
 		return s, fmt.Errorf("the name of a state or version has more than %d bytes", nameSize)
+	}
+	for _, p := range raw.Peers[:min(len(raw.Peers), fewPeers)] {
+		if len(p.Address) <= nameSize {
+			s.Addresses = append(s.Addresses, p.Address)
+		}
 	}
 	if b := raw.LastBlock; b != nil {
 		at, _ := time.Parse(time.RFC3339, b.At) // zero if it is not one: no judgement of roles rests on it

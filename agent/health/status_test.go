@@ -49,6 +49,7 @@ func validating() Status {
 			At: time.Date(2030, 1, 2, 3, 4, 5, 678e6, time.UTC)}, RoundLength: &round, UpgradeEra: &era,
 		Uptime: 5*24*time.Hour + 13*time.Hour + 46*time.Minute + 54*time.Second + 520*time.Millisecond,
 		Lowest: 200, Highest: 1204, Peers: 3,
+		Addresses: []string{"192.0.2.10:35000", "192.0.2.11:35000", "[2001:db8::7]:35000"},
 	}
 }
 
@@ -79,7 +80,7 @@ func TestParseStatus(t *testing.T) {
 		"era 0 staged": {"next_upgrade", `{"activation_point":0,"protocol_version":"2.0.0"}`,
 			func(s *Status) { s.UpgradeEra = new(uint64) }},
 		"nothing stored": {"available_block_range", `{"low":0,"high":0}`, func(s *Status) { s.Lowest, s.Highest = 0, 0 }},
-		"alone":          {"peers", `[]`, func(s *Status) { s.Peers = 0 }},
+		"alone":          {"peers", `[]`, func(s *Status) { s.Peers, s.Addresses = 0, nil }},
 		"just started":   {"uptime", `"520ms"`, func(s *Status) { s.Uptime = 520 * time.Millisecond }},
 	}
 	for name, test := range tests {

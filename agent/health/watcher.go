@@ -38,7 +38,7 @@ const (
 	statusKept  = 30 * time.Second // and the request is left open, since each new one would wait in the node's queue
 	statusSize  = 1 << 20          // bytes; an answer with 1,000 peers has a tenth
 	silence     = time.Minute      // after which a stream is taken for dead: casper-node sends something each 15 s
-	eventSize   = 64 << 10         // bytes; a fault has 200, and longer events are not of interest
+	eventSize   = 1 << 20          // bytes; the last block of an era of 100 validators has some ten thousand
 	retryFirst  = 500 * time.Millisecond
 	retryMost   = 8 * time.Second
 	keysEvery   = time.Minute
@@ -52,8 +52,12 @@ type Config struct {
 	KeyFiles  []string         // globs (path/filepath.Match) of files in which a secret key may have been left
 	UnitFiles string           // folder of casper-node's unit files, where the evidence of a fault is
 	Stock     bool             // the node signs by itself, behind a gate
-	Logger    zerolog.Logger
-	Now       func() time.Time // must keep its monotonic reading
+	// Told is told each answer of /status, and Ended each end of an era that the node tells, some more
+	// than once. They must not block. Nil: nobody wants to know.
+	Told   func(Status)
+	Ended  func(EraEnd)
+	Logger zerolog.Logger
+	Now    func() time.Time // must keep its monotonic reading
 }
 
 // Validate returns every fault of the configuration, joined.
@@ -203,6 +207,9 @@ func (w *Watcher) status(ctx context.Context) (Status, error) {
 // noteStatus notes an attempt. The log tells only when the answers begin to fail, and when
 // they come again.
 func (w *Watcher) noteStatus(s Status, err error) {
+	if err == nil && w.Told != nil {
+		w.Told(s)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	failed, first := w.node.Status.Error != "", w.node.Status.At.IsZero()
@@ -327,6 +334,9 @@ func (w *Watcher) noteEvent(ctx context.Context, e event) {
 	}
 	if e.fault != nil && strings.EqualFold(e.fault.Validator, w.Validator.String()) {
 		w.noteFault(ctx, e.fault.Era)
+	}
+	if e.ended != nil && w.Ended != nil {
+		w.Ended(*e.ended)
 	}
 }
 

@@ -9,7 +9,11 @@
 // It leaves to others where chainspecs and blocks are heard of.
 package instance
 
-import "casper-cosigner/rule/casper"
+import (
+	"slices"
+
+	"casper-cosigner/rule/casper"
+)
 
 // How much is kept of each who tells: a network has one chainspec between two upgrades, and an era
 // is claimed in while it lasts.
@@ -19,42 +23,51 @@ const (
 	mostTellers    = 32
 )
 
-// block is the last one of an era.
-type block struct {
-	era  uint64
-	hash casper.Hash
+// End is where an era ended.
+type End struct {
+	Era  uint64
+	Last casper.Hash // its last block
 }
 
-// told is what one told, oldest first.
-type told struct {
-	chainspecs []casper.Hash
-	blocks     []block
+// Told is what one told, oldest first.
+type Told struct {
+	Chainspecs []casper.Hash
+	Ends       []End
 }
 
 // Known is what was told. The zero value knows nothing. It is not safe for concurrent use.
-type Known struct{ by map[string]*told }
+type Known struct{ by map[string]*Told }
 
 // Chainspec takes a chainspec's hash in, as somebody told it.
 func (k *Known) Chainspec(by string, hash casper.Hash) {
 	if t := k.teller(by); t != nil {
-		t.chainspecs = keep(t.chainspecs, hash, mostChainspecs)
+		t.Chainspecs = keep(t.Chainspecs, hash, mostChainspecs)
 	}
 }
 
 // Ended takes the last block of an era in, as somebody told it.
 func (k *Known) Ended(by string, era uint64, last casper.Hash) {
 	if t := k.teller(by); t != nil {
-		t.blocks = keep(t.blocks, block{era, last}, mostBlocks)
+		t.Ends = keep(t.Ends, End{era, last}, mostBlocks)
 	}
 }
 
+// Told returns what is kept of one, for others.
+func (k *Known) Told(by string) Told {
+	t := k.by[by]
+	if t == nil {
+		return Told{}
+	}
+	return Told{Chainspecs: slices.Clone(t.Chainspecs), Ends: slices.Clone(t.Ends)}
+}
+
 // teller returns what is kept of one; nil if there are too many.
-func (k *Known) teller(by string) *told {
+func (k *Known) teller(by string) *Told {
 	if k.by == nil {
-		k.by = map[string]*told{}
+		k.by = map[string]*Told{}
 	}
 	if k.by[by] == nil && len(k.by) < mostTellers {
-		k.by[by] = &told{}
+		k.by[by] = &Told{}
 	}
 	return k.by[by]
 }
@@ -74,10 +87,10 @@ func keep[T comparable](list []T, what T, most int) []T {
 // One's chainspec and another's block do as well.
 func (k *Known) Find(instance casper.Hash) (casper.Round, bool) {
 	for _, t := range k.by {
-		for _, b := range t.blocks {
+		for _, b := range t.Ends {
 			for _, o := range k.by {
-				for _, chainspec := range o.chainspecs {
-					r := casper.Round{Chainspec: chainspec, Era: b.era + 1, KeyBlock: b.hash}
+				for _, chainspec := range o.Chainspecs {
+					r := casper.Round{Chainspec: chainspec, Era: b.Era + 1, KeyBlock: b.Last}
 					if r.Instance() == instance {
 						return r, true
 					}

@@ -6,29 +6,26 @@ import (
 	"fmt"
 	"time"
 
-	"casper-cosigner/rule/casper"
-)
+	"google.golang.org/grpc"
 
-// errUnknown says that nobody has told yet what the instance is made of.
-var errUnknown = errors.New("what its instance is made of is not known: chainspec and the last block of the era before")
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/wire"
+)
 
 // errOther says that what was told makes another instance: a fault of whoever found it.
 var errOther = errors.New("what was found makes another instance, or the message is neither an echo nor a vote")
 
 // Asker claims what a gate has of a message: its short form, which names the instance only.
-type Asker struct {
-	Client *Client
-	// Find must return what the instance is made of, once that is known; package instance does. It
-	// must not ask the node whose gate waits.
-	Find func(instance casper.Hash) (casper.Round, bool)
-}
+type Asker struct{ Client *Client }
 
-// Claim is Client.Claim. It waits until it is known what the instance is made of, never guesses,
-// and claims nothing but the very message.
+// Claim is Client.Claim. It waits until the agent knows what the instance is made of, never
+// guesses, and claims nothing but the very message.
 func (a Asker) Claim(ctx context.Context, own casper.Ballot) error {
 	for {
-		if in, ok := a.Find(own.Instance); ok {
-			m, ok := own.Message(in)
+		o, err := a.Client.Find(ctx, own.Instance)
+		if err == nil {
+			m, ok := own.Message(o.Round)
 			if !ok {
 				return fmt.Errorf("claiming %v: %w", own, errOther)
 			}
@@ -39,7 +36,35 @@ func (a Asker) Claim(ctx context.Context, own casper.Ballot) error {
 		case <-pause.C:
 		case <-ctx.Done():
 			pause.Stop()
-			return fmt.Errorf("claiming %v: %w: %w", own, ctx.Err(), errUnknown)
+			return fmt.Errorf("claiming %v in vain: %w: %w", own, ctx.Err(), err)
 		}
 	}
+}
+
+// Origin is what an instance is made of.
+type Origin struct {
+	casper.Round         // without what is of a round only
+	Index        *uint32 // of our validator in that era; nil if the agent did not hear it from its node
+}
+
+// Find asks what the instance is made of. What the agent tells makes that instance, or is an error.
+func (c *Client) Find(ctx context.Context, instance casper.Hash) (Origin, error) {
+	r, err := c.i.Find(ctx, &cosignerv1.FindRequest{Instance: instance[:]}, grpc.WaitForReady(true))
+	if err != nil {
+		return Origin{}, fmt.Errorf("asking the agent: %w", err)
+	}
+	told := r.GetOrigin()
+	if told == nil {
+		return Origin{}, errors.New(r.GetMissing())
+	}
+	o := Origin{Round: casper.Round{Era: told.GetEra()}, Index: told.ValidatorIndex}
+	err = errors.Join(wire.Copy(o.Chainspec[:], told.GetChainspecHash(), "chainspec_hash"),
+		wire.Copy(o.KeyBlock[:], told.GetKeyBlockHash(), "key_block_hash"))
+	if err == nil && o.Instance() != instance {
+		err = errOther
+	}
+	if err != nil {
+		return Origin{}, fmt.Errorf("reading the agent's answer: %w", err)
+	}
+	return o, nil
 }

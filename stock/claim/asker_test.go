@@ -5,9 +5,26 @@ import (
 	"testing"
 	"time"
 
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/stock/claim"
 )
+
+// knowing is what an agent says of instances.
+type knowing struct {
+	cosignerv1.UnimplementedInstanceServiceServer
+	after int // so many questions
+	of    casper.Round
+	asked int
+}
+
+func (k *knowing) Find(context.Context, *cosignerv1.FindRequest) (*cosignerv1.FindResponse, error) {
+	if k.asked++; k.asked <= k.after {
+		return &cosignerv1.FindResponse{Missing: "not heard of"}, nil
+	}
+	return &cosignerv1.FindResponse{Origin: &cosignerv1.Origin{Era: k.of.Era, ChainspecHash: k.of.Chainspec[:],
+		KeyBlockHash: k.of.KeyBlock[:]}}, nil
+}
 
 // TestAsker: what a gate has of a message is claimed as that very message, once it is known what
 // its instance is made of, and never as another one.
@@ -15,33 +32,42 @@ func TestAsker(t *testing.T) {
 	agent := &told{}
 	agent.tell(granted(yes))
 	own, _ := casper.BallotOf(yes)
-	looks := 0
-	found := func(after int, r casper.Round) claim.Asker {
-		looks = 0
-		return claim.Asker{Client: serve(t, agent), Find: func(instance casper.Hash) (casper.Round, bool) {
-			looks++
-			return r, looks > after && instance == yes.Instance()
-		}}
-	}
-	within := func(a claim.Asker, d time.Duration) error {
+	within := func(knows *knowing, d time.Duration) error {
 		ctx, cancel := context.WithTimeout(t.Context(), d)
 		defer cancel()
-		return a.Claim(ctx, own)
+		agent.tell(granted(yes))
+		return claim.Asker{Client: serve(t, agent, knows)}.Claim(ctx, own)
 	}
-	if err := within(found(3, casper.Round{Era: yes.Era}), time.Minute); err != nil {
+	if err := within(&knowing{after: 3, of: casper.Round{Era: yes.Era}}, time.Minute); err != nil {
 		t.Error(err)
 	}
 	if n, last := agent.heard(); n != 1 || last != casper.Message(yes) {
 		t.Errorf("asked %d times, for %v", n, last)
 	}
-	agent.tell(granted(yes))
-	if err := within(found(0, casper.Round{Era: yes.Era + 1}), time.Minute); err == nil {
+	if err := within(&knowing{of: casper.Round{Era: yes.Era + 1}}, soon); err == nil {
 		t.Error("another era's message was granted")
 	}
-	if err := within(found(1<<30, casper.Round{}), soon); err == nil {
+	if err := within(&knowing{after: 1 << 30}, soon); err == nil {
 		t.Error("granted, and nothing is known of the instance")
 	}
 	if n, _ := agent.heard(); n != 0 {
 		t.Errorf("the agent was asked %d times", n)
+	}
+}
+
+// TestFind: what an agent tells counts only if it makes the very instance.
+func TestFind(t *testing.T) {
+	find := func(of casper.Round) (claim.Origin, error) {
+		return serve(t, &told{}, &knowing{of: of}).Find(t.Context(), yes.Instance())
+	}
+	want := casper.Round{Era: yes.Era}
+	if o, err := find(want); err != nil || o.Round != want || o.Index != nil {
+		t.Errorf("found %+v, %v", o, err)
+	}
+	for _, wrong := range []casper.Round{{Era: yes.Era + 1}, {Era: yes.Era, Chainspec: casper.Hash{1}},
+		{Era: yes.Era, KeyBlock: casper.Hash{1}}} {
+		if o, err := find(wrong); err == nil {
+			t.Errorf("found %+v for another instance", o)
+		}
 	}
 }

@@ -78,6 +78,7 @@ func Final(err error) bool {
 type Client struct {
 	conn *grpc.ClientConn
 	c    cosignerv1.ClaimServiceClient
+	i    cosignerv1.InstanceServiceClient
 }
 
 // Dial returns a client of the agent at that unix socket. It connects when it is asked, and again
@@ -88,7 +89,8 @@ func Dial(socket string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reaching the agent at %s: %w", socket, err)
 	}
-	return &Client{conn: conn, c: cosignerv1.NewClaimServiceClient(conn)}, nil
+	return &Client{conn: conn, c: cosignerv1.NewClaimServiceClient(conn),
+		i: cosignerv1.NewInstanceServiceClient(conn)}, nil
 }
 
 // Close ends the connection.

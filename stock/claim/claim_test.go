@@ -180,14 +180,14 @@ func unknown(err error) bool {
 	return err != nil && !errors.As(err, &held) && !errors.As(err, &refused)
 }
 
-func serve(t *testing.T, agent *told) *claim.Client {
+func serve(t *testing.T, agent *told, knows ...*knowing) *claim.Client {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "agent.sock")
-	t.Cleanup(listen(t, path, agent))
+	t.Cleanup(listen(t, path, agent, knows...))
 	return dial(t, path)
 }
 
-func listen(t *testing.T, path string, agent *told) (stop func()) {
+func listen(t *testing.T, path string, agent *told, knows ...*knowing) (stop func()) {
 	t.Helper()
 	l, err := net.Listen("unix", path)
 	if err != nil {
@@ -195,6 +195,9 @@ func listen(t *testing.T, path string, agent *told) (stop func()) {
 	}
 	server := grpc.NewServer()
 	cosignerv1.RegisterClaimServiceServer(server, agent)
+	for _, k := range knows {
+		cosignerv1.RegisterInstanceServiceServer(server, k)
+	}
 	go server.Serve(l)
 	return server.Stop
 }

@@ -41,6 +41,7 @@ const ourLog = "RUST_LOG=info,casper_remote_signer=debug," +
 type Layout struct {
 	EraTime   time.Duration
 	Automatic bool                    // roles change by themselves
+	Stock     bool                    // our nodes hold the key and sign by themselves, behind gates
 	Bond      uint64                  // of our validator, in motes; 0: as the others'
 	Arrange   func(*localnet.Config)  // if set, changes the network's settings before its files are made
 	Arranged  func(*localnet.Network) // if set, is told of the network before it is started
@@ -57,12 +58,13 @@ func (l Layout) uncitable(seen time.Time) bool {
 // Pair is the first network: four equal validators, the first of which is a main and a standby
 // behind cosigners.
 type Pair struct {
-	Key      localnet.Key // of our validator; none of the processes has it
+	Key      localnet.Key // of our validator; none of the processes has it, but stock nodes
 	Cluster  *testnet.Cluster
 	Network  *localnet.Network
 	Ours     casper.PublicKey
 	OurIndex int // in every era, since the validators stay the same
 
+	Gates         []*testnet.Process // of stock nodes: the main's, the standby's
 	Main, Standby *NodeLog
 	Watched       *NodeLog         // of the first validator that is not ours; the clock of the show
 	Foreign       []*localnet.Node // the validators that are not ours
@@ -117,8 +119,12 @@ func (s *Stage) setUpCluster(ctx context.Context) error {
 	if err := os.WriteFile(outside, text, 0o600); err != nil {
 		return fmt.Errorf("writing the key: %w", err)
 	}
-	p.Cluster, err = testnet.Setup(ctx, testnet.Settings{Binary: s.Binary, Dir: s.ClusterDir(), PEM: outside,
-		Chain: chain, MinEra: s.EraTime, MinBlock: s.BlockTime, Init: s.failoverFlags()})
+	settings := testnet.Settings{Binary: s.Binary, Dir: s.ClusterDir(), PEM: outside, Chain: chain, MinEra: s.EraTime,
+		MinBlock: s.BlockTime, Init: s.failoverFlags()}
+	if s.Stock {
+		settings.Stock = []string{testnet.Main, testnet.Standby}
+	}
+	p.Cluster, err = testnet.Setup(ctx, settings)
 	if err != nil {
 		return err
 	}
@@ -153,8 +159,15 @@ func (s *Stage) setUpNetwork(ctx context.Context) error {
 		Validators: make([]localnet.Validator, Validators), Chain: chain, BlockTime: s.BlockTime, EraDuration: s.EraTime,
 		RewardDelay: rewardDelay}
 	c.Validators[0] = localnet.Validator{PublicKey: p.Ours, Bond: s.Bond}
+	if s.Stock {
+		c.Validators[0].PublicKey = casper.PublicKey{} // it is localnet's to give
+	}
 	for _, name := range []string{testnet.Main, testnet.Standby} {
-		c.Nodes = append(c.Nodes, localnet.NodeConfig{Name: name, Signer: p.Cluster.Socket(name), Env: []string{ourLog}})
+		node := localnet.NodeConfig{Name: name, Env: []string{ourLog}}
+		if !s.Stock {
+			node.Signer = p.Cluster.Socket(name)
+		}
+		c.Nodes = append(c.Nodes, node)
 	}
 	for i := 1; i < Validators; i++ {
 		c.Nodes = append(c.Nodes, localnet.NodeConfig{Name: fmt.Sprintf("validator-%d", i+1), Validator: i})
@@ -226,7 +239,7 @@ func (s *Stage) ClosePair() error {
 	}
 	err := s.Pair.endNetwork()
 	if s.Pair.Cluster != nil {
-		err = errors.Join(err, s.Pair.Cluster.Close())
+		err = errors.Join(err, s.Pair.closeGates(), s.Pair.Cluster.Close())
 	}
 	s.Pair = nil
 	return err

@@ -28,7 +28,11 @@ func (s *Stage) Begins(ctx context.Context) error {
 	if err := s.setUpCluster(ctx); err != nil {
 		return err
 	}
-	s.Sayf("validator %v; its key is split, and the PEM deleted before anything runs", p.Ours)
+	if s.Stock {
+		s.Sayf("validator %v; its two nodes hold the key, behind gates", p.Ours)
+	} else {
+		s.Sayf("validator %v; its key is split, and the PEM deleted before anything runs", p.Ours)
+	}
 	for _, c := range p.Cluster.Cosigners {
 		if err := c.Start(ctx); err != nil {
 			return err
@@ -45,6 +49,11 @@ func (s *Stage) Begins(ctx context.Context) error {
 	if err := p.Cluster.Start(ctx); err != nil { // the agents, which now know where their nodes will be
 		return err
 	}
+	if s.Stock {
+		if err := s.startGates(ctx); err != nil {
+			return err
+		}
+	}
 	if err := p.Network.Start(ctx); err != nil {
 		return err
 	}
@@ -57,8 +66,12 @@ func (s *Stage) Begins(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.Claimf(*status.PublicKey == p.Ours && strings.Contains(status.Build, "cosigner"),
-			"%s is in Validate as our validator, build %s, no key", l.Node.Name, status.Build)
+		key := "no key"
+		if s.Stock {
+			key = "with the key"
+		}
+		s.Claimf(*status.PublicKey == p.Ours && strings.Contains(status.Build, "cosigner") != s.Stock,
+			"%s is in Validate as our validator, build %s, %s", l.Node.Name, status.Build, key)
 	}
 	return nil
 }

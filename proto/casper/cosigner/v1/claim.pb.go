@@ -23,6 +23,180 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// FindRequest names an instance.
+type FindRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the era's instance of the protocol, 32 bytes.
+	Instance      []byte `protobuf:"bytes,1,opt,name=instance,proto3" json:"instance,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindRequest) Reset() {
+	*x = FindRequest{}
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindRequest) ProtoMessage() {}
+
+func (x *FindRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindRequest.ProtoReflect.Descriptor instead.
+func (*FindRequest) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *FindRequest) GetInstance() []byte {
+	if x != nil {
+		return x.Instance
+	}
+	return nil
+}
+
+// FindResponse tells what the instance is made of, as far as that is known.
+type FindResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is made of; absent if that is not known.
+	Origin *Origin `protobuf:"bytes,1,opt,name=origin,proto3" json:"origin,omitempty"`
+	// Why it is not, for people: what has not been heard of yet.
+	Missing       string `protobuf:"bytes,2,opt,name=missing,proto3" json:"missing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindResponse) Reset() {
+	*x = FindResponse{}
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindResponse) ProtoMessage() {}
+
+func (x *FindResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindResponse.ProtoReflect.Descriptor instead.
+func (*FindResponse) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *FindResponse) GetOrigin() *Origin {
+	if x != nil {
+		return x.Origin
+	}
+	return nil
+}
+
+func (x *FindResponse) GetMissing() string {
+	if x != nil {
+		return x.Missing
+	}
+	return ""
+}
+
+// Origin is what an instance is made of.
+type Origin struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Era.
+	Era uint64 `protobuf:"varint,1,opt,name=era,proto3" json:"era,omitempty"`
+	// Hash of the chainspec, 32 bytes.
+	ChainspecHash []byte `protobuf:"bytes,2,opt,name=chainspec_hash,json=chainspecHash,proto3" json:"chainspec_hash,omitempty"`
+	// Hash of the last block of the era before, 32 bytes.
+	KeyBlockHash []byte `protobuf:"bytes,3,opt,name=key_block_hash,json=keyBlockHash,proto3" json:"key_block_hash,omitempty"`
+	// Index of our validator in that era, as that block says; absent if it is none, or if the agent did not see the block.
+	ValidatorIndex *uint32 `protobuf:"varint,4,opt,name=validator_index,json=validatorIndex,proto3,oneof" json:"validator_index,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Origin) Reset() {
+	*x = Origin{}
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Origin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Origin) ProtoMessage() {}
+
+func (x *Origin) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Origin.ProtoReflect.Descriptor instead.
+func (*Origin) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Origin) GetEra() uint64 {
+	if x != nil {
+		return x.Era
+	}
+	return 0
+}
+
+func (x *Origin) GetChainspecHash() []byte {
+	if x != nil {
+		return x.ChainspecHash
+	}
+	return nil
+}
+
+func (x *Origin) GetKeyBlockHash() []byte {
+	if x != nil {
+		return x.KeyBlockHash
+	}
+	return nil
+}
+
+func (x *Origin) GetValidatorIndex() uint32 {
+	if x != nil && x.ValidatorIndex != nil {
+		return *x.ValidatorIndex
+	}
+	return 0
+}
+
 // ClaimRequest is one message that a node wants to sign. A gate fills in message only; its agent adds the rest.
 type ClaimRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -49,7 +223,7 @@ type ClaimRequest struct {
 
 func (x *ClaimRequest) Reset() {
 	*x = ClaimRequest{}
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[0]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -61,7 +235,7 @@ func (x *ClaimRequest) String() string {
 func (*ClaimRequest) ProtoMessage() {}
 
 func (x *ClaimRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[0]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -74,7 +248,7 @@ func (x *ClaimRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimRequest.ProtoReflect.Descriptor instead.
 func (*ClaimRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{0}
+	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ClaimRequest) GetMessage() isClaimRequest_Message {
@@ -174,7 +348,7 @@ type ClaimResponse struct {
 
 func (x *ClaimResponse) Reset() {
 	*x = ClaimResponse{}
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[1]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -186,7 +360,7 @@ func (x *ClaimResponse) String() string {
 func (*ClaimResponse) ProtoMessage() {}
 
 func (x *ClaimResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[1]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -199,7 +373,7 @@ func (x *ClaimResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimResponse.ProtoReflect.Descriptor instead.
 func (*ClaimResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{1}
+	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ClaimResponse) GetAnswer() isClaimResponse_Answer {
@@ -281,7 +455,7 @@ type Granted struct {
 
 func (x *Granted) Reset() {
 	*x = Granted{}
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -293,7 +467,7 @@ func (x *Granted) String() string {
 func (*Granted) ProtoMessage() {}
 
 func (x *Granted) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -306,7 +480,7 @@ func (x *Granted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Granted.ProtoReflect.Descriptor instead.
 func (*Granted) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{2}
+	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Granted) GetDigest() []byte {
@@ -341,7 +515,7 @@ type HeldElse struct {
 
 func (x *HeldElse) Reset() {
 	*x = HeldElse{}
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -353,7 +527,7 @@ func (x *HeldElse) String() string {
 func (*HeldElse) ProtoMessage() {}
 
 func (x *HeldElse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -366,7 +540,7 @@ func (x *HeldElse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldElse.ProtoReflect.Descriptor instead.
 func (*HeldElse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{3}
+	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *HeldElse) GetMessage() isHeldElse_Message {
@@ -432,7 +606,7 @@ type Attestation struct {
 
 func (x *Attestation) Reset() {
 	*x = Attestation{}
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -444,7 +618,7 @@ func (x *Attestation) String() string {
 func (*Attestation) ProtoMessage() {}
 
 func (x *Attestation) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -457,7 +631,7 @@ func (x *Attestation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attestation.ProtoReflect.Descriptor instead.
 func (*Attestation) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{4}
+	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Attestation) GetCosigner() string {
@@ -478,7 +652,18 @@ var File_casper_cosigner_v1_claim_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_claim_proto_rawDesc = "" +
 	"\n" +
-	"\x1ecasper/cosigner/v1/claim.proto\x12\x12casper.cosigner.v1\x1a\x1fcasper/cosigner/v1/signer.proto\"\xb0\x02\n" +
+	"\x1ecasper/cosigner/v1/claim.proto\x12\x12casper.cosigner.v1\x1a\x1fcasper/cosigner/v1/signer.proto\")\n" +
+	"\vFindRequest\x12\x1a\n" +
+	"\binstance\x18\x01 \x01(\fR\binstance\"\\\n" +
+	"\fFindResponse\x122\n" +
+	"\x06origin\x18\x01 \x01(\v2\x1a.casper.cosigner.v1.OriginR\x06origin\x12\x18\n" +
+	"\amissing\x18\x02 \x01(\tR\amissing\"\xa9\x01\n" +
+	"\x06Origin\x12\x10\n" +
+	"\x03era\x18\x01 \x01(\x04R\x03era\x12%\n" +
+	"\x0echainspec_hash\x18\x02 \x01(\fR\rchainspecHash\x12$\n" +
+	"\x0ekey_block_hash\x18\x03 \x01(\fR\fkeyBlockHash\x12,\n" +
+	"\x0fvalidator_index\x18\x04 \x01(\rH\x00R\x0evalidatorIndex\x88\x01\x01B\x12\n" +
+	"\x10_validator_index\"\xb0\x02\n" +
 	"\fClaimRequest\x128\n" +
 	"\bzug_echo\x18\x01 \x01(\v2\x1b.casper.cosigner.v1.ZugEchoH\x00R\azugEcho\x128\n" +
 	"\bzug_vote\x18\x02 \x01(\v2\x1b.casper.cosigner.v1.ZugVoteH\x00R\azugVote\x12\x12\n" +
@@ -507,7 +692,9 @@ const file_casper_cosigner_v1_claim_proto_rawDesc = "" +
 	"\bcosigner\x18\x01 \x01(\tR\bcosigner\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature2\\\n" +
 	"\fClaimService\x12L\n" +
-	"\x05Claim\x12 .casper.cosigner.v1.ClaimRequest\x1a!.casper.cosigner.v1.ClaimResponseB5Z3casper-cosigner/proto/casper/cosigner/v1;cosignerv1b\x06proto3"
+	"\x05Claim\x12 .casper.cosigner.v1.ClaimRequest\x1a!.casper.cosigner.v1.ClaimResponse2\\\n" +
+	"\x0fInstanceService\x12I\n" +
+	"\x04Find\x12\x1f.casper.cosigner.v1.FindRequest\x1a .casper.cosigner.v1.FindResponseB5Z3casper-cosigner/proto/casper/cosigner/v1;cosignerv1b\x06proto3"
 
 var (
 	file_casper_cosigner_v1_claim_proto_rawDescOnce sync.Once
@@ -521,34 +708,40 @@ func file_casper_cosigner_v1_claim_proto_rawDescGZIP() []byte {
 	return file_casper_cosigner_v1_claim_proto_rawDescData
 }
 
-var file_casper_cosigner_v1_claim_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_casper_cosigner_v1_claim_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_casper_cosigner_v1_claim_proto_goTypes = []any{
-	(*ClaimRequest)(nil),  // 0: casper.cosigner.v1.ClaimRequest
-	(*ClaimResponse)(nil), // 1: casper.cosigner.v1.ClaimResponse
-	(*Granted)(nil),       // 2: casper.cosigner.v1.Granted
-	(*HeldElse)(nil),      // 3: casper.cosigner.v1.HeldElse
-	(*Attestation)(nil),   // 4: casper.cosigner.v1.Attestation
-	(*ZugEcho)(nil),       // 5: casper.cosigner.v1.ZugEcho
-	(*ZugVote)(nil),       // 6: casper.cosigner.v1.ZugVote
-	(*Refused)(nil),       // 7: casper.cosigner.v1.Refused
+	(*FindRequest)(nil),   // 0: casper.cosigner.v1.FindRequest
+	(*FindResponse)(nil),  // 1: casper.cosigner.v1.FindResponse
+	(*Origin)(nil),        // 2: casper.cosigner.v1.Origin
+	(*ClaimRequest)(nil),  // 3: casper.cosigner.v1.ClaimRequest
+	(*ClaimResponse)(nil), // 4: casper.cosigner.v1.ClaimResponse
+	(*Granted)(nil),       // 5: casper.cosigner.v1.Granted
+	(*HeldElse)(nil),      // 6: casper.cosigner.v1.HeldElse
+	(*Attestation)(nil),   // 7: casper.cosigner.v1.Attestation
+	(*ZugEcho)(nil),       // 8: casper.cosigner.v1.ZugEcho
+	(*ZugVote)(nil),       // 9: casper.cosigner.v1.ZugVote
+	(*Refused)(nil),       // 10: casper.cosigner.v1.Refused
 }
 var file_casper_cosigner_v1_claim_proto_depIdxs = []int32{
-	5,  // 0: casper.cosigner.v1.ClaimRequest.zug_echo:type_name -> casper.cosigner.v1.ZugEcho
-	6,  // 1: casper.cosigner.v1.ClaimRequest.zug_vote:type_name -> casper.cosigner.v1.ZugVote
-	2,  // 2: casper.cosigner.v1.ClaimResponse.granted:type_name -> casper.cosigner.v1.Granted
-	3,  // 3: casper.cosigner.v1.ClaimResponse.held_else:type_name -> casper.cosigner.v1.HeldElse
-	7,  // 4: casper.cosigner.v1.ClaimResponse.refused:type_name -> casper.cosigner.v1.Refused
-	4,  // 5: casper.cosigner.v1.Granted.attestations:type_name -> casper.cosigner.v1.Attestation
-	5,  // 6: casper.cosigner.v1.HeldElse.zug_echo:type_name -> casper.cosigner.v1.ZugEcho
-	6,  // 7: casper.cosigner.v1.HeldElse.zug_vote:type_name -> casper.cosigner.v1.ZugVote
-	4,  // 8: casper.cosigner.v1.HeldElse.attestations:type_name -> casper.cosigner.v1.Attestation
-	0,  // 9: casper.cosigner.v1.ClaimService.Claim:input_type -> casper.cosigner.v1.ClaimRequest
-	1,  // 10: casper.cosigner.v1.ClaimService.Claim:output_type -> casper.cosigner.v1.ClaimResponse
-	10, // [10:11] is the sub-list for method output_type
-	9,  // [9:10] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	2,  // 0: casper.cosigner.v1.FindResponse.origin:type_name -> casper.cosigner.v1.Origin
+	8,  // 1: casper.cosigner.v1.ClaimRequest.zug_echo:type_name -> casper.cosigner.v1.ZugEcho
+	9,  // 2: casper.cosigner.v1.ClaimRequest.zug_vote:type_name -> casper.cosigner.v1.ZugVote
+	5,  // 3: casper.cosigner.v1.ClaimResponse.granted:type_name -> casper.cosigner.v1.Granted
+	6,  // 4: casper.cosigner.v1.ClaimResponse.held_else:type_name -> casper.cosigner.v1.HeldElse
+	10, // 5: casper.cosigner.v1.ClaimResponse.refused:type_name -> casper.cosigner.v1.Refused
+	7,  // 6: casper.cosigner.v1.Granted.attestations:type_name -> casper.cosigner.v1.Attestation
+	8,  // 7: casper.cosigner.v1.HeldElse.zug_echo:type_name -> casper.cosigner.v1.ZugEcho
+	9,  // 8: casper.cosigner.v1.HeldElse.zug_vote:type_name -> casper.cosigner.v1.ZugVote
+	7,  // 9: casper.cosigner.v1.HeldElse.attestations:type_name -> casper.cosigner.v1.Attestation
+	3,  // 10: casper.cosigner.v1.ClaimService.Claim:input_type -> casper.cosigner.v1.ClaimRequest
+	0,  // 11: casper.cosigner.v1.InstanceService.Find:input_type -> casper.cosigner.v1.FindRequest
+	4,  // 12: casper.cosigner.v1.ClaimService.Claim:output_type -> casper.cosigner.v1.ClaimResponse
+	1,  // 13: casper.cosigner.v1.InstanceService.Find:output_type -> casper.cosigner.v1.FindResponse
+	12, // [12:14] is the sub-list for method output_type
+	10, // [10:12] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_claim_proto_init() }
@@ -557,16 +750,17 @@ func file_casper_cosigner_v1_claim_proto_init() {
 		return
 	}
 	file_casper_cosigner_v1_signer_proto_init()
-	file_casper_cosigner_v1_claim_proto_msgTypes[0].OneofWrappers = []any{
+	file_casper_cosigner_v1_claim_proto_msgTypes[2].OneofWrappers = []any{}
+	file_casper_cosigner_v1_claim_proto_msgTypes[3].OneofWrappers = []any{
 		(*ClaimRequest_ZugEcho)(nil),
 		(*ClaimRequest_ZugVote)(nil),
 	}
-	file_casper_cosigner_v1_claim_proto_msgTypes[1].OneofWrappers = []any{
+	file_casper_cosigner_v1_claim_proto_msgTypes[4].OneofWrappers = []any{
 		(*ClaimResponse_Granted)(nil),
 		(*ClaimResponse_HeldElse)(nil),
 		(*ClaimResponse_Refused)(nil),
 	}
-	file_casper_cosigner_v1_claim_proto_msgTypes[3].OneofWrappers = []any{
+	file_casper_cosigner_v1_claim_proto_msgTypes[6].OneofWrappers = []any{
 		(*HeldElse_ZugEcho)(nil),
 		(*HeldElse_ZugVote)(nil),
 	}
@@ -576,9 +770,9 @@ func file_casper_cosigner_v1_claim_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_claim_proto_rawDesc), len(file_casper_cosigner_v1_claim_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   8,
 			NumExtensions: 0,
-			NumServices:   1,
+			NumServices:   2,
 		},
 		GoTypes:           file_casper_cosigner_v1_claim_proto_goTypes,
 		DependencyIndexes: file_casper_cosigner_v1_claim_proto_depIdxs,

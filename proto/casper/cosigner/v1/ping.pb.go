@@ -31,7 +31,9 @@ type PingRequest struct {
 	// The other members as the caller reaches them.
 	Reach []*Reach `protobuf:"bytes,2,rep,name=reach,proto3" json:"reach,omitempty"`
 	// The newest statement that it holds of each cosigner, those of earlier clusters included; to cosigners only.
-	Statements    []*SignedStatement `protobuf:"bytes,3,rep,name=statements,proto3" json:"statements,omitempty"`
+	Statements []*SignedStatement `protobuf:"bytes,3,rep,name=statements,proto3" json:"statements,omitempty"`
+	// What the caller heard of the chain itself; to agents only.
+	Chain         *ChainFacts `protobuf:"bytes,10,opt,name=chain,proto3" json:"chain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -87,6 +89,13 @@ func (x *PingRequest) GetStatements() []*SignedStatement {
 	return nil
 }
 
+func (x *PingRequest) GetChain() *ChainFacts {
+	if x != nil {
+		return x.Chain
+	}
+	return nil
+}
+
 // PingResponse is the answering side's account.
 type PingResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -100,7 +109,9 @@ type PingResponse struct {
 	// The log's term, as it knows it.
 	Term uint64 `protobuf:"varint,4,opt,name=term,proto3" json:"term,omitempty"`
 	// If it is a cosigner: its own statement, once the log has its first entry, and the newest that it has of each other one.
-	Statements    []*SignedStatement `protobuf:"bytes,5,rep,name=statements,proto3" json:"statements,omitempty"`
+	Statements []*SignedStatement `protobuf:"bytes,5,rep,name=statements,proto3" json:"statements,omitempty"`
+	// If it is an agent: what it heard of the chain itself.
+	Chain         *ChainFacts `protobuf:"bytes,10,opt,name=chain,proto3" json:"chain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -170,6 +181,124 @@ func (x *PingResponse) GetStatements() []*SignedStatement {
 	return nil
 }
 
+func (x *PingResponse) GetChain() *ChainFacts {
+	if x != nil {
+		return x.Chain
+	}
+	return nil
+}
+
+// ChainFacts is what an agent heard of the chain, not from other agents: what the instances of eras are made of. Who uses it
+// compares; what is wrong makes none.
+type ChainFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Hashes of chainspecs, 32 bytes each, oldest first.
+	Chainspecs [][]byte `protobuf:"bytes,1,rep,name=chainspecs,proto3" json:"chainspecs,omitempty"`
+	// Where eras ended, oldest first.
+	Ends          []*EraEnd `protobuf:"bytes,2,rep,name=ends,proto3" json:"ends,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChainFacts) Reset() {
+	*x = ChainFacts{}
+	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChainFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChainFacts) ProtoMessage() {}
+
+func (x *ChainFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChainFacts.ProtoReflect.Descriptor instead.
+func (*ChainFacts) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_ping_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ChainFacts) GetChainspecs() [][]byte {
+	if x != nil {
+		return x.Chainspecs
+	}
+	return nil
+}
+
+func (x *ChainFacts) GetEnds() []*EraEnd {
+	if x != nil {
+		return x.Ends
+	}
+	return nil
+}
+
+// EraEnd is where an era ended.
+type EraEnd struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The era.
+	Era uint64 `protobuf:"varint,1,opt,name=era,proto3" json:"era,omitempty"`
+	// Hash of its last block, 32 bytes.
+	LastBlock     []byte `protobuf:"bytes,2,opt,name=last_block,json=lastBlock,proto3" json:"last_block,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraEnd) Reset() {
+	*x = EraEnd{}
+	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraEnd) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraEnd) ProtoMessage() {}
+
+func (x *EraEnd) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraEnd.ProtoReflect.Descriptor instead.
+func (*EraEnd) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_ping_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *EraEnd) GetEra() uint64 {
+	if x != nil {
+		return x.Era
+	}
+	return 0
+}
+
+func (x *EraEnd) GetLastBlock() []byte {
+	if x != nil {
+		return x.LastBlock
+	}
+	return nil
+}
+
 // Roles is the replicated part of failover.
 type Roles struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -185,7 +314,7 @@ type Roles struct {
 
 func (x *Roles) Reset() {
 	*x = Roles{}
-	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -197,7 +326,7 @@ func (x *Roles) String() string {
 func (*Roles) ProtoMessage() {}
 
 func (x *Roles) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -210,7 +339,7 @@ func (x *Roles) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Roles.ProtoReflect.Descriptor instead.
 func (*Roles) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_ping_proto_rawDescGZIP(), []int{2}
+	return file_casper_cosigner_v1_ping_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Roles) GetMode() Mode {
@@ -238,13 +367,15 @@ var File_casper_cosigner_v1_ping_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_ping_proto_rawDesc = "" +
 	"\n" +
-	"\x1dcasper/cosigner/v1/ping.proto\x12\x12casper.cosigner.v1\x1a\x1ecasper/cosigner/v1/admin.proto\x1a\x1fcasper/cosigner/v1/health.proto\x1a casper/cosigner/v1/witness.proto\"\xbb\x01\n" +
+	"\x1dcasper/cosigner/v1/ping.proto\x12\x12casper.cosigner.v1\x1a\x1ecasper/cosigner/v1/admin.proto\x1a\x1fcasper/cosigner/v1/health.proto\x1a casper/cosigner/v1/witness.proto\"\xf1\x01\n" +
 	"\vPingRequest\x126\n" +
 	"\x06health\x18\x01 \x01(\v2\x1e.casper.cosigner.v1.NodeHealthR\x06health\x12/\n" +
 	"\x05reach\x18\x02 \x03(\v2\x19.casper.cosigner.v1.ReachR\x05reach\x12C\n" +
 	"\n" +
 	"statements\x18\x03 \x03(\v2#.casper.cosigner.v1.SignedStatementR\n" +
-	"statements\"\xe8\x01\n" +
+	"statements\x124\n" +
+	"\x05chain\x18\n" +
+	" \x01(\v2\x1e.casper.cosigner.v1.ChainFactsR\x05chain\"\x9e\x02\n" +
 	"\fPingResponse\x126\n" +
 	"\x06health\x18\x01 \x01(\v2\x1e.casper.cosigner.v1.NodeHealthR\x06health\x12/\n" +
 	"\x05roles\x18\x02 \x01(\v2\x19.casper.cosigner.v1.RolesR\x05roles\x12\x16\n" +
@@ -252,7 +383,19 @@ const file_casper_cosigner_v1_ping_proto_rawDesc = "" +
 	"\x04term\x18\x04 \x01(\x04R\x04term\x12C\n" +
 	"\n" +
 	"statements\x18\x05 \x03(\v2#.casper.cosigner.v1.SignedStatementR\n" +
-	"statements\"c\n" +
+	"statements\x124\n" +
+	"\x05chain\x18\n" +
+	" \x01(\v2\x1e.casper.cosigner.v1.ChainFactsR\x05chain\"\\\n" +
+	"\n" +
+	"ChainFacts\x12\x1e\n" +
+	"\n" +
+	"chainspecs\x18\x01 \x03(\fR\n" +
+	"chainspecs\x12.\n" +
+	"\x04ends\x18\x02 \x03(\v2\x1a.casper.cosigner.v1.EraEndR\x04ends\"9\n" +
+	"\x06EraEnd\x12\x10\n" +
+	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1d\n" +
+	"\n" +
+	"last_block\x18\x02 \x01(\fR\tlastBlock\"c\n" +
 	"\x05Roles\x12,\n" +
 	"\x04mode\x18\x01 \x01(\x0e2\x18.casper.cosigner.v1.ModeR\x04mode\x12\x16\n" +
 	"\x06active\x18\x02 \x01(\tR\x06active\x12\x14\n" +
@@ -272,31 +415,36 @@ func file_casper_cosigner_v1_ping_proto_rawDescGZIP() []byte {
 	return file_casper_cosigner_v1_ping_proto_rawDescData
 }
 
-var file_casper_cosigner_v1_ping_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_casper_cosigner_v1_ping_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_casper_cosigner_v1_ping_proto_goTypes = []any{
 	(*PingRequest)(nil),     // 0: casper.cosigner.v1.PingRequest
 	(*PingResponse)(nil),    // 1: casper.cosigner.v1.PingResponse
-	(*Roles)(nil),           // 2: casper.cosigner.v1.Roles
-	(*NodeHealth)(nil),      // 3: casper.cosigner.v1.NodeHealth
-	(*Reach)(nil),           // 4: casper.cosigner.v1.Reach
-	(*SignedStatement)(nil), // 5: casper.cosigner.v1.SignedStatement
-	(Mode)(0),               // 6: casper.cosigner.v1.Mode
+	(*ChainFacts)(nil),      // 2: casper.cosigner.v1.ChainFacts
+	(*EraEnd)(nil),          // 3: casper.cosigner.v1.EraEnd
+	(*Roles)(nil),           // 4: casper.cosigner.v1.Roles
+	(*NodeHealth)(nil),      // 5: casper.cosigner.v1.NodeHealth
+	(*Reach)(nil),           // 6: casper.cosigner.v1.Reach
+	(*SignedStatement)(nil), // 7: casper.cosigner.v1.SignedStatement
+	(Mode)(0),               // 8: casper.cosigner.v1.Mode
 }
 var file_casper_cosigner_v1_ping_proto_depIdxs = []int32{
-	3, // 0: casper.cosigner.v1.PingRequest.health:type_name -> casper.cosigner.v1.NodeHealth
-	4, // 1: casper.cosigner.v1.PingRequest.reach:type_name -> casper.cosigner.v1.Reach
-	5, // 2: casper.cosigner.v1.PingRequest.statements:type_name -> casper.cosigner.v1.SignedStatement
-	3, // 3: casper.cosigner.v1.PingResponse.health:type_name -> casper.cosigner.v1.NodeHealth
-	2, // 4: casper.cosigner.v1.PingResponse.roles:type_name -> casper.cosigner.v1.Roles
-	5, // 5: casper.cosigner.v1.PingResponse.statements:type_name -> casper.cosigner.v1.SignedStatement
-	6, // 6: casper.cosigner.v1.Roles.mode:type_name -> casper.cosigner.v1.Mode
-	0, // 7: casper.cosigner.v1.PingService.Ping:input_type -> casper.cosigner.v1.PingRequest
-	1, // 8: casper.cosigner.v1.PingService.Ping:output_type -> casper.cosigner.v1.PingResponse
-	8, // [8:9] is the sub-list for method output_type
-	7, // [7:8] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	5,  // 0: casper.cosigner.v1.PingRequest.health:type_name -> casper.cosigner.v1.NodeHealth
+	6,  // 1: casper.cosigner.v1.PingRequest.reach:type_name -> casper.cosigner.v1.Reach
+	7,  // 2: casper.cosigner.v1.PingRequest.statements:type_name -> casper.cosigner.v1.SignedStatement
+	2,  // 3: casper.cosigner.v1.PingRequest.chain:type_name -> casper.cosigner.v1.ChainFacts
+	5,  // 4: casper.cosigner.v1.PingResponse.health:type_name -> casper.cosigner.v1.NodeHealth
+	4,  // 5: casper.cosigner.v1.PingResponse.roles:type_name -> casper.cosigner.v1.Roles
+	7,  // 6: casper.cosigner.v1.PingResponse.statements:type_name -> casper.cosigner.v1.SignedStatement
+	2,  // 7: casper.cosigner.v1.PingResponse.chain:type_name -> casper.cosigner.v1.ChainFacts
+	3,  // 8: casper.cosigner.v1.ChainFacts.ends:type_name -> casper.cosigner.v1.EraEnd
+	8,  // 9: casper.cosigner.v1.Roles.mode:type_name -> casper.cosigner.v1.Mode
+	0,  // 10: casper.cosigner.v1.PingService.Ping:input_type -> casper.cosigner.v1.PingRequest
+	1,  // 11: casper.cosigner.v1.PingService.Ping:output_type -> casper.cosigner.v1.PingResponse
+	11, // [11:12] is the sub-list for method output_type
+	10, // [10:11] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_ping_proto_init() }
@@ -313,7 +461,7 @@ func file_casper_cosigner_v1_ping_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_ping_proto_rawDesc), len(file_casper_cosigner_v1_ping_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

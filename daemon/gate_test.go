@@ -1,0 +1,71 @@
+package daemon_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"casper-cosigner/daemon"
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/stock/gate"
+	"casper-cosigner/stock/journal"
+	"casper-cosigner/stock/units"
+)
+
+// unitFile writes the unit file of a node that signed these, and returns its path.
+func (l *local) unitFile(signed ...casper.Echo) string {
+	l.t.Helper()
+	var text []byte
+	for _, m := range signed {
+		b, _ := casper.BallotOf(m)
+		b.Signature = casper.Signature(ed25519.Sign(ed25519.NewKeyFromSeed(l.seed[:]), m.SignBytes()))
+		text = units.Append(text, b)
+	}
+	path := filepath.Join(l.t.TempDir(), journal.FileName(signed[0].Instance(), l.validator))
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		l.t.Fatal(err)
+	}
+	return path
+}
+
+// imports has the gate of node-b take over a unit file, into a folder of its own.
+func (l *local) imports(within time.Duration, folder, path string) (gate.Imported, error) {
+	l.t.Helper()
+	const name = "node-b"
+	l.write(name, "gate.toml", daemon.GateFile{Role: "voter", Cluster: "cluster.toml", Socket: "signer.sock",
+		UnitFiles: "storage/casper-test/unit_files", Folder: folder})
+	f, err := daemon.ReadGateFile(filepath.Join(l.path, name, "gate.toml"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(l.t.Context(), within)
+	defer cancel()
+	return daemon.ImportUnitFile(ctx, f, path)
+}
+
+// TestGateAsks: a gate asks its agent, which knows the era by what the other agent heard of it, and
+// tells a slot that holds another content from one that nobody knows of.
+func TestGateAsks(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, stockNodes("node-b"))
+	l.start(all...)
+	a, signed := l.node("node-a"), echo(1, 0, 1)
+	l.mustSign(a, signed)
+	done, err := l.imports(time.Minute, "one", l.unitFile(signed, echo(1, 1, 2)))
+	if err != nil || done.Own != 2 {
+		t.Fatalf("imported %+v, %v", done, err)
+	}
+	l.mustBind(a, echo(1, 1, 1), echo(1, 1, 2))
+	if _, err := l.imports(time.Minute, "two", l.unitFile(echo(1, 0, 2))); !errors.Is(err, gate.ErrBound) {
+		t.Errorf("another content than the slot holds: %v", err)
+	}
+	other := echo(1, 2, 1)
+	other.KeyBlock[0]++
+	if _, err := l.imports(time.Second, "three", l.unitFile(other)); err == nil || errors.Is(err, gate.ErrBound) {
+		t.Errorf("of an instance that nobody told of: %v", err)
+	}
+}

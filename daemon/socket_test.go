@@ -1,0 +1,69 @@
+package daemon
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+)
+
+// TestMayClaim: root and the agent's own user claim, and nobody else, nor whoever the kernel does
+// not name.
+func TestMayClaim(t *testing.T) {
+	own := uint32(os.Geteuid())
+	for name, c := range map[string]struct {
+		peer *peer.Peer
+		may  bool
+	}{
+		"root":      {&peer.Peer{AuthInfo: user{id: 0}}, true},
+		"own user":  {&peer.Peer{AuthInfo: user{id: own}}, true},
+		"another":   {&peer.Peer{AuthInfo: user{id: own + 1000}}, false},
+		"not named": {&peer.Peer{}, false},
+		"no peer":   {nil, false},
+	} {
+		ctx := t.Context()
+		if c.peer != nil {
+			ctx = peer.NewContext(ctx, c.peer)
+		}
+		if err := mayClaim(ctx); (err == nil) != c.may || !c.may && status.Code(err) != codes.PermissionDenied {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := (gateServer{}).Claim(ctx, nil); !c.may && status.Code(err) != codes.PermissionDenied {
+			t.Errorf("%s claims: %v", name, err)
+		}
+	}
+}
+
+// TestWhoConnects: who is at the other end of the socket, the kernel says.
+func TestWhoConnects(t *testing.T) {
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var d net.Dialer
+	client, err := d.DialContext(context.Background(), "unix", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, info, err := (local{}).ServerHandshake(conn); err != nil || info.(user).id != uint32(os.Geteuid()) {
+		t.Errorf("%+v, %v", info, err)
+	}
+	pipe, other := net.Pipe()
+	defer pipe.Close()
+	defer other.Close()
+	if _, _, err := (local{}).ServerHandshake(pipe); err == nil {
+		t.Error("a connection that has no user was taken")
+	}
+}

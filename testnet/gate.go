@@ -1,0 +1,24 @@
+package testnet
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Gate makes the settings of a gate for a stock node that looks for its unit files there, and
+// returns its process, which is not of the cluster: who starts it ends it. It asks the node's agent.
+func (c *Cluster) Gate(node, unitFiles, role string) (*Process, error) {
+	config := filepath.Join(c.Dir, node, "gate.toml")
+	text := fmt.Sprintf("role = '%s'\ncluster = 'cluster.toml'\nsocket = '%s'\nunit_files = '%s'\nfolder = 'gate'\n",
+		role, c.Socket(node), unitFiles)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		return nil, fmt.Errorf("making a gate for %s: %w", node, err)
+	}
+	return c.process(node+"-gate", "gate", "run", "--config", config), nil
+}
+
+// GateFolder is where the gate of a node keeps what was granted.
+func (c *Cluster) GateFolder(node string) string {
+	return filepath.Join(c.Dir, node, "gate", "unit_files")
+}

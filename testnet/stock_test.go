@@ -1,0 +1,220 @@
+package testnet
+
+import (
+	"crypto/ed25519"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/stock/journal"
+	"casper-cosigner/stock/units/unitstest"
+)
+
+// needGates skips where nothing can be mounted.
+func needGates(t *testing.T) {
+	t.Helper()
+	if os.Getenv(inside) == "" {
+		t.Skip("SKIPPED: only root can mount, so no pair of stock nodes is tried behind its gates")
+	}
+	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if err != nil {
+		t.Skipf("SKIPPED: no pair of stock nodes is tried behind its gates without FUSE: %v", err)
+	}
+	f.Close()
+}
+
+// stockPair is a cluster with two stock nodes behind gates.
+type stockPair struct {
+	*rig
+	nodes  [2]*stockNode
+	random *rand.Rand
+}
+
+// newStockPair starts a cluster, whose nodes are stock and all vote, and a gate and a node at each.
+func newStockPair(t *testing.T, seed uint64) *stockPair {
+	t.Helper()
+	needGates(t)
+	s := fast()
+	s.Stock, s.Hot = []string{Main, Standby}, true
+	p := &stockPair{rig: &rig{t: t, witness: newWitness(t)}, random: rand.New(rand.NewPCG(seed, 0))}
+	p.make(s)
+	t.Cleanup(p.close)
+	chain := &chainOf{era: casper.Round{Chainspec: casper.Hash{1}, Era: 12, KeyBlock: casper.Hash{2}},
+		validator: p.witness.key}
+	for i, name := range []string{Main, Standby} {
+		rest, events := chain.serve(t)
+		if err := p.Watch(name, rest, events); err != nil {
+			t.Fatal(err)
+		}
+		p.nodes[i] = p.node(name, chain.era)
+	}
+	if err := p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.ready()
+	for _, n := range p.nodes {
+		p.revive(n)
+	}
+	return p
+}
+
+// node makes the host of a node, with a gate that does not run yet.
+func (p *stockPair) node(name string, era casper.Round) *stockNode {
+	p.t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "testdata", "node-1.secret_key.pem"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	seed, err := casper.ParseSecretKeyPEM(text)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	key := unitstest.Of(ed25519.NewKeyFromSeed(seed[:]), 1)
+	storage := filepath.Join(p.t.TempDir(), testChain)
+	if err := os.MkdirAll(storage, 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+	n := &stockNode{t: p.t, name: name, key: key, era: era, sent: map[casper.Ballot]bool{}}
+	unitFiles := filepath.Join(storage, "unit_files")
+	n.file = filepath.Join(unitFiles, journal.FileName(era.Instance(), key.Public()))
+	if n.gate, err = p.Gate(name, unitFiles, string(journal.Voter)); err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() {
+		n.gate.Kill()
+		if text, _ := os.ReadFile(n.gate.Log); p.t.Failed() {
+			p.t.Logf("the gate of %s:\n%s", name, text[max(0, len(text)-4000):])
+		}
+		for unix.Unmount(unitFiles, unix.MNT_DETACH) == nil {
+		}
+	})
+	return n
+}
+
+// revive has the node run and vote, behind a gate that runs.
+func (p *stockPair) revive(n *stockNode) {
+	p.t.Helper()
+	if n.gate.Running() && n.active() {
+		return
+	}
+	if !n.gate.Running() {
+		if err := n.gate.Start(p.t.Context()); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	for end := time.Now().Add(readyWithin); ; {
+		err := n.start()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) || Pause(p.t.Context(), askAgain) != nil {
+			p.t.Fatalf("%s does not start behind its gate: %v", n.name, err)
+		}
+	}
+}
+
+// round has both nodes vote in a round at the same time, for whatever they like.
+func (p *stockPair) round(round uint32) {
+	var votes sync.WaitGroup
+	for i, n := range p.nodes {
+		vote := p.random.IntN(2) == 0
+		votes.Go(func() {
+			instance := n.era.Instance()
+			other := unitstest.New(9, 0).Vote(instance, round, true)
+			n.record(n.key.Echo(instance, round, fmt.Sprint(n.name, round)), other)
+			n.record(n.key.Vote(instance, round, vote == (i == 0)))
+		})
+	}
+	votes.Wait()
+}
+
+// strike kills the leading cosigner, or a gate, some time within a round.
+func (p *stockPair) strike(round uint32) {
+	p.t.Helper()
+	victim := p.nodes[round%3%2].gate
+	if round%3 == 2 {
+		victim = p.ready()
+	}
+	wait := time.Duration(p.random.Int64N(int64(8 * time.Millisecond)))
+	done := make(chan error, 1)
+	go func() {
+		err := Pause(p.t.Context(), wait)
+		if err == nil {
+			err = victim.Kill()
+		}
+		done <- err
+	}()
+	p.round(round)
+	if err := <-done; err != nil {
+		p.t.Fatal(err)
+	}
+	if err := victim.Start(p.t.Context()); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// judge fails if a slot has two values in what the nodes sent or in what lies in either gate's
+// folder, or if what was sent was not written. It returns how many slots have one.
+func (p *stockPair) judge() int {
+	p.t.Helper()
+	bound := map[slotOf]casper.Hash{}
+	see := func(where string, b casper.Ballot) {
+		if value, taken := bound[at(b)]; taken && value != b.Value {
+			p.t.Errorf("%s: DOUBLE SIGN: %v, and another value elsewhere", where, b)
+		}
+		bound[at(b)] = b.Value
+	}
+	for _, n := range p.nodes {
+		stored := map[casper.Ballot]bool{}
+		for _, b := range n.stored(p.Cluster) {
+			see(n.name+"'s file", b)
+			stored[b] = true
+		}
+		for b := range n.sent {
+			see("sent by "+n.name, b)
+			if !stored[b] {
+				p.t.Errorf("%s sent %v, which its file does not hold", n.name, b)
+			}
+		}
+	}
+	return len(bound)
+}
+
+// stockRounds is how many rounds are raced; in every fifth something is killed.
+const stockRounds = 40
+
+// TestStockPair: two stock nodes with one key, that sign whatever they like at the same time, each
+// behind its gate and agent, never get two values for one slot out, nor into their files, while
+// gates and the leading cosigner are killed between claim and answer.
+func TestStockPair(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	p := newStockPair(t, seed)
+	for round := range uint32(stockRounds) {
+		if round%5 == 4 {
+			p.strike(round)
+		} else {
+			p.round(round)
+		}
+		for _, n := range p.nodes {
+			p.revive(n)
+		}
+		if t.Failed() {
+			return
+		}
+	}
+	slots := p.judge()
+	a, b := p.nodes[0], p.nodes[1]
+	t.Logf("%d slots; %s sent %d and was deactivated %d times, %s sent %d, %d times", slots, a.name, len(a.sent), a.died,
+		b.name, len(b.sent), b.died)
+	if slots < stockRounds || len(a.sent) == 0 || len(b.sent) == 0 || a.died == 0 && b.died == 0 {
+		t.Errorf("there was no race")
+	}
+}
