@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -148,6 +149,25 @@ func (t *secretTree) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 	delete(t.open, in.Fh)
 }
 
+// noKeyBelow refuses a key file that lies in the folder itself: it is there whenever the gate is not,
+// for a node that is started without one.
+func noKeyBelow(point string) error {
+	below, err := beneath(point)
+	if err != nil {
+		return err
+	}
+	defer below.Close()
+	names, err := below.Readdirnames(-1)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(names, SecretName) {
+		return fmt.Errorf("a key file lies in %s itself, below what is mounted there, where a node without a gate finds "+
+			"it: unmount, and move it to where the gate reads it", point)
+	}
+	return nil
+}
+
 // serveSecret mounts the key file's folder over an empty read-only one.
 func (g *Gate) serveSecret(unitFiles string) (*fuse.Server, error) {
 	s := *g.settings.Secret
@@ -166,6 +186,9 @@ func (g *Gate) serveSecret(unitFiles string) (*fuse.Server, error) {
 		return nil, err
 	}
 	if err := shut(point); err != nil {
+		return nil, err
+	}
+	if err := noKeyBelow(point); err != nil {
 		return nil, err
 	}
 	return g.attach(newSecretTree(s, at[len(at)-1].minor, g.owner, g.settings.Log), point, unitFiles)

@@ -163,6 +163,33 @@ func TestWhoGetsNoKey(t *testing.T) {
 	}
 }
 
+// TestKeyBelow: a gate does not stand over a key file that a node without a gate would find.
+func TestKeyBelow(t *testing.T) {
+	n := newNode(t)
+	if err := os.MkdirAll(n.settings.Secret.Folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(n.key, []byte(pem), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time it is hidden already
+		p, why := launch(t, n.settings, n.socket)
+		if p != nil || !strings.Contains(why, "a key file lies in") {
+			t.Fatalf("the gate stands over a key file: %s", why)
+		}
+	}
+	if err := unix.Unmount(n.settings.Secret.Folder, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(n.key); err != nil {
+		t.Fatal(err)
+	}
+	n.start()
+	if !n.gets("validator", n.config) {
+		t.Errorf("once it is moved away, a node does not get its key:\n%s", n.gate.log)
+	}
+}
+
 // TestHungGateAndKey: a node that starts while the gate hangs does not hang with it.
 func TestHungGateAndKey(t *testing.T) {
 	n := newNode(t)
