@@ -78,7 +78,8 @@ func (t *secretTree) admit(proc string) error {
 		return err
 	}
 	if !t.secret.Binaries.Drilled(hash) {
-		return fmt.Errorf("its program, SHA-256 %x, has not passed the drill", hash)
+		return fmt.Errorf("its program, SHA-256 %x, has not passed the drill: `casper-cosigner gate drill` shows whether "+
+			"it does", hash)
 	}
 	return nil
 }
@@ -149,8 +150,8 @@ func (t *secretTree) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 	delete(t.open, in.Fh)
 }
 
-// noKeyBelow refuses a key file that lies in the folder itself: it is there whenever the gate is not,
-// for a node that is started without one.
+// noKeyBelow refuses a key file that lies in the folder itself: it is there whenever the gate is
+// not, for a node that is started without one.
 func noKeyBelow(point string) error {
 	below, err := beneath(point)
 	if err != nil {
