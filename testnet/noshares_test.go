@@ -160,7 +160,9 @@ func TestNoSharesForKeyless(t *testing.T) {
 	r := newStockRig(t)
 	_ = r.Close()
 	r.edit("stock = true", "stock = false")
-	out := r.Command(t.Context(), "cosigner", "run", "--config", filepath.Join(r.Dir, "c1", "cosigner.toml"))
+	ctx, cancel := context.WithTimeout(t.Context(), answered)
+	defer cancel()
+	out := r.Command(ctx, "cosigner", "run", "--config", filepath.Join(r.Dir, "c1", "cosigner.toml"))
 	for _, want := range []string{"no share is set here", Main, "stock = true", "keygen split"} {
 		if out == nil || !strings.Contains(out.Error(), want) {
 			t.Errorf("%v; want %q", out, want)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +49,25 @@ func TestStatusTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	compare(t, "status.golden", b.Bytes())
+}
+
+// TestStatusAttestsOnly: where no share is used that is said, in place of what is in stock, and of
+// one that is not ready what it would give.
+func TestStatusAttestsOnly(t *testing.T) {
+	c := exampleView(t)
+	answers := reporttest.Healthy(c)
+	for _, a := range answers {
+		a.Status.AttestsOnly = true
+	}
+	answers[0].Status.Ready = false
+	var b bytes.Buffer
+	if err := printStatus(&b, report.NewStatus(c, answers, reporttest.Noon)); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(b.String(), "none, it attests only"); n != len(answers) ||
+		!strings.Contains(b.String(), "cosigner c1 is not ready to give attestations") {
+		t.Errorf("%d of %d are said to attest only:\n%s", n, len(answers), b.String())
+	}
 }
 
 // exampleView is what a report takes from the shipped cluster file.
