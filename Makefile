@@ -164,6 +164,15 @@ casper-programs: build casper-node
 casper-demo: casper-programs
 	bin/casperdemo -node $(CASPER_NODE)/casper-node -defaults $(CASPER_NODE)/localnet-defaults $(CASPERFLAGS)
 
+CASPER_NODE_STOCK := $(CASPER_CACHE)/casper-node-2.0.3-stock/target/release
+
+# A pair of stock nodes behind gates, among real casper-nodes without an edit of ours. It needs root, and FUSE.
+.PHONY: stock-demo
+stock-demo: build casper-node-stock casper-node
+	$(STATIC) -o bin/judge ./testnet/judge
+	$(STATIC) -o bin/stockdemo ./testnet/stockdemo
+	bin/stockdemo -node $(CASPER_NODE_STOCK)/casper-node -defaults $(CASPER_NODE)/localnet-defaults $(CASPERFLAGS)
+
 CASPER_RESULTS := testnet/casper-results.md
 
 # More than the happy path, half an hour. It writes its results even if a claim fails. Root can also cut nodes off.

@@ -76,8 +76,11 @@ type Config struct {
 	// Asked is told of each request for a signature that cosigners were asked for, once it is over,
 	// and of the answer: a refusal is one, a failed call is none, so nil. What the node withdrew is
 	// left out, since nothing is known of it. It must not block.
-	Asked  func(m casper.Message, answer *cosignerv1.SignResponse)
-	Logger zerolog.Logger
+	Asked func(m casper.Message, answer *cosignerv1.SignResponse)
+	// Granted is told of what a stock node was granted, with the node's signature as it came. It must
+	// not block.
+	Granted func(casper.Ballot)
+	Logger  zerolog.Logger
 }
 
 // Agent serves SignerService to one node. New makes one.

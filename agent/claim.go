@@ -48,6 +48,11 @@ func (a *Agent) Claim(ctx context.Context, r *cosignerv1.ClaimRequest) (*cosigne
 			})
 		return response.GetRefused().GetReason() == cosignerv1.RefusalReason_REFUSAL_REASON_STALE, err
 	})
+	if err == nil && response.GetGranted() != nil && len(r.GetSignature()) == len(casper.Signature{}) {
+		b, _ := casper.BallotOf(message)
+		b.Signature = casper.Signature(r.GetSignature())
+		a.Granted(b)
+	}
 	switch {
 	case err == nil:
 		a.Asked(message, asSigned(response))

@@ -28,6 +28,7 @@ type stockRig struct {
 	told      []told
 	lied      []string
 	answers   []*cosignerv1.SignResponse
+	signed    []casper.Ballot
 }
 
 // attester is a cosigner that answers claims.
@@ -57,6 +58,7 @@ func newStockRig(t *testing.T, stock bool) *stockRig {
 		Position:    func() (uint64, bool) { return 7, true },
 		Lied:        func(name string) { r.lied = append(r.lied, name) },
 		Steady:      func() bool { return true }, Nudge: func() {}, Observe: func(string, error, time.Duration) {},
+		Granted: func(b casper.Ballot) { r.signed = append(r.signed, b) },
 		Asked: func(m casper.Message, answer *cosignerv1.SignResponse) {
 			r.told = append(r.told, told{m, answer != nil})
 			r.answers = append(r.answers, answer)
@@ -114,6 +116,33 @@ func TestClaimIsSigned(t *testing.T) {
 	}
 	if !slices.Equal(r.told, []told{{vote, true}}) || r.answers[0].GetSigned() == nil {
 		t.Errorf("told %v", r.told)
+	}
+}
+
+// TestSignatureIsKept: the node's own signature is kept of what was granted, and of nothing else,
+// and no cosigner is told.
+func TestSignatureIsKept(t *testing.T) {
+	r := newStockRig(t, true)
+	request := wire.Claim(vote)
+	if answer, err := r.Claim(t.Context(), request); err != nil || answer.GetGranted() == nil {
+		t.Fatal(answer, err)
+	}
+	request.Signature = slices.Repeat([]byte{7}, 64)
+	if answer, err := r.Claim(t.Context(), request); err != nil || answer.GetGranted() == nil {
+		t.Fatal(answer, err)
+	}
+	want, _ := casper.BallotOf(vote)
+	want.Signature = casper.Signature(request.Signature)
+	if !slices.Equal(r.signed, []casper.Ballot{want}) || len(r.cosigners[0].last.GetSignature()) != 0 {
+		t.Errorf("kept %v; a cosigner was told %x", r.signed, r.cosigners[0].last.GetSignature())
+	}
+	other := vote
+	other.Value = !vote.Value
+	r.cosigners[0].answers = func(*cosignerv1.ClaimRequest) (*cosignerv1.ClaimResponse, error) {
+		return heldElse(other, r.by(other, "cosigner-1", "cosigner-2")), nil
+	}
+	if answer, err := r.Claim(t.Context(), request); err != nil || answer.GetHeldElse() == nil || len(r.signed) != 1 {
+		t.Errorf("%v, %v: kept %v", answer, err, r.signed)
 	}
 }
 

@@ -33,7 +33,7 @@ func (s *PingServer) Ping(ctx context.Context, r *cosignerv1.PingRequest) (*cosi
 	answer := &cosignerv1.PingResponse{Health: s.Health(time.Now())}
 	if s.Chain != nil {
 		s.Chain.Heard(m.Name, r.GetChain())
-		answer.Chain = s.Chain.Facts()
+		answer.Chain = s.Chain.Facts(m.Name)
 	}
 	return answer, nil
 }

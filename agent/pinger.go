@@ -153,7 +153,7 @@ func (p *Pinger) ping(ctx context.Context, i int) {
 	}
 	chain := p.Chain != nil && peer.Role == cluster.Node
 	if chain {
-		request.Chain = p.Chain.Facts()
+		request.Chain = p.Chain.Facts(peer.Name)
 	}
 	answer, err := peer.Client.Ping(once, request)
 	if ctx.Err() != nil {

@@ -104,6 +104,9 @@ func (h *agentHost) assemble(f *AgentFile) error {
 	config := agentConfig(h.self, h.links)
 	config.Steady, config.Observe, config.Asked, config.Logger = h.pulse.Steady, h.metrics.observe, h.asked, logger
 	config.Nudge = func() { h.pinger.Nudge() }
+	if h.almanac != nil {
+		config.Granted = h.almanac.Granted
+	}
 	var err error
 	h.keeper, err = testimony.OpenKeeper(testimony.KeeperConfig{
 		Path: f.WitnessPath(), Members: members(c), Logger: logger})
@@ -143,7 +146,8 @@ func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Lis
 	group, ctx := errgroup.WithContext(ctx)
 	if h.almanac != nil {
 		ping.Chain = h.almanac
-		cosignerv1.RegisterInstanceServiceServer(server, &agent.InstanceServer{Of: h.almanac.Find})
+		cosignerv1.RegisterInstanceServiceServer(server, &agent.InstanceServer{Of: h.almanac.Find,
+			By: h.almanac.Signed})
 		group.Go(func() error { h.almanac.Run(ctx); return nil })
 	}
 	group.Go(func() error { h.pulse.Run(ctx); return nil })
@@ -182,7 +186,7 @@ func agentConfig(self Host, l links) agent.Config {
 			return c.SignRegistration(key, self.Name, point, askedAt)
 		},
 		Steady: func() bool { return true }, Nudge: func() {}, Observe: func(string, error, time.Duration) {},
-		Asked: func(casper.Message, *cosignerv1.SignResponse) {}, Lied: func(string) {},
+		Asked: func(casper.Message, *cosignerv1.SignResponse) {}, Lied: func(string) {}, Granted: func(casper.Ballot) {},
 	}
 }
 

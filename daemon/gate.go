@@ -46,7 +46,8 @@ func ReadGateFile(path string) (*GateFile, error) {
 	if err := readTOML(path, f); err != nil {
 		return nil, err
 	}
-	err := missing(path, "role", f.Role, "cluster", f.Cluster, "socket", f.Socket, "unit_files", f.UnitFiles, "folder", f.Folder)
+	err := missing(path, "role", f.Role, "cluster", f.Cluster, "socket", f.Socket, "unit_files", f.UnitFiles,
+		"folder", f.Folder)
 	if _, bad := journal.ParseRole(f.Role); bad != nil && f.Role != "" {
 		err = errors.Join(err, fmt.Errorf("%s: role: %w", path, bad))
 	}

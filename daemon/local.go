@@ -17,8 +17,8 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 )
 
-// local are the credentials of a unix socket: the user at its other end, as the kernel says. Nothing
-// is encrypted.
+// local are the credentials of a unix socket: the user at its other end, as the kernel says.
+// Nothing is encrypted.
 type local struct {
 	credentials.TransportCredentials
 }

@@ -7,7 +7,8 @@ import (
 )
 
 // Gate makes the settings of a gate for a stock node that looks for its unit files there, and
-// returns its process, which is not of the cluster: who starts it ends it. It asks the node's agent.
+// returns its process, which is not of the cluster: who starts it ends it. It asks the node's
+// agent.
 func (c *Cluster) Gate(node, unitFiles, role string) (*Process, error) {
 	config := filepath.Join(c.Dir, node, "gate.toml")
 	text := fmt.Sprintf("role = '%s'\ncluster = 'cluster.toml'\nsocket = '%s'\nunit_files = '%s'\nfolder = 'gate'\n",

@@ -187,6 +187,36 @@ func (p *stockPair) judge() int {
 	return len(bound)
 }
 
+// TestStockTakeover: a stock node that starts in the middle of an era reads what the other one
+// signed in it, signs nothing else there, and goes on.
+func TestStockTakeover(t *testing.T) {
+	const rounds = 20
+	p := newStockPair(t, 1)
+	a, b := p.nodes[0], p.nodes[1]
+	instance := a.era.Instance()
+	for round := range uint32(rounds) {
+		echo, vote := a.key.Echo(instance, round, "block"), a.key.Vote(instance, round, true)
+		if !a.record(echo) || !a.record(vote) {
+			t.Fatalf("%s was not granted round %d", a.name, round)
+		}
+	}
+	if err := a.gate.Kill(); err != nil { // its host is gone
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(readyWithin); len(b.held) < 2*rounds; {
+		b.open.Close()
+		if err := b.start(); err != nil || time.Now().After(end) {
+			t.Fatalf("%s read %d messages, of %d: %v", b.name, len(b.held), 2*rounds, err)
+		}
+	}
+	if b.record(b.key.Vote(instance, 3, false)) || !b.record(b.key.Vote(instance, rounds, false)) || !b.active() {
+		t.Errorf("%s signed another value, or does not go on", b.name)
+	}
+	if slots := p.judge(); slots != 2*rounds+1 {
+		t.Errorf("%d slots have a value, want %d", slots, 2*rounds+1)
+	}
+}
+
 // stockRounds is how many rounds are raced; in every fifth something is killed.
 const stockRounds = 40
 

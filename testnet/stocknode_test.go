@@ -38,14 +38,16 @@ func (c *chainOf) serve(t *testing.T) (rest, events string) {
 	c.peer = servePeer(t, c.era.Chainspec)
 	handler := http.NewServeMux()
 	handler.HandleFunc("/status", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"peers":[{"node_id":"tls:00..00","address":"127.0.0.1:1"},{"node_id":"tls:0b5c..91aa","address":%q}],
-			"api_version":"2.0.3","build_version":"2.0.3","reactor_state":"Validate","uptime":"1h","last_added_block_info":
-			{"era_id":%d,"height":9,"hash":"%v"},"available_block_range":{"low":0,"high":9}}`, c.peer, c.era.Era-1, c.era.KeyBlock)
+		fmt.Fprintf(w, `{"peers":[{"node_id":"tls:00..00","address":"127.0.0.1:1"},
+			{"node_id":"tls:0b5c..91aa","address":%q}],"api_version":"2.0.3","build_version":"2.0.3",
+			"reactor_state":"Validate","uptime":"1h","available_block_range":{"low":0,"high":9},
+			"last_added_block_info":{"era_id":%d,"height":9,"hash":"%v"}}`, c.peer, c.era.Era-1, c.era.KeyBlock)
 	})
 	handler.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "data:{\"ApiVersion\":\"2.0.3\"}\n\ndata:{\"BlockAdded\":{\"block_hash\":\"%v\",\"block\":{\"Version2\":"+
-			"{\"header\":{\"era_id\":%d,\"era_end\":{\"next_era_validator_weights\":[{\"validator\":\"00\"},{\"validator\":\"%v\"}]}}}}}}\n\n",
-			c.era.KeyBlock, c.era.Era-1, c.validator)
+		fmt.Fprintf(w, "data:%s\n\ndata:%s\n\n", `{"ApiVersion":"2.0.3"}`,
+			fmt.Sprintf(`{"BlockAdded":{"block_hash":"%v","block":{"Version2":{"header":{"era_id":%d,"era_end":`+
+				`{"next_era_validator_weights":[{"validator":"00"},{"validator":"%v"}]}}}}}}`,
+				c.era.KeyBlock, c.era.Era-1, c.validator))
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 	})
@@ -68,8 +70,9 @@ func servePeer(t *testing.T, chainspec casper.Hash) (address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{MinVersion: tls.VersionTLS13, ClientAuth: tls.RequireAnyClientCert,
-		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
+	own := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{MinVersion: tls.VersionTLS13,
+		ClientAuth: tls.RequireAnyClientCert, Certificates: []tls.Certificate{own}})
 	if err != nil {
 		t.Fatal(err)
 	}

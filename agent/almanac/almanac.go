@@ -3,8 +3,11 @@
 //
 // It hears of where eras ended from the node's events and status, of the chainspec's hash from
 // what any casper-node says of itself in its handshake, and of both from the other agents and from
-// what a node without a key asks to have signed. It promises to find nothing that does not make the
-// very instance (package instance), so that nobody need be believed, and never to ask the node for
+// what a node without a key asks to have signed. It keeps what our key signed, too, on whichever
+// node, so that one that starts in the middle of an era reads what the other signed in it.
+//
+// It promises to find nothing that does not make the very instance (package instance), so that
+// nobody need be believed; to keep nothing that our key did not sign; and never to ask the node for
 // anything that it answers only when nothing waits for its gate.
 //
 // It leaves to others: to hear the node (health) and the agents (the pings), and to claim.
@@ -14,6 +17,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -52,6 +56,7 @@ type Almanac struct {
 	known   instance.Known
 	indices []index
 	running run // of the node, of which a chainspec was heard
+	signed  signed
 }
 
 // question is whom to ask for the chainspec's hash.
@@ -81,7 +86,9 @@ func (r run) same(o run) bool {
 }
 
 // New returns an Almanac. Run has it ask for chainspecs.
-func New(c Config) *Almanac { return &Almanac{Config: c, ask: make(chan question, 1)} }
+func New(c Config) *Almanac {
+	return &Almanac{Config: c, ask: make(chan question, 1), signed: newSigned(rand.Uint64())}
+}
 
 // Ended notes where an era ended, as the node told.
 func (a *Almanac) Ended(e health.EraEnd) {
@@ -142,6 +149,7 @@ func (a *Almanac) Asked(m casper.Message) {
 
 // Heard notes what another agent tells. What has a wrong length is left out.
 func (a *Almanac) Heard(agent string, f *cosignerv1.ChainFacts) {
+	a.heard(agent, f)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, c := range f.GetChainspecs() {
@@ -156,11 +164,12 @@ func (a *Almanac) Heard(agent string, f *cosignerv1.ChainFacts) {
 	}
 }
 
-// Facts is what this agent heard itself, for the others.
-func (a *Almanac) Facts() *cosignerv1.ChainFacts {
+// Facts is what this agent heard itself, for another one.
+func (a *Almanac) Facts(to string) *cosignerv1.ChainFacts {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	f := &cosignerv1.ChainFacts{}
+	a.signed.tell(f, to)
 	for _, by := range []string{here, asked} {
 		told := a.known.Told(by)
 		for _, c := range told.Chainspecs {
@@ -197,7 +206,8 @@ func (a *Almanac) missing(of casper.Hash) string {
 	case len(own.Chainspecs) == 0 && len(a.known.Told(asked).Chainspecs) == 0:
 		return "the chainspec's hash is not known: no peer of the node has told it yet; see `rest` in agent.toml"
 	case len(own.Ends) == 0:
-		return "the last block of the era before is not known: the node has not told it; see `rest` and `events` in agent.toml"
+		return "the last block of the era before is not known: the node has not told it; see `rest` and `events` in " +
+			"agent.toml"
 	}
 	newest := own.Ends[len(own.Ends)-1]
 	return fmt.Sprintf("what instance %x is made of is not known; the last era that ended is %d, with block %x", of[:4],

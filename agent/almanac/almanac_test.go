@@ -54,15 +54,16 @@ func TestFacts(t *testing.T) {
 	mustMiss(t, a, "last block")
 	a.Ended(health.EraEnd{Era: 10, Last: casper.Hash{9}})
 	mustMiss(t, a, "last era that ended is 10")
-	a.Ended(health.EraEnd{Era: 11, Last: wanted.KeyBlock, Next: []string{casper.PublicKey{3}.String(), validator.String()}})
+	next := []string{casper.PublicKey{3}.String(), validator.String()}
+	a.Ended(health.EraEnd{Era: 11, Last: wanted.KeyBlock, Next: next})
 	mustFind(t, a, "1")
 
 	b := deaf()
 	b.Heard("node-a", &cosignerv1.ChainFacts{Chainspecs: [][]byte{{1}}, Ends: []*cosignerv1.EraEnd{{Era: 11}}})
 	mustMiss(t, b, "chainspec")
-	b.Heard("node-a", a.Facts())
+	b.Heard("node-a", a.Facts("node-b"))
 	mustFind(t, b, "unknown")
-	if f := b.Facts(); len(f.GetChainspecs()) != 0 || len(f.GetEnds()) != 0 {
+	if f := b.Facts("node-a"); len(f.GetChainspecs()) != 0 || len(f.GetEnds()) != 0 {
 		t.Errorf("it tells what it was told: %v", f)
 	}
 }
@@ -73,8 +74,9 @@ func TestStatus(t *testing.T) {
 	for _, newest := range []health.Block{{Era: 12, Hash: "ab"}, {Era: 11, Hash: wanted.KeyBlock.String()}} {
 		a := deaf()
 		a.Asked(casper.Echo{Round: casper.Round{Chainspec: wanted.Chainspec}})
-		for _, s := range []health.Status{{}, {SwitchBlock: "ab", LastBlock: &newest}, {SwitchBlock: "xx", LastBlock: &newest},
-			{SwitchBlock: wanted.KeyBlock.String()}, {SwitchBlock: wanted.KeyBlock.String(), LastBlock: &health.Block{}}} {
+		for _, s := range []health.Status{{}, {SwitchBlock: "ab", LastBlock: &newest},
+			{SwitchBlock: "xx", LastBlock: &newest}, {SwitchBlock: wanted.KeyBlock.String()},
+			{SwitchBlock: wanted.KeyBlock.String(), LastBlock: &health.Block{}}} {
 			a.Status(s, time.Now())
 		}
 		mustMiss(t, a, "last block")
@@ -89,7 +91,7 @@ func TestChainspec(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := deaf()
 		tells, count := false, 0
-		a.Config.Chainspec = func(_ context.Context, address string) (casper.Hash, error) {
+		a.Chainspec = func(_ context.Context, address string) (casper.Hash, error) {
 			if count++; !tells || address != "c" {
 				return casper.Hash{}, errors.New("no")
 			}

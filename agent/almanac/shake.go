@@ -40,7 +40,7 @@ func (a *Almanac) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if a.shake(ctx, q) {
+		if a.answered(q.of) || a.shake(ctx, q) {
 			continue
 		}
 		pause := time.NewTimer(shakeAgain)
@@ -51,6 +51,13 @@ func (a *Almanac) Run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// answered reports whether a chainspec was heard of that run already, while the question waited.
+func (a *Almanac) answered(of run) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return of.same(a.running)
 }
 
 // shake asks the peers one after the other until one tells.

@@ -16,14 +16,19 @@ func evidence(e failover.Evidence) *cosignerv1.FaultEvidence {
 		if (b == casper.Ballot{}) {
 			continue
 		}
-		told := &cosignerv1.Ballot{Instance: b.Instance[:], Validator: b.Validator, Round: b.Round,
-			Signature: b.Signature[:], Content: &cosignerv1.Ballot_Echo{Echo: b.Value[:]}}
-		if b.Kind == casper.KindVote {
-			told.Content = &cosignerv1.Ballot_Vote{Vote: b.Value[0] == 1}
-		}
-		out.Ballots = append(out.Ballots, told)
+		out.Ballots = append(out.Ballots, ToldBallot(b))
 	}
 	return out
+}
+
+// ToldBallot tells a ballot.
+func ToldBallot(b casper.Ballot) *cosignerv1.Ballot {
+	told := &cosignerv1.Ballot{Instance: b.Instance[:], Validator: b.Validator, Round: b.Round,
+		Signature: b.Signature[:], Content: &cosignerv1.Ballot_Echo{Echo: b.Value[:]}}
+	if b.Kind == casper.KindVote {
+		told.Content = &cosignerv1.Ballot_Vote{Vote: b.Value[0] == 1}
+	}
+	return told
 }
 
 // toldEvidence is the inverse of evidence. What is no ballot counts as not told.

@@ -29,7 +29,9 @@ func (a Asker) Claim(ctx context.Context, own casper.Ballot) error {
 			if !ok {
 				return fmt.Errorf("claiming %v: %w", own, errOther)
 			}
-			return a.Client.Claim(ctx, m)
+			r := wire.Claim(m)
+			r.Signature = own.Signature[:]
+			return a.Client.claim(ctx, m, r)
 		}
 		pause := time.NewTimer(askAgain)
 		select {
@@ -39,6 +41,21 @@ func (a Asker) Claim(ctx context.Context, own casper.Ballot) error {
 			return fmt.Errorf("claiming %v in vain: %w: %w", own, ctx.Err(), err)
 		}
 	}
+}
+
+// Signed returns what our key signed in an instance on any of our nodes, as far as the agent heard
+// of it. Nothing of it is verified here.
+func (a Asker) Signed(ctx context.Context, instance casper.Hash) (all []casper.Ballot, err error) {
+	r, err := a.Client.i.Signed(ctx, &cosignerv1.SignedRequest{Instance: instance[:]}, grpc.WaitForReady(true))
+	if err != nil {
+		return nil, fmt.Errorf("asking the agent: %w", err)
+	}
+	for _, told := range r.GetBallots() {
+		if b, ok := wire.Ballot(told); ok {
+			all = append(all, b)
+		}
+	}
+	return all, nil
 }
 
 // Origin is what an instance is made of.

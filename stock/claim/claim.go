@@ -102,8 +102,12 @@ func (c *Client) Close() error { return c.conn.Close() }
 // an agent that is just being started too, may pass. A claim whose asker is gone binds nothing that
 // was not on its way.
 func (c *Client) Claim(ctx context.Context, m casper.Message) error {
+	return c.claim(ctx, m, wire.Claim(m))
+}
+
+func (c *Client) claim(ctx context.Context, m casper.Message, r *cosignerv1.ClaimRequest) error {
 	for {
-		err := c.once(ctx, m)
+		err := c.once(ctx, m, r)
 		if err == nil || Final(err) {
 			return err
 		}
@@ -118,8 +122,8 @@ func (c *Client) Claim(ctx context.Context, m casper.Message) error {
 }
 
 // once asks once.
-func (c *Client) once(ctx context.Context, m casper.Message) error {
-	r, err := c.c.Claim(ctx, wire.Claim(m), grpc.WaitForReady(true))
+func (c *Client) once(ctx context.Context, m casper.Message, request *cosignerv1.ClaimRequest) error {
+	r, err := c.c.Claim(ctx, request, grpc.WaitForReady(true))
 	if err != nil {
 		return fmt.Errorf("asking the agent: %w", err)
 	}

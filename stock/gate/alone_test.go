@@ -88,6 +88,11 @@ func (r remote) Claim(ctx context.Context, own casper.Ballot) error {
 	}
 }
 
+func (r remote) Signed(context.Context, casper.Hash) (all []casper.Ballot, err error) {
+	err = r.client.Call("Fake.Signed", struct{}{}, &all)
+	return all, err
+}
+
 // Fake grants the first content of a slot, as the cosigners do, unless it is told otherwise.
 type Fake struct {
 	mu      sync.Mutex
@@ -96,6 +101,7 @@ type Fake struct {
 	wait    chan struct{} // nothing is answered before it is closed
 	asked   chan struct{} // gets one for each question, if it is there
 	claimed []casper.Ballot
+	signed  []casper.Ballot // elsewhere
 }
 
 var errBound = errors.New("the slot holds another content")
@@ -125,6 +131,14 @@ func (f *Fake) Claim(own casper.Ballot, _ *struct{}) error {
 		f.bound = map[string]casper.Hash{}
 	}
 	f.bound[slot] = own.Value
+	return nil
+}
+
+// Signed is called by the gate's process.
+func (f *Fake) Signed(_ struct{}, all *[]casper.Ballot) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	*all = f.signed
 	return nil
 }
 

@@ -159,8 +159,23 @@ func (t tree) take(f *file, out *fuse.OpenOut) fuse.Status {
 		t.settings.Log.Error().Err(err).Str("file", f.name).Msg("a unit file cannot be opened")
 		return t.failed(err)
 	}
+	if t.alone(f) {
+		f.merge()
+	}
 	t.enterHandle(&handle{file: f, pen: f.pen()}, out)
 	return fuse.OK
+}
+
+// alone reports whether nobody has the file open.
+func (t tree) alone(f *file) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, h := range t.pens {
+		if h.file == f {
+			return false
+		}
+	}
+	return true
 }
 
 // enterHandle gives a handle its number. Direct I/O keeps the kernel from answering from memory,

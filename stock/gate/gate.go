@@ -37,6 +37,9 @@ type Asker interface {
 	// Claim must return nil only if the message's slot is bound to its very content for good. It
 	// must return when ctx ends. What it returned an error for may be bound all the same.
 	Claim(ctx context.Context, own casper.Ballot) error
+	// Signed must return what our key signed in an instance, on whichever node, as far as that is
+	// known now. Nothing of it is believed. It must return when ctx ends.
+	Signed(ctx context.Context, instance casper.Hash) ([]casper.Ballot, error)
 }
 
 // Settings are what a gate needs to know.

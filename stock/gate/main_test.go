@@ -167,3 +167,16 @@ func (s *site) write(f *os.File, b []byte, want error) {
 		s.t.Fatalf("writing: %v, want %v", err, want)
 	}
 }
+
+// await reads the unit file until it is as wanted, and so many claims were made: the kernel tells a
+// gate late that a file was closed.
+func (s *site) await(want []byte, claims int) {
+	s.t.Helper()
+	var got []byte
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); <-time.After(time.Millisecond) {
+		if got = s.read(); bytes.Equal(got, want) && s.asker.claims() == claims {
+			return
+		}
+	}
+	s.t.Fatalf("the file is %x after %d claims, want %x after %d", got, s.asker.claims(), want, claims)
+}

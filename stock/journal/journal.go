@@ -109,6 +109,9 @@ func (j *Journal) Load(file io.Reader) (int64, error) {
 	}
 }
 
+// Instance is the one that the file is of.
+func (j *Journal) Instance() casper.Hash { return j.whose.Instance() }
+
 // End is where the file's entries end: nothing is behind it, and it cannot be cut before it.
 func (j *Journal) End() int64 { return j.end }
 

@@ -1,7 +1,7 @@
 // Stockdemo shows a pair of stock nodes on a network of real casper-nodes, as published, without an
 // edit of ours: four validators on the loopback address, one of which is a main and a standby with
-// one key, each behind a gate and an agent, and three cosigners. It kills and restarts, and lets the
-// other validators be the judges.
+// one key, each behind a gate and an agent, and three cosigners. It kills and restarts, and lets
+// the other validators be the judges.
 //
 // It says for each promise whether it held, and exits with 0 only if every one does. What it is
 // played on, and by whom it is judged, is that of casperdemo: package stage. It needs root, for the
@@ -95,6 +95,15 @@ func alone() int {
 	return 0
 }
 
+// What the acts may cost. The votes of a node are lost while it is started, or until the other one
+// is. Blocks are signed by either; only where the one is down and the other started anew there is
+// nobody.
+const (
+	lostToRestart   = 12 // rounds
+	lostToFailover  = 30
+	missedInRestart = 15 // blocks
+)
+
 // demo is one run.
 type demo struct{ *stage.Stage }
 
@@ -112,6 +121,13 @@ func (s *demo) acts() []stage.Act {
 	return []stage.Act{
 		{Name: "start", Title: "Starting: two nodes with one key behind gates, three other validators", Play: s.Begins},
 		{Name: "steady", Title: "Both run, and one votes", Play: s.steady, Rounds: true},
+		{Name: "leader", Title: "kill -9 of the leading cosigner while we vote", Play: s.killLeader, Rounds: true},
+		{Name: "kill", Title: "kill -9 of the active node, and a restart", Play: s.kill, Rounds: true,
+			MayLose: lostToRestart},
+		{Name: "gate", Title: "kill -9 of the active node's gate, and a restart of both", Play: s.killGate, Rounds: true,
+			MayLose: lostToRestart},
+		{Name: "failover", Title: "kill -9 of the active node, which stays down: the other one votes", Play: s.failover,
+			Rounds: true, MayLose: lostToFailover, MayMiss: missedInRestart},
 		{Name: "judges", Title: "The judges", Play: s.Judges},
 	}
 }

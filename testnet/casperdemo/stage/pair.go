@@ -70,6 +70,7 @@ type Pair struct {
 	Foreign       []*localnet.Node // the validators that are not ours
 	Records       []*localnet.Record
 	mayLose       int    // rounds, in the acts so far
+	mayMiss       int    // blocks, likewise
 	kept          string // folder of the unit files of the foreign ones
 
 	stop      context.CancelFunc // of the watchers

@@ -17,7 +17,7 @@ import (
 )
 
 // settle closes the act's window at the start of a round and says what was lost in it.
-func (s *Stage) settle(ctx context.Context, mayLose int) error {
+func (s *Stage) settle(ctx context.Context, act Act) error {
 	end, err := s.NewRound(ctx)
 	if err != nil {
 		return err
@@ -38,12 +38,20 @@ func (s *Stage) settle(ctx context.Context, mayLose int) error {
 	if judgeErr != nil || ctx.Err() != nil {
 		return errors.Join(judgeErr, ctx.Err(), err)
 	}
-	s.sayAccount(a, mayLose)
-	s.Count("blocks", blocks.blocks)
-	s.Count("finality_signatures", blocks.blocks-len(blocks.missing))
-	s.Claimf(len(blocks.missing) == 0, "%d blocks, %d with our finality signature%s",
-		blocks.blocks, blocks.blocks-len(blocks.missing), List(", not ", blocks.missing))
+	s.sayAccount(a, act.MayLose)
+	s.sayFinality(blocks, act.MayMiss)
 	return nil
+}
+
+func (s *Stage) sayFinality(f finality, mayMiss int) {
+	s.Count("blocks", f.blocks)
+	s.Count("finality_signatures", f.blocks-len(f.missing))
+	most := ""
+	if mayMiss > 0 {
+		most = fmt.Sprintf(" (at least %d)", f.blocks-mayMiss)
+	}
+	s.Claimf(len(f.missing) <= mayMiss, "%d blocks, %d with our finality signature%s%s",
+		f.blocks, f.blocks-len(f.missing), most, List(", not ", f.missing))
 }
 
 func (s *Stage) sayAccount(a Account, mayLose int) {

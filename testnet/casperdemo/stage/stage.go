@@ -31,6 +31,7 @@ type Act struct {
 	Play        func(context.Context) error
 	Rounds      bool // its rounds are judged when it is over
 	MayLose     int  // of its rounds
+	MayMiss     int  // of its blocks: those without our finality signature
 }
 
 // Options say with what to play.
@@ -75,10 +76,11 @@ func (s *Stage) Play(ctx context.Context, first int, acts []Act) error {
 		s.Open(a, first+i)
 		if s.Pair != nil {
 			s.Pair.mayLose += a.MayLose
+			s.Pair.mayMiss += a.MayMiss
 		}
 		err := a.Play(ctx)
 		if err == nil && a.Rounds {
-			err = s.settle(ctx, a.MayLose)
+			err = s.settle(ctx, a)
 		}
 		if err != nil {
 			s.Claimf(false, "the act came to its end")

@@ -23,6 +23,98 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// SignedRequest names an instance.
+type SignedRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the era's instance of the protocol, 32 bytes.
+	Instance      []byte `protobuf:"bytes,1,opt,name=instance,proto3" json:"instance,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignedRequest) Reset() {
+	*x = SignedRequest{}
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignedRequest) ProtoMessage() {}
+
+func (x *SignedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignedRequest.ProtoReflect.Descriptor instead.
+func (*SignedRequest) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *SignedRequest) GetInstance() []byte {
+	if x != nil {
+		return x.Instance
+	}
+	return nil
+}
+
+// SignedResponse tells what was signed.
+type SignedResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// With their signatures. Who asks verifies them, and claims what it uses.
+	Ballots       []*Ballot `protobuf:"bytes,1,rep,name=ballots,proto3" json:"ballots,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignedResponse) Reset() {
+	*x = SignedResponse{}
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignedResponse) ProtoMessage() {}
+
+func (x *SignedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignedResponse.ProtoReflect.Descriptor instead.
+func (*SignedResponse) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SignedResponse) GetBallots() []*Ballot {
+	if x != nil {
+		return x.Ballots
+	}
+	return nil
+}
+
 // FindRequest names an instance.
 type FindRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -34,7 +126,7 @@ type FindRequest struct {
 
 func (x *FindRequest) Reset() {
 	*x = FindRequest{}
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[0]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -46,7 +138,7 @@ func (x *FindRequest) String() string {
 func (*FindRequest) ProtoMessage() {}
 
 func (x *FindRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[0]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -59,7 +151,7 @@ func (x *FindRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindRequest.ProtoReflect.Descriptor instead.
 func (*FindRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{0}
+	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *FindRequest) GetInstance() []byte {
@@ -82,7 +174,7 @@ type FindResponse struct {
 
 func (x *FindResponse) Reset() {
 	*x = FindResponse{}
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[1]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -94,7 +186,7 @@ func (x *FindResponse) String() string {
 func (*FindResponse) ProtoMessage() {}
 
 func (x *FindResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[1]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -107,7 +199,7 @@ func (x *FindResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindResponse.ProtoReflect.Descriptor instead.
 func (*FindResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{1}
+	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *FindResponse) GetOrigin() *Origin {
@@ -141,7 +233,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -153,7 +245,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -166,7 +258,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{2}
+	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Origin) GetEra() uint64 {
@@ -217,13 +309,16 @@ type ClaimRequest struct {
 	AskedAt uint64 `protobuf:"varint,6,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
 	// Ed25519 signature of the request with asked_at, 64 bytes.
 	DatedSignature []byte `protobuf:"bytes,7,opt,name=dated_signature,json=datedSignature,proto3" json:"dated_signature,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The node's own signature of the message, 64 bytes. The agent keeps it for the validator's other nodes once the claim is
+	// granted; cosigners are not told.
+	Signature     []byte `protobuf:"bytes,8,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ClaimRequest) Reset() {
 	*x = ClaimRequest{}
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -235,7 +330,7 @@ func (x *ClaimRequest) String() string {
 func (*ClaimRequest) ProtoMessage() {}
 
 func (x *ClaimRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -248,7 +343,7 @@ func (x *ClaimRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimRequest.ProtoReflect.Descriptor instead.
 func (*ClaimRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{3}
+	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ClaimRequest) GetMessage() isClaimRequest_Message {
@@ -311,6 +406,13 @@ func (x *ClaimRequest) GetDatedSignature() []byte {
 	return nil
 }
 
+func (x *ClaimRequest) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
 type isClaimRequest_Message interface {
 	isClaimRequest_Message()
 }
@@ -348,7 +450,7 @@ type ClaimResponse struct {
 
 func (x *ClaimResponse) Reset() {
 	*x = ClaimResponse{}
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -360,7 +462,7 @@ func (x *ClaimResponse) String() string {
 func (*ClaimResponse) ProtoMessage() {}
 
 func (x *ClaimResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -373,7 +475,7 @@ func (x *ClaimResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimResponse.ProtoReflect.Descriptor instead.
 func (*ClaimResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{4}
+	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ClaimResponse) GetAnswer() isClaimResponse_Answer {
@@ -455,7 +557,7 @@ type Granted struct {
 
 func (x *Granted) Reset() {
 	*x = Granted{}
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[5]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -467,7 +569,7 @@ func (x *Granted) String() string {
 func (*Granted) ProtoMessage() {}
 
 func (x *Granted) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[5]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -480,7 +582,7 @@ func (x *Granted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Granted.ProtoReflect.Descriptor instead.
 func (*Granted) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{5}
+	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Granted) GetDigest() []byte {
@@ -515,7 +617,7 @@ type HeldElse struct {
 
 func (x *HeldElse) Reset() {
 	*x = HeldElse{}
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[6]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -527,7 +629,7 @@ func (x *HeldElse) String() string {
 func (*HeldElse) ProtoMessage() {}
 
 func (x *HeldElse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[6]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -540,7 +642,7 @@ func (x *HeldElse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldElse.ProtoReflect.Descriptor instead.
 func (*HeldElse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{6}
+	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *HeldElse) GetMessage() isHeldElse_Message {
@@ -606,7 +708,7 @@ type Attestation struct {
 
 func (x *Attestation) Reset() {
 	*x = Attestation{}
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[7]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -618,7 +720,7 @@ func (x *Attestation) String() string {
 func (*Attestation) ProtoMessage() {}
 
 func (x *Attestation) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[7]
+	mi := &file_casper_cosigner_v1_claim_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -631,7 +733,7 @@ func (x *Attestation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attestation.ProtoReflect.Descriptor instead.
 func (*Attestation) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{7}
+	return file_casper_cosigner_v1_claim_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Attestation) GetCosigner() string {
@@ -652,7 +754,11 @@ var File_casper_cosigner_v1_claim_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_claim_proto_rawDesc = "" +
 	"\n" +
-	"\x1ecasper/cosigner/v1/claim.proto\x12\x12casper.cosigner.v1\x1a\x1fcasper/cosigner/v1/signer.proto\")\n" +
+	"\x1ecasper/cosigner/v1/claim.proto\x12\x12casper.cosigner.v1\x1a\x1fcasper/cosigner/v1/health.proto\x1a\x1fcasper/cosigner/v1/signer.proto\"+\n" +
+	"\rSignedRequest\x12\x1a\n" +
+	"\binstance\x18\x01 \x01(\fR\binstance\"F\n" +
+	"\x0eSignedResponse\x124\n" +
+	"\aballots\x18\x01 \x03(\v2\x1a.casper.cosigner.v1.BallotR\aballots\")\n" +
 	"\vFindRequest\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\fR\binstance\"\\\n" +
 	"\fFindResponse\x122\n" +
@@ -663,7 +769,7 @@ const file_casper_cosigner_v1_claim_proto_rawDesc = "" +
 	"\x0echainspec_hash\x18\x02 \x01(\fR\rchainspecHash\x12$\n" +
 	"\x0ekey_block_hash\x18\x03 \x01(\fR\fkeyBlockHash\x12,\n" +
 	"\x0fvalidator_index\x18\x04 \x01(\rH\x00R\x0evalidatorIndex\x88\x01\x01B\x12\n" +
-	"\x10_validator_index\"\xb0\x02\n" +
+	"\x10_validator_index\"\xce\x02\n" +
 	"\fClaimRequest\x128\n" +
 	"\bzug_echo\x18\x01 \x01(\v2\x1b.casper.cosigner.v1.ZugEchoH\x00R\azugEcho\x128\n" +
 	"\bzug_vote\x18\x02 \x01(\v2\x1b.casper.cosigner.v1.ZugVoteH\x00R\azugVote\x12\x12\n" +
@@ -671,7 +777,8 @@ const file_casper_cosigner_v1_claim_proto_rawDesc = "" +
 	"\x11request_signature\x18\x04 \x01(\fR\x10requestSignature\x12\x1c\n" +
 	"\tforwarded\x18\x05 \x01(\bR\tforwarded\x12\x19\n" +
 	"\basked_at\x18\x06 \x01(\x04R\aaskedAt\x12'\n" +
-	"\x0fdated_signature\x18\a \x01(\fR\x0edatedSignatureB\t\n" +
+	"\x0fdated_signature\x18\a \x01(\fR\x0edatedSignature\x12\x1c\n" +
+	"\tsignature\x18\b \x01(\fR\tsignatureB\t\n" +
 	"\amessage\"\xe7\x01\n" +
 	"\rClaimResponse\x127\n" +
 	"\agranted\x18\x01 \x01(\v2\x1b.casper.cosigner.v1.GrantedH\x00R\agranted\x12;\n" +
@@ -692,9 +799,10 @@ const file_casper_cosigner_v1_claim_proto_rawDesc = "" +
 	"\bcosigner\x18\x01 \x01(\tR\bcosigner\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature2\\\n" +
 	"\fClaimService\x12L\n" +
-	"\x05Claim\x12 .casper.cosigner.v1.ClaimRequest\x1a!.casper.cosigner.v1.ClaimResponse2\\\n" +
+	"\x05Claim\x12 .casper.cosigner.v1.ClaimRequest\x1a!.casper.cosigner.v1.ClaimResponse2\xad\x01\n" +
 	"\x0fInstanceService\x12I\n" +
-	"\x04Find\x12\x1f.casper.cosigner.v1.FindRequest\x1a .casper.cosigner.v1.FindResponseB5Z3casper-cosigner/proto/casper/cosigner/v1;cosignerv1b\x06proto3"
+	"\x04Find\x12\x1f.casper.cosigner.v1.FindRequest\x1a .casper.cosigner.v1.FindResponse\x12O\n" +
+	"\x06Signed\x12!.casper.cosigner.v1.SignedRequest\x1a\".casper.cosigner.v1.SignedResponseB5Z3casper-cosigner/proto/casper/cosigner/v1;cosignerv1b\x06proto3"
 
 var (
 	file_casper_cosigner_v1_claim_proto_rawDescOnce sync.Once
@@ -708,40 +816,46 @@ func file_casper_cosigner_v1_claim_proto_rawDescGZIP() []byte {
 	return file_casper_cosigner_v1_claim_proto_rawDescData
 }
 
-var file_casper_cosigner_v1_claim_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_casper_cosigner_v1_claim_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_casper_cosigner_v1_claim_proto_goTypes = []any{
-	(*FindRequest)(nil),   // 0: casper.cosigner.v1.FindRequest
-	(*FindResponse)(nil),  // 1: casper.cosigner.v1.FindResponse
-	(*Origin)(nil),        // 2: casper.cosigner.v1.Origin
-	(*ClaimRequest)(nil),  // 3: casper.cosigner.v1.ClaimRequest
-	(*ClaimResponse)(nil), // 4: casper.cosigner.v1.ClaimResponse
-	(*Granted)(nil),       // 5: casper.cosigner.v1.Granted
-	(*HeldElse)(nil),      // 6: casper.cosigner.v1.HeldElse
-	(*Attestation)(nil),   // 7: casper.cosigner.v1.Attestation
-	(*ZugEcho)(nil),       // 8: casper.cosigner.v1.ZugEcho
-	(*ZugVote)(nil),       // 9: casper.cosigner.v1.ZugVote
-	(*Refused)(nil),       // 10: casper.cosigner.v1.Refused
+	(*SignedRequest)(nil),  // 0: casper.cosigner.v1.SignedRequest
+	(*SignedResponse)(nil), // 1: casper.cosigner.v1.SignedResponse
+	(*FindRequest)(nil),    // 2: casper.cosigner.v1.FindRequest
+	(*FindResponse)(nil),   // 3: casper.cosigner.v1.FindResponse
+	(*Origin)(nil),         // 4: casper.cosigner.v1.Origin
+	(*ClaimRequest)(nil),   // 5: casper.cosigner.v1.ClaimRequest
+	(*ClaimResponse)(nil),  // 6: casper.cosigner.v1.ClaimResponse
+	(*Granted)(nil),        // 7: casper.cosigner.v1.Granted
+	(*HeldElse)(nil),       // 8: casper.cosigner.v1.HeldElse
+	(*Attestation)(nil),    // 9: casper.cosigner.v1.Attestation
+	(*Ballot)(nil),         // 10: casper.cosigner.v1.Ballot
+	(*ZugEcho)(nil),        // 11: casper.cosigner.v1.ZugEcho
+	(*ZugVote)(nil),        // 12: casper.cosigner.v1.ZugVote
+	(*Refused)(nil),        // 13: casper.cosigner.v1.Refused
 }
 var file_casper_cosigner_v1_claim_proto_depIdxs = []int32{
-	2,  // 0: casper.cosigner.v1.FindResponse.origin:type_name -> casper.cosigner.v1.Origin
-	8,  // 1: casper.cosigner.v1.ClaimRequest.zug_echo:type_name -> casper.cosigner.v1.ZugEcho
-	9,  // 2: casper.cosigner.v1.ClaimRequest.zug_vote:type_name -> casper.cosigner.v1.ZugVote
-	5,  // 3: casper.cosigner.v1.ClaimResponse.granted:type_name -> casper.cosigner.v1.Granted
-	6,  // 4: casper.cosigner.v1.ClaimResponse.held_else:type_name -> casper.cosigner.v1.HeldElse
-	10, // 5: casper.cosigner.v1.ClaimResponse.refused:type_name -> casper.cosigner.v1.Refused
-	7,  // 6: casper.cosigner.v1.Granted.attestations:type_name -> casper.cosigner.v1.Attestation
-	8,  // 7: casper.cosigner.v1.HeldElse.zug_echo:type_name -> casper.cosigner.v1.ZugEcho
-	9,  // 8: casper.cosigner.v1.HeldElse.zug_vote:type_name -> casper.cosigner.v1.ZugVote
-	7,  // 9: casper.cosigner.v1.HeldElse.attestations:type_name -> casper.cosigner.v1.Attestation
-	3,  // 10: casper.cosigner.v1.ClaimService.Claim:input_type -> casper.cosigner.v1.ClaimRequest
-	0,  // 11: casper.cosigner.v1.InstanceService.Find:input_type -> casper.cosigner.v1.FindRequest
-	4,  // 12: casper.cosigner.v1.ClaimService.Claim:output_type -> casper.cosigner.v1.ClaimResponse
-	1,  // 13: casper.cosigner.v1.InstanceService.Find:output_type -> casper.cosigner.v1.FindResponse
-	12, // [12:14] is the sub-list for method output_type
-	10, // [10:12] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	10, // 0: casper.cosigner.v1.SignedResponse.ballots:type_name -> casper.cosigner.v1.Ballot
+	4,  // 1: casper.cosigner.v1.FindResponse.origin:type_name -> casper.cosigner.v1.Origin
+	11, // 2: casper.cosigner.v1.ClaimRequest.zug_echo:type_name -> casper.cosigner.v1.ZugEcho
+	12, // 3: casper.cosigner.v1.ClaimRequest.zug_vote:type_name -> casper.cosigner.v1.ZugVote
+	7,  // 4: casper.cosigner.v1.ClaimResponse.granted:type_name -> casper.cosigner.v1.Granted
+	8,  // 5: casper.cosigner.v1.ClaimResponse.held_else:type_name -> casper.cosigner.v1.HeldElse
+	13, // 6: casper.cosigner.v1.ClaimResponse.refused:type_name -> casper.cosigner.v1.Refused
+	9,  // 7: casper.cosigner.v1.Granted.attestations:type_name -> casper.cosigner.v1.Attestation
+	11, // 8: casper.cosigner.v1.HeldElse.zug_echo:type_name -> casper.cosigner.v1.ZugEcho
+	12, // 9: casper.cosigner.v1.HeldElse.zug_vote:type_name -> casper.cosigner.v1.ZugVote
+	9,  // 10: casper.cosigner.v1.HeldElse.attestations:type_name -> casper.cosigner.v1.Attestation
+	5,  // 11: casper.cosigner.v1.ClaimService.Claim:input_type -> casper.cosigner.v1.ClaimRequest
+	2,  // 12: casper.cosigner.v1.InstanceService.Find:input_type -> casper.cosigner.v1.FindRequest
+	0,  // 13: casper.cosigner.v1.InstanceService.Signed:input_type -> casper.cosigner.v1.SignedRequest
+	6,  // 14: casper.cosigner.v1.ClaimService.Claim:output_type -> casper.cosigner.v1.ClaimResponse
+	3,  // 15: casper.cosigner.v1.InstanceService.Find:output_type -> casper.cosigner.v1.FindResponse
+	1,  // 16: casper.cosigner.v1.InstanceService.Signed:output_type -> casper.cosigner.v1.SignedResponse
+	14, // [14:17] is the sub-list for method output_type
+	11, // [11:14] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_claim_proto_init() }
@@ -749,18 +863,19 @@ func file_casper_cosigner_v1_claim_proto_init() {
 	if File_casper_cosigner_v1_claim_proto != nil {
 		return
 	}
+	file_casper_cosigner_v1_health_proto_init()
 	file_casper_cosigner_v1_signer_proto_init()
-	file_casper_cosigner_v1_claim_proto_msgTypes[2].OneofWrappers = []any{}
-	file_casper_cosigner_v1_claim_proto_msgTypes[3].OneofWrappers = []any{
+	file_casper_cosigner_v1_claim_proto_msgTypes[4].OneofWrappers = []any{}
+	file_casper_cosigner_v1_claim_proto_msgTypes[5].OneofWrappers = []any{
 		(*ClaimRequest_ZugEcho)(nil),
 		(*ClaimRequest_ZugVote)(nil),
 	}
-	file_casper_cosigner_v1_claim_proto_msgTypes[4].OneofWrappers = []any{
+	file_casper_cosigner_v1_claim_proto_msgTypes[6].OneofWrappers = []any{
 		(*ClaimResponse_Granted)(nil),
 		(*ClaimResponse_HeldElse)(nil),
 		(*ClaimResponse_Refused)(nil),
 	}
-	file_casper_cosigner_v1_claim_proto_msgTypes[6].OneofWrappers = []any{
+	file_casper_cosigner_v1_claim_proto_msgTypes[8].OneofWrappers = []any{
 		(*HeldElse_ZugEcho)(nil),
 		(*HeldElse_ZugVote)(nil),
 	}
@@ -770,7 +885,7 @@ func file_casper_cosigner_v1_claim_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_claim_proto_rawDesc), len(file_casper_cosigner_v1_claim_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -131,7 +131,8 @@ var ClaimService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	InstanceService_Find_FullMethodName = "/casper.cosigner.v1.InstanceService/Find"
+	InstanceService_Find_FullMethodName   = "/casper.cosigner.v1.InstanceService/Find"
+	InstanceService_Signed_FullMethodName = "/casper.cosigner.v1.InstanceService/Signed"
 )
 
 // InstanceServiceClient is the client API for InstanceService service.
@@ -142,6 +143,8 @@ const (
 type InstanceServiceClient interface {
 	// Find tells what the instance of an era is made of. Who asks compares: what makes another instance is wrong.
 	Find(ctx context.Context, in *FindRequest, opts ...grpc.CallOption) (*FindResponse, error)
+	// Signed tells what our key signed in an instance on any of our nodes, as far as it was heard of.
+	Signed(ctx context.Context, in *SignedRequest, opts ...grpc.CallOption) (*SignedResponse, error)
 }
 
 type instanceServiceClient struct {
@@ -162,6 +165,16 @@ func (c *instanceServiceClient) Find(ctx context.Context, in *FindRequest, opts 
 	return out, nil
 }
 
+func (c *instanceServiceClient) Signed(ctx context.Context, in *SignedRequest, opts ...grpc.CallOption) (*SignedResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SignedResponse)
+	err := c.cc.Invoke(ctx, InstanceService_Signed_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // InstanceServiceServer is the server API for InstanceService service.
 // All implementations must embed UnimplementedInstanceServiceServer
 // for forward compatibility.
@@ -170,6 +183,8 @@ func (c *instanceServiceClient) Find(ctx context.Context, in *FindRequest, opts 
 type InstanceServiceServer interface {
 	// Find tells what the instance of an era is made of. Who asks compares: what makes another instance is wrong.
 	Find(context.Context, *FindRequest) (*FindResponse, error)
+	// Signed tells what our key signed in an instance on any of our nodes, as far as it was heard of.
+	Signed(context.Context, *SignedRequest) (*SignedResponse, error)
 	mustEmbedUnimplementedInstanceServiceServer()
 }
 
@@ -182,6 +197,9 @@ type UnimplementedInstanceServiceServer struct{}
 
 func (UnimplementedInstanceServiceServer) Find(context.Context, *FindRequest) (*FindResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Find not implemented")
+}
+func (UnimplementedInstanceServiceServer) Signed(context.Context, *SignedRequest) (*SignedResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Signed not implemented")
 }
 func (UnimplementedInstanceServiceServer) mustEmbedUnimplementedInstanceServiceServer() {}
 func (UnimplementedInstanceServiceServer) testEmbeddedByValue()                         {}
@@ -222,6 +240,24 @@ func _InstanceService_Find_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _InstanceService_Signed_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SignedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InstanceServiceServer).Signed(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: InstanceService_Signed_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InstanceServiceServer).Signed(ctx, req.(*SignedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // InstanceService_ServiceDesc is the grpc.ServiceDesc for InstanceService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -232,6 +268,10 @@ var InstanceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Find",
 			Handler:    _InstanceService_Find_Handler,
+		},
+		{
+			MethodName: "Signed",
+			Handler:    _InstanceService_Signed_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

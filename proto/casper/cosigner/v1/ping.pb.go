@@ -195,7 +195,15 @@ type ChainFacts struct {
 	// Hashes of chainspecs, 32 bytes each, oldest first.
 	Chainspecs [][]byte `protobuf:"bytes,1,rep,name=chainspecs,proto3" json:"chainspecs,omitempty"`
 	// Where eras ended, oldest first.
-	Ends          []*EraEnd `protobuf:"bytes,2,rep,name=ends,proto3" json:"ends,omitempty"`
+	Ends []*EraEnd `protobuf:"bytes,2,rep,name=ends,proto3" json:"ends,omitempty"`
+	// How much the teller has of what the hearer's node was granted and signed.
+	Have *Cursor `protobuf:"bytes,3,opt,name=have,proto3" json:"have,omitempty"`
+	// What the teller's own node was granted and signed, behind what the hearer has of it.
+	Ballots []*Ballot `protobuf:"bytes,4,rep,name=ballots,proto3" json:"ballots,omitempty"`
+	// How much the hearer has with these.
+	With *Cursor `protobuf:"bytes,5,opt,name=with,proto3" json:"with,omitempty"`
+	// How much the hearer said that it has. If it has another number since, it has not what lies between.
+	After         *Cursor `protobuf:"bytes,6,opt,name=after,proto3" json:"after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -244,6 +252,89 @@ func (x *ChainFacts) GetEnds() []*EraEnd {
 	return nil
 }
 
+func (x *ChainFacts) GetHave() *Cursor {
+	if x != nil {
+		return x.Have
+	}
+	return nil
+}
+
+func (x *ChainFacts) GetBallots() []*Ballot {
+	if x != nil {
+		return x.Ballots
+	}
+	return nil
+}
+
+func (x *ChainFacts) GetWith() *Cursor {
+	if x != nil {
+		return x.With
+	}
+	return nil
+}
+
+func (x *ChainFacts) GetAfter() *Cursor {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+// Cursor is a place in the list of what a node was granted, as its agent has it.
+type Cursor struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The agent's process, at random: another one has another list.
+	Session uint64 `protobuf:"varint,1,opt,name=session,proto3" json:"session,omitempty"`
+	// So many from the list's beginning.
+	Count         uint64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Cursor) Reset() {
+	*x = Cursor{}
+	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cursor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cursor) ProtoMessage() {}
+
+func (x *Cursor) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cursor.ProtoReflect.Descriptor instead.
+func (*Cursor) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_ping_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Cursor) GetSession() uint64 {
+	if x != nil {
+		return x.Session
+	}
+	return 0
+}
+
+func (x *Cursor) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // EraEnd is where an era ended.
 type EraEnd struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -257,7 +348,7 @@ type EraEnd struct {
 
 func (x *EraEnd) Reset() {
 	*x = EraEnd{}
-	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -269,7 +360,7 @@ func (x *EraEnd) String() string {
 func (*EraEnd) ProtoMessage() {}
 
 func (x *EraEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -282,7 +373,7 @@ func (x *EraEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraEnd.ProtoReflect.Descriptor instead.
 func (*EraEnd) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_ping_proto_rawDescGZIP(), []int{3}
+	return file_casper_cosigner_v1_ping_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *EraEnd) GetEra() uint64 {
@@ -314,7 +405,7 @@ type Roles struct {
 
 func (x *Roles) Reset() {
 	*x = Roles{}
-	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -326,7 +417,7 @@ func (x *Roles) String() string {
 func (*Roles) ProtoMessage() {}
 
 func (x *Roles) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_ping_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -339,7 +430,7 @@ func (x *Roles) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Roles.ProtoReflect.Descriptor instead.
 func (*Roles) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_ping_proto_rawDescGZIP(), []int{4}
+	return file_casper_cosigner_v1_ping_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Roles) GetMode() Mode {
@@ -385,13 +476,20 @@ const file_casper_cosigner_v1_ping_proto_rawDesc = "" +
 	"statements\x18\x05 \x03(\v2#.casper.cosigner.v1.SignedStatementR\n" +
 	"statements\x124\n" +
 	"\x05chain\x18\n" +
-	" \x01(\v2\x1e.casper.cosigner.v1.ChainFactsR\x05chain\"\\\n" +
+	" \x01(\v2\x1e.casper.cosigner.v1.ChainFactsR\x05chain\"\xa4\x02\n" +
 	"\n" +
 	"ChainFacts\x12\x1e\n" +
 	"\n" +
 	"chainspecs\x18\x01 \x03(\fR\n" +
 	"chainspecs\x12.\n" +
-	"\x04ends\x18\x02 \x03(\v2\x1a.casper.cosigner.v1.EraEndR\x04ends\"9\n" +
+	"\x04ends\x18\x02 \x03(\v2\x1a.casper.cosigner.v1.EraEndR\x04ends\x12.\n" +
+	"\x04have\x18\x03 \x01(\v2\x1a.casper.cosigner.v1.CursorR\x04have\x124\n" +
+	"\aballots\x18\x04 \x03(\v2\x1a.casper.cosigner.v1.BallotR\aballots\x12.\n" +
+	"\x04with\x18\x05 \x01(\v2\x1a.casper.cosigner.v1.CursorR\x04with\x120\n" +
+	"\x05after\x18\x06 \x01(\v2\x1a.casper.cosigner.v1.CursorR\x05after\"8\n" +
+	"\x06Cursor\x12\x18\n" +
+	"\asession\x18\x01 \x01(\x04R\asession\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\"9\n" +
 	"\x06EraEnd\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1d\n" +
 	"\n" +
@@ -415,36 +513,42 @@ func file_casper_cosigner_v1_ping_proto_rawDescGZIP() []byte {
 	return file_casper_cosigner_v1_ping_proto_rawDescData
 }
 
-var file_casper_cosigner_v1_ping_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_casper_cosigner_v1_ping_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_casper_cosigner_v1_ping_proto_goTypes = []any{
 	(*PingRequest)(nil),     // 0: casper.cosigner.v1.PingRequest
 	(*PingResponse)(nil),    // 1: casper.cosigner.v1.PingResponse
 	(*ChainFacts)(nil),      // 2: casper.cosigner.v1.ChainFacts
-	(*EraEnd)(nil),          // 3: casper.cosigner.v1.EraEnd
-	(*Roles)(nil),           // 4: casper.cosigner.v1.Roles
-	(*NodeHealth)(nil),      // 5: casper.cosigner.v1.NodeHealth
-	(*Reach)(nil),           // 6: casper.cosigner.v1.Reach
-	(*SignedStatement)(nil), // 7: casper.cosigner.v1.SignedStatement
-	(Mode)(0),               // 8: casper.cosigner.v1.Mode
+	(*Cursor)(nil),          // 3: casper.cosigner.v1.Cursor
+	(*EraEnd)(nil),          // 4: casper.cosigner.v1.EraEnd
+	(*Roles)(nil),           // 5: casper.cosigner.v1.Roles
+	(*NodeHealth)(nil),      // 6: casper.cosigner.v1.NodeHealth
+	(*Reach)(nil),           // 7: casper.cosigner.v1.Reach
+	(*SignedStatement)(nil), // 8: casper.cosigner.v1.SignedStatement
+	(*Ballot)(nil),          // 9: casper.cosigner.v1.Ballot
+	(Mode)(0),               // 10: casper.cosigner.v1.Mode
 }
 var file_casper_cosigner_v1_ping_proto_depIdxs = []int32{
-	5,  // 0: casper.cosigner.v1.PingRequest.health:type_name -> casper.cosigner.v1.NodeHealth
-	6,  // 1: casper.cosigner.v1.PingRequest.reach:type_name -> casper.cosigner.v1.Reach
-	7,  // 2: casper.cosigner.v1.PingRequest.statements:type_name -> casper.cosigner.v1.SignedStatement
+	6,  // 0: casper.cosigner.v1.PingRequest.health:type_name -> casper.cosigner.v1.NodeHealth
+	7,  // 1: casper.cosigner.v1.PingRequest.reach:type_name -> casper.cosigner.v1.Reach
+	8,  // 2: casper.cosigner.v1.PingRequest.statements:type_name -> casper.cosigner.v1.SignedStatement
 	2,  // 3: casper.cosigner.v1.PingRequest.chain:type_name -> casper.cosigner.v1.ChainFacts
-	5,  // 4: casper.cosigner.v1.PingResponse.health:type_name -> casper.cosigner.v1.NodeHealth
-	4,  // 5: casper.cosigner.v1.PingResponse.roles:type_name -> casper.cosigner.v1.Roles
-	7,  // 6: casper.cosigner.v1.PingResponse.statements:type_name -> casper.cosigner.v1.SignedStatement
+	6,  // 4: casper.cosigner.v1.PingResponse.health:type_name -> casper.cosigner.v1.NodeHealth
+	5,  // 5: casper.cosigner.v1.PingResponse.roles:type_name -> casper.cosigner.v1.Roles
+	8,  // 6: casper.cosigner.v1.PingResponse.statements:type_name -> casper.cosigner.v1.SignedStatement
 	2,  // 7: casper.cosigner.v1.PingResponse.chain:type_name -> casper.cosigner.v1.ChainFacts
-	3,  // 8: casper.cosigner.v1.ChainFacts.ends:type_name -> casper.cosigner.v1.EraEnd
-	8,  // 9: casper.cosigner.v1.Roles.mode:type_name -> casper.cosigner.v1.Mode
-	0,  // 10: casper.cosigner.v1.PingService.Ping:input_type -> casper.cosigner.v1.PingRequest
-	1,  // 11: casper.cosigner.v1.PingService.Ping:output_type -> casper.cosigner.v1.PingResponse
-	11, // [11:12] is the sub-list for method output_type
-	10, // [10:11] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	4,  // 8: casper.cosigner.v1.ChainFacts.ends:type_name -> casper.cosigner.v1.EraEnd
+	3,  // 9: casper.cosigner.v1.ChainFacts.have:type_name -> casper.cosigner.v1.Cursor
+	9,  // 10: casper.cosigner.v1.ChainFacts.ballots:type_name -> casper.cosigner.v1.Ballot
+	3,  // 11: casper.cosigner.v1.ChainFacts.with:type_name -> casper.cosigner.v1.Cursor
+	3,  // 12: casper.cosigner.v1.ChainFacts.after:type_name -> casper.cosigner.v1.Cursor
+	10, // 13: casper.cosigner.v1.Roles.mode:type_name -> casper.cosigner.v1.Mode
+	0,  // 14: casper.cosigner.v1.PingService.Ping:input_type -> casper.cosigner.v1.PingRequest
+	1,  // 15: casper.cosigner.v1.PingService.Ping:output_type -> casper.cosigner.v1.PingResponse
+	15, // [15:16] is the sub-list for method output_type
+	14, // [14:15] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_ping_proto_init() }
@@ -461,7 +565,7 @@ func file_casper_cosigner_v1_ping_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_ping_proto_rawDesc), len(file_casper_cosigner_v1_ping_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

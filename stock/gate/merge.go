@@ -1,0 +1,123 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/stock/journal"
+	"casper-cosigner/stock/units"
+)
+
+// A node that opens its unit file waits no longer than this for what was signed elsewhere. Without
+// it the node starts as well, and loses its votes at the first slot that it fills otherwise.
+const (
+	signedIn    = 500 * time.Millisecond // for the agent to tell
+	mergeIn     = 3 * time.Second        // for all to be granted
+	mergeAtOnce = 16
+)
+
+// merge adds to the file what our key signed elsewhere in its instance, so that a node which takes
+// over in the middle of an era signs nothing else. Each message is granted first, as if the node
+// wrote it: whoever told of it need not be believed. The caller knows that no node has the file
+// open: what one has read it would not read again.
+func (f *file) merge() {
+	g := f.gate
+	ctx, cancel := context.WithTimeout(context.Background(), signedIn)
+	defer cancel()
+	told, err := g.asker.Signed(ctx, f.instance())
+	var lacks []casper.Ballot
+	if err == nil {
+		lacks, err = f.lacks(told)
+	}
+	if err != nil {
+		event := g.settings.Log.Warn()
+		if errors.Is(err, journal.ErrContradicts) {
+			event = g.settings.Log.Error()
+		}
+		event.Err(err).Str("file", f.name).Msg("what our key signed elsewhere is not added to a unit file")
+		return
+	}
+	if len(lacks) == 0 {
+		return
+	}
+	granted, why := f.grant(lacks)
+	if err := f.add(granted); err != nil {
+		why = errors.Join(why, err)
+	}
+	g.settings.Log.Info().Str("file", f.name).Int("signed_elsewhere", len(lacks)).Int("added", len(granted)).
+		AnErr("not_all", why).Msg("a unit file is merged")
+}
+
+func (f *file) instance() casper.Hash {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.held.Instance()
+}
+
+// lacks returns what of these is ours and not in the file.
+func (f *file) lacks(told []casper.Ballot) ([]casper.Ballot, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	batch, err := f.judge(told)
+	return batch.Own, err
+}
+
+// judge judges messages as if they were written. The caller holds the lock.
+func (f *file) judge(all []casper.Ballot) (journal.Batch, error) {
+	var text []byte
+	for _, b := range all {
+		if b.Instance == f.held.Instance() && b.SignedBy(f.gate.settings.Key) {
+			text = units.Append(text, b)
+		}
+	}
+	pieces, err := f.held.Pen().Take(text)
+	if err != nil {
+		return journal.Batch{}, err
+	}
+	return f.held.Judge(pieces)
+}
+
+// grant claims messages, many at a time, and returns those that were granted. The first no ends it:
+// that of a passive node is one to all.
+func (f *file) grant(all []casper.Ballot) (granted []casper.Ballot, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), mergeIn)
+	defer cancel()
+	claims, ctx := errgroup.WithContext(ctx)
+	claims.SetLimit(mergeAtOnce)
+	yes := make([]bool, len(all))
+	for i, b := range all {
+		claims.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			err := f.gate.claim(ctx, b)
+			yes[i] = err == nil
+			return err
+		})
+	}
+	err = claims.Wait()
+	for i, b := range all {
+		if yes[i] {
+			granted = append(granted, b)
+		}
+	}
+	return granted, err
+}
+
+// add stores what was granted.
+func (f *file) add(granted []casper.Ballot) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dead != nil {
+		return f.dead
+	}
+	batch, err := f.judge(granted)
+	if err != nil {
+		return err
+	}
+	return f.append(batch)
+}

@@ -1,0 +1,55 @@
+package gate_test
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/stock/units/unitstest"
+)
+
+// TestMerge: a node that opens its unit file reads what its key signed elsewhere in that instance,
+// once each is granted; and only while nobody has the file open, and once.
+func TestMerge(t *testing.T) {
+	f := &Fake{}
+	s := newSite(t, f)
+	own := us.Vote(era, 0, true)
+	w := s.open()
+	s.write(w, entry(own), nil)
+	elsewhere := []casper.Ballot{us.Echo(era, 1, "a"), us.Vote(era, 1, false)}
+	f.set(func() {
+		f.signed = append(slices.Clone(elsewhere), own, elsewhere[0], us.Vote(unitstest.Instance("another"), 2, true),
+			other.Vote(era, 3, true))
+	})
+	before := entry(own)
+	if got := s.read(); !bytes.Equal(got, before) {
+		t.Errorf("read %x while a writer has the file, want %x", got, before)
+	}
+	w.Close()
+	want := slices.Concat(before, entry(elsewhere[0]), entry(elsewhere[1]))
+	s.await(want, 3)
+	s.await(want, 3)
+}
+
+// TestMergeUngranted: what is not granted is not merged, whoever tells of it, and a node opens its
+// file all the same.
+func TestMergeUngranted(t *testing.T) {
+	f := &Fake{}
+	s := newSite(t, f)
+	w := s.open()
+	s.write(w, entry(us.Vote(era, 0, true)), nil)
+	w.Close()
+	f.set(func() {
+		f.signed = []casper.Ballot{us.Vote(era, 1, true)}
+		f.refuse = errBound
+	})
+	s.await(entry(us.Vote(era, 0, true)), 2)
+	f.set(func() { f.refuse, f.signed = nil, []casper.Ballot{us.Vote(era, 0, false), us.Vote(era, 2, true)} })
+	was := f.claims() // the file may have been opened once more meanwhile
+	for range 3 {
+		if got := s.read(); !bytes.Equal(got, entry(us.Vote(era, 0, true))) || f.claims() != was {
+			t.Errorf("the file is %x: it contradicts what was signed elsewhere, and is to be left as it is", got)
+		}
+	}
+}
