@@ -44,18 +44,21 @@ func (a Asker) Claim(ctx context.Context, own casper.Ballot) error {
 }
 
 // Signed returns what our key signed in an instance on any of our nodes, as far as the agent heard
-// of it. Nothing of it is verified here.
-func (a Asker) Signed(ctx context.Context, instance casper.Hash) (all []casper.Ballot, err error) {
+// of it, which is not verified here; and our key's index, nil if the agent does not know.
+func (a Asker) Signed(ctx context.Context, instance casper.Hash) (all []casper.Ballot, index *uint32, err error) {
 	r, err := a.Client.i.Signed(ctx, &cosignerv1.SignedRequest{Instance: instance[:]}, grpc.WaitForReady(true))
 	if err != nil {
-		return nil, fmt.Errorf("asking the agent: %w", err)
+		return nil, nil, fmt.Errorf("asking the agent: %w", err)
+	}
+	if o, err := a.Client.Find(ctx, instance); err == nil {
+		index = o.Index
 	}
 	for _, told := range r.GetBallots() {
 		if b, ok := wire.Ballot(told); ok {
 			all = append(all, b)
 		}
 	}
-	return all, nil
+	return all, index, nil
 }
 
 // Origin is what an instance is made of.

@@ -88,9 +88,20 @@ func (r remote) Claim(ctx context.Context, own casper.Ballot) error {
 	}
 }
 
-func (r remote) Signed(context.Context, casper.Hash) (all []casper.Ballot, err error) {
-	err = r.client.Call("Fake.Signed", struct{}{}, &all)
-	return all, err
+func (r remote) Signed(context.Context, casper.Hash) ([]casper.Ballot, *uint32, error) {
+	var told Elsewhere
+	err := r.client.Call("Fake.Signed", struct{}{}, &told)
+	if !told.Known {
+		return told.Signed, nil, err
+	}
+	return told.Signed, &told.Index, err
+}
+
+// Elsewhere is what a gate is told of an instance.
+type Elsewhere struct {
+	Signed []casper.Ballot
+	Index  uint32
+	Known  bool // the index is
 }
 
 // Fake grants the first content of a slot, as the cosigners do, unless it is told otherwise.
@@ -101,7 +112,7 @@ type Fake struct {
 	wait    chan struct{} // nothing is answered before it is closed
 	asked   chan struct{} // gets one for each question, if it is there
 	claimed []casper.Ballot
-	signed  []casper.Ballot // elsewhere
+	told    Elsewhere
 }
 
 var errBound = errors.New("the slot holds another content")
@@ -135,10 +146,10 @@ func (f *Fake) Claim(own casper.Ballot, _ *struct{}) error {
 }
 
 // Signed is called by the gate's process.
-func (f *Fake) Signed(_ struct{}, all *[]casper.Ballot) error {
+func (f *Fake) Signed(_ struct{}, told *Elsewhere) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	*all = f.signed
+	*told = f.told
 	return nil
 }
 

@@ -18,7 +18,9 @@ type asker func(casper.Ballot) error
 
 func (a asker) Claim(_ context.Context, own casper.Ballot) error { return a(own) }
 
-func (a asker) Signed(context.Context, casper.Hash) ([]casper.Ballot, error) { return nil, nil }
+func (a asker) Signed(context.Context, casper.Hash) ([]casper.Ballot, *uint32, error) {
+	return nil, nil, nil
+}
 
 // opened is a gate without a file system, and an opened file of it.
 func opened(t *testing.T, a asker) *file {

@@ -5,7 +5,9 @@
 // It promises: no message of our key is stored that was not granted (stock/journal decides, this
 // carries); what is not needed is not possible: there are no renames, links or shared mappings, and
 // whoever writes appends; files lie in the gate's own folder, and hold nothing else. It waits for
-// nobody but for a grant, and for that no longer than it is told; opening and reading never wait.
+// nobody but for a grant, and for that no longer than it is told; a node that opens a file waits a
+// few seconds at most for what our key signed elsewhere, and gets the file in any case; reading
+// never waits.
 // It starts no process and opens nothing of its own file system: either would hang it in its own
 // end.
 //
@@ -38,8 +40,9 @@ type Asker interface {
 	// must return when ctx ends. What it returned an error for may be bound all the same.
 	Claim(ctx context.Context, own casper.Ballot) error
 	// Signed must return what our key signed in an instance, on whichever node, as far as that is
-	// known now. Nothing of it is believed. It must return when ctx ends.
-	Signed(ctx context.Context, instance casper.Hash) ([]casper.Ballot, error)
+	// known now, of which nothing is believed; and our key's index in that era by the chain, nil if it
+	// is not known. It must return when ctx ends.
+	Signed(ctx context.Context, instance casper.Hash) (all []casper.Ballot, index *uint32, err error)
 }
 
 // Settings are what a gate needs to know.

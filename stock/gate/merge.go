@@ -28,8 +28,11 @@ func (f *file) merge() {
 	g := f.gate
 	ctx, cancel := context.WithTimeout(context.Background(), signedIn)
 	defer cancel()
-	told, err := g.asker.Signed(ctx, f.instance())
+	told, index, err := g.asker.Signed(ctx, f.instance())
 	var lacks []casper.Ballot
+	if err == nil {
+		err = f.at(index)
+	}
 	if err == nil {
 		lacks, err = f.lacks(told)
 	}
@@ -50,6 +53,22 @@ func (f *file) merge() {
 	}
 	g.settings.Log.Info().Str("file", f.name).Int("signed_elsewhere", len(lacks)).Int("added", len(granted)).
 		AnErr("not_all", why).Msg("a unit file is merged")
+}
+
+// at notes our key's index by the chain. If what it signed by another one is in the file, nothing
+// can be told to be another's any more, and nothing is taken.
+func (f *file) at(index *uint32) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if index == nil {
+		return nil
+	}
+	if err := f.held.At(*index); err != nil {
+		f.dead = err
+		f.gate.settings.Log.Error().Err(err).Str("file", f.name).Msg("nothing more is written to a unit file")
+		return err
+	}
+	return nil
 }
 
 func (f *file) instance() casper.Hash {

@@ -2,8 +2,11 @@ package gate_test
 
 import (
 	"bytes"
+	"errors"
 	"slices"
+	"syscall"
 	"testing"
+	"time"
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/stock/units/unitstest"
@@ -19,7 +22,7 @@ func TestMerge(t *testing.T) {
 	s.write(w, entry(own), nil)
 	elsewhere := []casper.Ballot{us.Echo(era, 1, "a"), us.Vote(era, 1, false)}
 	f.set(func() {
-		f.signed = append(slices.Clone(elsewhere), own, elsewhere[0], us.Vote(unitstest.Instance("another"), 2, true),
+		f.told.Signed = append(slices.Clone(elsewhere), own, elsewhere[0], us.Vote(unitstest.Instance("another"), 2, true),
 			other.Vote(era, 3, true))
 	})
 	before := entry(own)
@@ -41,15 +44,39 @@ func TestMergeUngranted(t *testing.T) {
 	s.write(w, entry(us.Vote(era, 0, true)), nil)
 	w.Close()
 	f.set(func() {
-		f.signed = []casper.Ballot{us.Vote(era, 1, true)}
+		f.told.Signed = []casper.Ballot{us.Vote(era, 1, true)}
 		f.refuse = errBound
 	})
 	s.await(entry(us.Vote(era, 0, true)), 2)
-	f.set(func() { f.refuse, f.signed = nil, []casper.Ballot{us.Vote(era, 0, false), us.Vote(era, 2, true)} })
+	f.set(func() { f.refuse, f.told.Signed = nil, []casper.Ballot{us.Vote(era, 0, false), us.Vote(era, 2, true)} })
 	was := f.claims() // the file may have been opened once more meanwhile
 	for range 3 {
 		if got := s.read(); !bytes.Equal(got, entry(us.Vote(era, 0, true))) || f.claims() != was {
 			t.Errorf("the file is %x: it contradicts what was signed elsewhere, and is to be left as it is", got)
+		}
+	}
+}
+
+// TestOtherIndex: where the chain says that our key has another index than it signed by, nothing
+// more is written; what it says before anything was signed makes messages of that index ours.
+func TestOtherIndex(t *testing.T) {
+	f := &Fake{}
+	s := newSite(t, f)
+	f.set(func() { f.told = Elsewhere{Index: us.Index, Known: true} })
+	w := s.open()
+	s.write(w, entry(us.Vote(era, 0, true)), nil)
+	s.write(w, entry(other.At(us.Index).Vote(era, 1, true)), syscall.EIO)
+	w.Close()
+	f.set(func() { f.told.Index++ })
+	for end := time.Now().Add(20 * time.Second); ; <-time.After(time.Millisecond) {
+		w := s.open()
+		_, err := w.Write(entry(other.Vote(era, 2, true)))
+		w.Close()
+		if errors.Is(err, syscall.EIO) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("a message is written though it cannot be told whose it is: %v", err)
 		}
 	}
 }

@@ -112,6 +112,10 @@ func (j *Journal) Load(file io.Reader) (int64, error) {
 // Instance is the one that the file is of.
 func (j *Journal) Instance() casper.Hash { return j.whose.Instance() }
 
+// At says which index our key has in the era, as the chain says. It fails if signatures said
+// another.
+func (j *Journal) At(index uint32) error { return j.whose.At(index) }
+
 // End is where the file's entries end: nothing is behind it, and it cannot be cut before it.
 func (j *Journal) End() int64 { return j.end }
 
