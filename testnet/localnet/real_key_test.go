@@ -94,6 +94,8 @@ type granting struct{}
 
 func (granting) Claim(context.Context, casper.Ballot) error { return nil }
 
+func (granting) Signed(context.Context, casper.Hash) ([]casper.Ballot, error) { return nil, nil }
+
 // stand has a gate with the node's key stand until the test ends.
 func stand(t *testing.T, n *Node, secret *gate.Secret) {
 	t.Helper()
