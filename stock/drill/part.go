@@ -86,9 +86,10 @@ func (r remote) Claim(ctx context.Context, own casper.Ballot) error {
 	}
 }
 
-// Signed knows of nothing that another node signed: a drill has one key a node.
-func (remote) Signed(context.Context, casper.Hash) ([]casper.Ballot, error) { return nil, nil }
-
+// Signed tells of nothing: no other node has this key.
+func (remote) Signed(context.Context, casper.Hash) ([]casper.Ballot, *uint32, error) {
+	return nil, nil, nil
+}
 // play plays a network and tells what came of it.
 func play(ctx context.Context, o order, tell io.Writer) outcome {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)

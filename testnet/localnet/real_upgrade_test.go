@@ -57,6 +57,7 @@ func stageVersion(t *testing.T, f launcher.Folders, v launcher.Version, n *Node,
 // them, and the stand-in for their launcher takes them there: migrate-data, then the new version,
 // which goes on with the chain.
 func TestRealUpgrade(t *testing.T) {
+	t.Parallel()
 	binary, defaults := built(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
