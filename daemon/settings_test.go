@@ -119,7 +119,7 @@ func TestAgentSettings(t *testing.T) {
 	if w.Told == nil || w.Ended == nil || h.almanac == nil || h.pinger.Chain == nil {
 		t.Error("nobody hears of eras, or tells the other agents")
 	}
-	w.Now, w.Logger, w.Told, w.Ended = nil, want.Logger, nil, nil
+	w.Now, w.Logger, w.Told, w.Ended, w.Undrilled = nil, want.Logger, nil, nil, nil
 	if !reflect.DeepEqual(w, want) {
 		t.Errorf("it watches %+v, want %+v", w, want)
 	}
