@@ -90,6 +90,7 @@ func (r remote) Claim(ctx context.Context, own casper.Ballot) error {
 func (remote) Signed(context.Context, casper.Hash) ([]casper.Ballot, *uint32, error) {
 	return nil, nil, nil
 }
+
 // play plays a network and tells what came of it.
 func play(ctx context.Context, o order, tell io.Writer) outcome {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
