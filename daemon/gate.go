@@ -25,6 +25,8 @@ type GateFile struct {
 	Socket    string `toml:"socket" comment:"the agent's unix socket: socket in agent.toml"`
 	UnitFiles string `toml:"unit_files" comment:"where the node looks for them: storage, network, unit_files"`
 	Folder    string `toml:"folder" comment:"the gate's own folder, where they lie. Never copy or restore it"`
+	KeyFile   string `toml:"key_file,omitempty" comment:"the validator's secret_key.pem, which only root can read"`
+	KeyFolder string `toml:"key_folder,omitempty" comment:"where the node finds it, if its program passed gate drill"`
 
 	dir string
 }
@@ -48,6 +50,9 @@ func ReadGateFile(path string) (*GateFile, error) {
 		"folder", f.Folder)
 	if _, bad := journal.ParseRole(f.Role); bad != nil && f.Role != "" {
 		err = errors.Join(err, fmt.Errorf("%s: role: %w", path, bad))
+	}
+	if (f.KeyFile == "") != (f.KeyFolder == "") {
+		err = errors.Join(err, fmt.Errorf("%s: give both of key_file and key_folder, or none", path))
 	}
 	return f, err
 }
@@ -81,6 +86,9 @@ func RunGate(ctx context.Context, f *GateFile, o Options) (err error) {
 		return err
 	}
 	s.Log = o.Logger
+	if s.Secret, err = f.secret(s.Key); err != nil {
+		return err
+	}
 	a, err := f.asker()
 	if err != nil {
 		return err

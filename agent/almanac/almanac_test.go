@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,9 +91,10 @@ func TestStatus(t *testing.T) {
 func TestChainspec(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := deaf()
-		tells, count := false, 0
+		var tells atomic.Bool
+		var count atomic.Int32
 		a.Chainspec = func(_ context.Context, address string) (casper.Hash, error) {
-			if count++; !tells || address != "c" {
+			if count.Add(1); !tells.Load() || address != "c" {
 				return casper.Hash{}, errors.New("no")
 			}
 			return wanted.Chainspec, nil
@@ -101,23 +103,22 @@ func TestChainspec(t *testing.T) {
 		defer cancel()
 		go a.Run(ctx)
 		up := time.Now()
-		says := func(version string, want int) {
+		says := func(version string, want int32) {
 			t.Helper()
 			for range 10 {
 				time.Sleep(time.Second)
 				a.Status(health.Status{Version: version, Uptime: time.Since(up), Addresses: []string{"b", "c"}}, time.Now())
 			}
 			synctest.Wait()
-			if count != want {
-				t.Errorf("asked %d times, want %d", count, want)
+			if n := count.Swap(0); n != want {
+				t.Errorf("asked %d times, want %d", n, want)
 			}
-			count = 0
 		}
 		a.Ended(health.EraEnd{Era: 11, Last: wanted.KeyBlock})
 		a.Status(health.Status{}, time.Now()) // it has no peers yet
 		says("2.0.3", 10)
 		mustMiss(t, a, "chainspec")
-		tells = true
+		tells.Store(true)
 		time.Sleep(shakeAgain)
 		says("2.0.3", 2)
 		mustFind(t, a, "unknown")

@@ -211,6 +211,10 @@ func (s setup) files(dir string, m material) ([]newFile, error) {
 		return nil, errorf("checking the new cluster file: %w", err)
 	}
 	files := []newFile{{filepath.Join(dir, "cluster.toml"), text, publicMode}}
+	for name, own := range s.gateFiles() {
+		own.path = filepath.Join(dir, name, own.path)
+		files = append(files, own)
+	}
 	for name, own := range s.hostFiles() {
 		own.path = filepath.Join(dir, name, own.path)
 		files = append(files, own, newFile{filepath.Join(dir, name, "cluster.toml"), text, publicMode})

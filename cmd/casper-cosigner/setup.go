@@ -48,10 +48,17 @@ const (
 
 // Where casper-node is to be found beside its agent, as its packages set it up.
 const (
-	nodeREST    = "http://127.0.0.1:8888"
-	nodeEvents  = "http://127.0.0.1:9999"
-	nodeKeys    = "/etc/casper/validator_keys/*.pem"
-	nodeStorage = "/var/lib/casper/casper-node"
+	nodeREST      = "http://127.0.0.1:8888"
+	nodeEvents    = "http://127.0.0.1:9999"
+	nodeKeyFolder = "/etc/casper/validator_keys"
+	nodeKeys      = nodeKeyFolder + "/*.pem"
+	nodeStorage   = "/var/lib/casper/casper-node"
+)
+
+// Where the gate of a stock node has what is its own.
+const (
+	gateFolder  = "/var/lib/casper-cosigner-gate"
+	gateKeyFile = "/etc/casper-cosigner-gate/secret_key.pem"
 )
 
 // setup is the cluster that init was asked for.
@@ -140,6 +147,25 @@ func sharing(places []place, i int) (n int) {
 
 func (s setup) address(i, offset int) string {
 	return net.JoinHostPort(s.cosigners[i].host, strconv.Itoa(s.port(i, offset)))
+}
+
+// gateFiles returns the settings of the gates of stock nodes, by node. On one machine each of
+// several nodes has folders of its own, which are not known.
+func (s setup) gateFiles() map[string]newFile {
+	files := map[string]newFile{}
+	for _, p := range s.nodes {
+		if !s.stock || s.singleHost {
+			break
+		}
+		role := "passive"
+		if p.name == s.main {
+			role = "voter"
+		}
+		files[p.name] = settings("gate", daemon.GateFile{Role: role, Cluster: "cluster.toml", Socket: socketPath,
+			UnitFiles: filepath.Join(nodeStorage, s.chain, "unit_files"), Folder: gateFolder,
+			KeyFile: gateKeyFile, KeyFolder: nodeKeyFolder})
+	}
+	return files
 }
 
 // hostFiles returns each member's own settings, by member.

@@ -86,8 +86,8 @@ func (r remote) Claim(ctx context.Context, own casper.Ballot) error {
 	}
 }
 
-// Signed knows nothing: nobody else in the drill's network has its key.
-func (r remote) Signed(context.Context, casper.Hash) ([]casper.Ballot, *uint32, error) {
+// Signed tells of nothing: no other node has this key.
+func (remote) Signed(context.Context, casper.Hash) ([]casper.Ballot, *uint32, error) {
 	return nil, nil, nil
 }
 

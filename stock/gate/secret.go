@@ -78,7 +78,8 @@ func (t *secretTree) admit(proc string) error {
 		return err
 	}
 	if !t.secret.Binaries.Drilled(hash) {
-		return fmt.Errorf("its program, SHA-256 %x, has not passed the drill", hash)
+		return fmt.Errorf("its program, SHA-256 %x, has not passed the drill: `casper-cosigner gate drill` shows whether "+
+			"it does", hash)
 	}
 	return nil
 }

@@ -53,6 +53,9 @@ func (s *demo) start(ctx context.Context, h host) error {
 func (s *demo) votesAgain(ctx context.Context, from time.Time, who string) error {
 	began := time.Now()
 	err := s.Await(ctx, votesIn, "a vote of ours", func() (bool, error) {
+		if err := s.launch(ctx); err != nil {
+			return false, err
+		}
 		a, _, err := s.JudgeRounds(ctx, stage.Window{From: from})
 		return a.Voted > 0, err
 	})
@@ -61,6 +64,21 @@ func (s *demo) votesAgain(ctx context.Context, from time.Time, who string) error
 	}
 	s.Claimf(true, "others have our vote again, of %s, %v later", who, time.Since(began).Round(100*time.Millisecond))
 	return s.SomeRounds(ctx, stage.RoundsAfter)
+}
+
+// launch starts nodes of ours that panicked, as their launcher does.
+func (s *demo) launch(ctx context.Context) error {
+	for _, l := range []*stage.NodeLog{s.Pair.Main, s.Pair.Standby} {
+		exits := l.Node.Exits()
+		if l.Node.Running() || len(exits) == 0 || exits[len(exits)-1].Wanted {
+			continue
+		}
+		s.Sayf("%s ended by itself, %v; it is started again", l.Node.Name, exits[len(exits)-1])
+		if err := l.Node.Start(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // kill kills the active node and starts it again: it reads its unit file through the gate, and goes
