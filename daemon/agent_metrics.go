@@ -94,6 +94,8 @@ func (m *agentMetrics) watch(node string, health func(time.Time) *cosignerv1.Nod
 			"When the node last asked for a signature of a round or block."),
 		events: describe("node_events", "1 if the node's events are heard, 0 if no fault of our validator would be noticed."),
 		key:    describe("leftover_key", "1 if a secret key of the validator lies on the node's host."),
+		undrilled: describe("undrilled",
+			"1 while a program that the node's launcher runs, or that is staged, would get no key when it starts."),
 	})
 }
 
@@ -102,12 +104,12 @@ type nodeCollector struct {
 	health func(time.Time) *cosignerv1.NodeHealth
 	now    func() time.Time
 
-	up, reactor, height, request, events, key *prometheus.Desc
+	up, reactor, height, request, events, key, undrilled *prometheus.Desc
 }
 
 // Describe sends every description.
 func (c nodeCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.up, c.reactor, c.height, c.request, c.events, c.key} {
+	for _, d := range []*prometheus.Desc{c.up, c.reactor, c.height, c.request, c.events, c.key, c.undrilled} {
 		out <- d
 	}
 }
@@ -139,6 +141,7 @@ func (c nodeCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	truth(c.events, h.GetEventsError() == "")
 	truth(c.key, h.GetLeftoverKey() != "")
+	truth(c.undrilled, h.GetUndrilled() != "")
 }
 
 // lastAsked returns how long ago the node last asked for a round or a height, if it ever did.

@@ -25,6 +25,8 @@ import (
 	"casper-cosigner/cosigner"
 	"casper-cosigner/cosigner/frost"
 	"casper-cosigner/keygen"
+	"casper-cosigner/stock/drill"
+	"casper-cosigner/stock/launcher"
 )
 
 // CosignerFile is a cosigner host's own settings, in TOML. Paths are relative to the file.
@@ -196,6 +198,9 @@ func (f *AgentFile) health(c *cluster.File, logger zerolog.Logger) health.Config
 		Validator: c.Validator, Stock: c.StockNodes()[f.Name], Logger: logger, Now: time.Now}
 	if f.UnitFiles != "" {
 		w.UnitFiles = resolve(f.dir, f.UnitFiles)
+	}
+	if w.Stock {
+		w.Undrilled = newStaged(launcher.Default(), drill.Folder).undrilled
 	}
 	for _, pattern := range f.KeyFiles {
 		w.KeyFiles = append(w.KeyFiles, resolve(f.dir, pattern))

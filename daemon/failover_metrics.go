@@ -13,10 +13,10 @@ import (
 type failoverMetrics struct {
 	validator *validator
 
-	active, mode, hold                     *prometheus.Desc
-	ready, condition, lastRequest          *prometheus.Desc
-	lastPing, height, lag, leftover, fault *prometheus.Desc
-	main, upgrade                          *prometheus.Desc
+	active, mode, hold                                *prometheus.Desc
+	ready, condition, lastRequest                     *prometheus.Desc
+	lastPing, height, lag, leftover, fault, undrilled *prometheus.Desc
+	main, upgrade                                     *prometheus.Desc
 }
 
 func newFailoverMetrics(v *validator) failoverMetrics {
@@ -37,6 +37,8 @@ func newFailoverMetrics(v *validator) failoverMetrics {
 		lag:         desc("node_lag_rounds", "Rounds of the newest era that the node has not asked for yet.", "node"),
 		leftover: desc("node_leftover_key", "1 while a secret key of the validator lies on the node's host. Not 0: alarm.",
 			"node"),
+		undrilled: desc("node_undrilled", "1 while a program that the node's launcher runs or will would get no key.",
+			"node"),
 		fault:   desc("node_fault", "1 once the node has said that the validator equivocated. Not 0: alarm.", "node"),
 		main:    desc("main_node", "1 for the node that the cluster file names main, 0 for the others.", "node"),
 		upgrade: desc("node_upgrade_era", "Era at which the node's next version begins, 0 if none is staged.", "node"),
@@ -46,7 +48,7 @@ func newFailoverMetrics(v *validator) failoverMetrics {
 // Describe names the figures.
 func (m failoverMetrics) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{m.active, m.mode, m.hold, m.ready, m.condition, m.lastRequest, m.lastPing,
-		m.height, m.lag, m.leftover, m.fault, m.main, m.upgrade} {
+		m.height, m.lag, m.leftover, m.undrilled, m.fault, m.main, m.upgrade} {
 		out <- d
 	}
 }
@@ -81,6 +83,7 @@ func (m failoverMetrics) Collect(out chan<- prometheus.Metric) {
 		gauge(m.height, float64(max(n.Status.Height, n.Place.Height)), name)
 		gauge(m.lag, lagOf(n.Place, seen.Bound), name)
 		gauge(m.leftover, truth(n.LeftoverKey != ""), name)
+		gauge(m.undrilled, truth(n.Undrilled != ""), name)
 		gauge(m.fault, truth(!n.Fault.IsZero()), name)
 		gauge(m.main, truth(settings.Main == name), name)
 		gauge(m.upgrade, float64(n.Status.UpgradeEra), name)

@@ -222,7 +222,8 @@ func TestFailoverMetrics(t *testing.T) {
 	for _, want := range []string{`mode{mode="fenced"} 0`, `hold 0`, `epoch 0`, `active_node{node="node-a"} 1`,
 		`active_node{node="node-b"} 0`,
 		`node_ready{node="node-a"} 0`, `node_height{node="node-a"} 0`, `node_lag_rounds{node="node-b"} `,
-		`node_leftover_key{node="node-a"} 0`, `node_fault{node="node-b"} 0`} {
+		`node_leftover_key{node="node-a"} 0`, `node_fault{node="node-b"} 0`,
+		`node_undrilled{node="node-b"} 0`} {
 		if !strings.Contains(string(text), "\ncasper_cosigner_"+want) {
 			t.Errorf("no %s", want)
 		}

@@ -28,6 +28,7 @@ type Health struct {
 	FaultEra     uint64     `json:"fault_era,omitempty"`
 	EventsError  string     `json:"events_error,omitempty"` // why its events are not heard
 	LeftoverKey  string     `json:"leftover_key,omitempty"`
+	Undrilled    string     `json:"undrilled,omitempty"` // which of its programs would get no key
 }
 
 // Ping is how a node's agent reaches another member.
@@ -45,7 +46,8 @@ func newHealth(h *cosignerv1.NodeHealth, told time.Time) *Health {
 		RoundSeconds: millis(h.GetRoundLengthMs()).Seconds(), PublicKey: h.GetPublicKey(), Peers: h.GetPeers(),
 		Version: h.GetVersion(), UpgradeEra: h.UpgradeEra, ShutdownAt: before(told, h.ShutdownAgoMs),
 		FaultAt: before(told, h.FaultAgoMs), FaultEra: h.GetFaultEra(),
-		EventsError: h.GetEventsError(), LeftoverKey: h.GetLeftoverKey()}
+		EventsError: h.GetEventsError(), LeftoverKey: h.GetLeftoverKey(),
+		Undrilled: h.GetUndrilled()}
 	v.BlockedFor, v.RefusedFor = lasting(h.BlockedMs), lasting(h.RefusedMs)
 	return v
 }

@@ -184,4 +184,7 @@ func (h *Health) problems(node string, note problem) {
 		note("node %s: a secret key of the validator lies on its host, %s; what it signs is in nobody's record",
 			node, h.LeftoverKey)
 	}
+	if h.Undrilled != "" {
+		note("node %s: its next start may get no key: %s; `casper-cosigner gate drill` on its host", node, h.Undrilled)
+	}
 }

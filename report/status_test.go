@@ -100,6 +100,10 @@ func TestStatusState(t *testing.T) {
 			r[1].Status.Nodes[1].Health = &cosignerv1.NodeHealth{LeftoverKey: "/etc/casper/validator_keys/secret_key.pem"}
 		}, report.Degraded, "node node-b: a secret key of the validator lies on its host, " +
 			"/etc/casper/validator_keys/secret_key.pem"},
+		{"undrilled", func(r []report.Answer) {
+			r[1].Status.Nodes[1].Health = &cosignerv1.NodeHealth{Undrilled: "2.2.2 was not drilled"}
+		}, report.Degraded, "node node-b: its next start may get no key: 2.2.2 was not drilled; " +
+			"`casper-cosigner gate drill` on its host"},
 		{"active and refused", func(r []report.Answer) {
 			ago := uint64(90_000)
 			r[1].Status.Nodes[0].Health = &cosignerv1.NodeHealth{RefusedMs: &ago}

@@ -52,6 +52,8 @@ type Config struct {
 	KeyFiles  []string         // globs (path/filepath.Match) of files in which a secret key may have been left
 	UnitFiles string           // folder of casper-node's unit files, where the evidence of a fault is
 	Stock     bool             // the node signs by itself, behind a gate
+	// Undrilled tells which of the node's programs would get no key. Nil: none needs one.
+	Undrilled func() string
 	// Told is told each answer of /status, and Ended each end of an era that the node tells, some more
 	// than once. They must not block. Nil: nobody wants to know.
 	Told   func(Status)
@@ -123,6 +125,9 @@ func (w *Watcher) Run(ctx context.Context) error {
 	}
 	if len(w.KeyFiles) > 0 {
 		running.Go(func() { w.watchKeys(ctx) })
+	}
+	if w.Undrilled != nil {
+		running.Go(func() { w.watchPrograms(ctx) })
 	}
 	<-ctx.Done()
 	running.Wait()

@@ -32,7 +32,8 @@ to another host's folder of results. It needs root and FUSE, a gigabyte of memor
 of disk in TMPDIR, and takes two minutes or so.
 
 Without --node it drills the version that casper-node-launcher runs and all that are
-staged after it, as far as they have no result.
+staged after it, as far as they have no result. What a program did that did not pass is
+kept in TMPDIR, until it is drilled again.
 
 Exits with 0 if all passed, 5 if one did not, 1 if nothing could be found out.`,
 		Example: `  casper-cosigner gate drill
@@ -47,6 +48,11 @@ Exits with 0 if all passed, 5 if one did not, 1 if nothing could be found out.`,
 		ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
 		defer stop()
 		d := driller{launcher.Default(), drill.Results(*results), c.OutOrStdout()}
+		lock, err := d.results.Lock()
+		if err != nil {
+			return err
+		}
+		defer lock.Close()
 		if *binary == "" {
 			if *version != "" {
 				return usageFault(errorf("--version-dir wants --node"))
@@ -88,9 +94,15 @@ func (d driller) unlessPassed(ctx context.Context, v launcher.Version) error {
 	if err != nil {
 		return err
 	}
-	if r, ok, err := d.results.Of(hash); err == nil && ok && r.Passed {
+	r, ok, err := d.results.Of(hash)
+	switch {
+	case err != nil || !ok: // what cannot be read is replaced
+	case r.Passed:
 		fmt.Fprintf(d.out, "%v has passed: %s, on %s\n", v, r.Version, r.At.Format(time.DateOnly))
 		return nil
+	default:
+		return &fault{code: exitRefused, err: fmt.Errorf("%v did not pass on %s, and gets no key: %s", v,
+			r.At.Format(time.DateOnly), r.Why)}
 	}
 	return d.one(ctx, d.folders.Binary(v), filepath.Dir(d.folders.Config(v)))
 }
@@ -101,11 +113,16 @@ func (d driller) one(ctx context.Context, binary, version string) error {
 	if err != nil {
 		return err
 	}
-	work, err := os.MkdirTemp("", "casper-drill-")
-	if err == nil {
-		err = os.Chmod(work, 0o711) // for nobody, as whom the program runs, to pass through
-	}
+	hash, err := hashOf(binary)
 	if err != nil {
+		return err
+	}
+	// One folder for each program, so that a drill that is tried again and again fills no disk.
+	work := filepath.Join(os.TempDir(), fmt.Sprintf("casper-drill-%x", hash[:8]))
+	if err := errors.Join(os.RemoveAll(work), os.Mkdir(work, 0o711)); err != nil {
+		return err
+	}
+	if err := os.Chmod(work, 0o711); err != nil { // for nobody, as whom the program runs, to pass through
 		return err
 	}
 	fmt.Fprintf(d.out, "drilling %s\n", binary)

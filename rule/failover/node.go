@@ -22,6 +22,7 @@ type Node struct {
 	Evidence    Evidence // what the node holds for the proof of it, to be examined
 	EventsError string   // why its events are not heard, so that no fault would be noticed; empty if they are
 	LeftoverKey string   // path of a secret key of the validator on its host
+	Undrilled   string   // which of a stock node's programs, the staged ones too, would get no key
 	// LostLeads are the ends of our validator's last rounds as the leader, in a row, that had no block
 	// though another node of ours had proposed one; newest first. It is zero again from the first
 	// round on of which one came.

@@ -23,6 +23,7 @@ func Health(n failover.Node, now time.Time) *cosignerv1.NodeHealth {
 		RefusedMs:     Ago(n.Refused, now),
 		ShutdownAgoMs: Ago(n.Shutdown, now), FaultAgoMs: Ago(n.Fault, now), FaultEra: n.FaultEra,
 		FaultEvidence: evidence(n.Evidence), EventsError: n.EventsError, LeftoverKey: n.LeftoverKey,
+		Undrilled: n.Undrilled,
 		EraAgoMs: Ago(s.EraAt, now), Gate: gate(n.Gate, now),
 	}
 	if s.Era != 0 || s.Height != 0 {
@@ -65,7 +66,7 @@ func Node(h *cosignerv1.NodeHealth, now time.Time) failover.Node {
 		},
 		Blocked: Then(h.BlockedMs, now), Refused: Then(h.RefusedMs, now), Shutdown: Then(h.ShutdownAgoMs, now),
 		Fault: Then(h.FaultAgoMs, now), FaultEra: h.GetFaultEra(), Evidence: toldEvidence(h.GetFaultEvidence()),
-		EventsError: h.GetEventsError(), LeftoverKey: h.GetLeftoverKey(),
+		EventsError: h.GetEventsError(), LeftoverKey: h.GetLeftoverKey(), Undrilled: h.GetUndrilled(),
 	}
 	if h.GetGate() != nil {
 		n.Gate = toldGate(h.GetGate(), now)

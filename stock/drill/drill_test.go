@@ -87,6 +87,9 @@ func drillFake(t *testing.T, mode string) (Result, error) {
 	r, err := Run(t.Context(), Settings{Binary: binary, Version: staged(t), Work: work(t), Within: 10 * time.Minute,
 		Self: []string{"/proc/self/exe", partEnv}, Tell: said})
 	t.Logf("%s%+v, %v", said, r, err)
+	if err != nil && strings.Contains(err.Error(), "too busy") {
+		t.Skip("SKIPPED: this host is too busy for a drill")
+	}
 	return r, err
 }
 

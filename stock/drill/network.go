@@ -74,8 +74,12 @@ func (p *player) write(spec, accounts []byte, config node.Tree) error {
 	config.Delete("node.trusted_hash")
 	config.Delete("network.identity")
 	config.Put("network.min_peers_for_initialization", 1)
-	if config.Get("diagnostics_port.enabled") != nil {
-		config.Put("diagnostics_port.enabled", false)
+	// What an operator may have chosen, and would keep it from voting, or from being asked.
+	for path, value := range map[string]any{"diagnostics_port.enabled": false, "rest_server.enable_server": true,
+		"node.sync_handling": "ttl", "node.force_resync": false} {
+		if config.Get(path) != nil {
+			config.Put(path, value)
+		}
 	}
 	text, err := config.TOML()
 	if err != nil {

@@ -86,6 +86,9 @@ func (r remote) Claim(ctx context.Context, own casper.Ballot) error {
 	}
 }
 
+// Signed tells of nothing: no other node has this key.
+func (remote) Signed(context.Context, casper.Hash) ([]casper.Ballot, error) { return nil, nil }
+
 // play plays a network and tells what came of it.
 func play(ctx context.Context, o order, tell io.Writer) outcome {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"casper-cosigner/statedir"
@@ -43,6 +44,23 @@ type Found struct {
 type Results string
 
 func (r Results) path(hash string) string { return filepath.Join(string(r), hash+".json") }
+
+// Lock makes the folder if need be, and keeps others from drilling until it is closed: two drills
+// at once would find each other's host too busy.
+func (r Results) Lock() (*os.File, error) {
+	if err := os.MkdirAll(string(r), 0o755); err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(filepath.Join(string(r), "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("locking %s: another drill runs: %w", string(r), err)
+	}
+	return lock, nil
+}
 
 // Keep stores a result, in the place of an older one of the same program.
 func (r Results) Keep(one Result) error {

@@ -17,6 +17,14 @@ func TestResults(t *testing.T) {
 	if all.Drilled(hash) {
 		t.Error("drilled before any drill")
 	}
+	lock, err := all.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := all.Lock(); err == nil {
+		t.Error("two drills at once")
+	}
+	lock.Close()
 	keep := func(r Result) {
 		t.Helper()
 		if err := all.Keep(r); err != nil {

@@ -99,9 +99,9 @@ func (f Folders) Staged() ([]Version, error) {
 
 // NodeInfo is what the launcher's file says of a version.
 type NodeInfo struct {
-	Version    string `toml:"version"`
-	BinaryPath string `toml:"binary_path"`
-	ConfigPath string `toml:"config_path"`
+	Version    string `toml:"version,omitempty"`
+	BinaryPath string `toml:"binary_path,omitempty"`
+	ConfigPath string `toml:"config_path,omitempty"`
 }
 
 // Info returns what the file says of a version.

@@ -145,13 +145,13 @@ func PEM(k ed25519.PrivateKey) ([]byte, error) {
 }
 
 // Command is that which starts a node whose config.toml is in dir. It is killed when ctx ends, and
-// by the system when this program dies. NODE_CONFIG, which would change its settings past the file,
-// does not reach it.
+// by the system when this program dies. What would change its settings past the file, or its code,
+// does not reach it: NODE_CONFIG, and the loader's LD_.
 func Command(ctx context.Context, binary, dir string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, binary, "validator", filepath.Join(dir, "config.toml"))
 	cmd.Dir = dir
 	for _, e := range os.Environ() {
-		if !strings.HasPrefix(e, "NODE_CONFIG=") {
+		if !strings.HasPrefix(e, "NODE_CONFIG=") && !strings.HasPrefix(e, "LD_") {
 			cmd.Env = append(cmd.Env, e)
 		}
 	}

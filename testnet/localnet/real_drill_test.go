@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,11 +49,18 @@ func needFUSE(t *testing.T) {
 	unix.Close(fd)
 }
 
-// stagedVersion is a folder with chainspec and config as a version is staged with.
+// stagedVersion is a folder with chainspec and config as a version is staged with for the main
+// network, and with what an operator may have changed.
 func stagedVersion(t *testing.T, binary, defaults string) string {
 	t.Helper()
 	network, err := Setup(t.Context(), Config{Dir: filepath.Join(t.TempDir(), "network"), Binary: binary,
-		Defaults: defaults, Validators: make([]Validator, 1)})
+		Defaults: defaults, Validators: make([]Validator, 1), Chain: "casper",
+		Chainspec: map[string]any{"protocol.activation_point": 22931, "core.era_duration": "120minutes",
+			"core.minimum_era_height": 20, "core.minimum_block_time": "8000ms"},
+		Nodes: []NodeConfig{{Config: map[string]any{"consensus.zug.proposal_timeout": "10sec",
+			"consensus.zug.sync_state_interval": "1sec", "network.min_peers_for_initialization": 3,
+			"network.known_addresses": []string{"192.0.2.1:35000"}, "rest_server.enable_server": false,
+			"rest_server.qps_limit": 10, "node.sync_handling": "nosync", "storage.path": "/var/lib/casper/casper-node"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,14 +78,11 @@ func product(t *testing.T) string {
 	return name
 }
 
-// TestRealDrill: the casper-node of which all this was read passes, unmodified. Another program can
-// be named, to see it fail: CASPER_DRILL=.../casper-node
+// TestRealDrill: the casper-node of which all this was read passes, unmodified.
 func TestRealDrill(t *testing.T) {
 	needFUSE(t)
+	t.Parallel() // it waits more than it works
 	binary, defaults := built(t)
-	if name := os.Getenv("CASPER_DRILL"); name != "" {
-		binary = name
-	}
 	results := filepath.Join(t.TempDir(), "results")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -101,5 +106,83 @@ func TestRealDrill(t *testing.T) {
 	var r drill.Result
 	if err := json.Unmarshal(text, &r); err != nil || !r.Passed || r.Protocol != "2.0.3" || r.Blocks == 0 {
 		t.Errorf("%s", text)
+	}
+}
+
+// unsound is a casper-node whose writes to unit files go another way: a real one, with other code
+// between it and the kernel.
+func unsound(t *testing.T, binary, how string) string {
+	t.Helper()
+	cc, err := exec.LookPath("cc")
+	if err != nil {
+		t.Skip("SKIPPED: no C compiler, so no real casper-node is made unsound")
+	}
+	dir, err := os.MkdirTemp("", "casper-unsound-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	library, program := filepath.Join(dir, "unsound.so"), filepath.Join(dir, "real")
+	out, err := exec.Command(cc, "-shared", "-fPIC", "-O1", "-pthread", "-o", library, "testdata/unsound.c", "-ldl").
+		CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	text, err := os.ReadFile(binary)
+	if err == nil {
+		err = os.WriteFile(program, text, 0o755)
+	}
+	script := filepath.Join(dir, "casper-node")
+	if err == nil {
+		err = os.WriteFile(script, fmt.Appendf(nil, "#!/bin/sh\nLD_PRELOAD=%s CASPER_UNSOUND=%s exec %s \"$@\"\n",
+			library, how, program), 0o755)
+	}
+	// The drill runs it as nobody.
+	for _, name := range []string{dir, library, program, script} {
+		if err == nil {
+			err = os.Chmod(name, 0o755)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return script
+}
+
+// TestRealDrillUnsound: a real casper-node does not pass that sends before it writes, does not care
+// whether it could write, or writes another layout. All three only with CASPER_DRILL=all, because
+// that takes minutes.
+func TestRealDrillUnsound(t *testing.T) {
+	needFUSE(t)
+	t.Parallel()
+	binary, defaults := built(t)
+	ours, version := product(t), stagedVersion(t, binary, defaults)
+	for how, want := range map[string]string{"swapped": "was not written", "reckless": "was not written",
+		"layout": "another layout"} {
+		t.Run(how, func(t *testing.T) {
+			if how != "reckless" && os.Getenv("CASPER_DRILL") != "all" {
+				t.Skip("SKIPPED: CASPER_DRILL is not all")
+			}
+			results := drill.Results(t.TempDir())
+			cmd := exec.CommandContext(t.Context(), ours, "gate", "drill", "--node", unsound(t, binary, how), "--version-dir",
+				version, "--results", string(results))
+			tmp, err := os.MkdirTemp("", "casper-drill-test-")
+			if err == nil {
+				err = os.Chmod(tmp, 0o711)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { os.RemoveAll(tmp) })
+			cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
+			said, err := cmd.CombinedOutput()
+			t.Logf("%s", said)
+			if bytes.Contains(said, []byte("this host is too busy")) {
+				t.Skip("SKIPPED: this host is too busy to drill a casper-node")
+			}
+			if cmd.ProcessState.ExitCode() != 5 || !bytes.Contains(said, []byte(want)) {
+				t.Errorf("%v, want %q", err, want)
+			}
+		})
 	}
 }

@@ -73,7 +73,10 @@ type NodeHealth struct {
 	// Since the first block of the last block's era came, milliseconds. Absent if the agent did not see it come.
 	EraAgoMs *uint64 `protobuf:"varint,22,opt,name=era_ago_ms,json=eraAgoMs,proto3,oneof" json:"era_ago_ms,omitempty"`
 	// What is known of a stock node by its gate. Absent beside another node.
-	Gate          *GateHealth `protobuf:"bytes,23,opt,name=gate,proto3" json:"gate,omitempty"`
+	Gate *GateHealth `protobuf:"bytes,23,opt,name=gate,proto3" json:"gate,omitempty"`
+	// What of the programs that the launcher of a stock node runs, or will, did not pass the drill, and so gets no key at its next
+	// start; empty if all passed.
+	Undrilled     string `protobuf:"bytes,24,opt,name=undrilled,proto3" json:"undrilled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -267,6 +270,13 @@ func (x *NodeHealth) GetGate() *GateHealth {
 		return x.Gate
 	}
 	return nil
+}
+
+func (x *NodeHealth) GetUndrilled() string {
+	if x != nil {
+		return x.Undrilled
+	}
+	return ""
 }
 
 // GateHealth is what an agent knows of its stock node by the gate through which the node writes its own messages.
@@ -806,7 +816,7 @@ var File_casper_cosigner_v1_health_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"\n" +
-	"\x1fcasper/cosigner/v1/health.proto\x12\x12casper.cosigner.v1\"\x97\b\n" +
+	"\x1fcasper/cosigner/v1/health.proto\x12\x12casper.cosigner.v1\"\xb5\b\n" +
 	"\n" +
 	"NodeHealth\x12'\n" +
 	"\rstatus_ago_ms\x18\x01 \x01(\x04H\x00R\vstatusAgoMs\x88\x01\x01\x12!\n" +
@@ -838,7 +848,8 @@ const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"refused_ms\x18\x15 \x01(\x04H\x05R\trefusedMs\x88\x01\x01\x12!\n" +
 	"\n" +
 	"era_ago_ms\x18\x16 \x01(\x04H\x06R\beraAgoMs\x88\x01\x01\x122\n" +
-	"\x04gate\x18\x17 \x01(\v2\x1e.casper.cosigner.v1.GateHealthR\x04gateB\x10\n" +
+	"\x04gate\x18\x17 \x01(\v2\x1e.casper.cosigner.v1.GateHealthR\x04gate\x12\x1c\n" +
+	"\tundrilled\x18\x18 \x01(\tR\tundrilledB\x10\n" +
 	"\x0e_status_ago_msB\x0e\n" +
 	"\f_upgrade_eraB\r\n" +
 	"\v_blocked_msB\x12\n" +
