@@ -1,6 +1,7 @@
 package testnet
 
 import (
+	"context"
 	"crypto/ed25519"
 	"fmt"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/stock/claim"
 	"casper-cosigner/stock/journal"
 	"casper-cosigner/stock/units/unitstest"
 )
@@ -60,9 +62,30 @@ func newStockPair(t *testing.T, seed uint64) *stockPair {
 	}
 	p.ready()
 	for _, n := range p.nodes {
+		p.known(n)
 		p.revive(n)
 	}
 	return p
+}
+
+// known waits until the agent of a node knows the era.
+func (p *stockPair) known(n *stockNode) {
+	p.t.Helper()
+	agent, err := claim.Dial(p.Socket(n.name))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer agent.Close()
+	ctx, cancel := context.WithTimeout(p.t.Context(), 2*readyWithin)
+	defer cancel()
+	for {
+		if _, err = agent.Find(ctx, n.era.Instance()); err == nil {
+			return
+		}
+		if Pause(ctx, askAgain) != nil {
+			p.t.Fatalf("the agent of %s does not know the era: %v", n.name, err)
+		}
+	}
 }
 
 // node makes the host of a node, with a gate that does not run yet.
