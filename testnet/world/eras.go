@@ -66,7 +66,7 @@ func (e *eras) grew(v *validator, b zug.Block) {
 	for i := range ours {
 		able = able || e.lasts(e.sound[i], e.needed())
 	}
-	if !owed || !able {
+	if !owed || !able || e.w.lied { // who leads may spend what may be ordered
 		return
 	}
 	e.w.stats[Eras]++
@@ -133,5 +133,8 @@ func (e *eras) ordered(i int, order failover.Order) {
 	}
 	if !w.nodes[i].node.Out() && w.nodes[i].node.Own(era) != nil && w.roles.Active == names[i] && w.nodes[i].runs() {
 		w.note("%s was restarted though it votes", names[i])
+		if order.Why == madeUp {
+			w.fail("%s votes, and is restarted because a compromised leader wants that", names[i])
+		}
 	}
 }

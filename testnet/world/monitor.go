@@ -107,8 +107,13 @@ func (c *cosigner) judge() {
 	}
 	c.sit(j.Settled(), all, reports)
 	c.watch.orders = j.Orders
-	if c.leads && c.ready && j.Rearm.Order {
+	switch lies := c.w.plan.Pair.Liar == c.id+1; {
+	case !c.leads || !c.ready:
+	case j.Rearm.Order:
 		c.order(j.Rearm, roles.Epoch)
+	case lies && c.w.rng.IntN(10) == 0:
+		c.w.lied = true
+		c.order(failover.Rearm{Why: madeUp, Node: roles.Active, Era: c.state.Bound().Era}, roles.Epoch)
 	}
 	if !c.leads || !c.ready || j.Confirm || j.Due.After(now) {
 		return

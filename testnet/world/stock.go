@@ -140,6 +140,9 @@ func (a *agent) watchGate(was failover.Status) {
 	}
 }
 
+// madeUp is why a compromised leader orders restarts.
+const madeUp = "so says the leader"
+
 // order proposes to the log that a node be restarted.
 func (c *cosigner) order(r failover.Rearm, epoch uint64) {
 	for _, name := range names {

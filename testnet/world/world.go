@@ -147,6 +147,7 @@ type World struct {
 	rolesAt  int             // its index
 	spoiled  [cosigners]bool // whose state or key is not what it was
 	undone   [cosigners]bool // whose state is not
+	lied     bool            // a compromised leader ordered restarts
 	boasts   []witness.Signed
 	ids      int // drawn
 	leaptAt  int // entry of the log after which it went on by thousands, 0 if it did not
