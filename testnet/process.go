@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"casper-cosigner/testnet/halt"
+	"casper-cosigner/pulse/pulsetest"
 )
 
 // restartAfter is how long a process that ended by itself stays away, as under systemd
@@ -196,7 +196,7 @@ func (p *Process) Stop() error {
 	if !p.running() {
 		return nil
 	}
-	return halt.Process(p.cmd.Process)
+	return pulsetest.Halt(p.cmd.Process)
 }
 
 // Cont lets a halted process go on.

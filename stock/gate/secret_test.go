@@ -13,8 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"casper-cosigner/pulse/pulsetest"
 	"casper-cosigner/stock/gate"
-	"casper-cosigner/testnet/halt"
 )
 
 // node is a casper-node's host, as far as it matters for who gets the key.
@@ -194,7 +194,7 @@ func TestKeyBelow(t *testing.T) {
 func TestHungGateAndKey(t *testing.T) {
 	n := newNode(t)
 	n.start()
-	if err := halt.Process(n.gate.cmd.Process); err != nil {
+	if err := pulsetest.Halt(n.gate.cmd.Process); err != nil {
 		t.Fatal(err)
 	}
 	log := n.watch(time.Second)

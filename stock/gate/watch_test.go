@@ -15,8 +15,8 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
+	"casper-cosigner/pulse/pulsetest"
 	"casper-cosigner/stock/gate"
-	"casper-cosigner/testnet/halt"
 )
 
 // spoken is a log that can be waited for.
@@ -90,7 +90,7 @@ func TestHungGate(t *testing.T) {
 	s := newSite(t, &Fake{})
 	w := s.open()
 	s.write(w, entry(us.Echo(era, 1, "block")), nil)
-	if err := halt.Process(s.gate.cmd.Process); err != nil {
+	if err := pulsetest.Halt(s.gate.cmd.Process); err != nil {
 		t.Fatal(err)
 	}
 	log, stop := s.watchUntil(time.Second)

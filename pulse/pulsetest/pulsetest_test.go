@@ -1,4 +1,4 @@
-package halt_test
+package pulsetest_test
 
 import (
 	"bufio"
@@ -10,12 +10,12 @@ import (
 	"syscall"
 	"testing"
 
-	"casper-cosigner/testnet/halt"
+	"casper-cosigner/pulse/pulsetest"
 )
 
 // TestMain is the child, too: it keeps some threads busy.
 func TestMain(m *testing.M) {
-	if os.Getenv("HALT_TEST_CHILD") == "" {
+	if os.Getenv("PULSETEST_CHILD") == "" {
 		os.Exit(m.Run())
 	}
 	for range 8 {
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 // TestStandsStill: no thread runs when the process is said to be halted.
 func TestStandsStill(t *testing.T) {
 	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), "HALT_TEST_CHILD=1")
+	child.Env = append(os.Environ(), "PULSETEST_CHILD=1")
 	out, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func TestStandsStill(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 50 {
-		if err := halt.Process(child.Process); err != nil {
+		if err := pulsetest.Halt(child.Process); err != nil {
 			t.Fatal(err)
 		}
 		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", child.Process.Pid))
@@ -68,7 +68,7 @@ func TestStandsStill(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = child.Wait()
-	if err := halt.Process(child.Process); err != nil {
+	if err := pulsetest.Halt(child.Process); err != nil {
 		t.Errorf("one that has ended: %v", err)
 	}
 }

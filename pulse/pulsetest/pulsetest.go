@@ -1,8 +1,8 @@
-// Package halt halts a process of the caller's own, and returns when it has halted.
+// Package pulsetest halts a process of the caller's own, and returns when it has halted.
 //
 // kill(2) returns before the threads that a SIGSTOP is for have noticed it: on a fast machine one
 // of them can still answer a request that was made after it.
-package halt
+package pulsetest
 
 import (
 	"errors"
@@ -17,9 +17,9 @@ import (
 // within is how long a thread may take to leave the kernel.
 const within = 10 * time.Second
 
-// Process sends SIGSTOP to a child of this process and returns once all of its threads stand still.
+// Halt sends SIGSTOP to a child of this process and returns once all of its threads stand still.
 // The child goes on with SIGCONT. One that has ended is no error.
-func Process(p *os.Process) error {
+func Halt(p *os.Process) error {
 	if err := p.Signal(syscall.SIGSTOP); err != nil {
 		if errors.Is(err, os.ErrProcessDone) {
 			return nil
