@@ -22,10 +22,12 @@ import (
 
 // notBetween are the services that are not for calls between cosigners. Any other service is.
 var notBetween = map[protoreflect.Name]string{
-	"AdminService":  "operators' alone, on a port of its own",
-	"PingService":   "agents' alone",
-	"SignerService": "nodes'; what cosigners pass on of it is listed, and shows no presence",
-	"ClaimService":  "likewise",
+	"AdminService":    "operators' alone, on a port of its own",
+	"PingService":     "agents' alone",
+	"SignerService":   "nodes'; what cosigners pass on of it is listed, and shows no presence",
+	"ClaimService":    "likewise",
+	"GateService":     "a gate's and its watch's, on their agent's socket",
+	"InstanceService": "a gate's, on its agent's socket",
 }
 
 // between returns every method of the services for calls between cosigners, but for the one that is
