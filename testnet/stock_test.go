@@ -3,11 +3,13 @@ package testnet
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/stock/claim"
+	"casper-cosigner/stock/gate"
 	"casper-cosigner/stock/journal"
 	"casper-cosigner/stock/units/unitstest"
 )
@@ -133,7 +136,10 @@ func (p *stockPair) revive(n *stockNode) {
 		}
 	}
 	for end := time.Now().Add(readyWithin); ; {
-		err := n.start()
+		err := n.behind()
+		if err == nil {
+			err = n.start()
+		}
 		if err == nil {
 			return
 		}
@@ -141,6 +147,19 @@ func (p *stockPair) revive(n *stockNode) {
 			p.t.Fatalf("%s does not start behind its gate: %v", n.name, err)
 		}
 	}
+}
+
+// behind fails unless a gate stands: its probe refuses. A node is started after its gate.
+func (n *stockNode) behind() error {
+	f, err := os.OpenFile(filepath.Join(filepath.Dir(n.file), gate.ProbeName), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.Write(journal.Probe()); !errors.Is(err, syscall.EIO) {
+		return fmt.Errorf("a gate's probe is answered: %w", err)
+	}
+	return nil
 }
 
 // round has both nodes vote in a round at the same time, for whatever they like.
