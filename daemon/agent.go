@@ -141,9 +141,10 @@ func (h *agentHost) asked(m casper.Message, answer *cosignerv1.SignResponse) {
 // run serves until ctx ends.
 func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Listener) error {
 	c := h.self.Cluster
-	server := grpc.NewServer(grpc.MaxRecvMsgSize(1<<16), grpc.Creds(local{}))
+	server := grpc.NewServer(grpc.MaxRecvMsgSize(1<<16), grpc.Creds(local{}),
+		grpc.UnaryInterceptor(gatesAlone))
 	cosignerv1.RegisterSignerServiceServer(server, h.agent)
-	cosignerv1.RegisterClaimServiceServer(server, gateServer{agent: h.agent})
+	cosignerv1.RegisterClaimServiceServer(server, h.agent)
 	if h.restart != nil { // it is stock, and has a gate
 		cosignerv1.RegisterGateServiceServer(server, &agent.GateServer{Node: h.watcher})
 	}

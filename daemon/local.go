@@ -5,15 +5,16 @@ import (
 	"errors"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
-	"casper-cosigner/agent"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 )
 
@@ -59,28 +60,22 @@ func (local) Info() credentials.ProtocolInfo {
 // Clone returns the same.
 func (l local) Clone() credentials.TransportCredentials { return l }
 
-// mayClaim refuses whoever is neither root, as a gate is, nor the agent's own user. casper-node's
-// group may open the socket, for a node without a key; with the key a node has, one that was broken
-// into could have slots bound to what nobody wants.
-func mayClaim(ctx context.Context) error {
-	if p, ok := peer.FromContext(ctx); ok {
-		if who, ok := p.AuthInfo.(user); ok && (who.id == 0 || int(who.id) == os.Geteuid()) {
-			return nil
-		}
+// gatesAlone lets whoever may open the socket ask for signatures, and has all else for gates: for
+// root, as which they run, and for the agent's own user. casper-node's group may open it, for a
+// node without a key; with the key a node has, one that was broken into could have slots bound to
+// what nobody wants.
+func gatesAlone(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if !strings.HasPrefix(info.FullMethod, "/"+cosignerv1.SignerService_ServiceDesc.ServiceName+"/") && !isGate(ctx) {
+		return nil, status.Error(codes.PermissionDenied, "only a gate asks that, and it runs as root")
 	}
-	return status.Error(codes.PermissionDenied, "only a gate claims, and it runs as root")
+	return next(ctx, request)
 }
 
-// gateServer is what an agent serves to the gate of its node.
-type gateServer struct {
-	cosignerv1.UnimplementedClaimServiceServer
-	agent *agent.Agent
-}
-
-// Claim passes a gate's claim on.
-func (s gateServer) Claim(ctx context.Context, r *cosignerv1.ClaimRequest) (*cosignerv1.ClaimResponse, error) {
-	if err := mayClaim(ctx); err != nil {
-		return nil, err
+func isGate(ctx context.Context) bool {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return false
 	}
-	return s.agent.Claim(ctx, r)
+	who, ok := p.AuthInfo.(user)
+	return ok && (who.id == 0 || int(who.id) == os.Geteuid())
 }

@@ -7,14 +7,17 @@ import (
 	"path/filepath"
 	"testing"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 )
 
-// TestMayClaim: root and the agent's own user claim, and nobody else, nor whoever the kernel does
-// not name.
-func TestMayClaim(t *testing.T) {
+// TestGatesAlone: root and the agent's own user ask for all that a gate needs, and nobody else, nor
+// whoever the kernel does not name: that one may ask for signatures.
+func TestGatesAlone(t *testing.T) {
 	own := uint32(os.Geteuid())
 	for name, c := range map[string]struct {
 		peer *peer.Peer
@@ -30,11 +33,17 @@ func TestMayClaim(t *testing.T) {
 		if c.peer != nil {
 			ctx = peer.NewContext(ctx, c.peer)
 		}
-		if err := mayClaim(ctx); (err == nil) != c.may || !c.may && status.Code(err) != codes.PermissionDenied {
-			t.Errorf("%s: %v", name, err)
-		}
-		if _, err := (gateServer{}).Claim(ctx, nil); !c.may && status.Code(err) != codes.PermissionDenied {
-			t.Errorf("%s claims: %v", name, err)
+		for _, m := range []string{cosignerv1.SignerService_Sign_FullMethodName, cosignerv1.ClaimService_Claim_FullMethodName,
+			cosignerv1.InstanceService_Signed_FullMethodName, cosignerv1.GateService_Report_FullMethodName} {
+			served := false
+			_, err := gatesAlone(ctx, nil, &grpc.UnaryServerInfo{FullMethod: m}, func(context.Context, any) (any, error) {
+				served = true
+				return nil, nil
+			})
+			may := c.may || m == cosignerv1.SignerService_Sign_FullMethodName
+			if served != may || !may && status.Code(err) != codes.PermissionDenied {
+				t.Errorf("%s asks for %s: served %v, %v", name, m, served, err)
+			}
 		}
 	}
 }
