@@ -32,9 +32,13 @@ func mayBegin(founded, first watermark.Mark) error {
 	return nil
 }
 
-// begun returns from which era and height on a state lets anything be signed. A reset lowers the
-// height, and says itself how far it may.
+// begun returns for which era and height a state says that its cluster was founded, and else from
+// which ones on it lets anything be signed. A reset lowers that height, and says itself how far it
+// may.
 func begun(s *machine.State) watermark.Mark {
+	if m := s.Founded(); m != (watermark.Mark{}) {
+		return m
+	}
 	m := s.Table().Pruned()
 	if s.LastReset().Count > 0 {
 		m.Height = ^uint64(0)

@@ -264,13 +264,42 @@ func TestStoredGenesisBelow(t *testing.T) {
 	}
 }
 
+// TestSnapshotOfAnotherFounding: a log has one Genesis, so no state of another one takes the place of
+// the own state; one that is not founded yet takes any at or above what its host was made for.
+func TestSnapshotOfAnotherFounding(t *testing.T) {
+	founded := func(era uint64) *fsm {
+		f := testFSM(Config{})
+		f.Apply(entry(t, 2, machine.Genesis{First: watermark.Mark{Era: era}, Active: "a"}))
+		return f
+	}
+	f := founded(5)
+	for era, ok := range map[uint64]bool{4: false, 5: true, 6: false} {
+		if err := f.sameFounding(founded(era).state); (err == nil) != ok {
+			t.Errorf("of era %d: %v", era, err)
+		}
+		if err := testFSM(Config{}).sameFounding(founded(era).state); err != nil {
+			t.Errorf("before Genesis, of era %d: %v", era, err)
+		}
+		if err := mayBegin(begun(founded(era).state), watermark.Mark{Era: 5}); (err == nil) != (era >= 5) {
+			t.Errorf("made for era 5, founded for era %d: %v", era, err)
+		}
+	}
+	if f.sameFounding(machine.New()) == nil {
+		t.Error("a state that was never founded")
+	}
+}
+
 // TestSnapshotAfterAReset: a reset lowers the height from which on the log lets anything be signed,
 // and how far it may each ledger judges; a state after one is taken.
 func TestSnapshotAfterAReset(t *testing.T) {
 	f := testFSM(Config{})
 	first := watermark.Mark{Era: 5, Height: 50}
+	genesis, err := machine.Encode(machine.Genesis{First: first, Active: "a"}, machine.Oldest) // which does not keep it
+	if err != nil {
+		t.Fatal(err)
+	}
 	f.ApplyBatch([]*raft.Log{
-		entry(t, 2, machine.Genesis{First: first, Active: "a"}), entry(t, 3, claim(60, 1)),
+		{Index: 2, Type: raft.LogCommand, Data: genesis}, entry(t, 3, claim(60, 1)),
 		entry(t, 4, machine.ResetHeights{Reset: watermark.Reset{Count: 1, Height: 40, Newest: 60, SeenAt: 3}}),
 	})
 	_, state, err := readSnapshot(bytes.NewReader(snapshotOf(t, f)))

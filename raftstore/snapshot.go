@@ -170,8 +170,8 @@ func (s snapshotStore) read(r io.Reader, m raft.SnapshotMeta) error {
 	if err != nil {
 		return err
 	}
-	if !state.Started() {
-		return nil
+	if err := s.log.fsm.sameFounding(state); err != nil || !state.Started() {
+		return err
 	}
 	return mayBegin(begun(state), s.log.first)
 }
