@@ -84,6 +84,13 @@ func (p *presences) mayFound() error {
 	return errStarting
 }
 
+func (p *presences) mayFollow() error {
+	if stand := p.stand.Load(); stand != nil {
+		return stand.MayFollow()
+	}
+	return errStarting
+}
+
 // openStand makes the place where witnesses are heard, once the log is open.
 func (p *process) openStand(path string) (err error) {
 	c := p.self.Cluster

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -248,6 +249,52 @@ func TestFoundedBelow(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestFoundingThatIsObjectedTo: nothing is stored of a founding that this member holds something
+// against, whoever leads it; it does not end, and follows once that is out of the way.
+func TestFoundingThatIsObjectedTo(t *testing.T) {
+	for _, way := range []string{"entry", "snapshot"} {
+		synctest.Test(t, func(t *testing.T) {
+			var free atomic.Bool
+			tr := newTrio(t, func(_ string, c *Config) {
+				c.MayFound = func() error { return errors.New("not in this test") }
+				c.MayFollow = func() error {
+					if free.Load() {
+						return nil
+					}
+					return errors.New("an agent remembers more")
+				}
+			})
+			defer tr.stopAll()
+			tr.wire.isolate("b", true)
+			i, victim := tr.impostor("a"), tr.members["c"]
+			defer i.Close()
+			genesis := entry(t, 2, machine.Genesis{First: watermark.Mark{Era: 9, Height: 9}, Active: "a", At: 1})
+			genesis.Term = i.term
+			send := func() {
+				if way == "entry" {
+					_, _ = i.append(victim, victim.entry(t, 1), genesis)
+					return
+				}
+				f := testFSM(Config{})
+				f.Apply(genesis)
+				meta := raft.SnapshotMeta{Index: 2, Term: i.term, Configuration: victim.cfg.Voters.configuration()}
+				_, _ = i.install(victim, meta, snapshotOf(t, f))
+			}
+			holds := func() bool {
+				last, err := victim.disk.log.LastIndex()
+				return err == nil && last > 1 || victim.founded()
+			}
+			if send(); holds() || victim.fatalError() != nil {
+				t.Errorf("by %s: stored, or ended with %v", way, victim.fatalError())
+			}
+			free.Store(true)
+			if send(); !holds() || victim.fatalError() != nil {
+				t.Errorf("by %s: not stored once nothing stood against it, %v", way, victim.fatalError())
+			}
+		})
 	}
 }
 

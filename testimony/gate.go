@@ -34,6 +34,22 @@ func (s *Stand) MayFound() error {
 	return s.mayFound()
 }
 
+// MayFollow returns nil unless something that this cosigner knows stands against a founding which
+// another one leads: that one may be hostile, or know less. Once enough members state that their log
+// bound something the cluster is founded, and who comes late takes part.
+func (s *Stand) MayFollow() error {
+	if s.founded.Load() {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.look(s.Now())
+	if s.lost == "" && s.told.Began() {
+		return nil
+	}
+	return s.mayFound()
+}
+
 // Run looks at the state while the gate is shut, lets statements age, reads the operator's words,
 // and says why nothing is signed, until ctx ends.
 func (s *Stand) Run(ctx context.Context) {

@@ -132,6 +132,18 @@ func (b *Book) says(from string, s Signed) {
 	}
 }
 
+// Began reports whether as many members as the threshold says stated in this cluster that their log
+// bound something: one of them is honest, so the cluster was founded as it should be.
+func (b *Book) Began() bool {
+	names := map[string]bool{}
+	for _, s := range b.Current() {
+		if !s.unbound() {
+			names[s.Name] = true
+		}
+	}
+	return len(names) >= b.members.Threshold
+}
+
 // All returns all that is held of this validator, in a fixed order, the present cluster's first.
 func (b *Book) All() []Signed {
 	return append(b.Current(), b.sorted(func(s Signed) bool {
