@@ -114,7 +114,8 @@ func TestResetIsNoOnesWord(t *testing.T) {
 			}
 		}, exitRefused, "signed on meanwhile"},
 	} {
-		f.edit, f.reset, f.view.Resets, f.view.Newest.Height = tt.edit, watermark.Reset{}, 0, 266
+		f.edit, f.reset, f.view.Newest.Height = tt.edit, watermark.Reset{}, 266
+		f.view.Resets, f.view.LedgerResets = 0, 0
 		code, out, errOut := f.operate("watermark", "reset-heights", "--height", "260", "--again", "260", "--reason", "x")
 		if code != tt.code || !strings.Contains(out+errOut, tt.want) {
 			t.Errorf("%s: code %d, %s%s, want %d and %q", name, code, out, errOut, tt.code, tt.want)
