@@ -219,11 +219,12 @@ func (s *Stand) mayFound() error {
 	var faults []string
 	shown := false // by somebody: that this validator signed as far
 	for _, node := range s.unheard() {
+		excused := slices.Contains(s.words.Without, node) || slices.Contains(s.words.Absent, node)
 		switch early := s.waited < s.Wait; {
-		case early && slices.Contains(s.words.Without, node):
+		case early && excused:
 			faults = append(faults, fmt.Sprintf("agent %s may yet be heard, for %v from this start: then what it shows that "+
 				"cosigners of this cluster signed counts, though the cluster may be founded without it", node, s.Wait))
-		case !slices.Contains(s.words.Without, node):
+		case !excused:
 			faults = append(faults, fmt.Sprintf("agent %s is not heard: it may remember what was signed. Start it, or type "+
 				"`cosigner found --without %s` on this host if it never served this validator", node, node))
 		}

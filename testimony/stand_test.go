@@ -234,37 +234,6 @@ func TestAnotherCluster(t *testing.T) {
 	r.opens("another cluster is none of its own")
 }
 
-// TestFollowing: who is led into a founding holds against it what it would hold against its own,
-// until as many members as are obeyed state that their log bound something.
-func TestFollowing(t *testing.T) {
-	r := newRig(t, func(r *rig) { r.held.Started, r.held.Newest, r.held.Applied = false, watermark.Mark{}, 0 })
-	r.HeardAgent("a", nil)
-	if r.MayFollow() == nil {
-		t.Error("agent b was not heard")
-	}
-	r.HeardAgent("b", []*cosignerv1.SignedStatement{stranger(9, 50)})
-	if err := r.MayFollow(); err == nil || !strings.Contains(err.Error(), "agent b shows that") {
-		t.Errorf("another cluster signed above: %v", err)
-	}
-	r.HeardCosigner("c2", []*cosignerv1.SignedStatement{says(2, 90, nil)})
-	if r.MayFollow() == nil {
-		t.Error("the word of one member")
-	}
-	r.HeardCosigner("c3", []*cosignerv1.SignedStatement{says(3, 90, func(s *witness.Statement) {
-		s.Newest = watermark.Mark{}
-	})})
-	if r.MayFollow() == nil {
-		t.Error("the other one's log bound nothing")
-	}
-	r.HeardCosigner("c3", []*cosignerv1.SignedStatement{says(3, 91, nil)})
-	if err := r.MayFollow(); err != nil {
-		t.Error("two members signed in this cluster:", err)
-	}
-	if r.MayFound() == nil {
-		t.Error("that does not let it found one itself")
-	}
-}
-
 // TestFounding: a cluster is founded once every agent was heard and nobody states that this
 // validator signed as far, but for what an operator typed.
 func TestFounding(t *testing.T) {
