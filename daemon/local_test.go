@@ -124,7 +124,7 @@ func (l *local) makeCosigner(name string, share keygen.ShareFile, first watermar
 
 func (l *local) initState(name string, first watermark.Mark) {
 	l.t.Helper()
-	id := statedir.Identity{Cluster: statedir.ID(l.File.ID), Name: name, First: first, Without: l.without}
+	id := statedir.Identity{Cluster: statedir.ID(l.File.ID), Name: name, First: first, Absent: l.without}
 	if err := statedir.Init(filepath.Join(l.path, name, "state"), id); err != nil {
 		l.t.Fatal(err)
 	}

@@ -136,7 +136,7 @@ func openStore(self Host, f *CosignerFile, dir *presences, o Options) (*raftstor
 			},
 			PeerName: c.PeerName, Presences: dir,
 		},
-		MayFound: dir.mayFound, Lost: dir.lost,
+		MayFound: dir.mayFound, MayFollow: dir.mayFollow, Lost: dir.lost,
 		Timing: timing, Watchdog: watchdog(o), Fatal: o.Fatal, Log: o.Logger, Now: o.Now,
 	})
 	if err != nil {

@@ -84,6 +84,13 @@ func (p *presences) mayFound() error {
 	return errStarting
 }
 
+func (p *presences) mayFollow() error {
+	if stand := p.stand.Load(); stand != nil {
+		return stand.MayFollow()
+	}
+	return errStarting
+}
+
 // openStand makes the place where witnesses are heard, once the log is open.
 func (p *process) openStand(path string) (err error) {
 	c := p.self.Cluster
@@ -123,11 +130,12 @@ func (p *process) held() (h testimony.Held) {
 }
 
 // verifyReset fails unless an operator signed the reset for this cluster, as it was founded last.
-func (p *process) verifyReset(r watermark.Reset) error {
-	if err := p.self.Cluster.VerifyReset(r); err != nil {
+func (p *process) verifyReset(r watermark.Reset) (err error) {
+	if err = p.self.Cluster.VerifyReset(r); err != nil {
 		return err
 	}
-	return r.Within(p.dir.Identity().First)
+	p.store.View(func(m *machine.State) { err = m.MayReset(r, p.dir.Identity().First) })
+	return err
 }
 
 // stayConnected keeps a connection up and reports each time that it was made, until ctx ends. An

@@ -80,6 +80,11 @@ type Config struct {
 	// what does. Nil: nothing ever does.
 	MayFound func() error
 
+	// MayFollow must return nil unless something is known that stands against a Genesis which another
+	// member writes. It is called by the library's main loop, and must not wait for that. Nil: nothing
+	// ever does.
+	MayFollow func() error
+
 	// Lost must return why this member's memory was found to be lost, or is not known yet not to be,
 	// nil if it may take part. Until then no vote and no append is exchanged with anybody: see
 	// takePart. Nil: it never is.

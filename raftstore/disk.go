@@ -61,8 +61,11 @@ type logStore struct {
 	fsm      *fsm        // told of all that is durable; nil until the store is open
 	voters   Voters
 	first    watermark.Mark // first era and height that this member may sign
+	name     string         // of this member
 	refusals *refusals
 	end      place // of the newest entry, zero if it is not known; the library's main loop alone
+
+	mayFollow func() error // Config.MayFollow
 
 	voteTerm *uint64 // term of a vote whose candidate has yet to come; only the library's main loop writes votes
 }

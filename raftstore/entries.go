@@ -32,9 +32,13 @@ func mayBegin(founded, first watermark.Mark) error {
 	return nil
 }
 
-// begun returns from which era and height on a state lets anything be signed. A reset lowers the
-// height, and says itself how far it may.
+// begun returns for which era and height a state says that its cluster was founded, and else from
+// which ones on it lets anything be signed. A reset lowers that height, and says itself how far it
+// may.
 func begun(s *machine.State) watermark.Mark {
+	if m := s.Founded(); m != (watermark.Mark{}) {
+		return m
+	}
 	m := s.Table().Pruned()
 	if s.LastReset().Count > 0 {
 		m.Height = ^uint64(0)
@@ -70,7 +74,9 @@ func (s *logStore) mayStore(logs []*raft.Log) error {
 	}
 	for _, l := range logs {
 		if err := s.mayFound(l); err != nil {
-			s.halt.stop(err)
+			if cut || !errors.As(err, new(errObjects)) {
+				s.halt.stop(err)
+			}
 			return err
 		}
 	}
@@ -138,14 +144,35 @@ func (s *logStore) mayGoOn() error {
 	return err
 }
 
-// mayFound returns an error for a Genesis that is below what the operator of this member typed.
+// errObjects says that this member knows of something against the founding that another one leads.
+// It waits, until that is out of the way.
+type errObjects struct{ error }
+
+// objects returns what this member knows against a founding that another one leads. What that one
+// knows is its own: a hostile one founds over what everybody else was shown.
+func (s *logStore) objects() error {
+	leader := s.fsm.sender()
+	if s.mayFollow == nil || leader == s.name { // the own objections kept it from proposing
+		return nil
+	}
+	if err := s.mayFollow(); err != nil {
+		return errObjects{s.refusals.founding(leader, err)}
+	}
+	return nil
+}
+
+// mayFound returns an error for a Genesis that is below what the operator of this member typed, or
+// that this member objects to.
 func (s *logStore) mayFound(l *raft.Log) error {
 	if l.Type != raft.LogCommand {
 		return nil
 	}
 	c, _, err := machine.Decode(l.Data)
 	if g, ok := c.(machine.Genesis); ok && err == nil {
-		return mayBegin(g.First, s.first)
+		if err := mayBegin(g.First, s.first); err != nil {
+			return err
+		}
+		return s.objects()
 	}
 	return nil // what cannot be read ends the store when it is applied
 }

@@ -158,6 +158,18 @@ func (f *fsm) founded() bool {
 	return f.state.Started()
 }
 
+// sameFounding returns an error for a state of another founding than the own one's: a log has one
+// Genesis, and every copy keeps what that was for, or none does.
+func (f *fsm) sameFounding(other *machine.State) error {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if own := f.state.Founded(); f.state.Started() && own != other.Founded() {
+		return fmt.Errorf("it is of a cluster that was founded for %+v, and this one was founded for %+v", other.Founded(),
+			own)
+	}
+	return nil
+}
+
 // Restore replaces the state by a snapshot's, or fails and changes nothing. The library takes one
 // that was under way for long, and is older than what was applied since; others would take this
 // process for one that was put back with its memory, for good. A snapshot whose

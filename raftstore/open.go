@@ -94,7 +94,7 @@ func openFiles(c Config, h *halt, files raft.SnapshotStore) (_ *disk, err error)
 	d := &disk{
 		database: db,
 		log: &logStore{database: db, watchdog: c.Watchdog, halt: h, voters: c.Voters, first: c.first(),
-			refusals: newRefusals(c.Log, c.Now)},
+			name: c.Name, mayFollow: c.MayFollow, refusals: newRefusals(c.Log, c.Now)},
 	}
 	d.snapshots = snapshotStore{SnapshotStore: files, watchdog: c.Watchdog, log: d.log}
 	if err := d.check(c); err != nil {

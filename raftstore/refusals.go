@@ -28,16 +28,35 @@ func newRefusals(l zerolog.Logger, now func() time.Time) *refusals {
 // about tells of it now and then, and returns the error with whom it is about.
 func (r *refusals) about(leader, what string, err error) error {
 	err = fmt.Errorf("refusing what cosigner %s sends as the leader, and no honest one would: a %s: %w", leader, what, err)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := r.now()
-	if at, ok := r.said[what]; !ok || now.Sub(at) >= refusedEach {
-		r.said[what] = now
+	if r.due(what) {
 		r.log.Error().Bool("alarm", true).Str("cosigner", leader).Err(err).Msg("ALARM: that cosigner is hostile, or its " +
 			"program or its disk is broken: take it out of service. Nothing of it was stored here, and until another one " +
 			"leads this one falls behind")
 	}
 	return err
+}
+
+// founding tells now and then that this member does not follow a founding yet, and returns the error
+// with whose that is. That one need not be hostile: it may not have been shown the same.
+func (r *refusals) founding(leader string, err error) error {
+	err = fmt.Errorf("not following the founding that cosigner %s leads, until nothing stands against it: %w", leader, err)
+	if r.due("founding") {
+		r.log.Error().Str("cosigner", leader).Err(err).Msg("the cluster is being founded, and this cosigner holds something " +
+			"against that: unless it is a mistake, stop all cosigners")
+	}
+	return err
+}
+
+// due reports whether that is to be told now.
+func (r *refusals) due(what string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	if at, ok := r.said[what]; ok && now.Sub(at) < refusedEach {
+		return false
+	}
+	r.said[what] = now
+	return true
 }
 
 // forget has the next one told at once.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -251,6 +252,52 @@ func TestFoundedBelow(t *testing.T) {
 	}
 }
 
+// TestFoundingThatIsObjectedTo: nothing is stored of a founding that this member holds something
+// against, whoever leads it; it does not end, and follows once that is out of the way.
+func TestFoundingThatIsObjectedTo(t *testing.T) {
+	for _, way := range []string{"entry", "snapshot"} {
+		synctest.Test(t, func(t *testing.T) {
+			var free atomic.Bool
+			tr := newTrio(t, func(_ string, c *Config) {
+				c.MayFound = func() error { return errors.New("not in this test") }
+				c.MayFollow = func() error {
+					if free.Load() {
+						return nil
+					}
+					return errors.New("an agent remembers more")
+				}
+			})
+			defer tr.stopAll()
+			tr.wire.isolate("b", true)
+			i, victim := tr.impostor("a"), tr.members["c"]
+			defer i.Close()
+			genesis := entry(t, 2, machine.Genesis{First: watermark.Mark{Era: 9, Height: 9}, Active: "a", At: 1})
+			genesis.Term = i.term
+			send := func() {
+				if way == "entry" {
+					_, _ = i.append(victim, victim.entry(t, 1), genesis)
+					return
+				}
+				f := testFSM(Config{})
+				f.Apply(genesis)
+				meta := raft.SnapshotMeta{Index: 2, Term: i.term, Configuration: victim.cfg.Voters.configuration()}
+				_, _ = i.install(victim, meta, snapshotOf(t, f))
+			}
+			holds := func() bool {
+				last, err := victim.disk.log.LastIndex()
+				return err == nil && last > 1 || victim.founded()
+			}
+			if send(); holds() || victim.fatalError() != nil {
+				t.Errorf("by %s: stored, or ended with %v", way, victim.fatalError())
+			}
+			free.Store(true)
+			if send(); !holds() || victim.fatalError() != nil {
+				t.Errorf("by %s: not stored once nothing stood against it, %v", way, victim.fatalError())
+			}
+		})
+	}
+}
+
 // TestStoredGenesisBelow: one that an earlier release stored is not applied.
 func TestStoredGenesisBelow(t *testing.T) {
 	for _, era := range []uint64{4, 5, 6} {
@@ -264,13 +311,42 @@ func TestStoredGenesisBelow(t *testing.T) {
 	}
 }
 
+// TestSnapshotOfAnotherFounding: a log has one Genesis, so no state of another one takes the place of
+// the own state; one that is not founded yet takes any at or above what its host was made for.
+func TestSnapshotOfAnotherFounding(t *testing.T) {
+	founded := func(era uint64) *fsm {
+		f := testFSM(Config{})
+		f.Apply(entry(t, 2, machine.Genesis{First: watermark.Mark{Era: era}, Active: "a"}))
+		return f
+	}
+	f := founded(5)
+	for era, ok := range map[uint64]bool{4: false, 5: true, 6: false} {
+		if err := f.sameFounding(founded(era).state); (err == nil) != ok {
+			t.Errorf("of era %d: %v", era, err)
+		}
+		if err := testFSM(Config{}).sameFounding(founded(era).state); err != nil {
+			t.Errorf("before Genesis, of era %d: %v", era, err)
+		}
+		if err := mayBegin(begun(founded(era).state), watermark.Mark{Era: 5}); (err == nil) != (era >= 5) {
+			t.Errorf("made for era 5, founded for era %d: %v", era, err)
+		}
+	}
+	if f.sameFounding(machine.New()) == nil {
+		t.Error("a state that was never founded")
+	}
+}
+
 // TestSnapshotAfterAReset: a reset lowers the height from which on the log lets anything be signed,
 // and how far it may each ledger judges; a state after one is taken.
 func TestSnapshotAfterAReset(t *testing.T) {
 	f := testFSM(Config{})
 	first := watermark.Mark{Era: 5, Height: 50}
+	genesis, err := machine.Encode(machine.Genesis{First: first, Active: "a"}, machine.Oldest) // which does not keep it
+	if err != nil {
+		t.Fatal(err)
+	}
 	f.ApplyBatch([]*raft.Log{
-		entry(t, 2, machine.Genesis{First: first, Active: "a"}), entry(t, 3, claim(60, 1)),
+		{Index: 2, Type: raft.LogCommand, Data: genesis}, entry(t, 3, claim(60, 1)),
 		entry(t, 4, machine.ResetHeights{Reset: watermark.Reset{Count: 1, Height: 40, Newest: 60, SeenAt: 3}}),
 	})
 	_, state, err := readSnapshot(bytes.NewReader(snapshotOf(t, f)))

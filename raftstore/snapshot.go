@@ -123,7 +123,7 @@ func beyond(index, last uint64) error {
 // may send what ends the store: there an operator has to do something on this host.
 func (s snapshotStore) refuse(err error) error {
 	switch {
-	case errors.Is(err, errOlder):
+	case errors.Is(err, errOlder), errors.As(err, new(errObjects)):
 		return err
 	case errors.As(err, new(errBelow)), errors.Is(err, machine.ErrNewer):
 		s.log.halt.stop(err)
@@ -170,10 +170,13 @@ func (s snapshotStore) read(r io.Reader, m raft.SnapshotMeta) error {
 	if err != nil {
 		return err
 	}
-	if !state.Started() {
-		return nil
+	if err := s.log.fsm.sameFounding(state); err != nil || !state.Started() {
+		return err
 	}
-	return mayBegin(begun(state), s.log.first)
+	if err := mayBegin(begun(state), s.log.first); err != nil || s.log.fsm.founded() {
+		return err
+	}
+	return s.log.objects()
 }
 
 type snapshotSink struct {

@@ -18,7 +18,8 @@ const (
 // Words is what an operator typed on this host so that a cluster may be founded. They count until
 // it is, and then no more.
 type Words struct {
-	Without   []string `json:"without"`   // nodes whose agents are waited for no longer than at any start
+	Without   []string `json:"without"`   // as Absent, and what they show of other clusters is not looked at
+	Absent    []string `json:"absent"`    // nodes whose agents are waited for no longer than at any start
 	Disregard []string `json:"disregard"` // short names of statements that stand against the founding
 }
 
@@ -36,7 +37,8 @@ func addWords(path string, more Words) error {
 	if err != nil {
 		return err
 	}
-	w.Without, w.Disregard = union(w.Without, more.Without), union(w.Disregard, more.Disregard)
+	w.Without, w.Absent = union(w.Without, more.Without), union(w.Absent, more.Absent)
+	w.Disregard = union(w.Disregard, more.Disregard)
 	if err := writeRecord(filepath.Join(path, wordsFile), w); err != nil {
 		return fmt.Errorf("keeping what was typed: %w", err)
 	}

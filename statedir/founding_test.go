@@ -17,7 +17,7 @@ func TestWords(t *testing.T) {
 	if err := AddWords(path, Words{Without: []string{"a"}}); err == nil {
 		t.Error("kept without a state directory")
 	}
-	if err := Init(path, Identity{Cluster: testCluster, Name: "c1", Without: []string{"b"}}); err != nil {
+	if err := Init(path, Identity{Cluster: testCluster, Name: "c1", Absent: []string{"b"}}); err != nil {
 		t.Fatal(err)
 	}
 	d := mustOpen(t, path)
@@ -27,7 +27,8 @@ func TestWords(t *testing.T) {
 		}
 	}
 	w, err := ReadWords(path)
-	if err != nil || !slices.Equal(w.Without, []string{"a", "b"}) || !slices.Equal(w.Disregard, []string{"1"}) {
+	if err != nil || !slices.Equal(w.Without, []string{"a"}) || !slices.Equal(w.Absent, []string{"b"}) ||
+		!slices.Equal(w.Disregard, []string{"1"}) {
 		t.Errorf("%+v, %v", w, err)
 	}
 	if err := os.WriteFile(d.Path(wordsFile), []byte("{"), 0o600); err != nil {

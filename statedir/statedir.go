@@ -49,7 +49,7 @@ type Identity struct {
 	Cluster ID             // id of the cluster
 	Name    string         // the cosigner's name in the cluster file
 	First   watermark.Mark // first era and height that it may sign
-	Without []string       // Words.Without, typed when it was made; an open Dir does not tell
+	Absent  []string       // Words.Absent, typed when it was made; an open Dir does not tell
 }
 
 // Dir is an open state directory. Its methods may be called concurrently.
@@ -99,8 +99,8 @@ func initialise(path string, id Identity) error {
 	if err := writeRecord(filepath.Join(path, bootFile), bootRecord{FirstRun: true}); err != nil {
 		return err
 	}
-	if len(id.Without) > 0 {
-		if err := addWords(path, Words{Without: id.Without}); err != nil {
+	if len(id.Absent) > 0 {
+		if err := addWords(path, Words{Absent: id.Absent}); err != nil {
 			return err
 		}
 	}

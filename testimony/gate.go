@@ -34,6 +34,22 @@ func (s *Stand) MayFound() error {
 	return s.mayFound()
 }
 
+// MayFollow returns nil unless something that this cosigner knows stands against a founding which
+// another one leads: that one may be hostile, or know less. Once enough members state that their log
+// bound something the cluster is founded, and who comes late takes part.
+func (s *Stand) MayFollow() error {
+	if s.founded.Load() {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.look(s.Now())
+	if s.lost == "" && s.told.Began() {
+		return nil
+	}
+	return s.mayFound()
+}
+
 // Run looks at the state while the gate is shut, lets statements age, reads the operator's words,
 // and says why nothing is signed, until ctx ends.
 func (s *Stand) Run(ctx context.Context) {
@@ -203,11 +219,12 @@ func (s *Stand) mayFound() error {
 	var faults []string
 	shown := false // by somebody: that this validator signed as far
 	for _, node := range s.unheard() {
+		excused := slices.Contains(s.words.Without, node) || slices.Contains(s.words.Absent, node)
 		switch early := s.waited < s.Wait; {
-		case early && slices.Contains(s.words.Without, node):
+		case early && excused:
 			faults = append(faults, fmt.Sprintf("agent %s may yet be heard, for %v from this start: then what it shows that "+
 				"cosigners of this cluster signed counts, though the cluster may be founded without it", node, s.Wait))
-		case !slices.Contains(s.words.Without, node):
+		case !excused:
 			faults = append(faults, fmt.Sprintf("agent %s is not heard: it may remember what was signed. Start it, or type "+
 				"`cosigner found --without %s` on this host if it never served this validator", node, node))
 		}

@@ -44,14 +44,15 @@ identity here, for a cluster file that does not know this cosigner yet.`,
 			if err := initCosigner(c, config, &first, without); err != nil || len(without) == 0 {
 				return err
 			}
-			return typeWords(config, statedir.Words{Without: without})
+			return typeWords(config, statedir.Words{Absent: without})
 		},
 	}
 	flags := c.Flags()
 	flags.StringVar(&config, "config", cosignerConfig, "this host's settings")
 	first.add(c)
 	flags.StringSliceVar(&without, "without", nil,
-		"node whose agent is not there yet: the cluster starts without it once witness_wait is over")
+		"node whose agent is not there yet: the cluster starts without it once witness_wait is over; "+
+			"should it come, what it shows counts")
 	flags.StringVar(&fresh, "new", "", "make a key for a cosigner of this name instead")
 	c.MarkFlagsOneRequired("from-node", "first-era", "new")
 	c.MarkFlagsMutuallyExclusive("first-era", "new")

@@ -165,7 +165,7 @@ func (a *fakeAdmin) ResetHeights(_ context.Context,
 	if r.GetCount() != a.view.Resets+1 {
 		return nil, status.Error(codes.Aborted, "another reset came first")
 	}
-	a.view.Resets, a.view.Newest.Height = r.GetCount(), r.GetHeight()
+	a.view.Resets, a.view.LedgerResets, a.view.Newest.Height = r.GetCount(), r.GetCount(), r.GetHeight()
 	a.view.LastReset = &cosignerv1.HeightReset{Height: r.GetHeight(), Operator: "operator", Reason: r.GetReason()}
 	return &cosignerv1.ResetHeightsResponse{}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -128,7 +129,11 @@ func (f *resetFlags) look(c *cobra.Command, a *admin) (s sight, err error) {
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
 	for {
-		seen, failed := a.sight(a.ask(ctx))
+		answers := a.ask(ctx)
+		seen, failed := a.sight(answers)
+		if failed == nil {
+			failed = f.unfollowed(answers, seen)
+		}
 		if failed == nil || err == nil || ctx.Err() == nil { // when time is up, what was seen before says more
 			s, err = seen, failed
 		}
@@ -141,6 +146,24 @@ func (f *resetFlags) look(c *cobra.Command, a *admin) (s sight, err error) {
 			return s, err
 		}
 	}
+}
+
+// unfollowed refuses a reset while a ledger that answers has not made the one before: it would make
+// the last one alone, and keep for good what only the one before takes back.
+func (f *resetFlags) unfollowed(answers []report.Answer, s sight) error {
+	var behind []string
+	for _, r := range answers {
+		if r.Status != nil && r.Status.GetLedgerResets() < s.Resets && !slices.Contains(f.without, r.Name) {
+			behind = append(behind, fmt.Sprintf("%s has made %d of %s", r.Name, r.Status.GetLedgerResets(),
+				report.Count(int(s.Resets), "reset")))
+		}
+	}
+	if len(behind) == 0 {
+		return nil
+	}
+	return &fault{code: exitRefused, hints: []string{"ask again: a ledger follows within a second or two. One that does not says " +
+		"why in its log: docs/recovery.md. --without NAME goes on without it"},
+		err: errorf("the last reset is not followed yet, nothing was done: %s", strings.Join(behind, ", "))}
 }
 
 // sight is what the answers come to.

@@ -102,6 +102,11 @@ func TestResetIsNoOnesWord(t *testing.T) {
 		"one states an index far ahead":     {only("c2", func(v *view) { v.AppliedIndex = 1 << 40 }), 0, "Done"},
 		"all differ": {func(v *view) { v.Newest.Height += uint64(v.Name[1]) }, exitRefused,
 			"fewer than 2 cosigners state the same, nothing was done"},
+		"one ledger is behind": {func(v *view) {
+			if v.Resets = 1; v.Name != "c3" {
+				v.LedgerResets = 1
+			}
+		}, exitRefused, "the last reset is not followed yet, nothing was done: c3 has made 0 of 1 reset"},
 		"nobody leads by more than half": {func(v *view) { v.Leader = v.Name }, exitNoQuorum, "nothing was done"},
 		"signed on meanwhile": {func(v *view) {
 			if asked++; asked > 3 {
@@ -109,7 +114,8 @@ func TestResetIsNoOnesWord(t *testing.T) {
 			}
 		}, exitRefused, "signed on meanwhile"},
 	} {
-		f.edit, f.reset, f.view.Resets, f.view.Newest.Height = tt.edit, watermark.Reset{}, 0, 266
+		f.edit, f.reset, f.view.Newest.Height = tt.edit, watermark.Reset{}, 266
+		f.view.Resets, f.view.LedgerResets = 0, 0
 		code, out, errOut := f.operate("watermark", "reset-heights", "--height", "260", "--again", "260", "--reason", "x")
 		if code != tt.code || !strings.Contains(out+errOut, tt.want) {
 			t.Errorf("%s: code %d, %s%s, want %d and %q", name, code, out, errOut, tt.code, tt.want)

@@ -16,6 +16,16 @@ import (
 // keys.
 func (s *State) LastReset() watermark.Reset { return s.reset }
 
+// MayReset returns an error if the reset frees heights below those that the cluster was founded for.
+// The log's own mark says so on all cosigners alike; made is what this one was made for, which may
+// differ from host to host, and says so where the log has none.
+func (s *State) MayReset(r watermark.Reset, made watermark.Mark) error {
+	if s.founded != (watermark.Mark{}) {
+		made = s.founded
+	}
+	return r.Within(made)
+}
+
 // Ledger is how far a cosigner's ledger has come.
 type Ledger struct {
 	Resets uint64         // of the heights that it has made
@@ -68,6 +78,9 @@ func (s *State) resetHeights(p Place, r ResetHeights) Result {
 	if r.Count != s.reset.Count+1 {
 		return refused(refusal.ResetMoved)
 	}
+	if r.Within(s.founded) != nil { // else no ledger would follow the log any more
+		return refused(refusal.BelowFounded)
+	}
 	if p.Stale(r.SeenAt) {
 		return refused(refusal.Stale)
 	}
@@ -105,10 +118,19 @@ func resetFromProto(r *cosignerv1.ResetHeightsCommand) (watermark.Reset, error) 
 		Operator: r.GetOperator(), Reason: r.GetReason(), Signature: [64]byte(r.GetSignature())}, nil
 }
 
-// restoreResets puts back what a snapshot's header says of resets and reruns.
+// restoreResets puts back what a snapshot's header says of the founding, resets and reruns.
 func (s *State) restoreResets(h *cosignerv1.SnapshotHeader) error {
 	if h.Version < withResets && (h.LastReset != nil || len(h.Reruns) > 0) {
 		return fmt.Errorf("resets in a snapshot of version %d", h.Version)
+	}
+	if h.Founded != nil {
+		s.founded = markFromProto(h.Founded)
+	}
+	switch pruned := s.table.Pruned(); {
+	case h.Founded != nil && h.Version < withResets:
+		return fmt.Errorf("what the cluster was founded for in a snapshot of version %d", h.Version)
+	case pruned.Max(s.founded) != pruned:
+		return fmt.Errorf("a log founded for %+v that refuses less than what is below: %+v", s.founded, pruned)
 	}
 	if h.LastReset != nil {
 		reset, err := resetFromProto(h.LastReset)

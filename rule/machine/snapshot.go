@@ -51,6 +51,9 @@ func (s *State) header() *cosignerv1.SnapshotHeader {
 	}
 	h.Pruned, h.Floor, h.Newest = markToProto(s.table.Pruned()), markToProto(s.table.Floor()),
 		markToProto(s.table.Newest())
+	if s.founded != (watermark.Mark{}) {
+		h.Founded = markToProto(s.founded)
+	}
 	h.Mode, h.Active, h.Epoch = cosignerv1.Mode(s.roles.Mode), s.roles.Active, s.roles.Epoch
 	h.Since, h.Cause, h.Reason = s.roles.Since, s.roles.Cause, s.roles.Reason
 	h.Suspended, h.HoldUntil = s.roles.Suspended, s.roles.HoldUntil

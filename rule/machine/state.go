@@ -71,6 +71,7 @@ type State struct {
 	eras    Advance
 	heights Advance
 	reset   watermark.Reset // the last one
+	founded watermark.Mark  // by Genesis; zero if that was written before it was kept
 	marks   []MarkChange    // the last ones
 }
 
@@ -109,10 +110,16 @@ func (s *State) Bound() (p failover.Place) {
 	return p
 }
 
+// Founded returns the first era and height of Genesis; zero if not Started, or if Genesis was
+// written in an earlier version than keeps it.
+func (s *State) Founded() watermark.Mark { return s.founded }
+
 // Remembers returns Bound, and zero while nothing was ever bound and no height reset: then no other
-// log need hold what this one does.
+// log need hold what this one does. One that holds nothing and has moved on from where it was
+// founded was emptied.
 func (s *State) Remembers() (p failover.Place) {
-	if !s.Started() || s.table.Len() == 0 && s.reset.Count == 0 {
+	unmoved := s.founded == watermark.Mark{} || s.Started() && s.table.Pruned() == s.founded
+	if !s.Started() || s.table.Len() == 0 && s.reset.Count == 0 && unmoved {
 		return p
 	}
 	return s.Bound()
@@ -180,6 +187,9 @@ func (s *State) genesis(g Genesis) Result {
 		return refused(refusal.AlreadyStarted)
 	}
 	s.table = watermark.New(g.First)
+	if s.version >= withResets {
+		s.founded = g.First
+	}
 	s.roles = failover.State{Mode: failover.Hot, Active: g.Active, Since: g.At, Reason: "genesis"}
 	s.eras = Advance{At: g.At, Left: watermark.EraBucket(0).Burst}
 	s.heights = Advance{At: g.At, Left: watermark.HeightBucket(0).Burst}

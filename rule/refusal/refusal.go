@@ -62,6 +62,7 @@ const (
 	NothingAbove                                   // heights are to be reset, and none so high was claimed
 	ResetMoved                                     // another reset of the heights came first
 	SignedSince                                    // a height above those that the operator saw was claimed
+	BelowFounded                                   // heights are to be reset below where the cluster began
 	RestartSpent                                   // a node is to be restarted, and was as often as may be in that era
 )
 
@@ -120,6 +121,7 @@ func (r Reason) row() row {
 
 		EpochMoved:     {"", "another change came first; look at `status` and ask again"},
 		BelowPruned:    {"", "the floor cannot go below what is pruned; `status` shows it"},
+		BelowFounded:   {"", "heights below those that this cluster was founded for are not its own to free"},
 		AlreadyStarted: {"", "the cluster has started already, which it does once"},
 		UnknownCommand: {"", "this program has no rule for such a command"},
 		OldVersion:     {"", "the log has an entry of a later version by now; ask again"},

@@ -82,21 +82,26 @@ func (b *Book) adds(s Signed) bool {
 
 // put is the one place where a statement comes in. None that is held is above another one's log, so
 // Replaces puts them into one order. What was bound before goes only once something is bound above
-// it: until then nothing else would speak against a copy of before.
+// it: until then nothing else would speak against a copy of before. That holds for what the same
+// process stated, too: a leader can empty a log by a snapshot, and a ledger by its marks.
 func (b *Book) put(s Signed) bool {
 	if !s.Verify() {
 		return false
 	}
 	from := source{s.Cluster, s.Key}
 	held := slices.DeleteFunc(b.held[from], func(o Signed) bool {
-		return o.sameProcess(s.Statement) || o.unbound() || !s.unbound() && clears(s.Pruned, o.Statement)
+		return o.unbound() || !s.unbound() && (o.sameProcess(s.Statement) || clears(s.Pruned, o.Statement))
 	})
 	at := slices.IndexFunc(held, func(o Signed) bool { return s.Replaces(o.Statement) })
 	if at < 0 {
 		at = len(held)
 	}
 	held = slices.Insert(held, at, s)
-	b.held[from] = held[:min(len(held), processes)]
+	room := processes
+	if s.unbound() {
+		room++ // it takes nobody's
+	}
+	b.held[from] = held[:min(len(held), room)]
 	return true
 }
 
@@ -125,6 +130,18 @@ func (b *Book) says(from string, s Signed) {
 	if b.members.Has(s) && s.Name == from {
 		b.said[from] = s.Applied
 	}
+}
+
+// Began reports whether as many members as the threshold says stated in this cluster that their log
+// bound something: one of them is honest, so the cluster was founded as it should be.
+func (b *Book) Began() bool {
+	names := map[string]bool{}
+	for _, s := range b.Current() {
+		if !s.unbound() {
+			names[s.Name] = true
+		}
+	}
+	return len(names) >= b.members.Threshold
 }
 
 // All returns all that is held of this validator, in a fixed order, the present cluster's first.

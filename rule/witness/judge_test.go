@@ -229,6 +229,41 @@ func TestBegin(t *testing.T) {
 	}
 }
 
+// TestUnsaid: a process whose log was emptied far above keeps what it bound before in the book, and
+// so do the processes before it, until something is bound above that.
+func TestUnsaid(t *testing.T) {
+	at := func(boot, first, newest uint64) Signed {
+		return said(1, boot, func(s *Statement) {
+			s.Boot, s.Session, s.Pruned = boot, ID{byte(boot)}, watermark.Mark{Era: first, Height: first}
+			s.Newest = watermark.Mark{Era: newest, Height: newest}
+		})
+	}
+	b := NewBook(trio())
+	var bound []Signed
+	for boot := uint64(1); boot <= processes; boot++ {
+		bound = slices.Insert(bound, 0, at(boot, 40, 40+boot))
+		if !b.Keep(bound[0]) {
+			t.Fatalf("start %d is not kept", boot)
+		}
+	}
+	emptied := at(processes, 90, 0)
+	again := NewBook(trio())
+	if !b.Begin(emptied) {
+		t.Error("what is said of an emptied log is not taken")
+	}
+	for _, s := range b.Held() {
+		again.Recall(s)
+	}
+	for _, s := range bound {
+		if !slices.Contains(b.Current(), s) || !slices.Contains(again.Current(), s) {
+			t.Errorf("gone: start %d", s.Boot)
+		}
+	}
+	if !b.Keep(at(processes, 90, 91)) || len(b.Current()) != 1 {
+		t.Errorf("bound above, and it holds %v", b.Current())
+	}
+}
+
 // TestSaid: a log that was founded anew above all that was signed is dated by what its own members
 // say of it, though others go on telling what they stated of the longer one before.
 func TestSaid(t *testing.T) {

@@ -1121,7 +1121,9 @@ type SnapshotHeader struct {
 	// Eras that run again under another chainspec, by era and as they were named.
 	Reruns []*SnapshotRerun `protobuf:"bytes,20,rep,name=reruns,proto3" json:"reruns,omitempty"`
 	// The last changes of the marks by operators, oldest first, without an epoch and a cause. Since version 3.
-	Marks         []*RoleChange `protobuf:"bytes,21,rep,name=marks,proto3" json:"marks,omitempty"`
+	Marks []*RoleChange `protobuf:"bytes,21,rep,name=marks,proto3" json:"marks,omitempty"`
+	// First era and height of Genesis; absent if that was written in an earlier version. Since version 3.
+	Founded       *Mark `protobuf:"bytes,22,opt,name=founded,proto3" json:"founded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1299,6 +1301,13 @@ func (x *SnapshotHeader) GetReruns() []*SnapshotRerun {
 func (x *SnapshotHeader) GetMarks() []*RoleChange {
 	if x != nil {
 		return x.Marks
+	}
+	return nil
+}
+
+func (x *SnapshotHeader) GetFounded() *Mark {
+	if x != nil {
+		return x.Founded
 	}
 	return nil
 }
@@ -1552,7 +1561,7 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\x12SetInstanceCommand\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
 	"\tchainspec\x18\x02 \x01(\fR\tchainspec\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xf3\x06\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xa7\a\n" +
 	"\x0eSnapshotHeader\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\astarted\x18\x02 \x01(\bR\astarted\x120\n" +
@@ -1577,7 +1586,8 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\n" +
 	"last_reset\x18\x13 \x01(\v2'.casper.cosigner.v1.ResetHeightsCommandR\tlastReset\x129\n" +
 	"\x06reruns\x18\x14 \x03(\v2!.casper.cosigner.v1.SnapshotRerunR\x06reruns\x124\n" +
-	"\x05marks\x18\x15 \x03(\v2\x1e.casper.cosigner.v1.RoleChangeR\x05marks\"?\n" +
+	"\x05marks\x18\x15 \x03(\v2\x1e.casper.cosigner.v1.RoleChangeR\x05marks\x122\n" +
+	"\afounded\x18\x16 \x01(\v2\x18.casper.cosigner.v1.MarkR\afounded\"?\n" +
 	"\rSnapshotRerun\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
 	"\tchainspec\x18\x02 \x01(\fR\tchainspec\"5\n" +
@@ -1649,11 +1659,12 @@ var file_casper_cosigner_v1_log_proto_depIdxs = []int32{
 	10, // 22: casper.cosigner.v1.SnapshotHeader.last_reset:type_name -> casper.cosigner.v1.ResetHeightsCommand
 	13, // 23: casper.cosigner.v1.SnapshotHeader.reruns:type_name -> casper.cosigner.v1.SnapshotRerun
 	18, // 24: casper.cosigner.v1.SnapshotHeader.marks:type_name -> casper.cosigner.v1.RoleChange
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	16, // 25: casper.cosigner.v1.SnapshotHeader.founded:type_name -> casper.cosigner.v1.Mark
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_log_proto_init() }

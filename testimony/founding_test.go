@@ -1,0 +1,69 @@
+package testimony
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/witness"
+	"casper-cosigner/statedir"
+)
+
+// TestFollowing: who is led into a founding holds against it what it would hold against its own,
+// until as many members as are obeyed state that their log bound something.
+func TestFollowing(t *testing.T) {
+	r := newRig(t, func(r *rig) { r.held.Started, r.held.Newest, r.held.Applied = false, watermark.Mark{}, 0 })
+	r.HeardAgent("a", nil)
+	if r.MayFollow() == nil {
+		t.Error("agent b was not heard")
+	}
+	r.HeardAgent("b", []*cosignerv1.SignedStatement{stranger(9, 50)})
+	if err := r.MayFollow(); err == nil || !strings.Contains(err.Error(), "agent b shows that") {
+		t.Errorf("another cluster signed above: %v", err)
+	}
+	r.HeardCosigner("c2", []*cosignerv1.SignedStatement{says(2, 90, nil)})
+	if r.MayFollow() == nil {
+		t.Error("the word of one member")
+	}
+	r.HeardCosigner("c3", []*cosignerv1.SignedStatement{says(3, 90, func(s *witness.Statement) {
+		s.Newest = watermark.Mark{}
+	})})
+	if r.MayFollow() == nil {
+		t.Error("the other one's log bound nothing")
+	}
+	r.HeardCosigner("c3", []*cosignerv1.SignedStatement{says(3, 91, nil)})
+	if err := r.MayFollow(); err != nil {
+		t.Error("two members signed in this cluster:", err)
+	}
+	if r.MayFound() == nil {
+		t.Error("that does not let it found one itself")
+	}
+}
+
+// TestAbsentAgent: an agent that was said not to be there yet keeps nobody waiting. Should it come
+// all the same, what it shows counts; only of one that is left out at the founding it does not.
+func TestAbsentAgent(t *testing.T) {
+	r := newRig(t, func(r *rig) {
+		r.held.Started, r.held.Newest, r.held.Applied = false, watermark.Mark{}, 0
+		r.words = statedir.Words{Absent: []string{"a", "b"}}
+	})
+	r.HeardAgent("a", nil)
+	if err := r.MayFound(); err == nil || !strings.Contains(err.Error(), "agent b may yet be heard") {
+		t.Errorf("at once: %v", err)
+	}
+	r.pass(30 * time.Second)
+	if err := r.MayFound(); err != nil {
+		t.Error("it is not there:", err)
+	}
+	r.HeardAgent("b", []*cosignerv1.SignedStatement{stranger(9, 50)})
+	if err := r.MayFound(); err == nil || !strings.Contains(err.Error(), "agent b shows that") {
+		t.Errorf("it came, and shows that later eras were signed: %v", err)
+	}
+	r.words.Without = []string{"b"}
+	r.reread()
+	if err := r.MayFound(); err != nil {
+		t.Error("left out by name:", err)
+	}
+}
