@@ -286,8 +286,10 @@ func TestClaimBesideReset(t *testing.T) {
 func TestReplayAfterReset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newCopyOfLog()
-		log.state.ApplyAt(machine.Place{Version: machine.Version},
-			machine.Genesis{First: watermark.Mark{Era: 1, Height: 5000}, Active: "A"})
+		// Of the version before, which does not keep for what a cluster was founded.
+		first := watermark.Mark{Era: 1, Height: 5000}
+		log.state.Apply(machine.Genesis{First: first, Active: "A"})
+		log.state.ApplyAt(machine.Place{Version: machine.Version}, machine.SetFloor{Floor: first})
 		reset := signedReset(110, 1)
 		reset.Newest = 5001
 		log.ahead = []machine.Command{claimOf(finality(5001)), reset, claimOf(finality(120))}

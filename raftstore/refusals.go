@@ -36,8 +36,8 @@ func (r *refusals) about(leader, what string, err error) error {
 	return err
 }
 
-// founding tells now and then that this member does not follow a founding yet, and returns the error
-// with whose that is. That one need not be hostile: it may not have been shown the same.
+// founding tells now and then that this member does not follow a founding yet, and returns the
+// error with whose that is. That one need not be hostile: it may not have been shown the same.
 func (r *refusals) founding(leader string, err error) error {
 	err = fmt.Errorf("not following the founding that cosigner %s leads, until nothing stands against it: %w", leader, err)
 	if r.due("founding") {

@@ -311,8 +311,8 @@ func TestStoredGenesisBelow(t *testing.T) {
 	}
 }
 
-// TestSnapshotOfAnotherFounding: a log has one Genesis, so no state of another one takes the place of
-// the own state; one that is not founded yet takes any at or above what its host was made for.
+// TestSnapshotOfAnotherFounding: a log has one Genesis, so no state of another one takes the place
+// of the own state; one that is not founded yet takes any at or above what its host was made for.
 func TestSnapshotOfAnotherFounding(t *testing.T) {
 	founded := func(era uint64) *fsm {
 		f := testFSM(Config{})

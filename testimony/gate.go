@@ -35,8 +35,8 @@ func (s *Stand) MayFound() error {
 }
 
 // MayFollow returns nil unless something that this cosigner knows stands against a founding which
-// another one leads: that one may be hostile, or know less. Once enough members state that their log
-// bound something the cluster is founded, and who comes late takes part.
+// another one leads: that one may be hostile, or know less. Once enough members state that their
+// log bound something the cluster is founded, and who comes late takes part.
 func (s *Stand) MayFollow() error {
 	if s.founded.Load() {
 		return nil

@@ -16,9 +16,9 @@ import (
 // keys.
 func (s *State) LastReset() watermark.Reset { return s.reset }
 
-// MayReset returns an error if the reset frees heights below those that the cluster was founded for.
-// The log's own mark says so on all cosigners alike; made is what this one was made for, which may
-// differ from host to host, and says so where the log has none.
+// MayReset returns an error if the reset frees heights below those that the cluster was founded
+// for. The log's own mark says so on all cosigners alike; made is what this one was made for, which
+// may differ from host to host, and says so where the log has none.
 func (s *State) MayReset(r watermark.Reset, made watermark.Mark) error {
 	if s.founded != (watermark.Mark{}) {
 		made = s.founded
