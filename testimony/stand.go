@@ -208,7 +208,7 @@ func (s *Stand) keep(signed witness.Signed, from string, now time.Time) {
 		s.keepEarlier(signed, from, now)
 		return
 	}
-	if !s.told.Wants(signed) || !s.mayCheck(from, now) || !s.told.Keep(signed) {
+	if !s.told.WantsFrom(from, signed) || !s.mayCheck(from, now) || !s.told.KeepFrom(from, signed) {
 		return
 	}
 	s.shown = nil
@@ -234,7 +234,7 @@ func (s *Stand) keepEarlier(signed witness.Signed, from string, now time.Time) {
 	}
 	s.judged[signed] = true
 	s.brought[signed.Key] = from
-	if s.told.Keep(signed) {
+	if s.told.KeepFrom(from, signed) {
 		s.shown = nil
 	}
 	s.book.Keep(signed)
