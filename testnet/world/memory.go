@@ -181,8 +181,8 @@ func (c *cosigner) own() []witness.Signed {
 	})
 }
 
-// learn takes in what was stated, and is shown by from. What comes while the gate is open counts later, but for what the
-// cosigner signed itself.
+// learn takes in what was stated, and is shown by from. What comes while the gate is open counts
+// later, but for what the cosigner signed itself.
 func (c *cosigner) learn(from string, all []witness.Signed) {
 	if !c.w.plan.Witnessed {
 		return
