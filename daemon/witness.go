@@ -110,11 +110,11 @@ func (p *process) openStand(path string) (err error) {
 
 // held is what this cosigner's state holds now.
 func (p *process) held() (h testimony.Held) {
-	own, first := p.dir.Presence(0, 0), p.dir.Identity().First
+	own, first, lead := p.dir.Presence(0, 0), p.dir.Identity().First, p.store.Leader()
 	h.Statement = witness.Statement{Validator: p.self.Cluster.Validator, Cluster: witness.ID(own.Cluster),
 		Name: p.self.Name, Directory: witness.ID(own.Directory), Boot: own.Boot, Session: witness.ID(own.Session),
-		Term: p.store.Leader().Term, Pruned: first}
-	h.Starts, h.Stored = p.starts, p.store.Held()
+		Term: lead.Term, Pruned: first}
+	h.Starts, h.Stored, h.Led = p.starts, p.store.Held(), lead.Name != ""
 	ledger := p.ledger.Marks() // before the log is looked at, which is never behind
 	p.store.ViewAt(func(index uint64, m *machine.State) {
 		h.Applied = index

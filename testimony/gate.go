@@ -94,6 +94,7 @@ func (s *Stand) reread() {
 func (s *Stand) look(now time.Time) {
 	s.waited, s.looked = s.waited+min(now.Sub(s.looked), paused), now
 	held := s.Held()
+	s.led = s.led || held.Led
 	s.shut = s.judge(held, now)
 	if len(s.unheard()) == 0 || s.waited >= s.Wait {
 		s.waits.Store(false)
@@ -130,7 +131,9 @@ func (s *Stand) judge(held Held, now time.Time) error {
 		return fmt.Errorf("this cosigner waits for what the agents remember of it, for %v from its start: %s not heard yet",
 			s.Wait, strings.Join(silent, ", "))
 	}
-	if !held.Started {
+	// A log that was read back from a snapshot has its Genesis before anybody let this process in. One
+	// that all others refuse must state nothing: it would be held against a newer, sound directory.
+	if !held.Started || !s.led {
 		return errUnled
 	}
 	return nil
@@ -165,7 +168,7 @@ func (s *Stand) Lost() error {
 
 var (
 	errUnled = errors.New("this cosigner does not know yet how far the log has come: it waits for a majority of the " +
-		"cosigners to be up and to elect a leader")
+		"cosigners to be up, to let it in and to elect a leader")
 	errWaits = errors.New("this cosigner takes no part in the log until the agents were heard, or the wait for them " +
 		"is over")
 )

@@ -52,6 +52,7 @@ type kept struct {
 	Text      string `json:"text"`
 	Key       string `json:"key"`
 	Signature string `json:"signature"`
+	Hearsay   bool   `json:"hearsay,omitempty"` // only others showed it
 }
 
 const keptVersion = 1
@@ -99,7 +100,7 @@ func (k *Keeper) read(data []byte) error {
 			}
 		}
 		signed, err := witness.Read(parts[0], parts[1], parts[2])
-		if err == nil && !k.book.Recall(signed) {
+		if err == nil && !k.book.Recall(signed, s.Hearsay) {
 			err = errors.New("its signature is wrong")
 		}
 		if err != nil {
@@ -163,7 +164,8 @@ func (k *Keeper) write() {
 	f := keptFile{Version: keptVersion, Statements: []kept{}}
 	for _, s := range k.book.Held() {
 		f.Statements = append(f.Statements, kept{Says: s.String(), Text: hex.EncodeToString(s.Append(nil)),
-			Key: s.Key.String(), Signature: hex.EncodeToString(s.Signature[:])})
+			Key: s.Key.String(), Signature: hex.EncodeToString(s.Signature[:]),
+			Hearsay: k.book.Hearsay(s)})
 	}
 	k.mu.Unlock()
 

@@ -5,10 +5,12 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rs/zerolog"
+	"google.golang.org/protobuf/proto"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/witness"
@@ -66,6 +68,26 @@ func TestKeeps(t *testing.T) {
 	k, _ = openKeeper(t, path, members())
 	if at, _ := k.Position(); at != 7 {
 		t.Errorf("back in the first at %d, want it as it was, 7", at)
+	}
+}
+
+// TestHearsayIsKept: however often an agent is started, and whatever one cosigner tells it of
+// another one's later processes, it keeps what that one stated to it.
+func TestHearsayIsKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "witness.json")
+	process := func(boot byte) *cosignerv1.SignedStatement {
+		return says(2, 10+uint64(boot), func(s *witness.Statement) { s.Boot, s.Session = uint64(boot), witness.ID{2, boot} })
+	}
+	k, _ := openKeeper(t, path, members())
+	k.Heard("c2", []*cosignerv1.SignedStatement{process(1)})
+	for boot := byte(2); boot < 20; boot++ {
+		k.Heard("c1", []*cosignerv1.SignedStatement{process(boot)})
+		k.closed()
+		k, _ = openKeeper(t, path, members())
+		shown := k.Shown()
+		if !slices.ContainsFunc(shown, func(s *cosignerv1.SignedStatement) bool { return proto.Equal(s, process(1)) }) {
+			t.Fatalf("after %d starts that is not among %d", boot-1, len(shown))
+		}
 	}
 }
 
@@ -128,7 +150,7 @@ func TestMembersFirst(t *testing.T) {
 	k.Heard("c1", []*cosignerv1.SignedStatement{says(1, 10, nil), says(2, 10, nil)})
 	for n := range byte(most) {
 		s := stranger(n+10, 1e6)
-		if signed, err := witness.Read(s.Text, s.Key, s.Signature); err != nil || !k.book.Recall(signed) {
+		if signed, err := witness.Read(s.Text, s.Key, s.Signature); err != nil || !k.book.Recall(signed, false) {
 			t.Fatal(err)
 		}
 	}

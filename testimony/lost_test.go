@@ -49,6 +49,33 @@ func TestLogWaitsForAgents(t *testing.T) {
 	}
 }
 
+// TestStatesNothingUnled: a log that is read back from a snapshot has its Genesis at once. As long
+// as this process knew no leader it gives no share and states nothing: the others may refuse it, as
+// the older one of two directories, and what it stated would be held against the newer one.
+func TestStatesNothingUnled(t *testing.T) {
+	r := newRig(t, func(r *rig) { r.held.Stored, r.held.Led = true, false })
+	r.HeardAgent("a", nil)
+	r.HeardAgent("b", nil)
+	if err := r.Waits(); err != nil {
+		t.Errorf("it can never learn who leads: %v", err)
+	}
+	r.shut("nobody leads", "a majority of the cosigners", "let it in")
+	r.pass(time.Minute)
+	r.shut("nobody has led for long", "a majority of the cosigners")
+	if r.Own() != nil || len(r.Shown()) > 0 {
+		t.Error("it states what it holds")
+	}
+	r.held.Led = true
+	r.opens("a leader is known")
+	if r.Own() == nil {
+		t.Error("it states nothing")
+	}
+	r.held.Led = false
+	r.held.Applied++
+	r.pass(time.Minute)
+	r.opens("a leader was known")
+}
+
 // TestLostIsToldTheLog: the log is told that this state is lost from when it is found, and from the
 // first moment of every later start; of one that is only behind it is not, which is to catch up.
 func TestLostIsToldTheLog(t *testing.T) {

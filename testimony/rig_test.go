@@ -71,7 +71,7 @@ func (r *rig) MarkLost(why string) error {
 func newRig(t *testing.T, edit func(*rig)) *rig {
 	r := &rig{t: t, now: time.Unix(1000, 0)}
 	starts := []witness.Start{{Boot: 6, Session: witness.ID{1, 6}, Opened: 100}}
-	r.held = Held{Started: true, Holding: witness.Holding{Starts: starts, Statement: witness.Statement{
+	r.held = Held{Started: true, Led: true, Holding: witness.Holding{Starts: starts, Statement: witness.Statement{
 		Validator: casper.PublicKey{7}, Cluster: witness.ID{1}, Name: "c1", Directory: witness.ID{1}, Boot: 6,
 		Session: witness.ID{1, 6}, Term: 3, Applied: 100, Newest: watermark.Mark{Era: 50, Height: 500},
 		Pruned: watermark.Mark{Era: 39, Height: 1}}}}

@@ -39,6 +39,7 @@ type Held struct {
 	witness.Holding
 	Started bool // the log has its Genesis
 	Stored  bool // a command was in the log as it was opened, whether or not it is applied by now
+	Led     bool // a leader is known
 }
 
 // Directory is the state directory, for what must outlive the process.
@@ -94,6 +95,7 @@ type Stand struct {
 	judged   map[witness.Signed]bool // of what this cosigner signed as another process
 	budget   map[string]*budget
 	words    statedir.Words
+	led      bool   // a leader has been known
 	opened   bool   // the gate has been open
 	shut     error  // why the gate is, as of the last look
 	lost     string // why it never opens again
@@ -206,7 +208,7 @@ func (s *Stand) keep(signed witness.Signed, from string, now time.Time) {
 		s.keepEarlier(signed, from, now)
 		return
 	}
-	if !s.told.Wants(signed) || !s.mayCheck(from, now) || !s.told.Keep(signed) {
+	if !s.told.WantsFrom(from, signed) || !s.mayCheck(from, now) || !s.told.KeepFrom(from, signed) {
 		return
 	}
 	s.shown = nil
@@ -232,7 +234,7 @@ func (s *Stand) keepEarlier(signed witness.Signed, from string, now time.Time) {
 	}
 	s.judged[signed] = true
 	s.brought[signed.Key] = from
-	if s.told.Keep(signed) {
+	if s.told.KeepFrom(from, signed) {
 		s.shown = nil
 	}
 	s.book.Keep(signed)

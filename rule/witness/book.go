@@ -38,11 +38,13 @@ type Book struct {
 	members Members
 	held    map[source][]Signed // one of each process, that which replaces all others first
 	said    map[string]uint64   // entry that a member said itself to have applied, when it was asked last
+	hearsay *Book               // what only others showed of a member; nil in that one
 }
 
 // NewBook returns an empty book of these members.
 func NewBook(m Members) *Book {
-	return &Book{members: m, held: map[source][]Signed{}, said: map[string]uint64{}}
+	return &Book{members: m, held: map[source][]Signed{}, said: map[string]uint64{},
+		hearsay: &Book{members: m, held: map[source][]Signed{}}}
 }
 
 // Wants reports whether the statement is one of a member that adds to what is held.
@@ -50,22 +52,34 @@ func (b *Book) Wants(s Signed) bool { return b.members.Has(s) && !s.unbound() &&
 
 // Keep keeps the statement of a member if it adds to what is held and is signed by that member, and
 // reports whether it did. So strangers and other clusters make the book no larger.
-func (b *Book) Keep(s Signed) bool { return b.Wants(s) && b.put(s) }
+func (b *Book) Keep(s Signed) bool {
+	if !b.Wants(s) || !b.put(s) {
+		return false
+	}
+	b.hearsay.yield(s)
+	return true
+}
 
 // Begin keeps what a member itself says while its log never bound anything, in the place of what it
 // said so before, on whatever directory, and of what that log refuses for ever. It is false for
 // anything else. Nobody tells it on, or an earlier one of a cluster that was founded too high could
 // come back and hide what the next one states.
 func (b *Book) Begin(s Signed) bool {
-	held := b.held[source{s.Cluster, s.Key}]
+	from := source{s.Cluster, s.Key}
+	held := slices.Concat(b.held[from], b.hearsay.held[from])
 	return b.members.Has(s) && s.unbound() && !slices.ContainsFunc(held, func(o Signed) bool {
 		return o == s || !o.unbound() && !clears(s.Pruned, o.Statement)
 	}) && b.put(s)
 }
 
-// Recall puts back what was kept once, of whatever cluster, under the key that it came with. It is
-// false for what that key did not sign.
-func (b *Book) Recall(s Signed) bool { return s.Verify() && (!b.adds(s) || b.put(s)) }
+// Recall puts back what was kept once, of whatever cluster, under the key that it came with, and as
+// hearsay or not. It is false for what that key did not sign.
+func (b *Book) Recall(s Signed, hearsay bool) bool {
+	if hearsay {
+		b = b.hearsay
+	}
+	return s.Verify() && (!b.adds(s) || b.put(s))
+}
 
 func (b *Book) adds(s Signed) bool {
 	held := b.held[source{s.Cluster, s.Key}]
@@ -121,7 +135,7 @@ func (b *Book) Answered(from string, all []Signed) (kept bool) {
 		b.says(from, all[0])
 	}
 	for _, s := range all {
-		kept = b.Keep(s) || s.Name == from && b.Begin(s) || kept
+		kept = b.KeepFrom(from, s) || s.Name == from && b.Begin(s) || kept
 	}
 	return kept
 }
@@ -155,10 +169,12 @@ func (b *Book) All() []Signed {
 func (b *Book) Held() []Signed { return b.sorted(func(Signed) bool { return true }) }
 
 func (b *Book) sorted(pick func(Signed) bool) (picked []Signed) {
-	for _, held := range b.held {
-		for _, s := range held {
-			if pick(s) {
-				picked = append(picked, s)
+	for _, shelf := range []*Book{b, b.hearsay} {
+		for _, held := range shelf.held {
+			for _, s := range held {
+				if pick(s) {
+					picked = append(picked, s)
+				}
 			}
 		}
 	}
@@ -179,8 +195,8 @@ func (b *Book) Position() (index uint64, ok bool) {
 	for name, key := range b.members.Keys {
 		if said, ok := b.said[name]; ok {
 			applied = append(applied, said)
-		} else if held := b.held[source{b.members.Cluster, key}]; len(held) > 0 && b.members.Has(held[0]) {
-			applied = append(applied, held[0].Applied)
+		} else if newest, ok := b.newest(source{b.members.Cluster, key}); ok && b.members.Has(newest) {
+			applied = append(applied, newest.Applied)
 		}
 	}
 	return highest(applied, b.members.Threshold)

@@ -172,11 +172,11 @@ func TestBook(t *testing.T) {
 	}
 
 	earlier := Sign(testKey(9), said(1, 99, func(s *Statement) { s.Cluster, s.Name = ID{2}, "c9" }).Statement)
-	again := b.Recall(earlier)
-	if !again || !b.Recall(earlier) || len(b.All()) != 6 || len(b.Current()) != 5 {
+	again := b.Recall(earlier, false)
+	if !again || !b.Recall(earlier, false) || len(b.All()) != 6 || len(b.Current()) != 5 {
 		t.Errorf("recalled to %d, %d of them current", len(b.All()), len(b.Current()))
 	}
-	if b.Recall(unsigned) {
+	if b.Recall(unsigned, false) {
 		t.Error("recalled what was not signed")
 	}
 }

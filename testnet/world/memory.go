@@ -181,15 +181,15 @@ func (c *cosigner) own() []witness.Signed {
 	})
 }
 
-// learn takes in what was stated. What comes while the gate is open counts later, but for what the
-// cosigner signed itself.
-func (c *cosigner) learn(all []witness.Signed) {
+// learn takes in what was stated, and is shown by from. What comes while the gate is open counts
+// later, but for what the cosigner signed itself.
+func (c *cosigner) learn(from string, all []witness.Signed) {
 	if !c.w.plan.Witnessed {
 		return
 	}
 	for _, s := range all {
 		m := &c.memory
-		if !m.told.Keep(s) {
+		if !m.told.KeepFrom(from, s) {
 			continue
 		}
 		m.telling = nil
@@ -209,7 +209,7 @@ func (c *cosigner) hears(agent int, shown []witness.Signed) {
 		return
 	}
 	c.memory.heard[agent] = true
-	c.learn(shown)
+	c.learn("", shown)
 	if c.leads && len(c.log) == 0 && c.mayFound() {
 		c.propose(genesis(c), nil)
 	}

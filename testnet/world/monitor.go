@@ -61,7 +61,7 @@ func (c *cosigner) gather() {
 			report, stated := o.report(), o.own()
 			c.w.post(&o.process, &c.process, func() {
 				c.heard[o.id] = c.w.now
-				c.learn(stated)
+				c.learn(o.name, stated)
 				c.watch.ways[o.id].Answered(c.w.now.Sub(asked))
 				if c.watch.round == round {
 					c.watch.told[o.id] = &ear.Told{From: o.name, At: c.w.now, Report: report}

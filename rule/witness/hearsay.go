@@ -1,0 +1,54 @@
+package witness
+
+import "slices"
+
+// What others show of a cosigner has places of its own in a Book, as many as what it shows itself.
+// Else one that has run since a copy was put back, and remembers many later starts of the others,
+// would make an agent forget the one statement that shows that they were put back: the agent would
+// never have asked them, nor have shown it to them. A cosigner that is asked was shown it in that
+// very ping.
+
+// WantsFrom reports whether the statement is one of a member that adds to what is held, when from
+// is who shows it.
+func (b *Book) WantsFrom(from string, s Signed) bool { return b.shelf(from, s).Wants(s) }
+
+// KeepFrom keeps as Keep does what from shows. Of another than from it keeps what follows a process
+// that it holds, and anything else as hearsay, which pushes nothing out but hearsay.
+func (b *Book) KeepFrom(from string, s Signed) bool { return b.shelf(from, s).Keep(s) }
+
+// Hearsay reports whether the statement is held only because others showed it.
+func (b *Book) Hearsay(s Signed) bool {
+	return slices.Contains(b.hearsay.held[source{s.Cluster, s.Key}], s)
+}
+
+// shelf returns where the statement belongs that from shows.
+func (b *Book) shelf(from string, s Signed) *Book {
+	held := b.held[source{s.Cluster, s.Key}]
+	if from == s.Name || slices.ContainsFunc(held, func(o Signed) bool {
+		return o.sameProcess(s.Statement) || !o.unbound() && clears(o.Pruned, s.Statement)
+	}) {
+		return b
+	}
+	return b.hearsay
+}
+
+// yield makes room in hearsay for what its own cosigner states now, or clears.
+func (b *Book) yield(s Signed) {
+	if b == nil {
+		return
+	}
+	from := source{s.Cluster, s.Key}
+	b.held[from] = slices.DeleteFunc(b.held[from], func(o Signed) bool {
+		return o.sameProcess(s.Statement) || clears(s.Pruned, o.Statement)
+	})
+}
+
+// newest returns what replaces all else that is held of who says it there.
+func (b *Book) newest(from source) (newest Signed, ok bool) {
+	for _, held := range [][]Signed{b.held[from], b.hearsay.held[from]} {
+		if len(held) > 0 && (!ok || held[0].Replaces(newest.Statement)) {
+			newest, ok = held[0], true
+		}
+	}
+	return newest, ok
+}

@@ -1,0 +1,107 @@
+package witness
+
+import (
+	"slices"
+	"testing"
+)
+
+// TestHearsay: an agent heard c2 state something, and c2 was put back then. Whatever c1 tells of
+// the later processes of c2, the agent still has that when c2 comes; and it is told on by a c1 that
+// knows as many processes of c2 as a book holds. What c2 itself states may take its place.
+func TestHearsay(t *testing.T) {
+	of := func(boot, applied uint64) Signed {
+		return said(2, applied, func(s *Statement) { s.Boot, s.Session = boot, ID{2, byte(boot)} })
+	}
+	lost := said(2, 17, func(s *Statement) { s.Boot, s.Session = 2, ID{66} })
+	var later []Signed
+	for boot := uint64(2); boot < 9; boot++ {
+		later = append(later, of(boot, 10+4*boot))
+	}
+	newest := later[len(later)-1]
+
+	agent := NewBook(trio())
+	agent.Answered("c2", []Signed{of(1, 5), lost})
+	for _, s := range later {
+		if !agent.Answered("c1", []Signed{said(1, 50, nil), s}) {
+			t.Errorf("the next is not kept: %v", s)
+		}
+	}
+	held := agent.Current()
+	if !slices.Contains(held, lost) || !slices.Contains(held, newest) {
+		t.Fatalf("c1 told of later processes, and it holds %v", held)
+	}
+	other := NewBook(trio()) // which c2 never answered
+	other.Answered("c1", []Signed{said(1, 50, nil), newest})
+	if at, ok := other.Position(); !ok || at != newest.Applied {
+		t.Errorf("at %d %v, want what c1 told of c2, %d", at, ok, newest.Applied)
+	}
+	if !agent.Hearsay(newest) || agent.Hearsay(lost) {
+		t.Error("what c2 itself stated is not told from what c1 showed")
+	}
+	follows := of(8, newest.Applied+1)
+	agent.Answered("c2", []Signed{follows})
+	if held := agent.Current(); agent.Hearsay(follows) || slices.Contains(held, newest) || !slices.Contains(held, lost) {
+		t.Errorf("c2 states as much itself, and it holds %v", held)
+	}
+	agent.Answered("c1", []Signed{of(8, newest.Applied+2)})
+	if agent.Hearsay(of(8, newest.Applied+2)) || slices.Contains(agent.Current(), follows) {
+		t.Error("what c1 shows does not follow what c2 itself stated as that process")
+	}
+	for boot := uint64(9); boot < 12; boot++ {
+		agent.Answered("c2", []Signed{of(boot, 10+4*boot)})
+	}
+	if slices.Contains(agent.Current(), lost) {
+		t.Error("c2 itself takes no place")
+	}
+
+	c1 := NewBook(trio())
+	for _, s := range later {
+		c1.KeepFrom("c2", s)
+	}
+	if !c1.WantsFrom("", lost) || !c1.KeepFrom("", lost) || !slices.Contains(c1.Current(), lost) {
+		t.Errorf("an agent showed what c2 has lost, and c1 tells on %v", c1.Current())
+	}
+}
+
+// TestHearsayRecalled: what was hearsay is so after a restart, or what is told next would push out
+// more than hearsay.
+func TestHearsayRecalled(t *testing.T) {
+	of := func(boot byte) Signed {
+		return said(2, 10+uint64(boot), func(s *Statement) { s.Boot, s.Session = uint64(boot), ID{2, boot} })
+	}
+	b := NewBook(trio())
+	b.KeepFrom("c2", of(1))
+	for boot := byte(2); boot < 40; boot++ {
+		b.KeepFrom("c1", of(boot))
+		next := NewBook(trio())
+		for _, s := range b.Held() {
+			if !next.Recall(s, b.Hearsay(s)) {
+				t.Fatal("not recalled")
+			}
+		}
+		if !slices.Equal(next.Held(), b.Held()) || !slices.Contains(next.Current(), of(1)) {
+			t.Fatalf("of %v it recalls %v", b.Held(), next.Held())
+		}
+		b = next
+	}
+}
+
+// TestHearsayOfNothing: before anything is bound nobody else speaks for a member, and what others
+// show of its earlier log counts until it refuses all of that.
+func TestHearsayOfNothing(t *testing.T) {
+	above := said(1, 5, func(s *Statement) {
+		s.Directory, s.Pruned.Era, s.Pruned.Height, s.Newest.Era, s.Newest.Height = ID{9}, 51, 501, 0, 0
+	})
+	beside := said(1, 5, func(s *Statement) { s.Directory, s.Newest.Era, s.Newest.Height = ID{9}, 0, 0 })
+	b := NewBook(trio())
+	b.Answered("c2", []Signed{said(1, 100, nil), above})
+	if len(b.Current()) != 1 || b.Begin(beside) || !b.Begin(above) || len(b.Current()) != 2 {
+		t.Errorf("it holds %v", b.Current())
+	}
+	bound := said(1, 6, func(s *Statement) {
+		s.Directory, s.Pruned, s.Newest.Era, s.Newest.Height = ID{9}, above.Pruned, 51, 501
+	})
+	if !b.Keep(bound) || len(b.Current()) != 1 || b.Answered("c2", []Signed{said(1, 100, nil)}) {
+		t.Errorf("bound above it holds %v", b.Current())
+	}
+}
