@@ -90,9 +90,9 @@ func TestHostFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("name = \"c1\"\n")
+	write("name = \"c1\"\nshare = \"share.age\"\n")
 	_, err := daemon.ReadCosignerFile(path)
-	for _, want := range []string{"cluster is missing", "certificate is missing", "state is missing", "share is missing",
+	for _, want := range []string{"cluster is missing", "certificate is missing", "state is missing",
 		"one of share_identity"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q in it", err, want)

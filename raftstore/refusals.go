@@ -41,8 +41,8 @@ func (r *refusals) about(leader, what string, err error) error {
 func (r *refusals) founding(leader string, err error) error {
 	err = fmt.Errorf("not following the founding that cosigner %s leads, until nothing stands against it: %w", leader, err)
 	if r.due("founding") {
-		r.log.Error().Str("cosigner", leader).Err(err).Msg("the cluster is being founded, and this cosigner holds something " +
-			"against that: unless it is a mistake, stop all cosigners")
+		r.log.Error().Str("cosigner", leader).Err(err).Msg("the cluster is being founded, and this cosigner " +
+			"holds something against that: unless it is a mistake, stop all cosigners")
 	}
 	return err
 }

@@ -257,8 +257,8 @@ func (s *Stand) mayFound() error {
 	}
 	if shown {
 		faults = append(faults, fmt.Sprintf("and this cosigner was made for era %d and height %d on. Stop all cosigners, "+
-			"and `cosigner restate` each above all of that; or, for each statement that is false or of an abandoned network, type "+
-			"`cosigner found --disregard ID` on this host", s.First.Era, s.First.Height))
+			"and `cosigner restate` each above all of that; or, for each statement that is false or of an abandoned network, "+
+			"type `cosigner found --disregard ID` on this host", s.First.Era, s.First.Height))
 	}
 	if len(faults) > 0 {
 		return fmt.Errorf("the cluster is not founded: %s", strings.Join(faults, "; "))

@@ -40,7 +40,8 @@ its own host. Once the cluster has started it means nothing any more.`,
 	}
 	flags := c.Flags()
 	flags.StringVar(&config, "config", cosignerConfig, "this host's settings")
-	flags.StringSliceVar(&words.Without, "without", nil, "node whose agent is not waited for once witness_wait is over, nor believed of other clusters")
+	flags.StringSliceVar(&words.Without, "without", nil,
+		"node whose agent is not waited for once witness_wait is over, nor believed of other clusters")
 	flags.StringSliceVar(&words.Disregard, "disregard", nil, "ID of a statement that is false, or of a network given up")
 	c.MarkFlagsOneRequired("without", "disregard")
 	return c

@@ -161,8 +161,8 @@ func (f *resetFlags) unfollowed(answers []report.Answer, s sight) error {
 	if len(behind) == 0 {
 		return nil
 	}
-	return &fault{code: exitRefused, hints: []string{"ask again: a ledger follows within a second or two. One that does not says " +
-		"why in its log: docs/recovery.md. --without NAME goes on without it"},
+	return &fault{code: exitRefused, hints: []string{"ask again: a ledger follows within a second or two. " +
+		"One that does not says why in its log: docs/recovery.md. --without NAME goes on without it"},
 		err: errorf("the last reset is not followed yet, nothing was done: %s", strings.Join(behind, ", "))}
 }
 

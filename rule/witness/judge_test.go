@@ -252,7 +252,7 @@ func TestUnsaid(t *testing.T) {
 		t.Error("what is said of an emptied log is not taken")
 	}
 	for _, s := range b.Held() {
-		again.Recall(s)
+		again.Recall(s, false)
 	}
 	for _, s := range bound {
 		if !slices.Contains(b.Current(), s) || !slices.Contains(again.Current(), s) {
