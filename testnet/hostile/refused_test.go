@@ -3,6 +3,7 @@ package hostile
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -59,7 +60,18 @@ func TestRefusedStatesNothing(t *testing.T) {
 	for _, by := range []string{"c1", "c2"} {
 		r.await(by+" refuses c3", func() bool { return r.refusal("c3", by) != "" })
 	}
-	r.heldBack("c3", "to let it in") // it waits for no agent any more
+	r.await("c3 waits for no agent any more", func() bool {
+		s, err := r.Status(r.t.Context())
+		if err != nil {
+			return false
+		}
+		for _, c := range s.Cosigners {
+			if c.Name == "c3" {
+				return c.HeldBack != "" && !strings.Contains(c.HeldBack, "waits for what the agents remember")
+			}
+		}
+		return false
+	})
 	r.stop("c3")
 	newer()
 	r.start(testnet.Main, testnet.Standby)

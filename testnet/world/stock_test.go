@@ -33,11 +33,11 @@ func TestStock(t *testing.T) {
 // TestStockBites: with a rule broken, it is found.
 func TestStockBites(t *testing.T) {
 	const most = 200
-	rearm := func(change func(*failover.Rearm)) Rules {
+	judged := func(change func(*failover.Judgement, failover.State)) Rules {
 		var broken Rules
 		broken.Judge = func(j *failover.Judge, s failover.State, o failover.Observation, now time.Time) failover.Judgement {
 			d := j.Judge(s, o, now)
-			change(&d.Rearm)
+			change(&d, s)
 			return d
 		}
 		return broken
@@ -47,12 +47,10 @@ func TestStockBites(t *testing.T) {
 		rules Rules
 		sees  string
 	}{
-		{"nothing is restarted", rearm(func(r *failover.Rearm) { r.Order = false }), "has no message of ours"},
-		{"whoever is restarted, the other one is as well", rearm(func(r *failover.Rearm) {
-			if r.Order {
-				r.Node = ""
-			}
-		}), "after the other node"},
+		{"nothing is restarted", judged(func(d *failover.Judgement, _ failover.State) {
+			d.Rearm.Order = false
+		}), "has no message of ours"},
+		{"whoever is restarted, the other one is as well", judged(bothRestart), "after the other node"},
 		{"a node sends what its gate refused", Rules{Ungated: true}, "contradict itself"},
 		{"one cosigner's word restarts a node", Rules{OneWord: true}, "an order that is in no log"},
 	} {
@@ -65,5 +63,18 @@ func TestStockBites(t *testing.T) {
 			}
 			t.Errorf("not found in %d seeds", most)
 		})
+	}
+}
+
+// bothRestart has both nodes restarted where one is to be, and names whatever the log orders.
+func bothRestart(d *failover.Judgement, s failover.State) {
+	if d.Rearm.Order {
+		d.Rearm.Node = ""
+	}
+	d.Orders = map[string]failover.Order{}
+	for _, h := range s.History {
+		if h.What == failover.EventRestart && h.Epoch >= d.Orders[h.Subject].Epoch {
+			d.Orders[h.Subject] = failover.Order{Epoch: h.Epoch, Era: h.Era, At: time.UnixMilli(h.At)}
+		}
 	}
 }
