@@ -830,7 +830,11 @@ type ResetHeightsCommand struct {
 	// Newest height that the operator saw signed: it takes back none above.
 	Newest uint64 `protobuf:"varint,6,opt,name=newest,proto3" json:"newest,omitempty"`
 	// The log's index at which the operator saw that. It is of no use much later.
-	SeenAt        uint64 `protobuf:"varint,7,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`
+	SeenAt uint64 `protobuf:"varint,7,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`
+	// Which heights from the first one to the newest the operator saw bound: it takes back no other.
+	Seen *HeightsSeen `protobuf:"bytes,8,opt,name=seen,proto3" json:"seen,omitempty"`
+	// First era and height of the cluster for which the operator signed it.
+	First         *Mark `protobuf:"bytes,9,opt,name=first,proto3" json:"first,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -912,6 +916,20 @@ func (x *ResetHeightsCommand) GetSeenAt() uint64 {
 		return x.SeenAt
 	}
 	return 0
+}
+
+func (x *ResetHeightsCommand) GetSeen() *HeightsSeen {
+	if x != nil {
+		return x.Seen
+	}
+	return nil
+}
+
+func (x *ResetHeightsCommand) GetFirst() *Mark {
+	if x != nil {
+		return x.First
+	}
+	return nil
 }
 
 // SetInstanceCommand gives each node a voice of its own under another chainspec, in an era that is run again.
@@ -1434,7 +1452,7 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\x05cause\x18\x04 \x01(\tR\x05cause\"Y\n" +
 	"\x0fSetFloorCommand\x12.\n" +
 	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xc6\x01\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xab\x02\n" +
 	"\x13ResetHeightsCommand\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x1a\n" +
@@ -1442,7 +1460,9 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1c\n" +
 	"\tsignature\x18\x05 \x01(\fR\tsignature\x12\x16\n" +
 	"\x06newest\x18\x06 \x01(\x04R\x06newest\x12\x17\n" +
-	"\aseen_at\x18\a \x01(\x04R\x06seenAt\"\\\n" +
+	"\aseen_at\x18\a \x01(\x04R\x06seenAt\x123\n" +
+	"\x04seen\x18\b \x01(\v2\x1f.casper.cosigner.v1.HeightsSeenR\x04seen\x12.\n" +
+	"\x05first\x18\t \x01(\v2\x18.casper.cosigner.v1.MarkR\x05first\"\\\n" +
 	"\x12SetInstanceCommand\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
 	"\tchainspec\x18\x02 \x01(\fR\tchainspec\x12\x16\n" +
@@ -1514,7 +1534,8 @@ var file_casper_cosigner_v1_log_proto_goTypes = []any{
 	(*SnapshotPoint)(nil),       // 14: casper.cosigner.v1.SnapshotPoint
 	(*Mark)(nil),                // 15: casper.cosigner.v1.Mark
 	(Mode)(0),                   // 16: casper.cosigner.v1.Mode
-	(*RoleChange)(nil),          // 17: casper.cosigner.v1.RoleChange
+	(*HeightsSeen)(nil),         // 17: casper.cosigner.v1.HeightsSeen
+	(*RoleChange)(nil),          // 18: casper.cosigner.v1.RoleChange
 }
 var file_casper_cosigner_v1_log_proto_depIdxs = []int32{
 	1,  // 0: casper.cosigner.v1.Command.genesis:type_name -> casper.cosigner.v1.GenesisCommand
@@ -1530,22 +1551,24 @@ var file_casper_cosigner_v1_log_proto_depIdxs = []int32{
 	15, // 10: casper.cosigner.v1.GenesisCommand.first:type_name -> casper.cosigner.v1.Mark
 	16, // 11: casper.cosigner.v1.SetModeCommand.mode:type_name -> casper.cosigner.v1.Mode
 	15, // 12: casper.cosigner.v1.SetFloorCommand.floor:type_name -> casper.cosigner.v1.Mark
-	15, // 13: casper.cosigner.v1.SnapshotHeader.pruned:type_name -> casper.cosigner.v1.Mark
-	15, // 14: casper.cosigner.v1.SnapshotHeader.floor:type_name -> casper.cosigner.v1.Mark
-	15, // 15: casper.cosigner.v1.SnapshotHeader.newest:type_name -> casper.cosigner.v1.Mark
-	16, // 16: casper.cosigner.v1.SnapshotHeader.mode:type_name -> casper.cosigner.v1.Mode
-	13, // 17: casper.cosigner.v1.SnapshotHeader.eras:type_name -> casper.cosigner.v1.SnapshotAdvance
-	13, // 18: casper.cosigner.v1.SnapshotHeader.heights:type_name -> casper.cosigner.v1.SnapshotAdvance
-	14, // 19: casper.cosigner.v1.SnapshotHeader.points:type_name -> casper.cosigner.v1.SnapshotPoint
-	17, // 20: casper.cosigner.v1.SnapshotHeader.history:type_name -> casper.cosigner.v1.RoleChange
-	9,  // 21: casper.cosigner.v1.SnapshotHeader.last_reset:type_name -> casper.cosigner.v1.ResetHeightsCommand
-	12, // 22: casper.cosigner.v1.SnapshotHeader.reruns:type_name -> casper.cosigner.v1.SnapshotRerun
-	17, // 23: casper.cosigner.v1.SnapshotHeader.marks:type_name -> casper.cosigner.v1.RoleChange
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	17, // 13: casper.cosigner.v1.ResetHeightsCommand.seen:type_name -> casper.cosigner.v1.HeightsSeen
+	15, // 14: casper.cosigner.v1.ResetHeightsCommand.first:type_name -> casper.cosigner.v1.Mark
+	15, // 15: casper.cosigner.v1.SnapshotHeader.pruned:type_name -> casper.cosigner.v1.Mark
+	15, // 16: casper.cosigner.v1.SnapshotHeader.floor:type_name -> casper.cosigner.v1.Mark
+	15, // 17: casper.cosigner.v1.SnapshotHeader.newest:type_name -> casper.cosigner.v1.Mark
+	16, // 18: casper.cosigner.v1.SnapshotHeader.mode:type_name -> casper.cosigner.v1.Mode
+	13, // 19: casper.cosigner.v1.SnapshotHeader.eras:type_name -> casper.cosigner.v1.SnapshotAdvance
+	13, // 20: casper.cosigner.v1.SnapshotHeader.heights:type_name -> casper.cosigner.v1.SnapshotAdvance
+	14, // 21: casper.cosigner.v1.SnapshotHeader.points:type_name -> casper.cosigner.v1.SnapshotPoint
+	18, // 22: casper.cosigner.v1.SnapshotHeader.history:type_name -> casper.cosigner.v1.RoleChange
+	9,  // 23: casper.cosigner.v1.SnapshotHeader.last_reset:type_name -> casper.cosigner.v1.ResetHeightsCommand
+	12, // 24: casper.cosigner.v1.SnapshotHeader.reruns:type_name -> casper.cosigner.v1.SnapshotRerun
+	18, // 25: casper.cosigner.v1.SnapshotHeader.marks:type_name -> casper.cosigner.v1.RoleChange
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_log_proto_init() }
