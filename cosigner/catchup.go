@@ -144,12 +144,12 @@ func (s *Server) follow(log logged) error {
 	case log.reset.Count > have:
 		// The log alone may not lower anything here: one hostile leader writes it.
 		if err := s.config.VerifyReset(log.reset); err != nil {
-			s.tellReset(log.reset, err, "no operator of this cluster file signed that")
+			s.tellReset(log.reset, err, "no operator of this cluster file signed that for this founding")
 			return ledger.Prune(watermark.Mark{Era: log.pruned.Era})
 		}
 		err := ledger.Reset(log.reset)
-		if errors.Is(err, ErrSignedAbove) { // nor may an operator, beyond what was seen
-			s.tellReset(log.reset, err, "this cosigner has signed above what the operator saw")
+		if errors.Is(err, ErrUnseen) { // nor may an operator, beyond what was seen
+			s.tellReset(log.reset, err, "this cosigner has signed what the operator did not see")
 			return ledger.Prune(watermark.Mark{Era: log.pruned.Era})
 		}
 		if err != nil {

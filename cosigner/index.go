@@ -106,6 +106,19 @@ func (x *index) dropHeights(from uint64) {
 	x.voices[v] = x.voices[v][:i]
 }
 
+// heights yields the heights from one on.
+func (x *index) heights(from uint64) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		entries := x.voices[voice{finality: true}]
+		i, _ := find(entries, from)
+		for _, e := range entries[i:] {
+			if !yield(e.key) {
+				return
+			}
+		}
+	}
+}
+
 // highest returns the highest height, and whether there is one.
 func (x *index) highest() (uint64, bool) {
 	entries := x.voices[voice{finality: true}]

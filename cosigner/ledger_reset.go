@@ -26,9 +26,9 @@ func (l *Ledger) Marks() machine.Ledger {
 	return machine.Ledger{Resets: l.resets, Floor: l.floor, Newest: l.index.newest(), Empty: l.index.size == 0}
 }
 
-// ErrSignedAbove is returned by Reset if a height is held above the newest that
-// the operator saw.
-var ErrSignedAbove = errors.New("this cosigner has signed above the newest height that the operator saw")
+// ErrUnseen is returned by Reset if a height would be forgotten that the operator
+// did not see bound.
+var ErrUnseen = errors.New("this cosigner has signed at a height that the operator did not see bound")
 
 // errReset is returned by Claim for a height that was judged by another number of
 // resets than the ledger has made. Judged anew, it may be claimed.
@@ -38,8 +38,8 @@ var errReset = errors.New("the heights are reset meanwhile, or this cosigner has
 // the heights from there on, durably; eras stay. It is the one thing that lets a
 // slot get another digest, so the caller must have verified that an operator
 // signed the reset. One that was made before changes nothing. It returns
-// ErrSignedAbove, and changes nothing, if it would forget what the operator did
-// not see.
+// ErrUnseen, and changes nothing, if it would forget what the operator did not
+// see.
 //
 // The file is replaced by one with the new count: at every moment it is either
 // from before the reset or from after it. No claim of a height is under way
@@ -70,8 +70,10 @@ func (l *Ledger) Reset(r watermark.Reset) error {
 	if count <= h.resets {
 		return nil
 	}
-	if highest, ok := l.index.highest(); ok && highest > r.Newest { // writing suffices to read the index
-		return fmt.Errorf("height %d: %w, %d", highest, ErrSignedAbove, r.Newest)
+	for at := range l.index.heights(height) { // writing suffices to read the index
+		if !r.Saw(at) {
+			return fmt.Errorf("height %d: %w", at, ErrUnseen)
+		}
 	}
 	h.resets, h.first.Height, h.floor.Height = count, min(h.first.Height, height), min(h.floor.Height, height)
 	gone := func(s casper.Slot) bool { return s.OfHeight() && s.Height >= height }

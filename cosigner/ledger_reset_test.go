@@ -202,7 +202,7 @@ func TestSignedAbove(t *testing.T) {
 		c, s := besideLog(t, log)
 		ledger := c.hosts[0].ledger
 		run(t, s)
-		time.Sleep(2 * time.Second)
+		time.Sleep(2500 * time.Millisecond) // from here on between two looks at the log
 		if err := ledger.Claim(heightSlot(131), digest(1)); err != nil {
 			t.Fatal(err)
 		}
@@ -229,6 +229,40 @@ func TestSignedAbove(t *testing.T) {
 			t.Errorf("%v, %d resets", err, ledger.Resets())
 		}
 	})
+}
+
+// TestSignedLate: nor does a ledger forget a height at or below the newest that was bound after the
+// operator looked, in a gap; nor anything that the operator did not sign to have seen.
+func TestSignedLate(t *testing.T) {
+	seen := watermark.Seen{From: 110, Bits: "\x01\x00\x10"} // 110 and 130
+	for name, tt := range map[string]struct {
+		heights []uint64
+		ok      bool
+	}{
+		"as seen": {[]uint64{110, 130}, true}, "fewer": {[]uint64{130}, true},
+		"one below the reset":  {[]uint64{104, 130}, true},
+		"forgotten by the log": {[]uint64{107, 130}, true}, "one more": {[]uint64{110, 117, 130}, false},
+		"another one": {[]uint64{117}, false}, "above": {[]uint64{110, 131}, false},
+	} {
+		r := newRig(t)
+		for _, height := range tt.heights {
+			r.must(r.Claim(heightSlot(height), digest(1)))
+		}
+		err := r.Ledger.Reset(watermark.Reset{Height: 105, Newest: 130, Seen: seen, Count: 1})
+		if (err == nil) != tt.ok || !tt.ok && !errors.Is(err, ErrUnseen) {
+			t.Errorf("%s: %v", name, err)
+		}
+		want := len(tt.heights)
+		if tt.ok {
+			want = 0
+		}
+		if name == "one below the reset" {
+			want = 1
+		}
+		if s := r.Stats(); s.Slots != want || (s.Resets == 1) != tt.ok {
+			t.Errorf("%s: %d slots, %d resets", name, s.Slots, s.Resets)
+		}
+	}
 }
 
 // judge is what the own log says to a share of the message.

@@ -37,9 +37,17 @@ func (l *local) recalled(what string) {
 	}
 }
 
+// sawAll is what an operator signs who saw all heights bound from the reset's to its newest.
+func sawAll(r watermark.Reset) watermark.Reset {
+	r.SeenAt, r.Operator, r.Reason = 1, "ops", "hard reset"
+	r.Seen = watermark.Seen{From: r.Height, Bits: strings.Repeat("\xff", 8)}
+	return r
+}
+
 func resetRequest(r watermark.Reset, signature [64]byte) *cosignerv1.ResetHeightsRequest {
 	return &cosignerv1.ResetHeightsRequest{Height: r.Height, Newest: r.Newest, SeenAt: r.SeenAt, Count: r.Count,
-		Reason: r.Reason, Signature: signature[:]}
+		Reason: r.Reason, Signature: signature[:], Seen: &cosignerv1.HeightsSeen{From: r.From, Bits: []byte(r.Bits)},
+		First: &cosignerv1.Mark{Era: r.First.Era, Height: r.First.Height}}
 }
 
 // TestResetHeights: after a hard reset of the network the heights that it took back are signed
@@ -55,7 +63,7 @@ func TestResetHeights(t *testing.T) {
 		l.mustSign(a, block(height, 1))
 	}
 	l.recalled(" height 3, ")
-	r := watermark.Reset{Height: 2, Newest: 3, SeenAt: 1, Count: 1, Operator: "ops", Reason: "hard reset"}
+	r := sawAll(watermark.Reset{Height: 2, Newest: 3, Count: 1})
 	signature := l.File.SignReset(l.Keys["ops"], r)
 	forged := l.File.SignReset(l.Keys["node-a"], r)
 	ask := func(signature [64]byte) error {
@@ -137,23 +145,23 @@ func TestResetOfEarlierFounding(t *testing.T) {
 		l.initState(name, watermark.Mark{Height: 100})
 	}
 	l.start(all...)
-	a := l.node("node-a")
+	a, now := l.node("node-a"), watermark.Mark{Height: 100}
 	l.mustSign(a, block(100, 1))
 	l.mustSign(a, block(101, 1))
-	ask := func(height uint64) error {
-		r := watermark.Reset{Height: height, Newest: 101, SeenAt: 1, Count: 1, Operator: "ops", Reason: "hard reset"}
+	ask := func(height uint64, first watermark.Mark) error {
+		r := sawAll(watermark.Reset{Height: height, Newest: 101, Count: 1, First: first})
 		_, err := l.admin(l.leader()).ResetHeights(t.Context(), resetRequest(r, l.File.SignReset(l.Keys["ops"], r)))
 		return err
 	}
 	l.until("all read this version", func() bool { // an error of the version comes after all others
-		err := ask(99)
-		if err == nil {
-			t.Fatal("heights of before the founding were reset")
+		err, old := ask(99, now), ask(101, watermark.Mark{Height: 50})
+		if err == nil || old == nil {
+			t.Fatal("heights of before the founding were reset, or by what was signed before it")
 		}
-		return strings.Contains(err.Error(), "founded for height 100")
+		return strings.Contains(err.Error(), "founded for height 100") && strings.Contains(old.Error(), "height 50 on")
 	})
 	l.mustBind(a, block(100, 9), block(100, 1))
-	l.until("all read this version", func() bool { return ask(101) == nil })
+	l.until("all read this version", func() bool { return ask(101, now) == nil })
 	l.followed(1)
 	l.mustSign(a, block(101, 9))
 	l.mustBind(a, block(100, 9), block(100, 1))

@@ -15,6 +15,8 @@ func (v *validator) status(r *cosignerv1.StatusResponse) {
 	r.Name, r.Version = v.self.Name, v.options.Version
 	hash := v.self.Cluster.Hash()
 	r.ClusterFileHash = hash[:]
+	first := v.dir.Identity().First
+	r.First = &cosignerv1.Mark{Era: first.Era, Height: first.Height}
 	_, r.AppliedIndex = v.store.Indexes()
 	r.Ready, r.AttestsOnly = v.server.Ready() == nil, v.keys.Empty()
 	remembers := v.stand.Status()

@@ -3,6 +3,8 @@ package report
 import (
 	"cmp"
 	"slices"
+
+	"casper-cosigner/rule/watermark"
 )
 
 // Named returns the place of the cosigner that leads, as it says itself and more than half of all
@@ -20,13 +22,18 @@ func Named(answers []Answer) int {
 
 // Heights is how far blocks are signed, as a cosigner states it.
 type Heights struct {
-	Newest uint64 // highest height
-	Resets uint64 // of the heights, so far
+	Newest uint64         // highest height
+	Resets uint64         // of the heights, so far
+	Seen   watermark.Seen // which are bound, from the one on that was asked for
+	First  watermark.Mark // of the cluster
 }
 
 // HeightsOf returns what the answer states. Its Status is not nil.
 func HeightsOf(a Answer) Heights {
-	return Heights{Newest: a.Status.GetNewest().GetHeight(), Resets: a.Status.GetResets()}
+	r := a.Status
+	return Heights{Newest: r.GetNewest().GetHeight(), Resets: r.GetResets(),
+		Seen:  watermark.Seen{From: r.GetSeen().GetFrom(), Bits: string(r.GetSeen().GetBits())},
+		First: watermark.Mark{Era: r.GetFirst().GetEra(), Height: r.GetFirst().GetHeight()}}
 }
 
 // Agreed returns the heights that as many cosigners state as the threshold says, so that one honest

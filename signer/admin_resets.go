@@ -27,6 +27,8 @@ func (a *Admin) ResetHeights(ctx context.Context,
 	}
 	m, _ := a.Caller(ctx)
 	reset := watermark.Reset{Height: r.GetHeight(), Newest: r.GetNewest(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),
+		Seen:     watermark.Seen{From: r.GetSeen().GetFrom(), Bits: string(r.GetSeen().GetBits())},
+		First:    watermark.Mark{Era: r.GetFirst().GetEra(), Height: r.GetFirst().GetHeight()},
 		Operator: m.Name, Reason: r.GetReason(), Signature: [64]byte(r.GetSignature())}
 	if err := a.VerifyReset(reset); err != nil {
 		return nil, status.Error(codes.PermissionDenied, err.Error())

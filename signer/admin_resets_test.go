@@ -29,10 +29,11 @@ func TestResetHeightsByOperator(t *testing.T) {
 	}
 	seenUpTo := func(newest, seenAt, height, count uint64) *cosignerv1.ResetHeightsRequest {
 		r := watermark.Reset{Height: height, Newest: newest, SeenAt: seenAt, Count: count, Operator: "ops",
-			Reason: "hard reset"}
+			Reason: "hard reset", Seen: watermark.Seen{From: height, Bits: "\xff"}, First: watermark.Mark{Era: 10, Height: 1000}}
 		signature := a.rig.cluster.File.SignReset(a.rig.cluster.Keys["ops"], r)
 		return &cosignerv1.ResetHeightsRequest{Height: height, Newest: newest, SeenAt: seenAt, Count: count,
-			Reason: r.Reason, Signature: signature[:]}
+			Reason: r.Reason, Signature: signature[:], Seen: &cosignerv1.HeightsSeen{From: r.From, Bits: []byte(r.Bits)},
+			First: mark(r.First)}
 	}
 	request := func(height, count uint64) *cosignerv1.ResetHeightsRequest { return seenUpTo(1002, 1, height, count) }
 	other := request(1001, 1)
@@ -41,6 +42,13 @@ func TestResetHeightsByOperator(t *testing.T) {
 	node := a.rig.cluster.File.SignReset(a.rig.cluster.Keys["node-a"], watermark.Reset{Height: 1001, Newest: 1002,
 		SeenAt: 1, Count: 1, Operator: "ops", Reason: "hard reset"})
 	forged.Signature = node[:]
+	late := request(1001, 1)
+	late.Seen.Bits[0] = 0xfd // 1002 was not seen
+	unseen := watermark.Reset{Height: 1001, Newest: 1002, SeenAt: 1, Count: 1, Operator: "ops", Reason: "hard reset",
+		Seen: watermark.Seen{From: 1001, Bits: "\xfd"}, First: watermark.Mark{Era: 10, Height: 1000}}
+	signed := a.rig.cluster.File.SignReset(a.rig.cluster.Keys["ops"], unseen)
+	gap := request(1001, 1)
+	gap.Seen.Bits, gap.Signature = late.Seen.Bits, signed[:]
 	short := request(1001, 1)
 	short.Signature = short.Signature[:63]
 	long := request(1001, 1)
@@ -52,6 +60,8 @@ func TestResetHeightsByOperator(t *testing.T) {
 	}{
 		{"a height that was not signed", other, codes.PermissionDenied},
 		{"another key's", forged, codes.PermissionDenied},
+		{"seen otherwise than signed", late, codes.PermissionDenied},
+		{"signed late", gap, codes.Aborted},
 		{"half a signature", short, codes.InvalidArgument},
 		{"a reason without end", long, codes.InvalidArgument},
 		{"above what was signed", request(1003, 1), codes.FailedPrecondition},
@@ -64,8 +74,13 @@ func TestResetHeightsByOperator(t *testing.T) {
 		_, err := a.ResetHeights(t.Context(), tt.request)
 		wantCode(t, tt.name, err, tt.want)
 	}
+	from := uint64(1000)
+	told, err := a.Status(t.Context(), &cosignerv1.StatusRequest{HeightsFrom: &from})
+	if bits := told.GetSeen().GetBits(); err != nil || told.GetSeen().GetFrom() != 1000 || len(bits) != 1 || bits[0] != 0 {
+		t.Errorf("bound from 1000 on: %v, %v", told.GetSeen(), err)
+	}
 	seen, err := a.Status(t.Context(), nil)
-	if err != nil || seen.GetResets() != 1 || seen.GetLastReset().GetHeight() != 1001 ||
+	if err != nil || seen.Seen != nil || seen.GetResets() != 1 || seen.GetLastReset().GetHeight() != 1001 ||
 		seen.GetLastReset().GetOperator() != "ops" || seen.GetNewest().GetHeight() != 1001 {
 		t.Errorf("%v, %v", seen, err)
 	}

@@ -18,7 +18,7 @@ import (
 const endOfTime = 253402300799000
 
 // Status tells what this cosigner sees.
-func (a *Admin) Status(context.Context, *cosignerv1.StatusRequest) (*cosignerv1.StatusResponse, error) {
+func (a *Admin) Status(_ context.Context, asked *cosignerv1.StatusRequest) (*cosignerv1.StatusResponse, error) {
 	s := a.Signer
 	lead := s.Log.Leader()
 	r := &cosignerv1.StatusResponse{Leader: lead.Name, Term: lead.Term, Validator: s.Validator.String()}
@@ -34,6 +34,10 @@ func (a *Admin) Status(context.Context, *cosignerv1.StatusRequest) (*cosignerv1.
 			r.Pruned, r.Floor, r.Newest = mark(m.Table().Pruned()), mark(m.Table().Floor()), mark(m.Table().Newest())
 			r.NewestRound, _ = m.Table().NewestRound()
 			resets(r, m)
+			if asked != nil && asked.HeightsFrom != nil {
+				seen := m.Table().SeenFrom(asked.GetHeightsFrom())
+				r.Seen = &cosignerv1.HeightsSeen{From: seen.From, Bits: []byte(seen.Bits)}
+			}
 		}
 	})
 	judgement, seen := a.Judgement()

@@ -74,13 +74,18 @@ func (a *admin) close() {
 
 // ask asks every cosigner at once for its view.
 func (a *admin) ask(ctx context.Context) []report.Answer {
+	return a.askFor(ctx, &cosignerv1.StatusRequest{})
+}
+
+// askFor is ask for more than every view has.
+func (a *admin) askFor(ctx context.Context, request *cosignerv1.StatusRequest) []report.Answer {
 	answers := make([]report.Answer, len(a.clients))
 	var group sync.WaitGroup
 	for i, client := range a.clients {
 		group.Go(func() {
 			e := a.file.Cosigners[i]
 			answers[i] = report.Answer{Name: e.Name, Address: e.AdminAddress}
-			seen, err := client.Status(ctx, &cosignerv1.StatusRequest{})
+			seen, err := client.Status(ctx, request)
 			if err != nil {
 				answers[i].Error = reason(err)
 				answers[i].Refused = a.refused[i].Load() || isRefused(err)

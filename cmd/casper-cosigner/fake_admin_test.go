@@ -28,7 +28,7 @@ type fakeAdmin struct {
 	file *cluster.File
 }
 
-func (a *fakeAdmin) Status(context.Context, *cosignerv1.StatusRequest) (*cosignerv1.StatusResponse, error) {
+func (a *fakeAdmin) Status(_ context.Context, r *cosignerv1.StatusRequest) (*cosignerv1.StatusResponse, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.name == a.leader {
@@ -38,6 +38,10 @@ func (a *fakeAdmin) Status(context.Context, *cosignerv1.StatusRequest) (*cosigne
 	v.Name, v.ClusterFileHash, v.Leader = a.name, a.hash[:], a.leader
 	if a.name != a.leader {
 		v.Judgement = nil
+	}
+	if newest := v.GetNewest().GetHeight(); r.HeightsFrom != nil && r.GetHeightsFrom() <= newest {
+		v.Seen = &cosignerv1.HeightsSeen{From: r.GetHeightsFrom(), Bits: make([]byte, (newest-r.GetHeightsFrom())/8+1)}
+		v.Seen.Bits[0] = 0b101
 	}
 	a.edit(v)
 	return v, nil
@@ -152,7 +156,9 @@ func (a *fakeAdmin) ResetHeights(_ context.Context,
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	reset := watermark.Reset{Height: r.GetHeight(), Newest: r.GetNewest(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),
-		Operator: "operator", Reason: r.GetReason(), Signature: [64]byte(r.GetSignature())}
+		Seen:  watermark.Seen{From: r.GetSeen().GetFrom(), Bits: string(r.GetSeen().GetBits())},
+		First: watermark.Mark{Era: r.GetFirst().GetEra(), Height: r.GetFirst().GetHeight()}, Operator: "operator",
+		Reason: r.GetReason(), Signature: [64]byte(r.GetSignature())}
 	if err := a.file.VerifyReset(reset); err != nil {
 		return nil, status.Error(codes.PermissionDenied, err.Error())
 	}

@@ -54,6 +54,7 @@ func startFakes(t *testing.T) *fakes {
 		looked: func() {}, edit: func(*cosignerv1.StatusResponse) {}, fail: func(string) error { return nil }}
 	f.view = &cosignerv1.StatusResponse{Active: "a", Mode: cosignerv1.Mode_MODE_HOT, Epoch: 5, Term: 3, Ready: true,
 		Newest: &cosignerv1.Mark{Era: 23, Height: 266}, NewestRound: 6, AppliedIndex: 4000,
+		First:     &cosignerv1.Mark{Era: 20, Height: 30},
 		Judgement: &cosignerv1.Judgement{Code: "well", Why: "all is well"},
 		Nodes:     []*cosignerv1.NodeStatus{{Name: "a", Ready: true}, {Name: "b", Ready: true}}}
 	base, listeners := freePorts(t)

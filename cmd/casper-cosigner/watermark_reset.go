@@ -94,15 +94,21 @@ func (f *resetFlags) reset(c *cobra.Command) error {
 		return err
 	}
 	if seen.Heights != shown.Heights {
-		return &fault{code: exitRefused, err: errorf("the cosigners have signed on meanwhile:\n%s", seen.by)}
+		return &fault{code: exitRefused, hints: []string{"ask again"},
+			err: errorf("the cosigners have signed on meanwhile, nothing was done:\n%s", seen.by)}
 	}
 	r := watermark.Reset{Height: f.height, Newest: seen.Newest, SeenAt: seen.index, Count: seen.Resets + 1,
-		Operator: host.Name, Reason: *f.reason}
+		Seen: seen.Seen, First: seen.First, Operator: host.Name, Reason: *f.reason}
+	if err := r.Within(r.First); err != nil {
+		return &fault{code: exitRefused, err: errorf("nothing was done: %w", err)}
+	}
 	r.Signature = host.Cluster.SignReset(key, r)
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
 	_, err = seen.leader.ResetHeights(ctx, &cosignerv1.ResetHeightsRequest{Height: r.Height, Newest: r.Newest,
-		SeenAt: r.SeenAt, Count: r.Count, Reason: r.Reason, Signature: r.Signature[:], Without: f.without})
+		SeenAt: r.SeenAt, Count: r.Count, Reason: r.Reason, Signature: r.Signature[:], Without: f.without,
+		Seen:  &cosignerv1.HeightsSeen{From: r.From, Bits: []byte(r.Bits)},
+		First: &cosignerv1.Mark{Era: r.First.Era, Height: r.First.Height}})
 	if err != nil {
 		return changeFault("resetting the heights", err)
 	}
@@ -122,15 +128,15 @@ type sight struct {
 	leader cosignerv1.AdminServiceClient
 }
 
-// look asks every cosigner how far it has signed, and who leads, until enough say the same: a
-// follower learns of a claim a moment later. No one of them is believed, for what the operator
-// signs by it lets heights get a second signature.
+// look asks every cosigner how far and where it has signed, and who leads, until enough say the
+// same: a follower learns of a claim a moment later. No one of them is believed, for what the
+// operator signs by it lets heights get a second signature.
 func (f *resetFlags) look(c *cobra.Command, a *admin) (s sight, err error) {
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
 	for {
-		answers := a.ask(ctx)
-		seen, failed := a.sight(answers)
+		answers := a.askFor(ctx, &cosignerv1.StatusRequest{HeightsFrom: &f.height})
+		seen, failed := a.sight(answers, f.height)
 		if failed == nil {
 			failed = f.unfollowed(answers, seen)
 		}
@@ -167,7 +173,7 @@ func (f *resetFlags) unfollowed(answers []report.Answer, s sight) error {
 }
 
 // sight is what the answers come to.
-func (a *admin) sight(answers []report.Answer) (s sight, err error) {
+func (a *admin) sight(answers []report.Answer, from uint64) (s sight, err error) {
 	var said []string
 	for _, r := range answers {
 		if r.Status == nil {
@@ -175,8 +181,9 @@ func (a *admin) sight(answers []report.Answer) (s sight, err error) {
 			continue
 		}
 		h := report.HeightsOf(r)
-		said = append(said, fmt.Sprintf("  %s: height %d is the newest that was signed, %s so far, and %q leads", r.Name,
-			h.Newest, report.Count(int(h.Resets), "reset"), r.Status.GetLeader()))
+		said = append(said, fmt.Sprintf("  %s: height %d is the newest that was signed, and %s from %d on, %s so far, and "+
+			"%q leads", r.Name, h.Newest, report.Count(h.Seen.Len(), "height"), from, report.Count(int(h.Resets), "reset"),
+			r.Status.GetLeader()))
 	}
 	s.by = strings.Join(said, "\n")
 	i := report.Named(answers)

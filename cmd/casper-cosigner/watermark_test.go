@@ -89,8 +89,10 @@ func TestResetIsNoOnesWord(t *testing.T) {
 			}
 		}
 	}
-	seen := watermark.Reset{Height: 260, Newest: 266, SeenAt: 4000, Count: 1, Operator: "operator", Reason: "x"}
-	asked, stated := 0, "height 266 is the newest that was signed, 0 resets so far, and \"c2\" leads"
+	seen := watermark.Reset{Height: 260, Newest: 266, SeenAt: 4000, Count: 1, Operator: "operator", Reason: "x",
+		Seen: watermark.Seen{From: 260, Bits: "\x05"}, First: watermark.Mark{Era: 20, Height: 30}}
+	asked, stated := 0, "height 266 is the newest that was signed, and 2 heights from 260 on, 0 resets so far, and "+
+		"\"c2\" leads"
 	for name, tt := range map[string]struct {
 		edit func(*view)
 		code int
@@ -108,13 +110,22 @@ func TestResetIsNoOnesWord(t *testing.T) {
 			}
 		}, exitRefused, "the last reset is not followed yet, nothing was done: c3 has made 0 of 1 reset"},
 		"nobody leads by more than half": {func(v *view) { v.Leader = v.Name }, exitNoQuorum, "nothing was done"},
+		"one was founded for another":    {only("c2", func(v *view) { v.First.Height++ }), 0, "Done"},
+		"one states another height": {only("c2", func(v *view) { v.Seen.Bits[0] = 7 }), 0, "c2: height 266 is the newest " +
+			"that was signed, and 3 heights"},
+		"none says which": {func(v *view) { v.Seen = nil }, exitRefused, "nothing was done: the reset of the"},
+		"signed meanwhile, late": {func(v *view) {
+			if asked++; asked > 3 {
+				v.Seen.Bits[0] = 7
+			}
+		}, exitRefused, "signed on meanwhile, nothing was done"},
 		"signed on meanwhile": {func(v *view) {
 			if asked++; asked > 3 {
 				v.Newest.Height++
 			}
 		}, exitRefused, "signed on meanwhile"},
 	} {
-		f.edit, f.reset, f.view.Newest.Height = tt.edit, watermark.Reset{}, 266
+		f.edit, f.reset, f.view.Newest.Height, asked = tt.edit, watermark.Reset{}, 266, 0
 		f.view.Resets, f.view.LedgerResets = 0, 0
 		code, out, errOut := f.operate("watermark", "reset-heights", "--height", "260", "--again", "260", "--reason", "x")
 		if code != tt.code || !strings.Contains(out+errOut, tt.want) {

@@ -70,7 +70,7 @@ func further(a, b failover.Place) failover.Place {
 
 // resetHeights compares counts, so that of two operators' resets one is refused, and one that was
 // recorded is never applied again. One that came to nothing, and that somebody kept, must not free
-// later what was signed since: so it reaches no higher than what the operator saw, and it ages.
+// later what was signed since: so it frees only heights that the operator saw bound, and it ages.
 func (s *State) resetHeights(p Place, r ResetHeights) Result {
 	if s.version < withResets { // Decode reads none
 		return refused(refusal.UnknownCommand)
@@ -84,7 +84,7 @@ func (s *State) resetHeights(p Place, r ResetHeights) Result {
 	if p.Stale(r.SeenAt) {
 		return refused(refusal.Stale)
 	}
-	if s.table.Newest().Height > r.Newest {
+	if s.table.Newest().Height > r.Newest || s.table.Unseen(r.Reset) {
 		return refused(refusal.SignedSince)
 	}
 	if !s.table.ResetHeights(r.Height) {
@@ -106,8 +106,15 @@ func (s *State) setInstance(i SetInstance) Result {
 }
 
 func resetToProto(r watermark.Reset) *cosignerv1.ResetHeightsCommand {
-	return &cosignerv1.ResetHeightsCommand{Height: r.Height, Newest: r.Newest, SeenAt: r.SeenAt, Count: r.Count,
+	c := &cosignerv1.ResetHeightsCommand{Height: r.Height, Newest: r.Newest, SeenAt: r.SeenAt, Count: r.Count,
 		Operator: r.Operator, Reason: r.Reason, Signature: r.Signature[:]}
+	if r.Bits != "" {
+		c.Seen = &cosignerv1.HeightsSeen{From: r.From, Bits: []byte(r.Bits)}
+	}
+	if r.First != (watermark.Mark{}) {
+		c.First = markToProto(r.First)
+	}
+	return c
 }
 
 func resetFromProto(r *cosignerv1.ResetHeightsCommand) (watermark.Reset, error) {
@@ -115,7 +122,9 @@ func resetFromProto(r *cosignerv1.ResetHeightsCommand) (watermark.Reset, error) 
 		return watermark.Reset{}, fmt.Errorf("operator's signature of %d bytes", len(r.GetSignature()))
 	}
 	return watermark.Reset{Height: r.GetHeight(), Newest: r.GetNewest(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),
-		Operator: r.GetOperator(), Reason: r.GetReason(), Signature: [64]byte(r.GetSignature())}, nil
+		Seen:  watermark.Seen{From: r.GetSeen().GetFrom(), Bits: string(r.GetSeen().GetBits())},
+		First: markFromProto(r.GetFirst()), Operator: r.GetOperator(), Reason: r.GetReason(),
+		Signature: [64]byte(r.GetSignature())}, nil
 }
 
 // restoreResets puts back what a snapshot's header says of the founding, resets and reruns.

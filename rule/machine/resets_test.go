@@ -38,7 +38,9 @@ func rerun(era uint64, chainspec byte) machine.SetInstance {
 // TestNewCommands: what version 2 does not know is neither written nor read in it: a cosigner of
 // that release would end at such an entry.
 func TestNewCommands(t *testing.T) {
-	for _, c := range []machine.Command{reset(50, 1), machine.ResetHeights{}, rerun(5, 2), machine.SetInstance{}} {
+	full := reset(50, 1)
+	full.Seen, full.First = watermark.Seen{From: 50, Bits: "\x01\x80\x00"}, watermark.Mark{Era: 3, Height: 20}
+	for _, c := range []machine.Command{reset(50, 1), full, machine.ResetHeights{}, rerun(5, 2), machine.SetInstance{}} {
 		if got, _, err := machine.Decode(encoded(t, c)); err != nil || got != c {
 			t.Errorf("%#v: came back as %#v, %v", c, got, err)
 		}
@@ -124,27 +126,39 @@ func TestResetHeights(t *testing.T) {
 }
 
 // TestResetKept: a reset that came to nothing, and that somebody kept, frees nothing that was
-// signed since the operator looked, and after a while nothing at all.
+// signed since the operator looked, be it above all others or late in a gap, and after a while
+// nothing at all. One of before, which does not say what the operator saw, is judged as it was.
 func TestResetKept(t *testing.T) {
+	done, seen := machine.Result{Outcome: machine.Done}, "\x21" // 65 and 70
 	for name, tt := range map[string]struct {
 		index  uint64
 		seenAt uint64
 		newest uint64
+		bits   string
 		want   machine.Result
 	}{
-		"at once":          {101, 100, 70, machine.Result{Outcome: machine.Done}},
-		"the last moment":  {100 + machine.MaxAge, 100, 70, machine.Result{Outcome: machine.Done}},
-		"later":            {101 + machine.MaxAge, 100, 70, refused(refusal.Stale)},
-		"without a date":   {101, 0, 70, refused(refusal.Stale)},
-		"of a later index": {101, 101, 70, refused(refusal.Stale)},
-		"more was signed":  {101, 100, 69, refused(refusal.SignedSince)},
-		"more was seen":    {101, 100, 71, machine.Result{Outcome: machine.Done}},
+		"at once":                     {101, 100, 70, seen, done},
+		"the last moment":             {100 + machine.MaxAge, 100, 70, seen, done},
+		"later":                       {101 + machine.MaxAge, 100, 70, seen, refused(refusal.Stale)},
+		"without a date":              {101, 0, 70, seen, refused(refusal.Stale)},
+		"of a later index":            {101, 101, 70, seen, refused(refusal.Stale)},
+		"more was signed":             {101, 100, 69, "\x1f", refused(refusal.SignedSince)},
+		"more was seen":               {101, 100, 71, "\xff", done},
+		"signed late":                 {101, 100, 70, "\x20", refused(refusal.SignedSince)},
+		"seen above its newest":       {101, 100, 69, seen, refused(refusal.SignedSince)},
+		"of before":                   {101, 100, 70, "", done},
+		"of before, more was signed":  {101, 100, 69, "", refused(refusal.SignedSince)},
+		"it tells of fewer than most": {101, 100, 90, seen, done},
 	} {
 		s := started()
-		later(s, final("a", 60, 1))
-		later(s, final("a", 70, 1))
+		for _, height := range []uint64{60, 65, 70} { // 60 stays
+			later(s, final("a", height, 1))
+		}
 		r := reset(65, 1)
 		r.SeenAt, r.Newest = tt.seenAt, tt.newest
+		if r.Bits = tt.bits; r.Bits != "" {
+			r.From = 65
+		}
 		if got := s.ApplyAt(machine.Place{Index: tt.index, Version: machine.Version}, r); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
 		}
@@ -262,7 +276,11 @@ func TestSnapshotOfResets(t *testing.T) {
 	fresh := func() *machine.State {
 		s := started()
 		later(s, final("a", 70, 1))
-		later(s, reset(65, 1))
+		r := reset(65, 1)
+		r.Seen, r.First = watermark.Seen{From: 65, Bits: "\x20"}, watermark.Mark{Height: 20}
+		if got := later(s, r); got.Outcome != machine.Done {
+			t.Fatalf("%+v", got)
+		}
 		later(s, rerun(6, 2))
 		return s
 	}

@@ -61,7 +61,7 @@ const (
 	TooManyReruns                                  // an era was said to run again as often as may be
 	NothingAbove                                   // heights are to be reset, and none so high was claimed
 	ResetMoved                                     // another reset of the heights came first
-	SignedSince                                    // a height above those that the operator saw was claimed
+	SignedSince                                    // a height that the operator did not see bound was claimed
 	BelowFounded                                   // heights are to be reset below where the cluster began
 	RestartSpent                                   // a node is to be restarted, and was as often as may be in that era
 )
@@ -129,8 +129,8 @@ func (r Reason) row() row {
 		TooManyReruns:  {"", "the era was said to run again 3 times already, which is the most; it is silent until it ends"},
 		NothingAbove:   {"", "no height so high was signed, so there is nothing to reset; `watermark floor` moves the floor"},
 		ResetMoved:     {"", "another reset came first; look at `watermark show` and ask again"},
-		SignedSince: {"", "a block higher than the newest that was shown was asked for since, so the network has not " +
-			"gone back, or has come further; look at `watermark show` and ask again"},
+		SignedSince: {"", "a block that was not shown was asked for since, above the others or late, between them: the " +
+			"network has not gone back, or has come further; look at `watermark show` and ask again"},
 		RestartSpent: {"", "the node was restarted twice in that era, which is the most, or in a later one"},
 	}
 	if int(r) < len(table) {

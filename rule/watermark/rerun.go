@@ -1,9 +1,11 @@
 package watermark
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
+	"math/bits"
 	"slices"
 
 	"casper-cosigner/rule/casper"
@@ -64,21 +66,87 @@ type Reset struct {
 	Newest    uint64 // height that the operator saw signed: none above is taken back
 	SeenAt    uint64 // the log's index at which the operator saw that
 	Count     uint64 // of resets, this one included; 0 is none
+	Seen             // heights that the operator saw bound from Height on: no other is taken back
+	First     Mark   // of the cluster: for which founding it is
 	Operator  string
 	Reason    string
 	Signature [64]byte // of the above and the cluster's id
 }
 
-// Within returns an error if the reset frees heights below the first one of the cluster. No
-// operator has a reason to: what is below was signed by others, be it this very cluster before it
-// was founded anew. An operator's signature of that time would free here what was signed before and
-// since, for resets are counted from the founding on.
+// Within returns an error unless the operator signed the reset for the founding of this first mark.
+// Resets are counted from a founding on, so one of before would count again, and free what was
+// signed since. Nor does it free heights below that mark: no operator has a reason to, for what is
+// below was signed by others, be it this very cluster before. One that does not say what the
+// operator saw bound frees nothing.
 func (r Reset) Within(first Mark) error {
+	if r.Bits == "" {
+		return errors.New("the reset of the heights does not say which ones the operator saw bound: have it signed by " +
+			"`watermark reset-heights` of this release")
+	}
+	if r.First != first {
+		return fmt.Errorf("the reset of the heights was signed for a cluster that was founded for era %d and height %d on, "+
+			"and this one was for %d and %d: ask again", r.First.Era, r.First.Height, first.Era, first.Height)
+	}
 	if r.Height < first.Height {
 		return fmt.Errorf("heights cannot be reset to %d: this cluster was founded for height %d and above. To free what "+
 			"it signed itself, reset to %d", r.Height, first.Height, first.Height)
 	}
 	return nil
+}
+
+// Saw reports whether the operator saw the height bound, or saw that it could not be any more.
+func (r Reset) Saw(height uint64) bool {
+	if r.Bits == "" { // as resets were signed once; no ledger follows one now
+		return height <= r.Newest
+	}
+	return height < r.From || height <= r.Newest && r.has(height)
+}
+
+// Seen is which heights are bound, from one on. Its zero value is that of a reset which does not
+// say.
+type Seen struct {
+	From uint64 // the lowest that it tells of: below, nothing could be bound any more
+	Bits string // one for each height from there to the newest, the lowest of the first byte first
+}
+
+func (s Seen) has(height uint64) bool {
+	at := height - s.From
+	return at/8 < uint64(len(s.Bits)) && s.Bits[at/8]>>(at%8)&1 == 1
+}
+
+// Len returns how many heights are bound.
+func (s Seen) Len() (n int) {
+	for i := range len(s.Bits) {
+		n += bits.OnesCount8(s.Bits[i])
+	}
+	return n
+}
+
+// SeenFrom returns which heights the table holds from that one on, zero if none so high was
+// claimed.
+func (t *Table) SeenFrom(height uint64) Seen {
+	from := max(height, t.pruned.Height)
+	if from > t.newest.Height {
+		return Seen{}
+	}
+	b := make([]byte, (t.newest.Height-from)/8+1) // no more than are kept
+	for h := range t.heights {
+		if h >= from {
+			b[(h-from)/8] |= 1 << ((h - from) % 8)
+		}
+	}
+	return Seen{From: from, Bits: string(b)}
+}
+
+// Unseen reports whether the reset would free a height that the operator did not see bound: one
+// that was bound since, late and in a gap, or above all others.
+func (t *Table) Unseen(r Reset) bool {
+	for h := range t.heights {
+		if h >= r.Height && !r.Saw(h) {
+			return true
+		}
+	}
+	return false
 }
 
 // ResetHeights frees the heights from to on, after a hard reset of the network took back the blocks

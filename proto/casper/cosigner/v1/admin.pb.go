@@ -132,16 +132,73 @@ func (x *Mark) GetHeight() uint64 {
 	return 0
 }
 
-// StatusRequest is empty.
+// HeightsSeen is which heights are bound, up to the newest.
+type HeightsSeen struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The lowest that it tells of. Below, nothing could be bound any more.
+	From uint64 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	// A bit for each height from there on, the lowest bit of the first byte first: whether it is bound.
+	Bits          []byte `protobuf:"bytes,2,opt,name=bits,proto3" json:"bits,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeightsSeen) Reset() {
+	*x = HeightsSeen{}
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeightsSeen) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeightsSeen) ProtoMessage() {}
+
+func (x *HeightsSeen) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeightsSeen.ProtoReflect.Descriptor instead.
+func (*HeightsSeen) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *HeightsSeen) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *HeightsSeen) GetBits() []byte {
+	if x != nil {
+		return x.Bits
+	}
+	return nil
+}
+
+// StatusRequest asks for a view.
 type StatusRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// If given: tell which heights are bound from this one on.
+	HeightsFrom   *uint64 `protobuf:"varint,1,opt,name=heights_from,json=heightsFrom,proto3,oneof" json:"heights_from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[1]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -153,7 +210,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[1]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -166,7 +223,14 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{1}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *StatusRequest) GetHeightsFrom() uint64 {
+	if x != nil && x.HeightsFrom != nil {
+		return *x.HeightsFrom
+	}
+	return 0
 }
 
 // StatusResponse is one cosigner's view.
@@ -240,14 +304,18 @@ type StatusResponse struct {
 	// Why it gives no share, if that is because of what others remember or because some are yet to be heard; else empty.
 	HeldBack string `protobuf:"bytes,41,opt,name=held_back,json=heldBack,proto3" json:"held_back,omitempty"`
 	// Why the cluster does not start though all have met, if this cosigner knows; else empty.
-	NotStarted    string `protobuf:"bytes,42,opt,name=not_started,json=notStarted,proto3" json:"not_started,omitempty"`
+	NotStarted string `protobuf:"bytes,42,opt,name=not_started,json=notStarted,proto3" json:"not_started,omitempty"`
+	// First era and height that this cluster may sign, by which its founding is known.
+	First *Mark `protobuf:"bytes,43,opt,name=first,proto3" json:"first,omitempty"`
+	// Which heights are bound from the one on that was asked for, as the log has it.
+	Seen          *HeightsSeen `protobuf:"bytes,44,opt,name=seen,proto3" json:"seen,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -259,7 +327,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -272,7 +340,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{2}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *StatusResponse) GetName() string {
@@ -513,6 +581,20 @@ func (x *StatusResponse) GetNotStarted() string {
 	return ""
 }
 
+func (x *StatusResponse) GetFirst() *Mark {
+	if x != nil {
+		return x.First
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetSeen() *HeightsSeen {
+	if x != nil {
+		return x.Seen
+	}
+	return nil
+}
+
 // HeightReset is a reset of the heights.
 type HeightReset struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -528,7 +610,7 @@ type HeightReset struct {
 
 func (x *HeightReset) Reset() {
 	*x = HeightReset{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -540,7 +622,7 @@ func (x *HeightReset) String() string {
 func (*HeightReset) ProtoMessage() {}
 
 func (x *HeightReset) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -553,7 +635,7 @@ func (x *HeightReset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeightReset.ProtoReflect.Descriptor instead.
 func (*HeightReset) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{3}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *HeightReset) GetHeight() uint64 {
@@ -590,7 +672,7 @@ type Rerun struct {
 
 func (x *Rerun) Reset() {
 	*x = Rerun{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -602,7 +684,7 @@ func (x *Rerun) String() string {
 func (*Rerun) ProtoMessage() {}
 
 func (x *Rerun) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -615,7 +697,7 @@ func (x *Rerun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rerun.ProtoReflect.Descriptor instead.
 func (*Rerun) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{4}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Rerun) GetEra() uint64 {
@@ -655,7 +737,7 @@ type PeerStatus struct {
 
 func (x *PeerStatus) Reset() {
 	*x = PeerStatus{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -667,7 +749,7 @@ func (x *PeerStatus) String() string {
 func (*PeerStatus) ProtoMessage() {}
 
 func (x *PeerStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -680,7 +762,7 @@ func (x *PeerStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerStatus.ProtoReflect.Descriptor instead.
 func (*PeerStatus) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{5}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PeerStatus) GetName() string {
@@ -765,7 +847,7 @@ type NodeStatus struct {
 
 func (x *NodeStatus) Reset() {
 	*x = NodeStatus{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -777,7 +859,7 @@ func (x *NodeStatus) String() string {
 func (*NodeStatus) ProtoMessage() {}
 
 func (x *NodeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -790,7 +872,7 @@ func (x *NodeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStatus.ProtoReflect.Descriptor instead.
 func (*NodeStatus) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{6}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *NodeStatus) GetName() string {
@@ -892,7 +974,7 @@ type FaultFinding struct {
 
 func (x *FaultFinding) Reset() {
 	*x = FaultFinding{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -904,7 +986,7 @@ func (x *FaultFinding) String() string {
 func (*FaultFinding) ProtoMessage() {}
 
 func (x *FaultFinding) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -917,7 +999,7 @@ func (x *FaultFinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FaultFinding.ProtoReflect.Descriptor instead.
 func (*FaultFinding) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{7}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *FaultFinding) GetProof() string {
@@ -962,7 +1044,7 @@ type Judgement struct {
 
 func (x *Judgement) Reset() {
 	*x = Judgement{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -974,7 +1056,7 @@ func (x *Judgement) String() string {
 func (*Judgement) ProtoMessage() {}
 
 func (x *Judgement) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -987,7 +1069,7 @@ func (x *Judgement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Judgement.ProtoReflect.Descriptor instead.
 func (*Judgement) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{8}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Judgement) GetCode() string {
@@ -1049,7 +1131,7 @@ type Rearm struct {
 
 func (x *Rearm) Reset() {
 	*x = Rearm{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1061,7 +1143,7 @@ func (x *Rearm) String() string {
 func (*Rearm) ProtoMessage() {}
 
 func (x *Rearm) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1074,7 +1156,7 @@ func (x *Rearm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rearm.ProtoReflect.Descriptor instead.
 func (*Rearm) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{9}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Rearm) GetCode() string {
@@ -1122,7 +1204,7 @@ type RecentRefusal struct {
 
 func (x *RecentRefusal) Reset() {
 	*x = RecentRefusal{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1134,7 +1216,7 @@ func (x *RecentRefusal) String() string {
 func (*RecentRefusal) ProtoMessage() {}
 
 func (x *RecentRefusal) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1147,7 +1229,7 @@ func (x *RecentRefusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecentRefusal.ProtoReflect.Descriptor instead.
 func (*RecentRefusal) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{10}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RecentRefusal) GetAt() *timestamppb.Timestamp {
@@ -1195,7 +1277,7 @@ type ActivateRequest struct {
 
 func (x *ActivateRequest) Reset() {
 	*x = ActivateRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1207,7 +1289,7 @@ func (x *ActivateRequest) String() string {
 func (*ActivateRequest) ProtoMessage() {}
 
 func (x *ActivateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1220,7 +1302,7 @@ func (x *ActivateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateRequest.ProtoReflect.Descriptor instead.
 func (*ActivateRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{11}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ActivateRequest) GetNode() string {
@@ -1262,7 +1344,7 @@ type ActivateResponse struct {
 
 func (x *ActivateResponse) Reset() {
 	*x = ActivateResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1274,7 +1356,7 @@ func (x *ActivateResponse) String() string {
 func (*ActivateResponse) ProtoMessage() {}
 
 func (x *ActivateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1287,7 +1369,7 @@ func (x *ActivateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateResponse.ProtoReflect.Descriptor instead.
 func (*ActivateResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{12}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ActivateResponse) GetEpoch() uint64 {
@@ -1312,7 +1394,7 @@ type SetModeRequest struct {
 
 func (x *SetModeRequest) Reset() {
 	*x = SetModeRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1324,7 +1406,7 @@ func (x *SetModeRequest) String() string {
 func (*SetModeRequest) ProtoMessage() {}
 
 func (x *SetModeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1337,7 +1419,7 @@ func (x *SetModeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetModeRequest.ProtoReflect.Descriptor instead.
 func (*SetModeRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SetModeRequest) GetMode() Mode {
@@ -1372,7 +1454,7 @@ type SetModeResponse struct {
 
 func (x *SetModeResponse) Reset() {
 	*x = SetModeResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1384,7 +1466,7 @@ func (x *SetModeResponse) String() string {
 func (*SetModeResponse) ProtoMessage() {}
 
 func (x *SetModeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1397,7 +1479,7 @@ func (x *SetModeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetModeResponse.ProtoReflect.Descriptor instead.
 func (*SetModeResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{14}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SetModeResponse) GetEpoch() uint64 {
@@ -1424,7 +1506,7 @@ type SuspendRequest struct {
 
 func (x *SuspendRequest) Reset() {
 	*x = SuspendRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1436,7 +1518,7 @@ func (x *SuspendRequest) String() string {
 func (*SuspendRequest) ProtoMessage() {}
 
 func (x *SuspendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1449,7 +1531,7 @@ func (x *SuspendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendRequest.ProtoReflect.Descriptor instead.
 func (*SuspendRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SuspendRequest) GetNode() string {
@@ -1491,7 +1573,7 @@ type SuspendResponse struct {
 
 func (x *SuspendResponse) Reset() {
 	*x = SuspendResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1503,7 +1585,7 @@ func (x *SuspendResponse) String() string {
 func (*SuspendResponse) ProtoMessage() {}
 
 func (x *SuspendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1516,7 +1598,7 @@ func (x *SuspendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendResponse.ProtoReflect.Descriptor instead.
 func (*SuspendResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{16}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SuspendResponse) GetEpoch() uint64 {
@@ -1541,7 +1623,7 @@ type HoldRequest struct {
 
 func (x *HoldRequest) Reset() {
 	*x = HoldRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1553,7 +1635,7 @@ func (x *HoldRequest) String() string {
 func (*HoldRequest) ProtoMessage() {}
 
 func (x *HoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1566,7 +1648,7 @@ func (x *HoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldRequest.ProtoReflect.Descriptor instead.
 func (*HoldRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{17}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *HoldRequest) GetForMs() uint64 {
@@ -1601,7 +1683,7 @@ type HoldResponse struct {
 
 func (x *HoldResponse) Reset() {
 	*x = HoldResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1613,7 +1695,7 @@ func (x *HoldResponse) String() string {
 func (*HoldResponse) ProtoMessage() {}
 
 func (x *HoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1626,7 +1708,7 @@ func (x *HoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldResponse.ProtoReflect.Descriptor instead.
 func (*HoldResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{18}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *HoldResponse) GetEpoch() uint64 {
@@ -1649,7 +1731,7 @@ type ResumeRequest struct {
 
 func (x *ResumeRequest) Reset() {
 	*x = ResumeRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1661,7 +1743,7 @@ func (x *ResumeRequest) String() string {
 func (*ResumeRequest) ProtoMessage() {}
 
 func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1674,7 +1756,7 @@ func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRequest.ProtoReflect.Descriptor instead.
 func (*ResumeRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{19}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ResumeRequest) GetReason() string {
@@ -1702,7 +1784,7 @@ type ResumeResponse struct {
 
 func (x *ResumeResponse) Reset() {
 	*x = ResumeResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1714,7 +1796,7 @@ func (x *ResumeResponse) String() string {
 func (*ResumeResponse) ProtoMessage() {}
 
 func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1727,7 +1809,7 @@ func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeResponse.ProtoReflect.Descriptor instead.
 func (*ResumeResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{20}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ResumeResponse) GetEpoch() uint64 {
@@ -1746,7 +1828,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1758,7 +1840,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1771,7 +1853,7 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{21}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{22}
 }
 
 // HistoryResponse holds the last changes.
@@ -1785,7 +1867,7 @@ type HistoryResponse struct {
 
 func (x *HistoryResponse) Reset() {
 	*x = HistoryResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1797,7 +1879,7 @@ func (x *HistoryResponse) String() string {
 func (*HistoryResponse) ProtoMessage() {}
 
 func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1810,7 +1892,7 @@ func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryResponse.ProtoReflect.Descriptor instead.
 func (*HistoryResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{22}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *HistoryResponse) GetChanges() []*RoleChange {
@@ -1843,7 +1925,7 @@ type RoleChange struct {
 
 func (x *RoleChange) Reset() {
 	*x = RoleChange{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1855,7 +1937,7 @@ func (x *RoleChange) String() string {
 func (*RoleChange) ProtoMessage() {}
 
 func (x *RoleChange) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1868,7 +1950,7 @@ func (x *RoleChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleChange.ProtoReflect.Descriptor instead.
 func (*RoleChange) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{23}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RoleChange) GetEpoch() uint64 {
@@ -1933,7 +2015,7 @@ type SetFloorRequest struct {
 
 func (x *SetFloorRequest) Reset() {
 	*x = SetFloorRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[24]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1945,7 +2027,7 @@ func (x *SetFloorRequest) String() string {
 func (*SetFloorRequest) ProtoMessage() {}
 
 func (x *SetFloorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[24]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1958,7 +2040,7 @@ func (x *SetFloorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFloorRequest.ProtoReflect.Descriptor instead.
 func (*SetFloorRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{24}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SetFloorRequest) GetFloor() *Mark {
@@ -1986,7 +2068,7 @@ type SetFloorResponse struct {
 
 func (x *SetFloorResponse) Reset() {
 	*x = SetFloorResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[25]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1998,7 +2080,7 @@ func (x *SetFloorResponse) String() string {
 func (*SetFloorResponse) ProtoMessage() {}
 
 func (x *SetFloorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[25]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2011,7 +2093,7 @@ func (x *SetFloorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFloorResponse.ProtoReflect.Descriptor instead.
 func (*SetFloorResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{25}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SetFloorResponse) GetFloor() *Mark {
@@ -2037,14 +2119,18 @@ type ResetHeightsRequest struct {
 	// An index of the log up to which t cosigners had applied it then. It is refused much later.
 	SeenAt uint64 `protobuf:"varint,6,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`
 	// Cosigners that need not have shown that they can read the entry; an older release ends at it.
-	Without       []string `protobuf:"bytes,7,rep,name=without,proto3" json:"without,omitempty"`
+	Without []string `protobuf:"bytes,7,rep,name=without,proto3" json:"without,omitempty"`
+	// Which heights from the first one to the newest t cosigners stated to be bound: it is refused if more are by now.
+	Seen *HeightsSeen `protobuf:"bytes,8,opt,name=seen,proto3" json:"seen,omitempty"`
+	// First era and height of the cluster that they stated: it is of no use once that was founded anew.
+	First         *Mark `protobuf:"bytes,9,opt,name=first,proto3" json:"first,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ResetHeightsRequest) Reset() {
 	*x = ResetHeightsRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[26]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2056,7 +2142,7 @@ func (x *ResetHeightsRequest) String() string {
 func (*ResetHeightsRequest) ProtoMessage() {}
 
 func (x *ResetHeightsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[26]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2069,7 +2155,7 @@ func (x *ResetHeightsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetHeightsRequest.ProtoReflect.Descriptor instead.
 func (*ResetHeightsRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{26}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ResetHeightsRequest) GetHeight() uint64 {
@@ -2121,6 +2207,20 @@ func (x *ResetHeightsRequest) GetWithout() []string {
 	return nil
 }
 
+func (x *ResetHeightsRequest) GetSeen() *HeightsSeen {
+	if x != nil {
+		return x.Seen
+	}
+	return nil
+}
+
+func (x *ResetHeightsRequest) GetFirst() *Mark {
+	if x != nil {
+		return x.First
+	}
+	return nil
+}
+
 // ResetHeightsResponse is empty.
 type ResetHeightsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2130,7 +2230,7 @@ type ResetHeightsResponse struct {
 
 func (x *ResetHeightsResponse) Reset() {
 	*x = ResetHeightsResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[27]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2142,7 +2242,7 @@ func (x *ResetHeightsResponse) String() string {
 func (*ResetHeightsResponse) ProtoMessage() {}
 
 func (x *ResetHeightsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[27]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2155,7 +2255,7 @@ func (x *ResetHeightsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetHeightsResponse.ProtoReflect.Descriptor instead.
 func (*ResetHeightsResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{27}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{28}
 }
 
 // SetInstanceRequest names a chainspec under which an era runs again.
@@ -2175,7 +2275,7 @@ type SetInstanceRequest struct {
 
 func (x *SetInstanceRequest) Reset() {
 	*x = SetInstanceRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[28]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2187,7 +2287,7 @@ func (x *SetInstanceRequest) String() string {
 func (*SetInstanceRequest) ProtoMessage() {}
 
 func (x *SetInstanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[28]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2200,7 +2300,7 @@ func (x *SetInstanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetInstanceRequest.ProtoReflect.Descriptor instead.
 func (*SetInstanceRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{28}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SetInstanceRequest) GetEra() uint64 {
@@ -2240,7 +2340,7 @@ type SetInstanceResponse struct {
 
 func (x *SetInstanceResponse) Reset() {
 	*x = SetInstanceResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[29]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2252,7 +2352,7 @@ func (x *SetInstanceResponse) String() string {
 func (*SetInstanceResponse) ProtoMessage() {}
 
 func (x *SetInstanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[29]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2265,7 +2365,7 @@ func (x *SetInstanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetInstanceResponse.ProtoReflect.Descriptor instead.
 func (*SetInstanceResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{29}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{30}
 }
 
 // ExportWatermarkRequest is empty.
@@ -2277,7 +2377,7 @@ type ExportWatermarkRequest struct {
 
 func (x *ExportWatermarkRequest) Reset() {
 	*x = ExportWatermarkRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[30]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2289,7 +2389,7 @@ func (x *ExportWatermarkRequest) String() string {
 func (*ExportWatermarkRequest) ProtoMessage() {}
 
 func (x *ExportWatermarkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[30]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2302,7 +2402,7 @@ func (x *ExportWatermarkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWatermarkRequest.ProtoReflect.Descriptor instead.
 func (*ExportWatermarkRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{30}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{31}
 }
 
 // ExportWatermarkResponse is one held slot.
@@ -2320,7 +2420,7 @@ type ExportWatermarkResponse struct {
 
 func (x *ExportWatermarkResponse) Reset() {
 	*x = ExportWatermarkResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[31]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2332,7 +2432,7 @@ func (x *ExportWatermarkResponse) String() string {
 func (*ExportWatermarkResponse) ProtoMessage() {}
 
 func (x *ExportWatermarkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[31]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2345,7 +2445,7 @@ func (x *ExportWatermarkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWatermarkResponse.ProtoReflect.Descriptor instead.
 func (*ExportWatermarkResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{31}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ExportWatermarkResponse) GetSlot() string {
@@ -2376,9 +2476,13 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x1ecasper/cosigner/v1/admin.proto\x12\x12casper.cosigner.v1\x1a\x1fcasper/cosigner/v1/health.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"0\n" +
 	"\x04Mark\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x16\n" +
-	"\x06height\x18\x02 \x01(\x04R\x06height\"\x0f\n" +
-	"\rStatusRequest\"\xa7\n" +
-	"\n" +
+	"\x06height\x18\x02 \x01(\x04R\x06height\"5\n" +
+	"\vHeightsSeen\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x12\n" +
+	"\x04bits\x18\x02 \x01(\fR\x04bits\"H\n" +
+	"\rStatusRequest\x12&\n" +
+	"\fheights_from\x18\x01 \x01(\x04H\x00R\vheightsFrom\x88\x01\x01B\x0f\n" +
+	"\r_heights_from\"\x8c\v\n" +
 	"\x0eStatusResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12*\n" +
@@ -2417,7 +2521,9 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x0eunheard_agents\x18( \x03(\tR\runheardAgents\x12\x1b\n" +
 	"\theld_back\x18) \x01(\tR\bheldBack\x12\x1f\n" +
 	"\vnot_started\x18* \x01(\tR\n" +
-	"notStarted\"Y\n" +
+	"notStarted\x12.\n" +
+	"\x05first\x18+ \x01(\v2\x18.casper.cosigner.v1.MarkR\x05first\x123\n" +
+	"\x04seen\x18, \x01(\v2\x1f.casper.cosigner.v1.HeightsSeenR\x04seen\"Y\n" +
 	"\vHeightReset\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x1a\n" +
 	"\boperator\x18\x02 \x01(\tR\boperator\x12\x16\n" +
@@ -2519,7 +2625,7 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"B\n" +
 	"\x10SetFloorResponse\x12.\n" +
-	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\"\xc4\x01\n" +
+	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\"\xa9\x02\n" +
 	"\x13ResetHeightsRequest\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x16\n" +
@@ -2527,7 +2633,9 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\tsignature\x18\x04 \x01(\fR\tsignature\x12\x16\n" +
 	"\x06newest\x18\x05 \x01(\x04R\x06newest\x12\x17\n" +
 	"\aseen_at\x18\x06 \x01(\x04R\x06seenAt\x12\x18\n" +
-	"\awithout\x18\a \x03(\tR\awithout\"\x16\n" +
+	"\awithout\x18\a \x03(\tR\awithout\x123\n" +
+	"\x04seen\x18\b \x01(\v2\x1f.casper.cosigner.v1.HeightsSeenR\x04seen\x12.\n" +
+	"\x05first\x18\t \x01(\v2\x18.casper.cosigner.v1.MarkR\x05first\"\x16\n" +
 	"\x14ResetHeightsResponse\"v\n" +
 	"\x12SetInstanceRequest\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
@@ -2570,98 +2678,103 @@ func file_casper_cosigner_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_casper_cosigner_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_casper_cosigner_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_casper_cosigner_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_casper_cosigner_v1_admin_proto_goTypes = []any{
 	(Mode)(0),                       // 0: casper.cosigner.v1.Mode
 	(*Mark)(nil),                    // 1: casper.cosigner.v1.Mark
-	(*StatusRequest)(nil),           // 2: casper.cosigner.v1.StatusRequest
-	(*StatusResponse)(nil),          // 3: casper.cosigner.v1.StatusResponse
-	(*HeightReset)(nil),             // 4: casper.cosigner.v1.HeightReset
-	(*Rerun)(nil),                   // 5: casper.cosigner.v1.Rerun
-	(*PeerStatus)(nil),              // 6: casper.cosigner.v1.PeerStatus
-	(*NodeStatus)(nil),              // 7: casper.cosigner.v1.NodeStatus
-	(*FaultFinding)(nil),            // 8: casper.cosigner.v1.FaultFinding
-	(*Judgement)(nil),               // 9: casper.cosigner.v1.Judgement
-	(*Rearm)(nil),                   // 10: casper.cosigner.v1.Rearm
-	(*RecentRefusal)(nil),           // 11: casper.cosigner.v1.RecentRefusal
-	(*ActivateRequest)(nil),         // 12: casper.cosigner.v1.ActivateRequest
-	(*ActivateResponse)(nil),        // 13: casper.cosigner.v1.ActivateResponse
-	(*SetModeRequest)(nil),          // 14: casper.cosigner.v1.SetModeRequest
-	(*SetModeResponse)(nil),         // 15: casper.cosigner.v1.SetModeResponse
-	(*SuspendRequest)(nil),          // 16: casper.cosigner.v1.SuspendRequest
-	(*SuspendResponse)(nil),         // 17: casper.cosigner.v1.SuspendResponse
-	(*HoldRequest)(nil),             // 18: casper.cosigner.v1.HoldRequest
-	(*HoldResponse)(nil),            // 19: casper.cosigner.v1.HoldResponse
-	(*ResumeRequest)(nil),           // 20: casper.cosigner.v1.ResumeRequest
-	(*ResumeResponse)(nil),          // 21: casper.cosigner.v1.ResumeResponse
-	(*HistoryRequest)(nil),          // 22: casper.cosigner.v1.HistoryRequest
-	(*HistoryResponse)(nil),         // 23: casper.cosigner.v1.HistoryResponse
-	(*RoleChange)(nil),              // 24: casper.cosigner.v1.RoleChange
-	(*SetFloorRequest)(nil),         // 25: casper.cosigner.v1.SetFloorRequest
-	(*SetFloorResponse)(nil),        // 26: casper.cosigner.v1.SetFloorResponse
-	(*ResetHeightsRequest)(nil),     // 27: casper.cosigner.v1.ResetHeightsRequest
-	(*ResetHeightsResponse)(nil),    // 28: casper.cosigner.v1.ResetHeightsResponse
-	(*SetInstanceRequest)(nil),      // 29: casper.cosigner.v1.SetInstanceRequest
-	(*SetInstanceResponse)(nil),     // 30: casper.cosigner.v1.SetInstanceResponse
-	(*ExportWatermarkRequest)(nil),  // 31: casper.cosigner.v1.ExportWatermarkRequest
-	(*ExportWatermarkResponse)(nil), // 32: casper.cosigner.v1.ExportWatermarkResponse
-	(*timestamppb.Timestamp)(nil),   // 33: google.protobuf.Timestamp
-	(*NodeHealth)(nil),              // 34: casper.cosigner.v1.NodeHealth
-	(*Reach)(nil),                   // 35: casper.cosigner.v1.Reach
+	(*HeightsSeen)(nil),             // 2: casper.cosigner.v1.HeightsSeen
+	(*StatusRequest)(nil),           // 3: casper.cosigner.v1.StatusRequest
+	(*StatusResponse)(nil),          // 4: casper.cosigner.v1.StatusResponse
+	(*HeightReset)(nil),             // 5: casper.cosigner.v1.HeightReset
+	(*Rerun)(nil),                   // 6: casper.cosigner.v1.Rerun
+	(*PeerStatus)(nil),              // 7: casper.cosigner.v1.PeerStatus
+	(*NodeStatus)(nil),              // 8: casper.cosigner.v1.NodeStatus
+	(*FaultFinding)(nil),            // 9: casper.cosigner.v1.FaultFinding
+	(*Judgement)(nil),               // 10: casper.cosigner.v1.Judgement
+	(*Rearm)(nil),                   // 11: casper.cosigner.v1.Rearm
+	(*RecentRefusal)(nil),           // 12: casper.cosigner.v1.RecentRefusal
+	(*ActivateRequest)(nil),         // 13: casper.cosigner.v1.ActivateRequest
+	(*ActivateResponse)(nil),        // 14: casper.cosigner.v1.ActivateResponse
+	(*SetModeRequest)(nil),          // 15: casper.cosigner.v1.SetModeRequest
+	(*SetModeResponse)(nil),         // 16: casper.cosigner.v1.SetModeResponse
+	(*SuspendRequest)(nil),          // 17: casper.cosigner.v1.SuspendRequest
+	(*SuspendResponse)(nil),         // 18: casper.cosigner.v1.SuspendResponse
+	(*HoldRequest)(nil),             // 19: casper.cosigner.v1.HoldRequest
+	(*HoldResponse)(nil),            // 20: casper.cosigner.v1.HoldResponse
+	(*ResumeRequest)(nil),           // 21: casper.cosigner.v1.ResumeRequest
+	(*ResumeResponse)(nil),          // 22: casper.cosigner.v1.ResumeResponse
+	(*HistoryRequest)(nil),          // 23: casper.cosigner.v1.HistoryRequest
+	(*HistoryResponse)(nil),         // 24: casper.cosigner.v1.HistoryResponse
+	(*RoleChange)(nil),              // 25: casper.cosigner.v1.RoleChange
+	(*SetFloorRequest)(nil),         // 26: casper.cosigner.v1.SetFloorRequest
+	(*SetFloorResponse)(nil),        // 27: casper.cosigner.v1.SetFloorResponse
+	(*ResetHeightsRequest)(nil),     // 28: casper.cosigner.v1.ResetHeightsRequest
+	(*ResetHeightsResponse)(nil),    // 29: casper.cosigner.v1.ResetHeightsResponse
+	(*SetInstanceRequest)(nil),      // 30: casper.cosigner.v1.SetInstanceRequest
+	(*SetInstanceResponse)(nil),     // 31: casper.cosigner.v1.SetInstanceResponse
+	(*ExportWatermarkRequest)(nil),  // 32: casper.cosigner.v1.ExportWatermarkRequest
+	(*ExportWatermarkResponse)(nil), // 33: casper.cosigner.v1.ExportWatermarkResponse
+	(*timestamppb.Timestamp)(nil),   // 34: google.protobuf.Timestamp
+	(*NodeHealth)(nil),              // 35: casper.cosigner.v1.NodeHealth
+	(*Reach)(nil),                   // 36: casper.cosigner.v1.Reach
 }
 var file_casper_cosigner_v1_admin_proto_depIdxs = []int32{
 	0,  // 0: casper.cosigner.v1.StatusResponse.mode:type_name -> casper.cosigner.v1.Mode
-	33, // 1: casper.cosigner.v1.StatusResponse.since:type_name -> google.protobuf.Timestamp
+	34, // 1: casper.cosigner.v1.StatusResponse.since:type_name -> google.protobuf.Timestamp
 	1,  // 2: casper.cosigner.v1.StatusResponse.pruned:type_name -> casper.cosigner.v1.Mark
 	1,  // 3: casper.cosigner.v1.StatusResponse.floor:type_name -> casper.cosigner.v1.Mark
 	1,  // 4: casper.cosigner.v1.StatusResponse.newest:type_name -> casper.cosigner.v1.Mark
-	6,  // 5: casper.cosigner.v1.StatusResponse.peers:type_name -> casper.cosigner.v1.PeerStatus
-	7,  // 6: casper.cosigner.v1.StatusResponse.nodes:type_name -> casper.cosigner.v1.NodeStatus
-	11, // 7: casper.cosigner.v1.StatusResponse.refusals:type_name -> casper.cosigner.v1.RecentRefusal
-	33, // 8: casper.cosigner.v1.StatusResponse.hold_until:type_name -> google.protobuf.Timestamp
-	9,  // 9: casper.cosigner.v1.StatusResponse.judgement:type_name -> casper.cosigner.v1.Judgement
-	4,  // 10: casper.cosigner.v1.StatusResponse.last_reset:type_name -> casper.cosigner.v1.HeightReset
-	5,  // 11: casper.cosigner.v1.StatusResponse.reruns:type_name -> casper.cosigner.v1.Rerun
-	33, // 12: casper.cosigner.v1.NodeStatus.last_request:type_name -> google.protobuf.Timestamp
-	33, // 13: casper.cosigner.v1.NodeStatus.last_ping:type_name -> google.protobuf.Timestamp
-	34, // 14: casper.cosigner.v1.NodeStatus.health:type_name -> casper.cosigner.v1.NodeHealth
-	35, // 15: casper.cosigner.v1.NodeStatus.reach:type_name -> casper.cosigner.v1.Reach
-	8,  // 16: casper.cosigner.v1.NodeStatus.fault:type_name -> casper.cosigner.v1.FaultFinding
-	33, // 17: casper.cosigner.v1.Judgement.due:type_name -> google.protobuf.Timestamp
-	10, // 18: casper.cosigner.v1.Judgement.rearm:type_name -> casper.cosigner.v1.Rearm
-	33, // 19: casper.cosigner.v1.Rearm.due:type_name -> google.protobuf.Timestamp
-	33, // 20: casper.cosigner.v1.RecentRefusal.at:type_name -> google.protobuf.Timestamp
-	0,  // 21: casper.cosigner.v1.SetModeRequest.mode:type_name -> casper.cosigner.v1.Mode
-	24, // 22: casper.cosigner.v1.HistoryResponse.changes:type_name -> casper.cosigner.v1.RoleChange
-	1,  // 23: casper.cosigner.v1.SetFloorRequest.floor:type_name -> casper.cosigner.v1.Mark
-	1,  // 24: casper.cosigner.v1.SetFloorResponse.floor:type_name -> casper.cosigner.v1.Mark
-	2,  // 25: casper.cosigner.v1.AdminService.Status:input_type -> casper.cosigner.v1.StatusRequest
-	12, // 26: casper.cosigner.v1.AdminService.Activate:input_type -> casper.cosigner.v1.ActivateRequest
-	14, // 27: casper.cosigner.v1.AdminService.SetMode:input_type -> casper.cosigner.v1.SetModeRequest
-	16, // 28: casper.cosigner.v1.AdminService.Suspend:input_type -> casper.cosigner.v1.SuspendRequest
-	18, // 29: casper.cosigner.v1.AdminService.Hold:input_type -> casper.cosigner.v1.HoldRequest
-	20, // 30: casper.cosigner.v1.AdminService.Resume:input_type -> casper.cosigner.v1.ResumeRequest
-	22, // 31: casper.cosigner.v1.AdminService.History:input_type -> casper.cosigner.v1.HistoryRequest
-	25, // 32: casper.cosigner.v1.AdminService.SetFloor:input_type -> casper.cosigner.v1.SetFloorRequest
-	27, // 33: casper.cosigner.v1.AdminService.ResetHeights:input_type -> casper.cosigner.v1.ResetHeightsRequest
-	29, // 34: casper.cosigner.v1.AdminService.SetInstance:input_type -> casper.cosigner.v1.SetInstanceRequest
-	31, // 35: casper.cosigner.v1.AdminService.ExportWatermark:input_type -> casper.cosigner.v1.ExportWatermarkRequest
-	3,  // 36: casper.cosigner.v1.AdminService.Status:output_type -> casper.cosigner.v1.StatusResponse
-	13, // 37: casper.cosigner.v1.AdminService.Activate:output_type -> casper.cosigner.v1.ActivateResponse
-	15, // 38: casper.cosigner.v1.AdminService.SetMode:output_type -> casper.cosigner.v1.SetModeResponse
-	17, // 39: casper.cosigner.v1.AdminService.Suspend:output_type -> casper.cosigner.v1.SuspendResponse
-	19, // 40: casper.cosigner.v1.AdminService.Hold:output_type -> casper.cosigner.v1.HoldResponse
-	21, // 41: casper.cosigner.v1.AdminService.Resume:output_type -> casper.cosigner.v1.ResumeResponse
-	23, // 42: casper.cosigner.v1.AdminService.History:output_type -> casper.cosigner.v1.HistoryResponse
-	26, // 43: casper.cosigner.v1.AdminService.SetFloor:output_type -> casper.cosigner.v1.SetFloorResponse
-	28, // 44: casper.cosigner.v1.AdminService.ResetHeights:output_type -> casper.cosigner.v1.ResetHeightsResponse
-	30, // 45: casper.cosigner.v1.AdminService.SetInstance:output_type -> casper.cosigner.v1.SetInstanceResponse
-	32, // 46: casper.cosigner.v1.AdminService.ExportWatermark:output_type -> casper.cosigner.v1.ExportWatermarkResponse
-	36, // [36:47] is the sub-list for method output_type
-	25, // [25:36] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	7,  // 5: casper.cosigner.v1.StatusResponse.peers:type_name -> casper.cosigner.v1.PeerStatus
+	8,  // 6: casper.cosigner.v1.StatusResponse.nodes:type_name -> casper.cosigner.v1.NodeStatus
+	12, // 7: casper.cosigner.v1.StatusResponse.refusals:type_name -> casper.cosigner.v1.RecentRefusal
+	34, // 8: casper.cosigner.v1.StatusResponse.hold_until:type_name -> google.protobuf.Timestamp
+	10, // 9: casper.cosigner.v1.StatusResponse.judgement:type_name -> casper.cosigner.v1.Judgement
+	5,  // 10: casper.cosigner.v1.StatusResponse.last_reset:type_name -> casper.cosigner.v1.HeightReset
+	6,  // 11: casper.cosigner.v1.StatusResponse.reruns:type_name -> casper.cosigner.v1.Rerun
+	1,  // 12: casper.cosigner.v1.StatusResponse.first:type_name -> casper.cosigner.v1.Mark
+	2,  // 13: casper.cosigner.v1.StatusResponse.seen:type_name -> casper.cosigner.v1.HeightsSeen
+	34, // 14: casper.cosigner.v1.NodeStatus.last_request:type_name -> google.protobuf.Timestamp
+	34, // 15: casper.cosigner.v1.NodeStatus.last_ping:type_name -> google.protobuf.Timestamp
+	35, // 16: casper.cosigner.v1.NodeStatus.health:type_name -> casper.cosigner.v1.NodeHealth
+	36, // 17: casper.cosigner.v1.NodeStatus.reach:type_name -> casper.cosigner.v1.Reach
+	9,  // 18: casper.cosigner.v1.NodeStatus.fault:type_name -> casper.cosigner.v1.FaultFinding
+	34, // 19: casper.cosigner.v1.Judgement.due:type_name -> google.protobuf.Timestamp
+	11, // 20: casper.cosigner.v1.Judgement.rearm:type_name -> casper.cosigner.v1.Rearm
+	34, // 21: casper.cosigner.v1.Rearm.due:type_name -> google.protobuf.Timestamp
+	34, // 22: casper.cosigner.v1.RecentRefusal.at:type_name -> google.protobuf.Timestamp
+	0,  // 23: casper.cosigner.v1.SetModeRequest.mode:type_name -> casper.cosigner.v1.Mode
+	25, // 24: casper.cosigner.v1.HistoryResponse.changes:type_name -> casper.cosigner.v1.RoleChange
+	1,  // 25: casper.cosigner.v1.SetFloorRequest.floor:type_name -> casper.cosigner.v1.Mark
+	1,  // 26: casper.cosigner.v1.SetFloorResponse.floor:type_name -> casper.cosigner.v1.Mark
+	2,  // 27: casper.cosigner.v1.ResetHeightsRequest.seen:type_name -> casper.cosigner.v1.HeightsSeen
+	1,  // 28: casper.cosigner.v1.ResetHeightsRequest.first:type_name -> casper.cosigner.v1.Mark
+	3,  // 29: casper.cosigner.v1.AdminService.Status:input_type -> casper.cosigner.v1.StatusRequest
+	13, // 30: casper.cosigner.v1.AdminService.Activate:input_type -> casper.cosigner.v1.ActivateRequest
+	15, // 31: casper.cosigner.v1.AdminService.SetMode:input_type -> casper.cosigner.v1.SetModeRequest
+	17, // 32: casper.cosigner.v1.AdminService.Suspend:input_type -> casper.cosigner.v1.SuspendRequest
+	19, // 33: casper.cosigner.v1.AdminService.Hold:input_type -> casper.cosigner.v1.HoldRequest
+	21, // 34: casper.cosigner.v1.AdminService.Resume:input_type -> casper.cosigner.v1.ResumeRequest
+	23, // 35: casper.cosigner.v1.AdminService.History:input_type -> casper.cosigner.v1.HistoryRequest
+	26, // 36: casper.cosigner.v1.AdminService.SetFloor:input_type -> casper.cosigner.v1.SetFloorRequest
+	28, // 37: casper.cosigner.v1.AdminService.ResetHeights:input_type -> casper.cosigner.v1.ResetHeightsRequest
+	30, // 38: casper.cosigner.v1.AdminService.SetInstance:input_type -> casper.cosigner.v1.SetInstanceRequest
+	32, // 39: casper.cosigner.v1.AdminService.ExportWatermark:input_type -> casper.cosigner.v1.ExportWatermarkRequest
+	4,  // 40: casper.cosigner.v1.AdminService.Status:output_type -> casper.cosigner.v1.StatusResponse
+	14, // 41: casper.cosigner.v1.AdminService.Activate:output_type -> casper.cosigner.v1.ActivateResponse
+	16, // 42: casper.cosigner.v1.AdminService.SetMode:output_type -> casper.cosigner.v1.SetModeResponse
+	18, // 43: casper.cosigner.v1.AdminService.Suspend:output_type -> casper.cosigner.v1.SuspendResponse
+	20, // 44: casper.cosigner.v1.AdminService.Hold:output_type -> casper.cosigner.v1.HoldResponse
+	22, // 45: casper.cosigner.v1.AdminService.Resume:output_type -> casper.cosigner.v1.ResumeResponse
+	24, // 46: casper.cosigner.v1.AdminService.History:output_type -> casper.cosigner.v1.HistoryResponse
+	27, // 47: casper.cosigner.v1.AdminService.SetFloor:output_type -> casper.cosigner.v1.SetFloorResponse
+	29, // 48: casper.cosigner.v1.AdminService.ResetHeights:output_type -> casper.cosigner.v1.ResetHeightsResponse
+	31, // 49: casper.cosigner.v1.AdminService.SetInstance:output_type -> casper.cosigner.v1.SetInstanceResponse
+	33, // 50: casper.cosigner.v1.AdminService.ExportWatermark:output_type -> casper.cosigner.v1.ExportWatermarkResponse
+	40, // [40:51] is the sub-list for method output_type
+	29, // [29:40] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_admin_proto_init() }
@@ -2670,13 +2783,14 @@ func file_casper_cosigner_v1_admin_proto_init() {
 		return
 	}
 	file_casper_cosigner_v1_health_proto_init()
+	file_casper_cosigner_v1_admin_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_admin_proto_rawDesc), len(file_casper_cosigner_v1_admin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   32,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -929,7 +929,11 @@ type ResetHeightsCommand struct {
 	// Newest height that the operator saw signed: it takes back none above.
 	Newest uint64 `protobuf:"varint,6,opt,name=newest,proto3" json:"newest,omitempty"`
 	// The log's index at which the operator saw that. It is of no use much later.
-	SeenAt        uint64 `protobuf:"varint,7,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`
+	SeenAt uint64 `protobuf:"varint,7,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`
+	// Which heights from the first one to the newest the operator saw bound: it takes back no other.
+	Seen *HeightsSeen `protobuf:"bytes,8,opt,name=seen,proto3" json:"seen,omitempty"`
+	// First era and height of the cluster for which the operator signed it.
+	First         *Mark `protobuf:"bytes,9,opt,name=first,proto3" json:"first,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1011,6 +1015,20 @@ func (x *ResetHeightsCommand) GetSeenAt() uint64 {
 		return x.SeenAt
 	}
 	return 0
+}
+
+func (x *ResetHeightsCommand) GetSeen() *HeightsSeen {
+	if x != nil {
+		return x.Seen
+	}
+	return nil
+}
+
+func (x *ResetHeightsCommand) GetFirst() *Mark {
+	if x != nil {
+		return x.First
+	}
+	return nil
 }
 
 // SetInstanceCommand gives each node a voice of its own under another chainspec, in an era that is run again.
@@ -1549,7 +1567,7 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\x05cause\x18\x05 \x01(\tR\x05cause\"Y\n" +
 	"\x0fSetFloorCommand\x12.\n" +
 	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xc6\x01\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xab\x02\n" +
 	"\x13ResetHeightsCommand\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x1a\n" +
@@ -1557,7 +1575,9 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1c\n" +
 	"\tsignature\x18\x05 \x01(\fR\tsignature\x12\x16\n" +
 	"\x06newest\x18\x06 \x01(\x04R\x06newest\x12\x17\n" +
-	"\aseen_at\x18\a \x01(\x04R\x06seenAt\"\\\n" +
+	"\aseen_at\x18\a \x01(\x04R\x06seenAt\x123\n" +
+	"\x04seen\x18\b \x01(\v2\x1f.casper.cosigner.v1.HeightsSeenR\x04seen\x12.\n" +
+	"\x05first\x18\t \x01(\v2\x18.casper.cosigner.v1.MarkR\x05first\"\\\n" +
 	"\x12SetInstanceCommand\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
 	"\tchainspec\x18\x02 \x01(\fR\tchainspec\x12\x16\n" +
@@ -1631,7 +1651,8 @@ var file_casper_cosigner_v1_log_proto_goTypes = []any{
 	(*SnapshotPoint)(nil),       // 15: casper.cosigner.v1.SnapshotPoint
 	(*Mark)(nil),                // 16: casper.cosigner.v1.Mark
 	(Mode)(0),                   // 17: casper.cosigner.v1.Mode
-	(*RoleChange)(nil),          // 18: casper.cosigner.v1.RoleChange
+	(*HeightsSeen)(nil),         // 18: casper.cosigner.v1.HeightsSeen
+	(*RoleChange)(nil),          // 19: casper.cosigner.v1.RoleChange
 }
 var file_casper_cosigner_v1_log_proto_depIdxs = []int32{
 	1,  // 0: casper.cosigner.v1.Command.genesis:type_name -> casper.cosigner.v1.GenesisCommand
@@ -1648,23 +1669,25 @@ var file_casper_cosigner_v1_log_proto_depIdxs = []int32{
 	16, // 11: casper.cosigner.v1.GenesisCommand.first:type_name -> casper.cosigner.v1.Mark
 	17, // 12: casper.cosigner.v1.SetModeCommand.mode:type_name -> casper.cosigner.v1.Mode
 	16, // 13: casper.cosigner.v1.SetFloorCommand.floor:type_name -> casper.cosigner.v1.Mark
-	16, // 14: casper.cosigner.v1.SnapshotHeader.pruned:type_name -> casper.cosigner.v1.Mark
-	16, // 15: casper.cosigner.v1.SnapshotHeader.floor:type_name -> casper.cosigner.v1.Mark
-	16, // 16: casper.cosigner.v1.SnapshotHeader.newest:type_name -> casper.cosigner.v1.Mark
-	17, // 17: casper.cosigner.v1.SnapshotHeader.mode:type_name -> casper.cosigner.v1.Mode
-	14, // 18: casper.cosigner.v1.SnapshotHeader.eras:type_name -> casper.cosigner.v1.SnapshotAdvance
-	14, // 19: casper.cosigner.v1.SnapshotHeader.heights:type_name -> casper.cosigner.v1.SnapshotAdvance
-	15, // 20: casper.cosigner.v1.SnapshotHeader.points:type_name -> casper.cosigner.v1.SnapshotPoint
-	18, // 21: casper.cosigner.v1.SnapshotHeader.history:type_name -> casper.cosigner.v1.RoleChange
-	10, // 22: casper.cosigner.v1.SnapshotHeader.last_reset:type_name -> casper.cosigner.v1.ResetHeightsCommand
-	13, // 23: casper.cosigner.v1.SnapshotHeader.reruns:type_name -> casper.cosigner.v1.SnapshotRerun
-	18, // 24: casper.cosigner.v1.SnapshotHeader.marks:type_name -> casper.cosigner.v1.RoleChange
-	16, // 25: casper.cosigner.v1.SnapshotHeader.founded:type_name -> casper.cosigner.v1.Mark
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	18, // 14: casper.cosigner.v1.ResetHeightsCommand.seen:type_name -> casper.cosigner.v1.HeightsSeen
+	16, // 15: casper.cosigner.v1.ResetHeightsCommand.first:type_name -> casper.cosigner.v1.Mark
+	16, // 16: casper.cosigner.v1.SnapshotHeader.pruned:type_name -> casper.cosigner.v1.Mark
+	16, // 17: casper.cosigner.v1.SnapshotHeader.floor:type_name -> casper.cosigner.v1.Mark
+	16, // 18: casper.cosigner.v1.SnapshotHeader.newest:type_name -> casper.cosigner.v1.Mark
+	17, // 19: casper.cosigner.v1.SnapshotHeader.mode:type_name -> casper.cosigner.v1.Mode
+	14, // 20: casper.cosigner.v1.SnapshotHeader.eras:type_name -> casper.cosigner.v1.SnapshotAdvance
+	14, // 21: casper.cosigner.v1.SnapshotHeader.heights:type_name -> casper.cosigner.v1.SnapshotAdvance
+	15, // 22: casper.cosigner.v1.SnapshotHeader.points:type_name -> casper.cosigner.v1.SnapshotPoint
+	19, // 23: casper.cosigner.v1.SnapshotHeader.history:type_name -> casper.cosigner.v1.RoleChange
+	10, // 24: casper.cosigner.v1.SnapshotHeader.last_reset:type_name -> casper.cosigner.v1.ResetHeightsCommand
+	13, // 25: casper.cosigner.v1.SnapshotHeader.reruns:type_name -> casper.cosigner.v1.SnapshotRerun
+	19, // 26: casper.cosigner.v1.SnapshotHeader.marks:type_name -> casper.cosigner.v1.RoleChange
+	16, // 27: casper.cosigner.v1.SnapshotHeader.founded:type_name -> casper.cosigner.v1.Mark
+	28, // [28:28] is the sub-list for method output_type
+	28, // [28:28] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_log_proto_init() }
