@@ -16,6 +16,7 @@ func (v *validator) status(r *cosignerv1.StatusResponse) {
 	hash := v.self.Cluster.Hash()
 	r.ClusterFileHash = hash[:]
 	first := v.dir.Identity().First
+	v.store.View(func(m *machine.State) { first = m.First(first) })
 	r.First = &cosignerv1.Mark{Era: first.Era, Height: first.Height}
 	_, r.AppliedIndex = v.store.Indexes()
 	r.Ready, r.AttestsOnly = v.server.Ready() == nil, v.keys.Empty()

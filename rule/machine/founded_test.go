@@ -66,12 +66,20 @@ func TestEmptied(t *testing.T) {
 func TestResetBelowFounded(t *testing.T) {
 	s := founded()
 	later(s, final("a", 70, 1))
+	signed := func(height, first uint64) watermark.Reset {
+		r := reset(height, 1).Reset
+		r.Seen, r.First = watermark.Seen{From: height, Bits: "\xff"}, watermark.Mark{Era: s.First(watermark.Mark{}).Era, Height: first}
+		return r
+	}
 	for _, made := range []uint64{1, 50, 60} {
 		for height, ok := range map[uint64]bool{49: false, 50: true, 59: true, 60: true} {
-			if err := s.MayReset(reset(height, 1).Reset, watermark.Mark{Height: made}); (err == nil) != ok {
+			if err := s.MayReset(signed(height, 50), watermark.Mark{Height: made}); (err == nil) != ok {
 				t.Errorf("made for %d, to %d: %v", made, height, err)
 			}
 		}
+	}
+	if s.MayReset(signed(60, 60), watermark.Mark{Height: 60}) == nil {
+		t.Error("signed for another founding, which this host was made for")
 	}
 	if got := later(s, reset(49, 1)); got != refused(refusal.BelowFounded) {
 		t.Errorf("below: %+v", got)
@@ -80,8 +88,9 @@ func TestResetBelowFounded(t *testing.T) {
 		t.Errorf("from the first on: %+v", got)
 	}
 	old := started()
-	if old.MayReset(reset(20, 1).Reset, watermark.Mark{Height: 21}) == nil ||
-		old.MayReset(reset(20, 1).Reset, watermark.Mark{Height: 20}) != nil {
+	of := signed(20, 20)
+	of.First.Era = 0
+	if old.MayReset(of, watermark.Mark{Height: 21}) == nil || old.MayReset(of, watermark.Mark{Height: 20}) != nil {
 		t.Error("where the log does not say, its host does not")
 	}
 }

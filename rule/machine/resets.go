@@ -16,14 +16,20 @@ import (
 // keys.
 func (s *State) LastReset() watermark.Reset { return s.reset }
 
-// MayReset returns an error if the reset frees heights below those that the cluster was founded
-// for. The log's own mark says so on all cosigners alike; made is what this one was made for, which
-// may differ from host to host, and says so where the log has none.
-func (s *State) MayReset(r watermark.Reset, made watermark.Mark) error {
+// First returns the mark that the cluster was founded for. The log says it on all cosigners alike;
+// made is what this one was made for, which may differ from host to host, and counts where the log
+// says none.
+func (s *State) First(made watermark.Mark) watermark.Mark {
 	if s.founded != (watermark.Mark{}) {
-		made = s.founded
+		return s.founded
 	}
-	return r.Within(made)
+	return made
+}
+
+// MayReset returns an error unless the reset was signed for this founding, and frees no heights
+// below those that it was for. made is as for First.
+func (s *State) MayReset(r watermark.Reset, made watermark.Mark) error {
+	return r.Within(s.First(made))
 }
 
 // Ledger is how far a cosigner's ledger has come.
@@ -78,7 +84,7 @@ func (s *State) resetHeights(p Place, r ResetHeights) Result {
 	if r.Count != s.reset.Count+1 {
 		return refused(refusal.ResetMoved)
 	}
-	if r.Within(s.founded) != nil { // else no ledger would follow the log any more
+	if r.Height < s.founded.Height { // else no ledger would follow the log any more
 		return refused(refusal.BelowFounded)
 	}
 	if p.Stale(r.SeenAt) {
