@@ -15,6 +15,7 @@ type eras struct {
 	sound   [ours]time.Time // since when nothing but a restart by order befell a node, its agent or its links
 	newest  uint64          // era of the newest block
 	orders  [ours]time.Time // last restart by order
+	wanted  [ours]time.Time // when the judge of an honest cosigner last called for its restart
 	counted map[[2]uint64]int
 	heights map[uint64]bool
 }
@@ -110,6 +111,15 @@ func (e *eras) signed(v *validator, b zug.Block) {
 	})
 }
 
+// called sees which node an honest cosigner's judge would have restarted, if any.
+func (e *eras) called(node string) {
+	for i, name := range names {
+		if name == node {
+			e.wanted[i] = e.w.now
+		}
+	}
+}
+
 // ordered sees a node restarted by an order, which must stand in the log.
 func (e *eras) ordered(i int, order failover.Order) {
 	w, era := e.w, order.Era
@@ -133,7 +143,7 @@ func (e *eras) ordered(i int, order failover.Order) {
 	}
 	if !w.nodes[i].node.Out() && w.nodes[i].node.Own(era) != nil && w.roles.Active == names[i] && w.nodes[i].runs() {
 		w.note("%s was restarted though it votes", names[i])
-		if order.Why == madeUp {
+		if order.Why == madeUp && e.wanted[i].Before(order.At) {
 			w.fail("%s votes, and is restarted because a compromised leader wants that", names[i])
 		}
 	}

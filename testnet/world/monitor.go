@@ -107,6 +107,13 @@ func (c *cosigner) judge() {
 	}
 	c.sit(j.Settled(), all, reports)
 	c.watch.orders = j.Orders
+	if eras := c.w.referee.eras; eras != nil && c.w.plan.Pair.Liar != c.id+1 {
+		if j.Rearm.Code == failover.RearmSpent { // called for, and not again
+			eras.called(roles.Active)
+		} else {
+			eras.called(j.Rearm.Node)
+		}
+	}
 	switch lies := c.w.plan.Pair.Liar == c.id+1; {
 	case !c.leads || !c.ready:
 	case j.Rearm.Order:
