@@ -23,6 +23,14 @@ func TestFollowing(t *testing.T) {
 	if err := r.MayFollow(); err == nil || !strings.Contains(err.Error(), "agent b shows that") {
 		t.Errorf("another cluster signed above: %v", err)
 	}
+	for _, n := range []byte{2, 3} {
+		r.HeardCosigner("c"+string('0'+rune(n)), []*cosignerv1.SignedStatement{says(n, 80, func(s *witness.Statement) {
+			s.Boot, s.Newest, s.Pruned = 4, watermark.Mark{Era: 39, Height: 399}, watermark.Mark{Era: 30, Height: 1}
+		})})
+	}
+	if r.MayFollow() == nil {
+		t.Error("what was bound before this founding")
+	}
 	r.HeardCosigner("c2", []*cosignerv1.SignedStatement{says(2, 90, nil)})
 	if r.MayFollow() == nil {
 		t.Error("the word of one member")

@@ -44,7 +44,7 @@ func (s *Stand) MayFollow() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.look(s.Now())
-	if s.lost == "" && s.told.Began() {
+	if s.lost == "" && s.told.Began(s.First) {
 		return nil
 	}
 	return s.mayFound()

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"casper-cosigner/rule/casper"
+
+	"casper-cosigner/rule/watermark"
 )
 
 // Members is whose statements count: the cosigners of one cluster file.
@@ -147,11 +149,12 @@ func (b *Book) says(from string, s Signed) {
 }
 
 // Began reports whether as many members as the threshold says stated in this cluster that their log
-// bound something: one of them is honest, so the cluster was founded as it should be.
-func (b *Book) Began() bool {
+// bound something at or above its first mark: one of them is honest, so the cluster was founded as
+// it should be. What was bound below is of an earlier founding.
+func (b *Book) Began(first watermark.Mark) bool {
 	names := map[string]bool{}
 	for _, s := range b.Current() {
-		if !s.unbound() {
+		if !s.unbound() && !clears(first, s.Statement) {
 			names[s.Name] = true
 		}
 	}

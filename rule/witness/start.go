@@ -15,13 +15,14 @@ import (
 // so it lies in the log as any later start of its line opened it. A statement by start b of this
 // directory is therefore
 //
-//   - of another line, if start b of this one is noted with another process;
+//   - of another line, if start b of this one is noted with another process, or is not noted though
+//     an earlier one is: a start that failed before its note has stated nothing;
 //   - else of the last process before the copy, if it has applied more than the log had as the next
 //     start that is noted here opened it: then it went on elsewhere, or the log alone was cut.
 //
-// Neither is ever so of a statement made on this line. Starts that are not noted, since there were
-// too many, or by a release that did not, make it see less, and nothing falsely: the next one that
-// is noted opened a log that is no shorter.
+// Neither is ever so of a statement made on this line. Starts before the first that is noted, since
+// there were too many, make it see less, and nothing falsely: the next one that is noted opened a
+// log that is no shorter.
 type Start struct {
 	Boot    uint64
 	Session ID
@@ -35,12 +36,15 @@ func undone(line []Start, s Statement) string {
 	if next < 0 {
 		return ""
 	}
-	if line[next].Boot == s.Boot {
-		if line[next].Session != s.Session {
-			return fmt.Sprintf("its start number %d was another process: the directory was restored, or two copies of it run",
-				s.Boot)
-		}
+	switch {
+	case line[next].Boot == s.Boot && line[next].Session != s.Session:
+		return fmt.Sprintf("its start number %d was another process: the directory was restored, or two copies of it run",
+			s.Boot)
+	case line[next].Boot == s.Boot:
 		next++
+	case next > 0:
+		return fmt.Sprintf("its start number %d is not noted here, and nothing is stated before its start is noted: the "+
+			"directory was restored, or two copies of it run", s.Boot)
 	}
 	if next < len(line) && s.Applied > line[next].Opened {
 		return fmt.Sprintf("it had applied entry %d, and its log ended at entry %d when start number %d opened it: the log "+
