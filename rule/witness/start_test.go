@@ -162,8 +162,8 @@ func TestBookOfProcesses(t *testing.T) {
 	}
 }
 
-// TestStartsThatFailed: starts that ended before their note stated nothing, so what was stated under
-// such a number was stated elsewhere; what is older than all notes may have been stated here.
+// TestStartsThatFailed: starts that ended before their note stated nothing, so what was stated
+// under such a number was stated elsewhere; what is older than all notes may be of this line.
 func TestStartsThatFailed(t *testing.T) {
 	line := []Start{{Boot: 6, Session: ID{6}, Opened: 400}, {Boot: 16, Session: ID{16}, Opened: 1100}}
 	for boot, lost := range map[uint64]bool{3: false, 6: false, 7: true, 14: true, 15: true, 16: false, 17: false} {
