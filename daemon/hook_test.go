@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long is waited for what must come: only a failure takes it.
-const patience = time.Minute
+const patience = 25 * time.Second
 
 // hooked is a hook that runs, and its log.
 type hooked struct {

@@ -13,7 +13,7 @@ import (
 
 // patience is how long is waited for what must come. Only a failure takes it, or a machine that has
 // much else to do.
-const patience = time.Minute
+const patience = 25 * time.Second
 
 // leader waits until one of the running cosigners leads and may sign.
 func (l *local) leader() string {

@@ -28,7 +28,7 @@ import (
 func main() {
 	dir := flag.String("dir", "testnet/mutants", "folder of the .mutant files")
 	only := flag.String("only", "", "run only the mutants whose name matches this regular expression")
-	limit := flag.Duration("timeout", time.Minute, "limit of each test")
+	limit := flag.Duration("timeout", 90*time.Second, "limit of each test")
 	parallel := flag.Int("parallel", 2, "how many run at once")
 	flag.Parse()
 
