@@ -17,7 +17,7 @@ import (
 var (
 	pureImports = []string{
 		"bufio", "bytes", "cmp", "crypto/ed25519", "crypto/elliptic", "crypto/sha512", "encoding/binary", "encoding/hex",
-		"encoding/pem", "errors", "fmt", "hash", "io", "iter", "maps", "slices", "strings", "time",
+		"encoding/pem", "errors", "fmt", "hash", "io", "iter", "maps", "math/bits", "slices", "strings", "time",
 		"filippo.io/edwards25519", "golang.org/x/crypto/blake2b", "google.golang.org/protobuf/encoding/protodelim",
 		"google.golang.org/protobuf/proto", "google.golang.org/protobuf/reflect/protoreflect",
 		"google.golang.org/protobuf/types/known/timestamppb",
