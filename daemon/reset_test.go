@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -95,6 +96,44 @@ func TestResetHeights(t *testing.T) {
 	l.mustBind(a, block(2, 1), block(2, 9))
 	l.mustSign(a, block(3, 9))
 	l.mustBind(a, echo(1, 0, 9), echo(1, 0, 1))
+}
+
+// TestResetWaitsForTheLast: while a cosigner that made no reset yet is down, the leader takes no
+// second one, whatever program asks: that ledger would make the second alone. Once it came back and
+// followed it does.
+func TestResetWaitsForTheLast(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, nil)
+	l.start(all...)
+	a := l.node("node-a")
+	for height := range uint64(3) {
+		l.mustSign(a, block(height, 1))
+	}
+	l.recalled(" height 2, ")
+	ask := func(count, newest uint64) error {
+		r := sawAll(watermark.Reset{Height: 1, Newest: newest, Count: count})
+		_, err := l.admin(l.leader()).ResetHeights(t.Context(), resetRequest(r, l.File.SignReset(l.Keys["ops"], r)))
+		return err
+	}
+	l.until("all read this version, and each has stated", func() bool { // an error of either changes nothing
+		return strings.Contains(ask(2, 2).Error(), "another reset")
+	})
+	leader := l.leader()
+	late := all[slices.IndexFunc(all, func(name string) bool { return name != leader })]
+	l.stop(late)
+	l.until("the first is made", func() bool { return ask(1, 2) == nil })
+	l.mustSign(a, block(1, 9))
+	l.until("what it stated is known, and the others have followed", func() bool {
+		err := ask(2, 1)
+		if err == nil {
+			t.Fatal("a second reset was made before all followed the first")
+		}
+		return strings.Contains(err.Error(), "not followed yet: "+late+" has made 0 of 1.")
+	})
+	l.start(late)
+	l.until("it has followed", func() bool { return ask(2, 1) == nil })
+	l.followed(2)
+	l.mustSign(a, block(1, 1))
 }
 
 // TestEraRunsAgain: a node that voted before an emergency restart votes in the same era under the

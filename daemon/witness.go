@@ -138,6 +138,14 @@ func (p *process) verifyReset(r watermark.Reset) (err error) {
 	return err
 }
 
+// followed returns how many resets of the heights each ledger is known to have made, by its own
+// cosigner's word.
+func (p *process) followed() map[string]uint64 {
+	made := p.stand.Resets()
+	made[p.self.Name] = p.ledger.Resets()
+	return made
+}
+
 // stayConnected keeps a connection up and reports each time that it was made, until ctx ends. An
 // agent's pings alone would find a cosigner that comes back one interval later at best: it waits
 // for them before it gives shares.

@@ -33,6 +33,9 @@ type Admin struct {
 	Caller func(context.Context) (cluster.Member, bool)
 	// VerifyReset must fail unless an operator signed the reset of the heights.
 	VerifyReset func(watermark.Reset) error
+	// Followed must return how many resets of the heights each cosigner's ledger has made, of those of
+	// which that is known. It may know less than is so by now.
+	Followed func() map[string]uint64
 	// Cosigners are the names of all, Versions how far they can read.
 	Cosigners []string
 	Versions  Versions

@@ -2,6 +2,7 @@ package signer
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -33,8 +34,39 @@ func (a *Admin) ResetHeights(ctx context.Context,
 	if err := a.VerifyReset(reset); err != nil {
 		return nil, status.Error(codes.PermissionDenied, err.Error())
 	}
+	if err := a.followed(ctx, r.GetWithout()); err != nil {
+		return nil, status.Errorf(codes.FailedPrecondition, "nothing was changed: %v", err)
+	}
 	_, err := a.changeWithout(ctx, machine.ResetHeights{Reset: reset, At: a.now()}, r.GetWithout())
 	return &cosignerv1.ResetHeightsResponse{}, err
+}
+
+const (
+	// followWithin is how long is waited for the others to state that they made the last reset: who
+	// asked saw that they have, and they state it a second later. It is less than an operator waits.
+	followWithin = 2 * time.Second
+	followEvery  = 100 * time.Millisecond
+)
+
+// followed returns an error while a ledger is known here not to have made the last reset. The
+// operator's command looks, too, but not everybody who has an operator's key need use that one; and
+// it knows nothing of a cosigner that does not answer it.
+func (a *Admin) followed(ctx context.Context, without []string) error {
+	ctx, cancel := context.WithTimeout(ctx, followWithin)
+	defer cancel()
+	for {
+		var resets uint64
+		a.Signer.Log.View(func(m *machine.State) { resets = m.LastReset().Count })
+		err := watermark.Followed(resets, a.Followed(), without)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(followEvery):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // SetInstance lets nodes vote in an era that runs again under another chainspec.

@@ -1,6 +1,7 @@
 package signer
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -84,6 +85,34 @@ func TestResetHeightsByOperator(t *testing.T) {
 		seen.GetLastReset().GetOperator() != "ops" || seen.GetNewest().GetHeight() != 1001 {
 		t.Errorf("%v, %v", seen, err)
 	}
+}
+
+// TestResetNotFollowed: the leader itself refuses another reset while a ledger is known not to have
+// made the last one, names it, and goes on without it at an operator's word.
+func TestResetNotFollowed(t *testing.T) {
+	a := newAdministered(t)
+	a.VerifyReset = func(watermark.Reset) error { return nil }
+	reset := func(count uint64, without ...string) error {
+		if _, err := a.rig.ask(t.Context(), "node-a", block(1001, 1)); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond) // it waits until then at most
+		defer cancel()
+		_, err := a.ResetHeights(ctx, &cosignerv1.ResetHeightsRequest{Height: 1001, Newest: 1001, SeenAt: 1, Count: count,
+			Signature: make([]byte, 64), Seen: &cosignerv1.HeightsSeen{From: 1001, Bits: []byte{1}}, Without: without})
+		return err
+	}
+	a.made = map[string]uint64{"cosigner-1": 0, "cosigner-3": 0}
+	wantCode(t, "the first one", reset(1), codes.OK)
+	a.made = map[string]uint64{"cosigner-1": 1, "cosigner-3": 0} // of cosigner-2 nothing is known
+	err := reset(2)
+	wantCode(t, "before cosigner-3 has followed", err, codes.FailedPrecondition)
+	if err == nil || !strings.Contains(err.Error(), "cosigner-3 has made 0 of 1") {
+		t.Error(err)
+	}
+	wantCode(t, "without it", reset(2, "cosigner-3"), codes.OK)
+	a.made = map[string]uint64{"cosigner-1": 2, "cosigner-3": 2}
+	wantCode(t, "once all have followed", reset(3), codes.OK)
 }
 
 // TestReasonsOfMarks: why an operator moved a mark is in the history, among the changes of roles.

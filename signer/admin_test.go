@@ -24,6 +24,7 @@ type administered struct {
 	judgement failover.Judgement
 	seen      failover.Observation
 	reports   map[string]*cosignerv1.NodeReport
+	made      map[string]uint64 // resets, by each cosigner's ledger
 }
 
 func newAdministered(t *testing.T) *administered {
@@ -35,6 +36,7 @@ func newAdministered(t *testing.T) *administered {
 		},
 		Cosigners: []string{"cosigner-1", "cosigner-2", "cosigner-3"}, Versions: readers{a},
 		Host:      func(r *cosignerv1.StatusResponse) { r.Name = "cosigner-1" },
+		Followed:  func() map[string]uint64 { return a.made },
 		Judgement: func() (failover.Judgement, failover.Observation) { return a.judgement, a.seen },
 		Report:    func(node string) *cosignerv1.NodeReport { return a.reports[node] },
 	}

@@ -287,6 +287,15 @@ func (s *Stand) Status() Status {
 	return out
 }
 
+// Resets returns how many resets of the heights each other cosigner states to have made.
+func (s *Stand) Resets() map[string]uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	made := s.told.Resets()
+	delete(made, s.Name)
+	return made
+}
+
 // say logs why nothing is signed: at once, and then now and then.
 func (s *Stand) say(now time.Time) {
 	if s.shut == nil {

@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -154,22 +153,20 @@ func (f *resetFlags) look(c *cobra.Command, a *admin) (s sight, err error) {
 	}
 }
 
-// unfollowed refuses a reset while a ledger that answers has not made the one before: it would make
-// the last one alone, and keep for good what only the one before takes back.
+// unfollowed refuses a reset while a ledger that answers has not made the one before. The leader
+// refuses it as well, also by what it heard of ledgers that do not answer here.
 func (f *resetFlags) unfollowed(answers []report.Answer, s sight) error {
-	var behind []string
+	made := map[string]uint64{}
 	for _, r := range answers {
-		if r.Status != nil && r.Status.GetLedgerResets() < s.Resets && !slices.Contains(f.without, r.Name) {
-			behind = append(behind, fmt.Sprintf("%s has made %d of %s", r.Name, r.Status.GetLedgerResets(),
-				report.Count(int(s.Resets), "reset")))
+		if r.Status != nil {
+			made[r.Name] = r.Status.GetLedgerResets()
 		}
 	}
-	if len(behind) == 0 {
-		return nil
+	if err := watermark.Followed(s.Resets, made, f.without); err != nil {
+		return &fault{code: exitRefused, hints: []string{"ask again; docs/recovery.md, \"When something is wrong\""},
+			err: errorf("nothing was done: %w", err)}
 	}
-	return &fault{code: exitRefused, hints: []string{"ask again: a ledger follows within a second or two. " +
-		"One that does not says why in its log: docs/recovery.md. --without NAME goes on without it"},
-		err: errorf("the last reset is not followed yet, nothing was done: %s", strings.Join(behind, ", "))}
+	return nil
 }
 
 // sight is what the answers come to.

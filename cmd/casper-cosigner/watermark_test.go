@@ -108,7 +108,7 @@ func TestResetIsNoOnesWord(t *testing.T) {
 			if v.Resets = 1; v.Name != "c3" {
 				v.LedgerResets = 1
 			}
-		}, exitRefused, "the last reset is not followed yet, nothing was done: c3 has made 0 of 1 reset"},
+		}, exitRefused, "nothing was done: the last reset is not followed yet: c3 has made 0 of 1"},
 		"nobody leads by more than half": {func(v *view) { v.Leader = v.Name }, exitNoQuorum, "nothing was done"},
 		"one was founded for another":    {only("c2", func(v *view) { v.First.Height++ }), 0, "Done"},
 		"one states another height": {only("c2", func(v *view) { v.Seen.Bits[0] = 7 }), 0, "c2: height 266 is the newest " +

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/bits"
 	"slices"
+	"strings"
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/refusal"
@@ -92,6 +93,24 @@ func (r Reset) Within(first Mark) error {
 			"it signed itself, reset to %d", r.Height, first.Height, first.Height)
 	}
 	return nil
+}
+
+// Followed returns an error while a ledger is known not to have made the last reset, the resets-th:
+// were another one to come now, it would make that one alone, and keep for good what only the last
+// takes back. made is how many each cosigner's ledger has made, of those of which that is known; an
+// operator may go on without the named ones.
+func Followed(resets uint64, made map[string]uint64, without []string) error {
+	var behind []string
+	for _, name := range slices.Sorted(maps.Keys(made)) {
+		if made[name] < resets && !slices.Contains(without, name) {
+			behind = append(behind, fmt.Sprintf("%s has made %d of %d", name, made[name], resets))
+		}
+	}
+	if len(behind) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the last reset is not followed yet: %s. A ledger follows within a second or two, and one that "+
+		"does not says why in its log. --without NAME goes on without it", strings.Join(behind, ", "))
 }
 
 // Saw reports whether the operator saw the height bound, or saw that it could not be any more.

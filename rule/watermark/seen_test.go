@@ -1,6 +1,7 @@
 package watermark_test
 
 import (
+	"strings"
 	"testing"
 
 	"casper-cosigner/rule/casper"
@@ -79,6 +80,26 @@ func TestWithin(t *testing.T) {
 		tt.edit(&r)
 		if err := r.Within(first); (err == nil) != tt.ok {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestFollowed: another reset waits for each ledger that is known to lack the last one, unless an
+// operator goes on without it. The first waits for nobody.
+func TestFollowed(t *testing.T) {
+	made := map[string]uint64{"c1": 2, "c2": 1, "c3": 0}
+	for _, tt := range []struct {
+		resets  uint64
+		without []string
+		behind  string
+	}{
+		{0, nil, ""}, {1, nil, ": c3 has made 0 of 1."}, {1, []string{"c3"}, ""},
+		{2, nil, ": c2 has made 1 of 2, c3 has made 0 of 2."}, {2, []string{"c3"}, ": c2 has made 1 of 2."},
+		{2, []string{"c3", "c2"}, ""}, {2, []string{"c1"}, ": c2 has made 1 of 2, c3 has made 0 of 2."},
+	} {
+		err := watermark.Followed(tt.resets, made, tt.without)
+		if (err == nil) != (tt.behind == "") || err != nil && !strings.Contains(err.Error(), tt.behind) {
+			t.Errorf("%d resets, without %v: %v", tt.resets, tt.without, err)
 		}
 	}
 }

@@ -205,6 +205,18 @@ func (b *Book) Position() (index uint64, ok bool) {
 	return highest(applied, b.members.Threshold)
 }
 
+// Resets returns how many resets of the heights each member has made that stated anything in this
+// cluster, by the newest that is held of it.
+func (b *Book) Resets() map[string]uint64 {
+	made := map[string]uint64{}
+	for name, key := range b.members.Keys {
+		if newest, ok := b.newest(source{b.members.Cluster, key}); ok && b.members.Has(newest) {
+			made[name] = newest.Resets
+		}
+	}
+	return made
+}
+
 // highest returns the n-th highest, false if there are fewer.
 func highest(all []uint64, n int) (uint64, bool) {
 	if n < 1 || len(all) < n {

@@ -105,3 +105,20 @@ func TestHearsayOfNothing(t *testing.T) {
 		t.Errorf("bound above it holds %v", b.Current())
 	}
 }
+
+// TestResetsMade: how often a member has reset its heights is what its newest statement says, and
+// nothing is said of one that stated nothing.
+func TestResetsMade(t *testing.T) {
+	resets := func(n, applied, made uint64) Signed {
+		return said(byte(n), applied, func(s *Statement) { s.Resets = made })
+	}
+	b := NewBook(trio())
+	b.Answered("c1", []Signed{resets(1, 10, 1), resets(2, 9, 0), resets(2, 9, 1)})
+	if made := b.Resets(); len(made) != 2 || made["c1"] != 1 || made["c2"] != 1 {
+		t.Error(made)
+	}
+	b.Answered("c1", []Signed{resets(1, 12, 2), resets(2, 8, 0)})
+	if made := b.Resets(); len(made) != 2 || made["c1"] != 2 || made["c2"] != 1 {
+		t.Error(made)
+	}
+}
