@@ -1,6 +1,7 @@
 package health
 
 import (
+	"context"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"casper-cosigner/rule/casper"
 )
@@ -102,4 +104,40 @@ func checkGlob(glob string) error {
 		return fmt.Errorf("%q: %w", glob, err)
 	}
 	return nil
+}
+
+// watchKeys looks for leftover keys. The log tells what is found, and what cannot be read, once.
+func (w *Watcher) watchKeys(ctx context.Context) {
+	tick := time.NewTicker(keysEvery)
+	defer tick.Stop()
+	told := map[string]bool{}
+	for {
+		path, unread := leftover(w.KeyFiles, w.Validator)
+		for name, err := range unread {
+			if !told[name] {
+				told[name] = true
+				w.Logger.Warn().Err(err).Str("path", name).Msg("cannot see whether a secret key of the validator lies here")
+			}
+		}
+		w.noteKey(printable(path, pathSize))
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (w *Watcher) noteKey(path string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case path == w.node.LeftoverKey:
+	case path != "":
+		w.Logger.Error().Str("path", path).
+			Msg("the validator's secret key lies on this host: whatever signs with it signs beside the cosigners; destroy it")
+	default:
+		w.Logger.Info().Str("path", w.node.LeftoverKey).Msg("the secret key no longer lies on this host")
+	}
+	w.node.LeftoverKey = path
 }
