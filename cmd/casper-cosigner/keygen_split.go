@@ -210,10 +210,11 @@ func printSplit(c *cobra.Command, pem string, s split) {
 	}
 	fmt.Fprintf(out, `
 Back up, each in a place of its own: every share file, and what opens it (identity
-or passphrase) apart from it. With fewer than %d shares and no PEM the key is gone.
+or passphrase) apart from it. Without a PEM a cluster that lost a cosigner is founded
+anew with all %d of them, and with fewer than %d the key is gone.
 Never put two shares in one place: %d of them are the key.
 Never back up, copy or restore a cosigner's state directory.
-`, s.threshold, s.threshold)
+`, s.size, s.threshold, s.threshold)
 	if s.stock {
 		fmt.Fprint(out, afterStockSplit)
 		return
