@@ -39,7 +39,6 @@ const (
 	asked    = ".asked" // in requests of the node, which has no key then
 	mostEras = 8        // of which our index is kept
 	mostTold = 4        // chainspecs of each kind that are told to others
-	mostRead = 12       // chainspecs, or ends of eras, of what another one tells at once
 )
 
 // Config is what an Almanac is made of.
@@ -133,12 +132,12 @@ func (a *Almanac) Heard(agent string, f *cosignerv1.ChainFacts) {
 	a.heard(agent, f)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, c := range last(f.GetChainspecs(), mostRead) {
+	for _, c := range f.GetChainspecs() {
 		if len(c) == len(casper.Hash{}) {
 			a.known.Chainspec(agent, casper.Hash(c))
 		}
 	}
-	for _, e := range last(f.GetEnds(), mostRead) {
+	for _, e := range f.GetEnds() {
 		if len(e.GetLastBlock()) == len(casper.Hash{}) {
 			a.known.Ended(agent, e.GetEra(), casper.Hash(e.GetLastBlock()))
 		}

@@ -104,11 +104,12 @@ func TestLyingAgent(t *testing.T) {
 	mustFind(t, b, "unknown")
 	mustFind(t, honest, "unknown")
 	for i := range 100 { // the peers of an honest agent's node may lie: it tells few of their words
+		honest.known.Answered("peer", casper.Hash{7})
 		honest.known.Answered(string(rune('A'+i)), casper.Hash{8, byte(i)})
 	}
 	mustFind(t, honest, "unknown")
-	if f := honest.Facts("b"); len(f.GetChainspecs()) > mostRead {
-		t.Errorf("it tells %d, and %d are read", len(f.GetChainspecs()), mostRead)
+	if f := honest.Facts("b"); len(f.GetChainspecs()) > 3*mostTold {
+		t.Errorf("it tells %d", len(f.GetChainspecs()))
 	}
 	c := deaf()
 	c.Heard("honest", honest.Facts("c"))

@@ -1,6 +1,7 @@
 package almanac
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -35,6 +36,13 @@ func TestHandshake(t *testing.T) {
 	} {
 		if got, err := chainspecOf(bad); err == nil {
 			t.Errorf("%s: got %v from %s", name, got, hex.EncodeToString(bad))
+		}
+	}
+	for size, want := range map[int]bool{longest: true, longest + 1: false} {
+		text := append(make([]byte, size-len(good)), good...)
+		got, err := readShake(bytes.NewReader(append(binary.BigEndian.AppendUint32(nil, uint32(size)), text...)))
+		if (err == nil && got == hash) != want {
+			t.Errorf("of %d bytes %v is read, %v", size, got, err)
 		}
 	}
 }
