@@ -124,9 +124,8 @@ func chainspecOf(handshake []byte) (hash casper.Hash, err error) {
 	return hash, nil
 }
 
-// passing returns a certificate as a casper-node makes one at each start, byte for byte but for key
-// and dates, and as its peers want it (tls.rs, validate_self_signed_cert). Nobody has met it before,
-// and nobody will again.
+// passing returns a certificate as a casper-node makes one at each start, and as its peers want it
+// (tls.rs, validate_self_signed_cert). Nobody has met it before, and nobody will again.
 func passing() (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	if err != nil {
