@@ -98,7 +98,7 @@ func (h *agentHost) assemble(f *AgentFile) error {
 	if c.StockNodes().Stock() {
 		h.almanac = almanac.New(almanac.Config{Validator: c.Validator, Logger: logger, Chainspec: almanac.Shake})
 		watched.Told = func(s health.Status) { h.almanac.Status(s, time.Now()) }
-		watched.Ended, chain = h.almanac.Ended, h.almanac
+		watched.Ended, watched.Unknown, chain = h.almanac.Ended, h.almanac.Unknown, h.almanac
 	}
 	h.watcher = health.New(watched)
 	h.metrics.watch(f.Name, h.watcher.Health, h.options.Now)

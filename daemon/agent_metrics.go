@@ -102,6 +102,7 @@ func (m *agentMetrics) watch(node string, health func(time.Time) *cosignerv1.Nod
 		key:    describe("leftover_key", "1 if a secret key of the validator lies on the node's host."),
 		undrilled: describe("undrilled",
 			"1 while a program that the node's launcher runs, or that is staged, would get no key when it starts."),
+		unknown: describe("unknown_instance", "1 while it is not known what an instance is made of that the node votes in."),
 	})
 }
 
@@ -110,12 +111,12 @@ type nodeCollector struct {
 	health func(time.Time) *cosignerv1.NodeHealth
 	now    func() time.Time
 
-	up, reactor, height, request, events, key, undrilled *prometheus.Desc
+	up, reactor, height, request, events, key, undrilled, unknown *prometheus.Desc
 }
 
 // Describe sends every description.
 func (c nodeCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.up, c.reactor, c.height, c.request, c.events, c.key, c.undrilled} {
+	for _, d := range []*prometheus.Desc{c.up, c.reactor, c.height, c.request, c.events, c.key, c.undrilled, c.unknown} {
 		out <- d
 	}
 }
@@ -148,6 +149,7 @@ func (c nodeCollector) Collect(out chan<- prometheus.Metric) {
 	truth(c.events, h.GetEventsError() == "")
 	truth(c.key, h.GetLeftoverKey() != "")
 	truth(c.undrilled, h.GetUndrilled() != "")
+	truth(c.unknown, h.GetUnknownInstance() != "")
 }
 
 // lastAsked returns how long ago the node last asked for a round or a height, if it ever did.

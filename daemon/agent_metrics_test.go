@@ -18,18 +18,18 @@ func TestNodeMetrics(t *testing.T) {
 		want   map[string]float64
 	}{
 		"nothing is known": {&cosignerv1.NodeHealth{},
-			map[string]float64{"leftover_key": 0, "undrilled": 0, "node_events": 1}},
+			map[string]float64{"leftover_key": 0, "undrilled": 0, "unknown_instance": 0, "node_events": 1}},
 		"well": {&cosignerv1.NodeHealth{StatusAgoMs: &answered, ReactorState: "Validate",
 			Block: &cosignerv1.Block{Height: 42}, Rounds: ago(5000), Heights: ago(2500)},
-			map[string]float64{"leftover_key": 0, "undrilled": 0, "node_events": 1, "node_up": 1,
+			map[string]float64{"leftover_key": 0, "undrilled": 0, "unknown_instance": 0, "node_events": 1, "node_up": 1,
 				"node_reactor_state Validate": 1, "node_height": 42, "last_signing_request_timestamp_seconds": 997.5}},
 		"no answer any more": {&cosignerv1.NodeHealth{StatusAgoMs: &answered, StatusError: "refused", ReactorState: "CatchUp",
 			Rounds: ago(0), EventsError: "refused"},
-			map[string]float64{"leftover_key": 0, "undrilled": 0, "node_events": 0, "node_up": 0,
+			map[string]float64{"leftover_key": 0, "undrilled": 0, "unknown_instance": 0, "node_events": 0, "node_up": 0,
 				"node_reactor_state CatchUp": 1, "last_signing_request_timestamp_seconds": 1000}},
 		"never answered": {&cosignerv1.NodeHealth{StatusError: "refused", LeftoverKey: "/etc/key.pem", Undrilled: "2.2.2",
-			Rounds: &cosignerv1.Asked{}},
-			map[string]float64{"leftover_key": 1, "undrilled": 1, "node_events": 1, "node_up": 0}},
+			UnknownInstance: "chainspec", Rounds: &cosignerv1.Asked{}},
+			map[string]float64{"leftover_key": 1, "undrilled": 1, "unknown_instance": 1, "node_events": 1, "node_up": 0}},
 	} {
 		m := newAgentMetrics("node-a", []string{"cosigner-1"})
 		m.watch("node-a", func(time.Time) *cosignerv1.NodeHealth {

@@ -13,10 +13,11 @@ import (
 type failoverMetrics struct {
 	validator *validator
 
-	active, mode, hold                                *prometheus.Desc
-	ready, condition, lastRequest                     *prometheus.Desc
-	lastPing, height, lag, leftover, fault, undrilled *prometheus.Desc
-	main, upgrade                                     *prometheus.Desc
+	active, mode, hold                     *prometheus.Desc
+	ready, condition, lastRequest          *prometheus.Desc
+	lastPing, height, lag, leftover, fault *prometheus.Desc
+	undrilled, unknown                     *prometheus.Desc
+	main, upgrade                          *prometheus.Desc
 }
 
 func newFailoverMetrics(v *validator) failoverMetrics {
@@ -39,6 +40,8 @@ func newFailoverMetrics(v *validator) failoverMetrics {
 			"node"),
 		undrilled: desc("node_undrilled", "1 while a program that the node's launcher runs or will would get no key.",
 			"node"),
+		unknown: desc("node_unknown_instance",
+			"1 while it is not known what an instance is made of that the stock node votes in.", "node"),
 		fault:   desc("node_fault", "1 once the node has said that the validator equivocated. Not 0: alarm.", "node"),
 		main:    desc("main_node", "1 for the node that the cluster file names main, 0 for the others.", "node"),
 		upgrade: desc("node_upgrade_era", "Era at which the node's next version begins, 0 if none is staged.", "node"),
@@ -48,7 +51,7 @@ func newFailoverMetrics(v *validator) failoverMetrics {
 // Describe names the figures.
 func (m failoverMetrics) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{m.active, m.mode, m.hold, m.ready, m.condition, m.lastRequest, m.lastPing,
-		m.height, m.lag, m.leftover, m.undrilled, m.fault, m.main, m.upgrade} {
+		m.height, m.lag, m.leftover, m.undrilled, m.unknown, m.fault, m.main, m.upgrade} {
 		out <- d
 	}
 }
@@ -84,6 +87,7 @@ func (m failoverMetrics) Collect(out chan<- prometheus.Metric) {
 		gauge(m.lag, lagOf(n.Place, seen.Bound), name)
 		gauge(m.leftover, truth(n.LeftoverKey != ""), name)
 		gauge(m.undrilled, truth(n.Undrilled != ""), name)
+		gauge(m.unknown, truth(n.Unknown != ""), name)
 		gauge(m.fault, truth(!n.Fault.IsZero()), name)
 		gauge(m.main, truth(settings.Main == name), name)
 		gauge(m.upgrade, float64(n.Status.UpgradeEra), name)

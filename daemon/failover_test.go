@@ -223,7 +223,7 @@ func TestFailoverMetrics(t *testing.T) {
 		`active_node{node="node-b"} 0`,
 		`node_ready{node="node-a"} 0`, `node_height{node="node-a"} 0`, `node_lag_rounds{node="node-b"} `,
 		`node_leftover_key{node="node-a"} 0`, `node_fault{node="node-b"} 0`,
-		`node_undrilled{node="node-b"} 0`} {
+		`node_undrilled{node="node-b"} 0`, `node_unknown_instance{node="node-b"} 0`} {
 		if !strings.Contains(string(text), "\ncasper_cosigner_"+want) {
 			t.Errorf("no %s", want)
 		}

@@ -28,7 +28,8 @@ type Health struct {
 	FaultEra     uint64     `json:"fault_era,omitempty"`
 	EventsError  string     `json:"events_error,omitempty"` // why its events are not heard
 	LeftoverKey  string     `json:"leftover_key,omitempty"`
-	Undrilled    string     `json:"undrilled,omitempty"` // which of its programs would get no key
+	Undrilled    string     `json:"undrilled,omitempty"`        // which of its programs would get no key
+	Unknown      string     `json:"unknown_instance,omitempty"` // why its messages cannot be claimed
 }
 
 // Ping is how a node's agent reaches another member.
@@ -47,7 +48,7 @@ func newHealth(h *cosignerv1.NodeHealth, told time.Time) *Health {
 		Version: h.GetVersion(), UpgradeEra: h.UpgradeEra, ShutdownAt: before(told, h.ShutdownAgoMs),
 		FaultAt: before(told, h.FaultAgoMs), FaultEra: h.GetFaultEra(),
 		EventsError: h.GetEventsError(), LeftoverKey: h.GetLeftoverKey(),
-		Undrilled: h.GetUndrilled()}
+		Undrilled: h.GetUndrilled(), Unknown: h.GetUnknownInstance()}
 	v.BlockedFor, v.RefusedFor = lasting(h.BlockedMs), lasting(h.RefusedMs)
 	return v
 }

@@ -187,4 +187,7 @@ func (h *Health) problems(node string, note problem) {
 	if h.Undrilled != "" {
 		note("node %s: its next start may get no key: %s; `casper-cosigner gate drill` on its host", node, h.Undrilled)
 	}
+	if h.Unknown != "" {
+		note("node %s cannot vote in this era: %s", node, h.Unknown)
+	}
 }

@@ -104,6 +104,9 @@ func TestStatusState(t *testing.T) {
 			r[1].Status.Nodes[1].Health = &cosignerv1.NodeHealth{Undrilled: "2.2.2 was not drilled"}
 		}, report.Degraded, "node node-b: its next start may get no key: 2.2.2 was not drilled; " +
 			"`casper-cosigner gate drill` on its host"},
+		{"unknown instance", func(r []report.Answer) {
+			r[1].Status.Nodes[1].Health = &cosignerv1.NodeHealth{UnknownInstance: "the chainspec's hash is not known"}
+		}, report.Degraded, "node node-b cannot vote in this era: the chainspec's hash is not known"},
 		{"active and refused", func(r []report.Answer) {
 			ago := uint64(90_000)
 			r[1].Status.Nodes[0].Health = &cosignerv1.NodeHealth{RefusedMs: &ago}

@@ -7,8 +7,10 @@
 // node, so that one that starts in the middle of an era reads what the other signed in it.
 //
 // It promises to find nothing that does not make the very instance (package instance), so that
-// nobody need be believed; to keep nothing that our key did not sign; and never to ask the node for
-// anything that it answers only when nothing waits for its gate.
+// nobody need be believed, and one peer in many that tells the truth suffices; to ask others while
+// what is wanted is not found; to ask few at once, and no more than a moment and a few kilobytes of
+// each; to keep nothing that our key did not sign; and never to ask the node for anything that it
+// answers only when nothing waits for its gate.
 //
 // It leaves to others: to hear the node (health) and the agents (the pings), and to claim.
 package almanac
@@ -36,6 +38,7 @@ const (
 	here     = ".here"
 	asked    = ".asked" // in requests of the node, which has no key then
 	mostEras = 8        // of which our index is kept
+	mostTold = 4        // chainspecs of each kind that are told to others
 )
 
 // Config is what an Almanac is made of.
@@ -50,19 +53,14 @@ type Config struct {
 // Almanac is what is known. New makes one. It is safe for concurrent use.
 type Almanac struct {
 	Config
-	ask chan question // when the chainspec's hash is to be asked for
+	more chan struct{} // something is wanted that was not
 
 	mu      sync.Mutex // guards what follows
 	known   instance.Known
 	indices []index
-	running run // of the node, of which a chainspec was heard
+	peers   peers
+	wanted  []want
 	signed  signed
-}
-
-// question is whom to ask for the chainspec's hash.
-type question struct {
-	of    run
-	peers []string // addresses
 }
 
 // index is our validator's place among those of an era.
@@ -72,22 +70,9 @@ type index struct {
 	index uint32
 }
 
-// run is a run of a node, as far as it may have another chainspec than the one before.
-type run struct {
-	version string
-	began   time.Time
-}
-
-// runSlack is by how much the beginning of one run may differ, told by its age.
-const runSlack = 2 * time.Second
-
-func (r run) same(o run) bool {
-	return r.version == o.version && r.began.Sub(o.began).Abs() <= runSlack
-}
-
 // New returns an Almanac. Run has it ask for chainspecs.
 func New(c Config) *Almanac {
-	return &Almanac{Config: c, ask: make(chan question, 1), signed: newSigned(rand.Uint64())}
+	return &Almanac{Config: c, more: make(chan struct{}, 1), signed: newSigned(rand.Uint64())}
 }
 
 // Ended notes where an era ended, as the node told.
@@ -118,13 +103,8 @@ func (a *Almanac) Status(s health.Status, now time.Time) {
 			a.known.Ended(here, era-1, casper.Hash(raw))
 		}
 	}
-	of := run{s.Version, now.Add(-s.Uptime)}
-	if of.same(a.running) || len(s.Addresses) == 0 {
-		return
-	}
-	select {
-	case a.ask <- question{of, s.Addresses}:
-	default: // it is being asked for
+	if a.peers.heard(run{s.Version, now.Add(-s.Uptime)}, s.Addresses, now) {
+		a.wake()
 	}
 }
 
@@ -164,15 +144,21 @@ func (a *Almanac) Heard(agent string, f *cosignerv1.ChainFacts) {
 	}
 }
 
+// last returns the end of a list.
+func last[T any](list []T, most int) []T { return list[max(0, len(list)-most):] }
+
 // Facts is what this agent heard itself, for another one.
 func (a *Almanac) Facts(to string) *cosignerv1.ChainFacts {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	f := &cosignerv1.ChainFacts{}
 	a.signed.tell(f, to)
-	for _, by := range []string{here, asked} {
+	for _, c := range last(a.known.Candidates(), mostTold) {
+		f.Chainspecs = append(f.Chainspecs, c[:])
+	}
+	for _, by := range []string{asked, here} { // what fitted last: it is kept longest
 		told := a.known.Told(by)
-		for _, c := range told.Chainspecs {
+		for _, c := range last(told.Chainspecs, mostTold) {
 			f.Chainspecs = append(f.Chainspecs, c[:])
 		}
 		for _, e := range told.Ends {
@@ -183,14 +169,18 @@ func (a *Almanac) Facts(to string) *cosignerv1.ChainFacts {
 }
 
 // Find returns what the instance is made of, and our validator's index in it if the node told. It
-// is false, with words for people, if that is not known.
+// is false, with words for people, if that is not known; then peers are asked.
 func (a *Almanac) Find(of casper.Hash) (r casper.Round, index *uint32, missing string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	r, ok := a.known.Find(of)
+	r, ok := a.find(of)
+	now := time.Now()
 	if !ok {
+		a.want(of, now)
 		return r, nil, a.missing(of)
 	}
+	// Another era's, of which nobody asks any more, is of no use now.
+	a.wanted = slices.DeleteFunc(a.wanted, func(w want) bool { return now.Sub(w.last) >= waitsFor })
 	for _, i := range a.indices {
 		if i.era == r.Era && i.last == r.KeyBlock {
 			return r, &i.index, ""
@@ -199,17 +189,37 @@ func (a *Almanac) Find(of casper.Hash) (r casper.Round, index *uint32, missing s
 	return r, nil, ""
 }
 
+// find looks for what the instance is made of, which is wanted no more if it is found. The caller
+// holds the lock.
+func (a *Almanac) find(of casper.Hash) (casper.Round, bool) {
+	r, ok := a.known.Find(of)
+	if !ok {
+		return r, false
+	}
+	if !slices.Contains(a.known.Told(here).Chainspecs, r.Chainspec) &&
+		slices.Contains(a.known.Candidates(), r.Chainspec) {
+		a.known.Chainspec(here, r.Chainspec)
+		a.Logger.Info().Stringer("chainspec", r.Chainspec).Uint64("era", r.Era).
+			Msg("the chainspec's hash is known: it makes an instance of the node")
+	}
+	a.wanted = slices.DeleteFunc(a.wanted, func(w want) bool { return w.of == of })
+	return r, true
+}
+
 // missing says what is not known. The caller holds the lock.
 func (a *Almanac) missing(of casper.Hash) string {
-	own := a.known.Told(here)
+	own, said := a.known.Told(here), a.known.Candidates()
 	switch {
-	case len(own.Chainspecs) == 0 && len(a.known.Told(asked).Chainspecs) == 0:
-		return "the chainspec's hash is not known: no peer of the node has told it yet; see `rest` in agent.toml"
+	case len(said) == 0 && len(own.Chainspecs) == 0 && len(a.known.Told(asked).Chainspecs) == 0:
+		return fmt.Sprintf("the chainspec's hash is not known: no peer of the node has told it yet, of %d; see `rest` in "+
+			"agent.toml, and let this host connect to other casper-nodes", len(a.peers.all))
 	case len(own.Ends) == 0:
 		return "the last block of the era before is not known: the node has not told it; see `rest` and `events` in " +
 			"agent.toml"
 	}
 	newest := own.Ends[len(own.Ends)-1]
-	return fmt.Sprintf("what instance %x is made of is not known; the last era that ended is %d, with block %x", of[:4],
-		newest.Era, newest.Last[:4])
+	return fmt.Sprintf("what instance %x is made of is not known; the last era that ended is %d, with block %x, and none "+
+		"of %d chainspecs that the node's peers say makes it; others are asked; if it lasts, give the node "+
+		"`known_addresses` that you trust and restart it, and see `events` in agent.toml",
+		of[:4], newest.Era, newest.Last[:4], len(said))
 }

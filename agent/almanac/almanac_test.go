@@ -1,13 +1,8 @@
 package almanac
 
 import (
-	"context"
-	"encoding/hex"
-	"errors"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -86,63 +81,37 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// TestChainspec: peers are asked after each start of the node until one tells, and not again until
-// it runs another version or is started anew.
-func TestChainspec(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := deaf()
-		var tells atomic.Bool
-		var count atomic.Int32
-		a.Chainspec = func(_ context.Context, address string) (casper.Hash, error) {
-			if count.Add(1); !tells.Load() || address != "c" {
-				return casper.Hash{}, errors.New("no")
-			}
-			return wanted.Chainspec, nil
+// TestLyingAgent: an agent that lies, whenever and however much, hides nothing that another one
+// tells, and what it has told to others is bounded.
+func TestLyingAgent(t *testing.T) {
+	honest, b := deaf(), deaf()
+	honest.known.Answered("peer", wanted.Chainspec)
+	honest.Ended(health.EraEnd{Era: wanted.Era - 1, Last: wanted.KeyBlock})
+	lies := 0
+	lie := func() {
+		f := &cosignerv1.ChainFacts{}
+		for range 1000 {
+			lies++
+			hash := casper.Hash{9, byte(lies), byte(lies >> 8)}
+			f.Chainspecs = append(f.Chainspecs, hash[:])
+			f.Ends = append(f.Ends, &cosignerv1.EraEnd{Era: wanted.Era - 1, LastBlock: hash[:]})
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		go a.Run(ctx)
-		up := time.Now()
-		says := func(version string, want int32) {
-			t.Helper()
-			for range 10 {
-				time.Sleep(time.Second)
-				a.Status(health.Status{Version: version, Uptime: time.Since(up), Addresses: []string{"b", "c"}}, time.Now())
-			}
-			synctest.Wait()
-			if n := count.Swap(0); n != want {
-				t.Errorf("asked %d times, want %d", n, want)
-			}
-		}
-		a.Ended(health.EraEnd{Era: 11, Last: wanted.KeyBlock})
-		a.Status(health.Status{}, time.Now()) // it has no peers yet
-		says("2.0.3", 10)
-		mustMiss(t, a, "chainspec")
-		tells.Store(true)
-		time.Sleep(shakeAgain)
-		says("2.0.3", 2)
-		mustFind(t, a, "unknown")
-		says("2.0.3", 0)
-		says("2.0.4", 2)
-		up = time.Now()
-		says("2.0.4", 2)
-	})
-}
-
-// TestHandshake: only the hash at its end is read.
-func TestHandshake(t *testing.T) {
-	hash := casper.Hash{5}
-	good := append([]byte("network, address, version\xd9\x40"), hash.String()...)
-	if got, err := chainspecOf(good); err != nil || got != hash {
-		t.Errorf("got %v, %v", got, err)
+		b.Heard("hostile", f)
 	}
-	for name, bad := range map[string][]byte{
-		"nothing": nil, "the hash alone": good[len(good)-64:], "no text": append([]byte("..\xda\x40"), hash.String()...),
-		"another length": append([]byte("..\xd9\x41"), hash.String()...), "more": append(good, 0),
-		"no hex": append([]byte("..\xd9\x40"), strings.Repeat("x", 64)...), "none": append(good[:25:25], 0xc0),
-	} {
-		if got, err := chainspecOf(bad); err == nil {
-			t.Errorf("%s: got %v from %s", name, got, hex.EncodeToString(bad))
-		}
+	lie()
+	b.Heard("honest", honest.Facts("b"))
+	lie()
+	mustFind(t, b, "unknown")
+	mustFind(t, honest, "unknown")
+	for i := range 100 { // the peers of an honest agent's node may lie: it tells few of their words
+		honest.known.Answered("peer", casper.Hash{7})
+		honest.known.Answered(string(rune('A'+i)), casper.Hash{8, byte(i)})
 	}
+	mustFind(t, honest, "unknown")
+	if f := honest.Facts("b"); len(f.GetChainspecs()) > 3*mostTold {
+		t.Errorf("it tells %d", len(f.GetChainspecs()))
+	}
+	c := deaf()
+	c.Heard("honest", honest.Facts("c"))
+	mustFind(t, c, "unknown")
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"net/netip"
 	"time"
 
 	"casper-cosigner/rule/casper"
@@ -22,99 +24,79 @@ import (
 
 // How a peer is asked.
 const (
-	shakeIn     = 5 * time.Second
-	longest     = 4096            // bytes of a handshake; it has some 500
-	hashedAt    = 2               // bytes of MessagePack in front of a text of 32 to 255 bytes
-	textOf      = 0xd9            // the first of these
-	shakeAgain  = 2 * time.Second // pause after a round of peers of whom none told
-	certificate = 24 * time.Hour
+	shakeIn  = 3 * time.Second
+	mostSent = 64 << 10 // bytes; certificate and handshake have some 2,000
+	longest  = 4096     // bytes of a handshake; it has some 500
+	hashedAt = 2        // bytes of MessagePack in front of a text of 32 to 255 bytes
+	textOf   = 0xd9     // the first of these
 )
 
-// Run asks peers of the node for the chainspec's hash, after each start of it, until ctx ends. A
-// peer that runs with another one is none.
-func (a *Almanac) Run(ctx context.Context) {
-	for {
-		var q question
-		select {
-		case q = <-a.ask:
-		case <-ctx.Done():
-			return
-		}
-		if a.answered(q.of) || a.shake(ctx, q) {
-			continue
-		}
-		pause := time.NewTimer(shakeAgain)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return
-		}
-	}
-}
-
-// answered reports whether a chainspec was heard of that run already, while the question waited.
-func (a *Almanac) answered(of run) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return of.same(a.running)
-}
-
-// shake asks the peers one after the other until one tells.
-func (a *Almanac) shake(ctx context.Context, q question) bool {
-	var faults []error
-	for _, peer := range q.peers {
-		hash, err := a.Chainspec(ctx, peer)
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.known.Chainspec(here, hash)
-		a.running = q.of
-		a.Logger.Info().Stringer("chainspec", hash).Str("peer", peer).Msg("the chainspec's hash is known")
-		return true
-	}
-	if ctx.Err() == nil {
-		a.Logger.Warn().Err(errors.Join(faults...)).Int("peers", len(q.peers)).
-			Msg("no peer of the node tells the chainspec's hash; without it nothing is claimed")
-	}
-	return false
-}
+// What a casper-node shows to whom it connects (tls.rs, generate_node_cert; network/tasks.rs,
+// tls_connect). Whoever is asked need not know that a validator's agent asks.
+const (
+	nodeCountry      = "US"
+	nodeOrganization = "Casper Blockchain"
+	nodeName         = "casper-node"
+	nodeServer       = "this-will-not-be-checked.example.com"
+	nodeLead         = time.Minute // valid from so long ago
+	nodeLasts        = 10 * 365 * 24 * time.Hour
+)
 
 // Shake returns the hash of the chainspec that a casper-node says it runs with. It says so before
-// it has heard anything (network/tasks.rs, negotiate_handshake), and drops the connection when it
-// hears nothing. What it says proves nothing, and need not: see package instance.
-func Shake(ctx context.Context, address string) (casper.Hash, error) {
+// it has heard anything (network/tasks.rs, negotiate_handshake). The connection ends then: nothing
+// is said to the peer, and nothing that it says is proven, nor need be: see package instance.
+func Shake(ctx context.Context, address string) (hash casper.Hash, err error) {
 	ctx, cancel := context.WithTimeout(ctx, shakeIn)
 	defer cancel()
+	defer func() {
+		if err != nil && ctx.Err() != nil {
+			err = ctx.Err() // which closed the connection
+		}
+		if err != nil {
+			err = fmt.Errorf("asking the casper-node at %s for its chainspec: %w", address, err)
+		}
+	}()
+	if _, err := netip.ParseAddrPort(address); err != nil { // a name would have to be looked up somewhere
+		return hash, err
+	}
 	own, err := passing()
 	if err != nil {
-		return casper.Hash{}, err
+		return hash, err
 	}
-	dialer := tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{own},
-		InsecureSkipVerify: true}} //nolint:gosec // nobody is known by name there, nor need be
-	conn, err := dialer.DialContext(ctx, "tcp", address)
+	plain, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return casper.Hash{}, fmt.Errorf("asking the casper-node at %s for its chainspec: %w", address, err)
+		return hash, err
 	}
-	defer conn.Close()
-	hash, err := readShake(ctx, conn)
-	if err != nil {
-		return casper.Hash{}, fmt.Errorf("asking the casper-node at %s for its chainspec: %w", address, err)
+	defer plain.Close()
+	defer context.AfterFunc(ctx, func() { plain.Close() })()
+	conn := tls.Client(&metered{Conn: plain, left: mostSent}, &tls.Config{MinVersion: tls.VersionTLS13,
+		Certificates: []tls.Certificate{own}, ServerName: nodeServer,
+		InsecureSkipVerify: true}) //nolint:gosec // nobody is known by name there, nor need be
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return hash, err
 	}
-	return hash, nil
+	return readShake(conn)
 }
 
-func readShake(ctx context.Context, conn net.Conn) (casper.Hash, error) {
-	if end, ok := ctx.Deadline(); ok {
-		if err := conn.SetDeadline(end); err != nil {
-			return casper.Hash{}, err
-		}
+// metered is a connection of which only so many bytes are read.
+type metered struct {
+	net.Conn
+	left int
+}
+
+// Read reads.
+func (m *metered) Read(p []byte) (int, error) {
+	if m.left <= 0 {
+		return 0, errors.New("it sends more than a handshake")
 	}
+	n, err := m.Conn.Read(p[:min(len(p), m.left)])
+	m.left -= n
+	return n, err
+}
+
+func readShake(from io.Reader) (casper.Hash, error) {
 	var size [4]byte
-	if _, err := io.ReadFull(conn, size[:]); err != nil {
+	if _, err := io.ReadFull(from, size[:]); err != nil {
 		return casper.Hash{}, err
 	}
 	n := binary.BigEndian.Uint32(size[:])
@@ -122,7 +104,7 @@ func readShake(ctx context.Context, conn net.Conn) (casper.Hash, error) {
 		return casper.Hash{}, fmt.Errorf("a handshake of %d bytes", n)
 	}
 	text := make([]byte, n)
-	if _, err := io.ReadFull(conn, text); err != nil {
+	if _, err := io.ReadFull(from, text); err != nil {
 		return casper.Hash{}, err
 	}
 	return chainspecOf(text)
@@ -142,17 +124,27 @@ func chainspecOf(handshake []byte) (hash casper.Hash, err error) {
 	return hash, nil
 }
 
-// passing returns a certificate as casper-node wants it of a peer (tls.rs,
-// validate_self_signed_cert), which nobody has met before and nobody will again.
+// passing returns a certificate as a casper-node makes one at each start, and as its peers want it
+// (tls.rs, validate_self_signed_cert). Nobody has met it before, and nobody will again.
 func passing() (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
+	utf8 := func(text string) asn1.RawValue { return asn1.RawValue{Tag: asn1.TagUTF8String, Bytes: []byte(text)} }
+	var name pkix.RDNSequence
+	for _, part := range []pkix.AttributeTypeAndValue{{Type: asn1.ObjectIdentifier{2, 5, 4, 6}, Value: nodeCountry},
+		{Type: asn1.ObjectIdentifier{2, 5, 4, 10}, Value: utf8(nodeOrganization)},
+		{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: utf8(nodeName)}} {
+		name = append(name, pkix.RelativeDistinguishedNameSET{part})
+	}
+	subject, err := asn1.Marshal(name)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
 	now := time.Now()
-	name := pkix.Name{Country: []string{"US"}, Organization: []string{"Casper Blockchain"}, CommonName: "casper-cosigner"}
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), Issuer: name, Subject: name, NotBefore: now.Add(-time.Minute),
-		NotAfter: now.Add(certificate), SignatureAlgorithm: x509.ECDSAWithSHA512}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), RawSubject: subject, NotBefore: now.Add(-nodeLead),
+		NotAfter: now.Add(nodeLasts), SignatureAlgorithm: x509.ECDSAWithSHA512}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }

@@ -44,3 +44,11 @@ func TestUndrilled(t *testing.T) {
 		}
 	})
 }
+
+// TestUnknown: what is not known of instances is told with the rest.
+func TestUnknown(t *testing.T) {
+	w := New(Config{Unknown: func(time.Time) string { return "no peer tells" }, Now: time.Now})
+	if got := w.Health(time.Now()).GetUnknownInstance(); got != "no peer tells" {
+		t.Errorf("%q", got)
+	}
+}

@@ -17,8 +17,9 @@ import (
 // in every ping.
 const nameSize = 128
 
-// fewPeers are so many addresses as are kept of an answer.
-const fewPeers = 16
+// mostPeers are so many addresses as are kept of an answer, in which they stand in an order that
+// peers can choose: so all that a node of a large network has.
+const mostPeers = 1024
 
 // Status is what a node says of itself at /status (casper-node types/status_feed.rs), as far as it
 // is of use here.
@@ -35,7 +36,7 @@ type Status struct {
 	Lowest      uint64         // height of the blocks that it has up to the highest without a gap
 	Highest     uint64
 	Peers       int
-	Addresses   []string // of some of them
+	Addresses   []string // of them
 	SwitchBlock string   // hash of the newest block that ended an era, empty if it is not told
 }
 
@@ -115,7 +116,7 @@ func (raw statusJSON) status() (s Status, err error) {
 	if len(s.Build) > nameSize || len(s.Version) > nameSize || len(s.State) > nameSize {
 		return s, fmt.Errorf("the name of a state or version has more than %d bytes", nameSize)
 	}
-	for _, p := range raw.Peers[:min(len(raw.Peers), fewPeers)] {
+	for _, p := range raw.Peers[:min(len(raw.Peers), mostPeers)] {
 		if len(p.Address) <= nameSize {
 			s.Addresses = append(s.Addresses, p.Address)
 		}

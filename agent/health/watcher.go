@@ -54,6 +54,8 @@ type Config struct {
 	Stock     bool             // the node signs by itself, behind a gate
 	// Undrilled tells which of the node's programs would get no key. Nil: none needs one.
 	Undrilled func() string
+	// Unknown tells why messages of the node cannot be claimed. It must not block. Nil: nobody knows.
+	Unknown func(time.Time) string
 	// Told is told each answer of /status, and Ended each end of an era that the node tells, some more
 	// than once. They must not block. Nil: nobody wants to know.
 	Told   func(Status)
@@ -145,9 +147,15 @@ func (w *Watcher) Asked(m casper.Message, answer *cosignerv1.SignResponse) {
 
 // Node returns all that is known.
 func (w *Watcher) Node() failover.Node {
+	unknown := ""
+	if w.Unknown != nil {
+		unknown = printable(w.Unknown(w.Now()), errorSize)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.node.Node
+	n := w.node.Node
+	n.Unknown = unknown
+	return n
 }
 
 // Health returns all that is known, with ages instead of times.

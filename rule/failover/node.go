@@ -23,6 +23,7 @@ type Node struct {
 	EventsError string   // why its events are not heard, so that no fault would be noticed; empty if they are
 	LeftoverKey string   // path of a secret key of the validator on its host
 	Undrilled   string   // which of a stock node's programs, the staged ones too, would get no key
+	Unknown     string   // why its agent cannot claim for a stock node: what an instance is made of is not known
 	// LostLeads are the ends of our validator's last rounds as the leader, in a row, that had no block
 	// though another node of ours had proposed one; newest first. It is zero again from the first
 	// round on of which one came.

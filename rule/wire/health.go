@@ -24,6 +24,7 @@ func Health(n failover.Node, now time.Time) *cosignerv1.NodeHealth {
 		ShutdownAgoMs: Ago(n.Shutdown, now), FaultAgoMs: Ago(n.Fault, now), FaultEra: n.FaultEra,
 		FaultEvidence: evidence(n.Evidence), EventsError: n.EventsError, LeftoverKey: n.LeftoverKey,
 		Undrilled: n.Undrilled, EraAgoMs: Ago(s.EraAt, now), Gate: gate(n.Gate, now), Finals: finals(n.Finals),
+		UnknownInstance: n.Unknown,
 	}
 	if s.Era != 0 || s.Height != 0 {
 		h.Block = &cosignerv1.Block{Era: s.Era, Height: s.Height}
@@ -66,7 +67,7 @@ func Node(h *cosignerv1.NodeHealth, now time.Time) failover.Node {
 		Blocked: Then(h.BlockedMs, now), Refused: Then(h.RefusedMs, now), Shutdown: Then(h.ShutdownAgoMs, now),
 		Fault: Then(h.FaultAgoMs, now), FaultEra: h.GetFaultEra(), Evidence: toldEvidence(h.GetFaultEvidence()),
 		EventsError: h.GetEventsError(), LeftoverKey: h.GetLeftoverKey(), Undrilled: h.GetUndrilled(),
-		Finals: toldFinals(h.GetFinals()),
+		Unknown: h.GetUnknownInstance(), Finals: toldFinals(h.GetFinals()),
 	}
 	if h.GetGate() != nil {
 		n.Gate = toldGate(h.GetGate(), now)

@@ -78,9 +78,12 @@ type NodeHealth struct {
 	// start; empty if all passed.
 	Undrilled string `protobuf:"bytes,24,opt,name=undrilled,proto3" json:"undrilled,omitempty"`
 	// The newest finality signatures of our validator that the node's events told of.
-	Finals        []*FinalSeen `protobuf:"bytes,25,rep,name=finals,proto3" json:"finals,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Finals []*FinalSeen `protobuf:"bytes,25,rep,name=finals,proto3" json:"finals,omitempty"`
+	// Why messages of a stock node wait, or waited in vain: its agent does not know what the instance of their era is made of; for
+	// people, with what to do. Empty if none does.
+	UnknownInstance string `protobuf:"bytes,28,opt,name=unknown_instance,json=unknownInstance,proto3" json:"unknown_instance,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *NodeHealth) Reset() {
@@ -286,6 +289,13 @@ func (x *NodeHealth) GetFinals() []*FinalSeen {
 		return x.Finals
 	}
 	return nil
+}
+
+func (x *NodeHealth) GetUnknownInstance() string {
+	if x != nil {
+		return x.UnknownInstance
+	}
+	return ""
 }
 
 // FinalSeen is a finality signature of our validator.
@@ -925,7 +935,7 @@ var File_casper_cosigner_v1_health_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"\n" +
-	"\x1fcasper/cosigner/v1/health.proto\x12\x12casper.cosigner.v1\"\xec\b\n" +
+	"\x1fcasper/cosigner/v1/health.proto\x12\x12casper.cosigner.v1\"\x97\t\n" +
 	"\n" +
 	"NodeHealth\x12'\n" +
 	"\rstatus_ago_ms\x18\x01 \x01(\x04H\x00R\vstatusAgoMs\x88\x01\x01\x12!\n" +
@@ -959,7 +969,8 @@ const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"era_ago_ms\x18\x16 \x01(\x04H\x06R\beraAgoMs\x88\x01\x01\x122\n" +
 	"\x04gate\x18\x17 \x01(\v2\x1e.casper.cosigner.v1.GateHealthR\x04gate\x12\x1c\n" +
 	"\tundrilled\x18\x18 \x01(\tR\tundrilled\x125\n" +
-	"\x06finals\x18\x19 \x03(\v2\x1d.casper.cosigner.v1.FinalSeenR\x06finalsB\x10\n" +
+	"\x06finals\x18\x19 \x03(\v2\x1d.casper.cosigner.v1.FinalSeenR\x06finals\x12)\n" +
+	"\x10unknown_instance\x18\x1c \x01(\tR\x0funknownInstanceB\x10\n" +
 	"\x0e_status_ago_msB\x0e\n" +
 	"\f_upgrade_eraB\r\n" +
 	"\v_blocked_msB\x12\n" +
