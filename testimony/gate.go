@@ -22,6 +22,10 @@ func (s *Stand) Open() error {
 	return s.shut
 }
 
+// Founded reports whether the log was founded, as of the last look, or held a command as it was
+// opened, which may be read back still.
+func (s *Stand) Founded() bool { return s.stored || s.founded.Load() }
+
 // MayFound returns nil once this cosigner knows of nothing that stands against founding the
 // cluster.
 func (s *Stand) MayFound() error {

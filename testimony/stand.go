@@ -72,6 +72,7 @@ type Stand struct {
 	founded atomic.Bool            // the log has its Genesis
 	gone    atomic.Pointer[string] // why the state is lost, nil if it is not
 	known   atomic.Uint64          // statements that were new to it
+	stored  bool                   // a command was in the log as it was opened
 	others  looked
 
 	mu       sync.Mutex    // guards all below
@@ -128,7 +129,8 @@ func OpenStand(c StandConfig) (*Stand, error) {
 	if lost != "" {
 		s.gone.Store(&lost)
 	}
-	s.waits.Store(c.Held().Stored)
+	s.stored = c.Held().Stored
+	s.waits.Store(s.stored)
 	s.words, err = c.Words()
 	return s, err
 }
