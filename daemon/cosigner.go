@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"runtime"
 	"runtime/debug"
 
@@ -68,25 +67,22 @@ func RunCosigner(ctx context.Context, f *CosignerFile, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	p, err := openProcess(self, f, o)
+	ports, err := f.bind(entry)
+	if err != nil {
+		return err
+	}
+	defer ports.close()
+	p, err := openProcess(self, f, ports.raft, o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
 	v := newValidator(p, keys)
-	data, err := net.Listen("tcp", or(f.Listen, entry.Address))
-	if err != nil {
-		return fmt.Errorf("binding the data port: %w", err)
-	}
-	admin, err := net.Listen("tcp", or(f.ListenAdmin, entry.AdminAddress))
-	if err != nil {
-		return errors.Join(fmt.Errorf("binding the admin port: %w", err), data.Close())
-	}
-	o.Logger.Info().Str("cosigner", f.Name).Str("version", o.Version).Str("address", data.Addr().String()).
+	o.Logger.Info().Str("cosigner", f.Name).Str("version", o.Version).Str("address", ports.data.Addr().String()).
 		Msg("cosigner is up")
 	if keys.Empty() {
 		o.Logger.Info().Bool("share_set", f.Share != "").Msg("all nodes of the cluster file are stock: this cosigner " +
 			"attests, and gives no share and no signature")
 	}
-	return v.run(ctx, f, data, admin)
+	return v.run(ctx, f, ports)
 }

@@ -43,8 +43,8 @@ type process struct {
 }
 
 // openProcess opens what has a file, ledger before log: see cosigner.OpenLedger. Then the
-// connections can be made, for what they show of us is known.
-func openProcess(self Host, f *CosignerFile, o Options) (p *process, err error) {
+// connections can be made, for what they show of us is known. The listener is for the log.
+func openProcess(self Host, f *CosignerFile, raft net.Listener, o Options) (p *process, err error) {
 	p = &process{self: self, options: o, pulse: pulse.New(), links: links{}}
 	defer func() {
 		if err != nil {
@@ -64,7 +64,7 @@ func openProcess(self Host, f *CosignerFile, o Options) (p *process, err error) 
 	if p.presences, err = openPresences(p.dir); err != nil {
 		return p, err
 	}
-	if p.store, err = openStore(self, f, p.presences, o); err != nil {
+	if p.store, err = openStore(self, raft, p.presences, o); err != nil {
 		return p, err
 	}
 	if err = p.openStand(f.StatePath()); err != nil {
@@ -109,18 +109,13 @@ func openDir(self Host, f *CosignerFile) (*statedir.Dir, error) {
 	return dir, nil
 }
 
-func openStore(self Host, f *CosignerFile, dir *presences, o Options) (*raftstore.Store, error) {
+func openStore(self Host, plain net.Listener, dir *presences, o Options) (*raftstore.Store, error) {
 	c, all := self.Cluster, voters(self.Cluster)
 	timing, err := raftstore.Profile(c.Timing)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(all, func(v raftstore.Voter) bool { return v.Name == self.Name })
-	plain, err := net.Listen("tcp", or(f.ListenRaft, all[i].Address))
-	if err != nil {
-		return nil, fmt.Errorf("binding the Raft port: %w", err)
-	}
-	s, err := raftstore.Open(raftstore.Config{
+	return raftstore.Open(raftstore.Config{
 		Name: self.Name, Voters: all, Path: dir.Path("raft"),
 		FirstRun: dir.FirstRun(), EndFirstRun: dir.EndFirstRun, NoteStart: dir.NoteStart,
 		Active: c.Main,
@@ -139,10 +134,6 @@ func openStore(self Host, f *CosignerFile, dir *presences, o Options) (*raftstor
 		MayFound: dir.mayFound, MayFollow: dir.mayFollow, Lost: dir.lost,
 		Timing: timing, Watchdog: watchdog(o), Fatal: o.Fatal, Log: o.Logger, Now: o.Now,
 	})
-	if err != nil {
-		return nil, errors.Join(err, plain.Close())
-	}
-	return s, nil
 }
 
 func watchdog(o Options) statedir.Watchdog {

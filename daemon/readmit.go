@@ -34,7 +34,7 @@ func (f *CosignerFile) Readmit(self Host, peer, file string) (was bool, err erro
 
 func startsOf(line []statedir.Start) (all []witness.Start) {
 	for _, o := range line {
-		all = append(all, witness.Start{Boot: o.Boot, Session: witness.ID(o.Session), Opened: o.Opened})
+		all = append(all, witness.Start{Boot: o.Boot, Session: witness.ID(o.Session), Opened: o.Opened, Since: o.Since})
 	}
 	return all
 }

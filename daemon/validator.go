@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
 	"time"
 
@@ -113,7 +112,7 @@ func monitorConfig(p *process, ready func() error) monitor.Config {
 }
 
 // run serves until ctx ends.
-func (v *validator) run(ctx context.Context, f *CosignerFile, data, admin net.Listener) error {
+func (v *validator) run(ctx context.Context, f *CosignerFile, ports bound) error {
 	dataServer, adminServer := v.dataServer(), v.adminServer()
 	told := newHook(f.HookTarget(), v.options.Logger)
 	telling := peer.Telling{Others: v.links.peers(), Statements: v.stand,
@@ -133,8 +132,8 @@ func (v *validator) run(ctx context.Context, f *CosignerFile, data, admin net.Li
 	group.Go(func() error { return v.watchClock(ctx) })
 	group.Go(func() error { return v.watchRoles(ctx, told) })
 	group.Go(func() error { told.run(ctx); return nil })
-	group.Go(func() error { return dataServer.Serve(data) })
-	group.Go(func() error { return adminServer.Serve(admin) })
+	group.Go(func() error { return dataServer.Serve(ports.data) })
+	group.Go(func() error { return adminServer.Serve(ports.admin) })
 	group.Go(func() error { return serveMetrics(ctx, f.Metrics, v.metrics.registry, v.ready, v.options.Logger) })
 	group.Go(func() error {
 		<-ctx.Done()

@@ -65,14 +65,20 @@ func (p *presences) Presence(last, applied uint64) statedir.Presence {
 }
 
 // Admit refuses also a state that has lost what its cosigner signed, as was stated. It does so
-// before that process is taken for the one that the cosigner is now.
+// before that process is taken for the one that the cosigner is now. A refusal tells whether the
+// cluster may be one that was never founded.
 func (p *presences) Admit(peer string, shown statedir.Presence, asked statedir.Sighting) error {
-	if stand := p.stand.Load(); stand != nil {
+	stand := p.stand.Load()
+	if stand != nil {
 		if err := stand.Refuses(peer, shown); err != nil && !p.Strange(peer, shown) {
 			return err
 		}
 	}
-	return p.Dir.Admit(peer, shown, asked)
+	err := p.Dir.Admit(peer, shown, asked)
+	if refused := (*statedir.PeerError)(nil); errors.As(err, &refused) {
+		refused.Unfounded = stand != nil && !stand.Founded()
+	}
+	return err
 }
 
 var errStarting = errors.New("this cosigner is starting")

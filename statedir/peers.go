@@ -36,6 +36,7 @@ type PeerError struct {
 	Reason    Reason
 	Have, Got Presence
 	Stated    string // with ReasonStated: what it signed, and what that shows
+	Unfounded bool   // the log of whoever refuses was never founded, as far as it knows
 }
 
 // Error says what happened, what is at stake and what to do.
@@ -55,9 +56,13 @@ func (e *PeerError) explain() string {
 	case ReasonSelf:
 		return "it never calls itself, so its certificate is in use on a second host. Stop that one and do not start it again"
 	case ReasonDirectory:
-		return fmt.Sprintf("directory id %v, but it was first seen with %v. Its disk was lost, or its share runs on a "+
-			"second host. %s", e.Got.Directory, e.Have.Directory,
-			stop)
+		seen := fmt.Sprintf("directory id %v, but it was first seen with %v. ", e.Got.Directory, e.Have.Directory)
+		if e.Unfounded {
+			seen += "Nothing was founded here yet. If all were just made anew, the one that was seen first was forgotten, and " +
+				"made anew after it had run beside new ones: then stop all cosigners, and make all of them anew once more, " +
+				"none left out, before any is started: docs/recovery.md, \"The cluster founded anew\". Else: "
+		}
+		return seen + "Its disk was lost, or its share runs on a second host. " + stop
 	case ReasonShared:
 		return fmt.Sprintf("directory id %v, which is already another cosigner's. A state directory was copied. %s",
 			e.Got.Directory, stop)

@@ -1,6 +1,7 @@
 package statedir
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -8,14 +9,15 @@ import (
 // startsFile names the file about earlier starts, within the directory.
 const startsFile = "starts.json"
 
-// startsKept is how many starts are noted: an hour of starting each few seconds.
+// startsKept is how many starts are noted: some 100 KB, written at each.
 const startsKept = 1024
 
 // Start is one start on the directory.
 type Start struct {
 	Boot    uint64 `json:"boot"`
 	Session ID     `json:"session"`
-	Opened  uint64 `json:"opened"` // last entry of the Raft log then
+	Opened  uint64 `json:"opened"`          // last entry of the Raft log then
+	Since   uint64 `json:"since,omitempty"` // first start that it stands for, if others were dropped
 }
 
 // NoteStart durably notes where the log ended as this process opened it. It must be called once,
@@ -24,15 +26,43 @@ type Start struct {
 // stored, and nothing stated.
 func (d *Dir) NoteStart(opened uint64) error {
 	d.starts = append(d.starts, Start{Boot: d.boot, Session: d.session, Opened: opened})
-	d.starts = d.starts[max(0, len(d.starts)-startsKept):]
+	for len(d.starts) > startsKept {
+		d.starts = dropStart(d.starts)
+	}
 	if err := writeRecord(d.Path(startsFile), d.starts); err != nil {
 		return fmt.Errorf("noting this start: %w", err)
 	}
 	return nil
 }
 
+// dropStart drops the note that is missed the least. What was stated under its number is held
+// against the log as the next start opened it from then on, so the less that was longer, the less
+// is missed. A cosigner that fails at each start finds the log as it was: those starts go before
+// all that came earlier, and the first of them, which others may have let in, after the rest. The
+// next start stands for what is dropped. The last one stays.
+func dropStart(line []Start) []Start {
+	drop, least := 0, [2]uint64{}
+	for i := range line[:len(line)-1] {
+		grew := [2]uint64{grown(line, i), ^uint64(0)}
+		if i > 0 {
+			grew[1] = grown(line, i-1)
+		}
+		if i == 0 || slices.Compare(grew[:], least[:]) < 0 {
+			drop, least = i, grew
+		}
+	}
+	line[drop+1].Since = cmp.Or(line[drop].Since, line[drop].Boot)
+	return slices.Delete(line, drop, drop+1)
+}
+
+// grown is how much longer the log was at the start after the i-th. It may be shorter: its end was
+// not committed.
+func grown(line []Start, i int) uint64 {
+	return max(line[i+1].Opened, line[i].Opened) - line[i].Opened
+}
+
 // Starts returns the starts that are noted, in their order, from NoteStart on with this one. Those
-// of a release that did not note them are missing, and all but the last 1,024.
+// of a release that did not note them are missing, and what was dropped of more than 1,024.
 func (d *Dir) Starts() []Start { return slices.Clone(d.starts) }
 
 // loadStarts reads what is noted. A directory of an earlier release has no such file.

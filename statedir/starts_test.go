@@ -2,6 +2,7 @@ package statedir
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -57,6 +58,40 @@ func TestStarts(t *testing.T) {
 	}
 	_, err = Open(path)
 	checkRefused(t, "damaged", err, "starts.json is damaged", "docs/recovery.md")
+}
+
+// TestDropStart: a directory that was put back, and ran on, is started again and again without
+// getting any further. What goes are those starts, not those by which it is told from the one that
+// went on elsewhere; and each that is dropped is stood for by the next one that is not.
+func TestDropStart(t *testing.T) {
+	line := []Start{{Boot: 1, Opened: 0}, {Boot: 4, Opened: 100}, {Boot: 6, Opened: 400}}
+	for n := uint64(0); n < 40; n++ {
+		line = append(line, Start{Boot: 7 + 2*n, Session: ID{byte(n)}, Opened: 1000})
+		for len(line) > 6 {
+			line = dropStart(line)
+		}
+	}
+	want := []Start{{Boot: 1, Opened: 0}, {Boot: 4, Opened: 100}, {Boot: 6, Opened: 400}, {Boot: 7, Opened: 1000},
+		{Boot: 83, Session: ID{38}, Opened: 1000, Since: 9}, {Boot: 85, Session: ID{39}, Opened: 1000}}
+	if !slices.Equal(line, want) {
+		t.Fatalf("kept %+v, want %+v", line, want)
+	}
+	for n, want := range []Start{
+		{Boot: 85, Session: ID{39}, Opened: 1000, Since: 9},
+		{Boot: 85, Session: ID{39}, Opened: 1000, Since: 7},
+		{Boot: 4, Opened: 100, Since: 1},
+		{Boot: 6, Opened: 400, Since: 1},
+	} {
+		if line = dropStart(line); len(line) != 5-n || !slices.Contains(line, want) {
+			t.Fatalf("drop %d: kept %+v, want %+v among them", n+1, line, want)
+		}
+	}
+	// An end that was not committed is gone at the next start: its length is no growth.
+	line = dropStart([]Start{{Boot: 1, Opened: 100}, {Boot: 2, Opened: 110}, {Boot: 3, Opened: 105},
+		{Boot: 4, Opened: 200}})
+	if line[1].Boot != 3 || line[1].Since != 2 {
+		t.Errorf("kept %+v", line)
+	}
 }
 
 func checkRefused(t *testing.T, what string, err error, texts ...string) {

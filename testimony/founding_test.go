@@ -75,3 +75,20 @@ func TestAbsentAgent(t *testing.T) {
 		t.Error("left out by name:", err)
 	}
 }
+
+// TestFounded: a log that is being read back was founded, whatever it has come to so far: who is
+// refused must not be told to make all anew.
+func TestFounded(t *testing.T) {
+	r := newRig(t, func(r *rig) { r.held.Started = false })
+	if _ = r.Status(); r.Founded() {
+		t.Error("a log that holds nothing was founded")
+	}
+	r.held.Started = true
+	if _ = r.Status(); !r.Founded() {
+		t.Error("the log has its Genesis")
+	}
+	r = newRig(t, func(r *rig) { r.held.Started, r.held.Stored = false, true })
+	if !r.Founded() {
+		t.Error("a log that is read back was never founded")
+	}
+}

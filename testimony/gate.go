@@ -22,6 +22,10 @@ func (s *Stand) Open() error {
 	return s.shut
 }
 
+// Founded reports whether the log was founded, as of the last look, or held a command as it was
+// opened, which may be read back still.
+func (s *Stand) Founded() bool { return s.stored || s.founded.Load() }
+
 // MayFound returns nil once this cosigner knows of nothing that stands against founding the
 // cluster.
 func (s *Stand) MayFound() error {
@@ -129,7 +133,7 @@ func (s *Stand) judge(held Held, now time.Time) error {
 	}
 	if silent := s.unheard(); len(silent) > 0 && !s.opened && s.waited < s.Wait {
 		return fmt.Errorf("this cosigner waits for what the agents remember of it, for %v from its start: %s not heard yet",
-			s.Wait, strings.Join(silent, ", "))
+			s.Wait, strings.Join(s.described(silent), ", "))
 	}
 	// A log that was read back from a snapshot has its Genesis before anybody let this process in. One
 	// that all others refuse must state nothing: it would be held against a newer, sound directory.
@@ -213,6 +217,17 @@ func (s *Stand) unheard() (silent []string) {
 	return silent
 }
 
+// described tells of the agents that are not heard those that ping.
+func (s *Stand) described(silent []string) (all []string) {
+	for _, node := range silent {
+		if more := s.partly[node]; more {
+			node += " (in part: the rest of what it shows is looked at as it shows that again)"
+		}
+		all = append(all, node)
+	}
+	return all
+}
+
 // mayFound says what stands against founding the cluster. Who typed that an agent is not waited for
 // may be mistaken, and it is up and pings in a moment: it is given the time that any start gives.
 func (s *Stand) mayFound() error {
@@ -227,6 +242,7 @@ func (s *Stand) mayFound() error {
 		case early && excused:
 			faults = append(faults, fmt.Sprintf("agent %s may yet be heard, for %v from this start: then what it shows that "+
 				"cosigners of this cluster signed counts, though the cluster may be founded without it", node, s.Wait))
+		case s.partly[node]: // which is told below
 		case !excused:
 			faults = append(faults, fmt.Sprintf("agent %s is not heard: it may remember what was signed. Start it, or type "+
 				"`cosigner found --without %s` on this host if it never served this validator", node, node))
@@ -239,11 +255,11 @@ func (s *Stand) mayFound() error {
 		if n := s.cut[node]; n > 0 {
 			faults = append(faults, fmt.Sprintf("agent %s shows %d statements, and %d are looked at: what is left out may say "+
 				"that this validator signed. Remove those of given-up clusters from its witness.json that are below this one's "+
-				"first era and height, and start it again", node, n, most))
+				"first era and height, and start it again", node, n, most(s.Members)))
 		}
 		if s.partly[node] {
 			faults = append(faults, fmt.Sprintf("agent %s shows more than %d new statements, and the rest is looked at as it "+
-				"shows them again", node, checks))
+				"shows them again", node, checks(s.Members)))
 		}
 		for _, f := range witness.Hold(s.First, s.foreign[node], s.words.Disregard) {
 			faults, shown = append(faults, objection("agent "+node, f)), true

@@ -76,9 +76,9 @@ func OpenKeeper(c KeeperConfig) (*Keeper, error) {
 		}
 	}
 	k.shown = wire.Statements(k.book.All())
-	if n := len(k.shown); n > most {
-		c.Logger.Warn().Str("file", c.Path).Int("statements", n).Int("looked_at", most).Msg("there are more statements of " +
-			"this validator's cosigners than a cosigner looks at; those of this cluster come first")
+	if n, looked := len(k.shown), most(c.Members); n > looked {
+		c.Logger.Warn().Str("file", c.Path).Int("statements", n).Int("looked_at", looked).Msg("there are more statements " +
+			"of this validator's cosigners than a cosigner looks at; those of this cluster come first")
 	}
 	return k, nil
 }
@@ -112,10 +112,7 @@ func (k *Keeper) read(data []byte) error {
 
 // Heard keeps what a cosigner's answer shows, if it is the newest word of a member of this cluster.
 func (k *Keeper) Heard(cosigner string, all []*cosignerv1.SignedStatement) {
-	if len(all) > most {
-		all = all[:most]
-	}
-	read := wire.ReadStatements(all)
+	read := wire.ReadStatements(all[:min(len(all), most(k.Members))])
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.book.Answered(cosigner, read) {

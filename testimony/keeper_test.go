@@ -148,7 +148,7 @@ func TestMembersFirst(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "witness.json")
 	k, _ := openKeeper(t, path, members())
 	k.Heard("c1", []*cosignerv1.SignedStatement{says(1, 10, nil), says(2, 10, nil)})
-	for n := range byte(most) {
+	for n := range byte(most(members())) {
 		s := stranger(n+10, 1e6)
 		if signed, err := witness.Read(s.Text, s.Key, s.Signature); err != nil || !k.book.Recall(signed, false) {
 			t.Fatal(err)
@@ -157,7 +157,7 @@ func TestMembersFirst(t *testing.T) {
 	k.stale = true
 	k.closed()
 	k, said := openKeeper(t, path, members())
-	if n := len(k.Shown()); n != most+2 || !strings.Contains(said, "more statements of this validator") {
+	if n := len(k.Shown()); n != most(members())+2 || !strings.Contains(said, "more statements of this validator") {
 		t.Errorf("%d are shown, said %q", n, said)
 	}
 	r := newRig(t, nil)

@@ -49,6 +49,7 @@ func stranger(n byte, era uint64) *cosignerv1.SignedStatement {
 type rig struct {
 	*Stand
 	t     *testing.T
+	of    witness.Members
 	now   time.Time
 	held  Held
 	words statedir.Words
@@ -69,7 +70,7 @@ func (r *rig) MarkLost(why string) error {
 
 // newRig returns a Stand that was just opened, on a state that has applied 100 entries.
 func newRig(t *testing.T, edit func(*rig)) *rig {
-	r := &rig{t: t, now: time.Unix(1000, 0)}
+	r := &rig{t: t, of: members(), now: time.Unix(1000, 0)}
 	starts := []witness.Start{{Boot: 6, Session: witness.ID{1, 6}, Opened: 100}}
 	r.held = Held{Started: true, Led: true, Holding: witness.Holding{Starts: starts, Statement: witness.Statement{
 		Validator: casper.PublicKey{7}, Cluster: witness.ID{1}, Name: "c1", Directory: witness.ID{1}, Boot: 6,
@@ -94,7 +95,7 @@ func (r *rig) again(entries uint64) {
 // open opens the Stand.
 func (r *rig) open() {
 	var err error
-	r.Stand, err = OpenStand(StandConfig{Name: "c1", Members: members(), Key: key(1), Agents: []string{"a", "b"},
+	r.Stand, err = OpenStand(StandConfig{Name: "c1", Members: r.of, Key: key(1), Agents: []string{"a", "b"},
 		Wait: 30 * time.Second, Every: time.Second, First: watermark.Mark{Era: 40, Height: 400},
 		Held: func() Held { return r.held }, Words: func() (statedir.Words, error) { return r.words, nil },
 		Directory: r, Now: func() time.Time { return r.now }, Logger: zerolog.New(&r.log)})

@@ -17,12 +17,6 @@ import (
 )
 
 const (
-	// most is how many statements of one ping or answer are looked at: fifteen cosigners, and what was
-	// stated in some earlier clusters.
-	most = 128
-	// checks is how many signatures are verified for one member in a second: whoever sends false ones
-	// must not keep this process busy.
-	checks = 64
 	// behindFor is how much later than t others a follower may learn of a commit. So a statement that
 	// comes while the gate is open is held against the state this much later.
 	behindFor = 500 * time.Millisecond
@@ -78,6 +72,7 @@ type Stand struct {
 	founded atomic.Bool            // the log has its Genesis
 	gone    atomic.Pointer[string] // why the state is lost, nil if it is not
 	known   atomic.Uint64          // statements that were new to it
+	stored  bool                   // a command was in the log as it was opened
 	others  looked
 
 	mu       sync.Mutex    // guards all below
@@ -85,7 +80,7 @@ type Stand struct {
 	looked   time.Time
 	heard    map[string]time.Time
 	warned   map[string]bool        // of another cluster, as that node shows
-	partly   map[string]bool        // more was new in the last ping than may be verified in a second
+	partly   map[string]bool        // more was new in its last ping than may be verified in a second
 	cut      map[string]int         // statements that it shows, if too many
 	book     *witness.Book          // what is held against the state
 	fresh    []fresh                // what is not yet
@@ -134,30 +129,37 @@ func OpenStand(c StandConfig) (*Stand, error) {
 	if lost != "" {
 		s.gone.Store(&lost)
 	}
-	s.waits.Store(c.Held().Stored)
+	s.stored = c.Held().Stored
+	s.waits.Store(s.stored)
 	s.words, err = c.Words()
 	return s, err
 }
 
-// HeardAgent notes that the node's agent pinged, and what it shows.
+// HeardAgent notes that the node's agent pinged, and what it shows. It is heard once all that it
+// shows of the members was looked at: what was left out may be what this cosigner has lost. Who
+// shows false statements for ever is waited for as one that is silent.
 func (s *Stand) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now, partly := s.Now(), false
+	var others []witness.Signed
+	now, members, rest := s.Now(), true, true
 	s.tooMany(node, len(all))
-	for _, p := range all[:min(len(all), most)] {
+	for _, p := range all[:min(len(all), most(s.Members))] {
 		signed, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature())
 		switch {
 		case err != nil || signed.Validator != s.Members.Validator:
 		case s.Members.Has(signed):
-			s.keep(signed, node, now)
+			members = s.keep(signed, node, now) && members
 		default:
-			partly = !s.keepForeign(signed, node, now) || partly
+			others = append(others, signed)
 		}
 	}
-	s.partly[node] = partly
-	_, before := s.heard[node]
-	if s.heard[node] = now; !before {
+	for _, signed := range others { // no budget is left to them that a member's needs
+		rest = s.keepForeign(signed, node, now) && rest
+	}
+	s.partly[node] = !members || !rest
+	if _, before := s.heard[node]; !before && members {
+		s.heard[node] = now
 		s.look(now)
 	}
 }
@@ -165,12 +167,13 @@ func (s *Stand) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
 // tooMany notes how many statements an agent shows, if not all of them are looked at, and says so
 // once. An agent shows the members' first, so what is left out can only matter for a founding.
 func (s *Stand) tooMany(node string, shown int) {
-	if shown <= most {
+	looked := most(s.Members)
+	if shown <= looked {
 		delete(s.cut, node)
 		return
 	}
 	if s.cut[node] == 0 {
-		s.Logger.Warn().Str("agent", node).Int("shown", shown).Int("looked_at", most).Msg("this agent shows more " +
+		s.Logger.Warn().Str("agent", node).Int("shown", shown).Int("looked_at", looked).Msg("this agent shows more " +
 			"statements than are looked at. Unless it is hostile its witness.json has those of many clusters that were given up")
 	}
 	s.cut[node] = shown
@@ -183,7 +186,7 @@ func (s *Stand) HeardCosigner(name string, all []*cosignerv1.SignedStatement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.Now()
-	for _, p := range all[:min(len(all), most)] {
+	for _, p := range all[:min(len(all), most(s.Members))] {
 		if signed, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature()); err == nil && s.Members.Has(signed) {
 			s.keep(signed, name, now)
 		}
@@ -198,38 +201,48 @@ func (s *Stand) mayCheck(from string, now time.Time) bool {
 		s.budget[from] = b
 	}
 	b.used++
-	return b.used <= checks
+	return b.used <= checks(s.Members)
 }
 
 // keep keeps a member's statement, if it is new. While the gate has never been open it counts at
-// once; so does ever what this cosigner signed itself.
-func (s *Stand) keep(signed witness.Signed, from string, now time.Time) {
-	if signed.Name == s.Name && signed.Session != s.stated.Session {
-		s.keepEarlier(signed, from, now)
-		return
-	}
-	if !s.told.WantsFrom(from, signed) || !s.mayCheck(from, now) || !s.told.KeepFrom(from, signed) {
-		return
+// once; so does ever what this cosigner signed itself. It is false if that could not be verified
+// now.
+func (s *Stand) keep(signed witness.Signed, from string, now time.Time) bool {
+	switch {
+	case signed.Name == s.Name && signed.Session != s.stated.Session:
+		return s.keepEarlier(signed, from, now)
+	case !s.told.WantsFrom(from, signed):
+		return true
+	case !s.mayCheck(from, now):
+		return false
+	case !s.told.KeepFrom(from, signed):
+		return true
 	}
 	s.shown = nil
 	s.known.Add(1)
 	s.brought[signed.Key] = from
 	if s.opened && signed.Name != s.Name {
 		s.fresh = append(s.fresh, fresh{signed, now})
-		return
+		return true
 	}
 	s.book.Keep(signed)
 	s.look(now)
+	return true
 }
 
 // keepEarlier judges what this cosigner signed as an earlier process, or as one that it does not
 // know, by itself: however little it claims, and whatever this one and others stated since, the log
-// may have been put back, and have grown.
-func (s *Stand) keepEarlier(signed witness.Signed, from string, now time.Time) {
-	if s.judged[signed] || s.lost != "" || !s.mayCheck(from, now) || !signed.Verify() {
-		return
+// may have been put back, and have grown. It is false if it could not be verified now.
+func (s *Stand) keepEarlier(signed witness.Signed, from string, now time.Time) bool {
+	switch {
+	case s.judged[signed] || s.lost != "":
+		return true
+	case !s.mayCheck(from, now):
+		return false
+	case !signed.Verify():
+		return true
 	}
-	if len(s.judged) == most {
+	if len(s.judged) == most(s.Members) {
 		clear(s.judged)
 	}
 	s.judged[signed] = true
@@ -243,6 +256,7 @@ func (s *Stand) keepEarlier(signed witness.Signed, from string, now time.Time) {
 		_ = s.refuse()
 	}
 	s.look(now)
+	return true
 }
 
 // keepForeign keeps what somebody else states than a member in this cluster, while it matters:
@@ -253,7 +267,7 @@ func (s *Stand) keepForeign(signed witness.Signed, node string, now time.Time) b
 	switch {
 	case s.founded.Load():
 		s.warn(signed, node, now)
-	case i < 0 && len(list) == most || i >= 0 && !signed.Replaces(list[i].Statement):
+	case i < 0 && len(list) == most(s.Members) || i >= 0 && !signed.Replaces(list[i].Statement):
 	case !s.mayCheck(node, now):
 		return false
 	case !signed.Verify():

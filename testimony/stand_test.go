@@ -207,7 +207,7 @@ func TestFalseStatements(t *testing.T) {
 	if n := len(r.Shown()); n != 1 { // its own
 		t.Errorf("%d statements are told on", n)
 	}
-	if n := len(r.foreign["a"]) + len(r.foreign["b"]); n > 2*checks {
+	if n := len(r.foreign["a"]) + len(r.foreign["b"]); n > 2*checks(members()) {
 		t.Errorf("%d statements of strangers are held, of a second", n)
 	}
 }
@@ -285,7 +285,7 @@ func TestFounding(t *testing.T) {
 
 	r = newRig(t, fresh) // more than is verified in a second, and the last one matters
 	flood = flood[:0]
-	for n := range byte(checks) {
+	for n := range byte(checks(members())) {
 		flood = append(flood, stranger(n+10, 1))
 	}
 	flood = append(flood, stranger(200, 40))
@@ -298,7 +298,7 @@ func TestFounding(t *testing.T) {
 
 	r = newRig(t, fresh) // more than is looked at
 	flood = flood[:0]
-	for n := range byte(most) {
+	for n := range byte(most(members())) {
 		flood = append(flood, stranger(n+10, 1))
 	}
 	r.HeardAgent("a", nil)

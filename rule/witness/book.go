@@ -34,6 +34,10 @@ type source struct {
 // its log has grown. Each takes one start whose gate opens.
 const processes = 4
 
+// Each is how many statements a Book holds of one cosigner at most: so many that it showed itself
+// and that others did, and one while its log never bound anything.
+const Each = 2*processes + 1
+
 // Book holds the newest statement of each cosigner, and of the last few processes that it was. Its
 // zero value is not usable: NewBook makes one. It is not safe for concurrent use.
 type Book struct {

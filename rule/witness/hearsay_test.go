@@ -3,6 +3,8 @@ package witness
 import (
 	"slices"
 	"testing"
+
+	"casper-cosigner/rule/watermark"
 )
 
 // TestHearsay: an agent heard c2 state something, and c2 was put back then. Whatever c1 tells of
@@ -120,5 +122,24 @@ func TestResetsMade(t *testing.T) {
 	b.Answered("c1", []Signed{resets(1, 12, 2), resets(2, 8, 0)})
 	if made := b.Resets(); len(made) != 2 || made["c1"] != 2 || made["c2"] != 1 {
 		t.Error(made)
+	}
+}
+
+// TestEach: a book comes to hold as much of one cosigner as it says that it does, and no more: what
+// its own processes and others showed before it was founded anew, and that nothing is bound since.
+func TestEach(t *testing.T) {
+	b := NewBook(trio())
+	process := func(n byte) func(*Statement) {
+		return func(s *Statement) { s.Session = ID{1, 20 + n} }
+	}
+	for n := range byte(3 * processes) {
+		b.Keep(said(1, 200+uint64(n), process(n)))
+		b.KeepFrom("c2", said(1, 100+uint64(n), process(100+n)))
+	}
+	b.Begin(said(1, 1, func(s *Statement) {
+		s.Session, s.Newest, s.Pruned = ID{1, 19}, watermark.Mark{}, watermark.Mark{Era: 60, Height: 600}
+	}))
+	if n := len(b.Current()); n != Each {
+		t.Errorf("%d are held of one cosigner, said are %d", n, Each)
 	}
 }

@@ -111,7 +111,7 @@ func TestJudge(t *testing.T) {
 		h := Holding{Statement: said(1, 100, func(s *Statement) {
 			s.Boot, s.Session, s.Resets = 6, ID{1, 6}, resets
 			s.Pruned = watermark.Mark{Era: 40, Height: 20}
-		}).Statement, Starts: []Start{{6, ID{1, 6}, 95}}}
+		}).Statement, Starts: []Start{{Boot: 6, Session: ID{1, 6}, Opened: 95}}}
 		got := Judge(h, trio(), tt.known)
 		if got.Finding != tt.want || !strings.Contains(got.What, tt.what) {
 			t.Errorf("%s: found %d, %q, want %d, %q", tt.name, got.Finding, got.What, tt.want, tt.what)
@@ -325,7 +325,7 @@ func TestHold(t *testing.T) {
 // TestUnfollowedReset: of a reset that the own ledger does not follow, as its cluster file has no
 // such operator, nothing that is stated of heights stops the votes; all else does.
 func TestUnfollowedReset(t *testing.T) {
-	h := Holding{Starts: []Start{{6, ID{1, 6}, 95}}, Statement: said(1, 100, func(s *Statement) {
+	h := Holding{Starts: []Start{{Boot: 6, Session: ID{1, 6}, Opened: 95}}, Statement: said(1, 100, func(s *Statement) {
 		s.Boot, s.Session, s.Newest.Height = 6, ID{1, 6}, 400
 	}).Statement}
 	after := func(s *Statement) { s.Resets, s.Newest.Height = 1, 400 }

@@ -16,18 +16,22 @@ import (
 // directory is therefore
 //
 //   - of another line, if start b of this one is noted with another process, or is not noted though
-//     an earlier one is: a start that failed before its note has stated nothing;
+//     an earlier one is, and was not dropped: a start that failed before its note has stated nothing;
 //   - else of the last process before the copy, if it has applied more than the log had as the next
 //     start that is noted here opened it: then it went on elsewhere, or the log alone was cut.
 //
-// Neither is ever so of a statement made on this line. Starts before the first that is noted, since
-// there were too many, make it see less, and nothing falsely: the next one that is noted opened a
-// log that is no shorter.
+// Neither is ever so of a statement made on this line. Starts before the first that is noted, and
+// those that were dropped since there were too many, make it see less, and nothing falsely: all
+// that they had applied is in the log as any later one opened it.
 type Start struct {
 	Boot    uint64
 	Session ID
 	Opened  uint64 // last entry of the log as that process opened it
+	Since   uint64 // first start that this note stands for, as others were dropped; zero for itself
 }
+
+// standsFor reports whether the note of that start may have been dropped for this one.
+func (o Start) standsFor(boot uint64) bool { return o.Since != 0 && o.Since <= boot && boot < o.Boot }
 
 // undone says what the statement of an earlier start shows that is not so on this line of starts,
 // empty for nothing.
@@ -42,7 +46,7 @@ func undone(line []Start, s Statement) string {
 			s.Boot)
 	case line[next].Boot == s.Boot:
 		next++
-	case next > 0:
+	case next > 0 && !line[next].standsFor(s.Boot):
 		return fmt.Sprintf("its start number %d is not noted here, and nothing is stated before its start is noted: the "+
 			"directory was restored, or two copies of it run", s.Boot)
 	}

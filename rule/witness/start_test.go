@@ -1,6 +1,7 @@
 package witness
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -49,7 +50,7 @@ func (l *life) judged(s Statement, starts []Start) Verdict {
 // TestStarts: a directory is put back to a copy. Whatever was signed after the copy was made shows
 // that, however often the directory is started and however far its log grows before it is shown;
 // and what was signed on a directory's own line shows nothing, not even if only the last starts are
-// noted.
+// noted, or some between were dropped.
 func TestStarts(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
@@ -81,13 +82,50 @@ func TestStarts(t *testing.T) {
 				}
 			}
 			noted := back.starts[r.IntN(len(back.starts)):]
+			thinned := slices.Clone(back.starts)
+			for len(thinned) > 1 && r.IntN(2) == 0 {
+				thinned = dropped(thinned, r.IntN(len(thinned)-1))
+			}
 			for _, s := range own {
-				for _, starts := range [][]Start{back.starts, noted} {
+				for _, starts := range [][]Start{back.starts, noted, thinned} {
 					if v := back.judged(s, starts); v.Finding != Sound {
 						t.Fatalf("%v, on a line of %v: found %d %q", s, starts, v.Finding, v.What)
 					}
 				}
 			}
+		}
+	}
+}
+
+// dropped is the line without the note of one start, for which the next one stands.
+func dropped(line []Start, at int) []Start {
+	line = slices.Clone(line)
+	line[at+1].Since = cmp.Or(line[at].Since, line[at].Boot)
+	return slices.Delete(line, at, at+1)
+}
+
+// TestDroppedStarts: a start whose note was dropped may have stated what the log had as the next
+// one that is noted opened it, and nothing beyond. It lets nobody in: whose process it was is not
+// known any more. What failed before its note stays what stated nothing.
+func TestDroppedStarts(t *testing.T) {
+	line := []Start{{Boot: 2, Session: ID{2}, Opened: 100}, {Boot: 5, Session: ID{5}, Opened: 400},
+		{Boot: 7, Session: ID{7}, Opened: 400}, {Boot: 9, Session: ID{9}, Opened: 400}}
+	line = dropped(dropped(line, 1), 1) // the ninth stands for the fifth and all between
+	for _, c := range []struct {
+		boot, applied uint64
+		lost          bool
+	}{
+		{2, 400, false}, {2, 401, true}, {3, 1, true}, {4, 1, true}, {5, 400, false}, {5, 401, true}, {6, 400, false},
+		{7, 400, false}, {7, 401, true}, {8, 401, true}, {9, 401, false},
+	} {
+		s := Statement{Boot: c.boot, Session: ID{byte(c.boot)}, Applied: c.applied}
+		if why := undone(line, s); (why != "") != c.lost {
+			t.Errorf("start %d, entry %d: %q", c.boot, c.applied, why)
+		}
+	}
+	for boot, continues := range map[uint64]bool{2: true, 5: false, 7: false, 9: true} {
+		if why := Continues(line, Start{Boot: boot, Session: ID{byte(boot)}}, 400); (why == "") != continues {
+			t.Errorf("start %d was let in last: %q", boot, why)
 		}
 	}
 }
