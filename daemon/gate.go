@@ -115,6 +115,7 @@ func ImportUnitFile(ctx context.Context, f *GateFile, path string) (done gate.Im
 		return gate.Imported{}, err
 	}
 	defer func() { err = errors.Join(err, a.Client.Close()) }()
+	a.Old = true
 	return gate.New(s, a).Import(ctx, path)
 }
 

@@ -9,8 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"casper-cosigner/cluster"
 	"casper-cosigner/daemon"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/stock/claim"
 	"casper-cosigner/stock/gate"
 	"casper-cosigner/stock/journal"
 	"casper-cosigner/stock/units"
@@ -67,5 +70,30 @@ func TestGateAsks(t *testing.T) {
 	other.KeyBlock[0]++
 	if _, err := l.imports(time.Second, "three", l.unitFile(other)); err == nil || errors.Is(err, gate.ErrBound) {
 		t.Errorf("of an instance that nobody told of: %v", err)
+	}
+}
+
+// TestImportPassive: what a passive node signed without its gate exists, whoever votes now. Its
+// import is granted; what it would sign next is not.
+func TestImportPassive(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, func(f *cluster.File) {
+		stockNodes("node-b")(f)
+		f.Failover.Standby = "passive"
+	})
+	l.start(all...)
+	a := l.node("node-a")
+	l.mustSign(a, echo(1, 0, 1))
+	if done, err := l.imports(time.Minute, "one", l.unitFile(echo(1, 0, 1), echo(1, 1, 2))); err != nil || done.Own != 2 {
+		t.Fatalf("imported %+v, %v", done, err)
+	}
+	l.mustBind(a, echo(1, 1, 1), echo(1, 1, 2))
+	l.mustSign(a, echo(1, 2, 1))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	no := new(claim.RefusedError)
+	err := l.gate("node-b").Claim(ctx, echo(1, 3, 1))
+	if !errors.As(err, &no) || no.Reason != cosignerv1.RefusalReason_REFUSAL_REASON_NOT_ACTIVE {
+		t.Errorf("a new message of a passive node: %v", err)
 	}
 }
