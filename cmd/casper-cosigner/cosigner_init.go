@@ -90,8 +90,8 @@ func initCosigner(c *cobra.Command, config string, first *firstFlags, without []
 	}
 	out := c.OutOrStdout()
 	fmt.Fprintf(out, "Made %s. Never back it up, copy or restore it.\n", f.StatePath())
-	fmt.Fprintf(out, "It signs from era %d and height %d on. The same for each other cosigner, on its host:\n", mark.Era,
-		mark.Height)
+	fmt.Fprintf(out, "It signs from era %d and height %d on. The same for each other cosigner, on its host, before that era\n"+
+		"begins, for the cluster starts only once all have done so:\n", mark.Era, mark.Height)
 	fmt.Fprintf(out, "  casper-cosigner cosigner init --first-era %d --first-height %d --again %d/%d", mark.Era,
 		mark.Height, mark.Era, mark.Height)
 	if len(without) > 0 {
