@@ -25,7 +25,7 @@ type GateFile struct {
 	Socket    string `toml:"socket" comment:"the agent's unix socket: socket in agent.toml"`
 	UnitFiles string `toml:"unit_files" comment:"where the node looks for them: storage, network, unit_files"`
 	Folder    string `toml:"folder" comment:"the gate's own folder, where they lie. Never copy or restore it"`
-	KeyFile   string `toml:"key_file,omitempty" comment:"the validator's secret_key.pem, which only root can read"`
+	KeyFile   string `toml:"key_file,omitempty" comment:"the validator's, for root only, named as in secret_key_path"`
 	KeyFolder string `toml:"key_folder,omitempty" comment:"where the node finds it, if its program passed gate drill"`
 
 	dir string
