@@ -14,8 +14,8 @@ type Condition struct {
 }
 
 // May reports whether an operator may give the node the role without force. A passive stock node is
-// out of each era: that is how it should be, and it votes once it is active, from the next era on or
-// once it is restarted. Until then who voted goes on to vote, but not in fenced mode.
+// out of each era: that is how it should be, and it votes once it is active, from the next era on
+// or once it is restarted. Until then who voted goes on to vote, but not in fenced mode.
 func (c Condition) May(m Mode) bool { return c.Ready || c.Code == Out && m == Hot }
 
 const (
