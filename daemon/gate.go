@@ -132,7 +132,8 @@ func (f *GateFile) asker() (agentAsker, error) {
 func (a agentAsker) Claim(ctx context.Context, own casper.Ballot) error {
 	err := a.Asker.Claim(ctx, own)
 	if held := new(claim.HeldError); errors.As(err, &held) {
-		return fmt.Errorf("%w: %w", gate.ErrBound, err)
+		holds, _ := casper.BallotOf(held.Held) // to be compared with what was claimed
+		return fmt.Errorf("%w, %s: %w", gate.ErrBound, holds.Content(), err)
 	}
 	return err
 }

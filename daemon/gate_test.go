@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,8 +65,16 @@ func TestGateAsks(t *testing.T) {
 		t.Fatalf("imported %+v, %v", done, err)
 	}
 	l.mustBind(a, echo(1, 1, 1), echo(1, 1, 2))
-	if _, err := l.imports(time.Minute, "two", l.unitFile(echo(1, 0, 2))); !errors.Is(err, gate.ErrBound) {
+	_, err = l.imports(time.Minute, "two", l.unitFile(echo(1, 0, 2)))
+	if !errors.Is(err, gate.ErrBound) {
 		t.Errorf("another content than the slot holds: %v", err)
+	}
+	held, _ := casper.BallotOf(signed)
+	own, _ := casper.BallotOf(echo(1, 0, 2))
+	for _, part := range []string{"ALARM", "era 1 round 0", held.Content(), own.Content(), "until the next era"} {
+		if !strings.Contains(fmt.Sprint(err), part) {
+			t.Errorf("got %v, want %q in it", err, part)
+		}
 	}
 	other := echo(1, 2, 1)
 	other.KeyBlock[0]++
