@@ -138,6 +138,16 @@ func TestInitEraMoved(t *testing.T) {
 	}
 }
 
+// TestRunAs: what is to be typed on the next host begins as what was typed here did.
+func TestRunAs(t *testing.T) {
+	users := []byte("root:x:0:0:root:/root:/bin/bash\ncasper-cosigner:x:998:998::/home:/usr/sbin/nologin\n")
+	for uid, want := range map[int]string{998: "runuser -u casper-cosigner -- ", 0: "", 99: ""} {
+		if got := runAs(users, uid); got != want {
+			t.Errorf("as %d: %q", uid, got)
+		}
+	}
+}
+
 // TestInitChecked: a mark that is given is held against the node's word.
 func TestInitChecked(t *testing.T) {
 	dir := newCosigners(t)
