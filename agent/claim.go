@@ -35,6 +35,7 @@ func (a *Agent) Claim(ctx context.Context, r *cosignerv1.ClaimRequest) (*cosigne
 		if err != nil {
 			return false, status.Error(codes.Internal, err.Error())
 		}
+		request.SignedAlready = r.GetSignedAlready()
 		response, err = ask(ctx, a, "Claim",
 			func(ctx context.Context, c Cosigner) (answer[*cosignerv1.ClaimResponse], error) {
 				asked = true

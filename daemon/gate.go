@@ -25,7 +25,7 @@ type GateFile struct {
 	Socket    string `toml:"socket" comment:"the agent's unix socket: socket in agent.toml"`
 	UnitFiles string `toml:"unit_files" comment:"where the node looks for them: storage, network, unit_files"`
 	Folder    string `toml:"folder" comment:"the gate's own folder, where they lie. Never copy or restore it"`
-	KeyFile   string `toml:"key_file,omitempty" comment:"the validator's secret_key.pem, which only root can read"`
+	KeyFile   string `toml:"key_file,omitempty" comment:"the validator's, for root only, named as in secret_key_path"`
 	KeyFolder string `toml:"key_folder,omitempty" comment:"where the node finds it, if its program passed gate drill"`
 
 	dir string
@@ -115,6 +115,7 @@ func ImportUnitFile(ctx context.Context, f *GateFile, path string) (done gate.Im
 		return gate.Imported{}, err
 	}
 	defer func() { err = errors.Join(err, a.Client.Close()) }()
+	a.Old = true
 	return gate.New(s, a).Import(ctx, path)
 }
 
@@ -131,7 +132,8 @@ func (f *GateFile) asker() (agentAsker, error) {
 func (a agentAsker) Claim(ctx context.Context, own casper.Ballot) error {
 	err := a.Asker.Claim(ctx, own)
 	if held := new(claim.HeldError); errors.As(err, &held) {
-		return fmt.Errorf("%w: %w", gate.ErrBound, err)
+		holds, _ := casper.BallotOf(held.Held) // to be compared with what was claimed
+		return fmt.Errorf("%w, %s: %w", gate.ErrBound, holds.Content(), err)
 	}
 	return err
 }

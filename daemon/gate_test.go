@@ -4,13 +4,18 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"casper-cosigner/cluster"
 	"casper-cosigner/daemon"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/stock/claim"
 	"casper-cosigner/stock/gate"
 	"casper-cosigner/stock/journal"
 	"casper-cosigner/stock/units"
@@ -60,12 +65,45 @@ func TestGateAsks(t *testing.T) {
 		t.Fatalf("imported %+v, %v", done, err)
 	}
 	l.mustBind(a, echo(1, 1, 1), echo(1, 1, 2))
-	if _, err := l.imports(time.Minute, "two", l.unitFile(echo(1, 0, 2))); !errors.Is(err, gate.ErrBound) {
+	_, err = l.imports(time.Minute, "two", l.unitFile(echo(1, 0, 2)))
+	if !errors.Is(err, gate.ErrBound) {
 		t.Errorf("another content than the slot holds: %v", err)
+	}
+	held, _ := casper.BallotOf(signed)
+	own, _ := casper.BallotOf(echo(1, 0, 2))
+	for _, part := range []string{"ALARM", "era 1 round 0", held.Content(), own.Content(), "until the next era"} {
+		if !strings.Contains(fmt.Sprint(err), part) {
+			t.Errorf("got %v, want %q in it", err, part)
+		}
 	}
 	other := echo(1, 2, 1)
 	other.KeyBlock[0]++
 	if _, err := l.imports(time.Second, "three", l.unitFile(other)); err == nil || errors.Is(err, gate.ErrBound) {
 		t.Errorf("of an instance that nobody told of: %v", err)
+	}
+}
+
+// TestImportPassive: what a passive node signed without its gate exists, whoever votes now. Its
+// import is granted; what it would sign next is not.
+func TestImportPassive(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, func(f *cluster.File) {
+		stockNodes("node-b")(f)
+		f.Failover.Standby = "passive"
+	})
+	l.start(all...)
+	a := l.node("node-a")
+	l.mustSign(a, echo(1, 0, 1))
+	if done, err := l.imports(time.Minute, "one", l.unitFile(echo(1, 0, 1), echo(1, 1, 2))); err != nil || done.Own != 2 {
+		t.Fatalf("imported %+v, %v", done, err)
+	}
+	l.mustBind(a, echo(1, 1, 1), echo(1, 1, 2))
+	l.mustSign(a, echo(1, 2, 1))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	no := new(claim.RefusedError)
+	err := l.gate("node-b").Claim(ctx, echo(1, 3, 1))
+	if !errors.As(err, &no) || no.Reason != cosignerv1.RefusalReason_REFUSAL_REASON_NOT_ACTIVE {
+		t.Errorf("a new message of a passive node: %v", err)
 	}
 }

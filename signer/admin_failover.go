@@ -17,7 +17,8 @@ import (
 const longestHold = 30 * 24 * time.Hour
 
 // Activate makes a node the active one. One that is suspended is refused, since it would be given
-// nothing; one that is not ready is refused unless the request forces it.
+// nothing; one that may not have the role by failover.Condition.May is refused unless the request
+// forces it.
 func (a *Admin) Activate(ctx context.Context, r *cosignerv1.ActivateRequest) (*cosignerv1.ActivateResponse, error) {
 	if err := a.known(r.GetNode()); err != nil {
 		return nil, err
@@ -51,14 +52,16 @@ func (a *Admin) unsuspended(node string) error {
 	return nil
 }
 
-// mayActivate refuses a node that is known not to be ready. Before the first judgement
-// nothing is known.
+// mayActivate refuses a node that is known to be no good as the active one. Before the first
+// judgement nothing is known.
 func (a *Admin) mayActivate(node string) error {
 	judgement, _ := a.Judgement()
 	if judgement.Code == "" {
 		return nil
 	}
-	if c := judgement.Conditions[node]; !c.Ready {
+	var mode failover.Mode
+	a.Signer.Log.View(func(m *machine.State) { mode = m.Roles().Mode })
+	if c := judgement.Conditions[node]; !c.May(mode) {
 		return status.Errorf(codes.FailedPrecondition, "%s is not ready (%s: %s)", node, c.Code, c.Why)
 	}
 	return nil

@@ -167,6 +167,14 @@ func TestActivateNotReady(t *testing.T) {
 	if !strings.HasSuffix(err.Error(), `no node "node-c" in the cluster file: it has node-a, node-b`) {
 		t.Errorf("got %v, want which there are", err)
 	}
+	a.judge("node-b", failover.Condition{Code: failover.GateDown})
+	wantCode(t, "a stock node without its gate", activate("node-b", false), codes.FailedPrecondition)
+	a.judge("node-b", failover.Condition{Code: failover.Out})
+	wantCode(t, "a passive stock node", activate("node-b", false), codes.OK)
+	_, err = a.SetMode(t.Context(), &cosignerv1.SetModeRequest{Mode: cosignerv1.Mode_MODE_FENCED,
+		Epoch: uint64(len(a.rig.log.applied))})
+	wantCode(t, "fencing", err, codes.OK)
+	wantCode(t, "a passive stock node, where nobody else would vote", activate("node-b", false), codes.FailedPrecondition)
 	a.judge("node-b", failover.Condition{Ready: true})
 	wantCode(t, "ready", activate("node-b", false), codes.OK)
 	a.rig.log.follower = true

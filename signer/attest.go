@@ -12,7 +12,15 @@ import (
 // Attest answers a node that wants to sign a message itself, as Sign does one that wants it signed:
 // the claim in the log is the same, so that either kind of node finishes what the other bound.
 func (s *Signer) Attest(ctx context.Context, request watermark.Claim) (Answer, error) {
-	return s.observed(ctx, request, way{s.Nodes.AgainstClaiming(request.Node, request.Message), s.attested})
+	against := s.Nodes.AgainstClaiming(request.Node, request.Message)
+	return s.observed(ctx, request, way{against: against, finish: s.attested})
+}
+
+// AttestSigned is Attest for a message that was signed before anybody was asked. Whose turn it is
+// does not count: to refuse it would leave its slot to another content.
+func (s *Signer) AttestSigned(ctx context.Context, request watermark.Claim) (Answer, error) {
+	against := s.Nodes.AgainstClaiming(request.Node, request.Message)
+	return s.observed(ctx, request, way{against: against, signed: true, finish: s.attested})
 }
 
 // attested has what a slot holds attested. Those who claim the same slot at the same time share one

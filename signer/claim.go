@@ -36,7 +36,11 @@ func (s *Server) Claim(ctx context.Context, r *cosignerv1.ClaimRequest) (*cosign
 	if request.AskedAt, err = s.asked(r, request.Signature[:]); err != nil {
 		return notGranted(response, refuse(refusal.BadSignature, "%v", err))
 	}
-	answer, err := s.Signer.Attest(ctx, request)
+	attest := s.Signer.Attest
+	if r.GetSignedAlready() {
+		attest = s.Signer.AttestSigned
+	}
+	answer, err := attest(ctx, request)
 	if err != nil {
 		return notGranted(response, err)
 	}

@@ -154,13 +154,14 @@ func New(c Config) *Signer {
 // Sign answers a node's request: the message, the node that asks for it and that node's signature
 // of the request. The error is a *Refusal or wraps ErrUnavailable. ctx is the asker's patience.
 func (s *Signer) Sign(ctx context.Context, request watermark.Claim) (Answer, error) {
-	return s.observed(ctx, request, way{s.Nodes.AgainstSigning(request.Node), s.finish})
+	return s.observed(ctx, request, way{against: s.Nodes.AgainstSigning(request.Node), finish: s.finish})
 }
 
 // way is what the two kinds of node differ in: what stands against the request, and how what the
 // slot holds is finished for it.
 type way struct {
 	against refusal.Reason
+	signed  bool // turn.Request.Signed
 	finish  func(ctx context.Context, term uint64, held watermark.Claim) (Answer, error)
 }
 
@@ -189,7 +190,7 @@ func (s *Signer) answer(ctx context.Context, request watermark.Claim, w way) (An
 	if !ok {
 		return s.certify(ctx, lead.Term, request)
 	}
-	d, err := s.await(ctx, turn.Request{Claim: request, Slot: slot})
+	d, err := s.await(ctx, turn.Request{Claim: request, Slot: slot, Signed: w.signed})
 	switch {
 	case err != nil:
 		return Answer{}, err

@@ -14,9 +14,11 @@ import (
 // await waits for the request's turn, and returns the decision to finish what its slot holds or to
 // claim it. The error is why it may do neither.
 func (s *Signer) await(ctx context.Context, r turn.Request) (turn.Decision, error) {
-	s.mu.Lock()
-	s.desk.Preference.Asked(r.Node, r.Slot, s.Now())
-	s.mu.Unlock()
+	if !r.Signed { // else it says nothing of where the node is
+		s.mu.Lock()
+		s.desk.Preference.Asked(r.Node, r.Slot, s.Now())
+		s.mu.Unlock()
+	}
 	for {
 		now, changed := s.Now(), s.bound()
 		if deadline, ok := ctx.Deadline(); ok {

@@ -59,7 +59,21 @@ func (f *firstFlags) settle(c *cobra.Command, file *cluster.File, word string) (
 	if err := f.confirm(c, mark, word, doubtful); err != nil || f.node == "" {
 		return mark, err
 	}
-	return f.recheck(ctx, c, file, time.Now())
+	now, err := f.recheck(ctx, c, file, time.Now())
+	if err == nil && now.Era != mark.Era {
+		return mark, eraMoved(mark, now)
+	}
+	return now, err
+}
+
+// eraMoved refuses to wait for another era than was agreed to: in the one between nobody of ours
+// would say a word.
+func eraMoved(was, now watermark.Mark) error {
+	return &fault{code: exitRefused, err: errorf("era %d began before there was a block made after your answer, so the "+
+		"cosigners could sign from era %d on only: in all of era %d the validator would send no message, and be evicted. "+
+		"Nothing was made", was.Era, now.Era, was.Era), hints: []string{
+		"start what you stopped again, as it was, and repeat this late in an era, but some blocks before its end",
+		fmt.Sprintf("if that era may be lost: --first-era %d --first-height %d, with --from-node", now.Era, now.Height)}}
 }
 
 // recheck returns the mark by what the node says once it has a block that was made after the PEM's
@@ -121,9 +135,11 @@ only. There it signs blocks at once, and votes from era %d on.
 	}
 	if f.node != "" && !f.given {
 		fmt.Fprintf(w, `Era and height are read again after your answer, from a block made after it. The
-cosigners wait for the next era by themselves: nothing is voted in this one. So
-stop the old node late in an era, and before its last block.
-`)
+cosigners wait for the next era, %d, by themselves: nothing is voted before. So stop
+the old node late in an era, and some blocks before its end. If that era begins
+before there is such a block, nothing is made: all of it would pass without a
+message, for which a validator is evicted.
+`, mark.Era)
 	}
 	fmt.Fprintln(w)
 }

@@ -63,15 +63,20 @@ func TestSighting(t *testing.T) {
 	}
 }
 
-// fakeNode tells a chain at /status whose last block is 1000, in era 10, and two eras and ten
-// blocks later once that long has passed.
+// fakeNode tells a chain at /status whose last block is 1000, in era 10, and ten blocks later once
+// that long has passed.
 func fakeNode(t *testing.T, stood time.Duration) (url string, asked *atomic.Int64) {
+	return fakeChain(t, stood, 10)
+}
+
+// fakeChain is a fakeNode whose later block is in that era.
+func fakeChain(t *testing.T, stood time.Duration, era uint64) (url string, asked *atomic.Int64) {
 	begun, asked := time.Now(), new(atomic.Int64)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asked.Add(1)
 		block, at := map[string]any{"era_id": 10, "height": 1000}, begun
 		if time.Since(begun) >= stood {
-			block, at = map[string]any{"era_id": 12, "height": 1010}, time.Now()
+			block, at = map[string]any{"era_id": era, "height": 1010}, time.Now()
 		}
 		block["hash"], block["timestamp"] = "aa", at.UTC().Format(time.RFC3339Nano)
 		err := json.NewEncoder(w).Encode(map[string]any{"build_version": "2.0.3", "api_version": "2.0.0",
@@ -108,12 +113,38 @@ func TestInitFromNode(t *testing.T) {
 	config := filepath.Join(dir, "c1", "cosigner.toml")
 	code, out, errOut := new(fakes).run("cosigner", "init", "--config", config, "--from-node", url, "--yes")
 	if code != 0 || !strings.Contains(errOut, "Waiting for a block made after ") ||
-		!strings.Contains(out, "cosigner init --first-era 13 --first-height 1075 --again 13/1075") {
+		!strings.Contains(out, "cosigner init --first-era 11 --first-height 1075 --again 11/1075") {
 		t.Fatalf("code %d, %s%s", code, out, errOut)
 	}
 	identity, err := os.ReadFile(filepath.Join(dir, "c1", "state", "identity.json"))
 	if err != nil || !bytes.Contains(identity, []byte("1075")) {
 		t.Errorf("%s, %v", identity, err)
+	}
+}
+
+// TestInitEraMoved: where the next era began meanwhile nothing is made: that era would pass without
+// a message of ours.
+func TestInitEraMoved(t *testing.T) {
+	dir := newCosigners(t)
+	url, _ := fakeChain(t, 3*time.Second, 11)
+	config := filepath.Join(dir, "c1", "cosigner.toml")
+	code, out, errOut := new(fakes).run("cosigner", "init", "--config", config, "--from-node", url, "--yes")
+	if code != exitRefused || !strings.Contains(errOut, "in all of era 11 the validator would send no message") ||
+		!strings.Contains(errOut, "--first-era 12 --first-height 1075") {
+		t.Errorf("code %d, %s%s", code, out, errOut)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "c1", "state")); !os.IsNotExist(err) {
+		t.Errorf("something was made: %v", err)
+	}
+}
+
+// TestRunAs: what is to be typed on the next host begins as what was typed here did.
+func TestRunAs(t *testing.T) {
+	users := []byte("root:x:0:0:root:/root:/bin/bash\ncasper-cosigner:x:998:998::/home:/usr/sbin/nologin\n")
+	for uid, want := range map[int]string{998: "runuser -u casper-cosigner -- ", 0: "", 99: ""} {
+		if got := runAs(users, uid); got != want {
+			t.Errorf("as %d: %q", uid, got)
+		}
 	}
 }
 

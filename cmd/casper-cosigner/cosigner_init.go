@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,7 +14,10 @@ import (
 	"casper-cosigner/statedir"
 )
 
-const cosignerConfig = configFolder + "/cosigner.toml"
+const (
+	cosignerConfig = configFolder + "/cosigner.toml"
+	serviceUser    = "casper-cosigner" // of the units in deploy/systemd
+)
 
 func cosignerInitCommand() *cobra.Command {
 	var config, fresh string
@@ -90,16 +95,29 @@ func initCosigner(c *cobra.Command, config string, first *firstFlags, without []
 	}
 	out := c.OutOrStdout()
 	fmt.Fprintf(out, "Made %s. Never back it up, copy or restore it.\n", f.StatePath())
-	fmt.Fprintf(out, "It signs from era %d and height %d on. The same for each other cosigner, on its host:\n", mark.Era,
-		mark.Height)
-	fmt.Fprintf(out, "  casper-cosigner cosigner init --first-era %d --first-height %d --again %d/%d", mark.Era,
-		mark.Height, mark.Era, mark.Height)
+	fmt.Fprintf(out, "It signs from era %d and height %d on. The same for each other cosigner, on its host, before\n"+
+		"that era begins, for the cluster starts only once all have done so:\n", mark.Era, mark.Height)
+	users, _ := os.ReadFile("/etc/passwd") // without it nothing is to be added
+	fmt.Fprintf(out, "  %scasper-cosigner cosigner init --first-era %d --first-height %d --again %d/%d",
+		runAs(users, os.Geteuid()), mark.Era, mark.Height, mark.Era, mark.Height)
 	if len(without) > 0 {
 		fmt.Fprintf(out, " --without %s", strings.Join(without, ","))
 	}
 	fmt.Fprintln(out)
 	fmt.Fprintf(out, "Next: casper-cosigner cosigner run --config %s\n", config)
 	return nil
+}
+
+// runAs is what root has to put before a command on another host, where the state must belong to
+// the service's user, too; nothing if this one's user, by /etc/passwd, is not that.
+func runAs(users []byte, uid int) string {
+	for line := range strings.Lines(string(users)) {
+		fields := strings.Split(line, ":")
+		if len(fields) > 2 && fields[0] == serviceUser && fields[2] == strconv.Itoa(uid) {
+			return "runuser -u " + serviceUser + " -- "
+		}
+	}
+	return ""
 }
 
 // notEmpty adds what to do with a state directory that is there.

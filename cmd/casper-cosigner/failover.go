@@ -32,7 +32,8 @@ func promoteCommand() *cobra.Command {
 		Short: "make a node the active one",
 		Long: `promote makes a node the active one; it stays so until an operator or a failure of
 that node changes it. A node that is suspended is refused, and so is one that is not
-ready.
+ready. A stock node that is out of this era, as a passive one always is, is taken in
+hot mode: who votes goes on to the end of the era.
 
 --force makes it active all the same. No slot gets two values by that, but a node
 that is not ready cannot vote before it has caught up. In fenced mode nobody else is

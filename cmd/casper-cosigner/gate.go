@@ -77,8 +77,11 @@ func gateImportCommand() *cobra.Command {
 		Use:   "import FILE",
 		Short: "take over a unit file that a node wrote without a gate",
 		Long: `import claims each message of ours in the file, and keeps the file only if all are
-granted. If a slot is bound to another content, two messages were signed for it: then
-the gate does not start any more until somebody looked into it. Stop the gate before.`,
+granted. If the gate has one of that era, as after a node ran without its gate for a
+while, it is given what it lacks. If a slot is bound to another content, two messages
+were signed for it: then the gate does not start any more until somebody looked into
+it. Stop the node and the gate before, and run it as root: while a process writes unit
+files in that folder it is refused.`,
 		Example: "  casper-cosigner gate import /var/lib/casper/old/unit_1f..._01c6....dat",
 		Args:    one("a unit FILE"),
 	}
@@ -97,9 +100,19 @@ the gate does not start any more until somebody looked into it. Stop the gate be
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(c.OutOrStdout(), "%s: %d messages of ours, all granted; %d bytes kept, %d cut\n",
-			args[0], done.Own, done.Size, done.Cut)
+		fmt.Fprintf(c.OutOrStdout(), "%s: %s. Move it away, and start the gate.\n", args[0], importedText(done))
 		return nil
 	}
 	return c
+}
+
+func importedText(done gate.Imported) string {
+	switch {
+	case done.Had && done.Own == 0:
+		return "nothing of ours that the gate's file of that era lacks"
+	case done.Had:
+		return fmt.Sprintf("%d messages of ours, all granted; %d of them were not in the gate's file of that era, "+
+			"and are now", done.Own, done.Added)
+	}
+	return fmt.Sprintf("%d messages of ours, all granted; %d bytes kept, %d cut", done.Own, done.Size, done.Cut)
 }

@@ -76,12 +76,13 @@ type driller struct {
 
 // staged drills what runs or will, and has no result.
 func (d driller) staged(ctx context.Context) (err error) {
+	const other = "install casper-node as casper-node-launcher wants it, or name a program: gate drill --node FILE"
 	all, err := d.folders.Upcoming()
 	if err != nil {
-		return err
+		return withHint(err, other)
 	}
 	if len(all) == 0 {
-		return errorf("no casper-node is staged in %s", d.folders.Binaries)
+		return withHint(errorf("no casper-node is staged in %s", d.folders.Binaries), other)
 	}
 	for _, v := range all {
 		err = errors.Join(err, d.unlessPassed(ctx, v))

@@ -245,7 +245,11 @@ func printCluster(c *cobra.Command, dir string, s setup, m material) {
 		fmt.Fprintf(w, "  %s\t%s\tcosigner init, cosigner run\n", folder(dir, p.name), p.host)
 	}
 	for _, p := range s.nodes {
-		fmt.Fprintf(w, "  %s\t%s\tagent init, agent run\n", folder(dir, p.name), p.host)
+		runs := "agent init, agent run"
+		if s.stock && !s.singleHost { // on one machine nobody has written a gate's settings
+			runs += ", gate drill, gate run, gate watch"
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\n", folder(dir, p.name), p.host, runs)
 	}
 	for _, name := range s.operators {
 		fmt.Fprintf(w, "  %s\tyours\tstatus, failover, watermark\n", folder(dir, name))

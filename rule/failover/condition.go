@@ -13,6 +13,11 @@ type Condition struct {
 	Why   string // the same in words
 }
 
+// May reports whether an operator may give the node the role without force. A passive stock node is
+// out of each era: that is how it should be, and it votes once it is active, from the next era on
+// or once it is restarted. Until then who voted goes on to vote, but not in fenced mode.
+func (c Condition) May(m Mode) bool { return c.Ready || c.Code == Out && m == Hot }
+
 const (
 	// lostPings is how many pings in a row a node may miss and still be ready, and may bring before it
 	// is called behind.

@@ -47,6 +47,9 @@ func (l *look) gated(name string) trouble {
 // can be: Out alone if nothing does. It asks for nothing, so its /status is all there is.
 func (l *look) sidelined(name string) (code, why string) {
 	n := l.nodes[name].Node
+	if n.Gate.Error != "" { // not for long enough to be a trouble
+		return GateDown, name + " is out of era " + fmt.Sprint(n.Gate.RefusedEra) + ", and its gate: " + n.Gate.Error
+	}
 	code, why = l.explain(n.Status)
 	stale := l.now.Sub(n.Status.At) > lostPings*l.PingInterval
 	if stale || code != NoRequests || n.Status.Error != "" || n.Status.Reactor != validating {
@@ -83,5 +86,5 @@ func (l *look) validates(name string) bool {
 // out of the era, and votes again from the next one on; until then the other node goes on to vote,
 // which in fenced mode it would not.
 func (l *look) mayReturn() bool {
-	return l.conditions[l.Main].Ready || l.fit(l.Main) && l.state.Mode == Hot
+	return l.conditions[l.Main].May(l.state.Mode)
 }

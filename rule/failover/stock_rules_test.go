@@ -66,6 +66,12 @@ func stockRules() []rule {
 			refused(s, "standby", 10)
 			s.node("standby", func(n *failover.Node) { n.Status.Reactor = "CatchUp" })
 		}), 0, told(failover.NobodyReady), 0},
+		{"silent, and the other is out and has just lost its gate", stock(func(s *scene) {
+			s.gone("main", 10)
+			s.gone("spare", 30)
+			refused(s, "standby", 10)
+			s.node("standby", func(n *failover.Node) { n.Gate.At, n.Gate.Error = s.ago(1), "none stands" })
+		}), 0, told(failover.NobodyReady), 0},
 		{"down, since it was told to restart", stock(func(s *scene) {
 			s.gone("main", 0.5)
 			s.node("main", func(n *failover.Node) {

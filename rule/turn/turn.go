@@ -96,7 +96,7 @@ func (d *Desk) Decide(f Facts, r Request, now time.Time) Decision {
 	switch f.Would.Outcome {
 	case machine.Done:
 	case machine.Held:
-		if d.Preference.Sidelines(f.Roles, r.Node, r.Slot, f.Voter) {
+		if !r.Signed && d.Preference.Sidelines(f.Roles, r.Node, r.Slot, f.Voter) {
 			return Decision{Do: Refuse, Why: refusal.Passive}
 		}
 		if held := f.Would.Held; held.Node != r.Node && held.Message == r.Message {
@@ -109,6 +109,9 @@ func (d *Desk) Decide(f Facts, r Request, now time.Time) Decision {
 	left, ahead := d.spend(f, r.Slot, now)
 	if ahead.By > 0 {
 		return Decision{Do: Refuse, Why: refusal.TooFarAhead, Ahead: ahead}
+	}
+	if r.Signed {
+		return Decision{Do: Claim, Left: left}
 	}
 	bound := failover.Bound{Place: f.Bound, HeightAt: f.Moved.Height, Voter: f.Voter}
 	switch says := d.Preference.Decide(f.Roles, r.Node, r.Slot, bound, now); says.Verdict {

@@ -251,6 +251,13 @@ func TestPassive(t *testing.T) {
 			t.Errorf("%v: got %+v", c.Message, got)
 		}
 	}
+	for c, want := range map[watermark.Claim]turn.Do{same: turn.Finish, next: turn.Claim} {
+		signed := request(c)
+		signed.Signed = true
+		if got := d.Decide(look(m, c), signed, now); got.Do != want {
+			t.Errorf("%v was signed already: got %+v", c.Message, got)
+		}
+	}
 	m.Apply(machine.Claim{Claim: next})
 	if got := d.Decide(look(m, same), request(same), now); got.Do != turn.Finish {
 		t.Errorf("the era's voter: got %+v", got)

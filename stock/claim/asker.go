@@ -17,7 +17,10 @@ import (
 var errOther = errors.New("what was found makes another instance, or the message is neither an echo nor a vote")
 
 // Asker claims what a gate has of a message: its short form, which names the instance only.
-type Asker struct{ Client *Client }
+type Asker struct {
+	Client *Client
+	Old    bool // what it claims was signed before anybody was asked, so that no role keeps it from its slot
+}
 
 // Claim is Client.Claim. It waits until the agent knows what the instance is made of, never
 // guesses, and claims nothing but the very message.
@@ -30,7 +33,7 @@ func (a Asker) Claim(ctx context.Context, own casper.Ballot) error {
 				return fmt.Errorf("claiming %v: %w", own, errOther)
 			}
 			r := wire.Claim(m)
-			r.Signature = own.Signature[:]
+			r.Signature, r.SignedAlready = own.Signature[:], a.Old
 			return a.Client.claim(ctx, m, r)
 		}
 		pause := time.NewTimer(askAgain)

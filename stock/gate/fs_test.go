@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -94,7 +95,10 @@ func TestDeletedFile(t *testing.T) {
 // TestNothingUnclaimed: what a node wrote without a gate keeps the gate from starting.
 func TestNothingUnclaimed(t *testing.T) {
 	us, dir := unitstest.New(1, 7), t.TempDir()
-	g := New(Settings{Key: us.Public()}, nil)
+	g := New(Settings{Key: us.Public(), State: t.TempDir()}, nil)
+	if err := os.MkdirAll(g.folder(), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	look := func() error {
 		folder, err := os.Open(dir)
 		if err != nil {
@@ -106,15 +110,47 @@ func TestNothingUnclaimed(t *testing.T) {
 	if err := look(); err != nil {
 		t.Fatal(err)
 	}
-	name := journal.FileName(unitstest.Instance("era"), us.Public())
-	if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
-		t.Fatal(err)
+	era := unitstest.Instance("era")
+	name := journal.FileName(era, us.Public())
+	first, second := unitstest.Entry(us.Echo(era, 1, "block")), unitstest.Entry(us.Vote(era, 1, true))
+	below, kept := filepath.Join(dir, name), filepath.Join(g.folder(), name)
+	write := func(path string, text ...[]byte) {
+		if err := os.WriteFile(path, slices.Concat(text...), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
+	write(below)
 	if err := look(); err == nil {
 		t.Error("a file that nobody imported is hidden")
 	}
 	g.enter(name)
+	for _, c := range []struct {
+		what          string
+		below, stored [][]byte
+		fine          bool
+	}{
+		{"the same", [][]byte{first, second}, [][]byte{first, second}, true},
+		{"what it begins with", [][]byte{first}, [][]byte{first, second}, true},
+		{"nothing", nil, [][]byte{first, second}, true},
+		{"more", [][]byte{first, second}, [][]byte{first}, false},
+		{"another era's run", [][]byte{second}, [][]byte{first, second}, false},
+	} {
+		write(below, c.below...)
+		write(kept, c.stored...)
+		if err := look(); (err == nil) != c.fine {
+			t.Errorf("%s: %v", c.what, err)
+		}
+	}
+	write(below, first)
+	w, err := os.OpenFile(below, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := look(); !errors.Is(err, ErrWritten) {
+		t.Errorf("a file that is being written: %v", err)
+	}
+	w.Close()
 	if err := look(); err != nil {
-		t.Errorf("an imported file: %v", err)
+		t.Error(err)
 	}
 }

@@ -8,21 +8,33 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/stock/journal"
 	"casper-cosigner/stock/units"
 )
 
+// ErrUnread says that part of an old unit file cannot be read, so that nobody knows what was signed
+// there.
+var ErrUnread = errors.New("what stands behind it cannot be read and may have been sent, so it cannot be claimed: " +
+	"leave this node down until the next era, then move the file away and start the gate without it")
+
 // Imported is what came of an old unit file.
 type Imported struct {
-	Own  int   // messages of ours, all granted
-	Size int64 // bytes that were kept
-	Cut  int64 // bytes behind them that were not: no whole entries
+	Own   int   // messages of ours, all granted
+	Size  int64 // bytes that are whole entries
+	Cut   int64 // bytes behind them that are not
+	Had   bool  // the gate had a file of that era, and keeps it
+	Added int   // messages of ours that this one lacked, and has now
 }
 
 // Import takes over a unit file that a node wrote without a gate. Each message of ours in it is
 // claimed before anything is kept. If the slot of one holds another content, two were signed: then
-// the gate does not start any more until somebody looked into it. The gate must not run meanwhile.
+// the gate does not start any more until somebody looked into it. The gate must not run meanwhile,
+// nor the node: while somebody writes unit files there it is refused.
+//
+// If the gate has a file of that era, what of ours that lacks is added.
 func (g *Gate) Import(ctx context.Context, path string) (Imported, error) {
 	lock, err := g.Open()
 	if err != nil {
@@ -34,31 +46,74 @@ func (g *Gate) Import(ctx context.Context, path string) (Imported, error) {
 	if err != nil {
 		return Imported{}, err
 	}
-	if g.names[name] != nil {
-		return Imported{}, fmt.Errorf("the gate has a file %s already", name)
+	folder, err := beside(path)
+	if err != nil {
+		return Imported{}, err
 	}
-	source, err := os.Open(path)
+	defer folder.Close()
+	source, err := openStill(unix.AT_FDCWD, path)
 	if err != nil {
 		return Imported{}, err
 	}
 	defer source.Close()
-	done, own, err := g.survey(source, instance)
-	if err != nil {
+	if f := g.names[name]; f != nil {
+		if same, err := source.beginOf(f.path()); err != nil || same {
+			return Imported{Had: true, Size: source.before.Size}, errors.Join(err, source.unchanged())
+		}
+	}
+	done, own, err := g.survey(source.File, instance)
+	if err != nil && !errors.Is(err, ErrUnread) { // what can be read is claimed all the same
 		return Imported{}, fmt.Errorf("reading %s: %w", path, err)
 	}
+	if err := errors.Join(g.claimOld(ctx, path, own), err, source.unchanged(), folder.unchanged()); err != nil {
+		return Imported{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if f := g.names[name]; f != nil {
+		done.Had = true
+		done.Added, err = g.mergeOld(f, path, own)
+		return done, err
+	}
+	return done, g.takeOver(source.File, name, done.Size)
+}
+
+// claimOld claims what was signed without a gate. It goes on where a slot holds another content:
+// what is claimed nobody else of the pair contradicts.
+func (g *Gate) claimOld(ctx context.Context, path string, own []casper.Ballot) error {
+	var conflicts []error
 	for _, m := range own {
 		within, cancel := context.WithTimeout(ctx, g.settings.Patience)
 		err := g.claim(within, m)
 		cancel()
-		if errors.Is(err, ErrBound) {
-			err = errors.Join(fmt.Errorf("%s: %w: two messages were signed for one slot: keep the file, and do not "+
-				"start this node", path, err), g.markConflict(path, m))
-		}
-		if err != nil {
-			return Imported{}, err
+		switch {
+		case errors.Is(err, ErrBound):
+			conflicts = append(conflicts, err)
+		case err != nil && conflicts == nil:
+			return err
+		case err != nil:
+			return errors.Join(g.conflict(path, conflicts), err)
 		}
 	}
-	return done, g.takeOver(source, name, done.Size)
+	if conflicts != nil {
+		return g.conflict(path, conflicts)
+	}
+	return nil
+}
+
+// mergeOld adds what of ours the gate's own file of that era lacks, all of which is granted.
+func (g *Gate) mergeOld(f *file, path string, own []casper.Ballot) (added int, err error) {
+	if err := f.open(); err != nil {
+		return 0, err
+	}
+	defer f.close()
+	before := f.held.Own()
+	err = f.add(own)
+	if errors.Is(err, journal.ErrContradicts) {
+		return 0, g.conflict(path, []error{fmt.Errorf("%w: %w", ErrBound, err)})
+	}
+	if err != nil {
+		return 0, err
+	}
+	return f.held.Own() - before, f.store.Sync()
 }
 
 // survey tells how far a file is whole, and what in that is ours.
@@ -82,13 +137,18 @@ func (g *Gate) survey(source *os.File, instance casper.Hash) (done Imported, own
 	for _, e := range c.Ours {
 		own = append(own, e.First.Ballot)
 	}
+	if c.Damage != nil {
+		return Imported{}, own, fmt.Errorf("%w: %w", c.Damage, ErrUnread)
+	}
 	return Imported{Own: len(own), Size: end, Cut: info.Size() - end}, own, nil
 }
 
-// markConflict has no gate start with this folder.
-func (g *Gate) markConflict(path string, m casper.Ballot) error {
-	text := fmt.Sprintf("%s has %v, and that slot is bound to another content", path, m)
-	return os.WriteFile(conflictFile(g.settings.State), []byte(text), 0o600)
+// conflict has no gate start with this folder, and says why.
+func (g *Gate) conflict(path string, all []error) error {
+	return errors.Join(fmt.Errorf("ALARM: two messages of our key were signed for one slot, and both may have been sent "+
+		"(%d such slots, the first one is told): %w. Keep %s, leave this node down until the next era, and find out "+
+		"which process signed without its gate", len(all), all[0], path),
+		os.WriteFile(conflictFile(g.settings.State), fmt.Appendf(nil, "%s: %v", path, all[0]), 0o600))
 }
 
 // takeOver copies a file's whole entries. A copy that was interrupted is not in the folder yet.

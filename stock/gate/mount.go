@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -166,19 +165,37 @@ func beneath(point string) (*os.File, error) {
 }
 
 // nothingUnclaimed refuses unit files that a node wrote without a gate: the gate would hide from
-// the node what it signed.
+// the node what it signed. What the gate has to the byte is nothing new; a file of the same name
+// may be: a node that runs without its gate for a while starts one from nothing.
 func (g *Gate) nothingUnclaimed(folder *os.File) error {
-	names, err := folder.Readdirnames(-1)
+	below, err := watchFolder(folder)
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		if strings.HasPrefix(name, "unit_") && g.names[name] == nil {
-			return fmt.Errorf("%s, below what is mounted there, was written without a gate: unmount, import it, "+
-				"and move it away", name)
+	err = below.each(func(old *still) error {
+		f := g.names[old.Name()]
+		if f == nil {
+			return g.unclaimed(old.Name(), "was written without a gate")
 		}
+		same, err := old.beginOf(f.path())
+		if err == nil && !same {
+			err = g.unclaimed(old.Name(), "holds what the gate's file of that era does not: its node ran without the gate")
+		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	return nil
+	return below.unchanged()
+}
+
+// unclaimed says what to do with an old unit file.
+func (g *Gate) unclaimed(name, what string) error {
+	at := g.settings.UnitFiles
+	return fmt.Errorf("%s, below what is mounted at %s, %s, and nobody knows what it signed. Leave the node down, and: "+
+		"systemctl stop casper-cosigner-gate; umount %s; casper-cosigner gate import %s; move the file away; start the gate",
+		name, at, what, at,
+		filepath.Join(at, name))
 }
 
 // attach mounts and answers the kernel's first question. It opens the device itself, closed to

@@ -169,7 +169,7 @@ func TestUnclaimedFile(t *testing.T) {
 	}
 	for range 2 { // the second time the file is hidden already, as after a boot
 		p, why := launch(t, s.settings, s.socket)
-		if p != nil || !bytes.Contains([]byte(why), []byte("import it")) {
+		if p != nil || !bytes.Contains([]byte(why), []byte("gate import")) {
 			t.Fatalf("the gate stands over a file that nobody claimed: %s", why)
 		}
 	}

@@ -1,21 +1,22 @@
 package gate
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"slices"
+	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
 )
-
-// SecretName is the name under which the key file is served.
-const SecretName = "secret_key.pem"
 
 // Binaries knows which programs passed the drill.
 type Binaries interface {
@@ -26,8 +27,8 @@ type Binaries interface {
 
 // Secret says where the validator's key file is, and to which programs it may be given.
 type Secret struct {
-	File     string   // the key file, which only root can read
-	Folder   string   // where nodes find it, as SecretName
+	File     string   // the key file, which only root can read; it is served under its own name
+	Folder   string   // where nodes find it
 	Binaries Binaries `json:"-"` // which programs may have it
 }
 
@@ -86,7 +87,7 @@ func (t *secretTree) admit(proc string) error {
 
 // Lookup finds the key file.
 func (t *secretTree) Lookup(_ <-chan struct{}, _ *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
-	if name != SecretName {
+	if name != filepath.Base(t.secret.File) {
 		return fuse.ENOENT
 	}
 	out.NodeId, out.Attr = secretNode, t.attr(secretNode)
@@ -152,7 +153,7 @@ func (t *secretTree) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 
 // noKeyBelow refuses a key file that lies in the folder itself: it is there whenever the gate is
 // not, for a node that is started without one.
-func noKeyBelow(point string) error {
+func noKeyBelow(point, name string) error {
 	below, err := beneath(point)
 	if err != nil {
 		return err
@@ -162,11 +163,27 @@ func noKeyBelow(point string) error {
 	if err != nil {
 		return err
 	}
-	if slices.Contains(names, SecretName) {
-		return fmt.Errorf("a key file lies in %s itself, below what is mounted there, where a node without a gate finds "+
-			"it: unmount, and move it to where the gate reads it", point)
+	for _, at := range names {
+		if at == name || strings.HasSuffix(at, ".pem") && holdsKey(below, at) {
+			return fmt.Errorf("a key file lies in %s itself, below what is mounted there, where a node without a gate finds "+
+				"it: umount %s, and move %s to where the gate reads it, or away", point, point, at)
+		}
 	}
 	return nil
+}
+
+// holdsKey reports whether the file holds a secret key, as far as can be told; the public one
+// usually lies beside it.
+func holdsKey(folder *os.File, name string) bool {
+	fd, err := unix.Openat(int(folder.Fd()), name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return true
+	}
+	f := os.NewFile(uintptr(fd), name)
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, 1<<20))
+	defer clear(text)
+	return err != nil || bytes.Contains(text, []byte("PRIVATE KEY"))
 }
 
 // serveSecret mounts the key file's folder over an empty read-only one.
@@ -189,7 +206,7 @@ func (g *Gate) serveSecret(unitFiles string) (*fuse.Server, error) {
 	if err := shut(point); err != nil {
 		return nil, err
 	}
-	if err := noKeyBelow(point); err != nil {
+	if err := noKeyBelow(point, filepath.Base(s.File)); err != nil {
 		return nil, err
 	}
 	return g.attach(newSecretTree(s, at[len(at)-1].minor, g.owner, g.settings.Log), point, unitFiles)

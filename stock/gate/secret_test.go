@@ -36,8 +36,8 @@ func newNode(t *testing.T) *node {
 	t.Setenv(drilledEnv, fmt.Sprintf("%x", sha256.Sum256(self)))
 	dir := t.TempDir()
 	n := &node{site: s, program: os.Args[0], config: filepath.Join(dir, "2_0_0", "config.toml"),
-		key: filepath.Join(dir, "keys", gate.SecretName)}
-	s.settings.Secret = &gate.Secret{File: filepath.Join(dir, "pem"), Folder: filepath.Dir(n.key)}
+		key: filepath.Join(dir, "keys", "validator.pem")}
+	s.settings.Secret = &gate.Secret{File: filepath.Join(dir, "root", "validator.pem"), Folder: filepath.Dir(n.key)}
 	for name, text := range map[string]string{n.config: fmt.Sprintf("[storage]\npath = %q\n", filepath.Dir(
 		filepath.Dir(s.settings.UnitFiles))), s.settings.Secret.File: pem,
 		filepath.Join(filepath.Dir(n.config), "chainspec.toml"): "[network]\nname = 'casper-example'\n"} {
@@ -166,23 +166,31 @@ func TestWhoGetsNoKey(t *testing.T) {
 // TestKeyBelow: a gate does not stand over a key file that a node without a gate would find.
 func TestKeyBelow(t *testing.T) {
 	n := newNode(t)
-	if err := os.MkdirAll(n.settings.Secret.Folder, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(n.key, []byte(pem), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 { // the second time it is hidden already
-		p, why := launch(t, n.settings, n.socket)
-		if p != nil || !strings.Contains(why, "a key file lies in") {
-			t.Fatalf("the gate stands over a key file: %s", why)
+	write := func(path, text string) {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if err := unix.Unmount(n.settings.Secret.Folder, 0); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(n.key); err != nil {
-		t.Fatal(err)
+	folder := n.settings.Secret.Folder
+	write(filepath.Join(folder, "public_key.pem"), "-----BEGIN PUBLIC KEY-----\n")
+	for path, text := range map[string]string{n.key: "whatever it holds",
+		filepath.Join(folder, "secret_key.pem"): "-----BEGIN PRIVATE KEY-----\n"} {
+		write(path, text)
+		for range 2 { // the second time it is hidden already
+			p, why := launch(t, n.settings, n.socket)
+			if p != nil || !strings.Contains(why, "a key file lies in") {
+				t.Fatalf("the gate stands over %s: %s", path, why)
+			}
+		}
+		if err := unix.Unmount(folder, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
 	}
 	n.start()
 	if !n.gets("validator", n.config) {

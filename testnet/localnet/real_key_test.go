@@ -42,7 +42,7 @@ func TestRealKey(t *testing.T) {
 		return
 	}
 	keys := filepath.Join(t.TempDir(), "keys")
-	served := map[string]any{"consensus.secret_key_path": filepath.Join(keys, gate.SecretName)}
+	served := map[string]any{"consensus.secret_key_path": filepath.Join(keys, node.KeyFile)}
 	network, err := Setup(t.Context(), Config{Dir: filepath.Join(t.TempDir(), "network"), Binary: binary,
 		Defaults: defaults, Validators: make([]Validator, 1), Nodes: []NodeConfig{{Config: served}}})
 	if err != nil {

@@ -2,7 +2,7 @@
 # role and is restarted.
 given a stock pair
 82.5s main loses its gate
-91.5s => main: out
+91.5s => main: gate_down
 91.6s => activate standby: gate_down
 100.2s => restart standby: worth
 104s => well
