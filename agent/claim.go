@@ -1,9 +1,7 @@
 package agent
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 
 	"google.golang.org/grpc/codes"
@@ -79,35 +77,12 @@ func (a *Agent) claim(m casper.Message, askedAt uint64) (*cosignerv1.ClaimReques
 // proven returns nil if the answer to a claim is proven: by attestations of what was claimed, or of
 // something else that its slot holds. A refusal proves nothing and grants nothing.
 func proven(c attest.Cluster, claimed casper.Message, r *cosignerv1.ClaimResponse) error {
-	held, given := claimed, r.GetGranted().GetAttestations()
-	digest := casper.Digest(claimed)
-	switch {
-	case r.GetRefused() != nil:
-		return nil
-	case r.GetHeldElse() != nil:
-		var err error
-		if held, err = wire.Else(r.GetHeldElse()); err != nil {
-			return fmt.Errorf("reading the answer of %q: %w", r.GetDecidedBy(), err)
-		}
-		if !sameSlot(claimed, held) {
-			return fmt.Errorf("reading the answer of %q: it is of another slot", r.GetDecidedBy())
-		}
-		given = r.GetHeldElse().GetAttestations()
-	case r.GetGranted() == nil:
-		return fmt.Errorf("reading the answer of %q: it is of a kind that this version does not know", r.GetDecidedBy())
-	case !bytes.Equal(r.GetGranted().GetDigest(), digest[:]):
-		return fmt.Errorf("reading the answer of %q: it grants another message", r.GetDecidedBy())
+	a, err := wire.AnswerToClaim(claimed, r)
+	if err == nil && a.Held != nil {
+		_, err = c.Settle(claimed, a.Held, a.Attestations)
 	}
-	attestations, err := wire.Attestations(given)
 	if err != nil {
 		return fmt.Errorf("reading the answer of %q: %w", r.GetDecidedBy(), err)
-	}
-	holding, ok := attest.Of(held)
-	if !ok {
-		return errors.New("what fills no slot of a round is attested by nobody")
-	}
-	if err := c.Suffice(holding, attestations); err != nil {
-		return fmt.Errorf("what %q answers is not attested: %w", r.GetDecidedBy(), err)
 	}
 	return nil
 }

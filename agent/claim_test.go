@@ -17,6 +17,8 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/lead"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/wire"
 )
 
@@ -273,6 +275,39 @@ func TestKindOfNode(t *testing.T) {
 	for _, c := range slices.Concat(stock.cosigners, remote.cosigners) {
 		if c.asked > 0 {
 			t.Error("a cosigner was asked")
+		}
+	}
+}
+
+// TestRefusingLeader: the leader was taken over and refuses for whatever reason, and all
+// whom the agent asks pass claims on to it. Once the cosigners name another one, a gate that asks
+// again is granted the same message.
+func TestRefusingLeader(t *testing.T) {
+	for why := refusal.NotActive; why.Definite(); why++ {
+		r := newStockRig(t, true)
+		leader := "cosigner-1"
+		name := func(next string) {
+			leader = next
+			for _, c := range r.cluster.File.Cosigners {
+				r.Pinged(c.Name, lead.Ping{Leader: next, Term: 5}, time.Now())
+			}
+		}
+		for _, c := range r.cosigners {
+			c.answers = func(*cosignerv1.ClaimRequest) (*cosignerv1.ClaimResponse, error) {
+				if leader != "cosigner-1" {
+					return r.granted(vote, "cosigner-3", "cosigner-2"), nil
+				}
+				return &cosignerv1.ClaimResponse{DecidedBy: leader,
+					Answer: &cosignerv1.ClaimResponse_Refused{Refused: wire.Refused(why, "false")}}, nil
+			}
+		}
+		name("cosigner-1")
+		if a, err := r.claim(t, vote); err != nil || a.GetRefused() == nil {
+			t.Fatalf("%v: %v, %v", why, a, err)
+		}
+		name("cosigner-2")
+		if a, err := r.claim(t, vote); err != nil || a.GetGranted() == nil {
+			t.Errorf("%v: %v, %v", why, a, err)
 		}
 	}
 }

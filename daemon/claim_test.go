@@ -32,7 +32,8 @@ func stockNodes(names ...string) func(*cluster.File) {
 // gate returns what the gate of a stock node asks with.
 func (l *local) gate(name string) *claim.Client {
 	l.t.Helper()
-	client, err := claim.Dial(filepath.Join(l.path, name, "signer.sock"))
+	client, err := claim.Dial(claim.Config{Socket: filepath.Join(l.path, name, "signer.sock"),
+		Attesters: l.File.Attesters()})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -42,7 +43,7 @@ func (l *local) gate(name string) *claim.Client {
 
 // claim claims, and returns what the slot holds.
 func (l *local) claim(ctx context.Context, gate *claim.Client, m casper.Message) (held casper.Message, err error) {
-	err = gate.Claim(ctx, m)
+	_, err = gate.Claim(ctx, m)
 	var other *claim.HeldError
 	switch {
 	case err == nil:
@@ -87,7 +88,9 @@ func TestMixedPair(t *testing.T) {
 	l.mustBind(l.node("node-a"), echo(1, 2, 1), echo(1, 2, 2))
 
 	var refused *claim.RefusedError
-	if err := l.gate("node-a").Claim(t.Context(), echo(1, 3, 1)); !errors.As(err, &refused) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := l.gate("node-a").Claim(ctx, echo(1, 3, 1)); !errors.As(err, &refused) {
 		t.Errorf("a node that holds no key claims: %v", err)
 	}
 	if r := l.sign(l.node("node-b"), echo(1, 3, 1)); r.GetRefused() == nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"casper-cosigner/cluster"
+	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/stock/claim"
 	"casper-cosigner/stock/gate"
@@ -21,14 +22,14 @@ import (
 // GateFile is the settings of the gate of a stock node, in TOML. Paths are relative to the file.
 type GateFile struct {
 	Role      string `toml:"role" comment:"of the node: voter or passive"`
-	Cluster   string `toml:"cluster" comment:"the cluster file"`
+	Cluster   string `toml:"cluster" comment:"the cluster file, which only root can change: it says whose word counts"`
 	Socket    string `toml:"socket" comment:"the agent's unix socket: socket in agent.toml"`
 	UnitFiles string `toml:"unit_files" comment:"where the node looks for them: storage, network, unit_files"`
 	Folder    string `toml:"folder" comment:"the gate's own folder, where they lie. Never copy or restore it"`
 	KeyFile   string `toml:"key_file,omitempty" comment:"the validator's, for root only, named as in secret_key_path"`
 	KeyFolder string `toml:"key_folder,omitempty" comment:"where the node finds it, if its program passed gate drill"`
 
-	dir string
+	path, dir string
 }
 
 // What the watch of a gate goes by. A gate that hangs costs the node the blocks that it would sign
@@ -42,7 +43,7 @@ const (
 
 // ReadGateFile reads a gate's settings. Its error lists every fault found.
 func ReadGateFile(path string) (*GateFile, error) {
-	f := &GateFile{dir: filepath.Dir(path)}
+	f := &GateFile{path: path, dir: filepath.Dir(path)}
 	if err := readTOML(path, f); err != nil {
 		return nil, err
 	}
@@ -63,17 +64,32 @@ func (f *GateFile) Settings() (gate.Settings, error) {
 	if err != nil {
 		return gate.Settings{}, err
 	}
-	path := resolve(f.dir, f.Cluster)
-	text, err := os.ReadFile(path)
+	c, err := f.readCluster()
 	if err != nil {
-		return gate.Settings{}, fmt.Errorf("reading settings: %w", err)
-	}
-	c, err := cluster.Parse(text)
-	if err != nil {
-		return gate.Settings{}, fmt.Errorf("%s: %w", path, err)
+		return gate.Settings{}, err
 	}
 	return gate.Settings{Key: c.Validator, UnitFiles: f.UnitFilesPath(), State: resolve(f.dir, f.Folder),
 		Patience: role.Patience()}, nil
+}
+
+// readCluster reads the cluster file, by which the gate tells whose word counts. It, and what names
+// it, must not be the agent's to change.
+func (f *GateFile) readCluster() (*cluster.File, error) {
+	path := resolve(f.dir, f.Cluster)
+	for _, file := range []string{f.path, path} {
+		if err := onlyRootWrites(file); err != nil {
+			return nil, err
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading settings: %w", err)
+	}
+	c, err := cluster.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
 }
 
 // UnitFilesPath is where the node looks for its unit files.
@@ -124,18 +140,23 @@ type agentAsker struct{ claim.Asker }
 
 // asker asks the agent that is named in the settings. It is connected to when it is needed.
 func (f *GateFile) asker() (agentAsker, error) {
-	client, err := claim.Dial(resolve(f.dir, f.Socket))
+	c, err := f.readCluster()
+	if err != nil {
+		return agentAsker{}, err
+	}
+	client, err := claim.Dial(claim.Config{Socket: resolve(f.dir, f.Socket), Attesters: c.Attesters(),
+		Passive: func() bool { return journal.Role(f.Role) == journal.Passive }})
 	return agentAsker{claim.Asker{Client: client}}, err
 }
 
-// Claim returns nil only once t cosigners attested to the agent that the slot holds this message.
-func (a agentAsker) Claim(ctx context.Context, own casper.Ballot) error {
-	err := a.Asker.Claim(ctx, own)
+// Claim returns a proof that the slot holds this message, by attestations of t cosigners.
+func (a agentAsker) Claim(ctx context.Context, own casper.Ballot) (attest.Proof, error) {
+	p, err := a.Asker.Claim(ctx, own)
 	if held := new(claim.HeldError); errors.As(err, &held) {
 		holds, _ := casper.BallotOf(held.Held) // to be compared with what was claimed
-		return fmt.Errorf("%w, %s: %w", gate.ErrBound, holds.Content(), err)
+		return attest.Proof{}, fmt.Errorf("%w, %s: %w", gate.ErrBound, holds.Content(), err)
 	}
-	return err
+	return p, err
 }
 
 // notifyReady tells systemd, with Type=notify, that what comes after may start.

@@ -102,7 +102,7 @@ func TestImportPassive(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	no := new(claim.RefusedError)
-	err := l.gate("node-b").Claim(ctx, echo(1, 3, 1))
+	_, err := l.gate("node-b").Claim(ctx, echo(1, 3, 1))
 	if !errors.As(err, &no) || no.Reason != cosignerv1.RefusalReason_REFUSAL_REASON_NOT_ACTIVE {
 		t.Errorf("a new message of a passive node: %v", err)
 	}

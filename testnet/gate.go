@@ -4,7 +4,23 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"casper-cosigner/cluster"
+	"casper-cosigner/stock/claim"
 )
+
+// Claims returns what the gate of a node claims with. It believes the cluster file of its host.
+func (c *Cluster) Claims(node string) (*claim.Client, error) {
+	text, err := os.ReadFile(filepath.Join(c.Dir, node, "cluster.toml"))
+	if err != nil {
+		return nil, fmt.Errorf("claiming for %s: %w", node, err)
+	}
+	f, err := cluster.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("claiming for %s: %w", node, err)
+	}
+	return claim.Dial(claim.Config{Socket: c.Socket(node), Attesters: f.Attesters()})
+}
 
 // Gate makes the settings of a gate for a stock node that looks for its unit files there, and
 // returns its process, which is not of the cluster: who starts it ends it. It asks the node's

@@ -41,7 +41,7 @@ func newStockRig(t *testing.T) *stockRig {
 	}
 	r.ready()
 	for _, name := range []string{Main, Standby} {
-		if r.gates[name], err = claim.Dial(r.Socket(name)); err != nil {
+		if r.gates[name], err = r.Claims(name); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { r.gates[name].Close() })
@@ -75,7 +75,7 @@ func (r *stockRig) mustHold(node string, m, want casper.Message) {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), answered)
 	defer cancel()
-	err := r.gates[node].Claim(ctx, m)
+	_, err := r.gates[node].Claim(ctx, m)
 	var other *claim.HeldError
 	switch {
 	case err == nil && m == want:
@@ -148,7 +148,7 @@ func TestNoShares(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	var no *claim.RefusedError
-	if err := r.gates[Main].Claim(ctx, a); err == nil || errors.As(err, &no) &&
+	if _, err := r.gates[Main].Claim(ctx, a); err == nil || errors.As(err, &no) &&
 		no.Reason == cosignerv1.RefusalReason_REFUSAL_REASON_UNSUPPORTED {
 		t.Errorf("with one cosigner of three: %v", err)
 	}

@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"casper-cosigner/rule/casper"
-	"casper-cosigner/stock/claim"
 	"casper-cosigner/stock/gate"
 	"casper-cosigner/stock/journal"
 	"casper-cosigner/stock/units/unitstest"
@@ -74,7 +73,7 @@ func newStockPair(t *testing.T, seed uint64) *stockPair {
 // known waits until the agent of a node knows the era.
 func (p *stockPair) known(n *stockNode) {
 	p.t.Helper()
-	agent, err := claim.Dial(p.Socket(n.name))
+	agent, err := p.Claims(n.name)
 	if err != nil {
 		p.t.Fatal(err)
 	}

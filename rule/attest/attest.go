@@ -7,6 +7,9 @@
 // different cosigners may sign, whoever brought them: two thresholds have an honest cosigner in
 // common, and its ledger takes one value a slot.
 //
+// What suffices is a [Proof], which nothing else makes: whoever demands one need not ask whence it
+// came.
+//
 // It promises that an attestation counts for one cluster, validator, slot and digest, and for
 // nothing else that the same key signs; that one cosigner counts once; and that nothing is attested
 // but what fills the slot of a round.
@@ -47,6 +50,17 @@ func Of(m casper.Message) (Holding, bool) {
 		return Holding{}, false
 	}
 	return Holding{Slot: slot, Digest: casper.Digest(m)}, true
+}
+
+// OfBallot is Of for whoever has a message's short form, and was told the era. Who says another era
+// than the instance's makes something that nobody attests.
+func OfBallot(b casper.Ballot, era uint64) (Holding, bool) {
+	digest, ok := b.Digest()
+	if !ok {
+		return Holding{}, false
+	}
+	return Holding{Digest: digest, Slot: casper.Slot{Kind: b.Kind, Era: era, Round: b.Round, Instance: b.Instance,
+		Validator: b.Validator}}, true
 }
 
 // Attestation is a cosigner's word that its own log and ledger hold something.

@@ -58,6 +58,18 @@ func (b Ballot) Message(in Round) (Message, bool) {
 
 // SignedBy reports whether the signature is the key's, as casper-node would judge.
 func (b Ballot) SignedBy(key PublicKey) bool {
+	text, ok := b.signBytes()
+	return ok && VerifyStrict(key, text[:], b.Signature)
+}
+
+// Digest is Digest of the message that b is the short form of; false if it is of none.
+func (b Ballot) Digest() (Hash, bool) {
+	text, ok := b.signBytes()
+	return blake2b.Sum256(text[:]), ok
+}
+
+// signBytes are those of the message, which the instance's name is enough for.
+func (b Ballot) signBytes() ([32]byte, bool) {
 	var content []byte
 	switch {
 	case b.Kind == KindEcho:
@@ -65,10 +77,9 @@ func (b Ballot) SignedBy(key PublicKey) bool {
 	case b.Kind == KindVote && (b.Value == Hash{} || b.Value == Hash{1}):
 		content = Vote{Value: b.Value[0] == 1}.content()
 	default:
-		return false
+		return [32]byte{}, false
 	}
-	digest := blake2b.Sum256(zugPreimage(Round{ID: b.Round, Validator: b.Validator}, b.Instance, content))
-	return VerifyStrict(key, digest[:], b.Signature)
+	return blake2b.Sum256(zugPreimage(Round{ID: b.Round, Validator: b.Validator}, b.Instance, content)), true
 }
 
 // Contradicts reports whether the two are different values of one slot, which is

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"slices"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/attest"
@@ -53,6 +54,41 @@ func Else(h *cosignerv1.HeldElse) (casper.Message, error) {
 		return vote(m.ZugVote)
 	}
 	return nil, errors.New("the answer holds no message")
+}
+
+// ClaimAnswer is an answer to a claim, of which nothing is verified.
+type ClaimAnswer struct {
+	// Held is what the slot holds, as it says: what was claimed, or something else; nil if the claim
+	// was refused.
+	Held         casper.Message
+	Attestations []attest.Attestation // of that
+}
+
+// AnswerToClaim reads an answer to the claim of a message.
+func AnswerToClaim(claimed casper.Message, r *cosignerv1.ClaimResponse) (a ClaimAnswer, err error) {
+	switch digest := casper.Digest(claimed); {
+	case r.GetRefused() != nil:
+		return a, nil
+	case r.GetHeldElse() != nil:
+		if a.Held, err = Else(r.GetHeldElse()); err == nil && a.Held == claimed {
+			err = errors.New("it says that the slot holds something else, and names what was claimed")
+		}
+	case r.GetGranted() == nil:
+		err = errors.New("it is of a kind that this version does not know")
+	case !slices.Equal(r.GetGranted().GetDigest(), digest[:]):
+		err = errors.New("it grants another message")
+	default:
+		a.Held = claimed
+	}
+	if err != nil {
+		return ClaimAnswer{}, err
+	}
+	given := r.GetGranted().GetAttestations()
+	if r.GetHeldElse() != nil {
+		given = r.GetHeldElse().GetAttestations()
+	}
+	a.Attestations, err = Attestations(given)
+	return a, err
 }
 
 // Granted returns the answer that the slot holds what was claimed, with its attestations.

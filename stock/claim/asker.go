@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/wire"
 )
@@ -24,13 +25,13 @@ type Asker struct {
 
 // Claim is Client.Claim. It waits until the agent knows what the instance is made of, never
 // guesses, and claims nothing but the very message.
-func (a Asker) Claim(ctx context.Context, own casper.Ballot) error {
+func (a Asker) Claim(ctx context.Context, own casper.Ballot) (attest.Proof, error) {
 	for {
 		o, err := a.Client.Find(ctx, own.Instance)
 		if err == nil {
 			m, ok := own.Message(o.Round)
 			if !ok {
-				return fmt.Errorf("claiming %v: %w", own, errOther)
+				return attest.Proof{}, fmt.Errorf("claiming %v: %w", own, errOther)
 			}
 			r := wire.Claim(m)
 			r.Signature, r.SignedAlready = own.Signature[:], a.Old
@@ -41,7 +42,7 @@ func (a Asker) Claim(ctx context.Context, own casper.Ballot) error {
 		case <-pause.C:
 		case <-ctx.Done():
 			pause.Stop()
-			return fmt.Errorf("claiming %v in vain: %w: %w", own, ctx.Err(), err)
+			return attest.Proof{}, fmt.Errorf("claiming %v in vain: %w: %w", own, ctx.Err(), err)
 		}
 	}
 }

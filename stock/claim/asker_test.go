@@ -36,7 +36,11 @@ func TestAsker(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), d)
 		defer cancel()
 		agent.tell(granted(yes))
-		return claim.Asker{Client: serve(t, agent, knows)}.Claim(ctx, own)
+		p, err := claim.Asker{Client: serve(t, agent, knows)}.Claim(ctx, own)
+		if p.Of(own) != (err == nil) {
+			t.Errorf("the proof is of it: %v; error: %v", p.Of(own), err)
+		}
+		return err
 	}
 	if err := within(&knowing{after: 3, of: casper.Round{Era: yes.Era}}, time.Minute); err != nil {
 		t.Error(err)

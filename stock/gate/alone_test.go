@@ -21,6 +21,8 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"casper-cosigner/rule/attest"
+	"casper-cosigner/rule/attest/attesttest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/stock/gate"
 )
@@ -78,13 +80,16 @@ func (d drilled) Drilled(hash [sha256.Size]byte) bool {
 // remote asks by way of the socket.
 type remote struct{ client *rpc.Client }
 
-func (r remote) Claim(ctx context.Context, own casper.Ballot) error {
+func (r remote) Claim(ctx context.Context, own casper.Ballot) (attest.Proof, error) {
 	call := r.client.Go("Fake.Claim", own, nil, make(chan *rpc.Call, 1))
 	select {
 	case <-call.Done:
-		return call.Error
+		if call.Error != nil {
+			return attest.Proof{}, call.Error
+		}
+		return attesttest.Proof(own), nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return attest.Proof{}, ctx.Err()
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/stock/journal"
 	"casper-cosigner/stock/units"
@@ -132,19 +133,22 @@ func (h *handle) record(b []byte) error {
 		_, err := h.pen.Take(b)
 		return err
 	}
-	pieces, own, err := h.file.take(h.pen, b)
-	if err != nil || len(own) == 0 {
+	pieces, lacks, err := h.file.take(h.pen, b)
+	if err != nil || len(lacks) == 0 {
 		return err
 	}
 	g := h.file.gate
 	ctx, cancel := context.WithTimeout(context.Background(), g.settings.Patience)
 	defer cancel()
-	for _, m := range own {
-		if err := g.claim(ctx, m); err != nil {
+	var granted []attest.Proof
+	for _, m := range lacks {
+		p, err := g.prove(ctx, m)
+		if err != nil {
 			return err
 		}
+		granted = append(granted, p)
 	}
-	return h.file.keep(pieces)
+	return h.file.keep(pieces, granted)
 }
 
 // tell logs why the handle takes nothing more.
@@ -154,7 +158,8 @@ func (h *handle) tell(err error) {
 	}
 	s := h.file.gate.settings
 	event := s.Log.Warn()
-	if index := new(units.IndexError); errors.As(err, &index) || errors.Is(err, journal.ErrContradicts) {
+	if index := new(units.IndexError); errors.As(err, &index) || errors.Is(err, journal.ErrContradicts) ||
+		errors.Is(err, attest.ErrUnproven) {
 		event = s.Log.Error()
 	}
 	event.Err(err).Str("file", h.file.name).
@@ -172,21 +177,21 @@ func (f *file) take(pen *journal.Pen, b []byte) ([]units.Piece, []casper.Ballot,
 	if err != nil {
 		return nil, nil, err
 	}
-	batch, err := f.held.Judge(pieces)
-	if err == nil && len(batch.Own) == 0 {
+	batch, err := f.held.Judge(pieces, nil)
+	if err == nil && len(batch.Lacks) == 0 {
 		err = f.append(batch)
 	}
-	return pieces, batch.Own, err
+	return pieces, batch.Lacks, err
 }
 
 // keep stores what was granted. It is judged again: another writer may have been faster.
-func (f *file) keep(granted []units.Piece) error {
+func (f *file) keep(pieces []units.Piece, granted []attest.Proof) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.dead != nil {
 		return f.dead
 	}
-	batch, err := f.held.Judge(granted)
+	batch, err := f.held.Judge(pieces, granted)
 	if err != nil {
 		return err
 	}
@@ -195,10 +200,11 @@ func (f *file) keep(granted []units.Piece) error {
 
 // append stores entries at the end. There is no sync: what is ours is in the cosigners' log.
 func (f *file) append(b journal.Batch) error {
-	if len(b.Raw) == 0 {
-		return nil
+	raw, err := b.Raw()
+	if err != nil || len(raw) == 0 {
+		return err
 	}
-	if _, err := f.store.WriteAt(b.Raw, f.held.End()); err != nil {
+	if _, err := f.store.WriteAt(raw, f.held.End()); err != nil {
 		if cut := f.store.Truncate(f.held.End()); cut != nil {
 			f.dead = fmt.Errorf("%s cannot be cut back to its last whole entry: %w", f.path(), cut)
 		}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"casper-cosigner/rule/attest"
+	"casper-cosigner/rule/attest/attesttest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/stock/journal"
 	"casper-cosigner/stock/units/unitstest"
@@ -16,7 +18,12 @@ import (
 // asker answers with a function.
 type asker func(casper.Ballot) error
 
-func (a asker) Claim(_ context.Context, own casper.Ballot) error { return a(own) }
+func (a asker) Claim(_ context.Context, own casper.Ballot) (attest.Proof, error) {
+	if err := a(own); err != nil {
+		return attest.Proof{}, err
+	}
+	return attesttest.Proof(own), nil
+}
 
 func (a asker) Signed(context.Context, casper.Hash) ([]casper.Ballot, *uint32, error) {
 	return nil, nil, nil

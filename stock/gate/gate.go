@@ -2,16 +2,17 @@
 // files. The node writes each message there before it sends it, so what the gate does not take is
 // not sent.
 //
-// It promises: no message of our key is stored that was not granted (stock/journal decides, this
-// carries); what is not needed is not possible: there are no renames, links or shared mappings, and
-// whoever writes appends; files lie in the gate's own folder, and hold nothing else. It waits for
-// nobody but for a grant, and for that no longer than it is told; a node that opens a file waits a
-// few seconds at most for what our key signed elsewhere, and gets the file in any case; reading
-// never waits.
+// It promises: no message of our key is stored without the proof that its slot holds it
+// (stock/journal decides, this carries); what is not needed is not possible: there are no renames,
+// links or shared mappings, and whoever writes appends; files lie in the gate's own folder, and
+// hold nothing else. It waits for nobody but for a grant, and for that no longer than it is told; a
+// node that opens a file waits a few seconds at most for what our key signed elsewhere, and gets
+// the file in any case; reading never waits.
 // It starts no process and opens nothing of its own file system: either would hang it in its own
 // end.
 //
-// It leaves to others: who grants (the port Asker), and who notices that it hangs (Watch, which is
+// It leaves to others: whose attestations are a proof (rule/attest, by the cluster file of this
+// host), who brings them (the port Asker), and who notices that it hangs (Watch, which is
 // for another process).
 package gate
 
@@ -27,6 +28,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/stock/journal"
 )
@@ -36,9 +38,10 @@ var ErrBound = errors.New("the slot is bound to another content")
 
 // Asker grants messages.
 type Asker interface {
-	// Claim must return nil only if the message's slot is bound to its very content for good. It
-	// must return when ctx ends. What it returned an error for may be bound all the same.
-	Claim(ctx context.Context, own casper.Ballot) error
+	// Claim must return a proof that the message's slot is bound to its very content for good, by the
+	// cluster file that the gate was given; of anything else the gate stores nothing. It must return
+	// when ctx ends. What it returned an error for may be bound all the same.
+	Claim(ctx context.Context, own casper.Ballot) (attest.Proof, error)
 	// Signed must return what our key signed in an instance, on whichever node, as far as that is
 	// known now, of which nothing is believed; and our key's index in that era by the chain, nil if it
 	// is not known. It must return when ctx ends.
@@ -111,12 +114,16 @@ func (g *Gate) find() error {
 	return nil
 }
 
-// claim asks for one message.
-func (g *Gate) claim(ctx context.Context, m casper.Ballot) error {
-	if err := g.asker.Claim(ctx, m); err != nil {
-		return fmt.Errorf("%v was not granted: %w", m, err)
+// prove asks for one message.
+func (g *Gate) prove(ctx context.Context, m casper.Ballot) (attest.Proof, error) {
+	p, err := g.asker.Claim(ctx, m)
+	if err == nil && !p.Of(m) {
+		err = journal.ErrUngranted
 	}
-	return nil
+	if err != nil {
+		return attest.Proof{}, fmt.Errorf("%v was not granted: %w", m, err)
+	}
+	return p, nil
 }
 
 // folder is where the files lie.

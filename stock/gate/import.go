@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/stock/journal"
 	"casper-cosigner/stock/units"
@@ -65,48 +66,50 @@ func (g *Gate) Import(ctx context.Context, path string) (Imported, error) {
 	if err != nil && !errors.Is(err, ErrUnread) { // what can be read is claimed all the same
 		return Imported{}, fmt.Errorf("reading %s: %w", path, err)
 	}
-	if err := errors.Join(g.claimOld(ctx, path, own), err, source.unchanged(), folder.unchanged()); err != nil {
+	proofs, failed := g.claimOld(ctx, path, own)
+	if err := errors.Join(failed, err, source.unchanged(), folder.unchanged()); err != nil {
 		return Imported{}, fmt.Errorf("%s: %w", path, err)
 	}
 	if f := g.names[name]; f != nil {
 		done.Had = true
-		done.Added, err = g.mergeOld(f, path, own)
+		done.Added, err = g.mergeOld(f, path, own, proofs)
 		return done, err
 	}
 	return done, g.takeOver(source.File, name, done.Size)
 }
 
-// claimOld claims what was signed without a gate. It goes on where a slot holds another content:
-// what is claimed nobody else of the pair contradicts.
-func (g *Gate) claimOld(ctx context.Context, path string, own []casper.Ballot) error {
+// claimOld claims what was signed without a gate, and returns the proof of each. It goes on where a
+// slot holds another content: what is claimed nobody else of the pair contradicts.
+func (g *Gate) claimOld(ctx context.Context, path string, own []casper.Ballot) (proofs []attest.Proof, err error) {
 	var conflicts []error
 	for _, m := range own {
 		within, cancel := context.WithTimeout(ctx, g.settings.Patience)
-		err := g.claim(within, m)
+		proof, err := g.prove(within, m)
 		cancel()
+		proofs = append(proofs, proof)
 		switch {
 		case errors.Is(err, ErrBound):
 			conflicts = append(conflicts, err)
 		case err != nil && conflicts == nil:
-			return err
+			return nil, err
 		case err != nil:
-			return errors.Join(g.conflict(path, conflicts), err)
+			return nil, errors.Join(g.conflict(path, conflicts), err)
 		}
 	}
 	if conflicts != nil {
-		return g.conflict(path, conflicts)
+		return nil, g.conflict(path, conflicts)
 	}
-	return nil
+	return proofs, nil
 }
 
 // mergeOld adds what of ours the gate's own file of that era lacks, all of which is granted.
-func (g *Gate) mergeOld(f *file, path string, own []casper.Ballot) (added int, err error) {
+func (g *Gate) mergeOld(f *file, path string, own []casper.Ballot, proofs []attest.Proof) (added int, err error) {
 	if err := f.open(); err != nil {
 		return 0, err
 	}
 	defer f.close()
 	before := f.held.Own()
-	err = f.add(own)
+	err = f.add(own, proofs)
 	if errors.Is(err, journal.ErrContradicts) {
 		return 0, g.conflict(path, []error{fmt.Errorf("%w: %w", ErrBound, err)})
 	}

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/stock/journal"
 	"casper-cosigner/stock/units"
@@ -47,8 +48,8 @@ func (f *file) merge() {
 	if len(lacks) == 0 {
 		return
 	}
-	granted, why := f.grant(lacks)
-	if err := f.add(granted); err != nil {
+	granted, proofs, why := f.grant(lacks)
+	if err := f.add(granted, proofs); err != nil {
 		why = errors.Join(why, err)
 	}
 	g.settings.Log.Info().Str("file", f.name).Int("signed_elsewhere", len(lacks)).Int("added", len(granted)).
@@ -81,12 +82,12 @@ func (f *file) instance() casper.Hash {
 func (f *file) lacks(told []casper.Ballot) ([]casper.Ballot, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	batch, err := f.judge(told)
-	return batch.Own, err
+	batch, err := f.judge(told, nil)
+	return batch.Lacks, err
 }
 
 // judge judges messages as if they were written. The caller holds the lock.
-func (f *file) judge(all []casper.Ballot) (journal.Batch, error) {
+func (f *file) judge(all []casper.Ballot, granted []attest.Proof) (journal.Batch, error) {
 	var text []byte
 	for _, b := range all {
 		if b.Instance == f.held.Instance() && b.SignedBy(f.gate.settings.Key) {
@@ -97,44 +98,43 @@ func (f *file) judge(all []casper.Ballot) (journal.Batch, error) {
 	if err != nil {
 		return journal.Batch{}, err
 	}
-	return f.held.Judge(pieces)
+	return f.held.Judge(pieces, granted)
 }
 
-// grant claims messages, many at a time, and returns those that were granted. The first no ends it:
-// that of a passive node is one to all.
-func (f *file) grant(all []casper.Ballot) (granted []casper.Ballot, err error) {
+// grant claims messages, many at a time, and returns those that were granted, and the proofs. The
+// first no ends it: that of a passive node is one to all.
+func (f *file) grant(all []casper.Ballot) (granted []casper.Ballot, proofs []attest.Proof, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), mergeIn)
 	defer cancel()
 	claims, ctx := errgroup.WithContext(ctx)
 	claims.SetLimit(mergeAtOnce)
-	yes := make([]bool, len(all))
+	got := make([]attest.Proof, len(all))
 	for i, b := range all {
-		claims.Go(func() error {
+		claims.Go(func() (err error) {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			err := f.gate.claim(ctx, b)
-			yes[i] = err == nil
+			got[i], err = f.gate.prove(ctx, b)
 			return err
 		})
 	}
 	err = claims.Wait()
 	for i, b := range all {
-		if yes[i] {
-			granted = append(granted, b)
+		if got[i].Of(b) {
+			granted, proofs = append(granted, b), append(proofs, got[i])
 		}
 	}
-	return granted, err
+	return granted, proofs, err
 }
 
 // add stores what was granted.
-func (f *file) add(granted []casper.Ballot) error {
+func (f *file) add(granted []casper.Ballot, proofs []attest.Proof) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.dead != nil {
 		return f.dead
 	}
-	batch, err := f.judge(granted)
+	batch, err := f.judge(granted, proofs)
 	if err != nil {
 		return err
 	}

@@ -2,13 +2,13 @@
 // which it does with each message before it sends it. Whoever can refuse to write can refuse to
 // send.
 //
-// It promises: a message of ours is stored only once somebody granted its slot, and one slot never
-// gets two contents in one file, nor one content twice; bytes that are not exactly what casper-node
-// writes are refused; after a refusal nothing more is taken from the same writer, which may write
-// the same bytes again.
+// It promises: a message of ours is stored only with the proof that its slot holds it, and one slot
+// never gets two contents in one file, nor one content twice; bytes that are not exactly what
+// casper-node writes are refused; after a refusal nothing more is taken from the same writer, which
+// may write the same bytes again.
 //
-// It leaves to others: which messages are ours (stock/units), who grants, where bytes are stored,
-// and how long is waited.
+// It leaves to others: which messages are ours (stock/units), what proves a slot (rule/attest),
+// where bytes are stored, and how long is waited.
 package journal
 
 import (
@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 
+	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/stock/units"
 )
@@ -26,6 +27,8 @@ import (
 var (
 	// ErrContradicts is another content for a slot that this very file has one for.
 	ErrContradicts = errors.New("this unit file holds another message of ours for the same slot")
+	// ErrUngranted is a message of ours that is to be stored without a proof that its slot holds it.
+	ErrUngranted = errors.New("a message of ours is not granted")
 	// ErrProbe is the refusal of what Probe returns.
 	ErrProbe = errors.New("a self-test: bytes that are always refused")
 )
@@ -122,18 +125,35 @@ func (j *Journal) End() int64 { return j.end }
 // Own returns how many messages of ours the file holds.
 func (j *Journal) Own() int { return len(j.own) }
 
-// Batch is what is to be stored of one write: nothing of it, or all.
+// Batch is what is to be stored of one write: nothing of it, or all. Only Judge makes one that
+// stores something.
 type Batch struct {
-	Raw []byte          // the entries, as they were written
-	Own []casper.Ballot // what in it must have been granted before
+	// Lacks is what of ours is new, and not proven to be granted. While there is any, nothing is
+	// stored.
+	Lacks []casper.Ballot
+
+	raw []byte          // the entries, as they were written
+	own []casper.Ballot // what of ours is in it
 }
 
-// Judge tells what is to be stored of the whole entries of a write. What of ours is in the file
-// already counts as written. What was granted must be judged again before it is stored, because
-// another writer may have been faster; that never adds to Own.
-func (j *Journal) Judge(pieces []units.Piece) (Batch, error) {
+// Raw is what to store. It fails if anything of ours lacks its proof.
+func (b Batch) Raw() ([]byte, error) {
+	if len(b.Lacks) > 0 {
+		return nil, fmt.Errorf("%w: %v", ErrUngranted, b.Lacks[0])
+	}
+	return b.raw, nil
+}
+
+// Judge tells what is to be stored of the whole entries of a write, given what is proven. What of
+// ours is in the file already counts as written. What was granted must be judged again before it is
+// stored, because another writer may have been faster.
+func (j *Journal) Judge(pieces []units.Piece, granted []attest.Proof) (Batch, error) {
 	var b Batch
 	var now map[slot]casper.Hash // of this very write
+	proofs := make(map[slot]attest.Proof, len(granted))
+	for _, p := range granted {
+		proofs[slot{p.Slot().Round, p.Slot().Kind}] = p
+	}
 	for _, p := range pieces {
 		if !p.Ours {
 			b.add(p.Raw)
@@ -154,25 +174,28 @@ func (j *Journal) Judge(pieces []units.Piece) (Batch, error) {
 		}
 		now[slotOf(m)] = m.Value
 		b.add(p.Raw)
-		b.Own = append(b.Own, m)
+		b.own = append(b.own, m)
+		if !proofs[slotOf(m)].Of(m) {
+			b.Lacks = append(b.Lacks, m)
+		}
 	}
 	return b, nil
 }
 
 // add does not copy what is alone, as it is nearly always.
 func (b *Batch) add(raw []byte) {
-	if b.Raw == nil {
-		b.Raw = raw[:len(raw):len(raw)]
+	if b.raw == nil {
+		b.raw = raw[:len(raw):len(raw)]
 		return
 	}
-	b.Raw = append(b.Raw, raw...)
+	b.raw = append(b.raw, raw...)
 }
 
 // Add notes that a Batch stands at the end of the file now. It must have been judged since the last
-// Add, and granted.
+// Add.
 func (j *Journal) Add(b Batch) {
-	j.end += int64(len(b.Raw))
-	for _, m := range b.Own {
+	j.end += int64(len(b.raw))
+	for _, m := range b.own {
 		j.own[slotOf(m)] = m.Value
 	}
 }

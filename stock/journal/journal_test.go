@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"casper-cosigner/rule/attest"
+	"casper-cosigner/rule/attest/attesttest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/stock/journal"
 	"casper-cosigner/stock/units"
@@ -43,18 +45,28 @@ func (r *room) write(b []byte) error {
 	if err != nil {
 		return err
 	}
-	batch, err := r.journal.Judge(pieces)
+	batch, err := r.journal.Judge(pieces, nil)
 	if err != nil {
 		return r.pen.Break(err)
 	}
-	for _, own := range batch.Own {
+	var granted []attest.Proof
+	for _, own := range batch.Lacks {
 		r.claimed = append(r.claimed, own)
 		if r.refuse != nil {
 			return r.pen.Break(r.refuse)
 		}
+		granted = append(granted, attesttest.Proof(own))
+	}
+	batch, err = r.journal.Judge(pieces, granted)
+	if err != nil {
+		return r.pen.Break(err)
+	}
+	raw, err := batch.Raw()
+	if err != nil {
+		return r.pen.Break(err)
 	}
 	r.journal.Add(batch)
-	r.file = append(r.file, batch.Raw...)
+	r.file = append(r.file, raw...)
 	return nil
 }
 
@@ -293,5 +305,41 @@ func TestPatience(t *testing.T) {
 	}
 	if r, err := journal.ParseRole("both"); err == nil || r.Patience() > time.Second {
 		t.Errorf("both is taken for a role, %q", r)
+	}
+}
+
+// TestProofOfAnother: a message of ours is stored with the proof that its slot holds this very
+// content, and without it nothing of the write is, nor counts as stored.
+func TestProofOfAnother(t *testing.T) {
+	own, foreign := us.Vote(era, 1, true), entry(other.Vote(era, 1, true))
+	contrary, later := us.Vote(era, 1, false), us.Vote(era, 2, true)
+	elsewhere := us.Vote(unitstest.Instance("other"), 1, true)
+	for name, tt := range map[string]struct {
+		granted []attest.Proof
+		want    bool
+	}{
+		"none":             {nil, false},
+		"of nothing":       {[]attest.Proof{{}}, false},
+		"another content":  {[]attest.Proof{attesttest.Proof(contrary)}, false},
+		"another round":    {[]attest.Proof{attesttest.Proof(later)}, false},
+		"another instance": {[]attest.Proof{attesttest.Proof(elsewhere)}, false},
+		"another index":    {[]attest.Proof{attesttest.Proof(us.At(9).Vote(era, 1, true))}, false},
+		"its echo's":       {[]attest.Proof{attesttest.Proof(us.Echo(era, 1, "block"))}, false},
+		"its own":          {[]attest.Proof{attesttest.Proof(later), attesttest.Proof(own)}, true},
+	} {
+		j := journal.New(era, us.Public())
+		pieces, err := j.Pen().Take(slices.Concat(foreign, entry(own)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch, err := j.Judge(pieces, tt.granted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := batch.Raw()
+		if stored := len(raw) > 0; stored != tt.want || errors.Is(err, journal.ErrUngranted) == tt.want ||
+			(len(batch.Lacks) == 0) != tt.want {
+			t.Errorf("%s: %d bytes, %v; %v lack a proof", name, len(raw), err, batch.Lacks)
+		}
 	}
 }

@@ -6,24 +6,22 @@ import (
 	"testing"
 	"time"
 
-	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/testnet"
 )
 
-// granted is the values of a slot that an agent would grant to its gate.
+// granted is the values of a slot that a gate would store, whatever its agent says.
 type granted map[casper.Message]bool
 
-// attest asks the named honest cosigners, and notes what it gets if an agent takes it: by the
-// cluster file of the agent's host, from whoever brings it.
+// attest asks the named honest cosigners, and notes what it gets if a gate takes it: by the cluster
+// file of its host, from whoever brings it.
 func (a *attack) attest(got granted, from []string, w Wanted) {
 	a.t.Helper()
 	ctx, cancel := context.WithTimeout(a.t.Context(), 2*time.Second)
 	defer cancel()
 	all, err := Attest(ctx, a.compromised, from, w)
-	holding, _ := attest.Of(w.Message)
-	short := a.nodes[1].Cluster.Attesters().Suffice(holding, all)
+	_, short := a.nodes[1].Cluster.Attesters().Settle(w.Message, w.Message, all)
 	if short == nil {
 		got[w.Message] = true
 	}

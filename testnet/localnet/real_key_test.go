@@ -16,6 +16,8 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
+	"casper-cosigner/rule/attest"
+	"casper-cosigner/rule/attest/attesttest"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/stock/drill"
 	"casper-cosigner/stock/gate"
@@ -92,7 +94,9 @@ func TestRealKey(t *testing.T) {
 // granting grants everything.
 type granting struct{}
 
-func (granting) Claim(context.Context, casper.Ballot) error { return nil }
+func (granting) Claim(_ context.Context, own casper.Ballot) (attest.Proof, error) {
+	return attesttest.Proof(own), nil
+}
 
 func (granting) Signed(context.Context, casper.Hash) ([]casper.Ballot, *uint32, error) {
 	return nil, nil, nil
