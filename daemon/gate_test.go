@@ -36,7 +36,7 @@ func (l *local) unitFile(signed ...casper.Echo) string {
 func (l *local) imports(within time.Duration, folder, path string) (gate.Imported, error) {
 	l.t.Helper()
 	const name = "node-b"
-	l.write(name, "gate.toml", daemon.GateFile{Role: "voter", Cluster: "cluster.toml", Socket: "signer.sock",
+	l.write(name, "gate.toml", daemon.GateFile{Cluster: "cluster.toml", Socket: "signer.sock",
 		UnitFiles: "storage/casper-test/unit_files", Folder: folder})
 	f, err := daemon.ReadGateFile(filepath.Join(l.path, name, "gate.toml"))
 	if err != nil {

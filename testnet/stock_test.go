@@ -110,7 +110,7 @@ func (p *stockPair) node(name string, era casper.Round) *stockNode {
 	n := &stockNode{t: p.t, name: name, key: key, era: era, sent: map[casper.Ballot]bool{}}
 	unitFiles := filepath.Join(storage, "unit_files")
 	n.file = filepath.Join(unitFiles, journal.FileName(era.Instance(), key.Public()))
-	if n.gate, err = p.Gate(name, unitFiles, string(journal.Voter)); err != nil {
+	if n.gate, err = p.Gate(name, unitFiles); err != nil {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(func() {
