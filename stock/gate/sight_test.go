@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,9 +16,12 @@ import (
 // hears of it; what else was seen meanwhile is not.
 func TestPassedIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // guards what follows
 		var told []failover.GateSight
 		gone := errors.New("nobody is there")
 		w := Watch{Tell: func(_ context.Context, s failover.GateSight) error {
+			mu.Lock()
+			defer mu.Unlock()
 			if gone == nil {
 				told = append(told, s)
 			}
@@ -33,14 +37,22 @@ func TestPassedIsTold(t *testing.T) {
 			w.sight.sees(s)
 			synctest.Wait()
 		}
+		mu.Lock()
 		gone = nil
+		mu.Unlock()
 		time.Sleep(2 * time.Second)
-		if synctest.Wait(); len(told) != 2 || told[0] != failover.GatePasses || told[1] != failover.GateGone {
+		synctest.Wait()
+		mu.Lock()
+		if len(told) != 2 || told[0] != failover.GatePasses || told[1] != failover.GateGone {
 			t.Errorf("told is %v", told)
 		}
 		told = nil
+		mu.Unlock()
 		w.sight.sees(failover.GateStands)
-		if synctest.Wait(); !slices.Equal(told, []failover.GateSight{failover.GateStands}) {
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		if !slices.Equal(told, []failover.GateSight{failover.GateStands}) {
 			t.Errorf("at once it tells %v", told)
 		}
 	})

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 // hearer is an agent that is told.
 type hearer struct {
+	mu    sync.Mutex
 	eras  map[casper.Hash]uint64
 	waits failover.Waits // without when that was told
 	gone  bool
@@ -22,6 +24,8 @@ type hearer struct {
 }
 
 func (h *hearer) Era(_ context.Context, instance casper.Hash) (uint64, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if era, known := h.eras[instance]; known {
 		return era, nil
 	}
@@ -29,6 +33,8 @@ func (h *hearer) Era(_ context.Context, instance casper.Hash) (uint64, error) {
 }
 
 func (h *hearer) Hear(_ context.Context, w failover.GateWord) (failover.Waits, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if h.gone {
 		return failover.Waits{}, errors.New("nobody is there")
 	}
@@ -38,8 +44,19 @@ func (h *hearer) Hear(_ context.Context, w failover.GateWord) (failover.Waits, e
 	return waits, nil
 }
 
-// last is what was told last.
-func (h *hearer) last() failover.GateWord { return h.heard[len(h.heard)-1] }
+// told is how often it was told something, and what last.
+func (h *hearer) told() (times int, last failover.GateWord) {
+	synctest.Wait()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.heard), h.heard[len(h.heard)-1]
+}
+
+func (h *hearer) set(change func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	change()
+}
 
 // TestTell: what a gate grants and refuses is told at once, with the era, and each second; what
 // becomes of a self-test is not, and of an era that nobody knows yet not before.
@@ -52,48 +69,40 @@ func TestTell(t *testing.T) {
 		defer end()
 		h := &hearer{eras: map[casper.Hash]uint64{era: 7}}
 		go f.gate.Tell(ctx, h)
-		synctest.Wait()
-		if len(h.heard) != 1 || h.last() != (failover.GateWord{}) {
-			t.Fatalf("a gate that stands tells %+v", h.heard)
+		tells := func(when string, times int, want failover.GateWord) {
+			t.Helper()
+			if got, last := h.told(); got != times || last != want {
+				t.Errorf("%s: told %d times, last %+v; want %d times, %+v", when, got, last, times, want)
+			}
 		}
+		synctest.Wait()
+		tells("a gate that stands", 1, failover.GateWord{})
 		time.Sleep(300 * time.Millisecond)
 		began := time.Now()
 		if err := f.handle().write(unitstest.Entry(us.Echo(era, 1, "block"))); err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait()
 		voted := failover.GateWord{Voted: began, VotedEra: 7}
-		if len(h.heard) != 2 || h.last() != voted {
-			t.Errorf("after a message of ours it tells %+v", h.heard)
-		}
+		tells("a message of ours", 2, voted)
 		probed, refused := f.handle(), f.handle()
 		if err := probed.write(journal.Probe()); err == nil {
 			t.Error("a probe is taken")
 		}
 		time.Sleep(5 * time.Second)
-		if synctest.Wait(); len(h.heard) != 7 || h.last() != voted {
-			t.Errorf("in five seconds with a self-test it tells %+v", h.heard)
-		}
+		tells("five seconds with a self-test", 7, voted)
 		refuse, began = errors.New("no"), time.Now()
 		if err := refused.write(unitstest.Entry(us.Vote(era, 1, true))); err == nil {
 			t.Error("what was not granted is taken")
 		}
-		synctest.Wait()
 		out := failover.GateWord{Voted: voted.Voted, VotedEra: 7, Refused: began, RefusedEra: 7}
-		if len(h.heard) != 8 || h.last() != out {
-			t.Errorf("after a refusal it tells %+v", h.last())
-		}
-
-		f.gate.told.refuses(unitstest.Instance("next"))
-		if synctest.Wait(); h.last() != out {
-			t.Errorf("of an unknown era it tells %+v", h.last())
-		}
-		h.eras[unitstest.Instance("next")], began = 8, time.Now()
+		tells("a refusal", 8, out)
+		next := unitstest.Instance("next")
+		f.gate.told.refuses(next)
+		tells("a refusal in an era that nobody knows", 9, out)
+		h.set(func() { h.eras[next] = 8 })
+		out.Refused, out.RefusedEra = time.Now(), 8
 		time.Sleep(time.Second)
-		out.Refused, out.RefusedEra = began, 8
-		if synctest.Wait(); h.last() != out {
-			t.Errorf("once the era is known it tells %+v", h.last())
-		}
+		tells("once that is known", 10, out)
 	})
 }
 
@@ -122,14 +131,14 @@ func TestToldWaits(t *testing.T) {
 		}
 		synctest.Wait()
 		waits("its others", 4*time.Second)
-		h.waits.Later = 250 * time.Millisecond
+		h.set(func() { h.waits.Later = 250 * time.Millisecond })
 		time.Sleep(time.Second)
 		synctest.Wait()
 		waits("another node is active", 250*time.Millisecond)
-		h.waits.Later = 4 * time.Second
+		h.set(func() { h.waits.Later = 4 * time.Second })
 		time.Sleep(time.Second)
 		synctest.Wait()
-		h.gone = true
+		h.set(func() { h.gone = true })
 		time.Sleep(5 * time.Second)
 		waits("the agent is started anew", 4*time.Second)
 		time.Sleep(10 * time.Second)
