@@ -38,7 +38,7 @@ func (s *spoken) Write(b []byte) (int, error) {
 // await waits until a text was logged, as often as said.
 func (s *spoken) await(t *testing.T, text string, times int) {
 	t.Helper()
-	late := time.After(time.Minute)
+	late := time.After(25 * time.Second) // so that a broken rule fails within a mutant's time
 	for {
 		s.mu.Lock()
 		found, more := strings.Count(s.text.String(), text) >= times, s.more
