@@ -105,8 +105,8 @@ func (m *agentMetrics) watch(node string, health func(time.Time) *cosignerv1.Nod
 		key:    describe("leftover_key", "1 if a secret key of the validator lies on the node's host."),
 		undrilled: describe("undrilled",
 			"1 while a program that the node's launcher runs, or that is staged, would get no key when it starts."),
-		gate: describe("gate_up", "1 if the gate of the stock node stands, 0 if it, or its watch, says otherwise or nothing; "+
-			"absent beside another node."),
+		gate: describe("gate_up", "1 if the gate of the stock node stands, 0 if it, or its watch, says otherwise, or "+
+			"nothing; absent beside another node."),
 		passed: describe("gate_passed", "1 once the gate let pass what it must refuse, until the node is started anew."),
 	})
 }

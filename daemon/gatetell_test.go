@@ -252,7 +252,8 @@ func TestStockReturn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.ContainsFunc(h.GetChanges(), func(c *cosignerv1.RoleChange) bool { return c.GetCause() == failover.Return }) {
+	returned := func(c *cosignerv1.RoleChange) bool { return c.GetCause() == failover.Return }
+	if !slices.ContainsFunc(h.GetChanges(), returned) {
 		t.Errorf("the history has %v", h.GetChanges())
 	}
 }

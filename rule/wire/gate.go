@@ -77,7 +77,8 @@ func GateSight(s failover.GateSight) *cosignerv1.ReportRequest {
 
 // Waits tells a gate how long it may wait.
 func Waits(w failover.Waits) *cosignerv1.ReportResponse {
-	return &cosignerv1.ReportResponse{FirstWaitMs: uint64(w.First.Milliseconds()), LaterWaitMs: uint64(w.Later.Milliseconds())}
+	return &cosignerv1.ReportResponse{
+		FirstWaitMs: uint64(w.First.Milliseconds()), LaterWaitMs: uint64(w.Later.Milliseconds())}
 }
 
 // ToldWaits is the inverse of Waits.

@@ -31,7 +31,8 @@ type Watch struct {
 	UnitFiles string
 	Interval  time.Duration // between two looks
 	Patience  time.Duration // a gate that takes longer to answer hangs
-	// Tell must tell the node's agent what is seen. The watch does not wait for it. Nil: nobody is told.
+	// Tell must tell the node's agent what is seen. The watch does not wait for it. Nil: nobody is
+	// told.
 	Tell func(ctx context.Context, s failover.GateSight) error
 	Log  zerolog.Logger
 
