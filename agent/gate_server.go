@@ -16,14 +16,17 @@ import (
 type GateServer struct {
 	cosignerv1.UnimplementedGateServiceServer
 	Node Watched
+	// Waits must return how long the gate may wait for a grant. It must not block.
+	Waits func(now time.Time) failover.Waits
 }
 
-// Report notes what is told.
+// Report notes what is told, and answers how long the gate may wait.
 func (s *GateServer) Report(_ context.Context, r *cosignerv1.ReportRequest) (*cosignerv1.ReportResponse, error) {
 	var err error
-	s.Node.Gated(func(g *failover.Gate, now time.Time) { err = wire.Tell(g, r, now) })
+	var at time.Time
+	s.Node.Gated(func(g *failover.Gate, now time.Time) { at, err = now, wire.Tell(g, r, now) })
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
-	return &cosignerv1.ReportResponse{}, nil
+	return wire.Waits(s.Waits(at)), nil
 }

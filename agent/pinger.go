@@ -44,6 +44,9 @@ type PingerConfig struct {
 	Memory Memory
 	// Chain is what agents tell each other of the chain. Nil: nothing.
 	Chain Chain
+	// Active is told whom a cosigner's answer names active, empty if nobody. It must not block. Nil:
+	// nobody asks.
+	Active func(cosigner, node string, now time.Time)
 	// Ordered is told what a cosigner's answer says of restarts of the node. It must not block. Nil:
 	// nobody restarts it.
 	Ordered func(cosigner string, o *cosignerv1.RestartOrder, now time.Time)
@@ -185,6 +188,9 @@ func (p *Pinger) ping(ctx context.Context, i int) {
 	}
 	if chain {
 		p.Chain.Heard(peer.Name, answer.GetChain())
+	}
+	if peer.Role == cluster.Cosigner && p.Active != nil {
+		p.Active(peer.Name, answer.GetRoles().GetActive(), now)
 	}
 	if peer.Role == cluster.Cosigner && p.Ordered != nil {
 		p.Ordered(peer.Name, answer.GetRestart(), now)

@@ -20,6 +20,7 @@ import (
 	"casper-cosigner/pulse"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/clock"
+	"casper-cosigner/rule/failover"
 	"casper-cosigner/testimony"
 )
 
@@ -82,6 +83,7 @@ type agentHost struct {
 	watcher *health.Watcher
 	pinger  *agent.Pinger
 	restart *agent.Restarter // nil unless the node is stock
+	waits   *agent.Waits     // nil unless it is
 	keeper  *testimony.Keeper
 }
 
@@ -124,7 +126,9 @@ func (h *agentHost) assemble(f *AgentFile) error {
 		Memory: h.keeper, Chain: chain, Logger: logger,
 	}
 	if h.restart = h.openRestarter(f); h.restart != nil {
-		pings.Ordered = h.restart.Heard
+		h.waits = agent.NewWaits(f.Name, c.Failover.Passive(),
+			failover.NewActiveTold(c.Main, c.Threshold, time.Duration(c.Failover.PingInterval)))
+		pings.Ordered, pings.Active = h.restart.Heard, h.waits.Heard
 	}
 	h.pinger = agent.NewPinger(pings)
 	return nil
@@ -146,7 +150,7 @@ func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Lis
 	cosignerv1.RegisterSignerServiceServer(server, h.agent)
 	cosignerv1.RegisterClaimServiceServer(server, h.agent)
 	if h.restart != nil { // it is stock, and has a gate
-		cosignerv1.RegisterGateServiceServer(server, &agent.GateServer{Node: h.watcher})
+		cosignerv1.RegisterGateServiceServer(server, &agent.GateServer{Node: h.watcher, Waits: h.waits.Waits})
 	}
 	pingServer := c.NewServer(h.self.Certificate, agentAccess)
 	ping := &agent.PingServer{Caller: c.Caller, Health: h.watcher.Health}

@@ -13,6 +13,9 @@ import (
 // pingBuckets are in seconds, from two processes on one host to two continents and a lost packet.
 var pingBuckets = []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1}
 
+// gateQuiet is how long a gate that stands, and tells each second, may be silent.
+const gateQuiet = 3 * time.Second
+
 // agentMetrics counts what an agent passed on and whom it reached.
 type agentMetrics struct {
 	registry *prometheus.Registry
@@ -103,6 +106,9 @@ func (m *agentMetrics) watch(node string, health func(time.Time) *cosignerv1.Nod
 		undrilled: describe("undrilled",
 			"1 while a program that the node's launcher runs, or that is staged, would get no key when it starts."),
 		unknown: describe("unknown_instance", "1 while it is not known what an instance is made of that the node votes in."),
+		gate: describe("gate_up", "1 if the gate of the stock node stands, 0 if it, or its watch, says otherwise, or "+
+			"nothing; absent beside another node."),
+		passed: describe("gate_passed", "1 once the gate let pass what it must refuse, until the node is started anew."),
 	})
 }
 
@@ -111,12 +117,13 @@ type nodeCollector struct {
 	health func(time.Time) *cosignerv1.NodeHealth
 	now    func() time.Time
 
-	up, reactor, height, request, events, key, undrilled, unknown *prometheus.Desc
+	up, reactor, height, request, events, key, undrilled, unknown, gate, passed *prometheus.Desc
 }
 
 // Describe sends every description.
 func (c nodeCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.up, c.reactor, c.height, c.request, c.events, c.key, c.undrilled, c.unknown} {
+	for _, d := range []*prometheus.Desc{c.up, c.reactor, c.height, c.request, c.events, c.key, c.undrilled, c.unknown,
+		c.gate, c.passed} {
 		out <- d
 	}
 }
@@ -150,6 +157,11 @@ func (c nodeCollector) Collect(out chan<- prometheus.Metric) {
 	truth(c.key, h.GetLeftoverKey() != "")
 	truth(c.undrilled, h.GetUndrilled() != "")
 	truth(c.unknown, h.GetUnknownInstance() != "")
+	if g := h.GetGate(); g != nil {
+		quiet := g.AgoMs == nil || time.Duration(g.GetAgoMs())*time.Millisecond > gateQuiet
+		truth(c.gate, g.GetError() == "" && !quiet)
+		truth(c.passed, g.PassedAgoMs != nil)
+	}
 }
 
 // lastAsked returns how long ago the node last asked for a round or a height, if it ever did.

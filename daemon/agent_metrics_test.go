@@ -12,7 +12,7 @@ import (
 // TestNodeMetrics: what is known of the node is told, what is not known is absent.
 func TestNodeMetrics(t *testing.T) {
 	ago := func(ms uint64) *cosignerv1.Asked { return &cosignerv1.Asked{AgoMs: &ms} }
-	answered := uint64(300)
+	answered, long := uint64(300), uint64(3001)
 	for name, c := range map[string]struct {
 		health *cosignerv1.NodeHealth
 		want   map[string]float64
@@ -30,6 +30,15 @@ func TestNodeMetrics(t *testing.T) {
 		"never answered": {&cosignerv1.NodeHealth{StatusError: "refused", LeftoverKey: "/etc/key.pem", Undrilled: "2.2.2",
 			UnknownInstance: "chainspec", Rounds: &cosignerv1.Asked{}},
 			map[string]float64{"leftover_key": 1, "undrilled": 1, "unknown_instance": 1, "node_events": 1, "node_up": 0}},
+		"its gate stands": {&cosignerv1.NodeHealth{Gate: &cosignerv1.GateHealth{AgoMs: &answered}},
+			map[string]float64{"leftover_key": 0, "undrilled": 0, "unknown_instance": 0, "node_events": 1, "gate_up": 1, "gate_passed": 0}},
+		"its gate says nothing": {&cosignerv1.NodeHealth{Gate: &cosignerv1.GateHealth{StartedAgoMs: &answered}},
+			map[string]float64{"leftover_key": 0, "undrilled": 0, "unknown_instance": 0, "node_events": 1, "gate_up": 0, "gate_passed": 0}},
+		"its gate said something a while ago": {&cosignerv1.NodeHealth{Gate: &cosignerv1.GateHealth{AgoMs: &long}},
+			map[string]float64{"leftover_key": 0, "undrilled": 0, "unknown_instance": 0, "node_events": 1, "gate_up": 0, "gate_passed": 0}},
+		"its gate is not in the way": {&cosignerv1.NodeHealth{Gate: &cosignerv1.GateHealth{AgoMs: &answered,
+			Error: "it lets pass", PassedAgoMs: &answered}},
+			map[string]float64{"leftover_key": 0, "undrilled": 0, "unknown_instance": 0, "node_events": 1, "gate_up": 0, "gate_passed": 1}},
 	} {
 		m := newAgentMetrics("node-a", []string{"cosigner-1"})
 		m.watch("node-a", func(time.Time) *cosignerv1.NodeHealth {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -16,12 +17,10 @@ import (
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/stock/claim"
 	"casper-cosigner/stock/gate"
-	"casper-cosigner/stock/journal"
 )
 
 // GateFile is the settings of the gate of a stock node, in TOML. Paths are relative to the file.
 type GateFile struct {
-	Role      string `toml:"role" comment:"of the node: voter or passive"`
 	Cluster   string `toml:"cluster" comment:"the cluster file, which only root can change: it says whose word counts"`
 	Socket    string `toml:"socket" comment:"the agent's unix socket: socket in agent.toml"`
 	UnitFiles string `toml:"unit_files" comment:"where the node looks for them: storage, network, unit_files"`
@@ -47,11 +46,7 @@ func ReadGateFile(path string) (*GateFile, error) {
 	if err := readTOML(path, f); err != nil {
 		return nil, err
 	}
-	err := missing(path, "role", f.Role, "cluster", f.Cluster, "socket", f.Socket, "unit_files", f.UnitFiles,
-		"folder", f.Folder)
-	if _, bad := journal.ParseRole(f.Role); bad != nil && f.Role != "" {
-		err = errors.Join(err, fmt.Errorf("%s: role: %w", path, bad))
-	}
+	err := missing(path, "cluster", f.Cluster, "socket", f.Socket, "unit_files", f.UnitFiles, "folder", f.Folder)
 	if (f.KeyFile == "") != (f.KeyFolder == "") {
 		err = errors.Join(err, fmt.Errorf("%s: give both of key_file and key_folder, or none", path))
 	}
@@ -60,16 +55,11 @@ func ReadGateFile(path string) (*GateFile, error) {
 
 // Settings is what the gate is made of; the log is still to be added.
 func (f *GateFile) Settings() (gate.Settings, error) {
-	role, err := journal.ParseRole(f.Role)
-	if err != nil {
-		return gate.Settings{}, err
-	}
 	c, err := f.readCluster()
 	if err != nil {
 		return gate.Settings{}, err
 	}
-	return gate.Settings{Key: c.Validator, UnitFiles: f.UnitFilesPath(), State: resolve(f.dir, f.Folder),
-		Patience: role.Patience()}, nil
+	return gate.Settings{Key: c.Validator, UnitFiles: f.UnitFilesPath(), State: resolve(f.dir, f.Folder)}, nil
 }
 
 // readCluster reads the cluster file, by which the gate tells whose word counts. It, and what names
@@ -110,12 +100,25 @@ func RunGate(ctx context.Context, f *GateFile, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Client.Close()) }()
-	return gate.New(s, a).Run(ctx, func() { notifyReady(o.Logger) })
+	g := gate.New(s, a)
+	ctx, end := context.WithCancel(ctx)
+	var telling sync.WaitGroup
+	defer func() { end(); telling.Wait() }()
+	return g.Run(ctx, func() { // what does not stand yet tells nothing
+		telling.Go(func() { g.Tell(ctx, agentHearer{a.Client}) })
+		notifyReady(o.Logger)
+	})
 }
 
 // WatchGate watches the gate until ctx ends.
-func WatchGate(ctx context.Context, f *GateFile, o Options) error {
-	w := gate.Watch{UnitFiles: f.UnitFilesPath(), Interval: watchInterval, Patience: watchPatience, Log: o.Logger}
+func WatchGate(ctx context.Context, f *GateFile, o Options) (err error) {
+	a, err := f.asker()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Client.Close()) }()
+	w := gate.Watch{UnitFiles: f.UnitFilesPath(), Interval: watchInterval, Patience: watchPatience,
+		Tell: agentHearer{a.Client}.Sees, Log: o.Logger}
 	return w.Run(ctx)
 }
 
@@ -144,8 +147,7 @@ func (f *GateFile) asker() (agentAsker, error) {
 	if err != nil {
 		return agentAsker{}, err
 	}
-	client, err := claim.Dial(claim.Config{Socket: resolve(f.dir, f.Socket), Attesters: c.Attesters(),
-		Passive: func() bool { return journal.Role(f.Role) == journal.Passive }})
+	client, err := claim.Dial(claim.Config{Socket: resolve(f.dir, f.Socket), Attesters: c.Attesters()})
 	return agentAsker{claim.Asker{Client: client}}, err
 }
 

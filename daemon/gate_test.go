@@ -41,7 +41,7 @@ func (l *local) unitFile(signed ...casper.Echo) string {
 func (l *local) imports(within time.Duration, folder, path string) (gate.Imported, error) {
 	l.t.Helper()
 	const name = "node-b"
-	l.write(name, "gate.toml", daemon.GateFile{Role: "voter", Cluster: "cluster.toml", Socket: "signer.sock",
+	l.write(name, "gate.toml", daemon.GateFile{Cluster: "cluster.toml", Socket: "signer.sock",
 		UnitFiles: "storage/casper-test/unit_files", Folder: folder})
 	f, err := daemon.ReadGateFile(filepath.Join(l.path, name, "gate.toml"))
 	if err != nil {
@@ -99,7 +99,7 @@ func TestImportPassive(t *testing.T) {
 	}
 	l.mustBind(a, echo(1, 1, 1), echo(1, 1, 2))
 	l.mustSign(a, echo(1, 2, 1))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	no := new(claim.RefusedError)
 	_, err := l.gate("node-b").Claim(ctx, echo(1, 3, 1))

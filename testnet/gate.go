@@ -25,10 +25,10 @@ func (c *Cluster) Claims(node string) (*claim.Client, error) {
 // Gate makes the settings of a gate for a stock node that looks for its unit files there, and
 // returns its process, which is not of the cluster: who starts it ends it. It asks the node's
 // agent.
-func (c *Cluster) Gate(node, unitFiles, role string) (*Process, error) {
+func (c *Cluster) Gate(node, unitFiles string) (*Process, error) {
 	config := filepath.Join(c.Dir, node, "gate.toml")
-	text := fmt.Sprintf("role = '%s'\ncluster = 'cluster.toml'\nsocket = '%s'\nunit_files = '%s'\nfolder = 'gate'\n",
-		role, c.Socket(node), unitFiles)
+	text := fmt.Sprintf("cluster = 'cluster.toml'\nsocket = '%s'\nunit_files = '%s'\nfolder = 'gate'\n",
+		c.Socket(node), unitFiles)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("making a gate for %s: %w", node, err)
 	}

@@ -22,8 +22,10 @@ type Roles struct {
 
 // NodeRole is how the cosigners see a node.
 type NodeRole struct {
-	Name  string `json:"name"`
-	Ready bool   `json:"ready"`
+	Name      string `json:"name"`
+	Ready     bool   `json:"ready"`
+	Condition string `json:"condition"`
+	Why       string `json:"why"`
 }
 
 // Ready reports whether all these nodes are.

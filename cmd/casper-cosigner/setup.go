@@ -157,11 +157,7 @@ func (s setup) gateFiles() map[string]newFile {
 		if !s.stock || s.singleHost {
 			break
 		}
-		role := "passive"
-		if p.name == s.main {
-			role = "voter"
-		}
-		files[p.name] = settings("gate", daemon.GateFile{Role: role, Cluster: "cluster.toml", Socket: socketPath,
+		files[p.name] = settings("gate", daemon.GateFile{Cluster: "cluster.toml", Socket: socketPath,
 			UnitFiles: filepath.Join(nodeStorage, s.chain, "unit_files"), Folder: gateFolder,
 			KeyFile: gateKeyFile, KeyFolder: nodeKeyFolder})
 	}

@@ -9,7 +9,7 @@ import "time"
 type Gate struct {
 	At     time.Time // of its last answer; zero while nothing is told of it
 	Error  string    // of the last attempt, empty if it was good
-	Passed time.Time // when it was seen to let pass what it must refuse; zero if it was not since it stands
+	Passed time.Time // when it was seen to let pass what it must refuse; zero if it was not since the node's start
 
 	// When it last refused a message of the node's own, and of which era. A refused node votes no more
 	// in that era, until it is started anew, which makes this zero again.
@@ -62,8 +62,8 @@ const (
 	GateGone   GateSight = "gone"
 )
 
-// Seen notes what the watch sees. That a gate let something pass stays so until another one, or
-// none, stands: what was written meanwhile may be sent.
+// Seen notes what the watch sees. That a gate let something pass stays so, whatever stands then,
+// until the node is started anew: what it wrote past the gate may be sent, and it may go on.
 func (g *Gate) Seen(s GateSight, now time.Time) {
 	switch s {
 	case GateStands:
@@ -71,7 +71,7 @@ func (g *Gate) Seen(s GateSight, now time.Time) {
 	case GateHangs:
 		g.Error = "it does not answer its watch"
 	case GateGone:
-		g.Error, g.Passed = "none stands", time.Time{}
+		g.Error = "none stands"
 	case GatePasses:
 		g.Error = "it lets pass what it must refuse"
 		if g.Passed.IsZero() {
@@ -94,11 +94,15 @@ func (g *Gate) Saw(era uint64, now time.Time) {
 	}
 }
 
-// Starts notes when the node was last started: with that it forgets that it was refused before.
+// Starts notes when the node was last started: with that it forgets that it was refused before, and
+// has nothing open any more that passes by the gate.
 func (g *Gate) Starts(at time.Time) {
 	g.Started = at
 	if !g.Refused.After(at) {
 		g.Refused, g.RefusedEra = time.Time{}, 0
+	}
+	if !g.Passed.After(at) {
+		g.Passed = time.Time{}
 	}
 }
 

@@ -345,7 +345,7 @@ func TestGateTold(t *testing.T) {
 		{failover.GatePasses, 16, true, at(16)},
 		{failover.GatePasses, 17, true, at(16)},
 		{failover.GateStands, 18, false, at(16)},
-		{failover.GateGone, 19, true, time.Time{}},
+		{failover.GateGone, 19, true, at(16)},
 	} {
 		if g.Seen(c.sees, at(c.at)); g.Error != "" != c.wrong || !g.Passed.Equal(c.passed) {
 			t.Errorf("%s at %d: %+v", c.sees, c.at, g)
@@ -353,6 +353,12 @@ func TestGateTold(t *testing.T) {
 	}
 	if !g.At.Equal(at(18)) {
 		t.Errorf("it answered at %v", g.At)
+	}
+	if g.Starts(at(15)); g.Passed.IsZero() {
+		t.Error("a start before the gate let something pass ends that")
+	}
+	if g.Starts(at(20)); !g.Passed.IsZero() {
+		t.Error("what a node passed by the gate counts after it was started anew")
 	}
 }
 

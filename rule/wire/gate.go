@@ -52,3 +52,36 @@ func Tell(g *failover.Gate, r *cosignerv1.ReportRequest, now time.Time) error {
 	}
 	return nil
 }
+
+// GateWord tells what a gate knows of its node.
+func GateWord(w failover.GateWord, now time.Time) *cosignerv1.ReportRequest {
+	return &cosignerv1.ReportRequest{Teller: &cosignerv1.ReportRequest_Gate{Gate: &cosignerv1.GateWord{
+		RefusedAgoMs: Ago(w.Refused, now), RefusedEra: w.RefusedEra, VotedAgoMs: Ago(w.Voted, now), VotedEra: w.VotedEra}}}
+}
+
+// GateSight tells what a watch sees.
+func GateSight(s failover.GateSight) *cosignerv1.ReportRequest {
+	sight := cosignerv1.GateSight_GATE_SIGHT_UNSPECIFIED
+	switch s {
+	case failover.GateStands:
+		sight = cosignerv1.GateSight_GATE_SIGHT_STANDS
+	case failover.GateHangs:
+		sight = cosignerv1.GateSight_GATE_SIGHT_HANGS
+	case failover.GatePasses:
+		sight = cosignerv1.GateSight_GATE_SIGHT_PASSED
+	case failover.GateGone:
+		sight = cosignerv1.GateSight_GATE_SIGHT_GONE
+	}
+	return &cosignerv1.ReportRequest{Teller: &cosignerv1.ReportRequest_Watch{Watch: &cosignerv1.WatchWord{Sight: sight}}}
+}
+
+// Waits tells a gate how long it may wait.
+func Waits(w failover.Waits) *cosignerv1.ReportResponse {
+	return &cosignerv1.ReportResponse{
+		FirstWaitMs: uint64(w.First.Milliseconds()), LaterWaitMs: uint64(w.Later.Milliseconds())}
+}
+
+// ToldWaits is the inverse of Waits.
+func ToldWaits(r *cosignerv1.ReportResponse, now time.Time) failover.Waits {
+	return failover.Waits{First: age(r.GetFirstWaitMs()), Later: age(r.GetLaterWaitMs()), At: now}
+}

@@ -39,3 +39,25 @@ func TestTell(t *testing.T) {
 		}
 	}
 }
+
+// TestTellBack: what a gate and its watch tell, and what they are told, is what was meant.
+func TestTellBack(t *testing.T) {
+	var g failover.Gate
+	w := failover.GateWord{Refused: at(8), RefusedEra: 7, Voted: at(9), VotedEra: 6}
+	want := failover.Gate{At: at(10), Refused: at(8), RefusedEra: 7, Voted: at(9), VotedEra: 6}
+	if err := Tell(&g, GateWord(w, at(10)), at(10)); err != nil || g != want {
+		t.Errorf("%+v, %v", g, err)
+	}
+	for _, sight := range []failover.GateSight{failover.GateStands, failover.GateHangs, failover.GatePasses,
+		failover.GateGone} {
+		var got, want failover.Gate
+		want.Seen(sight, at(10))
+		if err := Tell(&got, GateSight(sight), at(10)); err != nil || got != want {
+			t.Errorf("%s: %+v, %v", sight, got, err)
+		}
+	}
+	waits := failover.Known{Active: true}.Waits(at(10))
+	if got := ToldWaits(Waits(waits), at(10)); got != waits {
+		t.Errorf("%+v, want %+v", got, waits)
+	}
+}

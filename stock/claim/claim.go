@@ -5,7 +5,7 @@
 // host, which come with the answer. Everything else is an error after which the slot may or may not
 // hold the message. While asking again may find out, it asks again, as long as its caller waits;
 // also after a refusal, which nobody attests: whoever leads may refuse what it likes, and another
-// one may lead a second later. But for one: a passive node takes it that another one votes.
+// one may lead a second later.
 //
 // It leaves to others what a message is and whose (the gate), what suffices (rule/attest), and how
 // long it is worth waiting for.
@@ -81,30 +81,24 @@ func passes(err error) bool {
 	return false
 }
 
-// final reports whether asking again is of no use: the slot is proven to hold something else, or
-// another node votes and this one is there to cast no vote beside it.
-func final(err error, passive bool) bool {
+// final reports whether asking again is of no use: the slot is proven to hold something else.
+func final(err error) bool {
 	var held *HeldError
-	var refused *RefusedError
-	return errors.As(err, &held) ||
-		passive && errors.As(err, &refused) && refused.Reason == cosignerv1.RefusalReason_REFUSAL_REASON_NOT_ACTIVE
+	return errors.As(err, &held)
 }
 
 // Config is what a Client is made of.
 type Config struct {
 	Socket    string         // of the agent
 	Attesters attest.Cluster // whose word counts, by the cluster file of this host
-	// Passive, if it is not nil, must say whether the node is to cast no vote while another one does.
-	Passive func() bool
 }
 
 // Client asks one agent. Dial makes one. It may be used concurrently.
 type Client struct {
-	conn    *grpc.ClientConn
-	c       cosignerv1.ClaimServiceClient
-	i       cosignerv1.InstanceServiceClient
-	who     attest.Cluster
-	passive func() bool
+	conn *grpc.ClientConn
+	c    cosignerv1.ClaimServiceClient
+	i    cosignerv1.InstanceServiceClient
+	who  attest.Cluster
 }
 
 // Dial returns a client of the agent. It connects when it is asked, and again after the agent was
@@ -115,12 +109,8 @@ func Dial(c Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reaching the agent at %s: %w", c.Socket, err)
 	}
-	client := &Client{conn: conn, c: cosignerv1.NewClaimServiceClient(conn), i: cosignerv1.NewInstanceServiceClient(conn),
-		who: c.Attesters, passive: c.Passive}
-	if client.passive == nil {
-		client.passive = func() bool { return false }
-	}
-	return client, nil
+	return &Client{conn: conn, c: cosignerv1.NewClaimServiceClient(conn), i: cosignerv1.NewInstanceServiceClient(conn),
+		who: c.Attesters}, nil
 }
 
 // Close ends the connection.
@@ -139,7 +129,7 @@ func (c *Client) claim(ctx context.Context, m casper.Message, r *cosignerv1.Clai
 	var why error
 	for {
 		proof, err := c.once(ctx, m, r)
-		if err == nil || final(err, c.passive()) {
+		if err == nil || final(err) {
 			return proof, err
 		}
 		if why == nil || ctx.Err() == nil { // else it says no more than that time was over

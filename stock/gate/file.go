@@ -70,6 +70,9 @@ func (f *file) open() error {
 		return err
 	}
 	f.store, f.held = store, held
+	if held.Own() > 0 {
+		f.gate.told.saw(instance, info.ModTime())
+	}
 	return nil
 }
 
@@ -138,7 +141,7 @@ func (h *handle) record(b []byte) error {
 		return err
 	}
 	g := h.file.gate
-	ctx, cancel := context.WithTimeout(context.Background(), g.settings.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), g.patience(h.file))
 	defer cancel()
 	var granted []attest.Proof
 	for _, m := range lacks {
@@ -151,11 +154,12 @@ func (h *handle) record(b []byte) error {
 	return h.file.keep(pieces, granted)
 }
 
-// tell logs why the handle takes nothing more.
+// tell logs why the handle takes nothing more, and notes it for the agent.
 func (h *handle) tell(err error) {
 	if h.file == nil || errors.Is(err, journal.ErrProbe) {
 		return
 	}
+	h.file.gate.told.refuses(h.file.instance())
 	s := h.file.gate.settings
 	event := s.Log.Warn()
 	if index := new(units.IndexError); errors.As(err, &index) || errors.Is(err, journal.ErrContradicts) ||
@@ -210,7 +214,11 @@ func (f *file) append(b journal.Batch) error {
 		}
 		return fmt.Errorf("storing entries: %w", err)
 	}
+	before := f.held.Own()
 	f.held.Add(b)
+	if f.held.Own() > before {
+		f.gate.told.saw(f.held.Instance(), time.Now())
+	}
 	return nil
 }
 

@@ -53,7 +53,7 @@ type Settings struct {
 	Key       casper.PublicKey // the validator's
 	UnitFiles string           // where the node looks for them: <storage>/<network>/unit_files
 	State     string           // the gate's own folder; files are kept below it
-	Patience  time.Duration    // for how long a message waits to be granted; see journal.Role
+	Patience  time.Duration    // for how long a message waits to be granted, if not as Tell was told
 	Secret    *Secret          // nil if the gate serves no key
 	Log       zerolog.Logger   `json:"-"`
 }
@@ -63,6 +63,7 @@ type Gate struct {
 	settings Settings
 	asker    Asker
 	owner    owner
+	told     told
 
 	mu    sync.Mutex // guards what follows, never held while anything is read, written or asked
 	names map[string]*file
@@ -78,7 +79,7 @@ type owner struct{ uid, gid uint32 }
 // New returns a Gate. Open it before use.
 func New(s Settings, a Asker) *Gate {
 	return &Gate{settings: s, asker: a, names: map[string]*file{}, nodes: map[uint64]*file{}, pens: map[uint64]*handle{},
-		last: firstNode, next: 1}
+		last: firstNode, next: 1, told: told{news: make(chan struct{}, 1)}}
 }
 
 // Open takes the state folder, which nobody else may use until the lock is closed, and finds the

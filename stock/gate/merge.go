@@ -17,7 +17,7 @@ import (
 // it the node starts as well, and loses its votes at the first slot that it fills otherwise.
 const (
 	signedIn    = 500 * time.Millisecond // for the agent to tell
-	mergeIn     = 3 * time.Second        // for all to be granted
+	mergeIn     = 3 * time.Second        // for all to be granted, if the node may vote
 	mergeAtOnce = 16
 )
 
@@ -102,9 +102,9 @@ func (f *file) judge(all []casper.Ballot, granted []attest.Proof) (journal.Batch
 }
 
 // grant claims messages, many at a time, and returns those that were granted, and the proofs. The
-// first no ends it: that of a passive node is one to all.
+// first no ends it.
 func (f *file) grant(all []casper.Ballot) (granted []casper.Ballot, proofs []attest.Proof, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), mergeIn)
+	ctx, cancel := context.WithTimeout(context.Background(), min(mergeIn, f.gate.patience(f)))
 	defer cancel()
 	claims, ctx := errgroup.WithContext(ctx)
 	claims.SetLimit(mergeAtOnce)

@@ -35,8 +35,7 @@ func (g *Gate) Run(ctx context.Context, ready func()) error {
 	if err != nil {
 		return fmt.Errorf("mounting over %s: %w", g.settings.UnitFiles, err)
 	}
-	g.settings.Log.Info().Str("unit_files", point).Dur("patience", g.settings.Patience).
-		Int("files", len(g.names)).Msg("the gate stands")
+	g.settings.Log.Info().Str("unit_files", point).Int("files", len(g.names)).Msg("the gate stands")
 	ended := make(chan struct{}, 2)
 	serve := func(server *fuse.Server) {
 		server.Serve()

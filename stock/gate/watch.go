@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
+	"casper-cosigner/rule/failover"
 	"casper-cosigner/stock/journal"
 )
 
@@ -30,13 +31,17 @@ type Watch struct {
 	UnitFiles string
 	Interval  time.Duration // between two looks
 	Patience  time.Duration // a gate that takes longer to answer hangs
-	Log       zerolog.Logger
+	// Tell must tell the node's agent what is seen. The watch does not wait for it. Nil: nobody is
+	// told.
+	Tell func(ctx context.Context, s failover.GateSight) error
+	Log  zerolog.Logger
 
 	point  string
-	now    mount           // what was seen last; the zero mount is none
+	now    *mount          // what was seen last; the zero mount is none, nil that nobody looked yet
 	dead   bool            // it was told that this one does not stand any more
 	tested map[string]bool // files of it that were written to, or are being
 	bypass chan string     // files that took what must be refused
+	sight  sighted
 }
 
 // state is what a look found.
@@ -60,6 +65,14 @@ func (w *Watch) Run(ctx context.Context) error {
 		return err
 	}
 	w.Log.Info().Str("unit_files", point).Dur("patience", w.Patience).Msg("watching the gate")
+	if w.sight.news = make(chan struct{}, 1); w.Tell != nil {
+		telling := make(chan struct{})
+		go func() {
+			w.tell(ctx)
+			close(telling)
+		}()
+		defer func() { <-telling }()
+	}
 	tick := time.NewTicker(w.Interval)
 	defer tick.Stop()
 	for {
@@ -71,7 +84,7 @@ func (w *Watch) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		case name := <-w.bypass:
-			w.abort("writes into " + name + " pass by the gate")
+			w.abort(failover.GatePasses, "writes into "+name+" pass by the gate")
 		}
 	}
 }
@@ -100,9 +113,10 @@ func (w *Watch) look(ctx context.Context) error {
 	if n := len(at); n > 0 && at[n-1].fsType == fsType {
 		top = at[n-1]
 	}
-	if top != w.now {
-		w.now, w.tested, w.dead = top, map[string]bool{}, false
+	if w.now == nil || top != *w.now {
+		w.now, w.tested, w.dead = &top, map[string]bool{}, false
 		if top == (mount{}) {
+			w.sight.sees(failover.GateGone)
 			w.Log.Error().Msg("no gate stands: a node that starts now does not vote")
 			return nil
 		}
@@ -116,15 +130,17 @@ func (w *Watch) look(ctx context.Context) error {
 	s, answered := await(ctx, seen, w.Patience)
 	switch {
 	case !answered && ctx.Err() == nil:
-		w.abort("the gate does not answer")
+		w.abort(failover.GateHangs, "the gate does not answer")
 	case s.state == open:
-		w.abort("the gate takes what must be refused")
+		w.abort(failover.GatePasses, "the gate takes what must be refused")
 	case s.state == ended && !w.dead:
 		w.dead = true
+		w.sight.sees(failover.GateGone)
 		w.Log.Error().Msg("the gate has ended under its node, which votes no more until both are started again")
 	case s.state == unknown:
 		return s.err
-	case s.state == stands:
+	case s.state == stands && !w.dead:
+		w.sight.sees(failover.GateStands)
 		w.Log.Debug().Msg("it answers")
 	}
 	for _, name := range s.files {
@@ -213,7 +229,9 @@ func (w *Watch) test(name string) {
 }
 
 // abort ends the gate's connections, that of the key file too: whoever waits for it gets an error.
-func (w *Watch) abort(why string) {
+// What was seen of this gate is told for as long as it is there, though it does not stand any more.
+func (w *Watch) abort(seen failover.GateSight, why string) {
+	w.sight.sees(seen)
 	all, err := mounts()
 	for _, m := range all {
 		if m.fsType == fsType && m.source == w.now.source {
@@ -221,6 +239,7 @@ func (w *Watch) abort(why string) {
 			err = errors.Join(err, os.WriteFile(path, []byte("1"), 0))
 		}
 	}
+	w.dead = err == nil
 	w.Log.Error().Err(err).Str("why", why).Msg("the gate is aborted: the node votes no more in this era and signs " +
 		"blocks on; restart the gate, then the node")
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"casper-cosigner/pulse/pulsetest"
+	"casper-cosigner/rule/failover"
 	"casper-cosigner/stock/gate"
 )
 
@@ -37,7 +38,7 @@ func (s *spoken) Write(b []byte) (int, error) {
 // await waits until a text was logged, as often as said.
 func (s *spoken) await(t *testing.T, text string, times int) {
 	t.Helper()
-	late := time.After(time.Minute)
+	late := time.After(25 * time.Second) // so that a broken rule fails within a mutant's time
 	for {
 		s.mu.Lock()
 		found, more := strings.Count(s.text.String(), text) >= times, s.more
@@ -74,7 +75,12 @@ func (s *site) watchUntil(patience time.Duration) (log *spoken, stop func()) {
 	log = &spoken{more: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
+	tell := zerolog.New(log)
 	w := gate.Watch{UnitFiles: s.settings.UnitFiles, Interval: 10 * time.Millisecond, Patience: patience,
+		Tell: func(_ context.Context, sees failover.GateSight) error {
+			tell.Info().Msgf("tells that it %s", sees)
+			return nil
+		},
 		Log: zerolog.New(log)}
 	go func() { done <- w.Run(ctx) }()
 	return log, func() {
@@ -98,6 +104,7 @@ func TestHungGate(t *testing.T) {
 		t.Error("a hung gate takes a vote")
 	}
 	log.await(t, "the gate does not answer", 1)
+	log.await(t, "tells that it hangs", 2) // also when its connection is dead
 	stop()
 	if n := strings.Count(log.String(), "is aborted"); n != 1 {
 		t.Errorf("aborted %d times:\n%s", n, log)
@@ -108,6 +115,15 @@ func TestHungGate(t *testing.T) {
 		t.Errorf("the file is %x", got)
 	}
 	s.write(s.open(), entry(us.Vote(era, 1, true)), nil)
+}
+
+// TestNoGate: a watch that starts where no gate stands says so, and that one stands then.
+func TestNoGate(t *testing.T) {
+	s := newShut(t, &Fake{})
+	log := s.watch(patient)
+	log.await(t, "tells that it gone", 1)
+	s.start()
+	log.await(t, "tells that it stands", 1)
 }
 
 // TestWaitingIsNotHanging: a gate that waits for an answer is left alone, however long.
@@ -143,6 +159,7 @@ func TestPastTheGate(t *testing.T) {
 	defer unix.Unmount(s.path(), unix.MNT_DETACH)
 	log := s.watch(patient)
 	log.await(t, "pass by the gate", 1)
+	log.await(t, "tells that it passes", 1)
 	if info, err := os.Stat(filepath.Join(s.settings.UnitFiles, gate.ProbeName)); err == nil { // dead, or gone already
 		t.Errorf("the gate is not aborted: %v", info)
 	}
@@ -172,6 +189,7 @@ func TestKilled(t *testing.T) {
 		t.Errorf("under a dead gate: %v", err)
 	}
 	log.await(t, "the gate has ended", 1)
+	log.await(t, "tells that it gone", 1)
 	if err := gate.Detach(s.settings.UnitFiles); err != nil {
 		t.Fatal(err)
 	}

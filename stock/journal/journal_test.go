@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"testing"
-	"time"
 
 	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/attest/attesttest"
@@ -290,21 +289,6 @@ func TestNames(t *testing.T) {
 		if _, err := journal.ParseName(bad, us.Public()); err == nil {
 			t.Errorf("%q is taken", bad)
 		}
-	}
-}
-
-// TestPatience: the two of a pair do not give up together.
-func TestPatience(t *testing.T) {
-	voter, err := journal.ParseRole("voter")
-	passive, err2 := journal.ParseRole("passive")
-	if err := errors.Join(err, err2); err != nil {
-		t.Fatal(err)
-	}
-	if voter.Patience() < 8*time.Second || passive.Patience() > time.Second {
-		t.Errorf("a voter waits %v, a passive node %v", voter.Patience(), passive.Patience())
-	}
-	if r, err := journal.ParseRole("both"); err == nil || r.Patience() > time.Second {
-		t.Errorf("both is taken for a role, %q", r)
 	}
 }
 

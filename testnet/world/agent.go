@@ -31,14 +31,14 @@ type agent struct {
 	ways    ways
 	reach   [cosigners]time.Time // when the cosigners answered last
 	book    *witness.Book        // on disk
-	active  string               // who is, by the last word of a cosigner
+	active  failover.ActiveTold  // who is, as the cosigners tell
 	orders  failover.Orders      // of restarts of the node
 	applied [cosigners]uint64    // how far the log is applied, as they told
 }
 
 func newAgent(w *World, id int) *agent {
 	p := process{w: w, name: names[id] + "'s agent", host: id, up: true}
-	return &agent{process: p, id: id, active: names[mainHost]}
+	return &agent{process: p, id: id}
 }
 
 // begin starts the agent's pings. It remembers nothing of an earlier life but what was stated.
@@ -48,7 +48,8 @@ func (a *agent) begin() {
 		book = witness.NewBook(a.w.members)
 	}
 	*a = agent{process: a.process, id: a.id, lead: lead.New(cosignerNames[:]), book: book,
-		active: names[mainHost], orders: failover.NewOrders(a.w.rules.orderedBy(), a.w.plan.Ping)}
+		active: failover.NewActiveTold(names[mainHost], threshold, a.w.plan.Ping),
+		orders: failover.NewOrders(a.w.rules.orderedBy(), a.w.plan.Ping)}
 	a.after(time.Duration(a.w.rng.Int64N(int64(a.w.plan.Ping))), a.ping)
 }
 
@@ -64,6 +65,8 @@ func (a *agent) ping() {
 	}
 	if v := w.nodes[a.id]; v.stock() {
 		v.gate.At = w.now
+		known := failover.Known{Active: a.active.Active() == names[a.id], Passive: !w.plan.Pair.Hot}
+		v.gate.waits = known.Waits(w.now)
 		a.node.Gate = v.gate.Gate
 	}
 	for _, c := range w.cosigners {
@@ -236,7 +239,7 @@ func (a *agent) pingCosigner(c *cosigner) {
 	w.post(&a.process, &c.process, func() {
 		c.pinged(a.id, told)
 		c.hears(a.id, shows)
-		p, stated, active, order := lead.Ping{Term: c.term}, c.statements(), c.state.Roles().Active, c.tells(a.id)
+		p, stated, active, order := lead.Ping{Term: c.term}, c.statements(), c.names(), c.tells(a.id)
 		applied := c.w.index(c.applied)
 		if c.leader >= 0 {
 			p.Leader = cosignerNames[c.leader]
@@ -248,9 +251,7 @@ func (a *agent) pingCosigner(c *cosigner) {
 				a.ways[c.id].Answered(p.RTT)
 			}
 			a.book.Answered(c.name, stated)
-			if active != "" {
-				a.active = active
-			}
+			a.active.Heard(c.name, active, w.now)
 			a.applied[c.id] = applied
 			a.orders.Heard(c.name, wire.ToldOrder(order, w.now), w.now)
 			a.obey()

@@ -44,9 +44,10 @@ func (p pair) passive() []string {
 // gate stands between a stock node and its unit files. It outlives the agent.
 type gate struct {
 	failover.Gate
-	granted uint64 // newest era of which the node was granted a message
-	ordered bool   // the node is being restarted because the cosigners want that
-	obeyed  uint64 // epoch of the last order that was
+	granted uint64         // newest era of which the node was granted a message
+	waits   failover.Waits // as the agent told
+	ordered bool           // the node is being restarted because the cosigners want that
+	obeyed  uint64         // epoch of the last order that was
 }
 
 // stock reports whether the node is.
@@ -89,16 +90,14 @@ func roundOf(m casper.Message) casper.Round {
 	return casper.Round{}
 }
 
-// patience is how long the agent tries to have the message signed, or granted.
+// patience is how long the agent tries to have the message signed, or the gate to have it granted.
 func (a *agent) patience(m casper.Message) time.Duration {
 	v := a.w.nodes[a.id]
 	switch {
 	case m.Kind() == casper.KindFinality:
 		return finalityDeadline
 	case v.stock():
-		known := failover.Known{Active: a.active == names[a.id], Passive: !a.w.plan.Pair.Hot,
-			Granted: v.gate.granted == roundOf(m).Era}
-		return known.Wait()
+		return v.gate.waits.For(v.gate.granted == roundOf(m).Era, a.w.now)
 	}
 	return zugDeadline
 }
@@ -153,6 +152,14 @@ func (c *cosigner) order(r failover.Rearm, epoch uint64) {
 			epoch++
 		}
 	}
+}
+
+// names returns the node that a cosigner names active. One that is compromised names each in turn.
+func (c *cosigner) names() string {
+	if c.w.plan.Pair.Liar == c.id+1 {
+		return names[c.w.now.Second()%ours]
+	}
+	return c.state.Roles().Active
 }
 
 // tells returns the last restart of the node that a cosigner tells of. One that is compromised

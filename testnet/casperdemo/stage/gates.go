@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"casper-cosigner/stock/journal"
 	"casper-cosigner/testnet"
 )
 
@@ -23,7 +22,7 @@ func (s *Stage) startGates(ctx context.Context) error {
 		if err := os.MkdirAll(filepath.Dir(unitFiles), 0o700); err != nil {
 			return fmt.Errorf("making the folder of %s: %w", l.Node.Name, err)
 		}
-		gate, err := p.Cluster.Gate(l.Node.Name, unitFiles, string(journal.Voter))
+		gate, err := p.Cluster.Gate(l.Node.Name, unitFiles)
 		if err != nil {
 			return err
 		}

@@ -171,9 +171,13 @@ func (*ReportRequest_Gate) isReportRequest_Teller() {}
 
 func (*ReportRequest_Watch) isReportRequest_Teller() {}
 
-// ReportResponse is empty.
+// ReportResponse is how long the gate may wait for grants, as long as it is told nothing else. The watch needs none of it.
 type ReportResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For the node's first message of an era, milliseconds.
+	FirstWaitMs uint64 `protobuf:"varint,1,opt,name=first_wait_ms,json=firstWaitMs,proto3" json:"first_wait_ms,omitempty"`
+	// For its others, milliseconds.
+	LaterWaitMs   uint64 `protobuf:"varint,2,opt,name=later_wait_ms,json=laterWaitMs,proto3" json:"later_wait_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -206,6 +210,20 @@ func (x *ReportResponse) ProtoReflect() protoreflect.Message {
 // Deprecated: Use ReportResponse.ProtoReflect.Descriptor instead.
 func (*ReportResponse) Descriptor() ([]byte, []int) {
 	return file_casper_cosigner_v1_gate_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ReportResponse) GetFirstWaitMs() uint64 {
+	if x != nil {
+		return x.FirstWaitMs
+	}
+	return 0
+}
+
+func (x *ReportResponse) GetLaterWaitMs() uint64 {
+	if x != nil {
+		return x.LaterWaitMs
+	}
+	return 0
 }
 
 // GateWord is what a gate that stands knows of its node, as far as the node has the files open.
@@ -335,8 +353,10 @@ const file_casper_cosigner_v1_gate_proto_rawDesc = "" +
 	"\rReportRequest\x122\n" +
 	"\x04gate\x18\x01 \x01(\v2\x1c.casper.cosigner.v1.GateWordH\x00R\x04gate\x125\n" +
 	"\x05watch\x18\x02 \x01(\v2\x1d.casper.cosigner.v1.WatchWordH\x00R\x05watchB\b\n" +
-	"\x06teller\"\x10\n" +
-	"\x0eReportResponse\"\xbe\x01\n" +
+	"\x06teller\"X\n" +
+	"\x0eReportResponse\x12\"\n" +
+	"\rfirst_wait_ms\x18\x01 \x01(\x04R\vfirstWaitMs\x12\"\n" +
+	"\rlater_wait_ms\x18\x02 \x01(\x04R\vlaterWaitMs\"\xbe\x01\n" +
 	"\bGateWord\x12)\n" +
 	"\x0erefused_ago_ms\x18\x01 \x01(\x04H\x00R\frefusedAgoMs\x88\x01\x01\x12\x1f\n" +
 	"\vrefused_era\x18\x02 \x01(\x04R\n" +

@@ -407,7 +407,7 @@ type GateHealth struct {
 	Orders uint32 `protobuf:"varint,11,opt,name=orders,proto3" json:"orders,omitempty"`
 	// Why the last order was not carried out, empty if it was.
 	OrderError string `protobuf:"bytes,12,opt,name=order_error,json=orderError,proto3" json:"order_error,omitempty"`
-	// Since the gate was seen to let pass what it must refuse, milliseconds. Absent if it was not since it stands.
+	// Since the gate was seen to let pass what it must refuse, milliseconds. Absent if it was not since the node's start.
 	PassedAgoMs   *uint64 `protobuf:"varint,13,opt,name=passed_ago_ms,json=passedAgoMs,proto3,oneof" json:"passed_ago_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

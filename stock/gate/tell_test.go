@@ -1,0 +1,147 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/failover"
+	"casper-cosigner/stock/journal"
+	"casper-cosigner/stock/units/unitstest"
+)
+
+// hearer is an agent that is told.
+type hearer struct {
+	mu    sync.Mutex
+	eras  map[casper.Hash]uint64
+	waits failover.Waits // without when that was told
+	gone  bool
+	heard []failover.GateWord
+}
+
+func (h *hearer) Era(_ context.Context, instance casper.Hash) (uint64, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if era, known := h.eras[instance]; known {
+		return era, nil
+	}
+	return 0, errors.New("not known yet")
+}
+
+func (h *hearer) Hear(_ context.Context, w failover.GateWord) (failover.Waits, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.gone {
+		return failover.Waits{}, errors.New("nobody is there")
+	}
+	h.heard = append(h.heard, w)
+	waits := h.waits
+	waits.At = time.Now()
+	return waits, nil
+}
+
+// told is how often it was told something, and what last.
+func (h *hearer) told() (times int, last failover.GateWord) {
+	synctest.Wait()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.heard), h.heard[len(h.heard)-1]
+}
+
+func (h *hearer) set(change func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	change()
+}
+
+// TestTell: what a gate grants and refuses is told at once, with the era, and each second; what
+// becomes of a self-test is not, and of an era that nobody knows yet not before.
+func TestTell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		us, era := unitstest.New(1, 7), unitstest.Instance("era")
+		var refuse error
+		f := opened(t, func(casper.Ballot) error { return refuse })
+		ctx, end := context.WithCancel(t.Context())
+		defer end()
+		h := &hearer{eras: map[casper.Hash]uint64{era: 7}}
+		go f.gate.Tell(ctx, h)
+		tells := func(when string, times int, want failover.GateWord) {
+			t.Helper()
+			if got, last := h.told(); got != times || last != want {
+				t.Errorf("%s: told %d times, last %+v; want %d times, %+v", when, got, last, times, want)
+			}
+		}
+		synctest.Wait()
+		tells("a gate that stands", 1, failover.GateWord{})
+		time.Sleep(300 * time.Millisecond)
+		began := time.Now()
+		if err := f.handle().write(unitstest.Entry(us.Echo(era, 1, "block"))); err != nil {
+			t.Fatal(err)
+		}
+		voted := failover.GateWord{Voted: began, VotedEra: 7}
+		tells("a message of ours", 2, voted)
+		probed, refused := f.handle(), f.handle()
+		if err := probed.write(journal.Probe()); err == nil {
+			t.Error("a probe is taken")
+		}
+		time.Sleep(5 * time.Second)
+		tells("five seconds with a self-test", 7, voted)
+		refuse, began = errors.New("no"), time.Now()
+		if err := refused.write(unitstest.Entry(us.Vote(era, 1, true))); err == nil {
+			t.Error("what was not granted is taken")
+		}
+		out := failover.GateWord{Voted: voted.Voted, VotedEra: 7, Refused: began, RefusedEra: 7}
+		tells("a refusal", 8, out)
+		next := unitstest.Instance("next")
+		f.gate.told.refuses(next)
+		tells("a refusal in an era that nobody knows", 9, out)
+		h.set(func() { h.eras[next] = 8 })
+		out.Refused, out.RefusedEra = time.Now(), 8
+		time.Sleep(time.Second)
+		tells("once that is known", 10, out)
+	})
+}
+
+// TestToldWaits: a gate waits as its agent says, by whether the era's file has a message of ours,
+// and briefly when the agent said nothing yet, or is gone.
+func TestToldWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		us, era := unitstest.New(1, 7), unitstest.Instance("era")
+		f := opened(t, func(casper.Ballot) error { return nil })
+		f.gate.settings.Patience = 0
+		waits := func(when string, want time.Duration) {
+			t.Helper()
+			if got := f.gate.patience(f); got != want {
+				t.Errorf("%s: %v, want %v", when, got, want)
+			}
+		}
+		waits("nothing is told", 250*time.Millisecond)
+		ctx, end := context.WithCancel(t.Context())
+		defer end()
+		h := &hearer{waits: failover.Waits{First: 8 * time.Second, Later: 4 * time.Second}}
+		go f.gate.Tell(ctx, h)
+		time.Sleep(500 * time.Millisecond) // so that nothing here happens while it tells
+		waits("the era's first message", 8*time.Second)
+		if err := f.handle().write(unitstest.Entry(us.Echo(era, 1, "block"))); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		waits("its others", 4*time.Second)
+		h.set(func() { h.waits.Later = 250 * time.Millisecond })
+		time.Sleep(time.Second)
+		synctest.Wait()
+		waits("another node is active", 250*time.Millisecond)
+		h.set(func() { h.waits.Later = 4 * time.Second })
+		time.Sleep(time.Second)
+		synctest.Wait()
+		h.set(func() { h.gone = true })
+		time.Sleep(5 * time.Second)
+		waits("the agent is started anew", 4*time.Second)
+		time.Sleep(10 * time.Second)
+		waits("the agent is gone", 250*time.Millisecond)
+	})
+}
