@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/presence"
 	"casper-cosigner/statedir"
 )
 
@@ -210,11 +211,11 @@ func (a *Admission) admit(from string, texts []string, asked statedir.Sighting) 
 	if err := proto.Unmarshal([]byte(texts[0]), p); err != nil {
 		return fmt.Errorf("cosigner %s: reading its presence: %w: %w", from, err, errUnreadable)
 	}
-	presence, err := statedir.ParsePresence(p)
+	shown, err := presence.Parse(p)
 	if err != nil {
 		return fmt.Errorf("cosigner %s: %w: %w", from, err, errUnreadable)
 	}
-	return a.state.Admit(from, presence, asked)
+	return a.state.Admit(from, shown, asked)
 }
 
 // admitStatus tells a caller that was refused from one that could not be judged.
