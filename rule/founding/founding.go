@@ -1,12 +1,12 @@
-// Package founding is what stands against founding a cluster on new state, as one cosigner knows it.
+// Package founding is what stands against founding a cluster on new state, as one cosigner knows.
 //
 // State that was made anew holds nothing, so nothing in it says whether this validator has signed
 // already: agents and other cosigners do, with what was stated to them. [Look.Against] holds a
 // founding by this cosigner, [Look.AgainstFollowing] one that another leads.
 //
-// It promises that a founding waits for every agent, unless an operator excused one by name, and for
-// every statement that says that as much was signed, unless an operator disregards it. It leaves to
-// others: who was heard, and what the founding's first entry is held against.
+// It promises that a founding waits for every agent, unless an operator excused one by name, and
+// for every statement that says that as much was signed, unless an operator disregards it. It
+// leaves to others: who was heard, and what the founding's first entry is held against.
 package founding
 
 import (
@@ -96,7 +96,8 @@ func (l Look) Against() error {
 }
 
 // unheard says of which agents it is not known what they remember. Who typed that one is not waited
-// for may be mistaken, and it is up and pings in a moment: it is given the time that any start gives.
+// for may be mistaken, and it is up and pings in a moment: it is given the time that any start
+// gives.
 func (l Look) unheard() (faults []string) {
 	for _, a := range l.Agents {
 		excused := slices.Contains(l.Words.Without, a.Node) || slices.Contains(l.Words.Absent, a.Node)

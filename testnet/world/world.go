@@ -29,8 +29,8 @@
 // first time, a leader that hands over because it cannot sign, a copy of a state that runs beside
 // the original, a cosigner that keeps out of the log because its memory is lost, and frost's
 // arithmetic. What cosigners state of their memory and tell each other of it, the states that they
-// show with each call (presence, call), what stands against a founding (founding), and requests that
-// are dated, are played where a plan has states undone: TestUndone.
+// show with each call (presence, call), what stands against a founding (founding), and requests
+// that are dated, are played where a plan has states undone: TestUndone.
 package world
 
 import (
