@@ -11,7 +11,7 @@ import (
 	"casper-cosigner/cosigner/frost"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/attest"
-	"casper-cosigner/statedir"
+	"casper-cosigner/rule/presence"
 )
 
 // asker is how a Quorum asks one cosigner: over the network, or its own server.
@@ -70,7 +70,7 @@ func (r remote) commit(ctx context.Context, keys Keys, count int) ([]commitment,
 	if err != nil {
 		return nil, err
 	}
-	session, err := statedir.ParseID(answer.GetSessionId())
+	session, err := presence.ParseID(answer.GetSessionId())
 	if err != nil {
 		return nil, err
 	}

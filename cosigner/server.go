@@ -15,6 +15,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/presence"
 	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/statedir"
@@ -253,7 +254,7 @@ func (s *Server) mayShare(node string, m casper.Message) error {
 // that we gave to the caller under that number.
 func (s *Server) openSession(to recipient, key *frost.KeyShare, r *cosignerv1.ShareRequest,
 	m casper.Message) (*frost.Session, error) {
-	if session, err := statedir.ParseID(r.GetSessionId()); err != nil {
+	if session, err := presence.ParseID(r.GetSessionId()); err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	} else if session != s.config.Session {
 		return nil, errNonceUnknown

@@ -11,8 +11,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
-	"casper-cosigner/peer"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/call"
 	"casper-cosigner/statedir"
 )
 
@@ -44,7 +44,7 @@ func TestNoPresenceNoAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		for _, method := range peer.Methods() {
+		for _, method := range call.Methods() {
 			if slices.Contains([]string{cosignerv1.SignerService_Sign_FullMethodName,
 				cosignerv1.SignerService_RegisterTLSPoint_FullMethodName,
 				cosignerv1.ClaimService_Claim_FullMethodName, cosignerv1.PeerService_Tell_FullMethodName}, method) {

@@ -11,6 +11,7 @@ import (
 	"casper-cosigner/cluster/clustertest"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/presence"
 	"casper-cosigner/rule/wire"
 	"casper-cosigner/rule/witness"
 	"casper-cosigner/statedir"
@@ -52,7 +53,7 @@ func TestRefusedByItsOwnWord(t *testing.T) {
 	stand.HeardAgent("node-a", []*cosignerv1.SignedStatement{wire.Statement(said)})
 	refused := (*statedir.PeerError)(nil)
 	if err := p.Admit("cosigner-2", at(5), statedir.Sighting{}); !errors.As(err, &refused) ||
-		refused.Reason != statedir.ReasonStated {
+		refused.Reason != presence.ReasonStated {
 		t.Errorf("its fifth start, after it stated something in its sixth: %v", err)
 	}
 	if _, met := dir.Seen("cosigner-2"); met {

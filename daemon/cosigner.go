@@ -8,8 +8,8 @@ import (
 	"runtime/debug"
 
 	"casper-cosigner/cluster"
-	"casper-cosigner/peer"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/call"
 )
 
 // The heap may grow by gcPercent of what is in use before it is collected, hosts being small, and
@@ -30,7 +30,7 @@ func dataAccess() cluster.Access {
 		cosignerv1.ClaimService_Claim_FullMethodName:             {cluster.Node},
 		cosignerv1.PingService_Ping_FullMethodName:               {cluster.Node},
 	}
-	for _, method := range peer.Methods() {
+	for _, method := range call.Methods() {
 		access[method] = append(access[method], cluster.Cosigner)
 	}
 	return access

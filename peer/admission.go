@@ -15,6 +15,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/call"
+	"casper-cosigner/rule/presence"
 	"casper-cosigner/statedir"
 )
 
@@ -80,13 +82,13 @@ var errStream = status.Error(codes.PermissionDenied,
 func (a *Admission) ask(name string) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, request, answer any, conn *grpc.ClientConn,
 		invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
-		terms, known := calls[method]
+		terms, known := call.Of(method)
 		if !known {
 			return errUnlisted(method)
 		}
 		// Not append: the options may be the connection's own, which calls share.
-		options = slices.Concat(options, []grpc.CallOption{grpc.MaxCallRecvMsgSize(terms.answer)})
-		if terms.passes || terms.anyState {
+		options = slices.Concat(options, []grpc.CallOption{grpc.MaxCallRecvMsgSize(terms.Answer)})
+		if !terms.Compares() {
 			return invoke(ctx, method, request, answer, conn, options...)
 		}
 		ours, err := a.show()
@@ -97,7 +99,7 @@ func (a *Admission) ask(name string) grpc.UnaryClientInterceptor {
 		var theirs metadata.MD
 		ctx = metadata.AppendToOutgoingContext(ctx, header, ours)
 		err = invoke(ctx, method, request, answer, conn, append(options, grpc.Header(&theirs))...)
-		if terms.measures {
+		if terms.Measures {
 			a.refusals.note(name, err)
 		}
 		if err != nil {
@@ -114,30 +116,30 @@ func (a *Admission) ask(name string) grpc.UnaryClientInterceptor {
 // the call is served, and its answer shows the state as it is by then.
 func (a *Admission) serve(ctx context.Context, request any, info *grpc.UnaryServerInfo,
 	next grpc.UnaryHandler) (any, error) {
-	terms, known := calls[info.FullMethod]
+	terms, known := call.Of(info.FullMethod)
 	caller, ok := a.cosigner(ctx)
 	switch {
-	case !ok && known && !terms.passes, ok && caller == a.name:
+	case !ok && known && !terms.Passes, ok && caller == a.name:
 		return nil, errNotOther
 	case !ok:
 		return next(ctx, request) // an agent, at what its role may call
 	case !known:
 		return nil, errUnlisted(info.FullMethod)
 	}
-	if size := proto.Size(request.(proto.Message)); size > terms.request {
+	if size := proto.Size(request.(proto.Message)); size > terms.Request {
 		return nil, status.Errorf(codes.ResourceExhausted, "%s with %d bytes, at most %d are taken: send it in parts",
-			info.FullMethod, size, terms.request)
+			info.FullMethod, size, terms.Request)
 	}
 	f := flow{caller, info.FullMethod}
-	if err := a.enter(f, terms.atOnce); err != nil {
+	if err := a.enter(f, terms.AtOnce); err != nil {
 		return nil, err
 	}
 	defer a.leave(f)
-	if terms.passes { // without a name: its state was not compared
+	if terms.Passes { // without a name: its state was not compared
 		return next(ctx, request)
 	}
 	named := context.WithValue(ctx, callerKey{}, caller)
-	if terms.anyState {
+	if !terms.Compares() {
 		return next(named, request)
 	}
 	if err := a.admit(caller, metadata.ValueFromIncomingContext(ctx, header), statedir.Sighting{}); err != nil {
@@ -210,11 +212,11 @@ func (a *Admission) admit(from string, texts []string, asked statedir.Sighting) 
 	if err := proto.Unmarshal([]byte(texts[0]), p); err != nil {
 		return fmt.Errorf("cosigner %s: reading its presence: %w: %w", from, err, errUnreadable)
 	}
-	presence, err := statedir.ParsePresence(p)
+	shown, err := presence.Parse(p)
 	if err != nil {
 		return fmt.Errorf("cosigner %s: %w: %w", from, err, errUnreadable)
 	}
-	return a.state.Admit(from, presence, asked)
+	return a.state.Admit(from, shown, asked)
 }
 
 // admitStatus tells a caller that was refused from one that could not be judged.

@@ -3,7 +3,6 @@ package peer
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/call"
 	"casper-cosigner/statedir"
 )
 
@@ -60,15 +60,15 @@ func TestEveryCallIsListed(t *testing.T) {
 		want = append(want, fullName(m))
 	}
 	var have []string
-	for _, name := range Methods() {
-		c := calls[name]
-		if c.request == 0 || c.answer == 0 || c.atOnce == 0 {
+	for _, name := range call.Methods() {
+		c, _ := call.Of(name)
+		if c.Request == 0 || c.Answer == 0 || c.AtOnce == 0 {
 			t.Errorf("%s: nothing may be sent by it", name)
 		}
 		switch {
-		case c.anyState != (name == cosignerv1.PeerService_Tell_FullMethodName):
-			t.Errorf("%s is answered on any state: %v", name, c.anyState)
-		case !c.passes && !c.anyState:
+		case c.AnyState != (name == cosignerv1.PeerService_Tell_FullMethodName):
+			t.Errorf("%s is answered on any state: %v", name, c.AnyState)
+		case !c.Passes && !c.AnyState:
 			have = append(have, name)
 		}
 	}
@@ -76,13 +76,12 @@ func TestEveryCallIsListed(t *testing.T) {
 	if !slices.Equal(have, want) {
 		t.Errorf("the table holds %v\nof the services between cosigners, which have %v", have, want)
 	}
-	passes := maps.Collect(func(yield func(string, bool) bool) {
-		for name, c := range calls {
-			if c.passes && !yield(name, true) {
-				return
-			}
+	passes := map[string]bool{}
+	for _, name := range call.Methods() {
+		if c, _ := call.Of(name); c.Passes {
+			passes[name] = true
 		}
-	})
+	}
 	if len(passes) != 3 || !passes[cosignerv1.SignerService_Sign_FullMethodName] ||
 		!passes[cosignerv1.ClaimService_Claim_FullMethodName] ||
 		!passes[cosignerv1.SignerService_RegisterTLSPoint_FullMethodName] {
@@ -252,6 +251,8 @@ func TestAtOnce(t *testing.T) {
 	p.hold = make(chan struct{})
 	barrier := cosignerv1.NewPeerServiceClient(p.conn)
 	var all sync.WaitGroup
+	terms, _ := call.Of(cosignerv1.PeerService_Barrier_FullMethodName)
+	fewAtOnce := terms.AtOnce
 	codesOf := make(chan codes.Code, 2*fewAtOnce)
 	for range 2 * fewAtOnce {
 		all.Go(func() {
@@ -304,7 +305,7 @@ func TestSizes(t *testing.T) {
 	wantCode(t, "four times as many", err, codes.ResourceExhausted)
 	p.taken()
 	p.answer = func() (proto.Message, error) {
-		return &cosignerv1.GatherResponse{Nodes: []*cosignerv1.NodeReport{{Name: strings.Repeat("x", 512*kib)}}}, nil
+		return &cosignerv1.GatherResponse{Nodes: []*cosignerv1.NodeReport{{Name: strings.Repeat("x", 512*(1<<10))}}}, nil
 	}
 	_, err = client.Gather(t.Context(), &cosignerv1.GatherRequest{})
 	wantCode(t, "a huge answer", err, codes.ResourceExhausted)

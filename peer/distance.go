@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"casper-cosigner/rule/call"
 	"casper-cosigner/rule/timing"
 )
 
@@ -48,7 +49,7 @@ func (a *Admission) measure(name string) grpc.UnaryClientInterceptor {
 		invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
 		asked := time.Now()
 		err := invoke(ctx, method, request, answer, conn, options...)
-		if calls[method].measures {
+		if terms, _ := call.Of(method); terms.Measures {
 			a.distances.note(name, time.Since(asked), err)
 		}
 		return err

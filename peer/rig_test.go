@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/presence"
 	"casper-cosigner/statedir"
 )
 
@@ -61,7 +62,7 @@ func (s *side) set(change func(*side)) {
 }
 
 var (
-	errOlder   = &statedir.PeerError{Peer: "c1", Reason: statedir.ReasonBoot}
+	errOlder   = &statedir.PeerError{Peer: "c1", Reason: presence.ReasonBoot}
 	errNoWrite = errors.New("recording a presence: no space left")
 )
 

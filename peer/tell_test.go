@@ -106,7 +106,7 @@ func TestTellsWhoCalls(t *testing.T) {
 	}
 	p.from("c1")
 	_, err := client.Tell(t.Context(), &cosignerv1.TellRequest{Statements: []*cosignerv1.SignedStatement{
-		{Text: make([]byte, 64*kib)}}}, grpc.WaitForReady(true))
+		{Text: make([]byte, 64*(1<<10))}}}, grpc.WaitForReady(true))
 	wantCode(t, "told too much", err, codes.ResourceExhausted)
 	if _, err := server.Tell(t.Context(), &cosignerv1.TellRequest{}); err == nil {
 		t.Error("told by nobody")

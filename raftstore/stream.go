@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/presence"
 	"casper-cosigner/statedir"
 )
 
@@ -291,7 +292,7 @@ func (s *stream) identify(ctx context.Context, conn net.Conn, callee string) (pe
 
 // admit asks whether the peer may come in on the state that it shows.
 func (s *stream) admit(peer string, theirs *cosignerv1.Presence, asked statedir.Sighting) error {
-	p, err := statedir.ParsePresence(theirs)
+	p, err := presence.Parse(theirs)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"casper-cosigner/rule/presence"
 	"casper-cosigner/statedir"
 )
 
@@ -248,11 +249,11 @@ func TestRefusedPresence(t *testing.T) {
 				}
 			}
 		}
-		refusals := func() int { return strings.Count(b.logged.String(), string(statedir.ReasonBoot)) }
+		refusals := func() int { return strings.Count(b.logged.String(), string(presence.ReasonBoot)) }
 		for round := 1; round <= 2; round++ {
 			synctest.Wait()
 			drain()
-			b.set(&statedir.PeerError{Peer: "a", Reason: statedir.ReasonBoot})
+			b.set(&statedir.PeerError{Peer: "a", Reason: presence.ReasonBoot})
 			for range 5 {
 				if _, err := b.Dial("a", time.Second); err == nil {
 					t.Error("b called a and went on")

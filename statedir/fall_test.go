@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"casper-cosigner/rule/presence"
 )
 
 // at is what the peer's process shows at an applied index.
@@ -38,19 +40,20 @@ func TestAnswerBelowWhatWasSeen(t *testing.T) {
 		t.Fatalf("seen %+v", seen)
 	}
 	err := d.Admit("c2", at(10), asked)
-	checkAdmit(t, "an answer with less", err, ReasonFell)
+	checkAdmit(t, "an answer with less", err, presence.ReasonFell)
 	for _, want := range []string{"100000", "10,", "restart it once"} {
 		if !strings.Contains(strings.ToLower(err.Error()), want) {
 			t.Errorf("the refusal lacks %q: %v", want, err)
 		}
 	}
 	for range 2 { // the second time after our restart, without any goodbye
-		checkAdmit(t, "a request after it fell", d.Admit("c2", at(10), Sighting{}), ReasonFell)
-		checkAdmit(t, "once it has caught up", d.Admit("c2", at(200_000), Sighting{}), ReasonFell)
+		checkAdmit(t, "a request after it fell", d.Admit("c2", at(10), Sighting{}), presence.ReasonFell)
+		checkAdmit(t, "once it has caught up", d.Admit("c2", at(200_000), Sighting{}), presence.ReasonFell)
 		d.Close()
 		d = mustOpen(t, path)
 	}
-	checkAdmit(t, "an older start", d.Admit("c2", shown(func(p *Presence) { p.Boot = 4 }), Sighting{}), ReasonBoot)
+	older := shown(func(p *Presence) { p.Boot = 4 })
+	checkAdmit(t, "an older start", d.Admit("c2", older, Sighting{}), presence.ReasonBoot)
 	checkAdmit(t, "the next start, sound", d.Admit("c2", started(100_007, 10), Sighting{}), "")
 	checkAdmit(t, "its requests", d.Admit("c2", started(100_007, 11), Sighting{}), "")
 	if b, _ := os.ReadFile(d.Path(peersFile)); strings.Contains(string(b), "fell") {
@@ -69,7 +72,7 @@ func TestShorterLogStaysRefused(t *testing.T) {
 		t.Errorf("written before it is needed: %s", b)
 	}
 	err := d.Admit("c2", started(499, 499), Sighting{})
-	checkAdmit(t, "a start with a shorter log", err, ReasonIndex)
+	checkAdmit(t, "a start with a shorter log", err, presence.ReasonIndex)
 	told := err.Error()
 	for range 2 { // the second time after our restart, without any goodbye
 		for name, p := range map[string]Presence{
@@ -77,7 +80,7 @@ func TestShorterLogStaysRefused(t *testing.T) {
 			"a further start": shown(func(p *Presence) { p.Boot, p.Session, p.LastIndex = 7, ID{7}, 800 }),
 		} {
 			err := d.Admit("c2", p, Sighting{})
-			if checkAdmit(t, name, err, ReasonIndex); err != nil && err.Error() != told {
+			if checkAdmit(t, name, err, presence.ReasonIndex); err != nil && err.Error() != told {
 				t.Errorf("%s: %v, was %s", name, err, told)
 			}
 		}
@@ -85,7 +88,7 @@ func TestShorterLogStaysRefused(t *testing.T) {
 			t.Errorf("what it sends on old connections counts: %+v", seen)
 		}
 		checkAdmit(t, "another directory", d.Admit("c2", shown(func(p *Presence) { p.Directory = ID{9} }), Sighting{}),
-			ReasonDirectory)
+			presence.ReasonDirectory)
 		d.Close()
 		d = mustOpen(t, path)
 	}
@@ -111,8 +114,8 @@ func TestFallIsInForceUnwritten(t *testing.T) {
 	if err := os.Rename(path, path+".moved"); err != nil {
 		t.Fatal(err)
 	}
-	checkAdmit(t, "an answer with less", d.Admit("c2", at(49), asked), ReasonFell)
-	checkAdmit(t, "once it has caught up", d.Admit("c2", at(60), Sighting{}), ReasonFell)
+	checkAdmit(t, "an answer with less", d.Admit("c2", at(49), asked), presence.ReasonFell)
+	checkAdmit(t, "once it has caught up", d.Admit("c2", at(60), Sighting{}), presence.ReasonFell)
 	if err := os.Rename(path+".moved", path); err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +126,7 @@ func TestFallIsInForceUnwritten(t *testing.T) {
 	}
 	d.Close()
 	d = mustOpen(t, path)
-	checkAdmit(t, "after our restart", d.Admit("c2", at(60), Sighting{}), ReasonFell)
+	checkAdmit(t, "after our restart", d.Admit("c2", at(60), Sighting{}), presence.ReasonFell)
 }
 
 // TestRequestOfLongAgo: what a peer sends by itself may be overtaken by what it sends later, but
@@ -137,18 +140,18 @@ func TestRequestOfLongAgo(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer d.Close()
-		request := func(name string, applied uint64, want Reason) {
+		request := func(name string, applied uint64, want presence.Reason) {
 			t.Helper()
 			checkAdmit(t, name, d.Admit("c2", at(applied), Sighting{}), want)
 		}
 		request("at first", 100, "")
 		for i := range uint64(40) { // twenty seconds of calls
 			request("as it goes on", 101+i, "")
-			request("overtaken", 100, map[bool]Reason{true: ReasonLate}[i > 20])
-			time.Sleep(lateAfter / 20)
+			request("overtaken", 100, map[bool]presence.Reason{true: presence.ReasonLate}[i > 20])
+			time.Sleep(presence.LateAfter / 20)
 		}
-		time.Sleep(2 * lateAfter)
-		request("of before it was silent", 139, ReasonLate)
+		time.Sleep(2 * presence.LateAfter)
+		request("of before it was silent", 139, presence.ReasonLate)
 		request("of the last that was seen", 140, "")
 		request("newer", 141, "")
 		if seen, _ := d.Seen("c2"); seen.Fell != nil {
@@ -198,7 +201,7 @@ func TestSoundProcessIsNeverRefused(t *testing.T) {
 		applied, way := uint64(1), []message{}
 		for range 20_000 {
 			applied += random.Uint64N(3)
-			m := message{due: time.Now().Add(time.Duration(random.Int64N(int64(lateAfter)))), p: at(applied)}
+			m := message{due: time.Now().Add(time.Duration(random.Int64N(int64(presence.LateAfter)))), p: at(applied)}
 			if random.IntN(2) == 0 {
 				m.asked, _ = d.Seen("c2") // asked and answered just now, and the answer is on its way
 			}

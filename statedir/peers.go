@@ -7,109 +7,30 @@ import (
 	"maps"
 	"sync"
 	"time"
+
+	"casper-cosigner/rule/presence"
 )
 
 // persistEvery bounds how often a peer's rising applied index is written.
 const persistEvery = time.Second
 
-// Reason says why a peer was refused.
-type Reason string
-
-// The reasons.
-const (
-	ReasonCluster   Reason = "another cluster"
-	ReasonSelf      Reason = "the name of this cosigner itself"
-	ReasonDirectory Reason = "another state directory"
-	ReasonShared    Reason = "a state directory of another cosigner"
-	ReasonBoot      Reason = "an older start"
-	ReasonSession   Reason = "two processes of one start"
-	ReasonIndex     Reason = "a shorter log"
-	ReasonFell      Reason = "a state that went back while it ran"
-	ReasonLate      Reason = "what it was long ago"
-	ReasonStated    Reason = "less than it had, by its own signature"
-)
-
-// PeerError is returned by Admit for a peer whose state is not the state that
-// was seen of it before. Have is what is known, Got what it shows now.
-type PeerError struct {
-	Peer      string
-	Reason    Reason
-	Have, Got Presence
-	Stated    string // with ReasonStated: what it signed, and what that shows
-	Unfounded bool   // the log of whoever refuses was never founded, as far as it knows
-}
-
-// Error says what happened, what is at stake and what to do.
-func (e *PeerError) Error() string {
-	return fmt.Sprintf("refusing cosigner %s: it shows %s: %s", e.Peer, e.Reason, e.explain())
-}
-
-func (e *PeerError) explain() string {
-	const stop = "Stop it: what it signed may be unknown to it, so its answers could make the validator sign twice. " +
-		"Do not restore, copy or initialise a directory for it and do not edit peers.json here; keep its share file. " +
-		"If the newer directory still exists, run that one, on one host only; else leave it stopped. What to do: " +
-		"docs/recovery.md, \"One cosigner is lost\""
-	switch e.Reason {
-	case ReasonCluster:
-		return fmt.Sprintf("cluster id %v, ours is %v. It was set up for another cluster: "+
-			"check which folder its host was given, and do not change ids by hand", e.Got.Cluster, e.Have.Cluster)
-	case ReasonSelf:
-		return "it never calls itself, so its certificate is in use on a second host. Stop that one and do not start it again"
-	case ReasonDirectory:
-		seen := fmt.Sprintf("directory id %v, but it was first seen with %v. ", e.Got.Directory, e.Have.Directory)
-		if e.Unfounded {
-			seen += "Nothing was founded here yet. If all were just made anew, the one that was seen first was forgotten, and " +
-				"made anew after it had run beside new ones: then stop all cosigners, and make all of them anew once more, " +
-				"none left out, before any is started: docs/recovery.md, \"The cluster founded anew\". Else: "
-		}
-		return seen + "Its disk was lost, or its share runs on a second host. " + stop
-	case ReasonShared:
-		return fmt.Sprintf("directory id %v, which is already another cosigner's. A state directory was copied. %s",
-			e.Got.Directory, stop)
-	case ReasonBoot:
-		return fmt.Sprintf("start number %d, but number %d was seen. Its directory was restored or copied from an older "+
-			"state. %s",
-			e.Got.Boot, e.Have.Boot, stop)
-	case ReasonSession:
-		return fmt.Sprintf("start number %d as process %v, but that start was seen as process %v. "+
-			"Its directory was restored, or two copies of it are running. %s", e.Got.Boot, e.Got.Session, e.Have.Session, stop)
-	case ReasonIndex:
-		return fmt.Sprintf("a log that ended at index %d when it was started anew, but it had applied index %d. Its log was "+
-			"lost, cut or restored. It stays refused, however far its log grows. If that was a copy, and the directory that "+
-			"it was made of is there and was never put back: docs/recovery.md, \"A copy was started\". %s",
-			e.Got.LastIndex, e.Have.AppliedIndex, stop)
-	case ReasonFell:
-		return fmt.Sprintf("applied index %d, but as the same process it had shown %d when it was asked. Its machine was "+
-			"put back to a snapshot with its memory. It stays refused as long as that process runs, whatever it shows. "+
-			"Restart it once: if it is let in then, nothing was lost. If it is refused again: %s",
-			e.Got.AppliedIndex, e.Have.AppliedIndex, stop)
-	case ReasonStated:
-		return fmt.Sprintf("%s. %s", e.Stated, stop)
-	case ReasonLate:
-		return fmt.Sprintf("applied index %d, less than it showed over %v ago as the same process. This one request is not "+
-			"served: it was under way for too long, or that machine was put back to a snapshot with its memory, which "+
-			"its next answer shows. Once, do not mind it; if it goes on, restart that cosigner",
-			e.Got.AppliedIndex, lateAfter)
-	}
-	return stop
-}
-
 // peers is what was seen of the other cosigners.
 type peers struct {
 	path string
-	own  identity
+	own  presence.Own
 
 	// writing is held while the file is replaced. It is taken before mu, and mu
 	// is not held across a write, so a slow disk delays only new boots.
 	writing sync.Mutex
 
 	mu    sync.Mutex
-	seen  map[string]Sighting // what Admit accepted; who is in it, with what boot and session, is on disk
-	stale bool                // something of it is newer than on disk
+	seen  presence.Seen // what Admit accepted; who is in it, with what boot and session, is on disk
+	stale bool          // something of it is newer than on disk
 }
 
 func newPeers(path string, own identity, seen peersRecord) *peers {
-	p := &peers{path: path, own: own, seen: map[string]Sighting{}}
+	p := &peers{path: path, own: presence.Own{Cluster: own.Cluster, Name: own.Name, Directory: own.Directory},
+		seen: presence.Seen{}}
 	for name, r := range seen {
 		p.seen[name] = r.sighting()
 	}
@@ -141,7 +62,7 @@ func (d *Dir) Admit(peer string, p Presence, asked Sighting) error {
 func (d *Dir) Strange(peer string, p Presence) bool {
 	d.peers.mu.Lock()
 	defer d.peers.mu.Unlock()
-	return d.peers.judge(peer, d.peers.seen[peer], p) != nil
+	return d.peers.seen.Judge(d.peers.own, peer, p) != nil
 }
 
 // Seen returns what was seen of the peer, if Admit ever accepted it.
@@ -185,18 +106,11 @@ func (s *peers) meet(peer string, p Presence) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	s.mu.Lock()
-	have, known := s.seen[peer]
-	if err := s.judge(peer, have, p); err != nil {
-		if err.Reason == ReasonIndex && have.Cut == nil {
-			have.Cut, s.stale = &Fall{From: have.Highest, To: p.LastIndex}, true
-			s.seen[peer] = have
-		}
+	seen, refused := s.seen.Meet(s.own, peer, p, time.Now())
+	if refused != nil {
+		s.note(peer, seen)
 		s.mu.Unlock()
-		return err
-	}
-	seen := Sighting{Presence: p, Highest: p.AppliedIndex, At: time.Now()}
-	if known { // the highest never falls, whatever a new boot shows
-		seen.Highest = max(seen.Highest, have.Highest)
+		return refused
 	}
 	next := maps.Clone(s.seen)
 	next[peer] = seen
@@ -219,70 +133,34 @@ func (s *peers) touch(peer string, p Presence, asked Sighting) (known bool, err 
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	have, known := s.seen[peer]
-	if !known || !have.sameProcess(p) {
+	next, known, refused := s.seen[peer].Continue(peer, p, asked, now)
+	if !known {
 		return false, nil
 	}
-	if why := have.compare(p, asked, now); why != "" {
-		if why == ReasonFell && have.Fell == nil {
-			have.Fell, s.stale = &Fall{From: asked.AppliedIndex, To: p.AppliedIndex}, true
-			s.seen[peer] = have
-		}
-		return true, have.refuse(peer, why, p)
+	s.note(peer, next)
+	if refused != nil {
+		return true, refused
 	}
-	next := have.follow(p, now)
-	s.stale = s.stale || next.Highest > have.Highest
-	s.seen[peer] = next
 	return true, nil
+}
+
+// note takes in what is to be kept of a peer that was met before. mu is held.
+func (s *peers) note(peer string, next Sighting) {
+	have, known := s.seen[peer]
+	if !known {
+		return
+	}
+	s.stale = s.stale || next.Highest > have.Highest || next.Cut != have.Cut || next.Fell != have.Fell
+	s.seen[peer] = next
 }
 
 // record makes a fall or a cut durable that was just seen. It is in force already;
 // if the write fails now, Run writes it.
 func (s *peers) record(err error) {
 	refused := (*PeerError)(nil)
-	if errors.As(err, &refused) && (refused.Reason == ReasonFell || refused.Reason == ReasonIndex) {
+	if errors.As(err, &refused) && (refused.Reason == presence.ReasonFell || refused.Reason == presence.ReasonIndex) {
 		_ = s.persist()
 	}
-}
-
-// judge decides whether p may follow have, which is zero at first contact. mu is
-// held.
-func (s *peers) judge(peer string, have Sighting, p Presence) *PeerError {
-	known := have.Presence != (Presence{})
-	refuse := func(why Reason) *PeerError { return have.refuse(peer, why, p) }
-	switch {
-	case p.Cluster != s.own.Cluster:
-		have.Cluster = s.own.Cluster
-		return refuse(ReasonCluster)
-	case peer == s.own.Name:
-		return refuse(ReasonSelf)
-	case known && p.Directory != have.Directory:
-		return refuse(ReasonDirectory)
-	case !known && s.taken(p.Directory):
-		return refuse(ReasonShared)
-	case have.Cut != nil:
-		return refuse(ReasonIndex)
-	case known && p.Boot < have.Boot:
-		return refuse(ReasonBoot)
-	case known && p.Boot == have.Boot && p.Session != have.Session:
-		return refuse(ReasonSession)
-	case known && p.Boot > have.Boot && p.LastIndex < have.Highest:
-		return refuse(ReasonIndex)
-	}
-	return nil
-}
-
-// taken reports whether directory is ours or pinned to some peer.
-func (s *peers) taken(directory ID) bool {
-	if directory == s.own.Directory {
-		return true
-	}
-	for _, q := range s.seen {
-		if q.Directory == directory {
-			return true
-		}
-	}
-	return false
 }
 
 // pinned returns how many peers are pinned on disk.

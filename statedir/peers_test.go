@@ -11,6 +11,7 @@ import (
 	"time"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/presence"
 	"casper-cosigner/rule/watermark"
 )
 
@@ -27,7 +28,7 @@ func TestAdmit(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(*Presence)
-		want   Reason // "" is accepted
+		want   presence.Reason // "" is accepted
 	}{
 		{"same again", func(p *Presence) {}, ""},
 		{"same process, older indexes", func(p *Presence) { p.LastIndex, p.AppliedIndex = 1, 1 }, ""},
@@ -35,15 +36,15 @@ func TestAdmit(t *testing.T) {
 		{"next boot, log ends where it had applied", func(p *Presence) {
 			p.Boot, p.Session, p.LastIndex, p.AppliedIndex = 6, ID{6}, 100, 0
 		}, ""},
-		{"other cluster", func(p *Presence) { p.Cluster = ID{9} }, ReasonCluster},
-		{"other directory", func(p *Presence) { p.Directory = ID{9} }, ReasonDirectory},
+		{"other cluster", func(p *Presence) { p.Cluster = ID{9} }, presence.ReasonCluster},
+		{"other directory", func(p *Presence) { p.Directory = ID{9} }, presence.ReasonDirectory},
 		{"other directory, higher boot", func(p *Presence) {
 			p.Directory, p.Boot, p.Session = ID{9}, 99, ID{6}
-		}, ReasonDirectory},
-		{"lower boot", func(p *Presence) { p.Boot, p.Session = 4, ID{4} }, ReasonBoot},
-		{"lower boot, same session", func(p *Presence) { p.Boot = 4 }, ReasonBoot},
-		{"same boot, other session", func(p *Presence) { p.Session = ID{6} }, ReasonSession},
-		{"next boot, shorter log", func(p *Presence) { p.Boot, p.Session, p.LastIndex = 6, ID{6}, 99 }, ReasonIndex},
+		}, presence.ReasonDirectory},
+		{"lower boot", func(p *Presence) { p.Boot, p.Session = 4, ID{4} }, presence.ReasonBoot},
+		{"lower boot, same session", func(p *Presence) { p.Boot = 4 }, presence.ReasonBoot},
+		{"same boot, other session", func(p *Presence) { p.Session = ID{6} }, presence.ReasonSession},
+		{"next boot, shorter log", func(p *Presence) { p.Boot, p.Session, p.LastIndex = 6, ID{6}, 99 }, presence.ReasonIndex},
 	}
 	for _, restart := range []bool{false, true} {
 		for _, tt := range tests {
@@ -57,8 +58,8 @@ func TestAdmit(t *testing.T) {
 				d = mustOpen(t, path)
 			}
 			checkAdmit(t, tt.name, d.Admit("c2", shown(tt.change), Sighting{}), tt.want)
-			if tt.want == ReasonIndex { // this one is for good: TestShorterLogStaysRefused
-				checkAdmit(t, tt.name+", then the known one", d.Admit("c2", shown(), Sighting{}), ReasonIndex)
+			if tt.want == presence.ReasonIndex { // this one is for good: TestShorterLogStaysRefused
+				checkAdmit(t, tt.name+", then the known one", d.Admit("c2", shown(), Sighting{}), presence.ReasonIndex)
 			} else if tt.want != "" { // any other must change nothing
 				checkAdmit(t, tt.name+", then the known one", d.Admit("c2", shown(), Sighting{}), "")
 			}
@@ -66,7 +67,7 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-func checkAdmit(t *testing.T, name string, err error, want Reason) {
+func checkAdmit(t *testing.T, name string, err error, want presence.Reason) {
 	t.Helper()
 	var refused *PeerError
 	switch {
@@ -84,13 +85,13 @@ func checkAdmit(t *testing.T, name string, err error, want Reason) {
 func TestAdmitCopiedDirectory(t *testing.T) {
 	d := mustOpen(t, initDir(t))
 	ours := shown(func(p *Presence) { p.Directory = d.ID() })
-	checkAdmit(t, "our own directory", d.Admit("c2", ours, Sighting{}), ReasonShared)
+	checkAdmit(t, "our own directory", d.Admit("c2", ours, Sighting{}), presence.ReasonShared)
 	if err := d.Admit("c2", shown(), Sighting{}); err != nil {
 		t.Fatal(err)
 	}
 	err := d.Admit("c3", shown(func(p *Presence) { p.Boot, p.Session = 9, ID{9} }), Sighting{})
 	var refused *PeerError
-	if !errors.As(err, &refused) || refused.Reason != ReasonShared {
+	if !errors.As(err, &refused) || refused.Reason != presence.ReasonShared {
 		t.Fatalf("c3 with the directory of c2: %v", err)
 	}
 }
@@ -126,7 +127,7 @@ func TestAdmitRemembersAppliedIndex(t *testing.T) {
 	})
 	d := mustOpen(t, path)
 	err := d.Admit("c2", shown(func(p *Presence) { p.Boot, p.Session, p.LastIndex = 6, ID{6}, 499 }), Sighting{})
-	checkAdmit(t, "log below the highest applied index", err, ReasonIndex)
+	checkAdmit(t, "log below the highest applied index", err, presence.ReasonIndex)
 	if seen, ok := d.Seen("c2"); !ok || seen.Highest != 500 {
 		t.Fatalf("seen %+v %v, want 500 as the highest applied index", seen, ok)
 	}
@@ -159,11 +160,12 @@ func TestPinned(t *testing.T) {
 		}
 	}
 	want(0)
-	if self := (*PeerError)(nil); !errors.As(d.Admit("c1", shown(), Sighting{}), &self) || self.Reason != ReasonSelf {
+	self := (*PeerError)(nil)
+	if !errors.As(d.Admit("c1", shown(), Sighting{}), &self) || self.Reason != presence.ReasonSelf {
 		t.Fatalf("a peer of our own name: %v", self)
 	}
 	foreign := shown(func(p *Presence) { p.Cluster = ID{9} })
-	checkAdmit(t, "another cluster", d.Admit("c2", foreign, Sighting{}), ReasonCluster)
+	checkAdmit(t, "another cluster", d.Admit("c2", foreign, Sighting{}), presence.ReasonCluster)
 	want(0)
 	for _, pinned := range []uint32{0, 2, 0, 1} {
 		if err := d.Admit("c2", shown(func(p *Presence) { p.Pinned = pinned }), Sighting{}); err != nil {
@@ -247,7 +249,7 @@ func TestParsePresence(t *testing.T) {
 	want := shown(func(p *Presence) {
 		p.First, p.Pinned, p.Condition = watermark.Mark{Era: 3, Height: 4}, 2, Condition{Jumped: true, Ready: true}
 	})
-	got, err := ParsePresence(want.Proto())
+	got, err := presence.Parse(want.Proto())
 	if err != nil || got != want {
 		t.Fatalf("got %+v, %v; want %+v", got, err, want)
 	}
@@ -260,11 +262,11 @@ func TestParsePresence(t *testing.T) {
 	} {
 		p := want.Proto()
 		spoil(p)
-		if _, err := ParsePresence(p); err == nil {
+		if _, err := presence.Parse(p); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if _, err := ParsePresence(nil); err == nil {
+	if _, err := presence.Parse(nil); err == nil {
 		t.Error("nil: accepted")
 	}
 }

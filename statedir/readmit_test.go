@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"casper-cosigner/rule/presence"
 )
 
 // TestReadmit: a peer whose copy was started is let in again with the directory that goes on, and
@@ -46,24 +48,24 @@ func TestReadmit(t *testing.T) {
 		t.Errorf("never met: %v", err)
 	}
 	d = mustOpen(t, path)
-	checkAdmit(t, "the copy", d.Admit("c2", copied(6), Sighting{}), ReasonIndex)
-	checkAdmit(t, "the original", d.Admit("c2", original(7), Sighting{}), ReasonIndex)
+	checkAdmit(t, "the copy", d.Admit("c2", copied(6), Sighting{}), presence.ReasonIndex)
+	checkAdmit(t, "the original", d.Admit("c2", original(7), Sighting{}), presence.ReasonIndex)
 	d.Close()
 	no := errors.New("not that one")
 	if was, err := readmit(no); was || !errors.Is(err, no) {
 		t.Errorf("another directory: %v, %v", was, err)
 	}
 	d = mustOpen(t, path)
-	checkAdmit(t, "the original still", d.Admit("c2", original(7), Sighting{}), ReasonIndex)
+	checkAdmit(t, "the original still", d.Admit("c2", original(7), Sighting{}), presence.ReasonIndex)
 	d.Close()
 	if was, err := readmit(nil); !was || err != nil || asked != 3 {
 		t.Fatalf("kept out: %v, %v, asked %d times", was, err, asked)
 	}
 	d = mustOpen(t, path)
-	checkAdmit(t, "the copy's start of the same number", d.Admit("c2", copied(6), Sighting{}), ReasonSession)
+	checkAdmit(t, "the copy's start of the same number", d.Admit("c2", copied(6), Sighting{}), presence.ReasonSession)
 	checkAdmit(t, "the original", d.Admit("c2", original(7), Sighting{}), "")
 	reopen()
-	checkAdmit(t, "the copy, started again", d.Admit("c2", copied(8), Sighting{}), ReasonIndex)
+	checkAdmit(t, "the copy, started again", d.Admit("c2", copied(8), Sighting{}), presence.ReasonIndex)
 	d.Close()
 }
 

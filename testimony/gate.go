@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"casper-cosigner/rule/founding"
 	"casper-cosigner/rule/witness"
 )
 
@@ -35,12 +36,11 @@ func (s *Stand) MayFound() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.look(s.Now())
-	return s.mayFound()
+	return s.founding().Against()
 }
 
 // MayFollow returns nil unless something that this cosigner knows stands against a founding which
-// another one leads: that one may be hostile, or know less. Once enough members state that their
-// log bound something the cluster is founded, and who comes late takes part.
+// another one leads.
 func (s *Stand) MayFollow() error {
 	if s.founded.Load() {
 		return nil
@@ -48,10 +48,7 @@ func (s *Stand) MayFollow() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.look(s.Now())
-	if s.lost == "" && s.told.Began(s.First) {
-		return nil
-	}
-	return s.mayFound()
+	return s.founding().AgainstFollowing()
 }
 
 // Run looks at the state while the gate is shut, lets statements age, reads the operator's words,
@@ -127,7 +124,7 @@ func (s *Stand) judge(held Held, now time.Time) error {
 	case s.verdict.Finding == witness.Lost || s.verdict.Finding == witness.Behind && held.Started:
 		return s.refuse()
 	case !held.Started && !held.Stored:
-		return s.mayFound()
+		return s.founding().Against()
 	case held.Started:
 		s.founded.Store(true)
 	}
@@ -228,62 +225,17 @@ func (s *Stand) described(silent []string) (all []string) {
 	return all
 }
 
-// mayFound says what stands against founding the cluster. Who typed that an agent is not waited for
-// may be mistaken, and it is up and pings in a moment: it is given the time that any start gives.
-func (s *Stand) mayFound() error {
-	if s.lost != "" {
-		return errors.New(s.lost)
-	}
-	var faults []string
-	shown := false // by somebody: that this validator signed as far
-	for _, node := range s.unheard() {
-		excused := slices.Contains(s.words.Without, node) || slices.Contains(s.words.Absent, node)
-		switch early := s.waited < s.Wait; {
-		case early && excused:
-			faults = append(faults, fmt.Sprintf("agent %s may yet be heard, for %v from this start: then what it shows that "+
-				"cosigners of this cluster signed counts, though the cluster may be founded without it", node, s.Wait))
-		case s.partly[node]: // which is told below
-		case !excused:
-			faults = append(faults, fmt.Sprintf("agent %s is not heard: it may remember what was signed. Start it, or type "+
-				"`cosigner found --without %s` on this host if it never served this validator", node, node))
-		}
-	}
+// founding is what this cosigner knows that may stand against founding the cluster.
+func (s *Stand) founding() founding.Look {
+	l := founding.Look{First: s.First, Lost: s.lost, Waited: s.waited, Wait: s.Wait, Told: s.told,
+		Words: founding.Words{Without: s.words.Without, Absent: s.words.Absent, Disregard: s.words.Disregard},
+		Most:  most(s.Members), Checks: checks(s.Members), Bringer: s.bringer}
 	for _, node := range s.Agents {
-		if slices.Contains(s.words.Without, node) {
-			continue
-		}
-		if n := s.cut[node]; n > 0 {
-			faults = append(faults, fmt.Sprintf("agent %s shows %d statements, and %d are looked at: what is left out may say "+
-				"that this validator signed. Remove those of given-up clusters from its witness.json that are below this one's "+
-				"first era and height, and start it again", node, n, most(s.Members)))
-		}
-		if s.partly[node] {
-			faults = append(faults, fmt.Sprintf("agent %s shows more than %d new statements, and the rest is looked at as it "+
-				"shows them again", node, checks(s.Members)))
-		}
-		for _, f := range witness.Hold(s.First, s.foreign[node], s.words.Disregard) {
-			faults, shown = append(faults, objection("agent "+node, f)), true
-		}
+		_, heard := s.heard[node]
+		l.Agents = append(l.Agents, founding.Agent{Node: node, Heard: heard, Cut: s.cut[node], Partly: s.partly[node],
+			Foreign: s.foreign[node]})
 	}
-	for _, f := range witness.Hold(s.First, s.told.Current(), s.words.Disregard) {
-		faults, shown = append(faults, objection(s.bringer(f), f)), true
-	}
-	if more := len(faults) - named; more > 0 {
-		faults = append(faults[:named], fmt.Sprintf("and %d more", more))
-	}
-	if shown {
-		faults = append(faults, fmt.Sprintf("and this cosigner was made for era %d and height %d on. Stop all cosigners, "+
-			"and `cosigner restate` each above all of that; or, for each statement that is false or of an abandoned network, "+
-			"type `cosigner found --disregard ID` on this host", s.First.Era, s.First.Height))
-	}
-	if len(faults) > 0 {
-		return fmt.Errorf("the cluster is not founded: %s", strings.Join(faults, "; "))
-	}
-	return nil
-}
-
-func objection(from string, f witness.Signed) string {
-	return fmt.Sprintf("%s shows that %v (ID %s, signed by the key %v)", from, f.Statement, f.ID(), f.Key)
+	return l
 }
 
 // Status is what an operator is told.

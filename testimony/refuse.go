@@ -1,10 +1,8 @@
 package testimony
 
 import (
-	"fmt"
 	"sync"
 
-	"casper-cosigner/rule/witness"
 	"casper-cosigner/statedir"
 )
 
@@ -47,11 +45,8 @@ func (s *Stand) Refuses(name string, p statedir.Presence) error {
 	s.mu.Lock()
 	all := s.told.Current()
 	s.mu.Unlock()
-	shown := witness.Holding{Statement: witness.Statement{Name: name, Directory: witness.ID(p.Directory), Boot: p.Boot,
-		Session: witness.ID(p.Session), Pruned: p.First}}
-	if v := witness.Against(shown, p.LastIndex, s.Members, all); v.Finding == witness.Lost {
-		return &statedir.PeerError{Peer: name, Reason: statedir.ReasonStated, Got: p,
-			Stated: fmt.Sprintf("%s (%v)", v.What, v.By.Statement)}
+	if refused := p.Against(name, s.Members, all); refused != nil {
+		return refused
 	}
 	s.others.note(name, at)
 	return nil

@@ -25,7 +25,6 @@ const (
 	paused    = 10 * lookEvery
 	wordsEach = time.Second
 	sayEvery  = 10 * time.Second
-	named     = 8 // things that stand against a founding which are told at a time
 )
 
 // Held is what the own state holds.

@@ -24,6 +24,7 @@ import (
 	"casper-cosigner/daemon"
 	"casper-cosigner/peer"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/call"
 	"casper-cosigner/statedir"
 )
 
@@ -124,7 +125,7 @@ func (c *Cosigner) Serve() error {
 		return m.Name, ok && m.Role == cluster.Cosigner
 	}
 	access := cluster.Access{}
-	for _, method := range peer.Methods() {
+	for _, method := range call.Methods() {
 		access[method] = []cluster.Role{cluster.Cosigner}
 	}
 	c.server = c.Cluster.NewServer(c.Certificate, access, peer.New(c.Name, caller, liar{c}).ServerOptions()...)

@@ -97,6 +97,9 @@ func (c *cosigner) begin() {
 	c.wake()
 	c.watch.ear.Awake(c.w.now)
 	c.after(time.Duration(c.w.rng.Int64N(int64(c.w.plan.Ping))), c.look)
+	if c.w.plan.Witnessed {
+		c.after(time.Duration(c.w.rng.Int64N(int64(c.w.plan.Ping))), c.tell)
+	}
 	c.after(heartbeat, c.beat)
 }
 

@@ -146,8 +146,10 @@ func (w *World) strike(f Fault) {
 		w.tellFault(f)
 	case SetMode, Promote, Hold, Suspend:
 		w.operate(f)
-	case Undo, Remake:
+	case Undo, Remake, Usurp:
 		w.undo(f)
+	case Strand:
+		w.strand(f)
 	case Boast:
 		w.boast(f)
 	case Hoard:

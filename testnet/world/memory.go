@@ -8,6 +8,7 @@ import (
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/presence"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/rule/witness"
 )
@@ -20,18 +21,18 @@ const later = 500 * time.Millisecond
 type record struct {
 	directory witness.ID
 	boot      uint64 // starts on that directory
-	seen      [cosigners]presence
-	strange   [cosigners]witness.ID // directories that were seen to have lost something
-	lost      bool                  // this one was found to have
-	starts    []witness.Start       // on that directory, with what the log had then
+	seen      presence.Seen
+	lost      bool            // this one was found to have lost something
+	starts    []witness.Start // on that directory, with what the log had then
 }
 
 // memory is what a process knows of its own state, and of what others know of it.
 type memory struct {
 	session witness.ID
 	since   time.Time       // when it started
-	met     [cosigners]bool // who showed that he may found
 	heard   [ours]bool      // the agents
+	looked  [cosigners]look // at the others, by what they stated
+	known   int             // statements that were new to it
 	book    *witness.Book   // what is held against the state
 	fresh   []fresh         // what is not yet
 	told    *witness.Book   // what is told
@@ -44,14 +45,6 @@ type memory struct {
 type fresh struct {
 	witness.Signed
 	at time.Time
-}
-
-// presence is what a cosigner shows of its state.
-type presence struct {
-	directory     witness.ID
-	boot          uint64
-	session       witness.ID
-	last, applied int
 }
 
 var clusterID = witness.ID{1}
@@ -87,7 +80,7 @@ func (c *cosigner) wake() {
 		return
 	}
 	if c.record.directory == (witness.ID{}) {
-		c.record = record{directory: c.w.newID()}
+		c.record = record{directory: c.w.newID(), seen: presence.Seen{}}
 	}
 	c.record.boot++
 	c.memory = memory{session: c.w.newID(), since: c.w.now,
@@ -96,44 +89,9 @@ func (c *cosigner) wake() {
 		witness.Start{Boot: c.record.boot, Session: c.memory.session, Opened: c.w.index(len(c.log))})
 }
 
-func (c *cosigner) presence() presence {
-	return presence{directory: c.record.directory, boot: c.record.boot, session: c.memory.session, last: len(c.log),
-		applied: c.stored()}
-}
-
 // stored is how far the log is applied and on disk. The model applies before a follower's own write
 // is past fsync, which the product does not.
 func (c *cosigner) stored() int { return min(c.applied, c.synced) }
-
-// admits reports whether what another cosigner shows may follow what was seen of it, and notes it
-// then. This is a model: the comparison itself is statedir's.
-func (c *cosigner) admits(o *cosigner) bool {
-	have, shown := c.record.seen[o.id], o.presence()
-	switch known := have != (presence{}); {
-	case !known:
-	case shown.directory != have.directory || shown.boot < have.boot || shown.directory == c.record.strange[o.id],
-		shown.boot == have.boot && shown.session != have.session:
-		return false
-	case shown.boot > have.boot && shown.last < have.applied:
-		c.record.strange[o.id] = shown.directory // its log may grow again, by other entries
-		return false
-	}
-	shown.applied = max(shown.applied, have.applied)
-	c.record.seen[o.id] = shown
-	c.memory.met[o.id] = o.up && o.nothingAgainst()
-	return true
-}
-
-// estranged reports whether one of two cosigners refuses the state that the other one shows. The
-// one that calls shows its own first, and the other sees that in any case.
-func (w *World) estranged(from, to int) bool {
-	if !w.plan.Witnessed || from < nodeCount || to < nodeCount || from == to {
-		return false
-	}
-	caller, callee := w.cosigners[from-nodeCount], w.cosigners[to-nodeCount]
-	taken := callee.admits(caller)
-	return !caller.admits(callee) || !taken
-}
 
 func (c *cosigner) holding() witness.Holding {
 	s := witness.Statement{Validator: casper.PublicKey{1}, Cluster: clusterID, Name: c.name, Directory: c.record.directory,
@@ -174,13 +132,6 @@ func (c *cosigner) statements() []witness.Signed {
 	return c.memory.telling
 }
 
-// own is what a cosigner tells other cosigners.
-func (c *cosigner) own() []witness.Signed {
-	return slices.DeleteFunc(slices.Clone(c.statements()), func(s witness.Signed) bool {
-		return s.Name != c.name || s.Session != c.memory.session
-	})
-}
-
 // learn takes in what was stated, and is shown by from. What comes while the gate is open counts
 // later, but for what the cosigner signed itself.
 func (c *cosigner) learn(from string, all []witness.Signed) {
@@ -193,6 +144,7 @@ func (c *cosigner) learn(from string, all []witness.Signed) {
 			continue
 		}
 		m.telling = nil
+		m.known++
 		switch {
 		case m.open && s.Name != c.name:
 			m.fresh = append(m.fresh, fresh{s, c.w.now})
@@ -210,16 +162,14 @@ func (c *cosigner) hears(agent int, shown []witness.Signed) {
 	}
 	c.memory.heard[agent] = true
 	c.learn("", shown)
-	if c.leads && len(c.log) == 0 && c.mayFound() {
-		c.propose(genesis(c), nil)
-	}
+	c.found()
 }
 
 // proven reports whether the cosigner may give shares: it has heard who may know more than it does,
 // or has waited for them, and nothing that it obeys shows more than it holds. Once it has lost what
 // it signed it never may.
 func (c *cosigner) proven() bool {
-	if !c.w.plan.Witnessed {
+	if !c.w.plan.Witnessed || c.usurps() {
 		return true
 	}
 	m := &c.memory
@@ -237,26 +187,6 @@ func (c *cosigner) proven() bool {
 	return true
 }
 
-// mayFound reports whether the log may begin, by what all know.
-func (c *cosigner) mayFound() bool {
-	if !c.w.plan.Witnessed {
-		return true
-	}
-	for id, met := range c.memory.met {
-		if id != c.id && !met {
-			return false
-		}
-	}
-	return c.nothingAgainst()
-}
-
-// nothingAgainst reports whether the cosigner itself knows of nothing that stands against it: it
-// has heard all agents, and nobody shows that this validator has signed already.
-func (c *cosigner) nothingAgainst() bool {
-	return c.state.Started() || !c.record.lost && !slices.Contains(c.memory.heard[:], false) &&
-		len(witness.Hold(firstMark, c.memory.told.Current(), nil)) == 0
-}
-
 // disk is all that a cosigner has on disk, at one moment.
 type disk struct {
 	term   uint64
@@ -267,7 +197,9 @@ type disk struct {
 
 // copyDisk copies what is past fsync.
 func (c *cosigner) copyDisk() disk {
-	return disk{term: c.term, log: slices.Clone(c.log[:c.synced]), ledger: maps.Clone(c.ledger), record: c.record}
+	r := c.record
+	r.seen = maps.Clone(r.seen)
+	return disk{term: c.term, log: slices.Clone(c.log[:c.synced]), ledger: maps.Clone(c.ledger), record: r}
 }
 
 // putBack has the cosigner, which is down, start on another state than the one that it had.

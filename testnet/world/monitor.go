@@ -43,6 +43,7 @@ func (c *cosigner) pinged(node int, told *cosignerv1.PingRequest) {
 // look gathers each ping interval.
 func (c *cosigner) look() {
 	c.after(c.w.plan.Ping, c.look)
+	c.found()
 	c.gather()
 }
 
@@ -56,12 +57,11 @@ func (c *cosigner) gather() {
 		if o == c {
 			continue
 		}
-		asked := c.w.now
+		asked, seen := c.w.now, c.record.seen[o.name]
 		c.w.post(&c.process, &o.process, func() {
-			report, stated := o.report(), o.own()
-			c.w.post(&o.process, &c.process, func() {
+			report := o.report()
+			c.w.send(&o.process, &c.process, c.w.admitted(&o.process, &c.process, seen), func() {
 				c.heard[o.id] = c.w.now
-				c.learn(o.name, stated)
 				c.watch.ways[o.id].Answered(c.w.now.Sub(asked))
 				if c.watch.round == round {
 					c.watch.told[o.id] = &ear.Told{From: o.name, At: c.w.now, Report: report}

@@ -83,6 +83,8 @@ const (
 
 	Undo   Kind = "put states back"
 	Remake Kind = "make states anew"
+	Usurp  Kind = "make all states anew, and have a compromised cosigner found the cluster"
+	Strand Kind = "put all states back, and cut all but one off from the agent that knows"
 	Boast  Kind = "show statements that nobody made"
 	Hoard  Kind = "a cosigner keeps requests, and passes them on thousands of entries later"
 )

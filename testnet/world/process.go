@@ -1,6 +1,10 @@
 package world
 
-import "time"
+import (
+	"time"
+
+	"casper-cosigner/rule/presence"
+)
 
 // process is something that runs on a host, can be killed, and can be stopped and continued.
 type process struct {
@@ -61,15 +65,25 @@ func (p *process) cont() {
 // post carries a message from one process to another: late, twice or never, as the links are. down,
 // which may be nil, is done by the sender if nobody listens at the other end.
 func (w *World) post(from, to *process, what, down func()) {
+	w.send(from, to, w.admitted(from, to, presence.Sighting{}), what, down)
+}
+
+// send does as post; whether the message is taken, taken says as it comes.
+func (w *World) send(from, to *process, taken func() bool, what, down func()) {
 	if !from.up {
 		return
 	}
 	if from.host != to.host && w.rng.Float64() < w.loss {
 		return
 	}
-	w.carry(from, to, what, down)
+	read := func() {
+		if taken() {
+			what()
+		}
+	}
+	w.carry(from, to, read, down)
 	if from.host != to.host && w.dup > 0 && w.rng.Float64() < w.dup {
-		w.carry(from, to, what, nil)
+		w.carry(from, to, read, nil)
 	}
 }
 
@@ -77,7 +91,7 @@ func (w *World) carry(from, to *process, what, down func()) {
 	life, sender, way := to.life, from.life, w.way(from.host, to.host)
 	w.after(way, func() {
 		switch {
-		case w.cut[from.host][to.host] > 0 || w.estranged(from.host, to.host):
+		case w.cut[from.host][to.host] > 0:
 		case to.up:
 			to.do(life, what)
 		case down != nil && w.cut[to.host][from.host] == 0:
@@ -104,5 +118,5 @@ func (w *World) way(from, to int) time.Duration {
 
 // linked reports whether messages pass both ways between two hosts.
 func (w *World) linked(a, b int) bool {
-	return w.cut[a][b] == 0 && w.cut[b][a] == 0 && !w.estranged(a, b)
+	return w.cut[a][b] == 0 && w.cut[b][a] == 0
 }

@@ -129,6 +129,10 @@ func (c *cosigner) take(m appendEntries) {
 			}
 			c.log, c.synced = c.log[:index-1], min(c.synced, index-1)
 		}
+		if c.objects(e.command) {
+			return
+		}
+		c.w.referee.stores(c, e)
 		c.log = append(c.log, e)
 	}
 	match := m.prev + len(m.entries)
@@ -239,7 +243,7 @@ func (w *World) leader() (l *cosigner) {
 func (w *World) majority(c *cosigner) []*cosigner {
 	near := []*cosigner{c}
 	for _, o := range w.cosigners {
-		if o != c && o.runs() && w.linked(c.host, o.host) {
+		if o != c && o.runs() && w.linked(c.host, o.host) && w.meets(c, o) {
 			near = append(near, o)
 		}
 	}
@@ -284,9 +288,7 @@ func (w *World) win(c *cosigner) bool {
 	}
 	c.desk.Preference.Lead(w.now)
 	if len(c.log) == 0 {
-		if c.mayFound() {
-			c.propose(genesis(c), nil)
-		}
+		c.found()
 		return true
 	}
 	c.propose(nil, nil)

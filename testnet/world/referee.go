@@ -71,6 +71,9 @@ func (r *referee) applied(c *cosigner, command machine.Command, before failover.
 	if !newest {
 		return
 	}
+	if first, founds := command.(machine.Genesis); founds && w.referee.first == (machine.Genesis{}) {
+		w.referee.first = first
+	}
 	flat := strings.NewReplacer("Change:{", "", "}}", "}") // a change's fields beside the command's others
 	w.note("%s applies %T %s: %v", c.name, command, flat.Replace(fmt.Sprintf("%+v", command)), became(result))
 	if result.Outcome != machine.Done {

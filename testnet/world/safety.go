@@ -20,6 +20,7 @@ type safety struct {
 	moved  time.Time               // when the active node changed last, by itself
 	proofs bool                    // somebody else has our key
 	freed  time.Time               // when the rule ended a hold last
+	first  machine.Genesis         // that was applied first
 }
 
 func newSafety(w *World) *safety {
@@ -50,6 +51,15 @@ func (s *safety) released(c *cosigner, m casper.Message) {
 		s.w.fail("%s made a share of %s, which the log does not hold", c.name, describe(m))
 	}
 	s.shares[key] = digest
+}
+
+// stores sees a follower store an entry. Once anything was signed no honest one may store another
+// founding: what was signed is not known below that.
+func (s *safety) stores(c *cosigner, e entry) {
+	first, founds := e.command.(machine.Genesis)
+	if founds && !c.usurps() && len(s.shares) > 0 && first != s.first {
+		s.w.fail("%s stores another founding, and %d slots were signed", c.name, len(s.shares))
+	}
 }
 
 // claimed sees a claim applied that its slot holds now, or held, and reports whether that is new.

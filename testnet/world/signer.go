@@ -34,11 +34,12 @@ type request struct {
 // long looks fresh.
 func (r *request) carry(to *process, patience time.Duration, serve func(*request), down func()) (cancel func()) {
 	w := r.from.w
-	w.post(r.from, to, func() {
+	taken := open // by the terms of a node's request that is passed on, which shows no presence
+	w.send(r.from, to, taken, func() {
 		r.deadline = w.now.Add(patience)
 		serve(r)
 	}, down)
-	return func() { w.post(r.from, to, r.cancel, nil) }
+	return func() { w.send(r.from, to, taken, r.cancel, nil) }
 }
 
 func (r *request) cancel() {
@@ -61,7 +62,7 @@ type outcome struct {
 
 func (c *cosigner) answer(r *request, o outcome) {
 	o.by = c.id
-	c.w.post(&c.process, r.from, func() { r.reply(o) }, nil)
+	c.w.send(&c.process, r.from, open, func() { r.reply(o) }, nil)
 }
 
 func (c *cosigner) refuse(r *request, v zug.Verdict) { c.answer(r, outcome{verdict: v}) }
@@ -79,7 +80,7 @@ func (c *cosigner) serve(r *request) {
 		return
 	}
 	to := c.w.cosigners[c.leader]
-	back := func(o outcome) { c.w.post(&c.process, r.from, func() { r.reply(o) }, nil) }
+	back := func(o outcome) { c.w.send(&c.process, r.from, open, func() { r.reply(o) }, nil) }
 	passed := &request{claim: r.claim, asker: r.asker, hop: true, from: &c.process, reply: back}
 	r.pass = passed.carry(&to.process, r.deadline.Sub(c.w.now), to.serve, func() {
 		back(outcome{unavailable: true, by: c.id})

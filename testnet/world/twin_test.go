@@ -15,8 +15,8 @@ import (
 // changed in one place only would have them play a product that nobody runs.
 func TestNoTwins(t *testing.T) {
 	product := map[string][]string{}
-	for _, room := range []string{"agent", "cluster", "cmd", "cosigner", "daemon", "keygen", "monitor", "pulse",
-		"raftstore", "rule", "signer", "statedir"} {
+	for _, room := range []string{"agent", "cluster", "cmd", "cosigner", "daemon", "keygen", "monitor", "peer", "pulse",
+		"raftstore", "rule", "signer", "statedir", "testimony"} {
 		before := len(product)
 		for _, path := range goFiles(t, filepath.Join("..", "..", room)) {
 			for _, name := range values(t, path) {

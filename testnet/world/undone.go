@@ -19,10 +19,17 @@ func drawUndone(r *rand.Rand) Plan {
 		p.Witness = mainHost
 	}
 	p.Faults = slices.DeleteFunc(p.Faults, func(f Fault) bool { return f.hinders(p.Witness) })
-	f := Fault{Kind: pick(r, Undo, Undo, Remake, Boast),
+	f := Fault{Kind: pick(r, Undo, Undo, Remake, Boast, Usurp, Strand),
 		At:   settleIn + 2*p.Block + time.Duration(r.Int64N(int64(2*p.Block))),
 		Host: r.IntN(cosigners), Count: 1 + r.IntN(cosigners), For: p.Ping, Keep: r.IntN(2) == 0}
 	f.Jump = 2*p.Block + 2*p.Ping + time.Duration(r.Int64N(int64(2*p.Block)))
+	switch f.Kind {
+	case Usurp:
+		f.Count = cosigners
+	case Strand:
+		f.Count = cosigners
+		p.Hostile, p.Witness, p.Flood = true, mainHost, f.At+f.Jump
+	}
 	p.Faults = append(p.Faults, f)
 	if r.IntN(2) == 0 && !p.Hostile { // what is kept is of rounds ahead: beside a thief it would count for main
 		p.Faults = append(p.Faults, Fault{Kind: Hoard, At: settleIn + time.Duration(r.Int64N(int64(4*p.Block))),
@@ -55,6 +62,39 @@ func (w *World) undo(f Fault) {
 	w.after(f.Jump, func() { w.putBack(f, copies) })
 }
 
+// strand is as undo, of all. The first one's copy is older, of before a start that the others saw:
+// so they refuse it. It alone still hears the agent that knows what was signed.
+func (w *World) strand(f Fault) {
+	first := w.undoes(f, 0)
+	copies := []disk{first.copyDisk()}
+	w.killCosigner(first, again)
+	w.after(f.Jump/2, func() {
+		for i := 1; i < f.Count; i++ {
+			copies = append(copies, w.undoes(f, i).copyDisk())
+		}
+		w.after(f.Jump/2, func() { w.putBack(f, copies) })
+	})
+}
+
+// part cuts the agent that can be relied on off from all but the first of those that are put back.
+func (w *World) part(f Fault) {
+	for i := 1; i < f.Count; i++ {
+		host := w.undoes(f, i).host
+		w.cut[w.plan.Witness][host]++
+		w.cut[host][w.plan.Witness]++
+	}
+}
+
+// usurp has a compromised cosigner stand for the lead until it has it, over a log that is empty.
+func (w *World) usurp(c *cosigner) {
+	if c.up && !c.leads && len(c.log) == 0 && !w.win(c) {
+		w.after(hurry, func() { w.usurp(c) })
+	}
+}
+
+// hurry is how often one that is compromised stands for the lead.
+const hurry = 20 * time.Millisecond
+
 // undoes is the i-th cosigner that a fault is about.
 func (w *World) undoes(f Fault, i int) *cosigner { return w.cosigners[(f.Host+i)%cosigners] }
 
@@ -78,6 +118,13 @@ func (w *World) putBack(f Fault, copies []disk) {
 		w.stats[Undone]++
 		w.spoiled[c.id], w.undone[c.id] = true, true
 		w.after(f.For, c.restart)
+	}
+	switch c := w.undoes(f, 0); f.Kind {
+	case Strand:
+		w.part(f)
+	case Usurp:
+		w.usurper = c
+		w.after(f.For, func() { w.usurp(c) })
 	}
 }
 
@@ -124,6 +171,9 @@ func (w *World) dead() bool {
 func (a *agent) shows() []witness.Signed {
 	if !a.w.plan.Witnessed {
 		return nil
+	}
+	if a.w.plan.has(Strand) && a.id != a.w.plan.Witness {
+		return nil // it hides what it knows
 	}
 	all := a.book.All()
 	if a.id != a.w.plan.Witness {

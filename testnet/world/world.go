@@ -27,8 +27,10 @@
 // lost; upgrades and what agents tell of them, a node whose peers do not hear it (failover's
 // NotConnected), a key file left behind, the nodes' TLS points, floors, members that meet for the
 // first time, a leader that hands over because it cannot sign, a copy of a state that runs beside
-// the original, and frost's arithmetic. What cosigners state of their memory, and requests that are
-// dated by it, are played where a plan has states undone: TestUndone.
+// the original, a cosigner that keeps out of the log because its memory is lost, and frost's
+// arithmetic. What cosigners state of their memory and tell each other of it, the states that they
+// show with each call (presence, call), what stands against a founding (founding), and requests
+// that are dated, are played where a plan has states undone: TestUndone.
 package world
 
 import (
@@ -87,6 +89,10 @@ type Rules struct {
 	Vague    bool // broken: an agent that ends forgets what cosigners stated
 	Ungated  bool // broken: a stock node sends what its gate refused
 	OneWord  bool // broken: an agent restarts its node by one cosigner's word
+	Aloof    bool // broken: cosigners tell what was stated only those whose states they take
+	Trusting bool // broken: a cosigner takes whatever state another one shows
+	Unheld   bool // broken: a cosigner takes a state whatever it stated itself
+	Follows  bool // broken: a cosigner stores any first entry that a leader sends
 }
 
 // orderedBy returns how many cosigners must tell of a restart.
@@ -149,8 +155,9 @@ type World struct {
 	undone   [cosigners]bool // whose state is not
 	lied     bool            // a compromised leader ordered restarts
 	boasts   []witness.Signed
-	ids      int // drawn
-	leaptAt  int // entry of the log after which it went on by thousands, 0 if it did not
+	usurper  *cosigner // compromised, and leads what it founds anew; nil if none is
+	ids      int       // drawn
+	leaptAt  int       // entry of the log after which it went on by thousands, 0 if it did not
 	members  witness.Members
 	keys     [cosigners + 1]ed25519.PrivateKey // the last is a stranger's
 	referee  *referee

@@ -29,7 +29,7 @@ func TestWorlds(t *testing.T) {
 		playOne(t, Options{})
 		return
 	}
-	seeds := 1000
+	seeds := 200 // make hostile plays more
 	if testing.Short() {
 		seeds = 100
 	}

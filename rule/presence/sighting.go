@@ -1,11 +1,11 @@
-package statedir
+package presence
 
 import "time"
 
-// lateAfter is how old a peer's presence must be to bind what it sends by itself:
+// LateAfter is how old a peer's presence must be to bind what it sends by itself:
 // each call between cosigners has a deadline of a few seconds at most, and a
 // connection that is silent for twelve is given up (cluster.keepaliveEvery).
-const lateAfter = 10 * time.Second
+const LateAfter = 10 * time.Second
 
 // Sighting is what was seen of a peer: the newest presence of the process that
 // was let in last, with the highest indexes that it showed since we started.
@@ -48,14 +48,14 @@ func (s Sighting) compare(p Presence, asked Sighting, now time.Time) Reason {
 }
 
 // long returns the highest applied index that the process is known to have shown
-// over lateAfter ago.
+// over LateAfter ago.
 func (s Sighting) long(now time.Time) uint64 {
 	switch {
 	case s.At.IsZero():
 		return 0
-	case now.Sub(s.At) > lateAfter:
+	case now.Sub(s.At) > LateAfter:
 		return s.AppliedIndex
-	case now.Sub(s.since) > lateAfter:
+	case now.Sub(s.since) > LateAfter:
 		return s.later
 	}
 	return s.earlier
@@ -68,7 +68,7 @@ func (s Sighting) follow(p Presence, now time.Time) Sighting {
 	p.LastIndex = max(p.LastIndex, s.LastIndex)
 	p.AppliedIndex = max(p.AppliedIndex, s.AppliedIndex)
 	p.Jumped = p.Jumped || s.Jumped // for as long as the process lasts
-	if s.since.IsZero() || now.Sub(s.since) > lateAfter {
+	if s.since.IsZero() || now.Sub(s.since) > LateAfter {
 		s.earlier, s.later, s.since = s.later, p.AppliedIndex, now
 	}
 	s.Presence, s.Highest, s.At = p, max(s.Highest, p.AppliedIndex), now
