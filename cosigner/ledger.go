@@ -39,6 +39,7 @@ type LedgerConfig struct {
 	FirstRun  bool              // whether that has never run: only then is a ledger made where there is none
 	First     watermark.Mark    // below which a ledger that is made refuses everything
 	Restate   bool              // First holds also for one that was made with another, and is as it was made
+	Noted     uint32            // File of the ledger as the last start found it that noted that; 0 for none
 	Watchdog  statedir.Watchdog // guards each write
 	// Fatal is called when a write's outcome is unknown. It must end the
 	// process: pages that failed to reach the disk may be dropped from memory
@@ -80,6 +81,7 @@ type Ledger struct {
 	first     watermark.Mark
 	floor     watermark.Mark              // durable, never falls but by a Reset
 	resets    uint64                      // durable
+	count     count                       // of records, durable
 	resetting int                         // Resets under way
 	differing map[casper.Slot]casper.Hash // effective at once, durable soon
 	open      *batch                      // gathers claims for the next write
@@ -262,6 +264,7 @@ func (l *Ledger) commit(b *batch) {
 	l.mu.Lock()
 	l.busy = nil
 	if b.err == nil {
+		l.count.written += uint64(len(b.records))
 		for i := range b.records {
 			l.apply(&b.records[i])
 		}

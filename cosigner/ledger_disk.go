@@ -216,6 +216,9 @@ func (l *Ledger) header() header {
 // replaceBy replaces the file by one of h and records, and goes on with that. After an error that
 // did not stop the ledger for good the old file is still in place. writing is held.
 func (l *Ledger) replaceBy(h header, records iter.Seq[record]) error {
+	l.mu.Lock()
+	h.counted, h.gone = true, l.count.written-1-h.sealed // one that is under way is in it, and is written again
+	l.mu.Unlock()
 	if err := writeLedger(l.disk, l.config.Watchdog, h, records); err != nil {
 		return l.unlessFull(err)
 	}

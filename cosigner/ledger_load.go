@@ -44,6 +44,10 @@ func openLedger(config LedgerConfig, d disk) (*Ledger, error) {
 		f.Close()
 		return nil, fmt.Errorf("opening ledger %s: %w", config.Path, err)
 	}
+	if err := l.recount(); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("counting the records of ledger %s anew: %w", config.Path, err)
+	}
 	return l, nil
 }
 
@@ -76,7 +80,7 @@ func (l *Ledger) load(size int64) error {
 	if s.garbage >= s.next+pageRecords && s.garbage > s.mate {
 		return l.damaged(s.garbage, "neither zeros nor a record, too far from the last one to be torn")
 	}
-	l.next = s.next
+	l.next, l.count = s.next, count{written: h.gone + s.next, sure: h.counted || h.fresh(), file: checksum(b[:])}
 	if err := l.cut(s.next, s.dirty); err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func TestUnknownRecord(t *testing.T) {
 	r.must(r.Claim(heightSlot(120), digest(1)))
 	for name, edit := range map[string]func(b []byte){
 		"kind":    func(b []byte) { b[recordSize+4] = 77; seal(b[recordSize : 2*recordSize]) },
-		"version": func(b []byte) { b[5] = 3; seal(b[:recordSize]) },
+		"version": func(b []byte) { b[5] = 4; seal(b[:recordSize]) },
 	} {
 		data := append([]byte{}, r.disk.name.data...)
 		edit(data)
@@ -107,7 +107,7 @@ func TestVersionOfFile(t *testing.T) {
 		t.Errorf("version %d", v)
 	}
 	r.must(r.Reset(110, 1))
-	if v := r.disk.name.data[5]; v != 2 {
+	if v := r.disk.name.data[5]; v != 3 {
 		t.Errorf("version %d after a reset", v)
 	}
 }

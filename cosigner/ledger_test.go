@@ -46,7 +46,8 @@ func digest(n int) casper.Hash {
 type rig struct {
 	t     testing.TB
 	disk  *fakeDisk
-	fatal error // what the Fatal port was told last
+	fatal error  // what the Fatal port was told last
+	noted uint32 // by the last start
 	*Ledger
 }
 
@@ -74,7 +75,7 @@ func (r *rig) Reset(height, count uint64) error {
 func none(func(record) bool) {}
 
 func (r *rig) config() LedgerConfig {
-	return LedgerConfig{Path: "ledger", Directory: testDirectory, Fatal: func(err error) { r.fatal = err }}
+	return LedgerConfig{Path: "ledger", Directory: testDirectory, Noted: r.noted, Fatal: func(err error) { r.fatal = err }}
 }
 
 func (r *rig) reopen() {

@@ -14,11 +14,14 @@ import (
 // record crosses a disk sector, the unit that a disk writes whole or not at all.
 const recordSize = 128
 
-// The versions of the file format. The second has a count of resets, and is written with the first
-// of them: a release that knows none must not take such a file for its own.
+// The versions of the file format. The first is of a ledger that is made. The second has a count of
+// resets: a release that knows none must not take such a file for its own. The third has a count of
+// records as well, and every file is of it that is written in another one's place: a release that
+// knows none would forget it.
 const (
 	versionWithoutResets = 1
 	versionWithResets    = 2
+	versionWithCount     = 3
 )
 
 // ledgerMagic opens the header.
@@ -52,6 +55,13 @@ type header struct {
 	floor     watermark.Mark // floor when the file was written
 	sealed    uint64         // number of records that the file was born with: these cannot be torn
 	resets    uint64         // how often the heights were reset
+	counted   bool           // whether gone is told: not in what earlier releases wrote
+	gone      uint64         // records that were written, and are in no file any more
+}
+
+// fresh reports whether the file is one that was made, and in no other one's place.
+func (h *header) fresh() bool {
+	return !h.counted && h.sealed == 0 && h.resets == 0 && h.floor == h.first
 }
 
 var (
@@ -128,12 +138,15 @@ func (k recordKind) known() bool { return k >= recordHeader && k <= recordDiffer
 // put writes h's 128 bytes to b:
 //
 //	0 crc32c of the rest | 4 kind | 5 version | 8 magic | 16 directory id | 32 first: era, height |
-//	48 floor: era, height | 64 sealed | 72 resets, of version 2 only | zeros
+//	48 floor: era, height | 64 sealed | 72 resets, from version 2 on | 80 gone, from version 3 on | zeros
 func (h *header) put(b []byte) {
 	clear(b[:recordSize])
 	b[4], b[5] = byte(recordHeader), versionWithoutResets
 	if h.resets > 0 {
 		b[5] = versionWithResets
+	}
+	if h.counted {
+		b[5] = versionWithCount
 	}
 	copy(b[8:], ledgerMagic)
 	copy(b[16:], h.directory[:])
@@ -144,6 +157,7 @@ func (h *header) put(b []byte) {
 	le.PutUint64(b[56:], h.floor.Height)
 	le.PutUint64(b[64:], h.sealed)
 	le.PutUint64(b[72:], h.resets)
+	le.PutUint64(b[80:], h.gone)
 	seal(b)
 }
 
@@ -159,10 +173,12 @@ func parseHeader(b []byte) (header, error) {
 		floor:     watermark.Mark{Era: le.Uint64(b[48:]), Height: le.Uint64(b[56:])},
 		sealed:    le.Uint64(b[64:]),
 		resets:    le.Uint64(b[72:]),
+		counted:   b[5] == versionWithCount,
+		gone:      le.Uint64(b[80:]),
 	}
 	var again [recordSize]byte
-	if h.put(again[:]); again != [recordSize]byte(b) {
-		return header{}, errors.New("not a header of version 1 or 2; was it written by a later release?")
+	if h.put(again[:]); again != [recordSize]byte(b) || h.gone > 0 && !h.counted {
+		return header{}, errors.New("not a header of version 1, 2 or 3; was it written by a later release?")
 	}
 	return h, nil
 }
