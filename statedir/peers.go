@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 )
@@ -24,6 +26,7 @@ const (
 	ReasonBoot      Reason = "an older start"
 	ReasonSession   Reason = "two processes of one start"
 	ReasonIndex     Reason = "a shorter log"
+	ReasonLedger    Reason = "a ledger of fewer records"
 	ReasonFell      Reason = "a state that went back while it ran"
 	ReasonLate      Reason = "what it was long ago"
 	ReasonStated    Reason = "less than it had, by its own signature"
@@ -73,11 +76,19 @@ func (e *PeerError) explain() string {
 			"lost, cut or restored. It stays refused, however far its log grows. If that was a copy, and the directory that "+
 			"it was made of is there and was never put back: docs/recovery.md, \"A copy was started\". %s",
 			e.Got.LastIndex, e.Have.AppliedIndex, stop)
+	case ReasonLedger:
+		return fmt.Sprintf("a ledger that was given %d records when it was started anew, but it had shown %d. Its directory "+
+			"was restored. It stays refused, however far its ledger grows. If that was a copy, and the directory that "+
+			"it was made of is there and was never put back: docs/recovery.md, \"A copy was started\". %s",
+			e.Got.Written, e.Have.Written, stop)
 	case ReasonFell:
-		return fmt.Sprintf("applied index %d, but as the same process it had shown %d when it was asked. Its machine was "+
+		what, got, had := "applied index", e.Got.AppliedIndex, e.Have.AppliedIndex
+		if got >= had {
+			what, got, had = "records in its ledger:", e.Got.Written, e.Have.Written
+		}
+		return fmt.Sprintf("%s %d, but as the same process it had shown %d when it was asked. Its machine was "+
 			"put back to a snapshot with its memory. It stays refused as long as that process runs, whatever it shows. "+
-			"Restart it once: if it is let in then, nothing was lost. If it is refused again: %s",
-			e.Got.AppliedIndex, e.Have.AppliedIndex, stop)
+			"Restart it once: if it is let in then, nothing was lost. If it is refused again: %s", what, got, had, stop)
 	case ReasonStated:
 		return fmt.Sprintf("%s. %s", e.Stated, stop)
 	case ReasonLate:
@@ -103,10 +114,10 @@ type peers struct {
 	stale bool                // something of it is newer than on disk
 }
 
-func newPeers(path string, own identity, seen peersRecord) *peers {
+func newPeers(path string, own identity, seen peersRecord, counts countsRecord) *peers {
 	p := &peers{path: path, own: own, seen: map[string]Sighting{}}
 	for name, r := range seen {
-		p.seen[name] = r.sighting()
+		p.seen[name] = r.sighting(counts[name])
 	}
 	return p
 }
@@ -115,8 +126,8 @@ func newPeers(path string, own identity, seen peersRecord) *peers {
 // peer to its directory; afterwards it refuses, with a *PeerError, another
 // cluster or directory, a lower boot count than was seen, the same boot with
 // another session, and on a higher boot a log that ends below what the peer had
-// applied. That directory is refused from then on, also over our own restarts: its
-// log may grow past what was seen, by other entries. It never accepts a peer of our
+// applied, or a ledger of fewer records than it had. That directory is refused from
+// then on, also over our own restarts: both may grow past what was seen, by others. It never accepts a peer of our
 // own name. What it accepts of directory, boot and session is durable before it
 // returns nil. Any other error means that this could not be written.
 //
@@ -147,9 +158,9 @@ func (d *Dir) Seen(peer string) (Sighting, bool) {
 	return p, ok
 }
 
-// Run writes the peers' applied indexes as they rise, at most once a second and
-// once more when ctx ends. A crash loses at most the last second of them, which
-// makes the check of a shorter log weaker by that much.
+// Run writes the peers' applied indexes and counts of records as they rise, at most
+// once a second and once more when ctx ends. A crash loses at most the last second of
+// them, which makes the check of a shorter log or ledger weaker by that much.
 func (d *Dir) Run(ctx context.Context) error {
 	tick := time.NewTicker(persistEvery)
 	defer tick.Stop()
@@ -182,16 +193,16 @@ func (s *peers) meet(peer string, p Presence) error {
 	s.mu.Lock()
 	have, known := s.seen[peer]
 	if err := s.judge(peer, have, p); err != nil {
-		if err.Reason == ReasonIndex && have.Cut == nil {
-			have.Cut, s.stale = &Fall{From: have.Highest, To: p.LastIndex}, true
+		if cut := have.cut(err.Reason, p); cut != nil && have.Cut == nil {
+			have.Cut, s.stale = cut, true
 			s.seen[peer] = have
 		}
 		s.mu.Unlock()
 		return err
 	}
-	seen := Sighting{Presence: p, Highest: p.AppliedIndex, At: time.Now()}
+	seen := Sighting{Presence: p, Highest: p.AppliedIndex, Wrote: p.Written, At: time.Now()}
 	if known { // the highest never falls, whatever a new boot shows
-		seen.Highest = max(seen.Highest, have.Highest)
+		seen.Highest, seen.Wrote = max(seen.Highest, have.Highest), max(seen.Wrote, have.Wrote)
 	}
 	next := maps.Clone(s.seen)
 	next[peer] = seen
@@ -201,10 +212,9 @@ func (s *peers) meet(peer string, p Presence) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if latest := s.seen[peer]; latest.Highest > seen.Highest { // the old process went on during the write
-		seen.Highest, s.stale = latest.Highest, true
-	}
-	s.seen[peer] = seen
+	latest := s.seen[peer] // the old process went on during the write
+	seen.Highest, seen.Wrote = max(seen.Highest, latest.Highest), max(seen.Wrote, latest.Wrote)
+	s.seen[peer], s.stale = seen, true
 	return nil
 }
 
@@ -221,12 +231,15 @@ func (s *peers) touch(peer string, p Presence, asked Sighting) (known bool, err 
 	if why := have.compare(p, asked, now); why != "" {
 		if why == ReasonFell && have.Fell == nil {
 			have.Fell, s.stale = &Fall{From: asked.AppliedIndex, To: p.AppliedIndex}, true
+			if p.AppliedIndex >= asked.AppliedIndex {
+				have.Fell = &Fall{From: asked.Written, To: p.Written, Ledger: true}
+			}
 			s.seen[peer] = have
 		}
 		return true, have.refuse(peer, why, p)
 	}
 	next := have.follow(p, now)
-	s.stale = s.stale || next.Highest > have.Highest
+	s.stale = s.stale || next.Highest > have.Highest || next.Wrote > have.Wrote
 	s.seen[peer] = next
 	return true, nil
 }
@@ -235,7 +248,7 @@ func (s *peers) touch(peer string, p Presence, asked Sighting) (known bool, err 
 // if the write fails now, Run writes it.
 func (s *peers) record(err error) {
 	refused := (*PeerError)(nil)
-	if errors.As(err, &refused) && (refused.Reason == ReasonFell || refused.Reason == ReasonIndex) {
+	if errors.As(err, &refused) && slices.Contains([]Reason{ReasonFell, ReasonIndex, ReasonLedger}, refused.Reason) {
 		_ = s.persist()
 	}
 }
@@ -256,13 +269,15 @@ func (s *peers) judge(peer string, have Sighting, p Presence) *PeerError {
 	case !known && s.taken(p.Directory):
 		return refuse(ReasonShared)
 	case have.Cut != nil:
-		return refuse(ReasonIndex)
+		return refuse(have.Cut.reason())
 	case known && p.Boot < have.Boot:
 		return refuse(ReasonBoot)
 	case known && p.Boot == have.Boot && p.Session != have.Session:
 		return refuse(ReasonSession)
 	case known && p.Boot > have.Boot && p.LastIndex < have.Highest:
 		return refuse(ReasonIndex)
+	case known && p.Boot > have.Boot && p.Written > 0 && p.Written < have.Wrote:
+		return refuse(ReasonLedger)
 	}
 	return nil
 }
@@ -300,6 +315,9 @@ func (s *peers) persist() error {
 	s.stale = false
 	s.mu.Unlock()
 	err := writeRecord(s.path, recordOf(next))
+	if err == nil {
+		err = writeRecord(filepath.Join(filepath.Dir(s.path), countsFile), countsOf(next))
+	}
 	if err == nil {
 		return nil
 	}

@@ -62,7 +62,10 @@ type Presence struct {
 	// Version is the highest version of the state machine that it can read, 0 if it shows none. It is
 	// not kept: the next presence tells it anew, what was written in it stands in the log, and an
 	// earlier release, to which an operator may go back until then, would not read a file that has it.
-	Version   uint32 `json:"-"`
+	Version uint32 `json:"-"`
+	// Written is how many records its ledger was ever given, 0 if it does not show that. An earlier
+	// release would not read a file that has it, so it is kept in one of its own: see countsFile.
+	Written   uint64 `json:"-"`
 	Condition `json:"-"`
 }
 
@@ -80,6 +83,7 @@ func ParsePresence(p *cosignerv1.Presence) (Presence, error) {
 		First:     watermark.Mark{Era: p.GetFirstEra(), Height: p.GetFirstHeight()},
 		Pinned:    p.GetPinned(),
 		Version:   p.GetVersion(),
+		Written:   p.GetLedgerWritten(),
 		Condition: Condition{Jumped: p.GetJumped(), Ready: p.GetReady()},
 	}
 	for _, f := range []struct {
@@ -112,7 +116,8 @@ func (p Presence) Proto() *cosignerv1.Presence {
 		ClusterId: p.Cluster[:], DirectoryId: p.Directory[:], SessionId: p.Session[:],
 		BootCount: p.Boot, LastIndex: p.LastIndex, AppliedIndex: p.AppliedIndex,
 		FirstEra: p.First.Era, FirstHeight: p.First.Height, Pinned: p.Pinned, Version: p.Version,
-		Jumped: p.Jumped, Ready: p.Ready,
+		LedgerWritten: p.Written,
+		Jumped:        p.Jumped, Ready: p.Ready,
 	}
 }
 

@@ -26,8 +26,8 @@ func ReadStarts(file string) (line []Start, err error) {
 	return line, nil
 }
 
-// Readmit lets a peer in again that was kept out since a start showed a shorter log than was seen
-// of it: that was a copy, and the directory with these starts goes on. It reports whether the peer
+// Readmit lets a peer in again that was kept out since a start showed a shorter log or ledger than was
+// seen of it: that was a copy, and the directory with these starts goes on. It reports whether the peer
 // was kept out. continues must return why that directory is not the one that went so far, nil if
 // it is.
 //
@@ -50,7 +50,11 @@ func Readmit(path, peer string, line []Start, continues func(Sighting) error) (w
 	if !ok {
 		return false, ErrNeverMet
 	}
-	if err := continues(r.sighting()); err != nil || r.Cut == nil {
+	counts := countsRecord{}
+	if err := readOptional(filepath.Join(path, countsFile), &counts); err != nil {
+		return false, err
+	}
+	if err := continues(r.sighting(counts[peer])); err != nil || r.Cut == nil {
 		return false, err
 	}
 	r.Cut = nil

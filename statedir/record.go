@@ -52,6 +52,18 @@ type peerRecord struct {
 	Cut  *Fall `json:"cut,omitempty"`
 }
 
+// countsRecord is counts.json: the most records that each peer ever showed its ledger to be given.
+// It stands beside peers.json, since releases that do not know of it read that one strictly.
+type countsRecord map[string]uint64
+
+func countsOf(seen map[string]Sighting) countsRecord {
+	all := countsRecord{}
+	for name, s := range seen {
+		all[name] = s.Wrote
+	}
+	return all
+}
+
 func recordOf(seen map[string]Sighting) peersRecord {
 	all := peersRecord{}
 	for name, s := range seen {
@@ -66,8 +78,8 @@ func recordOf(seen map[string]Sighting) peersRecord {
 // itself had come is not: its own index may be below that of an earlier one. Nor
 // is whom it has met, which it shows by turns: it may have something against a
 // founding by now, or be another.
-func (r peerRecord) sighting() Sighting {
-	s := Sighting{Presence: r.Presence, Highest: r.AppliedIndex, Fell: r.Fell, Cut: r.Cut}
+func (r peerRecord) sighting(wrote uint64) Sighting {
+	s := Sighting{Presence: r.Presence, Highest: r.AppliedIndex, Wrote: wrote, Fell: r.Fell, Cut: r.Cut}
 	s.AppliedIndex, s.Pinned = 0, 0
 	return s
 }

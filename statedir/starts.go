@@ -15,15 +15,18 @@ const startsKept = 1024
 type Start struct {
 	Boot    uint64 `json:"boot"`
 	Session ID     `json:"session"`
-	Opened  uint64 `json:"opened"` // last entry of the Raft log then
+	Opened  uint64 `json:"opened"`  // last entry of the Raft log then
+	Written uint64 `json:"written"` // records that the ledger was ever given by then
+	Ledger  uint32 `json:"ledger"`  // cosigner.Ledger.File
 }
 
-// NoteStart durably notes where the log ended as this process opened it. It must be called once,
-// before anything is stored to the log: what this process states later is judged by it, on this
+// NoteStart durably notes log and ledger as this process opened them; boot and session are set here.
+// It must be called once, before anything is stored to either: what this process states later is judged by it, on this
 // directory and on any copy of it that is made from then on. If we crash before, nothing was
 // stored, and nothing stated.
-func (d *Dir) NoteStart(opened uint64) error {
-	d.starts = append(d.starts, Start{Boot: d.boot, Session: d.session, Opened: opened})
+func (d *Dir) NoteStart(opened Start) error {
+	opened.Boot, opened.Session = d.boot, d.session
+	d.starts = append(d.starts, opened)
 	d.starts = d.starts[max(0, len(d.starts)-startsKept):]
 	if err := writeRecord(d.Path(startsFile), d.starts); err != nil {
 		return fmt.Errorf("noting this start: %w", err)

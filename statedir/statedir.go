@@ -36,6 +36,7 @@ const (
 	identityFile = "identity.json"
 	bootFile     = "boot.json"
 	peersFile    = "peers.json"
+	countsFile   = "counts.json"
 	lockFile     = "lock"
 )
 
@@ -225,6 +226,10 @@ func (d *Dir) load() error {
 	if err := readRecord(d.Path(peersFile), &seen); err != nil {
 		return err
 	}
+	counts := countsRecord{}
+	if err := readOptional(d.Path(countsFile), &counts); err != nil {
+		return fmt.Errorf("%w; %s", err, lostState)
+	}
 	if err := removeTemps(d.path); err != nil {
 		return err
 	}
@@ -241,7 +246,7 @@ func (d *Dir) load() error {
 	if err := writeRecord(d.Path(bootFile), boot); err != nil {
 		return err
 	}
-	d.peers = newPeers(d.Path(peersFile), d.identity, seen)
+	d.peers = newPeers(d.Path(peersFile), d.identity, seen, counts)
 	return nil
 }
 

@@ -48,7 +48,7 @@ func (s *Stand) Refuses(name string, p statedir.Presence) error {
 	all := s.told.Current()
 	s.mu.Unlock()
 	shown := witness.Holding{Statement: witness.Statement{Name: name, Directory: witness.ID(p.Directory), Boot: p.Boot,
-		Session: witness.ID(p.Session), Pruned: p.First}}
+		Session: witness.ID(p.Session), Pruned: p.First, Written: p.Written}}
 	if v := witness.Against(shown, p.LastIndex, s.Members, all); v.Finding == witness.Lost {
 		return &statedir.PeerError{Peer: name, Reason: statedir.ReasonStated, Got: p,
 			Stated: fmt.Sprintf("%s (%v)", v.What, v.By.Statement)}

@@ -40,9 +40,9 @@ type Verdict struct {
 // threshold-th highest is, since then one at least is honest. A state that refuses for ever all
 // that a statement says was signed has nothing to fear from that.
 //
-// Its own statement is held against the log as that was opened after it and not as it is: a log
-// that lost its end grows again, by other entries, and growing does not bring back what the
-// cosigner voted for. See Start.
+// Its own statement is held against log and ledger as they were opened after it and not as they
+// are: what lost its end grows again, by other entries, and growing does not bring back what the
+// cosigner signed. See Start.
 func Judge(h Holding, m Members, known []Signed) Verdict {
 	obeyed := obeyed(h, m, known)
 	if v := against(h, obeyed); v.Finding == Lost {
@@ -68,11 +68,11 @@ func Judge(h Holding, m Members, known []Signed) Verdict {
 
 // Against compares the state that another cosigner shows with what that one signed itself, and
 // finds it Lost or Sound. h has its Name, Directory, Boot and Session, its first era and height as
-// Pruned, and nothing else; last is where its log ends. Nobody else's word counts, so that only who
+// Pruned, what its ledger was given, and nothing else; last is where its log ends. Nobody else's word counts, so that only who
 // holds its key can keep it out, who could do so anyhow.
 func Against(h Holding, last uint64, m Members, known []Signed) Verdict {
-	h.Applied = ^uint64(0) // what it sent may have been under way for longer than its statement
-	h.Starts = []Start{{Boot: h.Boot, Session: h.Session, Opened: last}}
+	h.Starts = []Start{{Boot: h.Boot, Session: h.Session, Opened: last, Written: h.Written}}
+	h.Applied, h.Written = ^uint64(0), ^uint64(0) // what it sent may have been under way for longer than its statement
 	return against(h, obeyed(h, m, known))
 }
 
@@ -116,6 +116,10 @@ func lost(h Holding, s Statement) string {
 		if s.Applied > h.Applied {
 			return fmt.Sprintf("this very process had applied entry %d, and has now applied %d: its machine was put back, "+
 				"with its memory", s.Applied, h.Applied)
+		}
+		if s.Written > h.Written {
+			return fmt.Sprintf("this very process had %d records in its ledger, and has now %d: its machine was put back, "+
+				"with its memory", s.Written, h.Written)
 		}
 	case s.Directory != h.Directory:
 		return fmt.Sprintf("it ran on the state directory %v, and this is %v: its disk was lost, or initialised again",
