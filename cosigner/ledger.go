@@ -39,7 +39,6 @@ type LedgerConfig struct {
 	FirstRun  bool              // whether that has never run: only then is a ledger made where there is none
 	First     watermark.Mark    // below which a ledger that is made refuses everything
 	Restate   bool              // First holds also for one that was made with another, and is as it was made
-	Noted     uint32            // File of the ledger as the last start found it that noted that; 0 for none
 	Watchdog  statedir.Watchdog // guards each write
 	// Fatal is called when a write's outcome is unknown. It must end the
 	// process: pages that failed to reach the disk may be dropped from memory
@@ -81,7 +80,7 @@ type Ledger struct {
 	first     watermark.Mark
 	floor     watermark.Mark              // durable, never falls but by a Reset
 	resets    uint64                      // durable
-	count     count                       // of records, durable
+	chain     chain                       // durable; changed with both locks held
 	resetting int                         // Resets under way
 	differing map[casper.Slot]casper.Hash // effective at once, durable soon
 	open      *batch                      // gathers claims for the next write
@@ -109,7 +108,7 @@ func CreateLedger(path string, directory statedir.ID, first watermark.Mark) erro
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("creating ledger %s: %w", path, errors.Join(err, fs.ErrExist))
 	}
-	h := header{directory: directory, first: first, floor: first}
+	h := header{directory: directory, first: first, floor: first, written: 1}
 	if err := writeLedger(osDisk(path), statedir.Watchdog{}, h, func(func(record) bool) {}); err != nil {
 		return fmt.Errorf("creating ledger %s: %w", path, err)
 	}
@@ -257,14 +256,15 @@ func (l *Ledger) commit(b *batch) {
 	l.mu.Unlock()
 
 	b.err = failed
+	var links []Link
 	if failed == nil {
-		b.err = l.append(b.records)
+		links, b.err = l.append(b.records)
 	}
 
 	l.mu.Lock()
 	l.busy = nil
 	if b.err == nil {
-		l.count.written += uint64(len(b.records))
+		l.chain.links = append(l.chain.links, links...)
 		for i := range b.records {
 			l.apply(&b.records[i])
 		}

@@ -103,8 +103,8 @@ func TestLedgerCrashMatrix(t *testing.T) {
 			clear(zeroed[at:])
 			if l := openOn(t, r, zeroed); l != nil {
 				n, want := holds(t, l, all), min(all, max(0, record-1))
-				if n != want || l.Written() != uint64(1+want) {
-					t.Errorf("zeros to the end: %d claims, want %d; %d records", n, want, l.Written())
+				if n != want || (&rig{Ledger: l}).written() != uint64(1+want) {
+					t.Errorf("zeros to the end: %d claims, want %d; %d records", n, want, (&rig{Ledger: l}).written())
 				}
 			} else if at >= recordSize {
 				t.Error("zeros to the end: refused")

@@ -44,10 +44,6 @@ func openLedger(config LedgerConfig, d disk) (*Ledger, error) {
 		f.Close()
 		return nil, fmt.Errorf("opening ledger %s: %w", config.Path, err)
 	}
-	if err := l.recount(); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("counting the records of ledger %s anew: %w", config.Path, err)
-	}
 	return l, nil
 }
 
@@ -68,9 +64,9 @@ func (l *Ledger) load(size int64) error {
 	if h.directory != l.config.Directory {
 		return l.damaged(0, fmt.Sprintf("it belongs to state directory %v, not to %v", h.directory, l.config.Directory))
 	}
-	l.first, l.floor, l.resets = h.first, h.first.Max(h.floor), h.resets
+	l.first, l.floor, l.resets, l.chain = h.first, h.first.Max(h.floor), h.resets, h.chain()
 
-	s := scan{ledger: l, next: 1}
+	s := scan{ledger: l, next: 1, sealed: h.sealed}
 	if err := l.each(size, s.record); err != nil {
 		return err
 	}
@@ -80,11 +76,14 @@ func (l *Ledger) load(size int64) error {
 	if s.garbage >= s.next+pageRecords && s.garbage > s.mate {
 		return l.damaged(s.garbage, "neither zeros nor a record, too far from the last one to be torn")
 	}
-	l.next, l.count = s.next, count{written: h.gone + s.next, sure: h.counted || h.fresh(), file: checksum(b[:])}
+	l.next = s.next
 	if err := l.cut(s.next, s.dirty); err != nil {
 		return err
 	}
-	return l.rewrite(max(1, s.first))
+	if err := l.rewrite(max(1, s.first)); err != nil || !h.uncounted {
+		return err
+	}
+	return l.count()
 }
 
 func (l *Ledger) damaged(seq uint64, reason string) error {
@@ -117,6 +116,7 @@ func (l *Ledger) each(size int64, f func(seq uint64, b []byte) error) error {
 // filled.
 type scan struct {
 	ledger *Ledger
+	sealed uint64 // records that the file was born with
 	next   uint64 // first place without a valid record
 	first  uint64 // first record of the last batch
 	ended  bool   // next was reached
@@ -138,6 +138,9 @@ func (s *scan) record(seq uint64, b []byte) error {
 		r, err := s.follow(seq, b)
 		if err == nil {
 			s.next, s.first = seq+1, r.first
+			if chain := &s.ledger.chain; seq > s.sealed {
+				chain.links = append(chain.links, chain.last().follow(b))
+			}
 			return s.keep(&r)
 		}
 		if errors.Is(err, errKind) && r.seq == seq {

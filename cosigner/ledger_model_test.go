@@ -67,10 +67,10 @@ func (m *modelRun) restart() {
 }
 
 func (m *modelRun) claim(t *rapid.T, slot casper.Slot, d casper.Hash) {
-	before, had := m.Written(), m.holds(slot)
+	before, had := m.rig.written(), m.holds(slot)
 	err := m.Claim(slot, d)
-	if err == nil && !had && m.Written() != before+1 {
-		t.Fatalf("%v: claimed, and %d records after %d", slot, m.Written(), before)
+	if err == nil && !had && m.rig.written() != before+1 {
+		t.Fatalf("%v: claimed, and %d records after %d", slot, m.rig.written(), before)
 	}
 	old, was := m.released[slot]
 	var conflict *ConflictError
@@ -130,10 +130,10 @@ func (m *modelRun) restartIfFatal() {
 
 // check compares the ledger with all that was released.
 func (m *modelRun) check(t *rapid.T) {
-	if n := m.Written(); n < m.written {
+	if n := m.rig.written(); n < m.written {
 		t.Fatalf("%d records after %d", n, m.written)
 	}
-	m.written = m.Written()
+	m.written = m.rig.written()
 	if m.Resets() != m.resets {
 		t.Fatalf("%d resets, want %d", m.Resets(), m.resets)
 	}

@@ -99,19 +99,6 @@ func TestUnknownRecord(t *testing.T) {
 	}
 }
 
-// TestVersionOfFile: before the first reset a file is one that the release before reads; after it,
-// none that it would read.
-func TestVersionOfFile(t *testing.T) {
-	r := newRig(t)
-	if v := r.disk.name.data[5]; v != 1 {
-		t.Errorf("version %d", v)
-	}
-	r.must(r.Reset(110, 1))
-	if v := r.disk.name.data[5]; v != 3 {
-		t.Errorf("version %d after a reset", v)
-	}
-}
-
 // signedReset is what the committee takes for signed, by an operator who saw 130 signed.
 func signedReset(height, count uint64) machine.ResetHeights {
 	return machine.ResetHeights{Reset: watermark.Reset{Height: height, Newest: 130, SeenAt: 1, Count: count,

@@ -46,15 +46,14 @@ func digest(n int) casper.Hash {
 type rig struct {
 	t     testing.TB
 	disk  *fakeDisk
-	fatal error  // what the Fatal port was told last
-	noted uint32 // by the last start
+	fatal error // what the Fatal port was told last
 	*Ledger
 }
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
 	r := &rig{t: t, disk: &fakeDisk{}}
-	if err := writeLedger(r.disk, statedir.Watchdog{}, header{directory: testDirectory, first: testFirst,
+	if err := writeLedger(r.disk, statedir.Watchdog{}, header{directory: testDirectory, first: testFirst, written: 1,
 		floor: testFirst}, none); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +74,7 @@ func (r *rig) Reset(height, count uint64) error {
 func none(func(record) bool) {}
 
 func (r *rig) config() LedgerConfig {
-	return LedgerConfig{Path: "ledger", Directory: testDirectory, Noted: r.noted, Fatal: func(err error) { r.fatal = err }}
+	return LedgerConfig{Path: "ledger", Directory: testDirectory, Fatal: func(err error) { r.fatal = err }}
 }
 
 func (r *rig) reopen() {
