@@ -66,12 +66,13 @@ func TestLedgerCounts(t *testing.T) {
 		t.Error("the floor left no link")
 	}
 	r.must(r.Claim(heightSlot(200), digest(0)))
+	_, before = r.Written()
 	r.must(r.Reset(110, 1))
 	r.counts("reset", 27)
 	r.must(r.Claim(heightSlot(200), digest(1)))
 	r.counts("claimed after that", 28)
-	if _, ok := r.LinkAt(27); !ok {
-		t.Error("it has no link at the last record before the reset")
+	if at, ok := r.LinkAt(27); !ok || at != before {
+		t.Errorf("the link at the last record before the reset is %x, %v, and was %x", at, ok, before)
 	}
 }
 

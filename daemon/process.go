@@ -56,7 +56,7 @@ func openProcess(self Host, f *CosignerFile, o Options) (p *process, err error) 
 	}
 	p.ledger, err = cosigner.OpenLedger(cosigner.LedgerConfig{
 		Path: p.dir.Path("ledger"), Directory: p.dir.ID(), FirstRun: p.dir.FirstRun(), First: p.dir.Identity().First,
-		Restate: true, Noted: noted(p.dir.Starts()), Watchdog: watchdog(o), Fatal: o.Fatal,
+		Restate: true, Watchdog: watchdog(o), Fatal: o.Fatal,
 	})
 	if err != nil {
 		return p, err
@@ -75,14 +75,6 @@ func openProcess(self Host, f *CosignerFile, o Options) (p *process, err error) 
 		return append(p.admission.DialOptions(name),
 			self.Cluster.Refusals(self.Certificate, name, func(err error) { p.admission.Refused(name, err) }))
 	})
-}
-
-// noted is by which number the last start knew its ledger, 0 if none did.
-func noted(starts []statedir.Start) uint32 {
-	if len(starts) == 0 {
-		return 0
-	}
-	return starts[len(starts)-1].Ledger
 }
 
 // close closes what openProcess opened.

@@ -59,13 +59,14 @@ func (p *presences) lost() error {
 
 // NoteStart notes what this process opened, before it changes any of it.
 func (p *presences) NoteStart(last uint64) error {
-	return p.Dir.NoteStart(statedir.Start{Opened: last, Written: p.ledger.Written(), Ledger: p.ledger.File()})
+	written, _ := p.ledger.Written()
+	return p.Dir.NoteStart(statedir.Start{Opened: last, Written: written})
 }
 
 // Presence is what this process shows of its state.
 func (p *presences) Presence(last, applied uint64) statedir.Presence {
 	shown := p.Dir.Presence(last, applied)
-	shown.Written = p.ledger.Written()
+	shown.Written, _ = p.ledger.Written()
 	if p.mayFound() != nil {
 		shown.Pinned = 0
 	}
@@ -121,7 +122,13 @@ func (p *process) held() (h testimony.Held) {
 	own, first, lead := p.dir.Presence(0, 0), p.dir.Identity().First, p.store.Leader()
 	h.Statement = witness.Statement{Validator: p.self.Cluster.Validator, Cluster: witness.ID(own.Cluster),
 		Name: p.self.Name, Directory: witness.ID(own.Directory), Boot: own.Boot, Session: witness.ID(own.Session),
-		Term: lead.Term, Pruned: first, Written: p.ledger.Written()}
+		Term: lead.Term, Pruned: first}
+	written, link := p.ledger.Written()
+	h.Written, h.Link = written, witness.ID(link)
+	h.LinkAt = func(n uint64) (witness.ID, bool) {
+		link, ok := p.ledger.LinkAt(n)
+		return witness.ID(link), ok
+	}
 	h.Starts, h.Stored, h.Led = p.starts, p.store.Held(), lead.Name != ""
 	ledger := p.ledger.Marks() // before the log is looked at, which is never behind
 	p.store.ViewAt(func(index uint64, m *machine.State) {

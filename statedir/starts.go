@@ -17,7 +17,6 @@ type Start struct {
 	Session ID     `json:"session"`
 	Opened  uint64 `json:"opened"`  // last entry of the Raft log then
 	Written uint64 `json:"written"` // records that the ledger was ever given by then
-	Ledger  uint32 `json:"ledger"`  // cosigner.Ledger.File
 }
 
 // NoteStart durably notes log and ledger as this process opened them; boot and session are set here.

@@ -15,7 +15,7 @@ func TestStarts(t *testing.T) {
 	var sessions []ID
 	for n := uint64(2); n < 5; n++ {
 		d := mustOpen(t, path)
-		if err := d.NoteStart(Start{Opened: 10 * n, Written: 20 * n, Ledger: 7}); err != nil {
+		if err := d.NoteStart(Start{Opened: 10 * n, Written: 20 * n}); err != nil {
 			t.Fatal(err)
 		}
 		sessions = append(sessions, d.session)
@@ -25,7 +25,7 @@ func TestStarts(t *testing.T) {
 		}
 		for i, o := range starts {
 			if want := (Start{Boot: uint64(i + 2), Session: sessions[i], Opened: 10 * uint64(i+2),
-				Written: 20 * uint64(i+2), Ledger: 7}); o != want {
+				Written: 20 * uint64(i+2)}); o != want {
 				t.Errorf("noted %+v, want %+v", o, want)
 			}
 		}

@@ -25,16 +25,16 @@ func TestRefuses(t *testing.T) {
 		edit  func(*statedir.Presence)
 		want  string // empty: it is taken
 	}{
-		"nothing is known":                {says(3, 1e6, later), nil, ""},
-		"it stated more since":            {says(2, 1e6, nil), nil, ""},
-		"a later start":                   {says(2, 100, later), nil, "start number 6"},
-		"another process of the start":    {says(2, 100, func(s *witness.Statement) { s.Session[5] = 1 }), nil, "two copies"},
-		"another directory":               {says(2, 1, elsewhere), nil, "initialised again"},
-		"an earlier start, that had more": {says(2, 111, earlier), nil, "entry 111"},
-		"an earlier start, that had that": {says(2, 110, earlier), nil, ""},
+		"nothing is known":                          {says(3, 1e6, later), nil, ""},
+		"it stated more since":                      {says(2, 1e6, nil), nil, ""},
+		"a later start":                             {says(2, 100, later), nil, "start number 6"},
+		"another process of the start":              {says(2, 100, func(s *witness.Statement) { s.Session[5] = 1 }), nil, "two copies"},
+		"another directory":                         {says(2, 1, elsewhere), nil, "initialised again"},
+		"an earlier start, that had more":           {says(2, 111, earlier), nil, "entry 111"},
+		"an earlier start, that had that":           {says(2, 110, earlier), nil, ""},
 		"an earlier start, with more in its ledger": {says(2, 100, ledger(31, earlier)), nil, "31 records"},
-		"an earlier start, with as much in it":     {says(2, 100, ledger(30, earlier)), nil, ""},
-		"it had more in its ledger since":          {says(2, 100, ledger(1e6, nil)), nil, ""},
+		"an earlier start, with as much in it":      {says(2, 100, ledger(30, earlier)), nil, ""},
+		"it had more in its ledger since":           {says(2, 100, ledger(1e6, nil)), nil, ""},
 		"it does not show its ledger": {says(2, 100, ledger(31, earlier)), func(p *statedir.Presence) {
 			p.Written = 0
 		}, ""},

@@ -204,7 +204,7 @@ func (s *Stand) mayCheck(from string, now time.Time) bool {
 // keep keeps a member's statement, if it is new. While the gate has never been open it counts at
 // once; so does ever what this cosigner signed itself.
 func (s *Stand) keep(signed witness.Signed, from string, now time.Time) {
-	if signed.Name == s.Name && signed.Session != s.stated.Session {
+	if signed.Name == s.Name && (signed.Session != s.stated.Session || s.Held().Parted(signed.Statement)) {
 		s.keepEarlier(signed, from, now)
 		return
 	}
@@ -222,8 +222,8 @@ func (s *Stand) keep(signed witness.Signed, from string, now time.Time) {
 	s.look(now)
 }
 
-// keepEarlier judges what this cosigner signed as an earlier process, or as one that it does not
-// know, by itself: however little it claims, and whatever this one and others stated since, the log
+// keepEarlier judges what this cosigner signed as an earlier process, as one that it does not know,
+// or before its machine was put back, by itself: however little it claims, and whatever this one and others stated since, the log
 // may have been put back, and have grown.
 func (s *Stand) keepEarlier(signed witness.Signed, from string, now time.Time) {
 	if s.judged[signed] || s.lost != "" || !s.mayCheck(from, now) || !signed.Verify() {

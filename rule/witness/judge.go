@@ -15,6 +15,9 @@ type Holding struct {
 	// Unfollowed says that the log has a reset of the heights which the ledger has not made: no height
 	// is signed here then (held.Claim.Resets), and what is stated of heights does not stop the votes.
 	Unfollowed bool
+	// LinkAt returns the hash over all that the ledger was given up to that record, if that is still
+	// known. It may be nil.
+	LinkAt func(record uint64) (ID, bool)
 }
 
 // Finding is what the statements show of a state.
@@ -42,7 +45,8 @@ type Verdict struct {
 //
 // Its own statement is held against log and ledger as they were opened after it and not as they
 // are: what lost its end grows again, by other entries, and growing does not bring back what the
-// cosigner signed. See Start.
+// cosigner signed. See Start. And it is held against the very record of the ledger that was the
+// last one then, for a state may be put back, go on unheard for long, and lose its notes of starts.
 func Judge(h Holding, m Members, known []Signed) Verdict {
 	obeyed := obeyed(h, m, known)
 	if v := against(h, obeyed); v.Finding == Lost {
@@ -128,10 +132,30 @@ func lost(h Holding, s Statement) string {
 		return fmt.Sprintf("it was at start number %d of this directory, and this is number %d: the directory was "+
 			"restored or copied from an older state", s.Boot, h.Boot)
 	default:
-		return undone(h.Starts, s)
+		if what := undone(h.Starts, s); what != "" {
+			return what
+		}
+	}
+	return parted(h, s)
+}
+
+// parted says that the ledger had other records when the statement was made, empty if that does not
+// show. However long a ledger has become, and whatever is noted of its starts, it shows as long as
+// the ledger knows that record.
+func parted(h Holding, s Statement) string {
+	if h.LinkAt == nil || s.Directory != h.Directory {
+		return ""
+	}
+	if link, ok := h.LinkAt(s.Written); ok && link != s.Link {
+		return fmt.Sprintf("record %d of its ledger was another one than it is here: the ledger was restored, and went on "+
+			"otherwise", s.Written)
 	}
 	return ""
 }
+
+// Parted reports whether the statement, by a process on the same directory, shows that the ledger
+// went on otherwise since.
+func (h Holding) Parted(s Statement) bool { return parted(h, s) != "" }
 
 // part is what two statements are compared by. Each part is held to on its own: who is ahead in
 // one need not be in another.

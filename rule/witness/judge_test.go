@@ -58,7 +58,16 @@ func TestJudge(t *testing.T) {
 		})}, Lost, "41 records"},
 		{"own: one record more than the ledger had", []Signed{own(func(s *Statement) { s.Written = 31 })}, Lost,
 			"opened it with 30"},
-		{"own: as many records as the ledger had", []Signed{own(func(s *Statement) { s.Written = 30 })}, Sound, ""},
+		{"own: as many records as the ledger had", []Signed{own(func(s *Statement) { s.Written, s.Link = 30, ID{1} })}, Sound, ""},
+		{"own: the record that was its last is another one", []Signed{own(func(s *Statement) {
+			s.Written, s.Link = 20, ID{2}
+		})}, Lost, "record 20"},
+		{"own: this process, put back, and gone on since", []Signed{own(func(s *Statement) {
+			s.Boot, s.Session, s.Written, s.Link = 6, ID{1, 6}, 20, ID{2}
+		})}, Lost, "record 20"},
+		{"own: the record that was its last", []Signed{own(func(s *Statement) { s.Written, s.Link = 20, ID{1} })}, Sound, ""},
+		{"own: a record that is forgotten", []Signed{own(func(s *Statement) { s.Written, s.Link = 9, ID{2} })}, Sound, ""},
+		{"another: another record", []Signed{said(2, 100, func(s *Statement) { s.Written, s.Link = 20, ID{2} })}, Sound, ""},
 		{"another: more records", []Signed{said(2, 100, func(s *Statement) { s.Written = 1e6 })}, Sound, ""},
 		{"own: this process", []Signed{own(func(s *Statement) {
 			s.Boot, s.Session, s.Applied = 6, ID{1, 6}, 100
@@ -118,7 +127,9 @@ func TestJudge(t *testing.T) {
 		h := Holding{Statement: said(1, 100, func(s *Statement) {
 			s.Boot, s.Session, s.Resets, s.Written = 6, ID{1, 6}, resets, 40
 			s.Pruned = watermark.Mark{Era: 40, Height: 20}
-		}).Statement, Starts: []Start{{6, ID{1, 6}, 95, 30}}}
+		}).Statement, Starts: []Start{{6, ID{1, 6}, 95, 30}}, LinkAt: func(record uint64) (ID, bool) {
+			return ID{1}, record >= 10 && record <= 40
+		}}
 		got := Judge(h, trio(), tt.known)
 		if got.Finding != tt.want || !strings.Contains(got.What, tt.what) {
 			t.Errorf("%s: found %d, %q, want %d, %q", tt.name, got.Finding, got.What, tt.want, tt.what)

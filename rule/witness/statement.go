@@ -36,7 +36,7 @@ const tag = "casper-cosigner statement 1\x00"
 const (
 	maxName = 32 // as in the cluster file
 	// Size is the length of an encoded statement.
-	Size = len(tag) + 32 + 16 + 1 + maxName + 16 + 8 + 16 + 4*8 + 4 + 8 + 3*8
+	Size = len(tag) + 32 + 16 + 1 + maxName + 16 + 8 + 16 + 4*8 + 4 + 8 + 3*8 + 16
 )
 
 // ID is the 16-byte id of a cluster, a state directory or a process.
@@ -67,6 +67,7 @@ type Statement struct {
 	Round     uint32         // newest in the newest era
 	Pruned    watermark.Mark // below it everything is refused for ever
 	Written   uint64         // records that its ledger was ever given: durable, and all that its shares needed
+	Link      ID             // hash over these
 }
 
 // Append appends the statement's fixed layout, Size bytes: the tag, then the fields in their order,
@@ -86,7 +87,7 @@ func (s Statement) Append(b []byte) []byte {
 	for _, n := range []uint64{s.Newest.Height, s.Pruned.Era, s.Pruned.Height, s.Written} {
 		b = binary.BigEndian.AppendUint64(b, n)
 	}
-	return b
+	return append(b, s.Link[:]...)
 }
 
 var errLayout = errors.New("not a statement of a cosigner")
@@ -110,6 +111,7 @@ func Parse(text []byte) (Statement, error) {
 	s.Term, s.Applied, s.Resets, s.Newest.Era = number(), number(), number(), number()
 	s.Round = binary.BigEndian.Uint32(next(4))
 	s.Newest.Height, s.Pruned.Era, s.Pruned.Height, s.Written = number(), number(), number(), number()
+	s.Link = ID(next(16))
 	return s, nil
 }
 
