@@ -38,8 +38,10 @@ func TestFewerRecordsStayRefused(t *testing.T) {
 	checkAdmit(t, "the next start, with as much", d.Admit("c2", gave(6, 53), Sighting{}), "")
 	checkAdmit(t, "a release that does not show it", d.Admit("c2", gave(7, 0), Sighting{}), "")
 	again()
-	if b, _ := os.ReadFile(d.Path(peersFile)); strings.Contains(string(b), "ritten") || strings.Contains(string(b), "cut") {
-		t.Errorf("an earlier release would not read it: %s", b)
+	for _, word := range []string{"ritten", "cut"} {
+		if b, _ := os.ReadFile(d.Path(peersFile)); strings.Contains(string(b), word) {
+			t.Errorf("an earlier release would not read it: %s", b)
+		}
 	}
 	err := d.Admit("c2", gave(8, 52), Sighting{})
 	checkAdmit(t, "a start with fewer", err, ReasonLedger)

@@ -127,9 +127,9 @@ func newPeers(path string, own identity, seen peersRecord, counts countsRecord) 
 // cluster or directory, a lower boot count than was seen, the same boot with
 // another session, and on a higher boot a log that ends below what the peer had
 // applied, or a ledger of fewer records than it had. That directory is refused from
-// then on, also over our own restarts: both may grow past what was seen, by others. It never accepts a peer of our
-// own name. What it accepts of directory, boot and session is durable before it
-// returns nil. Any other error means that this could not be written.
+// then on, also over our own restarts: both may grow past what was seen, by others. It
+// never accepts a peer of our own name. What it accepts of directory, boot and session
+// is durable before it returns nil. Any other error means that this could not be written.
 //
 // If p is part of an answer, asked must be what Seen returned before the peer was
 // asked: it answered later, so it shows at least as much, and a process that

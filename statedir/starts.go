@@ -19,10 +19,10 @@ type Start struct {
 	Written uint64 `json:"written"` // records that the ledger was ever given by then
 }
 
-// NoteStart durably notes log and ledger as this process opened them; boot and session are set here.
-// It must be called once, before anything is stored to either: what this process states later is judged by it, on this
-// directory and on any copy of it that is made from then on. If we crash before, nothing was
-// stored, and nothing stated.
+// NoteStart durably notes log and ledger as this process opened them; boot and session are set
+// here. It must be called once, before anything is stored to either: what this process states later
+// is judged by it, on this directory and on any copy of it that is made from then on. If we crash
+// before, nothing was stored, and nothing stated.
 func (d *Dir) NoteStart(opened Start) error {
 	opened.Boot, opened.Session = d.boot, d.session
 	d.starts = append(d.starts, opened)

@@ -72,8 +72,8 @@ func Judge(h Holding, m Members, known []Signed) Verdict {
 
 // Against compares the state that another cosigner shows with what that one signed itself, and
 // finds it Lost or Sound. h has its Name, Directory, Boot and Session, its first era and height as
-// Pruned, what its ledger was given, and nothing else; last is where its log ends. Nobody else's word counts, so that only who
-// holds its key can keep it out, who could do so anyhow.
+// Pruned, what its ledger was given, and nothing else; last is where its log ends. Nobody else's
+// word counts, so that only who holds its key can keep it out, who could do so anyhow.
 func Against(h Holding, last uint64, m Members, known []Signed) Verdict {
 	h.Starts = []Start{{Boot: h.Boot, Session: h.Session, Opened: last, Written: h.Written}}
 	h.Applied, h.Written = ^uint64(0), ^uint64(0) // what it sent may have been under way for longer than its statement

@@ -63,10 +63,10 @@ func undone(line []Start, s Statement) string {
 }
 
 // Continues says what shows that the directory with these starts does not hold all that another
-// cosigner saw of it: the start and process of seen were let in there last, and as many entries were
-// shown to be applied, and as many records of the ledger, by whichever start. It is empty if nothing does: then whoever else ran on a
-// copy was let in there for nothing that this directory lacks. A line without that start proves
-// nothing, and does not continue it.
+// cosigner saw of it: the start and process of seen were let in there last, and as many entries
+// were shown to be applied, and as many records of the ledger, by whichever start. It is empty if
+// nothing does: then whoever else ran on a copy was let in there for nothing that this directory
+// lacks. A line without that start proves nothing, and does not continue it.
 func Continues(line []Start, seen Statement) string {
 	at := slices.IndexFunc(line, func(o Start) bool { return o.Boot >= seen.Boot })
 	switch {

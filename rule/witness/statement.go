@@ -1,10 +1,10 @@
 // Package witness is what the cosigners say of their own memory, and what follows from it.
 //
 // A cosigner whose disk was emptied or put back from a copy cannot tell so by itself. So each
-// signs, again and again, a [Statement] of how far its log and its ledger have come; agents and the other cosigners
-// keep the newest of each in a [Book] and show them to every cosigner that starts. [Judge] says
-// whether a cosigner's state holds all that was proven to it, [Hold] what stands against founding a
-// cluster on new state.
+// signs, again and again, a [Statement] of how far its log and its ledger have come; agents and the
+// other cosigners keep the newest of each in a [Book] and show them to every cosigner that starts.
+// [Judge] says whether a cosigner's state holds all that was proven to it, [Hold] what stands
+// against founding a cluster on new state.
 //
 // It promises that what a cosigner signed itself is obeyed, that of the members' statements the
 // threshold-th highest is, so that fewer than a threshold of them keep nobody down, and that
@@ -125,8 +125,8 @@ func isName(text string) bool {
 
 // String says what was stated, for an operator.
 func (s Statement) String() string {
-	return fmt.Sprintf("%s in cluster %v: applied entry %d, newest era %d round %d, height %d, heights reset %d times, %d "+
-		"records in its ledger (directory %v, start %d)", s.Name, s.Cluster, s.Applied, s.Newest.Era, s.Round,
+	return fmt.Sprintf("%s in cluster %v: applied entry %d, newest era %d round %d, height %d, heights reset %d times, "+
+		"%d records in its ledger (directory %v, start %d)", s.Name, s.Cluster, s.Applied, s.Newest.Era, s.Round,
 		s.Newest.Height, s.Resets, s.Written, s.Directory, s.Boot)
 }
 

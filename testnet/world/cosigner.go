@@ -22,6 +22,7 @@ type cosigner struct {
 	log    []entry
 	synced int // entries that are past fsync; the others may be lost in a crash
 	ledger map[slotKey]casper.Hash
+	given  uint64 // records of the ledger, also of slots that it forgot since
 
 	// In memory.
 	state    *machine.State
@@ -113,11 +114,11 @@ func (c *cosigner) crash() {
 	c.log, c.synced = slices.Clone(c.log[:keep]), keep
 	for _, key := range sortedKeys(c.writes) {
 		if c.w.rng.IntN(2) == 0 {
-			c.ledger[key] = c.writes[key].digest
+			c.bind(key, c.writes[key].digest)
 		}
 	}
 	if c.w.rules.Forgets {
-		c.log, c.synced, c.ledger = nil, 0, map[slotKey]casper.Hash{}
+		c.log, c.synced, c.ledger, c.given = nil, 0, map[slotKey]casper.Hash{}, 0
 	}
 	c.kill()
 	c.waiting = nil // their askers see the connection break, or their patience end
@@ -255,8 +256,14 @@ func (c *cosigner) fill(command machine.Command, result machine.Result) {
 	if have, ok := c.ledger[key]; ok && have != digest && !c.w.undone[c.id] {
 		c.w.fail("the ledger of %s holds another value than the log for %s", c.name, describe(claim.Message))
 	} else if !ok && !c.filled {
-		c.ledger[key] = digest
+		c.bind(key, digest)
 	}
+}
+
+// bind has the ledger hold what is past fsync.
+func (c *cosigner) bind(key slotKey, digest casper.Hash) {
+	c.ledger[key] = digest
+	c.given++
 }
 
 // snapshot takes the state through its written form.

@@ -148,6 +148,8 @@ func (w *World) strike(f Fault) {
 		w.operate(f)
 	case Undo, Remake:
 		w.undo(f)
+	case UndoTail:
+		w.undoTail(f)
 	case Boast:
 		w.boast(f)
 	case Hoard:

@@ -52,6 +52,7 @@ type presence struct {
 	boot          uint64
 	session       witness.ID
 	last, applied int
+	given         uint64
 }
 
 var clusterID = witness.ID{1}
@@ -93,12 +94,13 @@ func (c *cosigner) wake() {
 	c.memory = memory{session: c.w.newID(), since: c.w.now,
 		book: witness.NewBook(c.w.members), told: witness.NewBook(c.w.members)}
 	c.record.starts = append(slices.Clip(c.record.starts), // a copy of the directory goes on by itself
-		witness.Start{Boot: c.record.boot, Session: c.memory.session, Opened: c.w.index(len(c.log))})
+		witness.Start{Boot: c.record.boot, Session: c.memory.session, Opened: c.w.index(len(c.log)),
+			Written: c.given + 1})
 }
 
 func (c *cosigner) presence() presence {
 	return presence{directory: c.record.directory, boot: c.record.boot, session: c.memory.session, last: len(c.log),
-		applied: c.stored()}
+		applied: c.stored(), given: c.given}
 }
 
 // stored is how far the log is applied and on disk. The model applies before a follower's own write
@@ -114,11 +116,11 @@ func (c *cosigner) admits(o *cosigner) bool {
 	case shown.directory != have.directory || shown.boot < have.boot || shown.directory == c.record.strange[o.id],
 		shown.boot == have.boot && shown.session != have.session:
 		return false
-	case shown.boot > have.boot && shown.last < have.applied:
+	case shown.boot > have.boot && (shown.last < have.applied || shown.given < have.given):
 		c.record.strange[o.id] = shown.directory // its log may grow again, by other entries
 		return false
 	}
-	shown.applied = max(shown.applied, have.applied)
+	shown.applied, shown.given = max(shown.applied, have.applied), max(shown.given, have.given)
 	c.record.seen[o.id] = shown
 	c.memory.met[o.id] = o.up && o.nothingAgainst()
 	return true
@@ -138,7 +140,7 @@ func (w *World) estranged(from, to int) bool {
 func (c *cosigner) holding() witness.Holding {
 	s := witness.Statement{Validator: casper.PublicKey{1}, Cluster: clusterID, Name: c.name, Directory: c.record.directory,
 		Boot: c.record.boot, Session: c.memory.session, Term: c.term, Applied: c.w.index(c.stored()),
-		Pruned: firstMark}
+		Pruned: firstMark, Written: c.given + 1}
 	if c.state.Started() {
 		bound := c.state.Remembers()
 		s.Newest, s.Round = watermark.Mark{Era: bound.Era, Height: bound.Height}, bound.Round
@@ -237,6 +239,12 @@ func (c *cosigner) proven() bool {
 	return true
 }
 
+// partakes reports whether the cosigner takes part in the log: not once it has lost what it signed.
+func (c *cosigner) partakes() bool {
+	c.proven()
+	return !c.record.lost
+}
+
 // mayFound reports whether the log may begin, by what all know.
 func (c *cosigner) mayFound() bool {
 	if !c.w.plan.Witnessed {
@@ -262,17 +270,20 @@ type disk struct {
 	term   uint64
 	log    []entry
 	ledger map[slotKey]casper.Hash
+	given  uint64
 	record record
 }
 
 // copyDisk copies what is past fsync.
 func (c *cosigner) copyDisk() disk {
-	return disk{term: c.term, log: slices.Clone(c.log[:c.synced]), ledger: maps.Clone(c.ledger), record: c.record}
+	return disk{term: c.term, log: slices.Clone(c.log[:c.synced]), ledger: maps.Clone(c.ledger), given: c.given,
+		record: c.record}
 }
 
 // putBack has the cosigner, which is down, start on another state than the one that it had.
 func (c *cosigner) putBack(d disk) {
 	c.term, c.log, c.synced, c.ledger, c.record = d.term, slices.Clone(d.log), len(d.log), maps.Clone(d.ledger), d.record
+	c.given = d.given
 	if c.ledger == nil {
 		c.ledger = map[slotKey]casper.Hash{}
 	}

@@ -81,10 +81,11 @@ const (
 	SlipSuspend   Kind = "suspend just before a standby's claim"
 	SlipHold      Kind = "hold just before an automatic change"
 
-	Undo   Kind = "put states back"
-	Remake Kind = "make states anew"
-	Boast  Kind = "show statements that nobody made"
-	Hoard  Kind = "a cosigner keeps requests, and passes them on thousands of entries later"
+	Undo     Kind = "put states back"
+	UndoTail Kind = "put states back that were copied while a log ended in entries that nobody committed"
+	Remake   Kind = "make states anew"
+	Boast    Kind = "show statements that nobody made"
+	Hoard    Kind = "a cosigner keeps requests, and passes them on thousands of entries later"
 )
 
 // Fault is one thing that happens.
