@@ -80,6 +80,7 @@ type Ledger struct {
 	first     watermark.Mark
 	floor     watermark.Mark              // durable, never falls but by a Reset
 	resets    uint64                      // durable
+	chain     chain                       // durable; changed with both locks held
 	resetting int                         // Resets under way
 	differing map[casper.Slot]casper.Hash // effective at once, durable soon
 	open      *batch                      // gathers claims for the next write
@@ -107,7 +108,7 @@ func CreateLedger(path string, directory statedir.ID, first watermark.Mark) erro
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("creating ledger %s: %w", path, errors.Join(err, fs.ErrExist))
 	}
-	h := header{directory: directory, first: first, floor: first}
+	h := header{directory: directory, first: first, floor: first, written: 1}
 	if err := writeLedger(osDisk(path), statedir.Watchdog{}, h, func(func(record) bool) {}); err != nil {
 		return fmt.Errorf("creating ledger %s: %w", path, err)
 	}
@@ -255,13 +256,15 @@ func (l *Ledger) commit(b *batch) {
 	l.mu.Unlock()
 
 	b.err = failed
+	var links []Link
 	if failed == nil {
-		b.err = l.append(b.records)
+		links, b.err = l.append(b.records)
 	}
 
 	l.mu.Lock()
 	l.busy = nil
 	if b.err == nil {
+		l.chain.links = append(l.chain.links, links...)
 		for i := range b.records {
 			l.apply(&b.records[i])
 		}

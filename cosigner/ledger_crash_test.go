@@ -102,8 +102,9 @@ func TestLedgerCrashMatrix(t *testing.T) {
 			zeroed := bytes.Clone(whole)
 			clear(zeroed[at:])
 			if l := openOn(t, r, zeroed); l != nil {
-				if n, want := holds(t, l, all), min(all, max(0, record-1)); n != want {
-					t.Errorf("zeros to the end: %d claims, want %d", n, want)
+				n, want := holds(t, l, all), min(all, max(0, record-1))
+				if n != want || (&rig{Ledger: l}).written() != uint64(1+want) {
+					t.Errorf("zeros to the end: %d claims, want %d; %d records", n, want, (&rig{Ledger: l}).written())
 				}
 			} else if at >= recordSize {
 				t.Error("zeros to the end: refused")

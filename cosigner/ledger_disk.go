@@ -121,26 +121,29 @@ func (f osFile) Sync() error {
 	}
 }
 
-// append makes records durable as one batch. writing is held.
-func (l *Ledger) append(records []record) error {
+// append makes records durable as one batch, and returns the link at each. writing is held.
+func (l *Ledger) append(records []record) ([]Link, error) {
 	defer l.config.Watchdog.Start("writing the ledger")()
 	if err := l.grow(int64(l.next+uint64(len(records))) * recordSize); err != nil {
-		return err
+		return nil, err
 	}
-	first := l.next
+	first, links, last := l.next, make([]Link, 0, len(records)), l.chain.last()
 	for chunk := range slices.Chunk(records, chunkRecords) {
 		at := int64(l.next) * recordSize
 		l.buf = slices.Grow(l.buf[:0], len(chunk)*recordSize)[:len(chunk)*recordSize]
 		for i := range chunk {
 			chunk[i].seq, chunk[i].first = l.next, first
-			chunk[i].put(l.buf[i*recordSize:])
+			b := l.buf[i*recordSize : (i+1)*recordSize]
+			chunk[i].put(b)
+			last = last.follow(b)
+			links = append(links, last)
 			l.next++
 		}
 		if _, err := l.file.WriteAt(l.buf, at); err != nil {
-			return l.fail(err)
+			return nil, l.fail(err)
 		}
 	}
-	return l.sync()
+	return links, l.sync()
 }
 
 // grow allocates the file up to need bytes. When the disk is full it fails
@@ -210,7 +213,8 @@ func (l *Ledger) compact() error {
 
 // header is that of a file which is written now, but for the number of records. mu is held.
 func (l *Ledger) header() header {
-	return header{directory: l.config.Directory, first: l.first, floor: l.floor, resets: l.resets}
+	return header{directory: l.config.Directory, first: l.first, floor: l.floor, resets: l.resets,
+		written: l.chain.written(), link: l.chain.last()}
 }
 
 // replaceBy replaces the file by one of h and records, and goes on with that. After an error that
@@ -229,6 +233,7 @@ func (l *Ledger) replaceBy(h header, records iter.Seq[record]) error {
 	l.file, l.size, l.next = f, size, 1+h.sealed
 	l.mu.Lock()
 	l.stats.Bytes = size
+	l.chain = h.chain()
 	l.mu.Unlock()
 	return nil
 }

@@ -64,9 +64,9 @@ func (l *Ledger) load(size int64) error {
 	if h.directory != l.config.Directory {
 		return l.damaged(0, fmt.Sprintf("it belongs to state directory %v, not to %v", h.directory, l.config.Directory))
 	}
-	l.first, l.floor, l.resets = h.first, h.first.Max(h.floor), h.resets
+	l.first, l.floor, l.resets, l.chain = h.first, h.first.Max(h.floor), h.resets, h.chain()
 
-	s := scan{ledger: l, next: 1}
+	s := scan{ledger: l, next: 1, sealed: h.sealed}
 	if err := l.each(size, s.record); err != nil {
 		return err
 	}
@@ -80,7 +80,10 @@ func (l *Ledger) load(size int64) error {
 	if err := l.cut(s.next, s.dirty); err != nil {
 		return err
 	}
-	return l.rewrite(max(1, s.first))
+	if err := l.rewrite(max(1, s.first)); err != nil || !h.uncounted {
+		return err
+	}
+	return l.count()
 }
 
 func (l *Ledger) damaged(seq uint64, reason string) error {
@@ -113,6 +116,7 @@ func (l *Ledger) each(size int64, f func(seq uint64, b []byte) error) error {
 // filled.
 type scan struct {
 	ledger *Ledger
+	sealed uint64 // records that the file was born with
 	next   uint64 // first place without a valid record
 	first  uint64 // first record of the last batch
 	ended  bool   // next was reached
@@ -134,6 +138,9 @@ func (s *scan) record(seq uint64, b []byte) error {
 		r, err := s.follow(seq, b)
 		if err == nil {
 			s.next, s.first = seq+1, r.first
+			if chain := &s.ledger.chain; seq > s.sealed {
+				chain.links = append(chain.links, chain.last().follow(b))
+			}
 			return s.keep(&r)
 		}
 		if errors.Is(err, errKind) && r.seq == seq {

@@ -57,6 +57,7 @@ type modelRun struct {
 	released released
 	floor    watermark.Mark // acknowledged
 	resets   uint64
+	written  uint64 // records, as was read last
 }
 
 // restart is also what the Fatal port does.
@@ -66,7 +67,11 @@ func (m *modelRun) restart() {
 }
 
 func (m *modelRun) claim(t *rapid.T, slot casper.Slot, d casper.Hash) {
+	before, had := m.rig.written(), m.holds(slot)
 	err := m.Claim(slot, d)
+	if err == nil && !had && m.rig.written() != before+1 {
+		t.Fatalf("%v: claimed, and %d records after %d", slot, m.rig.written(), before)
+	}
 	old, was := m.released[slot]
 	var conflict *ConflictError
 	switch {
@@ -112,6 +117,11 @@ func (m *modelRun) reset(height uint64) {
 	maps.DeleteFunc(m.released, func(s casper.Slot, _ casper.Hash) bool { return s.OfHeight() && s.Height >= height })
 }
 
+func (m *modelRun) holds(slot casper.Slot) bool {
+	_, ok := m.index.get(slot)
+	return ok
+}
+
 func (m *modelRun) restartIfFatal() {
 	if m.fatal != nil {
 		m.restart()
@@ -120,6 +130,10 @@ func (m *modelRun) restartIfFatal() {
 
 // check compares the ledger with all that was released.
 func (m *modelRun) check(t *rapid.T) {
+	if n := m.rig.written(); n < m.written {
+		t.Fatalf("%d records after %d", n, m.written)
+	}
+	m.written = m.rig.written()
 	if m.Resets() != m.resets {
 		t.Fatalf("%d resets, want %d", m.Resets(), m.resets)
 	}

@@ -45,7 +45,7 @@ func (l *Ledger) restated() (*Ledger, error) {
 	if err := l.Close(); err != nil {
 		return nil, fmt.Errorf("closing ledger %s: %w", config.Path, err)
 	}
-	h := header{directory: config.Directory, first: config.First, floor: config.First}
+	h := header{directory: config.Directory, first: config.First, floor: config.First, written: 1}
 	if err := writeLedger(l.disk, config.Watchdog, h, func(func(record) bool) {}); err != nil {
 		return nil, fmt.Errorf("making ledger %s anew: %w", config.Path, err)
 	}

@@ -53,7 +53,7 @@ type rig struct {
 func newRig(t testing.TB) *rig {
 	t.Helper()
 	r := &rig{t: t, disk: &fakeDisk{}}
-	if err := writeLedger(r.disk, statedir.Watchdog{}, header{directory: testDirectory, first: testFirst,
+	if err := writeLedger(r.disk, statedir.Watchdog{}, header{directory: testDirectory, first: testFirst, written: 1,
 		floor: testFirst}, none); err != nil {
 		t.Fatal(err)
 	}

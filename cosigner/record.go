@@ -14,11 +14,13 @@ import (
 // record crosses a disk sector, the unit that a disk writes whole or not at all.
 const recordSize = 128
 
-// The versions of the file format. The second has a count of resets, and is written with the first
-// of them: a release that knows none must not take such a file for its own.
+// The versions of the file format. The second has a count of resets, the third a count of records
+// and the link at the last one. Only the third is written: a release that knows none of them must
+// not take such a file for its own.
 const (
 	versionWithoutResets = 1
 	versionWithResets    = 2
+	versionWithCount     = 3
 )
 
 // ledgerMagic opens the header.
@@ -52,6 +54,18 @@ type header struct {
 	floor     watermark.Mark // floor when the file was written
 	sealed    uint64         // number of records that the file was born with: these cannot be torn
 	resets    uint64         // how often the heights were reset
+	written   uint64         // records that were ever written before the file was, with the first header
+	link      Link           // at the last of them
+	uncounted bool           // written by an earlier release, which tells neither
+}
+
+// chain returns what is known of the records before those that were added to the file. Of what an
+// earlier release wrote nobody stated anything, so it is as if all had begun with this file.
+func (h *header) chain() chain {
+	if h.uncounted {
+		return chain{before: 1 + h.sealed, links: []Link{{}}}
+	}
+	return chain{before: h.written, links: []Link{h.link}}
 }
 
 var (
@@ -128,12 +142,16 @@ func (k recordKind) known() bool { return k >= recordHeader && k <= recordDiffer
 // put writes h's 128 bytes to b:
 //
 //	0 crc32c of the rest | 4 kind | 5 version | 8 magic | 16 directory id | 32 first: era, height |
-//	48 floor: era, height | 64 sealed | 72 resets, of version 2 only | zeros
+//	48 floor: era, height | 64 sealed | 72 resets, from version 2 on | 80 written | 88 link, both of
+//	version 3 only | zeros
 func (h *header) put(b []byte) {
 	clear(b[:recordSize])
-	b[4], b[5] = byte(recordHeader), versionWithoutResets
-	if h.resets > 0 {
+	b[4], b[5] = byte(recordHeader), versionWithCount
+	switch {
+	case h.uncounted && h.resets > 0:
 		b[5] = versionWithResets
+	case h.uncounted:
+		b[5] = versionWithoutResets
 	}
 	copy(b[8:], ledgerMagic)
 	copy(b[16:], h.directory[:])
@@ -144,6 +162,8 @@ func (h *header) put(b []byte) {
 	le.PutUint64(b[56:], h.floor.Height)
 	le.PutUint64(b[64:], h.sealed)
 	le.PutUint64(b[72:], h.resets)
+	le.PutUint64(b[80:], h.written)
+	copy(b[88:], h.link[:])
 	seal(b)
 }
 
@@ -159,10 +179,13 @@ func parseHeader(b []byte) (header, error) {
 		floor:     watermark.Mark{Era: le.Uint64(b[48:]), Height: le.Uint64(b[56:])},
 		sealed:    le.Uint64(b[64:]),
 		resets:    le.Uint64(b[72:]),
+		written:   le.Uint64(b[80:]),
+		link:      Link(b[88:104]),
+		uncounted: b[5] < versionWithCount,
 	}
 	var again [recordSize]byte
-	if h.put(again[:]); again != [recordSize]byte(b) {
-		return header{}, errors.New("not a header of version 1 or 2; was it written by a later release?")
+	if h.put(again[:]); again != [recordSize]byte(b) || h.uncounted != (h.written == 0 && h.link == Link{}) {
+		return header{}, errors.New("not a header of version 1, 2 or 3; was it written by a later release?")
 	}
 	return h, nil
 }

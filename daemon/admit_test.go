@@ -32,7 +32,7 @@ func TestRefusedByItsOwnWord(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dir.Close()
-	p, err := openPresences(dir)
+	p, err := openPresences(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,14 +31,18 @@ func TestNodeMetrics(t *testing.T) {
 			UnknownInstance: "chainspec", Rounds: &cosignerv1.Asked{}},
 			map[string]float64{"leftover_key": 1, "undrilled": 1, "unknown_instance": 1, "node_events": 1, "node_up": 0}},
 		"its gate stands": {&cosignerv1.NodeHealth{Gate: &cosignerv1.GateHealth{AgoMs: &answered}},
-			map[string]float64{"leftover_key": 0, "undrilled": 0, "unknown_instance": 0, "node_events": 1, "gate_up": 1, "gate_passed": 0}},
+			map[string]float64{"leftover_key": 0, "undrilled": 0, "unknown_instance": 0, "node_events": 1,
+				"gate_up": 1, "gate_passed": 0}},
 		"its gate says nothing": {&cosignerv1.NodeHealth{Gate: &cosignerv1.GateHealth{StartedAgoMs: &answered}},
-			map[string]float64{"leftover_key": 0, "undrilled": 0, "unknown_instance": 0, "node_events": 1, "gate_up": 0, "gate_passed": 0}},
+			map[string]float64{"leftover_key": 0, "undrilled": 0, "unknown_instance": 0, "node_events": 1,
+				"gate_up": 0, "gate_passed": 0}},
 		"its gate said something a while ago": {&cosignerv1.NodeHealth{Gate: &cosignerv1.GateHealth{AgoMs: &long}},
-			map[string]float64{"leftover_key": 0, "undrilled": 0, "unknown_instance": 0, "node_events": 1, "gate_up": 0, "gate_passed": 0}},
+			map[string]float64{"leftover_key": 0, "undrilled": 0, "unknown_instance": 0, "node_events": 1,
+				"gate_up": 0, "gate_passed": 0}},
 		"its gate is not in the way": {&cosignerv1.NodeHealth{Gate: &cosignerv1.GateHealth{AgoMs: &answered,
 			Error: "it lets pass", PassedAgoMs: &answered}},
-			map[string]float64{"leftover_key": 0, "undrilled": 0, "unknown_instance": 0, "node_events": 1, "gate_up": 0, "gate_passed": 1}},
+			map[string]float64{"leftover_key": 0, "undrilled": 0, "unknown_instance": 0, "node_events": 1,
+				"gate_up": 0, "gate_passed": 1}},
 	} {
 		m := newAgentMetrics("node-a", []string{"cosigner-1"})
 		m.watch("node-a", func(time.Time) *cosignerv1.NodeHealth {

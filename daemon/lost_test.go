@@ -20,7 +20,7 @@ func TestLostBeforeTheLogIsOpen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := openPresences(dir)
+		p, err := openPresences(dir, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -61,7 +61,7 @@ func openProcess(self Host, f *CosignerFile, raft net.Listener, o Options) (p *p
 	if err != nil {
 		return p, err
 	}
-	if p.presences, err = openPresences(p.dir); err != nil {
+	if p.presences, err = openPresences(p.dir, p.ledger); err != nil {
 		return p, err
 	}
 	if p.store, err = openStore(self, raft, p.presences, o); err != nil {

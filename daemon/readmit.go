@@ -20,8 +20,9 @@ func (f *CosignerFile) Readmit(self Host, peer, file string) (was bool, err erro
 		return false, err
 	}
 	was, err = statedir.Readmit(f.StatePath(), peer, line, func(seen statedir.Sighting) error {
-		last := witness.Start{Boot: seen.Boot, Session: witness.ID(seen.Session)}
-		if why := witness.Continues(startsOf(line), last, seen.Highest); why != "" {
+		last := witness.Statement{Boot: seen.Boot, Session: witness.ID(seen.Session), Applied: seen.Highest,
+			Written: seen.Wrote}
+		if why := witness.Continues(startsOf(line), last); why != "" {
 			return errors.New(why)
 		}
 		return nil
@@ -34,7 +35,8 @@ func (f *CosignerFile) Readmit(self Host, peer, file string) (was bool, err erro
 
 func startsOf(line []statedir.Start) (all []witness.Start) {
 	for _, o := range line {
-		all = append(all, witness.Start{Boot: o.Boot, Session: witness.ID(o.Session), Opened: o.Opened, Since: o.Since})
+		all = append(all, witness.Start{Boot: o.Boot, Session: witness.ID(o.Session), Opened: o.Opened, Written: o.Written,
+			Since: o.Since})
 	}
 	return all
 }

@@ -78,7 +78,7 @@ func TestResetHeights(t *testing.T) {
 	l.until("all read this version", func() bool { return ask(signature) == nil })
 	l.followed(1)
 	l.mustSign(a, block(2, 9))
-	l.recalled(" heights reset 1 times ")
+	l.recalled(" heights reset 1 times, ")
 	l.mustBind(a, block(1, 9), block(1, 1))
 	l.mustBind(a, echo(1, 0, 9), echo(1, 0, 1))
 	if err := ask(signature); err == nil {

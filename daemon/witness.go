@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/connectivity"
 
 	"casper-cosigner/cluster"
+	"casper-cosigner/cosigner"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/rule/witness"
@@ -32,13 +33,14 @@ func members(c *cluster.File) witness.Members {
 // has met nobody, so that nobody else founds it either.
 type presences struct {
 	*statedir.Dir
-	stand atomic.Pointer[testimony.Stand] // nil until the log is open
-	gone  error                           // why the directory was lost when it was opened
+	ledger *cosigner.Ledger
+	stand  atomic.Pointer[testimony.Stand] // nil until the log is open
+	gone   error                           // why the directory was lost when it was opened
 }
 
 // openPresences reads whether the directory was found to have lost its memory.
-func openPresences(dir *statedir.Dir) (*presences, error) {
-	p := &presences{Dir: dir}
+func openPresences(dir *statedir.Dir, ledger *cosigner.Ledger) (*presences, error) {
+	p := &presences{Dir: dir, ledger: ledger}
 	why, err := dir.Lost()
 	if why != "" {
 		p.gone = errors.New(why)
@@ -55,9 +57,16 @@ func (p *presences) lost() error {
 	return cmp.Or(p.gone, errStarting)
 }
 
+// NoteStart notes what this process opened, before it changes any of it.
+func (p *presences) NoteStart(last uint64) error {
+	written, _ := p.ledger.Written()
+	return p.Dir.NoteStart(statedir.Start{Opened: last, Written: written})
+}
+
 // Presence is what this process shows of its state.
 func (p *presences) Presence(last, applied uint64) statedir.Presence {
 	shown := p.Dir.Presence(last, applied)
+	shown.Written, _ = p.ledger.Written()
 	if p.mayFound() != nil {
 		shown.Pinned = 0
 	}
@@ -120,6 +129,12 @@ func (p *process) held() (h testimony.Held) {
 	h.Statement = witness.Statement{Validator: p.self.Cluster.Validator, Cluster: witness.ID(own.Cluster),
 		Name: p.self.Name, Directory: witness.ID(own.Directory), Boot: own.Boot, Session: witness.ID(own.Session),
 		Term: lead.Term, Pruned: first}
+	written, link := p.ledger.Written()
+	h.Written, h.Link = written, witness.ID(link)
+	h.LinkAt = func(n uint64) (witness.ID, bool) {
+		link, ok := p.ledger.LinkAt(n)
+		return witness.ID(link), ok
+	}
 	h.Starts, h.Stored, h.Led = p.starts, p.store.Held(), lead.Name != ""
 	ledger := p.ledger.Marks() // before the log is looked at, which is never behind
 	p.store.ViewAt(func(index uint64, m *machine.State) {

@@ -41,10 +41,10 @@ func newPeers(path string, own identity, seen peersRecord) *peers {
 // peer to its directory; afterwards it refuses, with a *PeerError, another
 // cluster or directory, a lower boot count than was seen, the same boot with
 // another session, and on a higher boot a log that ends below what the peer had
-// applied. That directory is refused from then on, also over our own restarts: its
-// log may grow past what was seen, by other entries. It never accepts a peer of our
-// own name. What it accepts of directory, boot and session is durable before it
-// returns nil. Any other error means that this could not be written.
+// applied, or a ledger of fewer records than it had. That directory is refused from
+// then on, also over our own restarts: both may grow past what was seen, by others. It
+// never accepts a peer of our own name. What it accepts of directory, boot and session
+// is durable before it returns nil. Any other error means that this could not be written.
 //
 // If p is part of an answer, asked must be what Seen returned before the peer was
 // asked: it answered later, so it shows at least as much, and a process that
@@ -73,9 +73,9 @@ func (d *Dir) Seen(peer string) (Sighting, bool) {
 	return p, ok
 }
 
-// Run writes the peers' applied indexes as they rise, at most once a second and
-// once more when ctx ends. A crash loses at most the last second of them, which
-// makes the check of a shorter log weaker by that much.
+// Run writes the peers' applied indexes and counts of records as they rise, at most
+// once a second and once more when ctx ends. A crash loses at most the last second of
+// them, which makes the check of a shorter log or ledger weaker by that much.
 func (d *Dir) Run(ctx context.Context) error {
 	tick := time.NewTicker(persistEvery)
 	defer tick.Stop()
@@ -120,8 +120,9 @@ func (s *peers) meet(peer string, p Presence) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if latest := s.seen[peer]; latest.Highest > seen.Highest { // the old process went on during the write
-		seen.Highest, s.stale = latest.Highest, true
+	if latest := s.seen[peer]; latest.Highest > seen.Highest || latest.Wrote > seen.Wrote {
+		// The old process went on during the write.
+		seen.Highest, seen.Wrote, s.stale = max(latest.Highest, seen.Highest), max(latest.Wrote, seen.Wrote), true
 	}
 	s.seen[peer] = seen
 	return nil
@@ -150,7 +151,8 @@ func (s *peers) note(peer string, next Sighting) {
 	if !known {
 		return
 	}
-	s.stale = s.stale || next.Highest > have.Highest || next.Cut != have.Cut || next.Fell != have.Fell
+	s.stale = s.stale || next.Highest > have.Highest || next.Wrote > have.Wrote || next.Cut != have.Cut ||
+		next.Fell != have.Fell
 	s.seen[peer] = next
 }
 
@@ -158,7 +160,7 @@ func (s *peers) note(peer string, next Sighting) {
 // if the write fails now, Run writes it.
 func (s *peers) record(err error) {
 	refused := (*PeerError)(nil)
-	if errors.As(err, &refused) && (refused.Reason == presence.ReasonFell || refused.Reason == presence.ReasonIndex) {
+	if errors.As(err, &refused) && refused.Reason.Lasts() {
 		_ = s.persist()
 	}
 }

@@ -26,10 +26,10 @@ func ReadStarts(file string) (line []Start, err error) {
 	return line, nil
 }
 
-// Readmit lets a peer in again that was kept out since a start showed a shorter log than was seen
-// of it: that was a copy, and the directory with these starts goes on. It reports whether the peer
-// was kept out. continues must return why that directory is not the one that went so far, nil if
-// it is.
+// Readmit lets a peer in again that was kept out since a start showed a shorter log or ledger than
+// was seen of it: that was a copy, and the directory with these starts goes on. It reports whether
+// the peer was kept out. continues must return why that directory is not the one that went so far,
+// nil if it is.
 //
 // What was seen to be applied stays as it is, and the last of the starts is the newest that is
 // known from then on: so the next one is judged by both, and the copy is refused again.

@@ -73,7 +73,7 @@ func TestReadmit(t *testing.T) {
 // cut or empty is not taken for any.
 func TestReadStarts(t *testing.T) {
 	d := mustOpen(t, initDir(t))
-	if err := d.NoteStart(17); err != nil {
+	if err := d.NoteStart(Start{Opened: 17}); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), startsFile)

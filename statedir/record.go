@@ -43,9 +43,8 @@ type bootRecord struct {
 // peersRecord is peers.json: what was seen of each peer, by name.
 type peersRecord map[string]peerRecord
 
-// peerRecord is what is kept of a Sighting. Its applied index is the highest ever
-// seen. Fell and Cut are left out until they are needed: releases that do not know
-// them read the file strictly.
+// peerRecord is what is kept of a Sighting. Its applied index and its count of records
+// are the highest ever seen.
 type peerRecord struct {
 	Presence
 	Fell *Fall `json:"fell,omitempty"`
@@ -56,7 +55,7 @@ func recordOf(seen map[string]Sighting) peersRecord {
 	all := peersRecord{}
 	for name, s := range seen {
 		r := peerRecord{s.Presence, s.Fell, s.Cut}
-		r.AppliedIndex = s.Highest
+		r.AppliedIndex, r.Written = s.Highest, s.Wrote
 		all[name] = r
 	}
 	return all
@@ -67,8 +66,8 @@ func recordOf(seen map[string]Sighting) peersRecord {
 // is whom it has met, which it shows by turns: it may have something against a
 // founding by now, or be another.
 func (r peerRecord) sighting() Sighting {
-	s := Sighting{Presence: r.Presence, Highest: r.AppliedIndex, Fell: r.Fell, Cut: r.Cut}
-	s.AppliedIndex, s.Pinned = 0, 0
+	s := Sighting{Presence: r.Presence, Highest: r.AppliedIndex, Wrote: r.Written, Fell: r.Fell, Cut: r.Cut}
+	s.AppliedIndex, s.Written, s.Pinned = 0, 0, 0
 	return s
 }
 

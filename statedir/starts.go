@@ -17,15 +17,17 @@ type Start struct {
 	Boot    uint64 `json:"boot"`
 	Session ID     `json:"session"`
 	Opened  uint64 `json:"opened"`          // last entry of the Raft log then
+	Written uint64 `json:"written"`         // records that the ledger was ever given by then
 	Since   uint64 `json:"since,omitempty"` // first start that it stands for, if others were dropped
 }
 
-// NoteStart durably notes where the log ended as this process opened it. It must be called once,
-// before anything is stored to the log: what this process states later is judged by it, on this
-// directory and on any copy of it that is made from then on. If we crash before, nothing was
-// stored, and nothing stated.
-func (d *Dir) NoteStart(opened uint64) error {
-	d.starts = append(d.starts, Start{Boot: d.boot, Session: d.session, Opened: opened})
+// NoteStart durably notes log and ledger as this process opened them; boot and session are set
+// here. It must be called once, before anything is stored to either: what this process states later
+// is judged by it, on this directory and on any copy of it that is made from then on. If we crash
+// before, nothing was stored, and nothing stated.
+func (d *Dir) NoteStart(opened Start) error {
+	opened.Boot, opened.Session = d.boot, d.session
+	d.starts = append(d.starts, opened)
 	for len(d.starts) > startsKept {
 		d.starts = dropStart(d.starts)
 	}
@@ -36,10 +38,10 @@ func (d *Dir) NoteStart(opened uint64) error {
 }
 
 // dropStart drops the note that is missed the least. What was stated under its number is held
-// against the log as the next start opened it from then on, so the less that was longer, the less
-// is missed. A cosigner that fails at each start finds the log as it was: those starts go before
-// all that came earlier, and the first of them, which others may have let in, after the rest. The
-// next start stands for what is dropped. The last one stays.
+// against log and ledger as the next start opened them from then on, so the less these were longer,
+// the less is missed. A cosigner that fails at each start finds them as they were: those starts go
+// before all that came earlier, and the first of them, which others may have let in, after the
+// rest. The next start stands for what is dropped. The last one stays.
 func dropStart(line []Start) []Start {
 	drop, least := 0, [2]uint64{}
 	for i := range line[:len(line)-1] {
@@ -55,10 +57,11 @@ func dropStart(line []Start) []Start {
 	return slices.Delete(line, drop, drop+1)
 }
 
-// grown is how much longer the log was at the start after the i-th. It may be shorter: its end was
-// not committed.
+// grown is how much longer log and ledger were at the start after the i-th. A log may be shorter:
+// its end was not committed.
 func grown(line []Start, i int) uint64 {
-	return max(line[i+1].Opened, line[i].Opened) - line[i].Opened
+	this, next := line[i], line[i+1]
+	return max(next.Opened, this.Opened) - this.Opened + max(next.Written, this.Written) - this.Written
 }
 
 // Starts returns the starts that are noted, in their order, from NoteStart on with this one. Those

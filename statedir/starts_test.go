@@ -16,7 +16,7 @@ func TestStarts(t *testing.T) {
 	var sessions []ID
 	for n := uint64(2); n < 5; n++ {
 		d := mustOpen(t, path)
-		if err := d.NoteStart(10 * n); err != nil {
+		if err := d.NoteStart(Start{Opened: 10 * n, Written: 20 * n}); err != nil {
 			t.Fatal(err)
 		}
 		sessions = append(sessions, d.session)
@@ -25,7 +25,8 @@ func TestStarts(t *testing.T) {
 			t.Fatalf("start %d: %d are noted", n, len(starts))
 		}
 		for i, o := range starts {
-			if want := (Start{Boot: uint64(i + 2), Session: sessions[i], Opened: 10 * uint64(i+2)}); o != want {
+			if want := (Start{Boot: uint64(i + 2), Session: sessions[i], Opened: 10 * uint64(i+2),
+				Written: 20 * uint64(i+2)}); o != want {
 				t.Errorf("noted %+v, want %+v", o, want)
 			}
 		}
@@ -41,7 +42,7 @@ func TestStarts(t *testing.T) {
 		d.starts = append(d.starts, Start{Boot: d.boot, Session: d.session, Opened: 99})
 		d.boot++
 	}
-	if err := d.NoteStart(100); err != nil {
+	if err := d.NoteStart(Start{Opened: 100}); err != nil {
 		t.Fatal(err)
 	}
 	if s := d.Starts(); len(s) != startsKept || s[len(s)-1].Opened != 100 {

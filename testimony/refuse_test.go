@@ -16,7 +16,7 @@ import (
 // shows late.
 func TestRefuses(t *testing.T) {
 	shown := statedir.Presence{Directory: statedir.ID{2}, Session: statedir.ID{2, 5}, Boot: 5, LastIndex: 110,
-		AppliedIndex: 90, First: watermark.Mark{Era: 39, Height: 1}}
+		AppliedIndex: 90, Written: 30, First: watermark.Mark{Era: 39, Height: 1}}
 	earlier := func(s *witness.Statement) { s.Boot, s.Session = 4, witness.ID{2, 4} }
 	later := func(s *witness.Statement) { s.Boot, s.Session = 6, witness.ID{2, 6} }
 	elsewhere := func(s *witness.Statement) { s.Directory[5] = 1 }
@@ -25,13 +25,21 @@ func TestRefuses(t *testing.T) {
 		edit  func(*statedir.Presence)
 		want  string // empty: it is taken
 	}{
-		"nothing is known":                {says(3, 1e6, later), nil, ""},
-		"it stated more since":            {says(2, 1e6, nil), nil, ""},
-		"a later start":                   {says(2, 100, later), nil, "start number 6"},
-		"another process of the start":    {says(2, 100, func(s *witness.Statement) { s.Session[5] = 1 }), nil, "two copies"},
-		"another directory":               {says(2, 1, elsewhere), nil, "initialised again"},
-		"an earlier start, that had more": {says(2, 111, earlier), nil, "entry 111"},
-		"an earlier start, that had that": {says(2, 110, earlier), nil, ""},
+		"nothing is known":     {says(3, 1e6, later), nil, ""},
+		"it stated more since": {says(2, 1e6, nil), nil, ""},
+		"a later start":        {says(2, 100, later), nil, "start number 6"},
+		"another process of the start": {says(2, 100, func(s *witness.Statement) {
+			s.Session[5] = 1
+		}), nil, "two copies"},
+		"another directory":                         {says(2, 1, elsewhere), nil, "initialised again"},
+		"an earlier start, that had more":           {says(2, 111, earlier), nil, "entry 111"},
+		"an earlier start, that had that":           {says(2, 110, earlier), nil, ""},
+		"an earlier start, with more in its ledger": {says(2, 100, ledger(31, earlier)), nil, "31 records"},
+		"an earlier start, with as much in it":      {says(2, 100, ledger(30, earlier)), nil, ""},
+		"it had more in its ledger since":           {says(2, 100, ledger(1e6, nil)), nil, ""},
+		"it does not show its ledger": {says(2, 100, ledger(31, earlier)), func(p *statedir.Presence) {
+			p.Written = 0
+		}, ""},
 		"it refuses all that was signed": {says(2, 100, later), func(p *statedir.Presence) {
 			p.First = watermark.Mark{Era: 51, Height: 501}
 		}, ""},
@@ -55,6 +63,15 @@ func TestRefuses(t *testing.T) {
 				!strings.Contains(err.Error(), "Stop it")):
 				t.Errorf("%s: got %v, want %q", name, err, c.want)
 			}
+		}
+	}
+}
+
+// ledger is a statement of so many records, edited.
+func ledger(written uint64, edit func(*witness.Statement)) func(*witness.Statement) {
+	return func(s *witness.Statement) {
+		if s.Written = written; edit != nil {
+			edit(s)
 		}
 	}
 }

@@ -208,7 +208,7 @@ func (s *Stand) mayCheck(from string, now time.Time) bool {
 // now.
 func (s *Stand) keep(signed witness.Signed, from string, now time.Time) bool {
 	switch {
-	case signed.Name == s.Name && signed.Session != s.stated.Session:
+	case signed.Name == s.Name && (signed.Session != s.stated.Session || s.Held().Parted(signed.Statement)):
 		return s.keepEarlier(signed, from, now)
 	case !s.told.WantsFrom(from, signed):
 		return true
@@ -229,9 +229,10 @@ func (s *Stand) keep(signed witness.Signed, from string, now time.Time) bool {
 	return true
 }
 
-// keepEarlier judges what this cosigner signed as an earlier process, or as one that it does not
-// know, by itself: however little it claims, and whatever this one and others stated since, the log
-// may have been put back, and have grown. It is false if it could not be verified now.
+// keepEarlier judges what this cosigner signed as an earlier process, as one that it does not know,
+// or before its machine was put back, by itself: however little it claims, and whatever this one
+// and others stated since, the log may have been put back, and have grown. It is false if it could
+// not be verified now.
 func (s *Stand) keepEarlier(signed witness.Signed, from string, now time.Time) bool {
 	switch {
 	case s.judged[signed] || s.lost != "":

@@ -66,6 +66,7 @@ type Presence struct {
 	// not kept: the next presence tells it anew, what was written in it stands in the log, and an
 	// earlier release, to which an operator may go back until then, would not read a file that has it.
 	Version   uint32 `json:"-"`
+	Written   uint64 `json:"written"` // records that its ledger was ever given, 0 if it does not show that
 	Condition `json:"-"`
 }
 
@@ -83,6 +84,7 @@ func Parse(p *cosignerv1.Presence) (Presence, error) {
 		First:     watermark.Mark{Era: p.GetFirstEra(), Height: p.GetFirstHeight()},
 		Pinned:    p.GetPinned(),
 		Version:   p.GetVersion(),
+		Written:   p.GetLedgerWritten(),
 		Condition: Condition{Jumped: p.GetJumped(), Ready: p.GetReady()},
 	}
 	for _, f := range []struct {
@@ -115,7 +117,8 @@ func (p Presence) Proto() *cosignerv1.Presence {
 		ClusterId: p.Cluster[:], DirectoryId: p.Directory[:], SessionId: p.Session[:],
 		BootCount: p.Boot, LastIndex: p.LastIndex, AppliedIndex: p.AppliedIndex,
 		FirstEra: p.First.Era, FirstHeight: p.First.Height, Pinned: p.Pinned, Version: p.Version,
-		Jumped: p.Jumped, Ready: p.Ready,
+		LedgerWritten: p.Written,
+		Jumped:        p.Jumped, Ready: p.Ready,
 	}
 }
 

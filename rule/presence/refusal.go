@@ -14,10 +14,14 @@ const (
 	ReasonBoot      Reason = "an older start"
 	ReasonSession   Reason = "two processes of one start"
 	ReasonIndex     Reason = "a shorter log"
+	ReasonLedger    Reason = "a ledger of fewer records"
 	ReasonFell      Reason = "a state that went back while it ran"
 	ReasonLate      Reason = "what it was long ago"
 	ReasonStated    Reason = "less than it had, by its own signature"
 )
+
+// Lasts reports whether the state is refused from then on, whatever it shows later.
+func (r Reason) Lasts() bool { return r == ReasonIndex || r == ReasonLedger || r == ReasonFell }
 
 // PeerError is returned by Admit for a peer whose state is not the state that
 // was seen of it before. Have is what is known, Got what it shows now.
@@ -68,11 +72,19 @@ func (e *PeerError) explain() string {
 			"lost, cut or restored. It stays refused, however far its log grows. If that was a copy, and the directory that "+
 			"it was made of is there and was never put back: docs/recovery.md, \"A copy was started\". %s",
 			e.Got.LastIndex, e.Have.AppliedIndex, stop)
+	case ReasonLedger:
+		return fmt.Sprintf("a ledger that was given %d records when it was started anew, but it had shown %d. Its directory "+
+			"was restored. It stays refused, however far its ledger grows. If that was a copy, and the directory that "+
+			"it was made of is there and was never put back: docs/recovery.md, \"A copy was started\". %s",
+			e.Got.Written, e.Have.Written, stop)
 	case ReasonFell:
-		return fmt.Sprintf("applied index %d, but as the same process it had shown %d when it was asked. Its machine was "+
+		what, got, had := "applied index", e.Got.AppliedIndex, e.Have.AppliedIndex
+		if got >= had {
+			what, got, had = "records in its ledger:", e.Got.Written, e.Have.Written
+		}
+		return fmt.Sprintf("%s %d, but as the same process it had shown %d when it was asked. Its machine was "+
 			"put back to a snapshot with its memory. It stays refused as long as that process runs, whatever it shows. "+
-			"Restart it once: if it is let in then, nothing was lost. If it is refused again: %s",
-			e.Got.AppliedIndex, e.Have.AppliedIndex, stop)
+			"Restart it once: if it is let in then, nothing was lost. If it is refused again: %s", what, got, had, stop)
 	case ReasonStated:
 		return fmt.Sprintf("%s. %s", e.Stated, stop)
 	case ReasonLate:

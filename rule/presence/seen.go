@@ -31,13 +31,15 @@ func (s Seen) Judge(own Own, peer string, p Presence) *PeerError {
 	case !known && s.taken(own, p.Directory):
 		return refuse(ReasonShared)
 	case have.Cut != nil:
-		return refuse(ReasonIndex)
+		return refuse(have.Cut.reason())
 	case known && p.Boot < have.Boot:
 		return refuse(ReasonBoot)
 	case known && p.Boot == have.Boot && p.Session != have.Session:
 		return refuse(ReasonSession)
 	case known && p.Boot > have.Boot && p.LastIndex < have.Highest:
 		return refuse(ReasonIndex)
+	case known && p.Boot > have.Boot && p.Written > 0 && p.Written < have.Wrote:
+		return refuse(ReasonLedger)
 	}
 	return nil
 }
@@ -57,17 +59,18 @@ func (s Seen) taken(own Own, directory ID) bool {
 
 // Meet judges another process than the one that was let in last, and returns what is to be kept of
 // the peer from then on, also where it is refused: a directory that was started anew with a shorter
-// log stays so.
+// log or ledger stays so.
 func (s Seen) Meet(own Own, peer string, p Presence, now time.Time) (Sighting, *PeerError) {
 	have := s[peer]
 	if err := s.Judge(own, peer, p); err != nil {
-		if err.Reason == ReasonIndex && have.Cut == nil {
-			have.Cut = &Fall{From: have.Highest, To: p.LastIndex}
+		if have.Cut == nil {
+			have.Cut = have.cut(err.Reason, p)
 		}
 		return have, err
 	}
-	// The highest never falls, whatever a new boot shows.
-	return Sighting{Presence: p, Highest: max(p.AppliedIndex, have.Highest), At: now}, nil
+	// What is highest never falls, whatever a new boot shows.
+	have.Highest, have.Wrote = max(p.AppliedIndex, have.Highest), max(p.Written, have.Wrote)
+	return Sighting{Presence: p, Highest: have.Highest, Wrote: have.Wrote, At: now}, nil
 }
 
 // Continue judges what the very process shows that was let in last, and returns what is to be kept
@@ -83,7 +86,7 @@ func (s Sighting) Continue(peer string, p Presence, asked Sighting, now time.Tim
 		return s.follow(p, now), true, nil
 	}
 	if why == ReasonFell && s.Fell == nil {
-		s.Fell = &Fall{From: asked.AppliedIndex, To: p.AppliedIndex}
+		s.Fell = fell(asked, p)
 	}
 	return s, true, s.refuse(peer, why, p)
 }
@@ -92,7 +95,7 @@ func (s Sighting) Continue(peer string, p Presence, asked Sighting, now time.Tim
 // itself, as is known here: it may not have heard so, or run a build that does not listen.
 func (p Presence) Against(name string, m witness.Members, known []witness.Signed) *PeerError {
 	shown := witness.Holding{Statement: witness.Statement{Name: name, Directory: witness.ID(p.Directory), Boot: p.Boot,
-		Session: witness.ID(p.Session), Pruned: p.First}}
+		Session: witness.ID(p.Session), Pruned: p.First, Written: p.Written}}
 	v := witness.Against(shown, p.LastIndex, m, known)
 	if v.Finding != witness.Lost {
 		return nil

@@ -15,6 +15,9 @@ type Holding struct {
 	// Unfollowed says that the log has a reset of the heights which the ledger has not made: no height
 	// is signed here then (held.Claim.Resets), and what is stated of heights does not stop the votes.
 	Unfollowed bool
+	// LinkAt returns the hash over all that the ledger was given up to that record, if that is still
+	// known. It may be nil.
+	LinkAt func(record uint64) (ID, bool)
 }
 
 // Finding is what the statements show of a state.
@@ -40,9 +43,10 @@ type Verdict struct {
 // threshold-th highest is, since then one at least is honest. A state that refuses for ever all
 // that a statement says was signed has nothing to fear from that.
 //
-// Its own statement is held against the log as that was opened after it and not as it is: a log
-// that lost its end grows again, by other entries, and growing does not bring back what the
-// cosigner voted for. See Start.
+// Its own statement is held against log and ledger as they were opened after it and not as they
+// are: what lost its end grows again, by other entries, and growing does not bring back what the
+// cosigner signed. See Start. And it is held against the very record of the ledger that was the
+// last one then, for a state may be put back, go on unheard for long, and lose its notes of starts.
 func Judge(h Holding, m Members, known []Signed) Verdict {
 	obeyed := obeyed(h, m, known)
 	if v := against(h, obeyed); v.Finding == Lost {
@@ -68,11 +72,11 @@ func Judge(h Holding, m Members, known []Signed) Verdict {
 
 // Against compares the state that another cosigner shows with what that one signed itself, and
 // finds it Lost or Sound. h has its Name, Directory, Boot and Session, its first era and height as
-// Pruned, and nothing else; last is where its log ends. Nobody else's word counts, so that only who
-// holds its key can keep it out, who could do so anyhow.
+// Pruned, what its ledger was given, and nothing else; last is where its log ends. Nobody else's
+// word counts, so that only who holds its key can keep it out, who could do so anyhow.
 func Against(h Holding, last uint64, m Members, known []Signed) Verdict {
-	h.Applied = ^uint64(0) // what it sent may have been under way for longer than its statement
-	h.Starts = []Start{{Boot: h.Boot, Session: h.Session, Opened: last}}
+	h.Starts = []Start{{Boot: h.Boot, Session: h.Session, Opened: last, Written: h.Written}}
+	h.Applied, h.Written = ^uint64(0), ^uint64(0) // what it sent may have been under way for longer than its statement
 	return against(h, obeyed(h, m, known))
 }
 
@@ -117,6 +121,10 @@ func lost(h Holding, s Statement) string {
 			return fmt.Sprintf("this very process had applied entry %d, and has now applied %d: its machine was put back, "+
 				"with its memory", s.Applied, h.Applied)
 		}
+		if s.Written > h.Written {
+			return fmt.Sprintf("this very process had %d records in its ledger, and has now %d: its machine was put back, "+
+				"with its memory", s.Written, h.Written)
+		}
 	case s.Directory != h.Directory:
 		return fmt.Sprintf("it ran on the state directory %v, and this is %v: its disk was lost, or initialised again",
 			s.Directory, h.Directory)
@@ -124,10 +132,30 @@ func lost(h Holding, s Statement) string {
 		return fmt.Sprintf("it was at start number %d of this directory, and this is number %d: the directory was "+
 			"restored or copied from an older state", s.Boot, h.Boot)
 	default:
-		return undone(h.Starts, s)
+		if what := undone(h.Starts, s); what != "" {
+			return what
+		}
+	}
+	return parted(h, s)
+}
+
+// parted says that the ledger had other records when the statement was made, empty if that does not
+// show. However long a ledger has become, and whatever is noted of its starts, it shows as long as
+// the ledger knows that record.
+func parted(h Holding, s Statement) string {
+	if h.LinkAt == nil || s.Directory != h.Directory {
+		return ""
+	}
+	if link, ok := h.LinkAt(s.Written); ok && link != s.Link {
+		return fmt.Sprintf("record %d of its ledger was another one than it is here: the ledger was restored, and went on "+
+			"otherwise", s.Written)
 	}
 	return ""
 }
+
+// Parted reports whether the statement, by a process on the same directory, shows that the ledger
+// went on otherwise since.
+func (h Holding) Parted(s Statement) bool { return parted(h, s) != "" }
 
 // part is what two statements are compared by. Each part is held to on its own: who is ahead in
 // one need not be in another.

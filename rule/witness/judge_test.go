@@ -53,6 +53,24 @@ func TestJudge(t *testing.T) {
 		{"own: this process, put back", []Signed{own(func(s *Statement) {
 			s.Boot, s.Session, s.Applied = 6, ID{1, 6}, 101
 		})}, Lost, "put back"},
+		{"own: this process, put back, as its ledger shows", []Signed{own(func(s *Statement) {
+			s.Boot, s.Session, s.Written = 6, ID{1, 6}, 41
+		})}, Lost, "41 records"},
+		{"own: one record more than the ledger had", []Signed{own(func(s *Statement) { s.Written = 31 })}, Lost,
+			"opened it with 30"},
+		{"own: as many records as the ledger had", []Signed{own(func(s *Statement) {
+			s.Written, s.Link = 30, ID{1}
+		})}, Sound, ""},
+		{"own: the record that was its last is another one", []Signed{own(func(s *Statement) {
+			s.Written, s.Link = 20, ID{2}
+		})}, Lost, "record 20"},
+		{"own: this process, put back, and gone on since", []Signed{own(func(s *Statement) {
+			s.Boot, s.Session, s.Written, s.Link = 6, ID{1, 6}, 20, ID{2}
+		})}, Lost, "record 20"},
+		{"own: the record that was its last", []Signed{own(func(s *Statement) { s.Written, s.Link = 20, ID{1} })}, Sound, ""},
+		{"own: a record that is forgotten", []Signed{own(func(s *Statement) { s.Written, s.Link = 9, ID{2} })}, Sound, ""},
+		{"another: another record", []Signed{said(2, 100, func(s *Statement) { s.Written, s.Link = 20, ID{2} })}, Sound, ""},
+		{"another: more records", []Signed{said(2, 100, func(s *Statement) { s.Written = 1e6 })}, Sound, ""},
 		{"own: this process", []Signed{own(func(s *Statement) {
 			s.Boot, s.Session, s.Applied = 6, ID{1, 6}, 100
 		})}, Sound, ""},
@@ -109,9 +127,10 @@ func TestJudge(t *testing.T) {
 			resets = 1
 		}
 		h := Holding{Statement: said(1, 100, func(s *Statement) {
-			s.Boot, s.Session, s.Resets = 6, ID{1, 6}, resets
+			s.Boot, s.Session, s.Resets, s.Written = 6, ID{1, 6}, resets, 40
 			s.Pruned = watermark.Mark{Era: 40, Height: 20}
-		}).Statement, Starts: []Start{{Boot: 6, Session: ID{1, 6}, Opened: 95}}}
+		}).Statement, Starts: []Start{{Boot: 6, Session: ID{1, 6}, Opened: 95, Written: 30}},
+			LinkAt: func(record uint64) (ID, bool) { return ID{1}, record >= 10 && record <= 40 }}
 		got := Judge(h, trio(), tt.known)
 		if got.Finding != tt.want || !strings.Contains(got.What, tt.what) {
 			t.Errorf("%s: found %d, %q, want %d, %q", tt.name, got.Finding, got.What, tt.want, tt.what)
@@ -142,6 +161,8 @@ func TestBook(t *testing.T) {
 	keep("again", said(1, 10, nil), false)
 	keep("older", said(1, 9, nil), false)
 	keep("newer", said(1, 11, nil), true)
+	keep("no more applied, and more in the ledger", said(1, 11, func(s *Statement) { s.Written = 3 }), true)
+	keep("less in the ledger", said(1, 11, func(s *Statement) { s.Written = 2 }), false)
 	unsigned := said(1, 12, nil)
 	unsigned.Applied = 13
 	keep("not what was signed", unsigned, false)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -11,6 +12,7 @@ import (
 type life struct {
 	starts []Start
 	log    uint64
+	ledger uint64
 	ids    *byte
 	trio   Members
 	said   Signed // of which each statement is another edition
@@ -18,26 +20,31 @@ type life struct {
 
 func (l *life) says(boot uint64, session ID) Statement {
 	s := l.said.Statement
-	s.Boot, s.Session, s.Applied = boot, session, l.log
+	s.Boot, s.Session, s.Applied, s.Written = boot, session, l.log, l.ledger
 	return s
 }
 
-// start is one more start, after which the log grows and a process states how far it is.
+// start is one more start, after which the log grows, and the ledger now and then, and a process
+// states how far they are.
 func (l *life) start(grows uint64, states func(Statement)) {
 	*l.ids++
-	now := Start{Boot: 1, Session: ID{*l.ids}, Opened: l.log}
+	now := Start{Boot: 1, Session: ID{*l.ids}, Opened: l.log, Written: l.ledger}
 	if n := len(l.starts); n > 0 {
 		now.Boot = l.starts[n-1].Boot + 1
 	}
 	l.starts = append(l.starts, now)
-	for range grows {
+	for i := range grows {
 		l.log++
+		l.ledger += i % 2
 		states(l.says(now.Boot, now.Session))
 	}
 }
 
-// copied is the directory as a copy has it.
-func (l *life) copied() *life { return &life{slices.Clone(l.starts), l.log, l.ids, l.trio, l.said} }
+// copied is the directory as a copy has it, made while its log ended in a tail that nobody
+// committed.
+func (l *life) copied(tail uint64) *life {
+	return &life{slices.Clone(l.starts), l.log + tail, l.ledger, l.ids, l.trio, l.said}
+}
 
 // judged is what an own statement shows now.
 func (l *life) judged(s Statement, starts []Start) Verdict {
@@ -48,26 +55,29 @@ func (l *life) judged(s Statement, starts []Start) Verdict {
 }
 
 // TestStarts: a directory is put back to a copy. Whatever was signed after the copy was made shows
-// that, however often the directory is started and however far its log grows before it is shown;
-// and what was signed on a directory's own line shows nothing, not even if only the last starts are
-// noted, or some between were dropped.
+// that, be it applied, or stored only, and however long the copy's log is; however often the
+// directory is started and however far its log grows before it is shown; and what was signed on a
+// directory's own line shows nothing, not even if only the last starts are noted, or some between
+// were dropped.
 func TestStarts(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
 		var ids byte
 		var own, lost []Statement
-		first := &life{ids: &ids, log: 1, trio: trio(), said: said(1, 0, nil)}
+		first := &life{ids: &ids, log: 1, ledger: 1, trio: trio(), said: said(1, 0, nil)}
 		grow := func(l *life, to *[]Statement) {
 			l.start(uint64(r.IntN(4)), func(s Statement) { *to = append(*to, s) })
 		}
 		for range 1 + r.IntN(4) {
 			grow(first, &own)
 		}
-		back := first.copied()
+		stored := uint64(r.IntN(2)) // 1: the log shows nothing
+		back := first.copied(stored * 4)
 		// The process that ran while it was copied goes on.
 		running := first.starts[len(first.starts)-1]
 		for range 1 + r.IntN(3) {
-			first.log++
+			first.log += 1 - stored*uint64(r.IntN(2))
+			first.ledger += stored
 			lost = append(lost, first.says(running.Boot, running.Session))
 		}
 		for range r.IntN(3) {
@@ -124,7 +134,8 @@ func TestDroppedStarts(t *testing.T) {
 		}
 	}
 	for boot, continues := range map[uint64]bool{2: true, 5: false, 7: false, 9: true} {
-		if why := Continues(line, Start{Boot: boot, Session: ID{byte(boot)}}, 400); (why == "") != continues {
+		seen := Statement{Boot: boot, Session: ID{byte(boot)}, Applied: 400}
+		if why := Continues(line, seen); (why == "") != continues {
 			t.Errorf("start %d was let in last: %q", boot, why)
 		}
 	}
@@ -138,38 +149,59 @@ func TestContinues(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 300 {
 		var ids byte
-		first := &life{ids: &ids, log: 1, trio: trio(), said: said(1, 0, nil)}
+		first := &life{ids: &ids, log: 1, ledger: 1, trio: trio(), said: said(1, 0, nil)}
 		grow := func(l *life) { l.start(uint64(1+r.IntN(4)), func(Statement) {}) }
 		for range 1 + r.IntN(4) {
 			grow(first)
 		}
-		back := first.copied()
-		if r.IntN(2) == 0 {
-			first.log++ // by the process that ran while it was copied
+		back := first.copied(uint64(r.IntN(3)))
+		if r.IntN(2) == 0 { // by the process that ran while it was copied
+			first.log += uint64(r.IntN(2))
+			first.ledger++
 		} else {
 			grow(first)
 		}
-		seen, applied := first.starts[len(first.starts)-1], first.log
-		proves := func(what string, l *life, seen Start, applied uint64, so bool) {
+		last := func(l *life) Statement {
+			o := l.starts[len(l.starts)-1]
+			return l.says(o.Boot, o.Session)
+		}
+		seen := last(first)
+		proves := func(what string, l *life, seen Statement, so bool) {
 			t.Helper()
-			if why := Continues(l.starts, seen, applied); (why == "") != so {
-				t.Fatalf("%s: %v up to entry %d, on a line of %v: %q", what, seen, applied, l.starts, why)
+			if why := Continues(l.starts, seen); (why == "") != so {
+				t.Fatalf("%s: %v, on a line of %v: %q", what, seen, l.starts, why)
 			}
 		}
-		proves("itself", first, seen, applied, true)
+		proves("itself", first, seen, true)
 		if seen.Boot > back.starts[len(back.starts)-1].Boot {
-			proves("a copy that was never started", back, seen, applied, false)
+			proves("a copy that was never started", back, seen, false)
 		}
 		for range 1 + r.IntN(6) {
 			grow(back)
 			grow(first)
-			proves("itself, later", first, seen, applied, true)
-			proves("the copy", back, seen, applied, false)
-			proves("what was seen of the copy", first, back.starts[len(back.starts)-1], back.log, false)
-			proves("the copy, of itself", back, back.starts[len(back.starts)-1], back.log, true)
+			proves("itself, later", first, seen, true)
+			proves("the copy", back, seen, false)
+			proves("what was seen of the copy", first, last(back), false)
+			proves("the copy, of itself", back, last(back), true)
 		}
-		proves("without its notes", &life{}, seen, applied, false)
-		proves("without a note of that start", &life{starts: first.starts[len(first.starts)-1:]}, seen, applied, false)
+		proves("without its notes", &life{}, seen, false)
+		proves("without a note of that start", &life{starts: first.starts[len(first.starts)-1:]}, seen, false)
+	}
+}
+
+// TestLedgerOfStarts: what a cosigner stated of its ledger is held against that of the next start
+// whose note tells of it, and of no later one.
+func TestLedgerOfStarts(t *testing.T) {
+	for written, c := range map[uint64]struct {
+		next uint64
+		lost bool
+	}{20: {20, false}, 21: {20, true}, 22: {25, false}, 23: {0, false}} {
+		line := []Start{{Boot: 5, Session: ID{1, 5}, Opened: 90, Written: 3},
+			{Boot: 6, Session: ID{1, 6}, Opened: 95, Written: c.next}, {Boot: 7, Session: ID{1, 7}, Opened: 95, Written: 99}}
+		why := undone(line, said(1, 90, func(s *Statement) { s.Written = written }).Statement)
+		if (why != "") != c.lost || c.lost && !strings.Contains(why, "21 records in its ledger, and start number 6") {
+			t.Errorf("%d, and the next start found %d: %q", written, c.next, why)
+		}
 	}
 }
 

@@ -1,10 +1,10 @@
 // Package witness is what the cosigners say of their own memory, and what follows from it.
 //
 // A cosigner whose disk was emptied or put back from a copy cannot tell so by itself. So each
-// signs, again and again, a [Statement] of how far its log has come; agents and the other cosigners
-// keep the newest of each in a [Book] and show them to every cosigner that starts. [Judge] says
-// whether a cosigner's state holds all that was proven to it, [Hold] what stands against founding a
-// cluster on new state.
+// signs, again and again, a [Statement] of how far its log and its ledger have come; agents and the
+// other cosigners keep the newest of each in a [Book] and show them to every cosigner that starts.
+// [Judge] says whether a cosigner's state holds all that was proven to it, [Hold] what stands
+// against founding a cluster on new state.
 //
 // It promises that what a cosigner signed itself is obeyed, that of the members' statements the
 // threshold-th highest is, so that fewer than a threshold of them keep nobody down, and that
@@ -36,7 +36,7 @@ const tag = "casper-cosigner statement 1\x00"
 const (
 	maxName = 32 // as in the cluster file
 	// Size is the length of an encoded statement.
-	Size = len(tag) + 32 + 16 + 1 + maxName + 16 + 8 + 16 + 4*8 + 4 + 8 + 2*8
+	Size = len(tag) + 32 + 16 + 1 + maxName + 16 + 8 + 16 + 4*8 + 4 + 8 + 3*8 + 16
 )
 
 // ID is the 16-byte id of a cluster, a state directory or a process.
@@ -66,6 +66,8 @@ type Statement struct {
 	Newest    watermark.Mark // zero while its log never bound anything
 	Round     uint32         // newest in the newest era
 	Pruned    watermark.Mark // below it everything is refused for ever
+	Written   uint64         // records that its ledger was ever given: durable, and all that its shares needed
+	Link      ID             // hash over these
 }
 
 // Append appends the statement's fixed layout, Size bytes: the tag, then the fields in their order,
@@ -82,10 +84,10 @@ func (s Statement) Append(b []byte) []byte {
 		b = binary.BigEndian.AppendUint64(b, n)
 	}
 	b = binary.BigEndian.AppendUint32(b, s.Round)
-	for _, n := range []uint64{s.Newest.Height, s.Pruned.Era, s.Pruned.Height} {
+	for _, n := range []uint64{s.Newest.Height, s.Pruned.Era, s.Pruned.Height, s.Written} {
 		b = binary.BigEndian.AppendUint64(b, n)
 	}
-	return b
+	return append(b, s.Link[:]...)
 }
 
 var errLayout = errors.New("not a statement of a cosigner")
@@ -108,7 +110,8 @@ func Parse(text []byte) (Statement, error) {
 	s.Directory, s.Boot, s.Session = ID(next(16)), number(), ID(next(16))
 	s.Term, s.Applied, s.Resets, s.Newest.Era = number(), number(), number(), number()
 	s.Round = binary.BigEndian.Uint32(next(4))
-	s.Newest.Height, s.Pruned.Era, s.Pruned.Height = number(), number(), number()
+	s.Newest.Height, s.Pruned.Era, s.Pruned.Height, s.Written = number(), number(), number(), number()
+	s.Link = ID(next(16))
 	return s, nil
 }
 
@@ -122,9 +125,9 @@ func isName(text string) bool {
 
 // String says what was stated, for an operator.
 func (s Statement) String() string {
-	return fmt.Sprintf("%s in cluster %v: applied entry %d, newest era %d round %d, height %d, heights reset %d times "+
-		"(directory %v, start %d)", s.Name, s.Cluster, s.Applied, s.Newest.Era, s.Round, s.Newest.Height, s.Resets,
-		s.Directory, s.Boot)
+	return fmt.Sprintf("%s in cluster %v: applied entry %d, newest era %d round %d, height %d, heights reset %d times, "+
+		"%d records in its ledger (directory %v, start %d)", s.Name, s.Cluster, s.Applied, s.Newest.Era, s.Round,
+		s.Newest.Height, s.Resets, s.Written, s.Directory, s.Boot)
 }
 
 // Signed is a statement with the key that signed it: one that Sign made, or for which Verify holds.
@@ -200,6 +203,8 @@ func (s Statement) Replaces(o Statement) bool {
 		return s.Applied > o.Applied
 	case s.Resets != o.Resets: // it takes a ledger a moment to follow the log
 		return s.Resets > o.Resets
+	case s.Written != o.Written: // shares are given for what is not applied yet
+		return s.Written > o.Written
 	case s.Boot != o.Boot:
 		return s.Boot > o.Boot
 	}

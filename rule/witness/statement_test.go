@@ -12,7 +12,7 @@ import (
 func sample() Statement {
 	return Statement{Validator: casper.PublicKey{1}, Cluster: ID{2}, Name: "cosigner-1", Directory: ID{3}, Boot: 4,
 		Session: ID{5}, Term: 6, Applied: 7, Resets: 8, Newest: watermark.Mark{Era: 9, Height: 10}, Round: 11,
-		Pruned: watermark.Mark{Era: 12, Height: 13}}
+		Pruned: watermark.Mark{Era: 12, Height: 13}, Written: 14, Link: ID{15}}
 }
 
 func testKey(n byte) ed25519.PrivateKey { return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n}, 32)) }

@@ -5,10 +5,13 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/crypto/blake2b"
+
 	"casper-cosigner/pulse"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/turn"
+	"casper-cosigner/rule/witness"
 )
 
 // cosigner is one cosigner's process and its disk.
@@ -22,6 +25,7 @@ type cosigner struct {
 	log    []entry
 	synced int // entries that are past fsync; the others may be lost in a crash
 	ledger map[slotKey]casper.Hash
+	given  []witness.ID // the link at each record of the ledger, also of slots that it forgot since
 
 	// In memory.
 	state    *machine.State
@@ -116,11 +120,11 @@ func (c *cosigner) crash() {
 	c.log, c.synced = slices.Clone(c.log[:keep]), keep
 	for _, key := range sortedKeys(c.writes) {
 		if c.w.rng.IntN(2) == 0 {
-			c.ledger[key] = c.writes[key].digest
+			c.bind(key, c.writes[key].digest)
 		}
 	}
 	if c.w.rules.Forgets {
-		c.log, c.synced, c.ledger = nil, 0, map[slotKey]casper.Hash{}
+		c.log, c.synced, c.ledger, c.given = nil, 0, map[slotKey]casper.Hash{}, nil
 	}
 	c.kill()
 	c.waiting = nil // their askers see the connection break, or their patience end
@@ -258,8 +262,27 @@ func (c *cosigner) fill(command machine.Command, result machine.Result) {
 	if have, ok := c.ledger[key]; ok && have != digest && !c.w.undone[c.id] {
 		c.w.fail("the ledger of %s holds another value than the log for %s", c.name, describe(claim.Message))
 	} else if !ok && !c.filled {
-		c.ledger[key] = digest
+		c.bind(key, digest)
 	}
+}
+
+// bind has the ledger hold what is past fsync.
+func (c *cosigner) bind(key slotKey, digest casper.Hash) {
+	c.ledger[key] = digest
+	last, _ := c.linkAt(c.written())
+	sum := blake2b.Sum256(append(last[:], digest[:]...))
+	c.given = append(slices.Clip(c.given), witness.ID(sum[:16])) // a copy of the ledger goes on by itself
+}
+
+// written is how many records the ledger was given, its header among them.
+func (c *cosigner) written() uint64 { return uint64(len(c.given)) + 1 }
+
+// linkAt returns the link at a record. That at the header says nothing.
+func (c *cosigner) linkAt(record uint64) (witness.ID, bool) {
+	if record < 2 || record > c.written() {
+		return witness.ID{}, record == 1
+	}
+	return c.given[record-2], true
 }
 
 // snapshot takes the state through its written form.

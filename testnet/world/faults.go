@@ -150,6 +150,8 @@ func (w *World) strike(f Fault) {
 		w.undo(f)
 	case Strand:
 		w.strand(f)
+	case UndoTail:
+		w.undoTail(f)
 	case Boast:
 		w.boast(f)
 	case Hoard:

@@ -23,7 +23,7 @@ type look struct {
 func (c *cosigner) shown() presence.Presence {
 	p := presence.Presence{Cluster: presence.ID(clusterID), Directory: presence.ID(c.record.directory),
 		Session: presence.ID(c.memory.session), Boot: c.record.boot, LastIndex: c.w.index(len(c.log)),
-		AppliedIndex: c.w.index(c.stored()), First: firstMark}
+		AppliedIndex: c.w.index(c.stored()), First: firstMark, Written: c.written()}
 	if c.mayFound() {
 		p.Pinned = uint32(len(c.record.seen))
 	}

@@ -86,7 +86,8 @@ func (c *cosigner) wake() {
 	c.memory = memory{session: c.w.newID(), since: c.w.now,
 		book: witness.NewBook(c.w.members), told: witness.NewBook(c.w.members)}
 	c.record.starts = append(slices.Clip(c.record.starts), // a copy of the directory goes on by itself
-		witness.Start{Boot: c.record.boot, Session: c.memory.session, Opened: c.w.index(len(c.log))})
+		witness.Start{Boot: c.record.boot, Session: c.memory.session, Opened: c.w.index(len(c.log)),
+			Written: c.written()})
 }
 
 // stored is how far the log is applied and on disk. The model applies before a follower's own write
@@ -96,13 +97,14 @@ func (c *cosigner) stored() int { return min(c.applied, c.synced) }
 func (c *cosigner) holding() witness.Holding {
 	s := witness.Statement{Validator: casper.PublicKey{1}, Cluster: clusterID, Name: c.name, Directory: c.record.directory,
 		Boot: c.record.boot, Session: c.memory.session, Term: c.term, Applied: c.w.index(c.stored()),
-		Pruned: firstMark}
+		Pruned: firstMark, Written: c.written()}
+	s.Link, _ = c.linkAt(s.Written)
 	if c.state.Started() {
 		bound := c.state.Remembers()
 		s.Newest, s.Round = watermark.Mark{Era: bound.Era, Height: bound.Height}, bound.Round
 		s.Pruned = c.state.Table().Pruned()
 	}
-	return witness.Holding{Statement: s, Starts: c.record.starts}
+	return witness.Holding{Statement: s, Starts: c.record.starts, LinkAt: c.linkAt}
 }
 
 // testify signs how far the log has come, once it has begun and while nothing of it is lost.
@@ -187,11 +189,18 @@ func (c *cosigner) proven() bool {
 	return true
 }
 
+// partakes reports whether the cosigner takes part in the log: not once it has lost what it signed.
+func (c *cosigner) partakes() bool {
+	c.proven()
+	return !c.record.lost
+}
+
 // disk is all that a cosigner has on disk, at one moment.
 type disk struct {
 	term   uint64
 	log    []entry
 	ledger map[slotKey]casper.Hash
+	given  []witness.ID
 	record record
 }
 
@@ -199,12 +208,13 @@ type disk struct {
 func (c *cosigner) copyDisk() disk {
 	r := c.record
 	r.seen = maps.Clone(r.seen)
-	return disk{term: c.term, log: slices.Clone(c.log[:c.synced]), ledger: maps.Clone(c.ledger), record: r}
+	return disk{term: c.term, log: slices.Clone(c.log[:c.synced]), ledger: maps.Clone(c.ledger), given: c.given, record: r}
 }
 
 // putBack has the cosigner, which is down, start on another state than the one that it had.
 func (c *cosigner) putBack(d disk) {
 	c.term, c.log, c.synced, c.ledger, c.record = d.term, slices.Clone(d.log), len(d.log), maps.Clone(d.ledger), d.record
+	c.given = d.given
 	if c.ledger == nil {
 		c.ledger = map[slotKey]casper.Hash{}
 	}

@@ -81,12 +81,13 @@ const (
 	SlipSuspend   Kind = "suspend just before a standby's claim"
 	SlipHold      Kind = "hold just before an automatic change"
 
-	Undo   Kind = "put states back"
-	Remake Kind = "make states anew"
-	Usurp  Kind = "make all states anew, and have a compromised cosigner found the cluster"
-	Strand Kind = "put all states back, and cut all but one off from the agent that knows"
-	Boast  Kind = "show statements that nobody made"
-	Hoard  Kind = "a cosigner keeps requests, and passes them on thousands of entries later"
+	Undo     Kind = "put states back"
+	UndoTail Kind = "put states back that were copied while a log ended in entries that nobody committed"
+	Remake   Kind = "make states anew"
+	Usurp    Kind = "make all states anew, and have a compromised cosigner found the cluster"
+	Strand   Kind = "put all states back, and cut all but one off from the agent that knows"
+	Boast    Kind = "show statements that nobody made"
+	Hoard    Kind = "a cosigner keeps requests, and passes them on thousands of entries later"
 )
 
 // Fault is one thing that happens.

@@ -107,6 +107,9 @@ func (c *cosigner) beat() {
 
 // take is the follower's part.
 func (c *cosigner) take(m appendEntries) {
+	if !c.partakes() {
+		return
+	}
 	if m.term < c.term {
 		c.reply(m.from, appended{term: c.term})
 		return
@@ -243,7 +246,7 @@ func (w *World) leader() (l *cosigner) {
 func (w *World) majority(c *cosigner) []*cosigner {
 	near := []*cosigner{c}
 	for _, o := range w.cosigners {
-		if o != c && o.runs() && w.linked(c.host, o.host) && w.meets(c, o) {
+		if o != c && o.runs() && o.partakes() && w.linked(c.host, o.host) && w.meets(c, o) {
 			near = append(near, o)
 		}
 	}
@@ -258,7 +261,7 @@ func (w *World) vote() {
 	first := w.rng.IntN(cosigners)
 	for i := range cosigners {
 		c := w.cosigners[(first+i)%cosigners]
-		if c.runs() && w.win(c) {
+		if c.runs() && c.partakes() && w.win(c) {
 			return
 		}
 	}

@@ -42,6 +42,9 @@ func (s *safety) digest(m casper.Message) (slotKey, casper.Hash) {
 // needed: two of one value make a signature.
 func (s *safety) released(c *cosigner, m casper.Message) {
 	key, digest := s.digest(m)
+	if s.w.undone[c.id] {
+		s.w.fail("the state of %s was put back or made anew, and it made a share of %s", c.name, describe(m))
+	}
 	s.w.stats[Shares]++
 	s.w.note("%s: share of %s", c.name, describe(m))
 	if have, ok := s.shares[key]; ok && have != digest {

@@ -270,7 +270,7 @@ func (c *cosigner) share(term uint64, m casper.Message, then func()) {
 		pending = &write{digest: digest, then: []func(){release}}
 		c.writes[key] = pending
 		c.flush(func() {
-			c.ledger[key] = digest
+			c.bind(key, digest)
 			delete(c.writes, key)
 			for _, then := range pending.then {
 				if c.up {

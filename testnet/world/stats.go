@@ -32,6 +32,7 @@ const (
 	Returns                 // and had not been all the time
 	Moves                   // of the lead, for nearness
 	Undone                  // states put back or made anew, and keys stolen
+	Unindexed               // states put back to what had applied as much
 	Hoarded                 // requests that a cosigner kept, and passed on late
 	Told                    // faults of ours that a node told of
 	Sidelined               // messages that a gate refused
@@ -43,7 +44,7 @@ const (
 var countNames = [counts]string{"events", "rounds", "votes", "leads", "finalities", "claims", "late", "adopted",
 	"reproposed", "shares", "restarts",
 	"changes", "operations", "elections", "crashes", "lost claims", "failovers", "holds", "rests", "returns",
-	"moves", "undone", "hoarded",
+	"moves", "undone", "unindexed", "hoarded",
 	"told", "sidelined", "orders", "eras"}
 
 // String names the count.

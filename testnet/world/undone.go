@@ -19,7 +19,7 @@ func drawUndone(r *rand.Rand) Plan {
 		p.Witness = mainHost
 	}
 	p.Faults = slices.DeleteFunc(p.Faults, func(f Fault) bool { return f.hinders(p.Witness) })
-	f := Fault{Kind: pick(r, Undo, Undo, Remake, Boast, Usurp, Strand),
+	f := Fault{Kind: pick(r, Undo, Undo, UndoTail, Remake, Boast, Usurp, Strand),
 		At:   settleIn + 2*p.Block + time.Duration(r.Int64N(int64(2*p.Block))),
 		Host: r.IntN(cosigners), Count: 1 + r.IntN(cosigners), For: p.Ping, Keep: r.IntN(2) == 0}
 	f.Jump = 2*p.Block + 2*p.Ping + time.Duration(r.Int64N(int64(2*p.Block)))
@@ -31,7 +31,9 @@ func drawUndone(r *rand.Rand) Plan {
 		p.Hostile, p.Witness, p.Flood = true, mainHost, f.At+f.Jump
 	}
 	p.Faults = append(p.Faults, f)
-	if r.IntN(2) == 0 && !p.Hostile { // what is kept is of rounds ahead: beside a thief it would count for main
+	// What is kept is of rounds ahead: beside a thief it would count for main. Nor is the log of
+	// one that is cut off longer than the others' when theirs goes on by thousands.
+	if r.IntN(2) == 0 && !p.Hostile && f.Kind != UndoTail {
 		p.Faults = append(p.Faults, Fault{Kind: Hoard, At: settleIn + time.Duration(r.Int64N(int64(4*p.Block))),
 			Host: r.IntN(cosigners), For: p.Block})
 	}
@@ -95,6 +97,32 @@ func (w *World) usurp(c *cosigner) {
 // hurry is how often one that is compromised stands for the lead.
 const hurry = 20 * time.Millisecond
 
+// undoTail puts the states of some cosigners back to copies that were made while the leader among
+// them was cut off, with entries at the end of its log that nobody committed. It goes on without
+// those, and is not past that end yet when an agent knows of what it signed since.
+func (w *World) undoTail(f Fault) {
+	const tail = 30
+	l := w.leader()
+	if l == nil || !l.ready {
+		w.after(again, func() { w.undoTail(f) })
+		return
+	}
+	f.Host = l.id
+	w.cutLinks(Fault{Kind: CutHost, Host: l.host, For: 3 * electAfter})
+	for range tail {
+		if l.leads {
+			l.propose(nil, nil)
+		}
+	}
+	w.after(leaseFor/2, func() {
+		copies := make([]disk, f.Count)
+		for i := range copies {
+			copies[i] = w.undoes(f, i).copyDisk()
+		}
+		w.after(f.Jump/4, func() { w.putBack(f, copies) })
+	})
+}
+
 // undoes is the i-th cosigner that a fault is about.
 func (w *World) undoes(f Fault, i int) *cosigner { return w.cosigners[(f.Host+i)%cosigners] }
 
@@ -114,7 +142,10 @@ func (w *World) putBack(f Fault, copies []disk) {
 		c := w.undoes(f, i)
 		c.crash()
 		c.putBack(d)
-		w.note("%s: %s, %d entries", f.Kind, c.name, len(d.log))
+		if s := c.memory.stated; f.Kind != Remake && s.Applied <= w.index(len(d.log)) {
+			w.stats[Unindexed]++
+		}
+		w.note("%s: %s, %d entries, %d records", f.Kind, c.name, len(d.log), len(d.given))
 		w.stats[Undone]++
 		w.spoiled[c.id], w.undone[c.id] = true, true
 		w.after(f.For, c.restart)
@@ -133,7 +164,8 @@ func (w *World) putBack(f Fault, copies []disk) {
 func (w *World) seenBeyond(c *cosigner, d disk) bool {
 	a := w.agents[w.plan.Witness]
 	return a.up && slices.ContainsFunc(a.book.Current(), func(s witness.Signed) bool {
-		return s.Name == c.name && s.Applied > w.index(len(d.log))
+		return s.Name == c.name && s.Directory == c.record.directory &&
+			(s.Applied > w.index(len(d.log)) || s.Written > uint64(len(d.given))+1)
 	})
 }
 

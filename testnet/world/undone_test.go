@@ -33,6 +33,10 @@ func TestUndone(t *testing.T) {
 			t.Errorf("%v: %d in %d seeds; the worlds have become too tame", c, sum[c], seeds)
 		}
 	}
+	if sum[Unindexed] < seeds/10 {
+		t.Errorf("%d states were put back whose log showed nothing, in %d seeds; the worlds have become too tame",
+			sum[Unindexed], seeds)
+	}
 	if sum[Hoarded] < seeds/5 {
 		t.Errorf("%d requests were kept in %d seeds; the worlds have become too tame", sum[Hoarded], seeds)
 	}
@@ -60,6 +64,13 @@ func TestUndoneBites(t *testing.T) {
 			known []witness.Signed) []witness.Signed {
 			return slices.DeleteFunc(known, func(s witness.Signed) bool { return s.Name == h.Name })
 		})), "which the log does not hold"},
+		{"no ledger is looked at", unheld(judged(func(_ *witness.Holding, _ *witness.Members,
+			known []witness.Signed) []witness.Signed {
+			for i := range known {
+				known[i].Written = 0
+			}
+			return known
+		})), "was put back"},
 		{"one other cosigner is obeyed", judged(func(_ *witness.Holding, m *witness.Members,
 			known []witness.Signed) []witness.Signed {
 			m.Threshold = 1

@@ -51,6 +51,8 @@ type Presence struct {
 	Jumped bool `protobuf:"varint,11,opt,name=jumped,proto3" json:"jumped,omitempty"`
 	// It gives shares.
 	Ready bool `protobuf:"varint,12,opt,name=ready,proto3" json:"ready,omitempty"`
+	// How many records its ledger was ever given, the header among them; absent from a release that does not count them.
+	LedgerWritten uint64 `protobuf:"varint,13,opt,name=ledger_written,json=ledgerWritten,proto3" json:"ledger_written,omitempty"`
 	// Highest version of the state machine that it can read; absent is 2, of the last release that showed none.
 	Version       uint32 `protobuf:"varint,10,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -162,6 +164,13 @@ func (x *Presence) GetReady() bool {
 		return x.Ready
 	}
 	return false
+}
+
+func (x *Presence) GetLedgerWritten() uint64 {
+	if x != nil {
+		return x.LedgerWritten
+	}
+	return 0
 }
 
 func (x *Presence) GetVersion() uint32 {
@@ -726,7 +735,7 @@ var File_casper_cosigner_v1_peer_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_peer_proto_rawDesc = "" +
 	"\n" +
-	"\x1dcasper/cosigner/v1/peer.proto\x12\x12casper.cosigner.v1\x1a\x1fcasper/cosigner/v1/health.proto\x1a casper/cosigner/v1/witness.proto\"\xee\x02\n" +
+	"\x1dcasper/cosigner/v1/peer.proto\x12\x12casper.cosigner.v1\x1a\x1fcasper/cosigner/v1/health.proto\x1a casper/cosigner/v1/witness.proto\"\x95\x03\n" +
 	"\bPresence\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\fR\tclusterId\x12!\n" +
@@ -742,7 +751,8 @@ const file_casper_cosigner_v1_peer_proto_rawDesc = "" +
 	"\ffirst_height\x18\b \x01(\x04R\vfirstHeight\x12\x16\n" +
 	"\x06pinned\x18\t \x01(\rR\x06pinned\x12\x16\n" +
 	"\x06jumped\x18\v \x01(\bR\x06jumped\x12\x14\n" +
-	"\x05ready\x18\f \x01(\bR\x05ready\x12\x18\n" +
+	"\x05ready\x18\f \x01(\bR\x05ready\x12%\n" +
+	"\x0eledger_written\x18\r \x01(\x04R\rledgerWritten\x12\x18\n" +
 	"\aversion\x18\n" +
 	" \x01(\rR\aversion\"\x10\n" +
 	"\x0eBarrierRequest\"'\n" +
