@@ -2,6 +2,7 @@ package cosigner
 
 import (
 	"maps"
+	"slices"
 
 	"golang.org/x/crypto/blake2b"
 )
@@ -17,11 +18,24 @@ func (k Link) follow(b []byte) Link {
 	return Link(sum[:len(k)])
 }
 
-// chain is the links at the records that a ledger was ever given, as far as they are known: from
-// the last one before the file was written on.
+// linksKept is how many links are known at least: a megabyte of them.
+const linksKept = 65_536
+
+// chain is the links at the records that a ledger was ever given, as far as they are known: at a
+// start from the last one before the file was written on, and then of as many as are kept, over all
+// files that are written in its place.
 type chain struct {
 	before uint64 // place of the first link, counted over all files; the header of the first file is 1
 	links  []Link
+}
+
+// add takes in the links at further records.
+func (c *chain) add(links []Link) {
+	c.links = append(c.links, links...)
+	if n := len(c.links) - linksKept; n > linksKept {
+		c.before += uint64(n)
+		c.links = slices.Clone(c.links[n:])
+	}
 }
 
 // written returns how many records there were.

@@ -54,14 +54,15 @@ func TestLedgerCounts(t *testing.T) {
 	r.compactAbove = 0
 	old := r.disk.name
 	_, before := r.Written()
+	at, _ := r.LinkAt(20)
 	r.must(r.Prune(watermark.Mark{Era: 10, Height: 120}))
 	if r.disk.name == old {
 		t.Fatal("the file was not rewritten")
 	}
-	r.counts("compacted", 26)
-	if _, ok := r.LinkAt(25); ok {
-		t.Error("it has a link at a record that was forgotten")
+	if again, ok := r.LinkAt(20); !ok || again != at {
+		t.Errorf("the link at a record of the file before is %x, %v, and was %x", again, ok, at)
 	}
+	r.counts("compacted", 26)
 	if _, link := r.Written(); link == before {
 		t.Error("the floor left no link")
 	}
@@ -116,6 +117,22 @@ func TestLinks(t *testing.T) {
 		if parted := n > 11; a != b || (a == c) == parted {
 			t.Errorf("record %d: %x, %x, %x", n, a, b, c)
 		}
+	}
+}
+
+// TestLinksAreBounded: of very many records the last ones are known, by their place.
+func TestLinksAreBounded(t *testing.T) {
+	c := chain{before: 1, links: []Link{{}}}
+	for n := range 5 * linksKept {
+		c.add([]Link{{byte(n), byte(n >> 8), byte(n >> 16)}})
+	}
+	l := Ledger{chain: c}
+	last, place := 5*linksKept-1, uint64(5*linksKept+1)
+	if at, ok := l.LinkAt(place); !ok || at != (Link{byte(last), byte(last >> 8), byte(last >> 16)}) {
+		t.Errorf("the last link is %x, %v", at, ok)
+	}
+	if _, ok := l.LinkAt(place - linksKept + 1); !ok || len(c.links) > 2*linksKept+1 {
+		t.Errorf("%d links are kept, %v", len(c.links), ok)
 	}
 }
 

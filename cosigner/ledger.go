@@ -264,7 +264,7 @@ func (l *Ledger) commit(b *batch) {
 	l.mu.Lock()
 	l.busy = nil
 	if b.err == nil {
-		l.chain.links = append(l.chain.links, links...)
+		l.chain.add(links)
 		for i := range b.records {
 			l.apply(&b.records[i])
 		}

@@ -233,7 +233,6 @@ func (l *Ledger) replaceBy(h header, records iter.Seq[record]) error {
 	l.file, l.size, l.next = f, size, 1+h.sealed
 	l.mu.Lock()
 	l.stats.Bytes = size
-	l.chain = h.chain()
 	l.mu.Unlock()
 	return nil
 }

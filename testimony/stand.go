@@ -208,7 +208,7 @@ func (s *Stand) mayCheck(from string, now time.Time) bool {
 // now.
 func (s *Stand) keep(signed witness.Signed, from string, now time.Time) bool {
 	switch {
-	case signed.Name == s.Name && (signed.Session != s.stated.Session || s.Held().Parted(signed.Statement)):
+	case signed.Name == s.Name && (signed.Session != s.stated.Session || s.Held().Lacks(signed.Statement)):
 		return s.keepEarlier(signed, from, now)
 	case !s.told.WantsFrom(from, signed):
 		return true

@@ -135,6 +135,16 @@ func TestGoneOnOtherwise(t *testing.T) {
 	r.opens("what it stated, and what it does not know any more")
 	r.HeardAgent("a", []*cosignerv1.SignedStatement{stated(50, 51)})
 	r.shut("another record", "agent a", "signed by c1", "record 50")
+
+	r = newRig(t, nil)
+	r.held.Applied, r.held.Written, r.held.Link = 200, 46, witness.ID{46}
+	r.HeardAgent("a", nil)
+	r.HeardAgent("b", nil)
+	if r.opens("nobody shows anything that it lacks"); r.Own() == nil {
+		t.Fatal("it states nothing")
+	}
+	r.HeardAgent("a", []*cosignerv1.SignedStatement{stated(50, 50)})
+	r.shut("a longer log, and fewer records", "agent a", "signed by c1", "50 records")
 }
 
 // TestOwnStatement: what this cosigner signed and its state has lost shuts the gate for good, over

@@ -42,7 +42,7 @@ const Each = 2*processes + 1
 // zero value is not usable: NewBook makes one. It is not safe for concurrent use.
 type Book struct {
 	members Members
-	held    map[source][]Signed // one of each process, that which replaces all others first
+	held    map[source][]Signed // one of each process, unless it fell; that which replaces all others first
 	said    map[string]uint64   // entry that a member said itself to have applied, when it was asked last
 	hearsay *Book               // what only others showed of a member; nil in that one
 }
@@ -93,7 +93,7 @@ func (b *Book) adds(s Signed) bool {
 		if o.unbound() && !s.unbound() {
 			return true
 		}
-		if o.sameProcess(s.Statement) || clears(o.Pruned, s.Statement) {
+		if o.sameProcess(s.Statement) && o.covers(s.Statement) || clears(o.Pruned, s.Statement) {
 			return s.Replaces(o.Statement)
 		}
 	}
@@ -103,14 +103,16 @@ func (b *Book) adds(s Signed) bool {
 // put is the one place where a statement comes in. None that is held is above another one's log, so
 // Replaces puts them into one order. What was bound before goes only once something is bound above
 // it: until then nothing else would speak against a copy of before. That holds for what the same
-// process stated, too: a leader can empty a log by a snapshot, and a ledger by its marks.
+// process stated, too: a leader can empty a log by a snapshot, and a ledger by its marks. Nor does
+// what a process stated go while it had more of anything then: it was put back with its memory.
 func (b *Book) put(s Signed) bool {
 	if !s.Verify() {
 		return false
 	}
 	from := source{s.Cluster, s.Key}
 	held := slices.DeleteFunc(b.held[from], func(o Signed) bool {
-		return o.unbound() || !s.unbound() && (o.sameProcess(s.Statement) || clears(s.Pruned, o.Statement))
+		follows := o.sameProcess(s.Statement) && s.covers(o.Statement)
+		return o.unbound() || !s.unbound() && (follows || clears(s.Pruned, o.Statement))
 	})
 	at := slices.IndexFunc(held, func(o Signed) bool { return s.Replaces(o.Statement) })
 	if at < 0 {

@@ -12,8 +12,9 @@ import "slices"
 // is who shows it.
 func (b *Book) WantsFrom(from string, s Signed) bool { return b.shelf(from, s).Wants(s) }
 
-// KeepFrom keeps as Keep does what from shows. Of another than from it keeps what follows a process
-// that it holds, and anything else as hearsay, which pushes nothing out but hearsay.
+// KeepFrom keeps as Keep does what from shows of itself. What it shows of another is kept as
+// hearsay, which pushes nothing out but hearsay: also of a process of which there is something, for
+// a machine that was put back with its memory goes on as the same one.
 func (b *Book) KeepFrom(from string, s Signed) bool { return b.shelf(from, s).Keep(s) }
 
 // Hearsay reports whether the statement is held only because others showed it.
@@ -25,7 +26,7 @@ func (b *Book) Hearsay(s Signed) bool {
 func (b *Book) shelf(from string, s Signed) *Book {
 	held := b.held[source{s.Cluster, s.Key}]
 	if from == s.Name || slices.ContainsFunc(held, func(o Signed) bool {
-		return o.sameProcess(s.Statement) || !o.unbound() && clears(o.Pruned, s.Statement)
+		return o == s || !o.unbound() && clears(o.Pruned, s.Statement)
 	}) {
 		return b
 	}

@@ -153,9 +153,9 @@ func parted(h Holding, s Statement) string {
 	return ""
 }
 
-// Parted reports whether the statement, by a process on the same directory, shows that the ledger
-// went on otherwise since.
-func (h Holding) Parted(s Statement) bool { return parted(h, s) != "" }
+// Lacks reports whether the statement, of the cosigner itself, shows that its state has lost
+// something.
+func (h Holding) Lacks(s Statement) bool { return lost(h, s) != "" }
 
 // part is what two statements are compared by. Each part is held to on its own: who is ahead in
 // one need not be in another.

@@ -190,6 +190,11 @@ func (s Statement) sameProcess(o Statement) bool {
 	return s.Directory == o.Directory && s.Boot == o.Boot && s.Session == o.Session
 }
 
+// covers reports whether s has at least as much of everything that only grows in a process.
+func (s Statement) covers(o Statement) bool {
+	return s.Applied >= o.Applied && s.Resets >= o.Resets && s.Written >= o.Written
+}
+
 // Replaces reports whether s is to be kept in the place of o, of the same cosigner in the same
 // cluster. One log only grows, so the one with more of it is the newer; a log that was founded
 // anew, above all that o says, takes its place however short it is.
