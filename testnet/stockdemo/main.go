@@ -105,6 +105,7 @@ func alone() int {
 const (
 	lostToRestart   = 12 // rounds
 	lostToFailover  = 30
+	lostToQuorum    = 2
 	missedInRestart = 15 // blocks
 )
 
@@ -135,6 +136,11 @@ func (s *demo) acts() []stage.Act {
 			MayLose: lostToFailover, MayMiss: missedInRestart},
 		{Name: "hang", Title: "SIGSTOP of the active node's gate: its watch aborts it, and the other one votes",
 			Play: s.haltGate, MayLose: lostToFailover, MayMiss: missedInRestart},
+		{Name: "quorum", Title: "Two of three cosigners are gone as an era begins", Play: s.noQuorum,
+			MayLose: lostToQuorum},
+		{Name: "read", Title: "cat and cp of the active node's unit files, through the gate", Play: s.read},
+		{Name: "remove", Title: "The active node's unit files are deleted while it and its gate are down", Play: s.remove,
+			MayLose: lostToFailover, MayMiss: missedInRestart},
 		{Name: "judges", Title: "The judges", Play: s.Judges},
 	}
 	for i, a := range acts[1 : len(acts)-1] {
