@@ -35,6 +35,12 @@ func (c *Cluster) Gate(node, unitFiles string) (*Process, error) {
 	return c.process(node+"-gate", "gate", "run", "--config", config), nil
 }
 
+// GateWatch returns the process that watches the node's gate, whose settings there must be. It is
+// not of the cluster either.
+func (c *Cluster) GateWatch(node string) *Process {
+	return c.process(node+"-watch", "gate", "watch", "--config", filepath.Join(c.Dir, node, "gate.toml"))
+}
+
 // GateFolder is where the gate of a node keeps what was granted.
 func (c *Cluster) GateFolder(node string) string {
 	return filepath.Join(c.Dir, node, "gate", "unit_files")

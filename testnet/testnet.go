@@ -139,16 +139,28 @@ func (c *Cluster) markStock(s Settings) error {
 // Watch has a node's agent look at the casper-node that serves these addresses, once the
 // agent is started.
 func (c *Cluster) Watch(node, rest, events string) error {
-	path := filepath.Join(c.Dir, node, "agent.toml")
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
-	if err == nil {
-		_, err = fmt.Fprintf(f, "rest = 'http://%s'\nevents = 'http://%s'\n", rest, events)
-		err = errors.Join(err, f.Close())
-	}
-	if err != nil {
+	if err := c.tellAgent(node, fmt.Sprintf("rest = 'http://%s'\nevents = 'http://%s'\n", rest, events)); err != nil {
 		return fmt.Errorf("telling %s's agent where its node is: %w", node, err)
 	}
 	return nil
+}
+
+// RestartBy has a stock node's agent run this program when the cosigners order a restart, once the
+// agent is started.
+func (c *Cluster) RestartBy(node, program, arg string) error {
+	if err := c.tellAgent(node, fmt.Sprintf("restart = ['%s', '%s']\n", program, arg)); err != nil {
+		return fmt.Errorf("telling %s's agent what restarts its node: %w", node, err)
+	}
+	return nil
+}
+
+func (c *Cluster) tellAgent(node, lines string) error {
+	f, err := os.OpenFile(filepath.Join(c.Dir, node, "agent.toml"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(lines)
+	return errors.Join(err, f.Close())
 }
 
 func cosignerName(i int) string { return "c" + strconv.Itoa(i+1) }

@@ -6,98 +6,112 @@ import (
 
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/casperdemo/stage"
+	"casper-cosigner/testnet/localnet"
 )
 
 const (
 	steadyRounds = 10              // so many pass undisturbed
 	catchesUpIn  = 3 * time.Minute // a restarted node
-	votesIn      = 3 * time.Minute // until others have a vote of ours again
-	downFor      = 2               // rounds
 )
 
 // steady lets rounds pass.
 func (s *demo) steady(ctx context.Context) error { return s.SomeRounds(ctx, steadyRounds) }
 
-// host is one of the pair, and its gate.
+// host is one of the pair, and what stands before it.
 type host struct {
 	*stage.NodeLog
-	gate *testnet.Process
+	gate, watch *testnet.Process
 }
 
-// hosts returns the one that the cosigners say is active, and the other one.
+// hosts waits for an era of which enough is left and in which the node that the cosigners say is
+// active votes, and returns it and the other one.
 func (s *demo) hosts(ctx context.Context) (active, other host, err error) {
-	r, err := s.Pair.Cluster.Roles(ctx)
-	active, other = host{s.Pair.Main, s.Pair.Gates[0]}, host{s.Pair.Standby, s.Pair.Gates[1]}
-	if err == nil && r.Active == testnet.Standby {
-		active, other = other, active
+	p := s.Pair
+	began := time.Now()
+	err = s.Await(ctx, 3*s.EraTime, "an era in which the active node votes", func() (bool, error) {
+		if err := p.Update(); err != nil {
+			return false, err
+		}
+		_, start := p.Watched.Timeline().EraStart()
+		if time.Since(start) > s.EraTime/2 {
+			return false, nil
+		}
+		r, err := p.Cluster.Roles(ctx)
+		if err != nil || !r.Ready(r.Active) {
+			return false, nil //nolint:nilerr // while no cosigner leads there is no answer
+		}
+		active = host{p.Main, p.Gates[0], p.Watches[0]}
+		other = host{p.Standby, p.Gates[1], p.Watches[1]}
+		if r.Active == testnet.Standby {
+			active, other = other, active
+		}
+		return true, nil
+	})
+	if waited := time.Since(began); waited > s.BlockTime {
+		s.Sayf("waited %v for an era of which half is left and in which the active node votes", waited.Round(time.Second))
 	}
 	return active, other, err
 }
 
-// start starts a node and waits until it says that it validates.
-func (s *demo) start(ctx context.Context, h host) error {
+// strike waits for a random instant of a round and does something to the active node.
+func (s *demo) strike(ctx context.Context, what string, do func(active host) error) (active, other host, err error) {
+	if active, other, err = s.hosts(ctx); err != nil {
+		return active, other, err
+	}
+	if err = s.AnInstant(ctx); err != nil {
+		return active, other, err
+	}
+	return active, other, s.Disturb(what+" "+active.Node.Name, func() error { return do(active) })
+}
+
+// start starts a node by hand and waits until it says that it validates.
+func (s *demo) start(ctx context.Context, n *localnet.Node) error {
 	began := time.Now()
-	if err := h.Node.Restart(ctx); err != nil {
+	if err := s.Pair.Launcher.Restart(ctx, n); err != nil {
 		return err
 	}
-	if _, err := s.Validates(ctx, h.Node, catchesUpIn); err != nil {
+	if _, err := s.Validates(ctx, n, catchesUpIn); err != nil {
 		return err
 	}
 	took := time.Since(began)
-	s.Count("seconds_to_validate_"+h.Node.Name, int(took/time.Second))
-	s.Sayf("%s started: in Validate after %v", h.Node.Name, took.Round(100*time.Millisecond))
+	s.Count("seconds_to_validate_"+n.Name, int(took/time.Second))
+	s.Sayf("%s started by hand: in Validate after %v", n.Name, took.Round(100*time.Millisecond))
 	return nil
 }
 
-// votesAgain waits until others have our vote in a round that began after the given time.
-func (s *demo) votesAgain(ctx context.Context, from time.Time, who string) error {
+// votesAgain waits until others have our vote in a round that began after the given time: at the
+// latest in the next era.
+func (s *demo) votesAgain(ctx context.Context, from time.Time) error {
 	began := time.Now()
-	err := s.Await(ctx, votesIn, "a vote of ours", func() (bool, error) {
-		if err := s.launch(ctx); err != nil {
-			return false, err
-		}
+	err := s.Await(ctx, s.EraTime+time.Minute, "a vote of ours", func() (bool, error) {
 		a, _, err := s.JudgeRounds(ctx, stage.Window{From: from})
 		return a.Voted > 0, err
 	})
 	if err != nil {
 		return err
 	}
-	s.Claimf(true, "others have our vote again, of %s, %v later", who, time.Since(began).Round(100*time.Millisecond))
+	s.Claimf(true, "others have our vote again, %v later", time.Since(began).Round(100*time.Millisecond))
 	return s.SomeRounds(ctx, stage.RoundsAfter)
 }
 
-// launch starts nodes of ours that panicked, as their launcher does.
-func (s *demo) launch(ctx context.Context) error {
-	for _, l := range []*stage.NodeLog{s.Pair.Main, s.Pair.Standby} {
-		exits := l.Node.Exits()
-		if l.Node.Running() || len(exits) == 0 || exits[len(exits)-1].Wanted {
-			continue
-		}
-		s.Sayf("%s ended by itself, %v; it is started again", l.Node.Name, exits[len(exits)-1])
-		if err := l.Node.Start(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // kill kills the active node and starts it again: it reads its unit file through the gate, and goes
-// on in the same era.
+// on in the same era. So does the other one, which is out. From then on the cosigners know how long
+// either takes, and need not think that it is a minute.
 func (s *demo) kill(ctx context.Context) error {
-	active, _, err := s.hosts(ctx)
+	active, other, err := s.strike(ctx, "kill -9", func(h host) error { return h.Node.Kill() })
 	if err != nil {
 		return err
 	}
-	if err := s.AnInstant(ctx); err != nil {
+	if err := s.start(ctx, active.Node); err != nil {
 		return err
 	}
-	if err := s.Disturb("kill -9 "+active.Node.Name, active.Node.Kill); err != nil {
+	if err := s.votesAgain(ctx, time.Now()); err != nil {
 		return err
 	}
-	if err := s.start(ctx, active); err != nil {
+	if err := s.start(ctx, other.Node); err != nil {
 		return err
 	}
-	return s.votesAgain(ctx, time.Now(), "the pair")
+	return s.votesAgain(ctx, time.Now())
 }
 
 // killLeader kills the leading cosigner in the middle of a round.
@@ -120,30 +134,4 @@ func (s *demo) killLeader(ctx context.Context) error {
 		return err
 	}
 	return s.SomeRounds(ctx, stage.RoundsAfter)
-}
-
-// killGate kills the gate of the active node. The node signs blocks on and casts no vote, until
-// both are started again.
-func (s *demo) killGate(ctx context.Context) error {
-	active, _, err := s.hosts(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.AnInstant(ctx); err != nil {
-		return err
-	}
-	if err := s.Disturb("kill -9 of the gate of "+active.Node.Name, active.gate.Kill); err != nil {
-		return err
-	}
-	if err := s.SomeRounds(ctx, downFor); err != nil {
-		return err
-	}
-	s.Claimf(active.Node.Running(), "%s runs on without its gate", active.Node.Name)
-	if err := s.StartGate(ctx, active.gate); err != nil {
-		return err
-	}
-	if err := s.start(ctx, active); err != nil {
-		return err
-	}
-	return s.votesAgain(ctx, time.Now(), "the pair")
 }

@@ -27,7 +27,11 @@ import (
 )
 
 // limit is when the demo gives up.
-const limit = 20 * time.Minute
+const limit = 40 * time.Minute
+
+// eraTime is short, since most acts need an era in which the active node votes, and half of it. A
+// restart by order must be worth it all the same: five of them must fit in what is left.
+const eraTime = 3 * time.Minute
 
 // inside says that this process has mounts of its own.
 const inside = "STOCKDEMO_INSIDE"
@@ -40,7 +44,7 @@ func main() {
 	json := flag.String("json", "", "file for the figures")
 	only := flag.String("only", "", "play these acts only, by name, with commas (all but the last need \"start\")")
 	keep := flag.Bool("keep", false, "keep the folder: settings, state and logs")
-	era := flag.Duration("era-time", stage.EraTime, "least time of an era")
+	era := flag.Duration("era-time", eraTime, "least time of an era")
 	flag.StringVar(&o.Node, "node", "", "casper-node, as published")
 	flag.StringVar(&o.Defaults, "defaults", "", "the program localnet-defaults")
 	flag.StringVar(&o.Binary, "binary", "bin/casper-cosigner", "the program")
@@ -96,11 +100,12 @@ func alone() int {
 }
 
 // What the acts may cost. The votes of a node are lost while it is started, or until the other one
-// is. Blocks are signed by either; only where the one is down and the other started anew there is
-// nobody.
+// is, for whose restart the cosigners may wait until the one that died might be back. Blocks are
+// signed by either; only where the one is down and the other started anew there is nobody.
 const (
 	lostToRestart   = 12 // rounds
 	lostToFailover  = 30
+	lostToQuorum    = 2
 	missedInRestart = 15 // blocks
 )
 
@@ -116,18 +121,39 @@ func (s *demo) play(ctx context.Context, only string) (held bool, err error) {
 	return s.End() && err == nil, err
 }
 
-// acts are the demo's, in order.
+// acts are the demo's, in order. After each it is told what the launcher did by itself.
 func (s *demo) acts() []stage.Act {
-	return []stage.Act{
+	acts := []stage.Act{
 		{Name: "start", Title: "Starting: two nodes with one key behind gates, three other validators", Play: s.Begins},
-		{Name: "steady", Title: "Both run, and one votes", Play: s.steady, Rounds: true},
-		{Name: "leader", Title: "kill -9 of the leading cosigner while we vote", Play: s.killLeader, Rounds: true},
-		{Name: "kill", Title: "kill -9 of the active node, and a restart", Play: s.kill, Rounds: true,
-			MayLose: lostToRestart},
-		{Name: "gate", Title: "kill -9 of the active node's gate, and a restart of both", Play: s.killGate, Rounds: true,
-			MayLose: lostToRestart},
+		{Name: "steady", Title: "Both run, and one votes", Play: s.steady},
+		{Name: "leader", Title: "kill -9 of the leading cosigner while we vote", Play: s.killLeader},
+		{Name: "kill", Title: "kill -9 of the active node, and a restart of each", Play: s.kill, MayLose: lostToRestart},
+		{Name: "gate", Title: "kill -9 of the active node's gate: the other one votes", Play: s.killGate,
+			MayLose: lostToFailover, MayMiss: missedInRestart},
 		{Name: "failover", Title: "kill -9 of the active node, which stays down: the other one votes", Play: s.failover,
-			Rounds: true, MayLose: lostToFailover, MayMiss: missedInRestart},
+			MayLose: lostToFailover, MayMiss: missedInRestart},
+		{Name: "halt", Title: "SIGSTOP of the active node for 20 s", Play: s.halt,
+			MayLose: lostToFailover, MayMiss: missedInRestart},
+		{Name: "hang", Title: "SIGSTOP of the active node's gate: its watch aborts it, and the other one votes",
+			Play: s.haltGate, MayLose: lostToFailover, MayMiss: missedInRestart},
+		{Name: "quorum", Title: "Two of three cosigners are gone as an era begins", Play: s.noQuorum,
+			MayLose: lostToQuorum},
+		{Name: "read", Title: "cat and cp of the active node's unit files, through the gate", Play: s.read},
+		{Name: "remove", Title: "The active node's unit files are deleted while it and its gate are down", Play: s.remove,
+			MayLose: lostToFailover, MayMiss: missedInRestart},
 		{Name: "judges", Title: "The judges", Play: s.Judges},
 	}
+	for i, a := range acts[1 : len(acts)-1] {
+		acts[1+i].Rounds = true
+		acts[1+i].Play = func(ctx context.Context) error {
+			err := a.Play(ctx)
+			told := s.Pair.Launcher.Told()
+			for _, what := range told {
+				s.Sayf("%s", what)
+			}
+			s.Count("launched", len(told))
+			return err
+		}
+	}
+	return acts
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"casper-cosigner/testnet"
@@ -14,7 +15,7 @@ import (
 // gateWithin is within which a gate stands.
 const gateWithin = 10 * time.Second
 
-// startGates has a gate stand before each node of ours that holds the key.
+// startGates has a gate stand before each node of ours that holds the key, and a watch beside it.
 func (s *Stage) startGates(ctx context.Context) error {
 	p := s.Pair
 	for _, l := range []*NodeLog{p.Main, p.Standby} {
@@ -28,6 +29,11 @@ func (s *Stage) startGates(ctx context.Context) error {
 		}
 		p.Gates = append(p.Gates, gate)
 		if err := s.StartGate(ctx, gate); err != nil {
+			return err
+		}
+		watch := p.Cluster.GateWatch(l.Node.Name)
+		p.Watches = append(p.Watches, watch)
+		if err := watch.Start(ctx); err != nil {
 			return err
 		}
 	}
@@ -49,9 +55,10 @@ func gateLog(gate *testnet.Process) int {
 	return bytes.Count(text, []byte(`the gate stands`))
 }
 
-// closeGates ends the gates. What they mounted ends with the mounts of this program.
+// closeGates ends the gates, after what watches them. What they mounted ends with the mounts of
+// this program.
 func (p *Pair) closeGates() (err error) {
-	for _, g := range p.Gates {
+	for _, g := range slices.Concat(p.Watches, p.Gates) {
 		if err = g.Kill(); err != nil {
 			return err
 		}

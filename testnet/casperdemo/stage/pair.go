@@ -65,6 +65,8 @@ type Pair struct {
 	OurIndex int // in every era, since the validators stay the same
 
 	Gates         []*testnet.Process // of stock nodes: the main's, the standby's
+	Watches       []*testnet.Process // of the gates
+	Launcher      *Launcher          // of stock nodes
 	Main, Standby *NodeLog
 	Watched       *NodeLog         // of the first validator that is not ours; the clock of the show
 	Foreign       []*localnet.Node // the validators that are not ours
@@ -188,6 +190,11 @@ func (s *Stage) setUpNetwork(ctx context.Context) error {
 		if err := p.Cluster.Watch(name, node.REST, node.Events); err != nil {
 			return err
 		}
+		if s.Stock {
+			if err := p.Cluster.RestartBy(name, "touch", s.order(name)); err != nil {
+				return err
+			}
+		}
 	}
 	p.Main = &NodeLog{Node: p.Network.Node(testnet.Main)}
 	p.Standby = &NodeLog{Node: p.Network.Node(testnet.Standby)}
@@ -202,6 +209,7 @@ func (s *Stage) setUpNetwork(ctx context.Context) error {
 // follow watches the validators that are not ours: their events, and their unit files before
 // they delete them.
 func (p *Pair) follow(ctx context.Context) {
+	started := ctx // what is started does not end with the watchers
 	ctx, p.stop = context.WithCancel(ctx)
 	note := func(err error) {
 		if err == nil || errors.Is(err, context.Canceled) {
@@ -210,6 +218,9 @@ func (p *Pair) follow(ctx context.Context) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.watchErr = errors.Join(p.watchErr, err)
+	}
+	if p.Launcher != nil {
+		p.followers.Go(func() { note(p.Launcher.run(ctx, started)) })
 	}
 	for _, n := range p.Foreign {
 		record := localnet.NewRecord(p.Network.Validators())

@@ -48,7 +48,7 @@ func (s *Stage) sayFinality(f finality, mayMiss int) {
 	s.Count("finality_signatures", f.blocks-len(f.missing))
 	most := ""
 	if mayMiss > 0 {
-		most = fmt.Sprintf(" (at least %d)", f.blocks-mayMiss)
+		most = fmt.Sprintf(" (at least %d)", max(f.blocks-mayMiss, 0))
 	}
 	s.Claimf(len(f.missing) <= mayMiss, "%d blocks, %d with our finality signature%s%s",
 		f.blocks, f.blocks-len(f.missing), most, List(", not ", f.missing))

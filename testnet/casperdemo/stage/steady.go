@@ -50,6 +50,7 @@ func (s *Stage) Begins(ctx context.Context) error {
 		return err
 	}
 	if s.Stock {
+		p.Launcher = &Launcher{nodes: []*localnet.Node{p.Main.Node, p.Standby.Node}, order: s.order}
 		if err := s.startGates(ctx); err != nil {
 			return err
 		}

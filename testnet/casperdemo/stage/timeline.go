@@ -188,6 +188,15 @@ type Placed struct {
 	End time.Time
 }
 
+// EraStart returns when the newest era began, by the log.
+func (t *Timeline) EraStart() (number uint64, at time.Time) {
+	if len(t.eras) == 0 {
+		return 0, time.Time{}
+	}
+	last := t.eras[len(t.eras)-1]
+	return last.Number, last.Start
+}
+
 // eraOf finds the era of an instance, given in full.
 func (t *Timeline) eraOf(instance string) (uint64, bool) {
 	for _, e := range t.eras {
