@@ -82,39 +82,71 @@ func TestKeyReplaced(t *testing.T) {
 }
 
 // TestMarkTooHigh: the last height that there is was bound, so that nothing is signed any more.
-// Made anew where the chain is each cosigner is lost, by what the agents keep; once those were made
-// to forget, the same cluster goes on.
+// Made anew where the chain is each cosigner is lost for good, by what one agent keeps that does not
+// forget, whatever an operator types. With new keys for all, and what the old ones signed typed
+// away, the same cluster goes on.
 func TestMarkTooHigh(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 2, 3)
 	r.stop(r.names...)
-	r.forget()
+	r.forget(testnet.Main, testnet.Standby)
 	r.anew(watermark.Mark{Height: math.MaxUint64})
 	r.start(r.names...)
 	r.ready()
 	r.sign(r.a, testnet.MadeUpFinality(chain, era, math.MaxUint64))
 	r.remembered(testnet.Main, r.names...)
+	r.remembered(testnet.Standby, r.names...)
 	r.stop(r.names...)
-	made := watermark.Mark{Era: era, Height: 1000}
-	r.anew(made)
-	r.start(r.names...)
+	var old []string // that the operator types
 	for _, name := range r.names {
-		r.heldBack(name, "has lost what it remembered", "height 18446744073709551615")
+		s := witness.Sign(r.keyOf(filepath.Join(r.Dir, name, "tls.key")), witness.Statement{Name: name,
+			Cluster: witness.ID(r.node(testnet.Standby).Cluster.ID)})
+		old = append(old, "--disregard", s.ID())
 	}
-	r.stop(r.names...)
-	r.forget()
+	found := func(more ...string) {
+		t.Helper()
+		for _, name := range r.names {
+			args := append([]string{"cosigner", "found", "--config", r.config(name)}, append(more, old...)...)
+			if err := r.Command(t.Context(), args...); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	lost := func() {
+		t.Helper()
+		for _, name := range r.names {
+			r.heldBack(name, "has lost what it remembered", "height 18446744073709551615")
+		}
+	}
+	made := watermark.Mark{Era: era, Height: 1000}
+	r.forget(testnet.Main)
 	r.anew(made)
 	r.start(r.names...)
+	lost()
+	found("--without", testnet.Standby)
+	lost()
+
+	everybody := append([]string{testnet.Main, testnet.Standby}, r.names...)
+	r.stop(everybody...)
+	for _, name := range r.names {
+		r.newKey(name, append(everybody, "operator")...)
+	}
+	r.anew(made)
+	r.start(everybody...)
+	for _, name := range r.names {
+		r.heldBack(name, "not founded", "ID ")
+	}
+	found()
 	r.ready()
 	r.signSome(1)
 	r.sign(r.a, testnet.MadeUpFinality(chain, era, made.Height))
 	r.sound(r.names...)
 }
 
-// forget starts the agents again without what they kept.
-func (r *rig) forget() {
+// forget starts agents again without what they kept.
+func (r *rig) forget(agents ...string) {
 	r.t.Helper()
-	for _, agent := range []string{testnet.Main, testnet.Standby} {
+	for _, agent := range agents {
 		r.stop(agent)
 		if err := os.Rename(r.kept(agent), r.kept(agent)+".old"); err != nil {
 			r.t.Fatal(err)
