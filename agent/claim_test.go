@@ -121,8 +121,8 @@ func TestClaimIsSigned(t *testing.T) {
 	}
 }
 
-// TestSignatureIsKept: of what an old unit file holds the signature is passed on, and kept if it was
-// granted.
+// TestSignatureIsKept: of what an old unit file holds the signature is passed on, and kept if that
+// was granted.
 func TestSignatureIsKept(t *testing.T) {
 	r := newStockRig(t, true)
 	request := wire.Claim(vote)

@@ -91,8 +91,8 @@ func TestClaimsTellNoSignature(t *testing.T) {
 		return err
 	}
 	asker := claim.Asker{Client: client}
-	for name, says := range map[string]answer{"refused": refused(refusal.Passive), "held else": held(no, by(no, "c1", "c2")),
-		"by nobody": {response: &cosignerv1.ClaimResponse{}}} {
+	for name, says := range map[string]answer{"refused": refused(refusal.Passive),
+		"held else": held(no, by(no, "c1", "c2")), "by nobody": {response: &cosignerv1.ClaimResponse{}}} {
 		if err := asks(asker, says, 2*time.Second); err == nil || w.has(own.Signature) {
 			t.Errorf("%s: error %v; the agent has the signature: %v", name, err, w.has(own.Signature))
 		}

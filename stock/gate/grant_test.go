@@ -12,7 +12,8 @@ import (
 	"casper-cosigner/stock/units/unitstest"
 )
 
-// slowAsker refuses the first message at once, grants some a second later, and never answers the last.
+// slowAsker refuses the first message at once, grants some a second later, and never answers the
+// last.
 type slowAsker struct {
 	asker
 	last uint32

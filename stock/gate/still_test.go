@@ -148,7 +148,8 @@ func TestImportGoesOnAfterRefusals(t *testing.T) {
 		return nil
 	}
 	_, err := o.imports()
-	if !errors.Is(err, ErrBound) || !errors.Is(err, no) || len(o.claimed) != 40 || !strings.Contains(err.Error(), "13 were not") {
+	if !errors.Is(err, ErrBound) || !errors.Is(err, no) || len(o.claimed) != 40 ||
+		!strings.Contains(err.Error(), "13 were not") {
 		t.Errorf("%v after %d claims", err, len(o.claimed))
 	}
 	if _, err := os.Stat(o.kept()); err == nil {
