@@ -83,8 +83,8 @@ func TestGateAsks(t *testing.T) {
 	}
 }
 
-// TestStoredIsTold: what a gate stored and told its agent, that and the other agents tell a gate; of
-// what is not our validator's nothing.
+// TestStoredIsTold: what a gate stored and told its agent, that and the other agents tell a gate;
+// of what is not our validator's nothing.
 func TestStoredIsTold(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t, stockNodes("node-a", "node-b"))
