@@ -77,7 +77,8 @@ type Config struct {
 	// and of the answer: a refusal is one, a failed call is none, so nil. What the node withdrew is
 	// left out, since nothing is known of it. It must not block.
 	Asked func(m casper.Message, answer *cosignerv1.SignResponse)
-	// Granted is told of what a stock node was granted, with the node's signature as it came. It must
+	// Granted is told of what an old unit file holds and was granted now, with its signature as it
+	// came: what a node is granted otherwise its gate tells, once it has the proof. It must
 	// not block.
 	Granted func(casper.Ballot)
 	Logger  zerolog.Logger

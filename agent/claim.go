@@ -47,9 +47,9 @@ func (a *Agent) Claim(ctx context.Context, r *cosignerv1.ClaimRequest) (*cosigne
 			})
 		return response.GetRefused().GetReason() == cosignerv1.RefusalReason_REFUSAL_REASON_STALE, err
 	})
-	if err == nil && response.GetGranted() != nil && len(r.GetSignature()) == len(casper.Signature{}) {
+	if err == nil && response.GetGranted() != nil && len(r.GetSignedAlready()) == len(casper.Signature{}) {
 		b, _ := casper.BallotOf(message)
-		b.Signature = casper.Signature(r.GetSignature())
+		b.Signature = casper.Signature(r.GetSignedAlready())
 		a.Granted(b)
 	}
 	switch {

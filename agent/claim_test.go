@@ -121,22 +121,23 @@ func TestClaimIsSigned(t *testing.T) {
 	}
 }
 
-// TestSignatureIsKept: the node's own signature is kept of what was granted, and of nothing else,
-// and no cosigner is told.
+// TestSignatureIsKept: of what an old unit file holds the signature is passed on, and kept if that
+// was granted.
 func TestSignatureIsKept(t *testing.T) {
 	r := newStockRig(t, true)
 	request := wire.Claim(vote)
 	if answer, err := r.Claim(t.Context(), request); err != nil || answer.GetGranted() == nil {
 		t.Fatal(answer, err)
 	}
-	request.Signature = slices.Repeat([]byte{7}, 64)
+	request.SignedAlready = slices.Repeat([]byte{7}, 64)
 	if answer, err := r.Claim(t.Context(), request); err != nil || answer.GetGranted() == nil {
 		t.Fatal(answer, err)
 	}
 	want, _ := casper.BallotOf(vote)
-	want.Signature = casper.Signature(request.Signature)
-	if !slices.Equal(r.signed, []casper.Ballot{want}) || len(r.cosigners[0].last.GetSignature()) != 0 {
-		t.Errorf("kept %v; a cosigner was told %x", r.signed, r.cosigners[0].last.GetSignature())
+	want.Signature = casper.Signature(request.SignedAlready)
+	if !slices.Equal(r.signed, []casper.Ballot{want}) ||
+		!slices.Equal(r.cosigners[0].last.GetSignedAlready(), request.SignedAlready) {
+		t.Errorf("kept %v; a cosigner was told %x", r.signed, r.cosigners[0].last.GetSignedAlready())
 	}
 	other := vote
 	other.Value = !vote.Value

@@ -150,7 +150,8 @@ func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Lis
 	cosignerv1.RegisterSignerServiceServer(server, h.agent)
 	cosignerv1.RegisterClaimServiceServer(server, h.agent)
 	if h.restart != nil { // it is stock, and has a gate
-		cosignerv1.RegisterGateServiceServer(server, &agent.GateServer{Node: h.watcher, Waits: h.waits.Waits})
+		cosignerv1.RegisterGateServiceServer(server, &agent.GateServer{Node: h.watcher, Waits: h.waits.Waits,
+			Signed: h.almanac.Granted})
 	}
 	pingServer := c.NewServer(h.self.Certificate, agentAccess)
 	ping := &agent.PingServer{Caller: c.Caller, Health: h.watcher.Health}

@@ -83,6 +83,31 @@ func TestGateAsks(t *testing.T) {
 	}
 }
 
+// TestStoredIsTold: what a gate stored and told its agent, that and the other agents tell a gate;
+// of what is not our validator's nothing.
+func TestStoredIsTold(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, stockNodes("node-a", "node-b"))
+	l.start(all...)
+	m := echo(1, 0, 1)
+	own, _ := casper.BallotOf(m)
+	foreign := own
+	foreign.Round++
+	own.Signature = casper.Signature(ed25519.Sign(ed25519.NewKeyFromSeed(l.seed[:]), m.SignBytes()))
+	gate := l.gate("node-b")
+	waitFor(t, "agent", func() bool { return gate.Stored(t.Context(), []casper.Ballot{foreign, own}) == nil })
+	for _, name := range []string{"node-b", "node-a"} {
+		asker := claim.Asker{Client: l.gate(name)}
+		waitFor(t, "message at the agent of "+name, func() bool {
+			told, _, err := asker.Signed(t.Context(), m.Instance())
+			if err == nil && len(told) > 0 && (len(told) != 1 || told[0] != own) {
+				t.Fatalf("told %v", told)
+			}
+			return err == nil && len(told) == 1
+		})
+	}
+}
+
 // TestImportPassive: what a passive node signed without its gate exists, whoever votes now. Its
 // import is granted; what it would sign next is not.
 func TestImportPassive(t *testing.T) {

@@ -28,6 +28,11 @@ func (a agentHearer) Hear(ctx context.Context, w failover.GateWord) (failover.Wa
 	return wire.ToldWaits(r, time.Now()), nil
 }
 
+// Keep is for the gate itself, too.
+func (a agentHearer) Keep(ctx context.Context, own []casper.Ballot) error {
+	return a.Stored(ctx, own)
+}
+
 // Sees is for its watch.
 func (a agentHearer) Sees(ctx context.Context, s failover.GateSight) error {
 	_, err := a.Report(ctx, wire.GateSight(s))

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
 	"casper-cosigner/rule/wire"
@@ -37,7 +38,7 @@ func (s *Server) Claim(ctx context.Context, r *cosignerv1.ClaimRequest) (*cosign
 		return notGranted(response, refuse(refusal.BadSignature, "%v", err))
 	}
 	attest := s.Signer.Attest
-	if r.GetSignedAlready() {
+	if s.signedAlready(message, r.GetSignedAlready()) {
 		attest = s.Signer.AttestSigned
 	}
 	answer, err := attest(ctx, request)
@@ -50,6 +51,18 @@ func (s *Server) Claim(ctx context.Context, r *cosignerv1.ClaimRequest) (*cosign
 	}
 	response.Answer = &cosignerv1.ClaimResponse_Granted{Granted: wire.Granted(message, answer.Attestations)}
 	return response, nil
+}
+
+// signedAlready reports whether the message was signed before anybody was asked, which only its
+// signature by the validator's key shows: of a word of the node's, or of whoever passes its claim
+// on, a passive node would have any slot.
+func (s *Server) signedAlready(m casper.Message, signature []byte) bool {
+	b, ok := casper.BallotOf(m)
+	if !ok || len(signature) != len(b.Signature) {
+		return false
+	}
+	b.Signature = casper.Signature(signature)
+	return b.SignedBy(s.Signer.Validator)
 }
 
 // notGranted answers with the refusal, or with a status when the error is none.

@@ -2,6 +2,7 @@ package signer
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"testing"
 
@@ -195,5 +196,50 @@ func TestClaimOneHop(t *testing.T) {
 	}
 	if s.rig.log.claims() != 0 {
 		t.Error("a follower claimed")
+	}
+}
+
+// TestSignedAlready: a message that was signed before anybody was asked is granted to a passive
+// node, if its very signature by the validator's key came with the claim; without that, with
+// another one, or where another cosigner added it, the node is refused as ever; and no further
+// ahead than ever.
+func TestSignedAlready(t *testing.T) {
+	s, _ := newServedClaims(t)
+	s.rig.desk.Preference.Passive = []string{"node-a"}
+	if r, err := s.rig.log.Apply(t.Context(), machine.Activate{Node: "node-b"}); err != nil || r.Outcome != machine.Done {
+		t.Fatal(r, err)
+	}
+	signed := func(m casper.Message) []byte {
+		return ed25519.Sign(s.rig.quorum.key, m.SignBytes())
+	}
+	_, stranger, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	yes, far := vote(10, 5, true), vote(13, 0, true)
+	plain, passive := signed(yes), cosignerv1.RefusalReason_REFUSAL_REASON_NOT_ACTIVE
+	for name, c := range map[string]struct {
+		m     casper.Message
+		proof []byte
+		want  cosignerv1.RefusalReason
+	}{
+		"no signature":         {yes, nil, passive},
+		"one that is short":    {yes, plain[:63], passive},
+		"a bit":                {yes, []byte{1}, passive},
+		"another value's":      {yes, signed(vote(10, 5, false)), passive},
+		"another round's":      {yes, signed(vote(10, 4, true)), passive},
+		"another key's":        {yes, ed25519.Sign(stranger, yes.SignBytes()), passive},
+		"its own, but far off": {far, signed(far), cosignerv1.RefusalReason_REFUSAL_REASON_TOO_FAR_AHEAD},
+	} {
+		r := s.claim(c.m)
+		r.SignedAlready = c.proof
+		if a, err := s.Claim(t.Context(), r); err != nil || a.GetRefused().GetReason() != c.want {
+			t.Errorf("%s: got %v, %v; want %v", name, a, err, c.want)
+		}
+	}
+	r := s.claim(yes)
+	r.SignedAlready = plain
+	if a, err := s.Claim(t.Context(), r); err != nil || a.GetGranted() == nil {
+		t.Errorf("its own: got %v, %v; want it granted", a, err)
 	}
 }

@@ -22,17 +22,24 @@ type signed struct {
 	own     []casper.Ballot  // what the own node was granted
 	begins  uint64           // so many before these were forgotten
 	others  []casper.Ballot  // what other nodes were
-	known   map[slot]bool    // of both
+	known   map[slot][]word  // of both
 	have    map[string]place // how much is here of what another agent has
 	want    map[string]place // how much another one has of ours
 }
 
-// slot is of one value: what was granted.
+// slot has one value: what was granted. Which one that is its claim shows; until then there is one
+// of each teller, so that nobody's hides another's.
 type slot struct {
 	instance casper.Hash
 	kind     casper.Kind
 	round    uint32
 	index    uint32
+}
+
+// word is a value of a slot, and who told it; the own gate has no name.
+type word struct {
+	teller string
+	value  casper.Hash
 }
 
 // place is one in another agent's list.
@@ -43,25 +50,34 @@ func placeOf(c *cosignerv1.Cursor) place { return place{c.GetSession(), c.GetCou
 func slotOf(b casper.Ballot) slot { return slot{b.Instance, b.Kind, b.Round, b.Validator} }
 
 func newSigned(session uint64) signed {
-	return signed{session: session, known: map[slot]bool{}, have: map[string]place{}, want: map[string]place{}}
+	return signed{session: session, known: map[slot][]word{}, have: map[string]place{}, want: map[string]place{}}
 }
 
 // add keeps what is new in a list, and lets the oldest go.
-func (s *signed) add(to *[]casper.Ballot, b casper.Ballot) (dropped uint64) {
-	if s.known[slotOf(b)] {
-		return 0
+func (s *signed) add(to *[]casper.Ballot, teller string, b casper.Ballot) (dropped uint64) {
+	for _, w := range s.known[slotOf(b)] {
+		if w.value == b.Value || w.teller == teller {
+			return 0
+		}
 	}
-	s.known[slotOf(b)] = true
+	s.known[slotOf(b)] = append(s.known[slotOf(b)], word{teller, b.Value})
 	*to = append(*to, b)
 	if len(*to) <= mostSigned {
 		return 0
 	}
 	const drop = mostSigned / 4
 	for _, old := range (*to)[:drop] {
-		delete(s.known, slotOf(old))
+		s.forget(old)
 	}
 	*to = slices.Clone((*to)[drop:])
 	return drop
+}
+
+func (s *signed) forget(old casper.Ballot) {
+	left := slices.DeleteFunc(s.known[slotOf(old)], func(w word) bool { return w.value == old.Value })
+	if s.known[slotOf(old)] = left; len(left) == 0 {
+		delete(s.known, slotOf(old))
+	}
 }
 
 // Granted notes what the own node was granted, and signed.
@@ -71,7 +87,7 @@ func (a *Almanac) Granted(b casper.Ballot) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.signed.begins += a.signed.add(&a.signed.own, b)
+	a.signed.begins += a.signed.add(&a.signed.own, "", b)
 }
 
 // Signed returns what our key signed in an instance, on whichever node, as far as it was told.
@@ -118,7 +134,7 @@ func (a *Almanac) heard(agent string, f *cosignerv1.ChainFacts) {
 	defer a.mu.Unlock()
 	s := &a.signed
 	for _, b := range ours {
-		s.add(&s.others, b)
+		s.add(&s.others, agent, b)
 	}
 	if placeOf(f.GetAfter()) == s.have[agent] {
 		s.have[agent] = placeOf(f.GetWith())

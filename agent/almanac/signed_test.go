@@ -1,6 +1,7 @@
 package almanac
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -81,10 +82,46 @@ func TestSignedIsBounded(t *testing.T) {
 	s := newSigned(1)
 	var list []casper.Ballot
 	for round := range uint32(3 * mostSigned) {
-		s.begins += s.add(&list, casper.Ballot{Kind: casper.KindVote, Round: round})
+		s.begins += s.add(&list, "", casper.Ballot{Kind: casper.KindVote, Round: round})
 	}
 	if len(list) > mostSigned || len(s.known) != len(list) || s.begins+uint64(len(list)) != 3*mostSigned ||
 		list[len(list)-1].Round != 3*mostSigned-1 {
 		t.Errorf("%d are kept, %d known, from %d on", len(list), len(s.known), s.begins)
+	}
+}
+
+// TestSignedTwice: a value that another agent tells first hides neither what a third one tells nor
+// what the own node was granted; and of each there is one a slot.
+func TestSignedTwice(t *testing.T) {
+	yes, no, echo := us.Vote(era, 0, true), us.Vote(era, 0, false), us.Echo(era, 1, "a")
+	agentOf := func(all ...casper.Ballot) *Almanac {
+		a := ours()
+		for _, b := range all {
+			a.Granted(b)
+		}
+		return a
+	}
+	b := ours()
+	b.Heard("hostile", agentOf(no, us.Echo(era, 1, "b")).Facts("to"))
+	b.Heard("honest", agentOf(yes, echo).Facts("to"))
+	b.Heard("hostile", agentOf(us.Echo(era, 1, "c")).Facts("to"))
+	b.Granted(yes)
+	want := []casper.Ballot{no, us.Echo(era, 1, "b"), yes, echo}
+	if got := b.Signed(era); !slices.Equal(got, want) {
+		t.Errorf("has %v, want %v", got, want)
+	}
+	own := us.Echo(era, 1, "d")
+	b.Granted(own)
+	b.Granted(us.Echo(era, 1, "e"))
+	if got := b.Signed(era); !slices.Equal(got, slices.Insert(want, 0, own)) {
+		t.Errorf("has %v, want %v first", got, own)
+	}
+	s := &b.signed
+	for range 4 {
+		s.forget(s.others[0])
+		s.others = s.others[1:]
+	}
+	if len(s.known) != 1 || len(s.known[slotOf(own)]) != 1 {
+		t.Errorf("known are still %v", s.known)
 	}
 }

@@ -39,10 +39,13 @@ type GateWord struct {
 	VotedEra   uint64
 }
 
-// Tells notes what the gate itself tells: it stands, as far as it can know. Of before the node was
-// last started nothing that was refused counts any more.
+// Tells notes what the gate itself tells: it stands, as far as it can know, which is nothing
+// against what its watch sees. Of before the node was last started nothing that was refused counts
+// any more.
 func (g *Gate) Tells(w GateWord, now time.Time) {
-	g.At = now
+	if g.Error == "" {
+		g.At = now
+	}
 	if !w.Voted.IsZero() {
 		g.Saw(w.VotedEra, w.Voted)
 	}

@@ -351,6 +351,7 @@ func TestGateTold(t *testing.T) {
 			t.Errorf("%s at %d: %+v", c.sees, c.at, g)
 		}
 	}
+	g.Tells(failover.GateWord{}, at(20)) // a gate that does not stand tells no less
 	if !g.At.Equal(at(18)) {
 		t.Errorf("it answered at %v", g.At)
 	}

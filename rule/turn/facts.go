@@ -14,8 +14,9 @@ type Request struct {
 	watermark.Claim
 	Slot     casper.Slot // of the claim's message
 	Deadline time.Time   // when its asker gives up, on the clock by which is decided; zero if it does not say
-	// Signed says that the message was signed before anybody was asked, so that whose turn it is does
-	// not count. A node that makes that up gets in the way of a vote, and of no more: it has the key.
+	// Signed says that the message was signed before anybody was asked, which its signature by the
+	// validator's key must have shown, so that whose turn it is does not count. A node that signs one
+	// to show it gets in the way of a vote, and of no more: it has the key.
 	Signed bool
 }
 

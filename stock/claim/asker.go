@@ -34,7 +34,10 @@ func (a Asker) Claim(ctx context.Context, own casper.Ballot) (attest.Proof, erro
 				return attest.Proof{}, fmt.Errorf("claiming %v: %w", own, errOther)
 			}
 			r := wire.Claim(m)
-			r.Signature, r.SignedAlready = own.Signature[:], a.Old
+			// Of any other message the agent must not see the signature: it could send what is refused.
+			if a.Old {
+				r.SignedAlready = own.Signature[:]
+			}
 			return a.Client.claim(ctx, m, r)
 		}
 		pause := time.NewTimer(askAgain)

@@ -214,10 +214,9 @@ func (f *file) append(b journal.Batch) error {
 		}
 		return fmt.Errorf("storing entries: %w", err)
 	}
-	before := f.held.Own()
 	f.held.Add(b)
-	if f.held.Own() > before {
-		f.gate.told.saw(f.held.Instance(), time.Now())
+	if own := b.Own(); len(own) > 0 {
+		f.gate.told.stores(own)
 	}
 	return nil
 }

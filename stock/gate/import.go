@@ -1,12 +1,14 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -78,28 +80,41 @@ func (g *Gate) Import(ctx context.Context, path string) (Imported, error) {
 	return done, g.takeOver(source.File, name, done.Size)
 }
 
+// Once one message of an old file was refused, another one waits no longer than this; and after so
+// many in a row no more are claimed: nothing of that era is granted, or nobody answers.
+const (
+	refusedWait  = time.Second
+	refusedInRow = 16
+)
+
 // claimOld claims what was signed without a gate, and returns the proof of each. It goes on where a
-// slot holds another content: what is claimed nobody else of the pair contradicts.
+// slot holds another content, and where one is refused: what is claimed nobody else of the pair
+// contradicts.
 func (g *Gate) claimOld(ctx context.Context, path string, own []casper.Ballot) (proofs []attest.Proof, err error) {
-	var conflicts []error
-	for _, m := range own {
-		within, cancel := context.WithTimeout(ctx, g.settings.Patience)
-		proof, err := g.prove(within, m)
+	var conflicts, refused []error
+	wait, inRow, claimed := g.settings.Patience, 0, 0
+	for ; claimed < len(own) && inRow < refusedInRow && ctx.Err() == nil; claimed++ {
+		within, cancel := context.WithTimeout(ctx, wait)
+		proof, err := g.prove(within, own[claimed])
 		cancel()
-		proofs = append(proofs, proof)
 		switch {
+		case err == nil:
+			proofs, inRow = append(proofs, proof), 0
 		case errors.Is(err, ErrBound):
-			conflicts = append(conflicts, err)
-		case err != nil && conflicts == nil:
-			return nil, err
-		case err != nil:
-			return nil, errors.Join(g.conflict(path, conflicts), err)
+			conflicts, inRow = append(conflicts, err), 0
+		default:
+			refused, inRow = append(refused, err), inRow+1
+			wait = min(wait, refusedWait)
 		}
 	}
 	if conflicts != nil {
-		return nil, g.conflict(path, conflicts)
+		err = g.conflict(path, conflicts)
 	}
-	return proofs, nil
+	if refused != nil {
+		err = errors.Join(err, fmt.Errorf("nothing is kept: of %d messages of ours that were claimed, of %d, "+
+			"%d were not granted, and the first one is told: %w", claimed, len(own), len(refused), refused[0]))
+	}
+	return proofs, cmp.Or(err, ctx.Err())
 }
 
 // mergeOld adds what of ours the gate's own file of that era lacks, all of which is granted.

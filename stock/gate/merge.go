@@ -30,20 +30,17 @@ func (f *file) merge() {
 	ctx, cancel := context.WithTimeout(context.Background(), signedIn)
 	defer cancel()
 	told, index, err := g.asker.Signed(ctx, f.instance())
-	var lacks []casper.Ballot
 	if err == nil {
 		err = f.at(index)
 	}
-	if err == nil {
-		lacks, err = f.lacks(told)
-	}
 	if err != nil {
-		event := g.settings.Log.Warn()
-		if errors.Is(err, journal.ErrContradicts) {
-			event = g.settings.Log.Error()
-		}
-		event.Err(err).Str("file", f.name).Msg("what our key signed elsewhere is not added to a unit file")
+		g.settings.Log.Warn().Err(err).Str("file", f.name).Msg("what our key signed elsewhere is not added to a unit file")
 		return
+	}
+	lacks, wrong := f.lacks(told)
+	if wrong != nil {
+		g.settings.Log.Error().Err(wrong).Str("file", f.name).
+			Msg("a message that our key signed elsewhere is not added to a unit file; the others are")
 	}
 	if len(lacks) == 0 {
 		return
@@ -78,12 +75,30 @@ func (f *file) instance() casper.Hash {
 	return f.held.Instance()
 }
 
-// lacks returns what of these is ours and not in the file.
-func (f *file) lacks(told []casper.Ballot) ([]casper.Ballot, error) {
+// lacks returns what of these is ours and not in the file, and the first that cannot be added. Each
+// is judged alone: of two values for one slot, or one that contradicts the file, whoever told it,
+// only its claim shows which is granted, and it keeps no other message out.
+func (f *file) lacks(told []casper.Ballot) (lacks []casper.Ballot, wrong error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	batch, err := f.judge(told, nil)
-	return batch.Lacks, err
+	met := map[casper.Ballot]bool{}
+	for _, b := range told {
+		text := b
+		text.Signature = casper.Signature{}
+		if met[text] {
+			continue
+		}
+		batch, err := f.judge([]casper.Ballot{b}, nil)
+		if err != nil {
+			if wrong == nil {
+				wrong = err
+			}
+			continue
+		}
+		met[text] = len(batch.Lacks) > 0
+		lacks = append(lacks, batch.Lacks...)
+	}
+	return lacks, wrong
 }
 
 // judge judges messages as if they were written. The caller holds the lock.
@@ -101,12 +116,12 @@ func (f *file) judge(all []casper.Ballot, granted []attest.Proof) (journal.Batch
 	return f.held.Judge(pieces, granted)
 }
 
-// grant claims messages, many at a time, and returns those that were granted, and the proofs. The
-// first no ends it.
+// grant claims messages, many at a time, and returns those that were granted, and the proofs. A no
+// is of that message alone.
 func (f *file) grant(all []casper.Ballot) (granted []casper.Ballot, proofs []attest.Proof, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), min(mergeIn, f.gate.patience(f)))
 	defer cancel()
-	claims, ctx := errgroup.WithContext(ctx)
+	var claims errgroup.Group // of no context: one no ends no other claim
 	claims.SetLimit(mergeAtOnce)
 	got := make([]attest.Proof, len(all))
 	for i, b := range all {

@@ -48,13 +48,32 @@ func TestMergeUngranted(t *testing.T) {
 		f.refuse = errBound
 	})
 	s.await(entry(us.Vote(era, 0, true)), 2)
-	f.set(func() { f.refuse, f.told.Signed = nil, []casper.Ballot{us.Vote(era, 0, false), us.Vote(era, 2, true)} })
-	was := f.claims() // the file may have been opened once more meanwhile
-	for range 3 {
-		if got := s.read(); !bytes.Equal(got, entry(us.Vote(era, 0, true))) || f.claims() != was {
-			t.Errorf("the file is %x: it contradicts what was signed elsewhere, and is to be left as it is", got)
+}
+
+// TestMergeAmongContraries: what contradicts the file is neither claimed nor added, of two values
+// for one slot the one that is granted is, and neither keeps any other message out.
+func TestMergeAmongContraries(t *testing.T) {
+	f := &Fake{}
+	s := newSite(t, f)
+	w := s.open()
+	s.write(w, entry(us.Vote(era, 0, true)), nil)
+	w.Close()
+	good, bad := us.Vote(era, 1, true), us.Vote(era, 1, false)
+	if err := f.Claim(good, nil); err != nil { // by the node that sent it
+		t.Fatal(err)
+	}
+	f.set(func() { f.told.Signed = []casper.Ballot{us.Vote(era, 0, false), bad, good, us.Vote(era, 2, true)} })
+	want := slices.Concat(entry(us.Vote(era, 0, true)), entry(good), entry(us.Vote(era, 2, true)))
+	for end := time.Now().Add(20 * time.Second); !bytes.Equal(s.read(), want); <-time.After(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the file is %x, want %x", s.read(), want)
 		}
 	}
+	f.set(func() {
+		if slices.Contains(f.claimed, us.Vote(era, 0, false)) {
+			t.Error("what contradicts the file is claimed")
+		}
+	})
 }
 
 // TestOtherIndex: where the chain says that our key has another index than it signed by, nothing

@@ -128,6 +128,40 @@ func TestImportGoesOn(t *testing.T) {
 	}
 }
 
+// TestImportGoesOnAfterRefusals: so it does where some are refused, and keeps nothing; a conflict
+// behind them is found. It ends where nothing is granted any more.
+func TestImportGoesOnAfterRefusals(t *testing.T) {
+	us, era := unitstest.New(1, 7), unitstest.Instance("era")
+	var entries [][]byte
+	for round := range uint32(40) {
+		entries = append(entries, unitstest.Entry(us.Echo(era, round, "a")))
+	}
+	o, no := newOldFile(t, entries...), errors.New("not now")
+	bound := uint32(39)
+	o.asks = func(m casper.Ballot) error {
+		switch {
+		case m.Round == bound:
+			return fmt.Errorf("the cosigners say: %w", ErrBound)
+		case m.Round%3 == 0:
+			return no
+		}
+		return nil
+	}
+	_, err := o.imports()
+	if !errors.Is(err, ErrBound) || !errors.Is(err, no) || len(o.claimed) != 40 ||
+		!strings.Contains(err.Error(), "13 were not") {
+		t.Errorf("%v after %d claims", err, len(o.claimed))
+	}
+	if _, err := os.Stat(o.kept()); err == nil {
+		t.Error("it is kept")
+	}
+	o = newOldFile(t, entries...)
+	o.asks = func(m casper.Ballot) error { return no }
+	if _, err := o.imports(); !errors.Is(err, no) || len(o.claimed) != refusedInRow {
+		t.Errorf("all refused: %v after %d claims", err, len(o.claimed))
+	}
+}
+
 // TestImportWhileWritten: what a node that runs signs next would be missed.
 func TestImportWhileWritten(t *testing.T) {
 	us, era := unitstest.New(1, 7), unitstest.Instance("era")

@@ -17,6 +17,9 @@ const (
 	tellEvery = time.Second
 	tellIn    = time.Second // longer than that no agent is waited for
 	mostMarks = 8           // instances: casper-node has the files of a few eras
+
+	mostUntold = 4096 // messages: what more an agent missed that was away for so long it is not told
+	toldAtOnce = 256
 )
 
 // Hearer is who is told how the gate is: the node's agent.
@@ -25,6 +28,8 @@ type Hearer interface {
 	Era(ctx context.Context, instance casper.Hash) (uint64, error)
 	// Hear must tell what the gate knows, and return how long it may wait for grants.
 	Hear(ctx context.Context, w failover.GateWord) (failover.Waits, error)
+	// Keep must tell what was granted to the node and is stored.
+	Keep(ctx context.Context, own []casper.Ballot) error
 }
 
 // marks is what a gate knows of an instance's file. A zero time means never.
@@ -40,14 +45,14 @@ type marks struct {
 type told struct {
 	news chan struct{} // that there is something to tell at once
 
-	mu    sync.Mutex // guards what follows
-	marks []marks
-	waits failover.Waits
+	mu     sync.Mutex // guards what follows
+	marks  []marks
+	waits  failover.Waits
+	stored []casper.Ballot // of which the agent was not told
 }
 
-// mark changes what is known of an instance. It tells that at once only if it is the first of its
-// kind: what follows is no news.
-func (t *told) mark(instance casper.Hash, change func(*marks) (first bool)) {
+// mark changes what is known of an instance, and has it told at once if that is news.
+func (t *told) mark(instance casper.Hash, change func(*marks) (news bool)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	i := slices.IndexFunc(t.marks, func(m marks) bool { return m.instance == instance })
@@ -60,6 +65,40 @@ func (t *told) mark(instance casper.Hash, change func(*marks) (first bool)) {
 		select {
 		case t.news <- struct{}{}:
 		default: // it will be told
+		}
+	}
+}
+
+// stores notes messages of ours, of one file, that are granted and stored. No signature is told
+// before: an agent that has one of a message which was refused could send it.
+func (t *told) stores(own []casper.Ballot) {
+	t.mu.Lock()
+	t.untold(append(t.stored, own...))
+	t.mu.Unlock()
+	t.mark(own[0].Instance, func(m *marks) bool {
+		m.voted = time.Now()
+		return true
+	})
+}
+
+// untold keeps the newest of what is still to be told. The caller holds the lock.
+func (t *told) untold(all []casper.Ballot) { t.stored = all[max(0, len(all)-mostUntold):] }
+
+// pass tells what was stored since. What could not be told is told the next time; only Tell does.
+func (t *told) pass(ctx context.Context, to Hearer) error {
+	for {
+		t.mu.Lock()
+		some := slices.Clone(t.stored[:min(toldAtOnce, len(t.stored))])
+		t.stored = t.stored[len(some):]
+		t.mu.Unlock()
+		if len(some) == 0 {
+			return nil
+		}
+		if err := to.Keep(ctx, some); err != nil {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			t.untold(append(some, t.stored...))
+			return err
 		}
 	}
 }
@@ -90,7 +129,10 @@ func (g *Gate) Tell(ctx context.Context, to Hearer) {
 			g.settings.Log.Info().Dur("first", waits.First).Dur("later", waits.Later).
 				Msg("so long messages wait to be granted")
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return t.pass(ctx, to)
 	})
 }
 

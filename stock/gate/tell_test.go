@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -21,6 +22,7 @@ type hearer struct {
 	waits failover.Waits // without when that was told
 	gone  bool
 	heard []failover.GateWord
+	kept  []casper.Ballot
 }
 
 func (h *hearer) Era(_ context.Context, instance casper.Hash) (uint64, error) {
@@ -42,6 +44,16 @@ func (h *hearer) Hear(_ context.Context, w failover.GateWord) (failover.Waits, e
 	waits := h.waits
 	waits.At = time.Now()
 	return waits, nil
+}
+
+func (h *hearer) Keep(_ context.Context, own []casper.Ballot) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.gone {
+		return errors.New("nobody is there")
+	}
+	h.kept = append(h.kept, own...)
+	return nil
 }
 
 // told is how often it was told something, and what last.
@@ -144,4 +156,78 @@ func TestToldWaits(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		waits("the agent is gone", 250*time.Millisecond)
 	})
+}
+
+// TestTellsWhatIsStored: the agent gets a message of ours with its signature once that is granted
+// and stored, at once or when it is back, and never what was refused, or waits.
+func TestTellsWhatIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		us, era := unitstest.New(1, 7), unitstest.Instance("era")
+		answer := make(chan error)
+		f := opened(t, func(casper.Ballot) error { return <-answer })
+		ctx, end := context.WithCancel(t.Context())
+		defer end()
+		h := &hearer{eras: map[casper.Hash]uint64{era: 7}}
+		go f.gate.Tell(ctx, h)
+		var want []casper.Ballot
+		has := func(when string) {
+			t.Helper()
+			synctest.Wait()
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			if !slices.Equal(h.kept, want) {
+				t.Errorf("%s: told were %v, want %v", when, h.kept, want)
+			}
+		}
+		write := func(b casper.Ballot, says error) {
+			t.Helper()
+			done := make(chan error)
+			go func() { done <- f.handle().write(unitstest.Entry(b)) }()
+			time.Sleep(5 * time.Second)
+			has("before an answer")
+			answer <- says
+			if err := <-done; !errors.Is(err, says) {
+				t.Errorf("writing %v: %v", b, err)
+			}
+			if says == nil {
+				want = append(want, b)
+			}
+		}
+		write(us.Echo(era, 1, "block"), nil)
+		has("a message that is granted")
+		write(us.Vote(era, 1, true), errors.New("no"))
+		time.Sleep(5 * time.Second)
+		has("one that is refused")
+		h.set(func() { h.gone = true })
+		missed := us.Vote(era, 2, true)
+		write(us.Vote(era, 1, false), errors.New("no"))
+		go func() { answer <- nil }()
+		if err := f.handle().write(unitstest.Entry(missed)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		has("while the agent is gone")
+		h.set(func() { h.gone = false })
+		want = append(want, missed)
+		time.Sleep(5 * time.Second)
+		has("once it is back")
+	})
+}
+
+// TestUntoldIsBounded: an agent that is gone for long is told the newest, in order.
+func TestUntoldIsBounded(t *testing.T) {
+	us, era := unitstest.New(1, 7), unitstest.Instance("era")
+	vote := us.Vote(era, 0, true)
+	told, h := told{news: make(chan struct{}, 1)}, &hearer{gone: true}
+	for vote.Round = range uint32(mostUntold + 10) {
+		told.stores([]casper.Ballot{vote})
+		if vote.Round == mostUntold && told.pass(t.Context(), h) == nil {
+			t.Error("told to nobody")
+		}
+	}
+	h.gone = false
+	if err := told.pass(t.Context(), h); err != nil || len(h.kept) != mostUntold || h.kept[0].Round != 10 ||
+		h.kept[mostUntold-1] != vote {
+		t.Errorf("%d are told: %v", len(h.kept), err)
+	}
 }

@@ -144,6 +144,9 @@ func (b Batch) Raw() ([]byte, error) {
 	return b.raw, nil
 }
 
+// Own is what of ours is new in it. Once it is stored, each has its proof.
+func (b Batch) Own() []casper.Ballot { return b.own }
+
 // Judge tells what is to be stored of the whole entries of a write, given what is proven. What of
 // ours is in the file already counts as written. What was granted must be judged again before it is
 // stored, because another writer may have been faster.

@@ -309,12 +309,10 @@ type ClaimRequest struct {
 	AskedAt uint64 `protobuf:"varint,6,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
 	// Ed25519 signature of the request with asked_at, 64 bytes.
 	DatedSignature []byte `protobuf:"bytes,7,opt,name=dated_signature,json=datedSignature,proto3" json:"dated_signature,omitempty"`
-	// The node's own signature of the message, 64 bytes. The agent keeps it for the validator's other nodes once the claim is
-	// granted; cosigners are not told.
-	Signature []byte `protobuf:"bytes,8,opt,name=signature,proto3" json:"signature,omitempty"`
-	// The message was signed before anybody was asked, as an old unit file shows (`gate import`). It exists, so no role keeps it
-	// from its slot; what the slot holds does.
-	SignedAlready bool `protobuf:"varint,9,opt,name=signed_already,json=signedAlready,proto3" json:"signed_already,omitempty"`
+	// Of a message that was signed before anybody was asked, as an old unit file shows (`gate import`): its signature by the
+	// validator's key, 64 bytes. It exists, so no role keeps it from its slot; what the slot holds does. One that is not the
+	// key's, of this very message, counts for nothing.
+	SignedAlready []byte `protobuf:"bytes,10,opt,name=signed_already,json=signedAlready,proto3" json:"signed_already,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -409,18 +407,11 @@ func (x *ClaimRequest) GetDatedSignature() []byte {
 	return nil
 }
 
-func (x *ClaimRequest) GetSignature() []byte {
-	if x != nil {
-		return x.Signature
-	}
-	return nil
-}
-
-func (x *ClaimRequest) GetSignedAlready() bool {
+func (x *ClaimRequest) GetSignedAlready() []byte {
 	if x != nil {
 		return x.SignedAlready
 	}
-	return false
+	return nil
 }
 
 type isClaimRequest_Message interface {
@@ -779,7 +770,7 @@ const file_casper_cosigner_v1_claim_proto_rawDesc = "" +
 	"\x0echainspec_hash\x18\x02 \x01(\fR\rchainspecHash\x12$\n" +
 	"\x0ekey_block_hash\x18\x03 \x01(\fR\fkeyBlockHash\x12,\n" +
 	"\x0fvalidator_index\x18\x04 \x01(\rH\x00R\x0evalidatorIndex\x88\x01\x01B\x12\n" +
-	"\x10_validator_index\"\xf5\x02\n" +
+	"\x10_validator_index\"\xee\x02\n" +
 	"\fClaimRequest\x128\n" +
 	"\bzug_echo\x18\x01 \x01(\v2\x1b.casper.cosigner.v1.ZugEchoH\x00R\azugEcho\x128\n" +
 	"\bzug_vote\x18\x02 \x01(\v2\x1b.casper.cosigner.v1.ZugVoteH\x00R\azugVote\x12\x12\n" +
@@ -787,10 +778,11 @@ const file_casper_cosigner_v1_claim_proto_rawDesc = "" +
 	"\x11request_signature\x18\x04 \x01(\fR\x10requestSignature\x12\x1c\n" +
 	"\tforwarded\x18\x05 \x01(\bR\tforwarded\x12\x19\n" +
 	"\basked_at\x18\x06 \x01(\x04R\aaskedAt\x12'\n" +
-	"\x0fdated_signature\x18\a \x01(\fR\x0edatedSignature\x12\x1c\n" +
-	"\tsignature\x18\b \x01(\fR\tsignature\x12%\n" +
-	"\x0esigned_already\x18\t \x01(\bR\rsignedAlreadyB\t\n" +
-	"\amessage\"\xe7\x01\n" +
+	"\x0fdated_signature\x18\a \x01(\fR\x0edatedSignature\x12%\n" +
+	"\x0esigned_already\x18\n" +
+	" \x01(\fR\rsignedAlreadyB\t\n" +
+	"\amessageJ\x04\b\b\x10\tJ\x04\b\t\x10\n" +
+	"R\tsignature\"\xe7\x01\n" +
 	"\rClaimResponse\x127\n" +
 	"\agranted\x18\x01 \x01(\v2\x1b.casper.cosigner.v1.GrantedH\x00R\agranted\x12;\n" +
 	"\theld_else\x18\x02 \x01(\v2\x1c.casper.cosigner.v1.HeldElseH\x00R\bheldElse\x127\n" +

@@ -84,6 +84,89 @@ func (GateSight) EnumDescriptor() ([]byte, []int) {
 	return file_casper_cosigner_v1_gate_proto_rawDescGZIP(), []int{0}
 }
 
+// StoredRequest is what the node may send.
+type StoredRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// With their signatures, 256 at most.
+	Ballots       []*Ballot `protobuf:"bytes,1,rep,name=ballots,proto3" json:"ballots,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoredRequest) Reset() {
+	*x = StoredRequest{}
+	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoredRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoredRequest) ProtoMessage() {}
+
+func (x *StoredRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoredRequest.ProtoReflect.Descriptor instead.
+func (*StoredRequest) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_gate_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *StoredRequest) GetBallots() []*Ballot {
+	if x != nil {
+		return x.Ballots
+	}
+	return nil
+}
+
+// StoredResponse says that they are kept, as far as they are the validator's.
+type StoredResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoredResponse) Reset() {
+	*x = StoredResponse{}
+	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoredResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoredResponse) ProtoMessage() {}
+
+func (x *StoredResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoredResponse.ProtoReflect.Descriptor instead.
+func (*StoredResponse) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_gate_proto_rawDescGZIP(), []int{1}
+}
+
 // ReportRequest is what one of the two knows.
 type ReportRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -100,7 +183,7 @@ type ReportRequest struct {
 
 func (x *ReportRequest) Reset() {
 	*x = ReportRequest{}
-	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[0]
+	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -112,7 +195,7 @@ func (x *ReportRequest) String() string {
 func (*ReportRequest) ProtoMessage() {}
 
 func (x *ReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[0]
+	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -125,7 +208,7 @@ func (x *ReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportRequest.ProtoReflect.Descriptor instead.
 func (*ReportRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_gate_proto_rawDescGZIP(), []int{0}
+	return file_casper_cosigner_v1_gate_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ReportRequest) GetTeller() isReportRequest_Teller {
@@ -184,7 +267,7 @@ type ReportResponse struct {
 
 func (x *ReportResponse) Reset() {
 	*x = ReportResponse{}
-	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[1]
+	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -196,7 +279,7 @@ func (x *ReportResponse) String() string {
 func (*ReportResponse) ProtoMessage() {}
 
 func (x *ReportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[1]
+	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -209,7 +292,7 @@ func (x *ReportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportResponse.ProtoReflect.Descriptor instead.
 func (*ReportResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_gate_proto_rawDescGZIP(), []int{1}
+	return file_casper_cosigner_v1_gate_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ReportResponse) GetFirstWaitMs() uint64 {
@@ -243,7 +326,7 @@ type GateWord struct {
 
 func (x *GateWord) Reset() {
 	*x = GateWord{}
-	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -255,7 +338,7 @@ func (x *GateWord) String() string {
 func (*GateWord) ProtoMessage() {}
 
 func (x *GateWord) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -268,7 +351,7 @@ func (x *GateWord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GateWord.ProtoReflect.Descriptor instead.
 func (*GateWord) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_gate_proto_rawDescGZIP(), []int{2}
+	return file_casper_cosigner_v1_gate_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GateWord) GetRefusedAgoMs() uint64 {
@@ -310,7 +393,7 @@ type WatchWord struct {
 
 func (x *WatchWord) Reset() {
 	*x = WatchWord{}
-	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -322,7 +405,7 @@ func (x *WatchWord) String() string {
 func (*WatchWord) ProtoMessage() {}
 
 func (x *WatchWord) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_gate_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -335,7 +418,7 @@ func (x *WatchWord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchWord.ProtoReflect.Descriptor instead.
 func (*WatchWord) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_gate_proto_rawDescGZIP(), []int{3}
+	return file_casper_cosigner_v1_gate_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *WatchWord) GetSight() GateSight {
@@ -349,7 +432,10 @@ var File_casper_cosigner_v1_gate_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_gate_proto_rawDesc = "" +
 	"\n" +
-	"\x1dcasper/cosigner/v1/gate.proto\x12\x12casper.cosigner.v1\"\x84\x01\n" +
+	"\x1dcasper/cosigner/v1/gate.proto\x12\x12casper.cosigner.v1\x1a\x1fcasper/cosigner/v1/health.proto\"E\n" +
+	"\rStoredRequest\x124\n" +
+	"\aballots\x18\x01 \x03(\v2\x1a.casper.cosigner.v1.BallotR\aballots\"\x10\n" +
+	"\x0eStoredResponse\"\x84\x01\n" +
 	"\rReportRequest\x122\n" +
 	"\x04gate\x18\x01 \x01(\v2\x1c.casper.cosigner.v1.GateWordH\x00R\x04gate\x125\n" +
 	"\x05watch\x18\x02 \x01(\v2\x1d.casper.cosigner.v1.WatchWordH\x00R\x05watchB\b\n" +
@@ -373,9 +459,10 @@ const file_casper_cosigner_v1_gate_proto_rawDesc = "" +
 	"\x11GATE_SIGHT_STANDS\x10\x01\x12\x14\n" +
 	"\x10GATE_SIGHT_HANGS\x10\x02\x12\x15\n" +
 	"\x11GATE_SIGHT_PASSED\x10\x03\x12\x13\n" +
-	"\x0fGATE_SIGHT_GONE\x10\x042^\n" +
+	"\x0fGATE_SIGHT_GONE\x10\x042\xaf\x01\n" +
 	"\vGateService\x12O\n" +
-	"\x06Report\x12!.casper.cosigner.v1.ReportRequest\x1a\".casper.cosigner.v1.ReportResponseB5Z3casper-cosigner/proto/casper/cosigner/v1;cosignerv1b\x06proto3"
+	"\x06Report\x12!.casper.cosigner.v1.ReportRequest\x1a\".casper.cosigner.v1.ReportResponse\x12O\n" +
+	"\x06Stored\x12!.casper.cosigner.v1.StoredRequest\x1a\".casper.cosigner.v1.StoredResponseB5Z3casper-cosigner/proto/casper/cosigner/v1;cosignerv1b\x06proto3"
 
 var (
 	file_casper_cosigner_v1_gate_proto_rawDescOnce sync.Once
@@ -390,25 +477,31 @@ func file_casper_cosigner_v1_gate_proto_rawDescGZIP() []byte {
 }
 
 var file_casper_cosigner_v1_gate_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_casper_cosigner_v1_gate_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_casper_cosigner_v1_gate_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_casper_cosigner_v1_gate_proto_goTypes = []any{
 	(GateSight)(0),         // 0: casper.cosigner.v1.GateSight
-	(*ReportRequest)(nil),  // 1: casper.cosigner.v1.ReportRequest
-	(*ReportResponse)(nil), // 2: casper.cosigner.v1.ReportResponse
-	(*GateWord)(nil),       // 3: casper.cosigner.v1.GateWord
-	(*WatchWord)(nil),      // 4: casper.cosigner.v1.WatchWord
+	(*StoredRequest)(nil),  // 1: casper.cosigner.v1.StoredRequest
+	(*StoredResponse)(nil), // 2: casper.cosigner.v1.StoredResponse
+	(*ReportRequest)(nil),  // 3: casper.cosigner.v1.ReportRequest
+	(*ReportResponse)(nil), // 4: casper.cosigner.v1.ReportResponse
+	(*GateWord)(nil),       // 5: casper.cosigner.v1.GateWord
+	(*WatchWord)(nil),      // 6: casper.cosigner.v1.WatchWord
+	(*Ballot)(nil),         // 7: casper.cosigner.v1.Ballot
 }
 var file_casper_cosigner_v1_gate_proto_depIdxs = []int32{
-	3, // 0: casper.cosigner.v1.ReportRequest.gate:type_name -> casper.cosigner.v1.GateWord
-	4, // 1: casper.cosigner.v1.ReportRequest.watch:type_name -> casper.cosigner.v1.WatchWord
-	0, // 2: casper.cosigner.v1.WatchWord.sight:type_name -> casper.cosigner.v1.GateSight
-	1, // 3: casper.cosigner.v1.GateService.Report:input_type -> casper.cosigner.v1.ReportRequest
-	2, // 4: casper.cosigner.v1.GateService.Report:output_type -> casper.cosigner.v1.ReportResponse
-	4, // [4:5] is the sub-list for method output_type
-	3, // [3:4] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	7, // 0: casper.cosigner.v1.StoredRequest.ballots:type_name -> casper.cosigner.v1.Ballot
+	5, // 1: casper.cosigner.v1.ReportRequest.gate:type_name -> casper.cosigner.v1.GateWord
+	6, // 2: casper.cosigner.v1.ReportRequest.watch:type_name -> casper.cosigner.v1.WatchWord
+	0, // 3: casper.cosigner.v1.WatchWord.sight:type_name -> casper.cosigner.v1.GateSight
+	3, // 4: casper.cosigner.v1.GateService.Report:input_type -> casper.cosigner.v1.ReportRequest
+	1, // 5: casper.cosigner.v1.GateService.Stored:input_type -> casper.cosigner.v1.StoredRequest
+	4, // 6: casper.cosigner.v1.GateService.Report:output_type -> casper.cosigner.v1.ReportResponse
+	2, // 7: casper.cosigner.v1.GateService.Stored:output_type -> casper.cosigner.v1.StoredResponse
+	6, // [6:8] is the sub-list for method output_type
+	4, // [4:6] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_gate_proto_init() }
@@ -416,18 +509,19 @@ func file_casper_cosigner_v1_gate_proto_init() {
 	if File_casper_cosigner_v1_gate_proto != nil {
 		return
 	}
-	file_casper_cosigner_v1_gate_proto_msgTypes[0].OneofWrappers = []any{
+	file_casper_cosigner_v1_health_proto_init()
+	file_casper_cosigner_v1_gate_proto_msgTypes[2].OneofWrappers = []any{
 		(*ReportRequest_Gate)(nil),
 		(*ReportRequest_Watch)(nil),
 	}
-	file_casper_cosigner_v1_gate_proto_msgTypes[2].OneofWrappers = []any{}
+	file_casper_cosigner_v1_gate_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_gate_proto_rawDesc), len(file_casper_cosigner_v1_gate_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,6 +22,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	GateService_Report_FullMethodName = "/casper.cosigner.v1.GateService/Report"
+	GateService_Stored_FullMethodName = "/casper.cosigner.v1.GateService/Stored"
 )
 
 // GateServiceClient is the client API for GateService service.
@@ -32,6 +33,9 @@ const (
 type GateServiceClient interface {
 	// Report is called each second, and when something changes.
 	Report(ctx context.Context, in *ReportRequest, opts ...grpc.CallOption) (*ReportResponse, error)
+	// Stored is called by a gate once it stored messages of its node's own, each proven to be granted. The agent keeps them for the
+	// validator's other nodes.
+	Stored(ctx context.Context, in *StoredRequest, opts ...grpc.CallOption) (*StoredResponse, error)
 }
 
 type gateServiceClient struct {
@@ -52,6 +56,16 @@ func (c *gateServiceClient) Report(ctx context.Context, in *ReportRequest, opts 
 	return out, nil
 }
 
+func (c *gateServiceClient) Stored(ctx context.Context, in *StoredRequest, opts ...grpc.CallOption) (*StoredResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StoredResponse)
+	err := c.cc.Invoke(ctx, GateService_Stored_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // GateServiceServer is the server API for GateService service.
 // All implementations must embed UnimplementedGateServiceServer
 // for forward compatibility.
@@ -60,6 +74,9 @@ func (c *gateServiceClient) Report(ctx context.Context, in *ReportRequest, opts 
 type GateServiceServer interface {
 	// Report is called each second, and when something changes.
 	Report(context.Context, *ReportRequest) (*ReportResponse, error)
+	// Stored is called by a gate once it stored messages of its node's own, each proven to be granted. The agent keeps them for the
+	// validator's other nodes.
+	Stored(context.Context, *StoredRequest) (*StoredResponse, error)
 	mustEmbedUnimplementedGateServiceServer()
 }
 
@@ -72,6 +89,9 @@ type UnimplementedGateServiceServer struct{}
 
 func (UnimplementedGateServiceServer) Report(context.Context, *ReportRequest) (*ReportResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Report not implemented")
+}
+func (UnimplementedGateServiceServer) Stored(context.Context, *StoredRequest) (*StoredResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Stored not implemented")
 }
 func (UnimplementedGateServiceServer) mustEmbedUnimplementedGateServiceServer() {}
 func (UnimplementedGateServiceServer) testEmbeddedByValue()                     {}
@@ -112,6 +132,24 @@ func _GateService_Report_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _GateService_Stored_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StoredRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GateServiceServer).Stored(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GateService_Stored_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GateServiceServer).Stored(ctx, req.(*StoredRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // GateService_ServiceDesc is the grpc.ServiceDesc for GateService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -122,6 +160,10 @@ var GateService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Report",
 			Handler:    _GateService_Report_Handler,
+		},
+		{
+			MethodName: "Stored",
+			Handler:    _GateService_Stored_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
