@@ -82,8 +82,8 @@ func TestKeyReplaced(t *testing.T) {
 }
 
 // TestMarkTooHigh: the last height that there is was bound, so that nothing is signed any more.
-// Made anew where the chain is each cosigner is lost for good, by what one agent keeps that does not
-// forget, whatever an operator types. With new keys for all, and what the old ones signed typed
+// Made anew where the chain is each cosigner is lost for good, by what one agent keeps that does
+// not forget, whatever an operator types. With new keys for all, and what the old ones signed typed
 // away, the same cluster goes on.
 func TestMarkTooHigh(t *testing.T) {
 	t.Parallel()

@@ -121,13 +121,3 @@ func ageless(r Rules) Rules {
 	}
 	return r
 }
-
-// TestRefused plays two worlds of TestUndone in which it counts that a state is refused: by what
-// was seen of it, and by what its cosigner stated. Among a thousand few show either alone.
-func TestRefused(t *testing.T) {
-	for _, seed := range []uint64{114, 496} {
-		if r := Run(seed, Options{Undone: true}); len(r.Failures) > 0 {
-			t.Errorf("seed %d of TestUndone: %q", seed, r.Failures)
-		}
-	}
-}
