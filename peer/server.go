@@ -72,13 +72,15 @@ func (s *Server) Gather(context.Context, *cosignerv1.GatherRequest) (*cosignerv1
 	return s.Reports.Reports(), nil
 }
 
-// Tell takes in what the caller has heard, and tells it what this cosigner has. The caller's state
-// was not compared.
+// Tell takes in what the caller has heard, and tells it what this cosigner had before: what the
+// caller states now may take the place of what shows that it was put back. The caller's state was
+// not compared.
 func (s *Server) Tell(ctx context.Context, r *cosignerv1.TellRequest) (*cosignerv1.TellResponse, error) {
 	caller, ok := Caller(ctx)
 	if !ok {
 		return nil, errNotOther
 	}
+	had := s.Statements.Shown()
 	s.Statements.HeardCosigner(caller, r.GetStatements())
-	return &cosignerv1.TellResponse{Statements: s.Statements.Shown()}, nil
+	return &cosignerv1.TellResponse{Statements: had}, nil
 }

@@ -89,6 +89,36 @@ func TestTellOnAnyState(t *testing.T) {
 	}
 }
 
+// forgetful has nothing to show any more once it has heard something.
+type forgetful struct {
+	*told
+	gone bool
+}
+
+func (f *forgetful) HeardCosigner(string, []*cosignerv1.SignedStatement) { f.gone = true }
+
+func (f *forgetful) Shown() []*cosignerv1.SignedStatement {
+	if f.gone {
+		return nil
+	}
+	return f.told.Shown()
+}
+
+// TestTellsWhatItHad: a cosigner that was put back is told what shows that, though its own word
+// just took the place of it.
+func TestTellsWhatItHad(t *testing.T) {
+	p := newPair(t)
+	server := &Server{Statements: &forgetful{told: newTold("what c1 has lost")}}
+	p.serve = func(ctx context.Context, request any) (proto.Message, error) {
+		return server.Tell(ctx, request.(*cosignerv1.TellRequest))
+	}
+	p.from("c1")
+	answer, err := cosignerv1.NewPeerServiceClient(p.bare).Tell(t.Context(), &cosignerv1.TellRequest{})
+	if err != nil || len(answer.GetStatements()) != 1 {
+		t.Errorf("told %v, %v", answer, err)
+	}
+}
+
 // TestTellsWhoCalls: who is no cosigner tells nothing and is told nothing, nor is our own name, or
 // who sends too much.
 func TestTellsWhoCalls(t *testing.T) {

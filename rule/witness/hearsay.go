@@ -40,7 +40,7 @@ func (b *Book) yield(s Signed) {
 	}
 	from := source{s.Cluster, s.Key}
 	b.held[from] = slices.DeleteFunc(b.held[from], func(o Signed) bool {
-		return o.sameProcess(s.Statement) || clears(s.Pruned, o.Statement)
+		return o.sameProcess(s.Statement) && s.covers(o.Statement) || clears(s.Pruned, o.Statement)
 	})
 }
 

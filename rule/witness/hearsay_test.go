@@ -80,6 +80,12 @@ func TestFellAndGrew(t *testing.T) {
 		if held := b.Current(); !slices.Contains(held, before) || !slices.Contains(held, fell) {
 			t.Errorf("after %v it holds %v", fell, held)
 		}
+		told := NewBook(trio())
+		told.KeepFrom("a", before)
+		told.Answered("c2", []Signed{fell})
+		if !slices.Contains(told.Current(), before) {
+			t.Errorf("after %v what an agent showed is gone: %v", fell, told.Current())
+		}
 		late := NewBook(trio())
 		late.Answered("c2", []Signed{fell})
 		if !late.WantsFrom("", before) {

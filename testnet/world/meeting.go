@@ -108,8 +108,8 @@ func (c *cosigner) tell() {
 		}
 		told := c.statements()
 		c.w.call(method, &c.process, &o.process, func() {
-			o.learn(c.name, told)
 			answer := o.statements()
+			o.learn(c.name, told)
 			c.w.call(method, &o.process, &c.process, func() { c.learn(o.name, answer) })
 		})
 	}
