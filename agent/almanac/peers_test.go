@@ -42,7 +42,7 @@ func join(t *testing.T, peers int) *network {
 	for i := range peers {
 		n.peers = append(n.peers, fmt.Sprint("peer-", i))
 	}
-	n.Almanac = New(Config{Validator: validator, Logger: zerolog.New(n.log), Chainspec: n.ask})
+	n.Almanac = New(Config{Validator: validator, Logger: zerolog.New(zerolog.SyncWriter(n.log)), Chainspec: n.ask})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); n.Run(ctx) }()
