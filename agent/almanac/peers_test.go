@@ -1,7 +1,6 @@
 package almanac
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +22,7 @@ import (
 type network struct {
 	*Almanac
 	t       *testing.T
-	log     *bytes.Buffer
+	log     *journal
 	version string
 	up      time.Time // when the node was started
 	peers   []string
@@ -38,11 +37,11 @@ type network struct {
 // join runs an almanac beside a node that was just started, with so many peers, none of which
 // answers yet.
 func join(t *testing.T, peers int) *network {
-	n := &network{t: t, log: new(bytes.Buffer), version: "2.0.3", up: time.Now(), say: map[string]casper.Hash{}}
+	n := &network{t: t, log: new(journal), version: "2.0.3", up: time.Now(), say: map[string]casper.Hash{}}
 	for i := range peers {
 		n.peers = append(n.peers, fmt.Sprint("peer-", i))
 	}
-	n.Almanac = New(Config{Validator: validator, Logger: zerolog.New(zerolog.SyncWriter(n.log)), Chainspec: n.ask})
+	n.Almanac = New(Config{Validator: validator, Logger: zerolog.New(n.log), Chainspec: n.ask})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); n.Run(ctx) }()
@@ -180,6 +179,24 @@ func TestOthers(t *testing.T) {
 			t.Errorf("%d are asked, though all is found", len(asked))
 		}
 	})
+}
+
+// journal is a log that several write, and one reads.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
 }
 
 // TestAllLie: nothing is found, people are told once in the log and as long as it lasts, and what
