@@ -59,7 +59,7 @@ func TestGateFileIsRoots(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "etc")
 		must(os.Mkdir(dir, 0o700))
 		must(os.WriteFile(dir+"/cluster.toml", clustertest.New(t, casper.PublicKey{1}, nil).Text, 0o600))
-		must(os.WriteFile(dir+"/gate.toml", []byte("role = 'voter'\ncluster = 'cluster.toml'\nsocket = 's'\n"+
+		must(os.WriteFile(dir+"/gate.toml", []byte("cluster = 'cluster.toml'\nsocket = 's'\n"+
 			"unit_files = 'u'\nfolder = 'f'\n"), 0o600))
 		f, err := ReadGateFile(dir + "/gate.toml")
 		must(err)

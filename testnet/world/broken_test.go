@@ -48,7 +48,7 @@ func brokenClaims() []brokenRule {
 		{"a bound slot takes another value", rebound(false), "a slot changed", nil},
 		{"the same, and no cosigner looks into its ledger", rebound(true), "two values were signed", nil},
 		{"a leader answers before the commit", Rules{Early: true}, "which the log does not hold", nil},
-		{"a cosigner forgets on restart", Rules{Forgets: true}, "a slot changed", powerCuts()},
+		{"a cosigner forgets on restart", Rules{Forgets: true}, "stores another founding", powerCuts()},
 		{"a claim of the passive node binds in fenced mode", boundAfter(refusal.NotActive), "fenced:",
 			mainDies(failover.Manual, Fault{Kind: SlipFence, At: 40 * time.Second, For: time.Minute})},
 		{"a claim of a suspended node binds", boundAfter(refusal.Suspended), "is suspended and bound",
