@@ -41,21 +41,16 @@ RACELESS := ./rule/... ./stock/journal ./stock/units ./testnet/model ./testnet/s
 LONE := ^(TestLedger(CrashMatrix|EveryByte|LargeLoad|Model|SectorsInAnyOrder|StopsGrowing)|TestFlippedBits|TestManyEntries|TestScripts)$$
 HAS_LONE := ./cmd/casper-cosigner ./cosigner ./raftstore
 # testnet/hostile is left to make hostile: clusters of processes by the dozen. daemon and testnet have clusters too, whose
-# deadlines are of real time, so nothing runs beside them but, beside daemon, what computes only: it gets the time that
-# daemon's tests wait, and is told to stand back. It may take long then, and says at the end what came of it.
+# deadlines are of real time, so nothing else runs beside them.
 
 .PHONY: test-go
 test-go:
 	@if command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
 		echo "race detector: on"; \
 		CGO_ENABLED=1 $(GO) test -race -timeout 8m -skip '$(LONE)' $(TESTFLAGS) $$($(GO) list ./... | grep -vE '/(daemon|rule(/.*)?|stock/(journal|units)|testnet(/(hostile|model|scale|virtual|world|zug))?)$$') && \
-		( mkdir -p bin; \
-			nice -n 19 $(GO) test -timeout 20m $(TESTFLAGS) $(RACELESS) >bin/raceless.txt 2>&1 & \
-			raceless=$$!; trap 'kill $$raceless' INT; \
-			CGO_ENABLED=1 $(GO) test -race -timeout 8m $(TESTFLAGS) ./daemon; code=$$?; \
-			wait $$raceless || code=$$?; cat bin/raceless.txt; exit $$code ) && \
-		CGO_ENABLED=1 $(GO) test -race -timeout 8m $(TESTFLAGS) ./testnet && \
-		$(GO) test -timeout 8m -run '$(LONE)' $(TESTFLAGS) $(HAS_LONE); \
+		CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 8m $(TESTFLAGS) ./daemon ./testnet && \
+		$(GO) test -timeout 8m -run '$(LONE)' $(TESTFLAGS) $(HAS_LONE) && \
+		$(GO) test -timeout 8m $(TESTFLAGS) $(RACELESS); \
 	else \
 		echo "race detector: OFF, no C compiler found ($$($(GO) env CC))"; \
 		$(GO) test -timeout 5m $(TESTFLAGS) $$($(GO) list ./... | grep -v '/testnet/hostile$$'); \
