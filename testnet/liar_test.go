@@ -139,9 +139,7 @@ func TestHostileAgent(t *testing.T) {
 		of.ID, of.Validator = round, a.key.Index
 		return casper.Vote{Round: of, Value: yes}
 	}
-	if !b.record(b.key.Vote(instance, 0, true)) {
-		t.Fatal("the other node is not granted its vote")
-	}
+	p.granted(b, b.key.Vote(instance, 0, true))
 	theirs, earlier := l.attested(t, vote(0, true)), l.attested(t, vote(1, true))
 	mine := l.attested(t, vote(2, true))
 	_, stolen, _ := ed25519.GenerateKey(nil)
@@ -174,13 +172,8 @@ func TestHostileAgent(t *testing.T) {
 		t.Error(errors.Join(errors.New("the gate's log does not say what it was answered"), err))
 	}
 	l.by(vote(2, true), mine...)
-	ctx, cancel := context.WithTimeout(t.Context(), answered)
-	defer cancel()
-	for p.revive(a); !a.record(a.key.Vote(instance, 2, true)); p.revive(a) {
-		if Pause(ctx, askAgain) != nil {
-			t.Fatal("what the slot holds is not granted")
-		}
-	}
+	p.revive(a)
+	p.granted(a, a.key.Vote(instance, 2, true))
 	if slots := p.judge(); slots != 2 {
 		t.Errorf("%d slots have a value, want 2", slots)
 	}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/stock/claim"
 	"casper-cosigner/stock/gate"
 	"casper-cosigner/stock/journal"
 	"casper-cosigner/stock/units/unitstest"
@@ -83,6 +84,38 @@ func (p *stockPair) waits(n *stockNode, first string) {
 		}
 		if time.Now().After(end) || Pause(p.t.Context(), askAgain) != nil {
 			p.t.Fatalf("the gate of %s is not told that it may wait %s ms", n.name, first)
+		}
+	}
+}
+
+// granted has a node write a message until it is granted: its gate may wait briefly, and this
+// machine may be slow.
+func (p *stockPair) granted(n *stockNode, own casper.Ballot) {
+	p.t.Helper()
+	for end := time.Now().Add(readyWithin); !n.record(own); p.revive(n) {
+		if time.Now().After(end) {
+			p.t.Fatalf("%s is not granted %v", n.name, own)
+		}
+	}
+}
+
+// heard waits until the agent of a node knows of so many messages that our key signed in the era.
+func (p *stockPair) heard(n *stockNode, messages int) {
+	p.t.Helper()
+	agent, err := p.Claims(n.name)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer agent.Close()
+	ctx, cancel := context.WithTimeout(p.t.Context(), readyWithin)
+	defer cancel()
+	for {
+		all, _, err := claim.Asker{Client: agent}.Signed(ctx, n.era.Instance())
+		if err == nil && len(all) >= messages {
+			return
+		}
+		if Pause(ctx, askAgain) != nil {
+			p.t.Fatalf("the agent of %s knows of %d messages, of %d: %v", n.name, len(all), messages, err)
 		}
 	}
 }
@@ -263,6 +296,7 @@ func TestStockTakeover(t *testing.T) {
 		}
 	}
 	t.Logf("a gated write: p50 %s, p99 %s", Millis(took.Quantile(0.5)), Millis(took.Quantile(0.99)))
+	p.heard(b, 2*rounds)
 	if err := a.gate.Kill(); err != nil { // its host is gone
 		t.Fatal(err)
 	}
