@@ -111,42 +111,6 @@ func TestStartedAgainUnheard(t *testing.T) {
 	}
 }
 
-// TestGoneOnOtherwise: a machine was put back with its memory, and went on unheard until it has
-// more than it had stated. Its ledger has another record where the one was that the agent was told
-// of.
-func TestGoneOnOtherwise(t *testing.T) {
-	r := newRig(t, nil)
-	r.held.LinkAt = func(n uint64) (witness.ID, bool) { return witness.ID{byte(n)}, n >= 40 && n <= 60 }
-	r.held.Applied, r.held.Written, r.held.Link = 200, 60, witness.ID{60}
-	r.HeardAgent("a", nil)
-	r.HeardAgent("b", nil)
-	r.opens("nobody shows anything that it lacks")
-	if r.Own() == nil {
-		t.Fatal("it states nothing")
-	}
-	stated := func(record, link byte) *cosignerv1.SignedStatement {
-		return says(1, 150, func(s *witness.Statement) {
-			s.Boot, s.Session = r.held.Boot, r.held.Session
-			s.Written, s.Link = uint64(record), witness.ID{link}
-		})
-	}
-	r.HeardAgent("a", []*cosignerv1.SignedStatement{stated(50, 50)})
-	r.HeardAgent("a", []*cosignerv1.SignedStatement{stated(30, 1)})
-	r.opens("what it stated, and what it does not know any more")
-	r.HeardAgent("a", []*cosignerv1.SignedStatement{stated(50, 51)})
-	r.shut("another record", "agent a", "signed by c1", "record 50")
-
-	r = newRig(t, nil)
-	r.held.Applied, r.held.Written, r.held.Link = 200, 46, witness.ID{46}
-	r.HeardAgent("a", nil)
-	r.HeardAgent("b", nil)
-	if r.opens("nobody shows anything that it lacks"); r.Own() == nil {
-		t.Fatal("it states nothing")
-	}
-	r.HeardAgent("a", []*cosignerv1.SignedStatement{stated(50, 50)})
-	r.shut("a longer log, and fewer records", "agent a", "signed by c1", "50 records")
-}
-
 // TestOwnStatement: what this cosigner signed and its state has lost shuts the gate for good, over
 // restarts and growth, and is signed no other statement over.
 func TestOwnStatement(t *testing.T) {
