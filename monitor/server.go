@@ -10,6 +10,7 @@ import (
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/rule/wire"
 )
 
@@ -29,6 +30,8 @@ type Server struct {
 
 // Witness is what cosigners state of their memory. Nil: nothing is stated.
 type Witness interface {
+	// HeardChain is told the era and height of the last block of an agent's node, before HeardAgent.
+	HeardChain(node string, last watermark.Mark)
 	// HeardAgent is told of each ping of a node's agent, and what came with it, unverified.
 	HeardAgent(node string, all []*cosignerv1.SignedStatement)
 	// Shown must return the own statement and the newest known of each other cosigner.
@@ -53,6 +56,9 @@ func (s *Server) Ping(ctx context.Context, r *cosignerv1.PingRequest) (*cosigner
 	out := &cosignerv1.PingResponse{Roles: &cosignerv1.Roles{}}
 	if s.Witness != nil {
 		if agent {
+			if last := r.GetHealth().GetBlock(); last != nil {
+				s.Witness.HeardChain(caller.Name, watermark.Mark{Era: last.GetEra(), Height: last.GetHeight()})
+			}
 			s.Witness.HeardAgent(caller.Name, shown)
 		}
 		out.Statements = s.Witness.Shown()

@@ -17,6 +17,38 @@ import (
 	"casper-cosigner/rule/watermark"
 )
 
+// shown is a Witness that notes what it is told of the chain.
+type shown struct{ last map[string]watermark.Mark }
+
+func (s shown) HeardChain(node string, last watermark.Mark) { s.last[node] = last }
+
+func (s shown) HeardAgent(node string, _ []*cosignerv1.SignedStatement) {
+	if _, ok := s.last[node]; !ok {
+		s.last[node] = watermark.Mark{}
+	}
+}
+
+func (shown) Shown() []*cosignerv1.SignedStatement { return nil }
+
+// TestChainShown: how far a node's chain is is told before its agent counts as heard.
+func TestChainShown(t *testing.T) {
+	w := &world{t: t, state: machine.New()}
+	m := New(Config{Settings: failover.Settings{Nodes: []string{"a", "b"}}, Log: copyOf{w, "cosigner-1"}, Now: time.Now,
+		Ready: func() error { return nil }})
+	heard := shown{map[string]watermark.Mark{}}
+	s := &Server{Monitor: m, Witness: heard, Lead: func() (string, uint64) { return "", 0 },
+		Caller: func(context.Context) (cluster.Member, bool) {
+			return cluster.Member{Name: "b", Role: cluster.Node}, true
+		}}
+	says := &cosignerv1.PingRequest{Health: &cosignerv1.NodeHealth{Block: &cosignerv1.Block{Era: 4, Height: 70}}}
+	if _, err := s.Ping(t.Context(), says); err != nil {
+		t.Fatal(err)
+	}
+	if got := heard.last["b"]; got != (watermark.Mark{Era: 4, Height: 70}) {
+		t.Errorf("told %v", got)
+	}
+}
+
 // TestServer: an agent pings for its own node, nobody else pings, and the answer is what the log
 // says of the roles, and who leads.
 func TestServer(t *testing.T) {

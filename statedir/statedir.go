@@ -127,6 +127,9 @@ func CheckEmpty(path string) error {
 // id, its starts and its votes are as they were.
 func Restate(path string, first watermark.Mark, unstarted func(Identity, ID) error) error {
 	err := restating(path, unstarted, func(file string, record identity) error {
+		if err := forgetStopped(path); err != nil { // it was said of the numbers before
+			return err
+		}
 		record.First = first
 		return writeRecord(file, record)
 	})

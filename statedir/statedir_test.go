@@ -226,8 +226,14 @@ func TestRestate(t *testing.T) {
 		t.Errorf("a refusal changed it to %v", d.Identity().First)
 	}
 	d.Close()
+	if err := AddWords(path, Words{Stopped: true, Without: []string{"a"}}); err != nil {
+		t.Fatal(err)
+	}
 	if err := Restate(path, want, may); err != nil {
 		t.Fatal(err)
+	}
+	if w, err := ReadWords(path); err != nil || w.Stopped || len(w.Without) != 1 {
+		t.Errorf("what was typed of the numbers before: %+v, %v", w, err)
 	}
 	d = mustOpen(t, path)
 	if p := d.Presence(0, 0); p.First != want || p.Directory != directory || p.Boot != 3 {

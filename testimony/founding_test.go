@@ -76,6 +76,34 @@ func TestAbsentAgent(t *testing.T) {
 	}
 }
 
+// TestChainPassed: once the chain is where the cluster signs from, whoever holds the whole key may
+// have signed there, if anybody started it again after `cosigner init`. Only an operator's word
+// tells that nobody did.
+func TestChainPassed(t *testing.T) {
+	r := newRig(t, func(r *rig) { r.held.Started, r.held.Newest, r.held.Applied = false, watermark.Mark{}, 0 })
+	for _, node := range []string{"a", "b"} {
+		r.HeardChain(node, watermark.Mark{Era: 39, Height: 399})
+		r.HeardAgent(node, nil)
+	}
+	if err := r.MayFound(); err != nil {
+		t.Error("the chain has not come that far:", err)
+	}
+	for _, last := range []watermark.Mark{{Era: 40, Height: 399}, {Era: 39, Height: 400}} {
+		r.HeardChain("b", last)
+		if err := r.MayFound(); err == nil || !strings.Contains(err.Error(), "the node b is at era ") {
+			t.Errorf("the chain is at %v: %v", last, err)
+		}
+		if r.MayFollow() == nil {
+			t.Errorf("another one founds while the chain is at %v", last)
+		}
+	}
+	r.words.Stopped = true
+	r.reread()
+	if err := r.MayFound(); err != nil {
+		t.Error("an operator said that nobody signed there:", err)
+	}
+}
+
 // TestFounded: a log that is being read back was founded, whatever it has come to so far: who is
 // refused must not be told to make all anew.
 func TestFounded(t *testing.T) {

@@ -228,12 +228,13 @@ func (s *Stand) described(silent []string) (all []string) {
 // founding is what this cosigner knows that may stand against founding the cluster.
 func (s *Stand) founding() founding.Look {
 	l := founding.Look{First: s.First, Lost: s.lost, Waited: s.waited, Wait: s.Wait, Told: s.told,
-		Words: founding.Words{Without: s.words.Without, Absent: s.words.Absent, Disregard: s.words.Disregard},
-		Most:  most(s.Members), Checks: checks(s.Members), Bringer: s.bringer}
+		Words: founding.Words{Without: s.words.Without, Absent: s.words.Absent, Disregard: s.words.Disregard,
+			Stopped: s.words.Stopped},
+		Most: most(s.Members), Checks: checks(s.Members), Bringer: s.bringer}
 	for _, node := range s.Agents {
 		_, heard := s.heard[node]
-		l.Agents = append(l.Agents, founding.Agent{Node: node, Heard: heard, Cut: s.cut[node], Partly: s.partly[node],
-			Foreign: s.foreign[node]})
+		l.Agents = append(l.Agents, founding.Agent{Node: node, Heard: heard, Last: s.chain[node], Cut: s.cut[node],
+			Partly: s.partly[node], Foreign: s.foreign[node]})
 	}
 	return l
 }

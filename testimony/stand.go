@@ -86,7 +86,8 @@ type Stand struct {
 	told     *witness.Book          // what is told to agents
 	brought  map[witness.Key]string // which agent showed what is held, by the signing key
 	foreign  map[string][]witness.Signed
-	judged   map[witness.Signed]bool // of what this cosigner signed as another process
+	chain    map[string]watermark.Mark // last block of each agent's node, until the cluster is founded
+	judged   map[witness.Signed]bool   // of what this cosigner signed as another process
 	budget   map[string]*budget
 	words    statedir.Words
 	led      bool   // a leader has been known
@@ -124,7 +125,7 @@ func OpenStand(c StandConfig) (*Stand, error) {
 		warned: map[string]bool{}, partly: map[string]bool{}, cut: map[string]int{},
 		book: witness.NewBook(c.Members), told: witness.NewBook(c.Members),
 		brought: map[witness.Key]string{}, foreign: map[string][]witness.Signed{}, judged: map[witness.Signed]bool{},
-		budget: map[string]*budget{}, lost: lost, marked: lost != ""}
+		chain: map[string]watermark.Mark{}, budget: map[string]*budget{}, lost: lost, marked: lost != ""}
 	if lost != "" {
 		s.gone.Store(&lost)
 	}
@@ -132,6 +133,16 @@ func OpenStand(c StandConfig) (*Stand, error) {
 	s.waits.Store(s.stored)
 	s.words, err = c.Words()
 	return s, err
+}
+
+// HeardChain notes the era and height of the last block of the node, as its agent says.
+func (s *Stand) HeardChain(node string, last watermark.Mark) {
+	if s.founded.Load() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.chain[node] = last
 }
 
 // HeardAgent notes that the node's agent pinged, and what it shows. It is heard once all that it

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/url"
 	"os/signal"
 	"syscall"
 	"time"
@@ -90,6 +92,19 @@ func (f *firstFlags) recheck(ctx context.Context, c *cobra.Command, file *cluste
 	}
 	_, err = f.judge(seen, mark)
 	return mark, err
+}
+
+// elsewhere is the flag with which another host checks the same mark: numbers that were right are
+// wrong once whoever held the PEM ran again. It is empty if no node was asked here.
+func (f *firstFlags) elsewhere() string {
+	at, err := url.Parse(f.node)
+	if f.node == "" || err != nil {
+		return ""
+	}
+	if ip := net.ParseIP(at.Hostname()); at.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
+		at.Host = net.JoinHostPort("THIS-HOST", at.Port()) // another one does not reach it so
+	}
+	return "--from-node " + at.String() + " "
 }
 
 // judge refuses a mark that is too low, and reports whether it is far above the chain.

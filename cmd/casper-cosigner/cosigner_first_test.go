@@ -113,7 +113,8 @@ func TestInitFromNode(t *testing.T) {
 	config := filepath.Join(dir, "c1", "cosigner.toml")
 	code, out, errOut := new(fakes).run("cosigner", "init", "--config", config, "--from-node", url, "--yes")
 	if code != 0 || !strings.Contains(errOut, "Waiting for a block made after ") ||
-		!strings.Contains(out, "cosigner init --first-era 11 --first-height 1075 --again 11/1075") {
+		!strings.Contains(out, "cosigner init --from-node http://THIS-HOST:") ||
+		!strings.Contains(out, " --first-era 11 --first-height 1075 --again 11/1075") {
 		t.Fatalf("code %d, %s%s", code, out, errOut)
 	}
 	identity, err := os.ReadFile(filepath.Join(dir, "c1", "state", "identity.json"))

@@ -15,14 +15,16 @@ func cosignerFoundCommand() *cobra.Command {
 	var words statedir.Words
 	c := &cobra.Command{
 		Use:   "found",
-		Short: "let a new cluster start without an agent, or against a statement",
+		Short: "let a new cluster start without an agent, or against what is known",
 		Long: `found says on this host that a new cluster may start although an agent is not heard,
-or although somebody shows a statement that this validator signed later eras or
-heights already. The cosigner says in its log and in "status" what it waits for;
-it may be running, and heeds this within a second. Each cosigner wants it typed on
-its own host. Once the cluster has started it means nothing any more.`,
+although somebody shows a statement that this validator signed later eras or
+heights already, or although the chain has come as far as the cluster signs from.
+The cosigner says in its log and in "status" what it waits for; it may be running,
+and heeds this within a second. Each cosigner wants it typed on its own host. Once
+the cluster has started it means nothing any more.`,
 		Example: `  casper-cosigner cosigner found --without node-b
-  casper-cosigner cosigner found --disregard 5f0c11d2a4be`,
+  casper-cosigner cosigner found --disregard 5f0c11d2a4be
+  casper-cosigner cosigner found --stopped`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			for _, id := range words.Disregard {
@@ -43,7 +45,9 @@ its own host. Once the cluster has started it means nothing any more.`,
 	flags.StringSliceVar(&words.Without, "without", nil,
 		"node whose agent is not waited for once witness_wait is over, nor believed of other clusters")
 	flags.StringSliceVar(&words.Disregard, "disregard", nil, "ID of a statement that is false, or of a network given up")
-	c.MarkFlagsOneRequired("without", "disregard")
+	flags.BoolVar(&words.Stopped, "stopped", false,
+		"the chain has come as far as the cluster signs from, and nothing that holds the whole key ran since `cosigner init`")
+	c.MarkFlagsOneRequired("without", "disregard", "stopped")
 	return c
 }
 

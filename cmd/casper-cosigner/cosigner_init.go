@@ -98,8 +98,8 @@ func initCosigner(c *cobra.Command, config string, first *firstFlags, without []
 	fmt.Fprintf(out, "It signs from era %d and height %d on. The same for each other cosigner, on its host, before\n"+
 		"that era begins, for the cluster starts only once all have done so:\n", mark.Era, mark.Height)
 	users, _ := os.ReadFile("/etc/passwd") // without it nothing is to be added
-	fmt.Fprintf(out, "  %scasper-cosigner cosigner init --first-era %d --first-height %d --again %d/%d",
-		runAs(users, os.Geteuid()), mark.Era, mark.Height, mark.Era, mark.Height)
+	fmt.Fprintf(out, "  %scasper-cosigner cosigner init %s--first-era %d --first-height %d --again %d/%d",
+		runAs(users, os.Geteuid()), first.elsewhere(), mark.Era, mark.Height, mark.Era, mark.Height)
 	if len(without) > 0 {
 		fmt.Fprintf(out, " --without %s", strings.Join(without, ","))
 	}
@@ -123,6 +123,7 @@ func runAs(users []byte, uid int) string {
 // notEmpty adds what to do with a state directory that is there.
 func notEmpty(err error) error {
 	return withHint(err, "a cosigner that has run goes on with the state it has; `cosigner run`",
+		"if the cluster never started, and something that holds the PEM ran since: `cosigner restate --from-node URL`",
 		"a lost or damaged state directory must not be made anew: the others refuse it, since it may have signed")
 }
 

@@ -4,9 +4,10 @@
 // already: agents and other cosigners do, with what was stated to them. [Look.Against] holds a
 // founding by this cosigner, [Look.AgainstFollowing] one that another leads.
 //
-// It promises that a founding waits for every agent, unless an operator excused one by name, and
-// for every statement that says that as much was signed, unless an operator disregards it. It
-// leaves to others: who was heard, and what the founding's first entry is held against.
+// It promises that a founding waits for every agent, unless an operator excused one by name, for
+// every statement that says that as much was signed, unless an operator disregards it, and, once a
+// node has blocks of what the cluster is to sign, for an operator's word that nobody else signed
+// there. It leaves to others: who was heard, and what the founding's first entry is held against.
 package founding
 
 import (
@@ -27,6 +28,7 @@ const named = 8
 type Agent struct {
 	Node    string
 	Heard   bool             // by this process
+	Last    watermark.Mark   // era and height of its node's last block, as it says; zero if it does not
 	Cut     int              // statements that it shows, if not all of them are looked at
 	Partly  bool             // more was new in its last ping than may be verified in a second
 	Foreign []witness.Signed // that it shows of others than the members in this cluster
@@ -37,6 +39,7 @@ type Words struct {
 	Without   []string // nodes as in Absent, and what they show of other clusters is not looked at
 	Absent    []string // nodes whose agents are waited for no longer than at any start
 	Disregard []string // short names of statements
+	Stopped   bool     // nothing that holds the whole key ran since this cosigner was made
 }
 
 // Look is what a cosigner knows that may stand against a founding.
@@ -74,6 +77,7 @@ func (l Look) Against() error {
 			continue
 		}
 		faults = append(faults, l.inPart(a)...)
+		faults = append(faults, l.late(a)...)
 		for _, f := range witness.Hold(l.First, a.Foreign, l.Words.Disregard) {
 			faults, shown = append(faults, objection("agent "+a.Node, f)), true
 		}
@@ -113,6 +117,20 @@ func (l Look) unheard() (faults []string) {
 		}
 	}
 	return faults
+}
+
+// late says that the chain has come as far as this cosigner was made for, before there is a
+// cluster. Whoever holds the whole key may have signed there, and nothing but an operator's word
+// tells that nobody did. One made for the chain's beginning was told that only cosigners ever sign.
+func (l Look) late(a Agent) []string {
+	began := a.Last.Era >= l.First.Era || a.Last.Height >= l.First.Height
+	if l.First == (watermark.Mark{}) || a.Last == (watermark.Mark{}) || !began || l.Words.Stopped {
+		return nil
+	}
+	return []string{fmt.Sprintf("the node %s is at era %d and height %d, and this cosigner was made for era %d and "+
+		"height %d on: if anything that holds the whole key ran since `cosigner init` it may have signed there. If it did, "+
+		"or you do not know: stop it, and `cosigner restate --from-node` each cosigner. If nothing did, type "+
+		"`cosigner found --stopped` on this host", a.Node, a.Last.Era, a.Last.Height, l.First.Era, l.First.Height)}
 }
 
 // inPart says what of an agent's statements is not looked at.
