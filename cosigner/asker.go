@@ -66,9 +66,18 @@ type remote struct {
 }
 
 func (r remote) commit(ctx context.Context, keys Keys, count int) ([]commitment, error) {
-	answer, err := r.client.Commit(ctx, &cosignerv1.CommitRequest{Count: uint32(count), ShareEpoch: keys.Epoch})
+	request := &cosignerv1.CommitRequest{Count: uint32(count), ShareEpoch: keys.Epoch}
+	if count > 0 {
+		request.Split = keys.split()
+	}
+	answer, err := r.client.Commit(ctx, request)
 	if err != nil {
 		return nil, err
+	}
+	if count > 0 {
+		if err := keys.against(answer.GetSplit()); err != nil {
+			return nil, err
+		}
 	}
 	session, err := presence.ParseID(answer.GetSessionId())
 	if err != nil {

@@ -83,6 +83,20 @@ func (k *Keyring) At(epoch uint32) (Keys, error) {
 // Newest returns the keys that new signatures are made with; they are zero if the keyring is empty.
 func (k *Keyring) Newest() Keys { return k.epochs[k.newest] }
 
+// Split returns the fingerprint of the split of our newest share, nil if there is none.
+func (k *Keyring) Split() []byte {
+	if k.Empty() {
+		return nil
+	}
+	return k.Newest().split()
+}
+
+// split returns the fingerprint of the split that our share is of, as it travels.
+func (k Keys) split() []byte {
+	f := k.Share.Group().Fingerprint()
+	return f[:]
+}
+
 // EpochError is returned for an epoch of which this cosigner has no share.
 type EpochError struct {
 	Epoch uint32

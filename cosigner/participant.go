@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
 	"google.golang.org/grpc/status"
 
 	"casper-cosigner/cosigner/frost"
@@ -23,6 +24,7 @@ type Standing struct {
 	Failures  int           // failed or slow answers since the last good one
 	BadShares int           // wrong shares; it is asked last if there were any
 	LastError string        // of the last failure; "" since the last good answer
+	Split     *SplitError   // its share is of another split than ours, so that it is not asked; else nil
 }
 
 // participant is one cosigner as the leader sees it (RFC 9591's word for who takes part in a
@@ -35,16 +37,19 @@ type participant struct {
 	wake    chan struct{} // asks for a refill
 	// distance may be nil; see QuorumConfig.
 	distance func(name string) (time.Duration, bool)
+	attests  bool // some node is stock, so that attestations count as shares do
+	logger   zerolog.Logger
 
 	mu        sync.Mutex
 	stock     []commitment // oldest first, all of one session and epoch
 	target    int
 	taken     int       // since the last look
-	seen      time.Time // when it last said that it could attest; without shares
+	seen      time.Time // when it last said that it could attest; where it gives us no share
 	latency   time.Duration
 	failures  int
 	badShares int
 	lastError string
+	split     *SplitError // nil: of one split, or it does not tell
 }
 
 // ask asks for a share.
@@ -67,10 +72,19 @@ func (p *participant) answered(took time.Duration) {
 
 // failed notes a failure.
 func (p *participant) failed(err error) {
+	var split *SplitError
+	errors.As(err, &split)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.failures++
 	p.lastError = status.Convert(err).Message() // an operator reads it
+	if split != nil {
+		p.stock, p.seen = nil, time.Now() // the stock is of an earlier process, with another share
+		if p.split == nil || *p.split != *split {
+			p.logger.Error().Err(err).Str("cosigner", p.name).Msg("asking it for no share")
+		}
+	}
+	p.split = split
 }
 
 // slow notes that an answer is overdue.
@@ -105,6 +119,6 @@ func (p *participant) status() Standing {
 	defer p.mu.Unlock()
 	return Standing{
 		Name: p.name, Own: p.own, Stock: len(p.stock), Ready: p.can(time.Now()), Latency: p.expected(),
-		Failures: p.failures, BadShares: p.badShares, LastError: p.lastError,
+		Failures: p.failures, BadShares: p.badShares, LastError: p.lastError, Split: p.split,
 	}
 }

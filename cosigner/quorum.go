@@ -118,6 +118,7 @@ func NewQuorum(config QuorumConfig) *Quorum {
 		q.participants = append(q.participants, &participant{
 			name: name, own: len(q.participants) == 0, asker: a, keyring: config.Keyring,
 			target: targetMin, wake: make(chan struct{}, 1), distance: config.Distance,
+			attests: config.Own.config.Nodes.Stock(), logger: config.Logger,
 		})
 	}
 	add(config.Own.config.Name, local{config.Own})
@@ -171,6 +172,20 @@ func (q *Quorum) Status() []Standing {
 	return all
 }
 
+// Outvoted reports whether we hold a share of one split, and as many of the others as a signature
+// takes of one other: they could sign, if another cosigner led.
+func (q *Quorum) Outvoted() bool {
+	others := map[string]int{}
+	for _, p := range q.participants {
+		if split := p.status().Split; split != nil {
+			if others[split.Theirs]++; others[split.Theirs] >= q.config.Attesters.Threshold {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Stats returns the quorum's counts.
 func (q *Quorum) Stats() QuorumStats {
 	return QuorumStats{
@@ -221,9 +236,9 @@ func (q *Quorum) Sign(ctx context.Context, term uint64, c watermark.Claim) (casp
 	return signature, nil
 }
 
-// choose returns the t best holders of shares that are not avoided: ourselves,
-// then the quickest, then those that failed lately, we included, and last those
-// that ever gave a wrong share. It returns nil if there are too few.
+// choose returns the t best holders of shares of our split that are not avoided:
+// ourselves, then the quickest, then those that failed lately, we included, and
+// last those that ever gave a wrong share. It returns nil if there are too few.
 func (q *Quorum) choose(keys Keys, avoid func(*participant) bool) []*participant {
 	type ranked struct {
 		*participant
@@ -231,8 +246,9 @@ func (q *Quorum) choose(keys Keys, avoid func(*participant) bool) []*participant
 	}
 	var all []ranked
 	for _, p := range q.participants {
-		if _, holds := keys.Holders[p.name]; holds && !avoid(p) {
-			all = append(all, ranked{p, p.status()})
+		status := p.status()
+		if _, holds := keys.Holders[p.name]; holds && status.Split == nil && !avoid(p) {
+			all = append(all, ranked{p, status})
 		}
 	}
 	threshold := keys.Share.Group().Threshold()

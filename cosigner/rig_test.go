@@ -50,7 +50,7 @@ type host struct {
 	ledger *rig
 	log    Log  // nil: nothing is caught up with
 	held   Held // what its log holds
-	old    bool // it is of the release before: it neither reads nor sends eighths
+	old    bool // it is of the release before: it neither reads nor sends eighths, nor fingerprints
 
 	mu    sync.Mutex
 	fault func(ctx context.Context, method string) error // before each call from a peer
@@ -218,11 +218,17 @@ func (c client) Commit(ctx context.Context, r *cosignerv1.CommitRequest,
 	if err != nil {
 		return nil, err
 	}
+	if !c.to.old {
+		return server.Commit(ctx, r)
+	}
+	r = proto.Clone(r).(*cosignerv1.CommitRequest)
+	r.Split = nil
 	response, err := server.Commit(ctx, r)
 	for _, one := range response.GetCommitments() {
-		if c.to.old {
-			one.HidingEighth, one.BindingEighth = nil, nil
-		}
+		one.HidingEighth, one.BindingEighth = nil, nil
+	}
+	if response != nil {
+		response.Split = nil
 	}
 	return response, err
 }

@@ -130,11 +130,14 @@ func (s *Server) commit(caller string, r *cosignerv1.CommitRequest) (*cosignerv1
 	if err != nil {
 		return nil, err
 	}
+	out := &cosignerv1.CommitResponse{SessionId: s.config.Session[:], Split: keys.split()}
+	if keys.against(r.GetSplit()) != nil { // who asks says so, too, as soon as it reads ours
+		return out, nil
+	}
 	fresh, err := s.nonces.issue(caller, keys, int(r.GetCount()), time.Now())
 	if err != nil {
 		return nil, status.Error(codes.Unavailable, err.Error())
 	}
-	out := &cosignerv1.CommitResponse{SessionId: s.config.Session[:]}
 	for _, w := range fresh {
 		out.Commitments = append(out.Commitments, protoCommitment(w.index, w.nonce.Commitment()))
 	}

@@ -169,6 +169,8 @@ func (s *signing) noQuorum() error {
 			e.Causes = append(e.Causes, fmt.Errorf("cosigner %s: %w", p.name, err))
 		} else if s.slow[p] {
 			e.Causes = append(e.Causes, fmt.Errorf("cosigner %s: no answer yet", p.name))
+		} else if split := p.status().Split; split != nil {
+			e.Causes = append(e.Causes, fmt.Errorf("cosigner %s: %w", p.name, split))
 		}
 	}
 	return e

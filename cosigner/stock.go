@@ -91,7 +91,7 @@ func (p *participant) discardOld(now time.Time) {
 func (p *participant) add(fresh []commitment) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.failures, p.lastError = 0, ""
+	p.failures, p.lastError, p.split = 0, "", nil
 	if len(p.stock) > 0 && (p.stock[0].session != fresh[0].session || p.stock[0].epoch != fresh[0].epoch) {
 		p.stock = nil
 	}
@@ -106,11 +106,15 @@ func (p *participant) forget() {
 	p.rouse()
 }
 
-// can reports whether it could be asked at once: a commitment is in hand, or, without shares, it
-// said lately that it could attest. mu is held.
+// can reports whether it could be asked at once: a commitment is in hand, or, where it gives us
+// no share, it said lately that it could attest. mu is held.
 func (p *participant) can(now time.Time) bool {
-	if p.keyring.Empty() {
-		return p.failures == 0 && !p.seen.IsZero() && now.Sub(p.seen) <= seenFor
+	lately := !p.seen.IsZero() && now.Sub(p.seen) <= seenFor
+	switch {
+	case p.keyring.Empty():
+		return p.failures == 0 && lately
+	case p.split != nil:
+		return p.attests && lately
 	}
 	return len(p.stock) > 0
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/tls"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -235,11 +236,15 @@ func (f *AgentFile) health(c *cluster.File, logger zerolog.Logger) health.Config
 	return w
 }
 
-// CheckShare opens the share, if there is one, and returns what is wrong with it, or with having
-// none. Only a cluster whose nodes are all stock does without.
-func (f *CosignerFile) CheckShare(c *cluster.File) error {
-	_, err := f.keyring(c)
-	return err
+// CheckShare opens the share, if there is one, and returns the fingerprint of its split, empty if
+// no share is used, or what is wrong with the share or with having none. Only a cluster whose nodes
+// are all stock does without.
+func (f *CosignerFile) CheckShare(c *cluster.File) (split string, err error) {
+	keys, err := f.keyring(c)
+	if err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(keys.Split()), nil
 }
 
 // keyring returns who holds which share, as far as shares are used: not where all nodes are stock.

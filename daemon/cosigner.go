@@ -79,7 +79,7 @@ func RunCosigner(ctx context.Context, f *CosignerFile, o Options) (err error) {
 	defer func() { err = errors.Join(err, p.close()) }()
 	v := newValidator(p, keys)
 	o.Logger.Info().Str("cosigner", f.Name).Str("version", o.Version).Str("address", ports.data.Addr().String()).
-		Msg("cosigner is up")
+		Hex("split", keys.Split()).Msg("cosigner is up")
 	if keys.Empty() {
 		o.Logger.Info().Bool("share_set", f.Share != "").Msg("all nodes of the cluster file are stock: this cosigner " +
 			"attests, and gives no share and no signature")

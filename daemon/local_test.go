@@ -107,6 +107,15 @@ func newLocal(t *testing.T, edit func(*cluster.File)) *local {
 func (l *local) makeCosigner(name string, share keygen.ShareFile, first watermark.Mark) {
 	l.t.Helper()
 	l.makeHost(name)
+	l.writeShare(name, share)
+	l.write(name, "cosigner.toml", daemon.CosignerFile{Name: name, Cluster: "cluster.toml", Certificate: "tls.crt",
+		Key: "tls.key", State: "state", Share: "share.age", ShareIdentity: "share.identity"})
+	l.initState(name, first)
+}
+
+// writeShare gives a cosigner a share, and what opens it.
+func (l *local) writeShare(name string, share keygen.ShareFile) {
+	l.t.Helper()
 	identity, err := age.GenerateX25519Identity()
 	if err != nil {
 		l.t.Fatal(err)
@@ -117,9 +126,6 @@ func (l *local) makeCosigner(name string, share keygen.ShareFile, first watermar
 	}
 	l.writeFile(name, "share.age", sealed.Bytes())
 	l.writeFile(name, "share.identity", []byte(identity.String()+"\n"))
-	l.write(name, "cosigner.toml", daemon.CosignerFile{Name: name, Cluster: "cluster.toml", Certificate: "tls.crt",
-		Key: "tls.key", State: "state", Share: "share.age", ShareIdentity: "share.identity"})
-	l.initState(name, first)
 }
 
 func (l *local) initState(name string, first watermark.Mark) {

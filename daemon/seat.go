@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"time"
 
 	"casper-cosigner/cluster"
@@ -41,7 +42,7 @@ func (v *validator) lead() monitor.Lead {
 func (v *validator) standing(name string) (s seat.Standing) {
 	for _, p := range v.quorum.Status() {
 		if p.Name == name {
-			s.Good = p.Ready && p.BadShares == 0
+			s.Good = p.Ready && p.BadShares == 0 && p.Split == nil
 		}
 	}
 	seen, _ := v.dir.Seen(name)
@@ -56,6 +57,30 @@ func (v *validator) standing(name string) (s seat.Standing) {
 func (v *validator) giveUp() {
 	v.options.Logger.Warn().Msg("could not sign for a second while asked: handing over")
 	v.standBack()
+}
+
+// splitEvery is how often is looked whether the others hold shares of another split. They tell each
+// second.
+const splitEvery = time.Second
+
+// watchSplit hands over until ctx ends while the others could sign and this cosigner, which leads,
+// could not, because its share is of another split. Nobody has to ask first: what is asked until
+// then is late.
+func (v *validator) watchSplit(ctx context.Context) {
+	tick := time.NewTicker(splitEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if v.store.Leader().Self && v.quorum.Outvoted() {
+			v.options.Logger.Error().Msg("the others hold shares of another split of the key, and make signatures without " +
+				"this cosigner: handing over; replace its share file, `casper-cosigner status` names the splits")
+			v.standBack()
+		}
+	}
 }
 
 // standBack hands over, if this cosigner leads, and keeps from leading for a while.

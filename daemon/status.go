@@ -2,9 +2,11 @@ package daemon
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"casper-cosigner/cosigner"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/signer"
@@ -19,7 +21,7 @@ func (v *validator) status(r *cosignerv1.StatusResponse) {
 	v.store.View(func(m *machine.State) { first = m.First(first) })
 	r.First = &cosignerv1.Mark{Era: first.Era, Height: first.Height}
 	_, r.AppliedIndex = v.store.Indexes()
-	r.Ready, r.AttestsOnly = v.server.Ready() == nil, v.keys.Empty()
+	r.Ready, r.AttestsOnly, r.Split = v.server.Ready() == nil, v.keys.Empty(), v.keys.Split()
 	remembers := v.stand.Status()
 	r.UnheardAgents, r.HeldBack = remembers.Unheard, remembers.Shut
 	if err := v.clock.steady(); err != nil {
@@ -118,9 +120,20 @@ func (v *validator) register() {
 			Name: "peer_refuses", ConstLabels: prometheus.Labels{"peer": name},
 			Help: "1 while another cosigner refuses this one: its state, its certificate or its version."},
 			func() float64 { _, refuses := v.admission.RefusedBy()[name]; return truth(refuses) }))
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace,
+			Name: "peer_other_split", ConstLabels: prometheus.Labels{"peer": name},
+			Help: "1 if another cosigner's share is of another split of the key than this one's. Not 0: alarm."},
+			func() float64 { return truth(v.otherSplit(name)) }))
 	}
 	m.gauge("epoch", "Changes of mode and roles so far.", func() float64 {
 		return v.newest(func(s *machine.State) uint64 { return s.Roles().Epoch })
+	})
+}
+
+// otherSplit reports whether the named cosigner's share is of another split than ours.
+func (v *validator) otherSplit(name string) bool {
+	return slices.ContainsFunc(v.quorum.Status(), func(s cosigner.Standing) bool {
+		return s.Name == name && s.Split != nil
 	})
 }
 

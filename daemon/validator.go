@@ -127,6 +127,7 @@ func (v *validator) run(ctx context.Context, f *CosignerFile, ports bound) error
 	group.Go(func() error { v.stand.Run(ctx); return nil })
 	group.Go(func() error { return telling.Run(ctx) })
 	group.Go(func() error { v.retime(ctx); return nil })
+	group.Go(func() error { v.watchSplit(ctx); return nil })
 	group.Go(func() error { return v.server.Run(ctx) })
 	group.Go(func() error { return v.monitor.Run(ctx) })
 	group.Go(func() error { return v.watchClock(ctx) })

@@ -19,7 +19,9 @@ type problem func(format string, args ...any)
 // cosigners than the threshold, which is more than half, nothing is signed.
 func (s *Status) conclude() {
 	note := func(format string, args ...any) { s.Problems = append(s.Problems, fmt.Sprintf(format, args...)) }
-	ready := s.cosignerProblems(note)
+	s.cosignerProblems(note)
+	ready := s.together()
+	s.splitProblem(note)
 	s.problems(note)
 	silent := 0 // on purpose
 	for _, c := range s.Cosigners {
@@ -50,12 +52,12 @@ func (s *Status) conclude() {
 	}
 }
 
-// cosignerProblems lists what is wrong with the cosigners and returns how many are ready. Before
-// the start none is, and none has commitments of another, which is not worth a line.
-func (s *Status) cosignerProblems(note problem) (ready int) {
-	answers := map[string]bool{}
+// cosignerProblems lists what is wrong with the cosigners. Before the start none is ready, and none
+// has commitments of another, which is not worth a line.
+func (s *Status) cosignerProblems(note problem) {
+	row := map[string]Cosigner{}
 	for _, c := range s.Cosigners {
-		answers[c.Name] = c.Reachable
+		row[c.Name] = c
 	}
 	for _, c := range s.Cosigners {
 		switch {
@@ -69,9 +71,7 @@ func (s *Status) cosignerProblems(note problem) (ready int) {
 		case !c.Reachable:
 			note("cosigner %s does not answer: %s", c.Name, c.Error)
 			continue
-		case c.Ready:
-			ready++
-		case s.Started && c.HeldBack == "":
+		case !c.Ready && s.Started && c.HeldBack == "":
 			note("cosigner %s is not ready to give %s", c.Name, c.gives())
 		}
 		if c.HeldBack != "" {
@@ -93,7 +93,8 @@ func (s *Status) cosignerProblems(note problem) (ready int) {
 		for _, p := range c.Peers {
 			if p.Refuses != "" {
 				note("cosigner %s is refused by %s: %s", c.Name, p.Name, p.Refuses)
-			} else if s.Started && !p.Reachable && answers[p.Name] { // else it is listed once already
+			} else if other := row[p.Name]; s.Started && !p.Reachable && other.Reachable && !c.apart(other) {
+				// Else it is listed once already.
 				note("cosigner %s does not reach %s: %s", c.Name, p.Name, p.LastError)
 			}
 			if p.BadShares > 0 {
@@ -101,7 +102,6 @@ func (s *Status) cosignerProblems(note problem) (ready int) {
 			}
 		}
 	}
-	return ready
 }
 
 // gives is what a cosigner has to give.

@@ -84,6 +84,9 @@ type Cosigner struct {
 	NotStarted string `json:"not_started,omitempty"`
 	// AttestsOnly says that it gives no share: all nodes of its cluster file are stock.
 	AttestsOnly bool `json:"attests_only,omitempty"`
+	// Split is the fingerprint of the split that its share is of; empty if it uses none, or does not
+	// tell.
+	Split string `json:"split,omitempty"`
 }
 
 // Peer is another cosigner, as this one sees it.
@@ -159,6 +162,7 @@ func newCosigner(c Cluster, a Answer, leads bool) Cosigner {
 	row.LedgerBehind = st.GetLedgerResets() < st.GetResets()
 	row.UnheardAgents, row.HeldBack = st.GetUnheardAgents(), st.GetHeldBack()
 	row.NotStarted, row.AttestsOnly = st.GetNotStarted(), st.GetAttestsOnly()
+	row.Split = hex.EncodeToString(st.GetSplit())
 	for _, p := range st.GetPeers() {
 		row.Peers = append(row.Peers, Peer{Name: p.GetName(), Reachable: p.GetReachable(), Commitments: p.GetCommitments(),
 			LastError: p.GetLastError(), BadShares: p.GetBadShares(), Refuses: p.GetRefuses(),

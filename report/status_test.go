@@ -83,6 +83,21 @@ func TestStatusState(t *testing.T) {
 		{"bad share", func(r []report.Answer) {
 			r[1].Status.Peers[0].BadShares = 1
 		}, report.Degraded, "c2 got 1 bad share from c1"},
+		{"a share of another split", func(r []report.Answer) {
+			splits(r, 1, 1, 2)
+			r[0].Status.Peers[1].Reachable, r[1].Status.Peers[1].Reachable = false, false
+		}, report.Degraded, "cosigner c3 has a share of another split of the key, 0200000000000000, and makes no signature " +
+			"with the others, c1, c2, of split 0100000000000000"},
+		{"a share of another split, in a cluster that does not tell", func(r []report.Answer) { splits(r, 1, 0, 0) },
+			report.OK, ""},
+		{"a share of another split, and one does not tell", func(r []report.Answer) { splits(r, 0, 1, 2) }, report.Degraded,
+			"no 2 of one are seen: c2 of split 0100000000000000, c3 of split 0200000000000000"},
+		{"shares of two splits, one away", func(r []report.Answer) {
+			splits(r, 1, 1, 2)
+			reporttest.Away(&r[0])
+		}, report.NoQuorum, "no 2 of one are seen: c2 of split"},
+		{"shares of three splits", func(r []report.Answer) { splits(r, 1, 2, 3) }, report.NoQuorum,
+			"1 ready cosigners, 2 are needed"},
 		{"active suspended", func(r []report.Answer) {
 			r[1].Status.Suspended = []string{"node-a"}
 		}, report.Degraded, "node-a is active and suspended"},
@@ -181,6 +196,29 @@ func TestStatusState(t *testing.T) {
 		if s.State != test.state || !strings.Contains(all, test.problem) || (test.problem == "") != (len(s.Problems) == 0) {
 			t.Errorf("%s: %s with problems %q, want %s with %q", test.name, s.State, all, test.state, test.problem)
 		}
+	}
+}
+
+// splits has each cosigner tell a split; 0 tells none.
+func splits(r []report.Answer, of ...byte) {
+	for i, n := range of {
+		if n > 0 {
+			r[i].Status.Split = []byte{n, 0, 0, 0, 0, 0, 0, 0}
+		}
+	}
+}
+
+// TestStatusSplit: whose share is of another split is named once, by what it is, not as one that is
+// not reached.
+func TestStatusSplit(t *testing.T) {
+	c := reporttest.Cluster()
+	answers := reporttest.Healthy(c)
+	splits(answers, 1, 1, 2)
+	for _, one := range [][2]int{{0, 1}, {1, 1}, {2, 0}, {2, 1}} {
+		answers[one[0]].Status.Peers[one[1]].Reachable = false
+	}
+	if s := report.NewStatus(c, answers, reporttest.Noon); len(s.Problems) != 1 {
+		t.Errorf("problems %q, want one", s.Problems)
 	}
 }
 

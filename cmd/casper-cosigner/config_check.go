@@ -21,44 +21,48 @@ well: cluster file, certificate, key and share.`,
 		Example: "  casper-cosigner config check /etc/casper-cosigner/cosigner.toml",
 		Args:    one("a FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
-			kind, err := checkConfig(args[0])
+			kind, note, err := checkConfig(args[0])
 			if err != nil {
 				return errorf("%s file %s is not in order:\n%w", kind, args[0], err)
 			}
-			fmt.Fprintf(c.OutOrStdout(), "%s: %s file, in order\n", args[0], kind)
+			fmt.Fprintf(c.OutOrStdout(), "%s: %s file, in order%s\n", args[0], kind, note)
 			return nil
 		},
 	}
 }
 
-// checkConfig returns the kind of a file, and its faults.
-func checkConfig(path string) (string, error) {
+// checkConfig returns the kind of a file, what to compare it by with those of other hosts, and its
+// faults.
+func checkConfig(path string) (kind, note string, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return "settings", err
+		return "settings", "", err
 	}
-	switch kind := kindOf(text); kind {
+	switch kind = kindOf(text); kind {
 	case "cluster":
-		_, err := cluster.Parse(text)
-		return kind, err
+		_, err = cluster.Parse(text)
 	case "cosigner":
-		f, err := daemon.ReadCosignerFile(path)
-		return kind, checkHost(err, f, cluster.Cosigner, func(m daemon.Host) error {
-			return f.CheckShare(m.Cluster)
+		f, faults := daemon.ReadCosignerFile(path)
+		err = checkHost(faults, f, cluster.Cosigner, func(m daemon.Host) error {
+			split, err := f.CheckShare(m.Cluster)
+			if split != "" {
+				note = fmt.Sprintf("; its share is of split %s, as must be those of all cosigners", split)
+			}
+			return err
 		})
 	case "agent":
-		f, err := daemon.ReadAgentFile(path)
-		return kind, checkHost(err, f, cluster.Node, nil)
+		f, faults := daemon.ReadAgentFile(path)
+		err = checkHost(faults, f, cluster.Node, nil)
 	case "gate":
-		f, err := daemon.ReadGateFile(path)
-		if err == nil {
+		var f *daemon.GateFile
+		if f, err = daemon.ReadGateFile(path); err == nil {
 			_, err = f.Settings()
 		}
-		return kind, err
 	default:
-		f, err := daemon.ReadOperatorFile(path)
-		return kind, checkHost(err, f, cluster.Operator, nil)
+		f, faults := daemon.ReadOperatorFile(path)
+		err = checkHost(faults, f, cluster.Operator, nil)
 	}
+	return kind, note, err
 }
 
 // checkHost adds to the faults of a host's settings those of what they lead to.

@@ -77,7 +77,8 @@ func initCosigner(c *cobra.Command, config string, first *firstFlags, without []
 	if err := checkRole(m, cluster.Cosigner); err != nil {
 		return err
 	}
-	if err := f.CheckShare(m.Cluster); err != nil {
+	split, err := f.CheckShare(m.Cluster)
+	if err != nil {
 		return err
 	}
 	if err := statedir.CheckEmpty(f.StatePath()); err != nil { // before anybody stops a node for it
@@ -85,6 +86,9 @@ func initCosigner(c *cobra.Command, config string, first *firstFlags, without []
 	}
 	fmt.Fprintf(c.ErrOrStderr(), "Cosigner %s of cluster %x, validator %v.\n", f.Name, []byte(m.Cluster.ID),
 		m.Cluster.Validator)
+	if split != "" {
+		fmt.Fprintf(c.ErrOrStderr(), "Its share is of split %s: is that the same on each cosigner?\n", split)
+	}
 	mark, err := first.settle(c, m.Cluster, f.Name)
 	if err != nil {
 		return err

@@ -22,13 +22,17 @@ func inspectCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			share, err := s.KeyShare()
+			if err != nil {
+				return errorf("%s: %w", args[0], err)
+			}
 			cluster := s.Cluster
 			if cluster == "" {
 				cluster = "any"
 			}
 			out := c.OutOrStdout()
-			fmt.Fprintf(out, "validator    %v\nshare        %d of %d\nthreshold    %d\nepoch        %d\ncluster      %s\n",
-				s.Validator, s.ID, s.Size, s.Threshold, s.Epoch, cluster)
+			fmt.Fprintf(out, "validator    %v\nshare        %d of %d\nthreshold    %d\nepoch        %d\ncluster      %s\n"+
+				"split        %v\n", s.Validator, s.ID, s.Size, s.Threshold, s.Epoch, cluster, share.Group().Fingerprint())
 			for i, commitment := range s.Commitments {
 				fmt.Fprintf(out, "commitment %d %x\n", i, commitment)
 			}

@@ -32,6 +32,7 @@ type split struct {
 	stock           bool            // by the cluster file, some node is, and keeps the PEM
 	recipients      []age.Recipient // by share number - 1
 	paths           []string        // likewise
+	fingerprint     frost.Fingerprint
 }
 
 func splitCommand() *cobra.Command {
@@ -98,6 +99,7 @@ func (f *splitFlags) run(c *cobra.Command) error {
 	if err := writeNew(files); err != nil {
 		return err
 	}
+	s.fingerprint = shares[0].Group().Fingerprint()
 	printSplit(c, f.pem, s)
 	return nil
 }
@@ -208,6 +210,8 @@ func printSplit(c *cobra.Command, pem string, s split) {
 	for i, path := range s.paths {
 		fmt.Fprintf(out, "  share %d  %s\n", i+1, path)
 	}
+	fmt.Fprintf(out, "\nThis is split %v: `config check` and `status` say of which one a cosigner's share is.\n",
+		s.fingerprint)
 	fmt.Fprintf(out, `
 Back up, each in a place of its own: every share file, and what opens it (identity
 or passphrase) apart from it. Without a PEM a cluster that lost a cosigner is founded

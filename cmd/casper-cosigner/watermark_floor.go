@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"os/signal"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,12 +28,14 @@ func watermarkFloorCommand() *cobra.Command {
 		Use:   "floor",
 		Short: "refuse everything below an era and a height",
 		Long: `floor sets the era and the height below which everything is refused. What is left
-out stays. With --from-node what is raised is held against the chain: at or below
-the next block's is refused, since whoever had the PEM may have signed there; and
-if neither is given, both are filled in, never below the present floor. A number far above the chain, or above
-what was signed where no node is asked, is to be typed again, and so is one below
-the present floor: what that refused may then be signed. A floor that was set by
-mistake can be moved back, as far as what is pruned.`,
+out stays. First stop whatever signs with the PEM. With --from-node what is raised
+is held against the chain, and once more when the node has a block that was made
+after that, so that a node that lags is not believed: at or below the next block's
+is refused, since whoever had the PEM may have signed there; and if neither is
+given, both are filled in, never below the present floor. A number far above the
+chain, or above what was signed where no node is asked, is to be typed again, and
+so is one below the present floor: what that refused may then be signed. A floor
+that was set by mistake can be moved back, as far as what is pruned.`,
 		Example: `  casper-cosigner watermark floor --from-node http://10.0.1.1:8888 --reason "a PEM was found in use"
   casper-cosigner watermark floor --era 21802 --reason "PEM was in use until era 21801"`,
 		Args: cobra.NoArgs,
@@ -54,7 +59,7 @@ func (f *floorFlags) set(c *cobra.Command) error {
 	var was watermark.Mark
 	var chain watermark.Chain
 	err := f.withLeader(c, func(_ context.Context, _ cosignerv1.AdminServiceClient, s *cosignerv1.StatusResponse) error {
-		was = watermark.Mark{Era: s.GetFloor().GetEra(), Height: s.GetFloor().GetHeight()}
+		was = floorOf(s)
 		chain.Last = watermark.Mark{Era: s.GetNewest().GetEra(), Height: s.GetNewest().GetHeight()}
 		return nil
 	})
@@ -76,8 +81,15 @@ func (f *floorFlags) set(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if want, err = f.recheck(c, was, want, time.Now()); err != nil {
+		return err
+	}
 	return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient,
-		_ *cosignerv1.StatusResponse) error {
+		s *cosignerv1.StatusResponse) error {
+		if now := floorOf(s); now != was {
+			return &fault{code: exitRefused, err: errorf("somebody set the floor to era %d height %d meanwhile: nothing was done",
+				now.Era, now.Height), hints: []string{"the same command again, if it is still wanted"}}
+		}
 		r, err := client.SetFloor(ctx, &cosignerv1.SetFloorRequest{Reason: *f.reason,
 			Floor: &cosignerv1.Mark{Era: want.Era, Height: want.Height}})
 		if err != nil {
@@ -87,6 +99,31 @@ func (f *floorFlags) set(c *cobra.Command) error {
 			r.GetFloor().GetHeight(), was.Era, was.Height)
 		return nil
 	})
+}
+
+func floorOf(s *cosignerv1.StatusResponse) watermark.Mark {
+	return watermark.Mark{Era: s.GetFloor().GetEra(), Height: s.GetFloor().GetHeight()}
+}
+
+// recheck returns the floor by what the node says once it has a block that was made after the last
+// answer, as cosigner init does: what whoever had the PEM signed before it was stopped is then below,
+// even if the node lags. What only falls was not held against the chain, and is not now.
+func (f *floorFlags) recheck(c *cobra.Command, was, want watermark.Mark, stopped time.Time) (watermark.Mark, error) {
+	if f.node == "" || (f.era || f.height) && want.Era <= was.Era && want.Height <= was.Height {
+		return want, nil
+	}
+	ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	file, err := f.cluster()
+	if err != nil {
+		return want, err
+	}
+	seen, err := blockAfter(ctx, c.ErrOrStderr(), f.node, file, stopped)
+	if err != nil {
+		return want, err
+	}
+	f.again = fmt.Sprintf("%d/%d", want.Era, want.Height) // what had to be typed again was
+	return f.judge(c, was, seen.Chain)
 }
 
 // judge returns the floor that is wanted, once nothing speaks against it.

@@ -14,6 +14,7 @@ import (
 func TestFloor(t *testing.T) {
 	f := startFakes(t)
 	url, _ := fakeNode(t, time.Hour) // the next block is 1001, in era 10; signed are era 23 and height 266
+	fresh, _ := fakeNode(t, 0)       // the next block is always new, 1011, in era 10
 	for _, tt := range []struct {
 		args string
 		code int
@@ -30,17 +31,48 @@ func TestFloor(t *testing.T) {
 		{"--era 3 --again 3/0", 0, "floor era 3 height 0, was era 10024"}, // a mistake is taken back
 		{"--era 10 --from-node " + url, exitRefused, "is not above the next block's, era 10 height 1001"},
 		{"--height 1001 --from-node " + url, exitRefused, "is not above the next block's, era 10 height 1001"},
-		{"--height 1002 --from-node " + url, 0, "floor era 3 height 1002"},
+		{"--height 1012 --from-node " + fresh, 0, "floor era 3 height 1012"},
 		{"--era 13 --from-node " + url, exitUsage, "far above era 10 height 1000"},
-		{"--from-node " + url, 0, "floor era 11 height 1065, was era 3 height 1002"},
-		{"--height 1200 --from-node " + url, 0, "floor era 11 height 1200"},
-		{"--from-node " + url, 0, "floor era 11 height 1200, was era 11 height 1200"}, // it does not fall by that
+		{"--from-node " + fresh, 0, "floor era 11 height 1075, was era 3 height 1012"},
+		{"--height 1200 --from-node " + fresh, 0, "floor era 11 height 1200"},
+		{"--from-node " + fresh, 0, "floor era 11 height 1200, was era 11 height 1200"}, // it does not fall by that
+		{"--era 10 --again 10/1200 --from-node " + url, 0, "floor era 10 height 1200"},  // a block is not waited for
 	} {
 		code, out, errOut := f.operate(append([]string{"watermark", "floor", "--reason", "x"},
 			strings.Fields(tt.args)...)...)
 		if code != tt.code || !strings.Contains(out+errOut, tt.want) {
 			t.Errorf("%s: code %d, %s%s, want %d and %q", tt.args, code, out, errOut, tt.code, tt.want)
 		}
+	}
+}
+
+// TestFloorOfNode: what a node says before it has a block that is newer than the command is not
+// believed, be it filled in or held against what was given; and a floor that somebody moved meanwhile
+// is not set over.
+func TestFloorOfNode(t *testing.T) {
+	f := startFakes(t)
+	set := func(args ...string) (code int, all string) {
+		code, out, errOut := f.operate(append([]string{"watermark", "floor", "--reason", "x", "--from-node"}, args...)...)
+		return code, out + errOut
+	}
+	lags, _ := fakeChain(t, time.Second, 11) // it stands at era 10, and then is in era 11
+	if code, all := set(lags); code != 0 || !strings.Contains(all, "floor era 12 height 1075, was era 0") {
+		t.Errorf("code %d, %s", code, all)
+	}
+	lags, _ = fakeChain(t, time.Second, 13)
+	if code, all := set(lags, "--era", "13", "--again", "13/1075"); code != exitRefused ||
+		!strings.Contains(all, "is not above the next block's, era 13 height 1011") {
+		t.Errorf("code %d, %s", code, all)
+	}
+	fresh, asked := fakeNode(t, 0)
+	f.edit = func(v *cosignerv1.StatusResponse) {
+		if asked.Load() > 0 {
+			v.Floor = &cosignerv1.Mark{Era: 17}
+		}
+	}
+	if code, all := set(fresh); code != exitRefused ||
+		!strings.Contains(all, "somebody set the floor to era 17 height 0 meanwhile: nothing was done") {
+		t.Errorf("code %d, %s", code, all)
 	}
 }
 

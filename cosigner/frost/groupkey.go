@@ -1,6 +1,7 @@
 package frost
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
@@ -20,6 +21,7 @@ type GroupKey struct {
 	commitments []kyber.Point // to the polynomial's coefficients, lowest first; [0] is the public key
 	shares      []kyber.Point // verification shares; cosigner id is at id-1
 	eighth      kyber.Scalar  // 1/8
+	fingerprint Fingerprint
 
 	mu        sync.Mutex
 	lambdas   map[signerSet][]kyber.Scalar // Lagrange coefficients, in ascending order of ids
@@ -60,6 +62,7 @@ func NewGroupKey(g kyber.Group, commitments []kyber.Point, n int) (*GroupKey, er
 		}
 		k.shares = append(k.shares, v)
 	}
+	k.fingerprint = fingerprint(k)
 	return k, nil
 }
 
@@ -100,6 +103,26 @@ func (k *GroupKey) Commitments() [][]byte {
 	}
 	return out
 }
+
+// Fingerprint names how a key was split: n and the polynomial, by which shares of one split are
+// told from those of another. It is public, and the same on each cosigner.
+type Fingerprint [8]byte
+
+// String writes it in hex.
+func (f Fingerprint) String() string { return hex.EncodeToString(f[:]) }
+
+// fingerprintContext keeps the hash apart from all others.
+const fingerprintContext = "casper-cosigner split v1"
+
+func fingerprint(k *GroupKey) (f Fingerprint) {
+	d := digest(fingerprintContext, append([][]byte{{byte(k.size)}}, k.Commitments()...)...)
+	copy(f[:], d[:])
+	return f
+}
+
+// Fingerprint returns the fingerprint of the split. Two that are not Equal have different ones, but
+// for one pair in 2^64.
+func (k *GroupKey) Fingerprint() Fingerprint { return k.fingerprint }
 
 // Equal reports whether both keys were split alike: the same n and the same
 // polynomial. Two splits of one key are not equal, and their shares do not mix.

@@ -308,7 +308,9 @@ type StatusResponse struct {
 	// First era and height that this cluster may sign, by which its founding is known.
 	First *Mark `protobuf:"bytes,43,opt,name=first,proto3" json:"first,omitempty"`
 	// Which heights are bound from the one on that was asked for, as the log has it.
-	Seen          *HeightsSeen `protobuf:"bytes,44,opt,name=seen,proto3" json:"seen,omitempty"`
+	Seen *HeightsSeen `protobuf:"bytes,44,opt,name=seen,proto3" json:"seen,omitempty"`
+	// Fingerprint of the split that its share is of, 8 bytes; absent if it uses none.
+	Split         []byte `protobuf:"bytes,45,opt,name=split,proto3" json:"split,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -591,6 +593,13 @@ func (x *StatusResponse) GetFirst() *Mark {
 func (x *StatusResponse) GetSeen() *HeightsSeen {
 	if x != nil {
 		return x.Seen
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetSplit() []byte {
+	if x != nil {
+		return x.Split
 	}
 	return nil
 }
@@ -2482,7 +2491,7 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x04bits\x18\x02 \x01(\fR\x04bits\"H\n" +
 	"\rStatusRequest\x12&\n" +
 	"\fheights_from\x18\x01 \x01(\x04H\x00R\vheightsFrom\x88\x01\x01B\x0f\n" +
-	"\r_heights_from\"\x8c\v\n" +
+	"\r_heights_from\"\xa2\v\n" +
 	"\x0eStatusResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12*\n" +
@@ -2523,7 +2532,8 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\vnot_started\x18* \x01(\tR\n" +
 	"notStarted\x12.\n" +
 	"\x05first\x18+ \x01(\v2\x18.casper.cosigner.v1.MarkR\x05first\x123\n" +
-	"\x04seen\x18, \x01(\v2\x1f.casper.cosigner.v1.HeightsSeenR\x04seen\"Y\n" +
+	"\x04seen\x18, \x01(\v2\x1f.casper.cosigner.v1.HeightsSeenR\x04seen\x12\x14\n" +
+	"\x05split\x18- \x01(\fR\x05split\"Y\n" +
 	"\vHeightReset\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x1a\n" +
 	"\boperator\x18\x02 \x01(\tR\boperator\x12\x16\n" +

@@ -30,7 +30,10 @@ type CommitRequest struct {
 	// How many. 0: none, and the answer says only that a share or an attestation could be given now.
 	Count uint32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
 	// Epoch of the shares that they are for.
-	ShareEpoch    uint32 `protobuf:"varint,2,opt,name=share_epoch,json=shareEpoch,proto3" json:"share_epoch,omitempty"`
+	ShareEpoch uint32 `protobuf:"varint,2,opt,name=share_epoch,json=shareEpoch,proto3" json:"share_epoch,omitempty"`
+	// Fingerprint of the split that the caller's share is of, 8 bytes; absent from a release that does not tell, and from
+	// a cosigner without shares.
+	Split         []byte `protobuf:"bytes,3,opt,name=split,proto3" json:"split,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -79,13 +82,22 @@ func (x *CommitRequest) GetShareEpoch() uint32 {
 	return 0
 }
 
+func (x *CommitRequest) GetSplit() []byte {
+	if x != nil {
+		return x.Split
+	}
+	return nil
+}
+
 // CommitResponse holds the commitments.
 type CommitResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Session of the answering process, 16 bytes: the nonces of these commitments die with it.
 	SessionId []byte `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
-	// The commitments.
-	Commitments   []*Commitment `protobuf:"bytes,2,rep,name=commitments,proto3" json:"commitments,omitempty"`
+	// The commitments. None if the caller's share is known to be of another split.
+	Commitments []*Commitment `protobuf:"bytes,2,rep,name=commitments,proto3" json:"commitments,omitempty"`
+	// Fingerprint of the split that the answering side's share is of; absent as in CommitRequest.
+	Split         []byte `protobuf:"bytes,3,opt,name=split,proto3" json:"split,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -130,6 +142,13 @@ func (x *CommitResponse) GetSessionId() []byte {
 func (x *CommitResponse) GetCommitments() []*Commitment {
 	if x != nil {
 		return x.Commitments
+	}
+	return nil
+}
+
+func (x *CommitResponse) GetSplit() []byte {
+	if x != nil {
+		return x.Split
 	}
 	return nil
 }
@@ -616,15 +635,17 @@ var File_casper_cosigner_v1_cosigner_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_cosigner_proto_rawDesc = "" +
 	"\n" +
-	"!casper/cosigner/v1/cosigner.proto\x12\x12casper.cosigner.v1\"F\n" +
+	"!casper/cosigner/v1/cosigner.proto\x12\x12casper.cosigner.v1\"\\\n" +
 	"\rCommitRequest\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\x12\x1f\n" +
 	"\vshare_epoch\x18\x02 \x01(\rR\n" +
-	"shareEpoch\"q\n" +
+	"shareEpoch\x12\x14\n" +
+	"\x05split\x18\x03 \x01(\fR\x05split\"\x87\x01\n" +
 	"\x0eCommitResponse\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\fR\tsessionId\x12@\n" +
-	"\vcommitments\x18\x02 \x03(\v2\x1e.casper.cosigner.v1.CommitmentR\vcommitments\"\xa0\x01\n" +
+	"\vcommitments\x18\x02 \x03(\v2\x1e.casper.cosigner.v1.CommitmentR\vcommitments\x12\x14\n" +
+	"\x05split\x18\x03 \x01(\fR\x05split\"\xa0\x01\n" +
 	"\n" +
 	"Commitment\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x16\n" +
