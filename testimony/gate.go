@@ -154,6 +154,7 @@ func (s *Stand) refuse() error {
 		"What to do: docs/recovery.md, \"Refused by a witness\"", seen, v.By.Statement)
 	gone := s.lost
 	s.gone.Store(&gone)
+	s.shown = nil // from now on it states nothing
 	s.mark()
 	return errors.New(s.lost)
 }

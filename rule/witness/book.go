@@ -131,19 +131,25 @@ func (b *Book) put(s Signed) bool {
 func (b *Book) Current() []Signed { return b.sorted(b.members.Has) }
 
 // Shown returns Current with what the member whose book it is states now in front, which the others
-// need not be behind.
+// need not be behind. One that states nothing, as it waits or is lost, has the zero Signed there:
+// else what it heard of itself came first, and would be taken for its own word.
 func (b *Book) Shown(own Signed) []Signed {
-	return append([]Signed{own}, slices.DeleteFunc(b.Current(), func(s Signed) bool { return s == own })...)
+	others := slices.DeleteFunc(b.Current(), func(s Signed) bool { return s == own })
+	if len(others) == 0 && own == (Signed{}) {
+		return nil
+	}
+	return append([]Signed{own}, others...)
 }
 
 // Answered takes in what a member that was asked answers, and reports whether anything of it is
-// kept. What comes first is what it says of itself now.
+// kept. What comes first is what it says of itself now, the rest is hearsay.
 func (b *Book) Answered(from string, all []Signed) (kept bool) {
-	if len(all) > 0 {
-		b.says(from, all[0])
-	}
-	for _, s := range all {
-		kept = b.KeepFrom(from, s) || s.Name == from && b.Begin(s) || kept
+	for i, s := range all {
+		own := FirstHand(from, i, s)
+		if own {
+			b.says(from, s)
+		}
+		kept = b.KeepAs(s, !own) || own && b.Begin(s) || kept
 	}
 	return kept
 }

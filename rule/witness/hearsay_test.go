@@ -22,7 +22,8 @@ func TestHearsay(t *testing.T) {
 	newest := later[len(later)-1]
 
 	agent := NewBook(trio())
-	agent.Answered("c2", []Signed{of(1, 5), lost})
+	agent.Answered("c2", []Signed{of(1, 5)})
+	agent.Answered("c2", []Signed{lost})
 	for _, s := range later {
 		if !agent.Answered("c1", []Signed{said(1, 50, nil), s}) {
 			t.Errorf("the next is not kept: %v", s)
@@ -58,10 +59,41 @@ func TestHearsay(t *testing.T) {
 
 	c1 := NewBook(trio())
 	for _, s := range later {
-		c1.KeepFrom("c2", s)
+		c1.Keep(s)
 	}
-	if !c1.WantsFrom("", lost) || !c1.KeepFrom("", lost) || !slices.Contains(c1.Current(), lost) {
+	if !c1.WantsAs(lost, true) || !c1.KeepAs(lost, true) || !slices.Contains(c1.Current(), lost) {
 		t.Errorf("an agent showed what c2 has lost, and c1 tells on %v", c1.Current())
+	}
+}
+
+// TestOwnEarlierProcesses: an agent heard c2 state something, c2 was put back then, and was started
+// again and again. What it has heard of its own later processes, and tells that agent, pushes
+// nothing out but hearsay: what it states now is the first of an answer alone.
+func TestOwnEarlierProcesses(t *testing.T) {
+	of := func(boot uint64) Signed {
+		return said(2, 10+boot, func(s *Statement) { s.Boot, s.Session = boot, ID{2, byte(boot)} })
+	}
+	lost := said(2, 10, func(s *Statement) { s.Session = ID{66} })
+	agent := NewBook(trio())
+	agent.Answered("c2", []Signed{lost})
+	var later []Signed
+	for boot := uint64(20); boot > 6; boot-- { // told as they are sorted
+		later = append(later, of(boot))
+	}
+	for range 3 {
+		agent.Answered("c2", later)
+		agent.Answered("c2", append([]Signed{said(1, 9, nil)}, later...))
+	}
+	if held := agent.Current(); !slices.Contains(held, lost) || !slices.Contains(held, later[0]) {
+		t.Fatalf("it holds %v", held)
+	}
+	if agent.Hearsay(later[0]) || !agent.Hearsay(later[1]) {
+		t.Error("its own word is the first of its answer, and no other")
+	}
+	for at, s := range later[:2] {
+		if FirstHand("c2", at, s) != (at == 0) || FirstHand("c1", at, s) {
+			t.Errorf("at %d", at)
+		}
 	}
 }
 
@@ -81,14 +113,14 @@ func TestFellAndGrew(t *testing.T) {
 			t.Errorf("after %v it holds %v", fell, held)
 		}
 		told := NewBook(trio())
-		told.KeepFrom("a", before)
+		told.KeepAs(before, true)
 		told.Answered("c2", []Signed{fell})
 		if !slices.Contains(told.Current(), before) {
 			t.Errorf("after %v what an agent showed is gone: %v", fell, told.Current())
 		}
 		late := NewBook(trio())
 		late.Answered("c2", []Signed{fell})
-		if !late.WantsFrom("", before) {
+		if !late.WantsAs(before, true) {
 			t.Errorf("after %v it does not want what was before", fell)
 		}
 		if b.Answered("c2", []Signed{of(300, 70, 1)}); len(b.Current()) != 1 {
@@ -104,9 +136,9 @@ func TestHearsayRecalled(t *testing.T) {
 		return said(2, 10+uint64(boot), func(s *Statement) { s.Boot, s.Session = uint64(boot), ID{2, boot} })
 	}
 	b := NewBook(trio())
-	b.KeepFrom("c2", of(1))
+	b.Keep(of(1))
 	for boot := byte(2); boot < 40; boot++ {
-		b.KeepFrom("c1", of(boot))
+		b.KeepAs(of(boot), true)
 		next := NewBook(trio())
 		for _, s := range b.Held() {
 			if !next.Recall(s, b.Hearsay(s)) {
@@ -166,7 +198,7 @@ func TestEach(t *testing.T) {
 	}
 	for n := range byte(3 * processes) {
 		b.Keep(said(1, 200+uint64(n), process(n)))
-		b.KeepFrom("c2", said(1, 100+uint64(n), process(100+n)))
+		b.KeepAs(said(1, 100+uint64(n), process(100+n)), true)
 	}
 	b.Begin(said(1, 1, func(s *Statement) {
 		s.Session, s.Newest, s.Pruned = ID{1, 19}, watermark.Mark{}, watermark.Mark{Era: 60, Height: 600}
