@@ -81,6 +81,7 @@ type Stand struct {
 	warned   map[string]bool        // of another cluster, as that node shows
 	partly   map[string]bool        // more was new in its last ping than may be verified in a second
 	cut      map[string]int         // statements that it shows, if too many
+	unread   map[string]int         // of these, those that are not statements as this release knows them
 	book     *witness.Book          // what is held against the state
 	fresh    []fresh                // what is not yet
 	told     *witness.Book          // what is told to agents
@@ -121,7 +122,7 @@ func OpenStand(c StandConfig) (*Stand, error) {
 		return nil, err
 	}
 	s := &Stand{StandConfig: c, looked: c.Now(), heard: map[string]time.Time{},
-		warned: map[string]bool{}, partly: map[string]bool{}, cut: map[string]int{},
+		warned: map[string]bool{}, partly: map[string]bool{}, cut: map[string]int{}, unread: map[string]int{},
 		book: witness.NewBook(c.Members), told: witness.NewBook(c.Members),
 		brought: map[witness.Key]string{}, foreign: map[string][]witness.Signed{}, judged: map[witness.Signed]bool{},
 		budget: map[string]*budget{}, lost: lost, marked: lost != ""}
@@ -135,18 +136,20 @@ func OpenStand(c StandConfig) (*Stand, error) {
 }
 
 // HeardAgent notes that the node's agent pinged, and what it shows. It is heard once all that it
-// shows of the members was looked at: what was left out may be what this cosigner has lost. Who
-// shows false statements for ever is waited for as one that is silent.
+// shows of the members was looked at: what was left out, or cannot be read, may be what this cosigner
+// has lost. Who shows false statements for ever is waited for as one that is silent.
 func (s *Stand) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var others []witness.Signed
-	now, members, rest := s.Now(), true, true
+	now, members, rest, unread := s.Now(), true, true, 0
 	s.tooMany(node, len(all))
 	for _, p := range all[:min(len(all), most(s.Members))] {
 		signed, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature())
 		switch {
-		case err != nil || signed.Validator != s.Members.Validator:
+		case err != nil:
+			unread++
+		case signed.Validator != s.Members.Validator:
 		case s.Members.Has(signed):
 			members = s.keep(signed, true, node, now) && members
 		default:
@@ -156,8 +159,8 @@ func (s *Stand) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
 	for _, signed := range others { // no budget is left to them that a member's needs
 		rest = s.keepForeign(signed, node, now) && rest
 	}
-	s.partly[node] = !members || !rest
-	if _, before := s.heard[node]; !before && members {
+	s.partly[node], s.unread[node] = !members || !rest, unread
+	if _, before := s.heard[node]; !before && members && unread == 0 {
 		s.heard[node] = now
 		s.look(now)
 	}

@@ -199,7 +199,7 @@ func TestFalseStatements(t *testing.T) {
 	for n := range byte(200) {
 		flood = append(flood, stranger(n+10, 1e6))
 	}
-	r.HeardAgent("a", append(flood[:100:100], forged, short))
+	r.HeardAgent("a", append(flood[:100:100], forged))
 	r.HeardAgent("b", flood)
 	r.HeardCosigner("c2", append(flood[:100:100], nil, forged, short))
 	r.opens("nothing true was shown")
