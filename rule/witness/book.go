@@ -97,20 +97,26 @@ func (b *Book) adds(s Signed) bool {
 			return s.Replaces(o.Statement)
 		}
 	}
-	return len(held) < processes || s.Replaces(held[processes-1].Statement)
+	return slices.Contains(with(held, s), s)
 }
 
-// put is the one place where a statement comes in. None that is held is above another one's log, so
-// Replaces puts them into one order. What was bound before goes only once something is bound above
-// it: until then nothing else would speak against a copy of before. That holds for what the same
-// process stated, too: a leader can empty a log by a snapshot, and a ledger by its marks. Nor does
-// what a process stated go while it had more of anything then: it was put back with its memory.
+// put is the one place where a statement comes in.
 func (b *Book) put(s Signed) bool {
 	if !s.Verify() {
 		return false
 	}
 	from := source{s.Cluster, s.Key}
-	held := slices.DeleteFunc(b.held[from], func(o Signed) bool {
+	b.held[from] = with(b.held[from], s)
+	return true
+}
+
+// with returns what is held then. None that is held is above another one's log, so
+// Replaces puts them into one order. What was bound before goes only once something is bound above
+// it: until then nothing else would speak against a copy of before. That holds for what the same
+// process stated, too: a leader can empty a log by a snapshot, and a ledger by its marks. Nor does
+// what a process stated go while it had more of anything then: it was put back with its memory.
+func with(held []Signed, s Signed) []Signed {
+	held = slices.DeleteFunc(slices.Clone(held), func(o Signed) bool {
 		follows := o.sameProcess(s.Statement) && s.covers(o.Statement)
 		return o.unbound() || !s.unbound() && (follows || clears(s.Pruned, o.Statement))
 	})
@@ -119,12 +125,28 @@ func (b *Book) put(s Signed) bool {
 		at = len(held)
 	}
 	held = slices.Insert(held, at, s)
-	room := processes
-	if s.unbound() {
-		room++ // it takes nobody's
+	if len(held) > processes && !s.unbound() { // that takes nobody's place
+		held = slices.Delete(held, surplus(held), surplus(held)+1)
 	}
-	b.held[from] = held[:min(len(held), room)]
-	return true
+	return held
+}
+
+// surplus returns which goes, of one more than there are places for: the last that another one has
+// as much of everything as. A log grows by each start, but with nothing signed it has no more
+// records, rounds or heights: what was put back and only started cannot push out what tells of
+// more. There is such a one, for there are no more parts than places.
+func surplus(held []Signed) int {
+	for i := len(held) - 1; i > 0; i-- {
+		most := slices.ContainsFunc(parts(), func(order func(x, y Statement) int) bool {
+			return !slices.ContainsFunc(held, func(o Signed) bool {
+				return o != held[i] && order(o.Statement, held[i].Statement) >= 0
+			})
+		})
+		if !most {
+			return i
+		}
+	}
+	return len(held) - 1
 }
 
 // Current returns what the members stated in this cluster, in the order of their names.

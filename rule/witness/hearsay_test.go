@@ -129,6 +129,60 @@ func TestFellAndGrew(t *testing.T) {
 	}
 }
 
+// TestTellsMost: what c2 is told to have stated is not pushed out by later processes, of a state
+// that was put back and started again and again, while it tells more of anything than each of
+// these; once one of them tells as much of all, it goes.
+func TestTellsMost(t *testing.T) {
+	of := func(boot byte, edit func(*Statement)) Signed {
+		return said(2, 100+uint64(boot), func(s *Statement) {
+			s.Session, s.Written, s.Resets = ID{2, boot}, 50, 1
+			edit(s)
+		})
+	}
+	for what, edit := range map[string]func(*Statement){
+		"records": func(s *Statement) { s.Written++ },
+		"rounds":  func(s *Statement) { s.Round++ },
+		"eras":    func(s *Statement) { s.Newest.Era, s.Round = s.Newest.Era+1, 0 },
+		"heights": func(s *Statement) { s.Newest.Height++ },
+		"resets":  func(s *Statement) { s.Resets, s.Newest.Height = s.Resets+1, 1 },
+	} {
+		more := of(1, edit)
+		for _, hearsay := range []bool{false, true} {
+			b := NewBook(trio())
+			b.KeepAs(more, hearsay)
+			for boot := byte(2); boot < 20; boot++ {
+				later := of(boot, func(*Statement) {})
+				b.KeepAs(later, hearsay)
+				if !slices.Contains(b.Current(), more) || !slices.Contains(b.Current(), later) {
+					t.Fatalf("more %s, and after start %d it holds %v", what, boot, b.Current())
+				}
+			}
+			if b.WantsAs(of(3, func(*Statement) {}), hearsay) {
+				t.Error("it wants what it has no place for")
+			}
+			for boot := byte(20); boot < 24; boot++ {
+				b.KeepAs(of(boot, edit), hearsay)
+			}
+			if slices.Contains(b.Current(), more) || len(b.Current()) != processes {
+				t.Errorf("as many %s in later ones, and it holds %v", what, b.Current())
+			}
+		}
+	}
+	b := NewBook(trio()) // a place for each
+	all := []Signed{of(9, func(*Statement) {}), of(1, func(s *Statement) { s.Round++ }),
+		of(2, func(s *Statement) { s.Newest.Height++ }), of(3, func(s *Statement) { s.Written++ })}
+	for _, s := range append(all, of(4, func(*Statement) {})) {
+		if b.WantsAs(s, true) != slices.Contains(all, s) || b.KeepAs(s, true) != slices.Contains(all, s) {
+			t.Errorf("of %v kept, or not", s)
+		}
+	}
+	for _, s := range all {
+		if !b.Hearsay(s) {
+			t.Errorf("gone: %v", s)
+		}
+	}
+}
+
 // TestHearsayRecalled: what was hearsay is so after a restart, or what is told next would push out
 // more than hearsay.
 func TestHearsayRecalled(t *testing.T) {
