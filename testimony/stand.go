@@ -136,8 +136,8 @@ func OpenStand(c StandConfig) (*Stand, error) {
 }
 
 // HeardAgent notes that the node's agent pinged, and what it shows. It is heard once all that it
-// shows of the members was looked at: what was left out, or cannot be read, may be what this cosigner
-// has lost. Who shows false statements for ever is waited for as one that is silent.
+// shows of the members was looked at: what was left out, or cannot be read, may be what this
+// cosigner has lost. Who shows false statements for ever is waited for as one that is silent.
 func (s *Stand) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -182,8 +182,8 @@ func (s *Stand) tooMany(node string, shown int) {
 }
 
 // HeardCosigner notes what another cosigner shows: first what it states of itself, then what it has
-// heard of the members, this one included. An agent may reach that one and not this one, and whoever
-// shows a statement, it counts by its signature alone.
+// heard of the members, this one included. An agent may reach that one and not this one, and
+// whoever shows a statement, it counts by its signature alone.
 func (s *Stand) HeardCosigner(name string, all []*cosignerv1.SignedStatement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -207,8 +207,8 @@ func (s *Stand) mayCheck(from string, now time.Time) bool {
 }
 
 // keep keeps a member's statement that from shows, if it is new. While the gate has never been open
-// it counts at once; so does ever what this cosigner signed itself. It is false if that could not be
-// verified now.
+// it counts at once; so does ever what this cosigner signed itself. It is false if that could not
+// be verified now.
 func (s *Stand) keep(signed witness.Signed, hearsay bool, from string, now time.Time) bool {
 	switch {
 	case signed.Name == s.Name && (signed.Session != s.stated.Session || s.Held().Lacks(signed.Statement)):

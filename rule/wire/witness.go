@@ -22,8 +22,8 @@ func Statements(all []witness.Signed) (out []*cosignerv1.SignedStatement) {
 	return out
 }
 
-// ReadStatements returns each in its place, where the first has a meaning, and the zero one for what
-// cannot be read. It verifies none; see witness.Read.
+// ReadStatements returns each in its place, where the first has a meaning, and the zero one for
+// what cannot be read. It verifies none; see witness.Read.
 func ReadStatements(all []*cosignerv1.SignedStatement) (read []witness.Signed) {
 	for _, s := range all {
 		signed, _ := witness.Read(s.GetText(), s.GetKey(), s.GetSignature()) // else zero, of nobody
