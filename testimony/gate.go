@@ -154,6 +154,7 @@ func (s *Stand) refuse() error {
 		"What to do: docs/recovery.md, \"Refused by a witness\"", seen, v.By.Statement)
 	gone := s.lost
 	s.gone.Store(&gone)
+	s.shown = nil // from now on it states nothing
 	s.mark()
 	return errors.New(s.lost)
 }
@@ -217,10 +218,13 @@ func (s *Stand) unheard() (silent []string) {
 // described tells of the agents that are not heard those that ping.
 func (s *Stand) described(silent []string) (all []string) {
 	for _, node := range silent {
-		if more := s.partly[node]; more {
-			node += " (in part: the rest of what it shows is looked at as it shows that again)"
+		text := node
+		if n := s.unread[node]; n > 0 {
+			text += fmt.Sprintf(" (in part: %d of its statements are none that this release can read)", n)
+		} else if s.partly[node] {
+			text += " (in part: the rest of what it shows is looked at as it shows that again)"
 		}
-		all = append(all, node)
+		all = append(all, text)
 	}
 	return all
 }
@@ -234,7 +238,7 @@ func (s *Stand) founding() founding.Look {
 	for _, node := range s.Agents {
 		_, heard := s.heard[node]
 		l.Agents = append(l.Agents, founding.Agent{Node: node, Heard: heard, Last: s.chain[node], Cut: s.cut[node],
-			Partly: s.partly[node], Foreign: s.foreign[node]})
+			Partly: s.partly[node], Unread: s.unread[node], Foreign: s.foreign[node]})
 	}
 	return l
 }

@@ -93,6 +93,30 @@ func TestHeardToItsEnd(t *testing.T) {
 	}
 	r.opens("the wait is over")
 
+	// What cannot be read may be what it has lost: a later release wrote that, or it is damaged.
+	later, short := says(1, 101, nil), says(1, 101, nil)
+	later.Text[0]++
+	short.Key = short.Key[:5]
+	for _, unread := range []*cosignerv1.SignedStatement{later, short, {}, nil} {
+		all := []*cosignerv1.SignedStatement{unread, says(2, 100, nil), stranger(9, 1)}
+		r = newRig(t, nil)
+		r.HeardAgent("b", all[1:])
+		r.HeardAgent("a", all)
+		r.shut("one cannot be read", "a (in part: 1 of")
+		r.pass(30 * time.Second)
+		r.opens("the wait is over")
+
+		r = newRig(t, func(r *rig) { r.held.Started = false })
+		r.HeardAgent("b", nil)
+		r.HeardAgent("a", all[:1])
+		r.pass(30 * time.Second)
+		r.shut("to be founded", "agent a shows 1 statements that this release cannot read", "--without a")
+		r.HeardAgent("a", nil)
+		if err := r.MayFound(); err != nil {
+			t.Errorf("it shows nothing any more: %v", err)
+		}
+	}
+
 	r = newRig(t, func(r *rig) { r.held.Started = false })
 	r.HeardAgent("b", nil)
 	r.HeardAgent("a", append(forged, says(3, 100, nil)))

@@ -1,8 +1,12 @@
 package testimony
 
 import (
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/witness"
@@ -154,4 +158,59 @@ func TestGoneOnOtherwise(t *testing.T) {
 	}
 	r.HeardAgent("a", []*cosignerv1.SignedStatement{stated(50, 50)})
 	r.shut("a longer log, and fewer records", "agent a", "signed by c1", "50 records")
+}
+
+// TestLostHasNoWord: c1 was put back and started again and again, and waits or is lost. Whatever it
+// is shown of its processes, and by whom, an agent that pings it then keeps what c1 stated before:
+// c1 states nothing now, and what it tells of itself is hearsay.
+func TestLostHasNoWord(t *testing.T) {
+	lost := says(1, 90, func(s *witness.Statement) { s.Boot, s.Session = 6, witness.ID{1, 66} })
+	of := func(boot byte) *cosignerv1.SignedStatement {
+		return says(1, 95+uint64(boot), func(s *witness.Statement) {
+			s.Boot, s.Session = uint64(boot), witness.ID{1, boot}
+		})
+	}
+	process := func(boot byte) *rig {
+		return newRig(t, func(r *rig) {
+			for _, b := range []byte{boot - 1, boot} {
+				r.held.Boot, r.held.Session = uint64(b), witness.ID{1, b}
+				r.held.Starts = append(r.held.Starts, witness.Start{Boot: r.held.Boot, Session: r.held.Session,
+					Opened: 94 + uint64(b)})
+			}
+			r.held.Applied = 95 + uint64(boot)
+		})
+	}
+	for what, plays := range map[string]func(*rig, *Keeper){
+		"waits": func(r *rig, k *Keeper) {
+			k.Heard("c1", r.Shown())
+			if r.Stand.Lost() != nil {
+				t.Error("it is lost")
+			}
+		},
+		"is lost": func(r *rig, k *Keeper) {
+			r.HeardAgent("a", k.Shown())
+			k.Heard("c1", r.Shown())
+		},
+		"is found to be lost once it has stated something": func(r *rig, k *Keeper) {
+			r.pass(30 * time.Second)
+			if r.Own() == nil || len(r.Shown()) < 5 {
+				t.Fatal("it states nothing")
+			}
+			r.HeardAgent("a", []*cosignerv1.SignedStatement{lost})
+			k.Heard("c1", r.Shown())
+		},
+	} {
+		k, _ := openKeeper(t, filepath.Join(t.TempDir(), "witness.json"), members())
+		k.Heard("c1", []*cosignerv1.SignedStatement{lost})
+		for start := byte(8); start < 14; start++ {
+			r := process(start)
+			r.HeardAgent("b", []*cosignerv1.SignedStatement{of(1), of(2), of(3), of(4), of(start - 1)})
+			if plays(r, k); what != "waits" && r.Stand.Lost() == nil {
+				t.Fatalf("%s: it is not", what)
+			}
+		}
+		if !slices.ContainsFunc(k.Shown(), func(s *cosignerv1.SignedStatement) bool { return proto.Equal(s, lost) }) {
+			t.Errorf("c1 %s, and the agent forgot what it stated", what)
+		}
+	}
 }

@@ -81,6 +81,7 @@ type Stand struct {
 	warned   map[string]bool        // of another cluster, as that node shows
 	partly   map[string]bool        // more was new in its last ping than may be verified in a second
 	cut      map[string]int         // statements that it shows, if too many
+	unread   map[string]int         // of these, those that are not statements as this release knows them
 	book     *witness.Book          // what is held against the state
 	fresh    []fresh                // what is not yet
 	told     *witness.Book          // what is told to agents
@@ -122,7 +123,7 @@ func OpenStand(c StandConfig) (*Stand, error) {
 		return nil, err
 	}
 	s := &Stand{StandConfig: c, looked: c.Now(), heard: map[string]time.Time{},
-		warned: map[string]bool{}, partly: map[string]bool{}, cut: map[string]int{},
+		warned: map[string]bool{}, partly: map[string]bool{}, cut: map[string]int{}, unread: map[string]int{},
 		book: witness.NewBook(c.Members), told: witness.NewBook(c.Members),
 		brought: map[witness.Key]string{}, foreign: map[string][]witness.Signed{}, judged: map[witness.Signed]bool{},
 		chain: map[string]watermark.Mark{}, budget: map[string]*budget{}, lost: lost, marked: lost != ""}
@@ -146,20 +147,22 @@ func (s *Stand) HeardChain(node string, last watermark.Mark) {
 }
 
 // HeardAgent notes that the node's agent pinged, and what it shows. It is heard once all that it
-// shows of the members was looked at: what was left out may be what this cosigner has lost. Who
-// shows false statements for ever is waited for as one that is silent.
+// shows of the members was looked at: what was left out, or cannot be read, may be what this
+// cosigner has lost. Who shows false statements for ever is waited for as one that is silent.
 func (s *Stand) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var others []witness.Signed
-	now, members, rest := s.Now(), true, true
+	now, members, rest, unread := s.Now(), true, true, 0
 	s.tooMany(node, len(all))
 	for _, p := range all[:min(len(all), most(s.Members))] {
 		signed, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature())
 		switch {
-		case err != nil || signed.Validator != s.Members.Validator:
+		case err != nil:
+			unread++
+		case signed.Validator != s.Members.Validator:
 		case s.Members.Has(signed):
-			members = s.keep(signed, node, now) && members
+			members = s.keep(signed, true, node, now) && members
 		default:
 			others = append(others, signed)
 		}
@@ -167,8 +170,8 @@ func (s *Stand) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
 	for _, signed := range others { // no budget is left to them that a member's needs
 		rest = s.keepForeign(signed, node, now) && rest
 	}
-	s.partly[node] = !members || !rest
-	if _, before := s.heard[node]; !before && members {
+	s.partly[node], s.unread[node] = !members || !rest, unread
+	if _, before := s.heard[node]; !before && members && unread == 0 {
 		s.heard[node] = now
 		s.look(now)
 	}
@@ -189,16 +192,16 @@ func (s *Stand) tooMany(node string, shown int) {
 	s.cut[node] = shown
 }
 
-// HeardCosigner notes what another cosigner shows: what it states of itself, and what it has heard
-// of the members, this one included. An agent may reach that one and not this one, and whoever
-// shows a statement, it counts by its signature alone.
+// HeardCosigner notes what another cosigner shows: first what it states of itself, then what it has
+// heard of the members, this one included. An agent may reach that one and not this one, and
+// whoever shows a statement, it counts by its signature alone.
 func (s *Stand) HeardCosigner(name string, all []*cosignerv1.SignedStatement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.Now()
-	for _, p := range all[:min(len(all), most(s.Members))] {
-		if signed, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature()); err == nil && s.Members.Has(signed) {
-			s.keep(signed, name, now)
+	for i, signed := range wire.ReadStatements(all[:min(len(all), most(s.Members))]) {
+		if s.Members.Has(signed) {
+			s.keep(signed, !witness.FirstHand(name, i, signed), name, now)
 		}
 	}
 }
@@ -214,18 +217,18 @@ func (s *Stand) mayCheck(from string, now time.Time) bool {
 	return b.used <= checks(s.Members)
 }
 
-// keep keeps a member's statement, if it is new. While the gate has never been open it counts at
-// once; so does ever what this cosigner signed itself. It is false if that could not be verified
-// now.
-func (s *Stand) keep(signed witness.Signed, from string, now time.Time) bool {
+// keep keeps a member's statement that from shows, if it is new. While the gate has never been open
+// it counts at once; so does ever what this cosigner signed itself. It is false if that could not
+// be verified now.
+func (s *Stand) keep(signed witness.Signed, hearsay bool, from string, now time.Time) bool {
 	switch {
 	case signed.Name == s.Name && (signed.Session != s.stated.Session || s.Held().Lacks(signed.Statement)):
 		return s.keepEarlier(signed, from, now)
-	case !s.told.WantsFrom(from, signed):
+	case !s.told.WantsAs(signed, hearsay):
 		return true
 	case !s.mayCheck(from, now):
 		return false
-	case !s.told.KeepFrom(from, signed):
+	case !s.told.KeepAs(signed, hearsay):
 		return true
 	}
 	s.shown = nil
@@ -258,7 +261,7 @@ func (s *Stand) keepEarlier(signed witness.Signed, from string, now time.Time) b
 	}
 	s.judged[signed] = true
 	s.brought[signed.Key] = from
-	if s.told.KeepFrom(from, signed) {
+	if s.told.KeepAs(signed, true) {
 		s.shown = nil
 	}
 	s.book.Keep(signed)
@@ -307,7 +310,10 @@ func (s *Stand) warn(signed witness.Signed, node string, now time.Time) {
 func (s *Stand) Own() *cosignerv1.SignedStatement {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.Now()
+	return s.state(s.Now())
+}
+
+func (s *Stand) state(now time.Time) *cosignerv1.SignedStatement {
 	if !s.opened || s.lost != "" {
 		return nil
 	}
@@ -324,18 +330,17 @@ func (s *Stand) Own() *cosignerv1.SignedStatement {
 	return s.own
 }
 
-// Shown returns the own statement, which comes first, and the newest ones of each other cosigner.
-// It must not be changed.
+// Shown returns the own statement, which comes first, empty if there is none now, and the newest
+// ones of each cosigner. It must not be changed.
 func (s *Stand) Shown() []*cosignerv1.SignedStatement {
-	own := s.Own()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	own := witness.Signed{}
+	if s.state(s.Now()) != nil {
+		own = s.stated
+	}
 	if s.shown == nil {
-		all := s.told.Current()
-		if own != nil {
-			all = s.told.Shown(s.stated)
-		}
-		s.shown = wire.Statements(all)
+		s.shown = wire.Statements(s.told.Shown(own))
 	}
 	return s.shown
 }

@@ -31,6 +31,7 @@ type Agent struct {
 	Last    watermark.Mark   // era and height of its node's last block, as it says; zero if it does not
 	Cut     int              // statements that it shows, if not all of them are looked at
 	Partly  bool             // more was new in its last ping than may be verified in a second
+	Unread  int              // statements in its last ping that this release cannot read
 	Foreign []witness.Signed // that it shows of others than the members in this cluster
 }
 
@@ -110,7 +111,7 @@ func (l Look) unheard() (faults []string) {
 		case early && excused:
 			faults = append(faults, fmt.Sprintf("agent %s may yet be heard, for %v from this start: then what it shows that "+
 				"cosigners of this cluster signed counts, though the cluster may be founded without it", a.Node, l.Wait))
-		case a.Partly: // which is told beside
+		case a.Partly || a.Unread > 0: // which is told beside
 		case !excused:
 			faults = append(faults, fmt.Sprintf("agent %s is not heard: it may remember what was signed. Start it, or type "+
 				"`cosigner found --without %s` on this host if it never served this validator", a.Node, a.Node))
@@ -139,6 +140,11 @@ func (l Look) inPart(a Agent) (faults []string) {
 		faults = append(faults, fmt.Sprintf("agent %s shows %d statements, and %d are looked at: what is left out may say "+
 			"that this validator signed. Remove those of given-up clusters from its witness.json that are below this one's "+
 			"first era and height, and start it again", a.Node, a.Cut, l.Most))
+	}
+	if a.Unread > 0 {
+		faults = append(faults, fmt.Sprintf("agent %s shows %d statements that this release cannot read: they may say that "+
+			"this validator signed. Install the release that wrote its witness.json on this host, or, if it is hostile, type "+
+			"`cosigner found --without %s`", a.Node, a.Unread, a.Node))
 	}
 	if a.Partly {
 		faults = append(faults, fmt.Sprintf("agent %s shows more than %d new statements, and the rest is looked at as it "+

@@ -5,8 +5,11 @@ import (
 	"casper-cosigner/rule/witness"
 )
 
-// Statement returns a signed statement as it travels.
+// Statement returns a signed statement as it travels. The zero one is empty.
 func Statement(s witness.Signed) *cosignerv1.SignedStatement {
+	if s == (witness.Signed{}) {
+		return &cosignerv1.SignedStatement{}
+	}
 	return &cosignerv1.SignedStatement{
 		Text: s.Append(make([]byte, 0, witness.Size)), Key: s.Key[:], Signature: s.Signature[:]}
 }
@@ -19,12 +22,12 @@ func Statements(all []witness.Signed) (out []*cosignerv1.SignedStatement) {
 	return out
 }
 
-// ReadStatements returns those that can be read. It verifies none; see witness.Read.
+// ReadStatements returns each in its place, where the first has a meaning, and the zero one for
+// what cannot be read. It verifies none; see witness.Read.
 func ReadStatements(all []*cosignerv1.SignedStatement) (read []witness.Signed) {
 	for _, s := range all {
-		if signed, err := witness.Read(s.GetText(), s.GetKey(), s.GetSignature()); err == nil {
-			read = append(read, signed)
-		}
+		signed, _ := witness.Read(s.GetText(), s.GetKey(), s.GetSignature()) // else zero, of nobody
+		read = append(read, signed)
 	}
 	return read
 }

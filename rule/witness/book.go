@@ -97,20 +97,26 @@ func (b *Book) adds(s Signed) bool {
 			return s.Replaces(o.Statement)
 		}
 	}
-	return len(held) < processes || s.Replaces(held[processes-1].Statement)
+	return slices.Contains(with(held, s), s)
 }
 
-// put is the one place where a statement comes in. None that is held is above another one's log, so
-// Replaces puts them into one order. What was bound before goes only once something is bound above
-// it: until then nothing else would speak against a copy of before. That holds for what the same
-// process stated, too: a leader can empty a log by a snapshot, and a ledger by its marks. Nor does
-// what a process stated go while it had more of anything then: it was put back with its memory.
+// put is the one place where a statement comes in.
 func (b *Book) put(s Signed) bool {
 	if !s.Verify() {
 		return false
 	}
 	from := source{s.Cluster, s.Key}
-	held := slices.DeleteFunc(b.held[from], func(o Signed) bool {
+	b.held[from] = with(b.held[from], s)
+	return true
+}
+
+// with returns what is held then. None that is held is above another one's log, so
+// Replaces puts them into one order. What was bound before goes only once something is bound above
+// it: until then nothing else would speak against a copy of before. That holds for what the same
+// process stated, too: a leader can empty a log by a snapshot, and a ledger by its marks. Nor does
+// what a process stated go while it had more of anything then: it was put back with its memory.
+func with(held []Signed, s Signed) []Signed {
+	held = slices.DeleteFunc(slices.Clone(held), func(o Signed) bool {
 		follows := o.sameProcess(s.Statement) && s.covers(o.Statement)
 		return o.unbound() || !s.unbound() && (follows || clears(s.Pruned, o.Statement))
 	})
@@ -119,31 +125,53 @@ func (b *Book) put(s Signed) bool {
 		at = len(held)
 	}
 	held = slices.Insert(held, at, s)
-	room := processes
-	if s.unbound() {
-		room++ // it takes nobody's
+	if len(held) > processes && !s.unbound() { // that takes nobody's place
+		held = slices.Delete(held, surplus(held), surplus(held)+1)
 	}
-	b.held[from] = held[:min(len(held), room)]
-	return true
+	return held
+}
+
+// surplus returns which goes, of one more than there are places for: the last that another one has
+// as much of everything as. A log grows by each start, but with nothing signed it has no more
+// records, rounds or heights: what was put back and only started cannot push out what tells of
+// more. There is such a one, for there are no more parts than places.
+func surplus(held []Signed) int {
+	for i := len(held) - 1; i > 0; i-- {
+		most := slices.ContainsFunc(parts(), func(order func(x, y Statement) int) bool {
+			return !slices.ContainsFunc(held, func(o Signed) bool {
+				return o != held[i] && order(o.Statement, held[i].Statement) >= 0
+			})
+		})
+		if !most {
+			return i
+		}
+	}
+	return len(held) - 1
 }
 
 // Current returns what the members stated in this cluster, in the order of their names.
 func (b *Book) Current() []Signed { return b.sorted(b.members.Has) }
 
 // Shown returns Current with what the member whose book it is states now in front, which the others
-// need not be behind.
+// need not be behind. One that states nothing, as it waits or is lost, has the zero Signed there:
+// else what it heard of itself came first, and would be taken for its own word.
 func (b *Book) Shown(own Signed) []Signed {
-	return append([]Signed{own}, slices.DeleteFunc(b.Current(), func(s Signed) bool { return s == own })...)
+	others := slices.DeleteFunc(b.Current(), func(s Signed) bool { return s == own })
+	if len(others) == 0 && own == (Signed{}) {
+		return nil
+	}
+	return append([]Signed{own}, others...)
 }
 
 // Answered takes in what a member that was asked answers, and reports whether anything of it is
-// kept. What comes first is what it says of itself now.
+// kept. What comes first is what it says of itself now, the rest is hearsay.
 func (b *Book) Answered(from string, all []Signed) (kept bool) {
-	if len(all) > 0 {
-		b.says(from, all[0])
-	}
-	for _, s := range all {
-		kept = b.KeepFrom(from, s) || s.Name == from && b.Begin(s) || kept
+	for i, s := range all {
+		own := FirstHand(from, i, s)
+		if own {
+			b.says(from, s)
+		}
+		kept = b.KeepAs(s, !own) || own && b.Begin(s) || kept
 	}
 	return kept
 }

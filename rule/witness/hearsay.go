@@ -8,24 +8,29 @@ import "slices"
 // never have asked them, nor have shown it to them. A cosigner that is asked was shown it in that
 // very ping.
 
-// WantsFrom reports whether the statement is one of a member that adds to what is held, when from
-// is who shows it.
-func (b *Book) WantsFrom(from string, s Signed) bool { return b.shelf(from, s).Wants(s) }
+// FirstHand reports whether the statement, at that place of what from shows, is its own word: the
+// first, if it is of itself. Of its earlier processes it has heard from others as anybody may, and
+// of so many that they would push out what one of them stated here.
+func FirstHand(from string, place int, s Signed) bool { return place == 0 && s.Name == from }
 
-// KeepFrom keeps as Keep does what from shows of itself. What it shows of another is kept as
-// hearsay, which pushes nothing out but hearsay: also of a process of which there is something, for
-// a machine that was put back with its memory goes on as the same one.
-func (b *Book) KeepFrom(from string, s Signed) bool { return b.shelf(from, s).Keep(s) }
+// WantsAs reports whether the statement is one of a member that adds to what is held, be it as
+// hearsay or not.
+func (b *Book) WantsAs(s Signed, hearsay bool) bool { return b.shelf(s, hearsay).Wants(s) }
+
+// KeepAs keeps as Keep does what is no hearsay. What is pushes nothing out but hearsay: also of a
+// process of which there is something, for a machine that was put back with its memory goes on as
+// the same one.
+func (b *Book) KeepAs(s Signed, hearsay bool) bool { return b.shelf(s, hearsay).Keep(s) }
 
 // Hearsay reports whether the statement is held only because others showed it.
 func (b *Book) Hearsay(s Signed) bool {
 	return slices.Contains(b.hearsay.held[source{s.Cluster, s.Key}], s)
 }
 
-// shelf returns where the statement belongs that from shows.
-func (b *Book) shelf(from string, s Signed) *Book {
+// shelf returns where the statement belongs.
+func (b *Book) shelf(s Signed, hearsay bool) *Book {
 	held := b.held[source{s.Cluster, s.Key}]
-	if from == s.Name || slices.ContainsFunc(held, func(o Signed) bool {
+	if !hearsay || slices.ContainsFunc(held, func(o Signed) bool {
 		return o == s || !o.unbound() && clears(o.Pruned, s.Statement)
 	}) {
 		return b

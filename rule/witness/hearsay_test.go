@@ -22,7 +22,8 @@ func TestHearsay(t *testing.T) {
 	newest := later[len(later)-1]
 
 	agent := NewBook(trio())
-	agent.Answered("c2", []Signed{of(1, 5), lost})
+	agent.Answered("c2", []Signed{of(1, 5)})
+	agent.Answered("c2", []Signed{lost})
 	for _, s := range later {
 		if !agent.Answered("c1", []Signed{said(1, 50, nil), s}) {
 			t.Errorf("the next is not kept: %v", s)
@@ -58,10 +59,41 @@ func TestHearsay(t *testing.T) {
 
 	c1 := NewBook(trio())
 	for _, s := range later {
-		c1.KeepFrom("c2", s)
+		c1.Keep(s)
 	}
-	if !c1.WantsFrom("", lost) || !c1.KeepFrom("", lost) || !slices.Contains(c1.Current(), lost) {
+	if !c1.WantsAs(lost, true) || !c1.KeepAs(lost, true) || !slices.Contains(c1.Current(), lost) {
 		t.Errorf("an agent showed what c2 has lost, and c1 tells on %v", c1.Current())
+	}
+}
+
+// TestOwnEarlierProcesses: an agent heard c2 state something, c2 was put back then, and was started
+// again and again. What it has heard of its own later processes, and tells that agent, pushes
+// nothing out but hearsay: what it states now is the first of an answer alone.
+func TestOwnEarlierProcesses(t *testing.T) {
+	of := func(boot uint64) Signed {
+		return said(2, 10+boot, func(s *Statement) { s.Boot, s.Session = boot, ID{2, byte(boot)} })
+	}
+	lost := said(2, 10, func(s *Statement) { s.Session = ID{66} })
+	agent := NewBook(trio())
+	agent.Answered("c2", []Signed{lost})
+	var later []Signed
+	for boot := uint64(20); boot > 6; boot-- { // told as they are sorted
+		later = append(later, of(boot))
+	}
+	for range 3 {
+		agent.Answered("c2", later)
+		agent.Answered("c2", append([]Signed{said(1, 9, nil)}, later...))
+	}
+	if held := agent.Current(); !slices.Contains(held, lost) || !slices.Contains(held, later[0]) {
+		t.Fatalf("it holds %v", held)
+	}
+	if agent.Hearsay(later[0]) || !agent.Hearsay(later[1]) {
+		t.Error("its own word is the first of its answer, and no other")
+	}
+	for at, s := range later[:2] {
+		if FirstHand("c2", at, s) != (at == 0) || FirstHand("c1", at, s) {
+			t.Errorf("at %d", at)
+		}
 	}
 }
 
@@ -81,18 +113,72 @@ func TestFellAndGrew(t *testing.T) {
 			t.Errorf("after %v it holds %v", fell, held)
 		}
 		told := NewBook(trio())
-		told.KeepFrom("a", before)
+		told.KeepAs(before, true)
 		told.Answered("c2", []Signed{fell})
 		if !slices.Contains(told.Current(), before) {
 			t.Errorf("after %v what an agent showed is gone: %v", fell, told.Current())
 		}
 		late := NewBook(trio())
 		late.Answered("c2", []Signed{fell})
-		if !late.WantsFrom("", before) {
+		if !late.WantsAs(before, true) {
 			t.Errorf("after %v it does not want what was before", fell)
 		}
 		if b.Answered("c2", []Signed{of(300, 70, 1)}); len(b.Current()) != 1 {
 			t.Errorf("after more of all it holds %v", b.Current())
+		}
+	}
+}
+
+// TestTellsMost: what c2 is told to have stated is not pushed out by later processes, of a state
+// that was put back and started again and again, while it tells more of anything than each of
+// these; once one of them tells as much of all, it goes.
+func TestTellsMost(t *testing.T) {
+	of := func(boot byte, edit func(*Statement)) Signed {
+		return said(2, 100+uint64(boot), func(s *Statement) {
+			s.Session, s.Written, s.Resets = ID{2, boot}, 50, 1
+			edit(s)
+		})
+	}
+	for what, edit := range map[string]func(*Statement){
+		"records": func(s *Statement) { s.Written++ },
+		"rounds":  func(s *Statement) { s.Round++ },
+		"eras":    func(s *Statement) { s.Newest.Era, s.Round = s.Newest.Era+1, 0 },
+		"heights": func(s *Statement) { s.Newest.Height++ },
+		"resets":  func(s *Statement) { s.Resets, s.Newest.Height = s.Resets+1, 1 },
+	} {
+		more := of(1, edit)
+		for _, hearsay := range []bool{false, true} {
+			b := NewBook(trio())
+			b.KeepAs(more, hearsay)
+			for boot := byte(2); boot < 20; boot++ {
+				later := of(boot, func(*Statement) {})
+				b.KeepAs(later, hearsay)
+				if !slices.Contains(b.Current(), more) || !slices.Contains(b.Current(), later) {
+					t.Fatalf("more %s, and after start %d it holds %v", what, boot, b.Current())
+				}
+			}
+			if b.WantsAs(of(3, func(*Statement) {}), hearsay) {
+				t.Error("it wants what it has no place for")
+			}
+			for boot := byte(20); boot < 24; boot++ {
+				b.KeepAs(of(boot, edit), hearsay)
+			}
+			if slices.Contains(b.Current(), more) || len(b.Current()) != processes {
+				t.Errorf("as many %s in later ones, and it holds %v", what, b.Current())
+			}
+		}
+	}
+	b := NewBook(trio()) // a place for each
+	all := []Signed{of(9, func(*Statement) {}), of(1, func(s *Statement) { s.Round++ }),
+		of(2, func(s *Statement) { s.Newest.Height++ }), of(3, func(s *Statement) { s.Written++ })}
+	for _, s := range append(all, of(4, func(*Statement) {})) {
+		if b.WantsAs(s, true) != slices.Contains(all, s) || b.KeepAs(s, true) != slices.Contains(all, s) {
+			t.Errorf("of %v kept, or not", s)
+		}
+	}
+	for _, s := range all {
+		if !b.Hearsay(s) {
+			t.Errorf("gone: %v", s)
 		}
 	}
 }
@@ -104,9 +190,9 @@ func TestHearsayRecalled(t *testing.T) {
 		return said(2, 10+uint64(boot), func(s *Statement) { s.Boot, s.Session = uint64(boot), ID{2, boot} })
 	}
 	b := NewBook(trio())
-	b.KeepFrom("c2", of(1))
+	b.Keep(of(1))
 	for boot := byte(2); boot < 40; boot++ {
-		b.KeepFrom("c1", of(boot))
+		b.KeepAs(of(boot), true)
 		next := NewBook(trio())
 		for _, s := range b.Held() {
 			if !next.Recall(s, b.Hearsay(s)) {
@@ -166,7 +252,7 @@ func TestEach(t *testing.T) {
 	}
 	for n := range byte(3 * processes) {
 		b.Keep(said(1, 200+uint64(n), process(n)))
-		b.KeepFrom("c2", said(1, 100+uint64(n), process(100+n)))
+		b.KeepAs(said(1, 100+uint64(n), process(100+n)), true)
 	}
 	b.Begin(said(1, 1, func(s *Statement) {
 		s.Session, s.Newest, s.Pruned = ID{1, 19}, watermark.Mark{}, watermark.Mark{Era: 60, Height: 600}

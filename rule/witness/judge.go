@@ -181,6 +181,12 @@ func orders() [all]func(x, y Statement) int {
 	}
 }
 
+// parts returns the same orders, and how statements compare by the records of their ledgers.
+func parts() []func(x, y Statement) int {
+	orders := orders()
+	return append(orders[:], func(x, y Statement) int { return cmp.Compare(x.Written, y.Written) })
+}
+
 // behind says what the statement shows that the state does not hold yet, empty for nothing.
 func behind(h Holding, s Statement, which part) string {
 	for p, order := range orders() {

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
-	"casper-cosigner/rule/witness"
+	"casper-cosigner/rule/wire"
 	"casper-cosigner/testnet"
 )
 
@@ -18,11 +18,7 @@ func (r *rig) shownBy(n *Node, by, of string, beyond uint64) (processes int, las
 	if err != nil {
 		return 0, 0 // it is asked again
 	}
-	for _, p := range answer.GetStatements() {
-		s, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature())
-		if err != nil {
-			r.t.Fatal(err)
-		}
+	for _, s := range wire.ReadStatements(answer.GetStatements()) {
 		if s.Name != of {
 			continue
 		}

@@ -92,18 +92,11 @@ func TestStolenKeyIsOneVoice(t *testing.T) {
 }
 
 // heard returns what a cosigner tells of all statements that it knows.
-func (r *rig) heard(n *Node, from string) (all []witness.Signed) {
+func (r *rig) heard(n *Node, from string) []witness.Signed {
 	r.t.Helper()
 	answer, err := n.Ping(r.t.Context(), from, &cosignerv1.PingRequest{Health: &cosignerv1.NodeHealth{}})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	for _, p := range answer.GetStatements() {
-		s, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature())
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		all = append(all, s)
-	}
-	return all
+	return wire.ReadStatements(answer.GetStatements())
 }

@@ -10,7 +10,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/watermark"
-	"casper-cosigner/rule/witness"
+	"casper-cosigner/rule/wire"
 )
 
 // Node is whoever holds a node's failover key. OpenNode makes one.
@@ -69,11 +69,7 @@ func (n *Node) Look(ctx context.Context, cosigners ...string) (term, applied uin
 			return 0, 0, fmt.Errorf("asking cosigner %s for the term: %w", name, err)
 		}
 		term = max(term, answer.GetTerm())
-		for _, p := range answer.GetStatements() {
-			s, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature())
-			if err != nil {
-				return 0, 0, err
-			}
+		for _, s := range wire.ReadStatements(answer.GetStatements()) {
 			applied = max(applied, s.Applied)
 		}
 	}

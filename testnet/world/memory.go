@@ -126,10 +126,11 @@ func (c *cosigner) statements() []witness.Signed {
 		return nil
 	}
 	if c.testify(); c.memory.telling == nil {
-		c.memory.telling = c.memory.told.Current()
-		if c.memory.stated.Name != "" && !c.record.lost {
-			c.memory.telling = c.memory.told.Shown(c.memory.stated)
+		own := c.memory.stated
+		if c.record.lost {
+			own = witness.Signed{}
 		}
+		c.memory.telling = c.memory.told.Shown(own)
 	}
 	return c.memory.telling
 }
@@ -140,9 +141,9 @@ func (c *cosigner) learn(from string, all []witness.Signed) {
 	if !c.w.plan.Witnessed {
 		return
 	}
-	for _, s := range all {
+	for i, s := range all {
 		m := &c.memory
-		if !m.told.KeepFrom(from, s) {
+		if !m.told.KeepAs(s, !witness.FirstHand(from, i, s)) {
 			continue
 		}
 		m.telling = nil
@@ -180,7 +181,9 @@ func (c *cosigner) proven() bool {
 		m.fresh = m.fresh[1:]
 	}
 	verdict := c.w.rules.Witness(c.holding(), c.w.members, m.book.Current())
-	c.record.lost = c.record.lost || verdict.Finding == witness.Lost
+	if verdict.Finding == witness.Lost && !c.record.lost {
+		c.record.lost, m.telling = true, nil
+	}
 	waits := slices.Contains(m.heard[:], false) && c.w.now.Sub(m.since) < c.w.plan.Wait
 	if c.record.lost || verdict.Finding != witness.Sound || !m.open && waits {
 		return false

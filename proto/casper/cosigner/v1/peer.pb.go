@@ -505,7 +505,8 @@ func (x *GatherResponse) GetSeat() *Seat {
 // TellRequest holds what a cosigner has heard of all.
 type TellRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What each cosigner's last processes stated, the caller's included.
+	// The own statement, empty while it states nothing, and then what each cosigner's last processes stated, the caller's
+	// included. Only the first is its own word.
 	Statements    []*SignedStatement `protobuf:"bytes,1,rep,name=statements,proto3" json:"statements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -551,7 +552,7 @@ func (x *TellRequest) GetStatements() []*SignedStatement {
 // TellResponse is the same, of who was told.
 type TellResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What each cosigner's last processes stated.
+	// In the same order.
 	Statements    []*SignedStatement `protobuf:"bytes,1,rep,name=statements,proto3" json:"statements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

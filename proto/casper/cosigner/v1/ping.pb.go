@@ -108,7 +108,8 @@ type PingResponse struct {
 	Leader string `protobuf:"bytes,3,opt,name=leader,proto3" json:"leader,omitempty"`
 	// The log's term, as it knows it.
 	Term uint64 `protobuf:"varint,4,opt,name=term,proto3" json:"term,omitempty"`
-	// If it is a cosigner: its own statement, once the log has its first entry, and the newest that it has of each other one.
+	// If it is a cosigner: its own statement, empty while it states nothing, and then what it has of each cosigner's last
+	// processes, its own included. Only the first is its own word.
 	Statements []*SignedStatement `protobuf:"bytes,5,rep,name=statements,proto3" json:"statements,omitempty"`
 	// If it is a cosigner: the last restart of the caller's node that the log orders, if it sees a reason for it as well. An agent
 	// obeys what a threshold of cosigners tell alike.
