@@ -23,7 +23,9 @@ type asking struct {
 }
 
 func newAsking(t *testing.T) asking {
-	return asking{newCommittee(t, 2, 3), context.WithValue(t.Context(), callerKey{}, "c1")}
+	a := asking{newCommittee(t, 2, 3), context.WithValue(t.Context(), callerKey{}, "c1")}
+	a.hosts[1].term.Store(7)
+	return a
 }
 
 func (a asking) server() *Server { return a.hosts[1].server }
