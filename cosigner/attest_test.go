@@ -59,7 +59,7 @@ func TestAttestOnlyForWhatIsHeld(t *testing.T) {
 		_, err := a.server().Attest(a.ctx, a.attestRequest(m))
 		wantCode(t, tt.name, err, tt.want)
 		slot, _ := casper.SlotOf(m)
-		if want := (held.Claim{Asker: "c1", Term: 7, Index: 12, Slot: slot, Message: m, Node: "A", AskedAt: 9}); asked != want {
+		if want := c1Asks(slot, m); asked != want {
 			t.Errorf("%s: the log was asked for %+v, want %+v", tt.name, asked, want)
 		}
 		if err := a.hosts[1].ledger.Claim(slot, digest(1)); (err == nil) == (tt.want == codes.OK) {

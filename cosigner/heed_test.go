@@ -54,8 +54,8 @@ func TestFollowerUsesNoNonce(t *testing.T) {
 	}
 }
 
-// TestHeedsOnceItKnows: a new leader may ask before its first append came. It is answered as soon as
-// that did, and told to come again if it does not.
+// TestHeedsOnceItKnows: a new leader may ask before its first append came. It is answered as soon
+// as that did, and told to come again if it does not.
 func TestHeedsOnceItKnows(t *testing.T) {
 	for _, tt := range []struct {
 		after time.Duration
@@ -75,8 +75,8 @@ func TestHeedsOnceItKnows(t *testing.T) {
 	}
 }
 
-// TestQuorumGoesOnUnheeded: a follower that does not know its leader yet costs no signature: another
-// one is asked, and if none knows it, the first that does answers.
+// TestQuorumGoesOnUnheeded: a follower that does not know its leader yet costs no signature:
+// another one is asked, and if none knows it, the first that does answers.
 func TestQuorumGoesOnUnheeded(t *testing.T) {
 	for name, unknowing := range map[string]int{"one": 1, "both": 2} {
 		t.Run(name, func(t *testing.T) {

@@ -45,8 +45,8 @@ func (s *Server) await(ctx context.Context, c held.Claim) error {
 	case answer == held.Other:
 		return status.Errorf(codes.FailedPrecondition, "our log holds another message for %v", c.Slot)
 	case answer == held.Redated:
-		return status.Errorf(codes.FailedPrecondition, "our log holds this message for %v as another node asked for it, or at "+
-			"another date than %d, of node %q: whoever leads made one of the two up", c.Slot, c.AskedAt, c.Node)
+		return status.Errorf(codes.FailedPrecondition, "our log holds this message for %v by another request than that of "+
+			"node %q at entry %d: whoever leads made one of the two up", c.Slot, c.Node, c.AskedAt)
 	case answer == held.Over:
 		return status.Errorf(codes.Aborted, "term %d is over", c.Term)
 	}

@@ -145,11 +145,11 @@ func (s *Server) commit(caller string, r *cosignerv1.CommitRequest) (*cosignerv1
 // Share makes this cosigner's share of a message that a node asked for (RFC 9591
 // section 5.2). It refuses with PermissionDenied whom nobody admitted,
 // Unauthenticated what no node signed, InvalidArgument what it would not sign for
-// anybody, Aborted what comes from an
-// older term or share epoch, or from who does not lead, or is not in its log, NotFound a commitment that it
+// anybody, Aborted what comes from an older term or share epoch, or from who does
+// not lead, or is not in its log, NotFound a commitment that it
 // does not have (any more), FailedPrecondition a slot for which its log or its
-// ledger has another digest or its ledger no memory, and Unavailable while it
-// cannot tell.
+// ledger has another digest, its log another request, or its ledger no memory, and
+// Unavailable while it cannot tell.
 func (s *Server) Share(ctx context.Context, r *cosignerv1.ShareRequest) (*cosignerv1.ShareResponse, error) {
 	caller, ok := s.config.Caller(ctx)
 	if !ok {

@@ -15,9 +15,9 @@
 // of t of n the t-1 shares that a leader is given by others do, with its own disk. The leader's own
 // share proves nothing, so it waits until the entry is applied.
 //
-// A nonce is used only for whoever leads the own term (Lead.Heeds). That is of no concern to what is
-// signed. It is because of a machine that is put back with its memory: it uses its nonces again, and
-// whoever can ask it for other challenges each time computes its share.
+// A nonce is used only for whoever leads the own term (Lead.Heeds). That is of no concern to what
+// is signed. It is because of a machine that is put back with its memory: it uses its nonces again,
+// and whoever can ask it for other challenges each time computes its share.
 //
 // A height is judged only by a state in which the heights were reset as often as in this cosigner's
 // ledger: the two are brought together one after the other.
@@ -186,8 +186,8 @@ func lookup(s *machine.State, slot casper.Slot) (watermark.Claim, bool) {
 	return s.Table().Lookup(slot)
 }
 
-// same compares what a slot holds with what is asked for. An honest leader asks for exactly what its
-// log holds, whoever asked again since and whenever that was.
+// same compares what a slot holds with what is asked for. An honest leader asks for exactly what
+// its log holds, whoever asked again since and whenever that was.
 func (c Claim) same(has watermark.Claim) Answer {
 	switch {
 	case has.Message != c.Message:
