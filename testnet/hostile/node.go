@@ -10,6 +10,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/wire"
 	"casper-cosigner/rule/witness"
 )
 
@@ -33,6 +34,17 @@ func OpenNode(config string) (*Node, error) {
 func (n *Node) Claim(m casper.Message, askedAt uint64) (watermark.Claim, error) {
 	signature, err := n.Cluster.SignRequest(n.Key(), n.Name, m, askedAt)
 	return watermark.Claim{Message: m, Node: n.Name, AskedAt: askedAt, Signature: signature}, err
+}
+
+// Ask has a cosigner answer a request of the node's, dated as it is.
+func (n *Node) Ask(ctx context.Context, cosigner string, c watermark.Claim) (*cosignerv1.SignResponse, error) {
+	conn, err := n.dial(cosigner)
+	if err != nil {
+		return nil, err
+	}
+	r := wire.Request(c.Message)
+	r.Node, r.AskedAt, r.DatedSignature = n.Name, c.AskedAt, c.Signature[:]
+	return cosignerv1.NewSignerServiceClient(conn).Sign(ctx, r)
 }
 
 // Ping sends a cosigner a ping, with whatever is in it.
