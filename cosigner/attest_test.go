@@ -25,7 +25,8 @@ func (a asking) attestRequest(m casper.Message) *cosignerv1.AttestRequest {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	return &cosignerv1.AttestRequest{Term: 7, Message: message, Node: "A", RequestSignature: testSignature[:], Index: 12}
+	return &cosignerv1.AttestRequest{Term: 7, Message: message, Node: "A", AskedAt: 9,
+		RequestSignature: testSignature[:], Index: 12}
 }
 
 func holding(m casper.Message) attest.Holding {
@@ -45,6 +46,7 @@ func TestAttestOnlyForWhatIsHeld(t *testing.T) {
 		{"another value", held.Other, codes.FailedPrecondition},
 		{"not there", held.Absent, codes.Aborted},
 		{"the term is over", held.Over, codes.Aborted},
+		{"at another date", held.Redated, codes.FailedPrecondition},
 	} {
 		a := newAsking(t)
 		m := echo(1, 1)
@@ -57,7 +59,7 @@ func TestAttestOnlyForWhatIsHeld(t *testing.T) {
 		_, err := a.server().Attest(a.ctx, a.attestRequest(m))
 		wantCode(t, tt.name, err, tt.want)
 		slot, _ := casper.SlotOf(m)
-		if want := (held.Claim{Asker: "c1", Term: 7, Index: 12, Slot: slot, Message: m}); asked != want {
+		if want := c1Asks(slot, m); asked != want {
 			t.Errorf("%s: the log was asked for %+v, want %+v", tt.name, asked, want)
 		}
 		if err := a.hosts[1].ledger.Claim(slot, digest(1)); (err == nil) == (tt.want == codes.OK) {
@@ -70,7 +72,6 @@ func TestAttestOnlyForWhatIsHeld(t *testing.T) {
 // round, and nothing where no node is stock.
 func TestAttestRefusals(t *testing.T) {
 	a := newAsking(t)
-	a.hosts[1].term.Store(7)
 	for i, tt := range []struct {
 		name  string
 		ctx   context.Context // nil is c1

@@ -86,7 +86,7 @@ func (s *Server) claim(c held.Claim) error {
 
 // checkTerm refuses a leader that has been replaced.
 func (s *Server) checkTerm(term uint64) error {
-	if newest := s.config.Term(); term < newest {
+	if newest := s.config.Lead().Term; term < newest {
 		return status.Errorf(codes.Aborted, "term %d, but this is term %d", term, newest)
 	}
 	return nil

@@ -28,7 +28,7 @@ type Held interface {
 // the ledger has made now.
 func (s *Server) heldBy(a asked, slot casper.Slot, m casper.Message) held.Claim {
 	return held.Claim{Asker: a.caller, Term: a.GetTerm(), Index: a.GetIndex(), Slot: slot, Message: m,
-		Resets: s.config.Ledger.Resets()}
+		Node: a.GetNode(), AskedAt: a.GetAskedAt(), Resets: s.config.Ledger.Resets()}
 }
 
 // await returns nil once our own log holds the message for its slot.
@@ -44,6 +44,9 @@ func (s *Server) await(ctx context.Context, c held.Claim) error {
 		return nil
 	case answer == held.Other:
 		return status.Errorf(codes.FailedPrecondition, "our log holds another message for %v", c.Slot)
+	case answer == held.Redated:
+		return status.Errorf(codes.FailedPrecondition, "our log holds this message for %v by another request than that of "+
+			"node %q at entry %d: whoever leads made one of the two up", c.Slot, c.Node, c.AskedAt)
 	case answer == held.Over:
 		return status.Errorf(codes.Aborted, "term %d is over", c.Term)
 	}

@@ -23,6 +23,11 @@ func (o ownLog) Await(ctx context.Context, c held.Claim) (held.Answer, error) { 
 
 func (o ownLog) Applied() uint64 { return o.applied }
 
+// c1Asks is what the log is asked for then.
+func c1Asks(slot casper.Slot, m casper.Message) held.Claim {
+	return held.Claim{Asker: "c1", Term: 7, Index: 12, Slot: slot, Message: m, Node: "A", AskedAt: 9}
+}
+
 // TestShareOnlyForWhatIsHeld: no share leaves, and no ledger takes a slot, but for what the own log
 // holds. It is asked for who calls, in which term, by which entry, and for the message itself.
 func TestShareOnlyForWhatIsHeld(t *testing.T) {
@@ -42,6 +47,7 @@ func TestShareOnlyForWhatIsHeld(t *testing.T) {
 		{"another value", says(held.Other), codes.FailedPrecondition},
 		{"not there", says(held.Absent), codes.Aborted},
 		{"the term is over", says(held.Over), codes.Aborted},
+		{"at another date", says(held.Redated), codes.FailedPrecondition},
 		{"an answer that nobody knows", says(200), codes.Aborted},
 		{"never", never, codes.Unavailable},
 	} {
@@ -56,7 +62,7 @@ func TestShareOnlyForWhatIsHeld(t *testing.T) {
 				}}
 				a.restart(1)
 				r := a.request(m)
-				r.Index = 12
+				r.Index, r.AskedAt = 12, 9
 				start := time.Now()
 				_, err := a.server().Share(a.ctx, r)
 				wantCode(t, tt.name, err, tt.want)
@@ -64,7 +70,7 @@ func TestShareOnlyForWhatIsHeld(t *testing.T) {
 					t.Errorf("it took %v", waited)
 				}
 				slot, _ := casper.SlotOf(m)
-				if want := (held.Claim{Asker: "c1", Term: 7, Index: 12, Slot: slot, Message: m}); asked != want {
+				if want := c1Asks(slot, m); asked != want {
 					t.Errorf("the log was asked for %+v, want %+v", asked, want)
 				}
 				if err := a.hosts[1].ledger.Claim(slot, digest(1)); (err == nil) == (tt.want == codes.OK) {

@@ -57,6 +57,15 @@ type host struct {
 	spoil func(share []byte)                             // changes what leaves
 	calls map[string]int
 	term  atomic.Uint64
+	lead  func() held.Lead // nil: the first host leads, in that term
+}
+
+// leads is what the host knows of who leads.
+func (h *host) leads() held.Lead {
+	if h.lead != nil {
+		return h.lead()
+	}
+	return held.Lead{Name: "c1", Term: h.term.Load()}
 }
 
 func newCommittee(t *testing.T, threshold, n int) *committee {
@@ -69,6 +78,7 @@ func newCommittee(t *testing.T, threshold, n int) *committee {
 	for i := range n {
 		c.hosts = append(c.hosts, &host{name: fmt.Sprintf("c%d", i+1), held: whatever{}, calls: map[string]int{}})
 		c.hosts[i].ledger = newRig(t)
+		c.hosts[i].term.Store(1)
 		c.restart(i)
 	}
 	return c
@@ -106,7 +116,7 @@ func (c *committee) restartWith(i int, keyring *Keyring) {
 		Name:      h.name, Session: statedir.ID{c.session}, Keyring: keyring, Chain: casper.ChainNameHash(testChain),
 		Ledger: h.ledger.Ledger, Log: h.log, Held: h.held,
 		Caller: func(ctx context.Context) (string, bool) { name, ok := ctx.Value(callerKey{}).(string); return name, ok },
-		Term:   h.term.Load,
+		Lead:   h.leads,
 		Nodes:  c.nodes,
 		Attest: func(holding attest.Holding) attest.Attestation {
 			return c.attesters().Sign(memberKey(h.name), h.name, holding)

@@ -15,6 +15,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/attest"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/held"
 	"casper-cosigner/rule/presence"
 	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/watermark"
@@ -44,9 +45,9 @@ type ServerConfig struct {
 	Remembers func() error
 	// VerifyReset must fail unless an operator signed the reset of the heights.
 	VerifyReset func(watermark.Reset) error
-	// Term must return the newest Raft term that this cosigner knows. What a caller
-	// says of its term must not raise it: a hostile one could shut out the leader.
-	Term func() uint64
+	// Lead must return who leads, and the newest term, as this cosigner's own Raft knows. What a
+	// caller says of its term must not raise it: a hostile one could shut out the leader.
+	Lead func() held.Lead
 	// Nodes is which nodes of this cosigner's own cluster file are stock.
 	Nodes attest.Nodes
 	// Attest must sign with this cosigner's member key that it holds this.
@@ -147,11 +148,11 @@ func (s *Server) commit(caller string, r *cosignerv1.CommitRequest) (*cosignerv1
 // Share makes this cosigner's share of a message that a node asked for (RFC 9591
 // section 5.2). It refuses with PermissionDenied whom nobody admitted,
 // Unauthenticated what no node signed, InvalidArgument what it would not sign for
-// anybody, Aborted what comes from an
-// older term or share epoch or is not in its log, NotFound a commitment that it
+// anybody, Aborted what comes from an older term or share epoch, or from who does
+// not lead, or is not in its log, NotFound a commitment that it
 // does not have (any more), FailedPrecondition a slot for which its log or its
-// ledger has another digest or its ledger no memory, and Unavailable while it
-// cannot tell.
+// ledger has another digest, its log another request, or its ledger no memory, and
+// Unavailable while it cannot tell.
 func (s *Server) Share(ctx context.Context, r *cosignerv1.ShareRequest) (*cosignerv1.ShareResponse, error) {
 	caller, ok := s.config.Caller(ctx)
 	if !ok {
@@ -191,6 +192,7 @@ func (s *Server) share(ctx context.Context, a ask) ([32]byte, error) {
 //     Casper's and of our chain, a registered node signed its request for it, and
 //     our gate is open: we have caught up; and we hold shares of that epoch, for
 //     nodes that hold no key;
+//   - heed: the caller leads, or is our own Quorum;
 //   - openSession: the commitment is one that this process gave this caller and
 //     has not used, and the signing set lists exactly that;
 //   - bind: our own copy of the log holds the message for its slot, and then so
@@ -211,6 +213,9 @@ func (s *Server) release(ctx context.Context, a ask) (share [32]byte, err error)
 		return share, err
 	}
 	if err := s.mayShare(r.GetNode(), message); err != nil {
+		return share, err
+	}
+	if err := s.heed(ctx, a.caller, r.GetTerm()); err != nil {
 		return share, err
 	}
 	if session == nil {

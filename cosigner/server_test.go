@@ -14,6 +14,7 @@ import (
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/held"
 )
 
 // asking is c1's side of a conversation with c2, made by hand.
@@ -23,7 +24,9 @@ type asking struct {
 }
 
 func newAsking(t *testing.T) asking {
-	return asking{newCommittee(t, 2, 3), context.WithValue(t.Context(), callerKey{}, "c1")}
+	a := asking{newCommittee(t, 2, 3), context.WithValue(t.Context(), callerKey{}, "c1")}
+	a.hosts[1].term.Store(7)
+	return a
 }
 
 func (a asking) server() *Server { return a.hosts[1].server }
@@ -69,7 +72,7 @@ func TestShareRefusals(t *testing.T) {
 		want  codes.Code
 	}{
 		{"no cosigner", stranger, nil, codes.PermissionDenied},
-		{"nonce of another requester", c3, nil, codes.NotFound},
+		{"one that follows", c3, nil, codes.Aborted},
 		{"other share epoch", nil, func(r *cosignerv1.ShareRequest) { r.ShareEpoch = 2 }, codes.Aborted},
 		{"older term", nil, func(r *cosignerv1.ShareRequest) { r.Term = 6 }, codes.Aborted},
 		{"no message", nil, func(r *cosignerv1.ShareRequest) { r.Message = nil }, codes.InvalidArgument},
@@ -94,7 +97,6 @@ func TestShareRefusals(t *testing.T) {
 		}, codes.InvalidArgument},
 		{"huge share id", nil, func(r *cosignerv1.ShareRequest) { r.Signers[0].ShareId = 1<<32 - 1 }, codes.InvalidArgument},
 	}
-	a.hosts[1].term.Store(7)
 	for i, tt := range tests {
 		m := echo(100+uint32(i), 1)
 		r := a.request(m)
@@ -112,6 +114,10 @@ func TestShareRefusals(t *testing.T) {
 			t.Errorf("%s: the slot was claimed for a request that was refused: %v", tt.name, err)
 		}
 	}
+	a.hosts[1].set(func(h *host) { h.lead = func() held.Lead { return held.Lead{Name: "c3", Term: 7} } })
+	_, err := a.server().Share(c3, a.request(echo(2, 1)))
+	wantCode(t, "nonce of another requester", err, codes.NotFound)
+	a.hosts[1].set(func(h *host) { h.lead = nil })
 	if _, err := a.server().Share(a.ctx, a.request(echo(1, 1))); err != nil {
 		t.Errorf("the same request unspoilt: %v", err)
 	}

@@ -150,8 +150,8 @@ func (h *thief) sign(victim, node string, m casper.Message) (casper.Signature, e
 
 // TestCompromisedFollower: two sound nodes ask for different values of one slot, and a cosigner
 // that was taken over has the requests of both. It asks one sound cosigner for a share of the one
-// value, and the other for a share of the other, and adds its own: one value at most is ever
-// signed, that which the log holds.
+// value, and the other for a share of the other, and adds its own. It gets none, not even of what
+// the log holds: it does not lead, and nobody's nonce is used for it.
 func TestCompromisedFollower(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t, nil)
@@ -164,7 +164,7 @@ func TestCompromisedFollower(t *testing.T) {
 		l.waitReady(name)
 	}
 	h := l.takeOver(taken)
-	h.term = 1 << 40 // whatever it says
+	h.term = l.status(leader).GetTerm() // in which another one leads
 	one, other := echo(1, 1, 1), echo(1, 1, 2)
 
 	signed := map[casper.Message]bool{}
@@ -189,8 +189,10 @@ func TestCompromisedFollower(t *testing.T) {
 	signed[one] = true
 	for _, victim := range []string{leader, follower} {
 		try(victim, "node-b", other)
-		if _, err := h.sign(victim, "node-b", other); status.Code(err) != codes.FailedPrecondition {
-			t.Errorf("%s: got %v, want the refusal of a held slot", victim, err)
+		for node, m := range map[string]casper.Message{"node-a": one, "node-b": other} {
+			if _, err := h.sign(victim, node, m); status.Code(err) != codes.Aborted {
+				t.Errorf("%s: got %v, want the refusal of who does not lead", victim, err)
+			}
 		}
 		try(victim, "node-a", one)
 	}

@@ -18,6 +18,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/failover"
+	"casper-cosigner/rule/held"
 	"casper-cosigner/signer"
 )
 
@@ -47,7 +48,7 @@ func newValidator(p *process, keys *cosigner.Keyring) *validator {
 		Keyring: keys, Ledger: p.ledger, Log: catchUpLog{p.store, p.barriers()}, Held: p.store,
 		Caller: peer.Caller, VerifyRequest: v.verifier.VerifyClaimed, VerifyReset: p.verifyReset,
 		Remembers: v.remembers,
-		Term:      func() uint64 { return p.store.Leader().Term },
+		Lead:      p.leads,
 		Nodes:     c.StockNodes(), Attest: p.self.attests(), Logger: o.Logger,
 	})
 	v.quorum = cosigner.NewQuorum(cosigner.QuorumConfig{
@@ -74,6 +75,12 @@ func (v *validator) signerConfig() signer.Config {
 		HandOver: v.giveUp, Observe: told.observe, Phase: v.metrics.phase, Steady: v.pulse.Steady,
 		Now: o.Now, Logger: o.Logger,
 	}
+}
+
+// leads returns who leads, by this cosigner's own Raft.
+func (p *process) leads() held.Lead {
+	lead := p.store.Leader()
+	return held.Lead{Name: lead.Name, Term: lead.Term}
 }
 
 // remembers returns nil while this cosigner's state is all that it ever was, as far as is known.

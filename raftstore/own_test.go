@@ -15,10 +15,11 @@ import (
 
 // ask is a claim of a height as somebody would ask for it who leads in the member's term.
 func (m *member) ask(height uint64, value byte) held.Claim {
-	message := claim(height, value).Message
-	slot, _ := casper.SlotOf(message)
+	c := claim(height, value)
+	slot, _ := casper.SlotOf(c.Message)
 	_, leader := m.raft.LeaderWithID()
-	return held.Claim{Asker: string(leader), Term: m.raft.CurrentTerm(), Slot: slot, Message: message}
+	return held.Claim{Asker: string(leader), Term: m.raft.CurrentTerm(), Slot: slot, Message: c.Message,
+		Node: c.Node, AskedAt: c.AskedAt}
 }
 
 // await is Await for d at most.

@@ -1,7 +1,7 @@
 // Package held is the rule by which a cosigner gives a share: only for what its own copy of the log
 // holds, whatever whoever asks for it says.
 //
-// A share may leave for a message if
+// A share may leave for a message, as a node asked for it, if
 //
 //   - applied: the state that is applied here holds the message for its slot; or
 //   - stored: whoever asks sent the newest entry that is stored here, as the leader of the term
@@ -15,6 +15,10 @@
 // of t of n the t-1 shares that a leader is given by others do, with its own disk. The leader's own
 // share proves nothing, so it waits until the entry is applied.
 //
+// A nonce is used only for whoever leads the own term (Lead.Heeds). That is of no concern to what
+// is signed. It is because of a machine that is put back with its memory: it uses its nonces again,
+// and whoever can ask it for other challenges each time computes its share.
+//
 // A height is judged only by a state in which the heights were reset as often as in this cosigner's
 // ledger: the two are brought together one after the other.
 //
@@ -24,12 +28,14 @@
 //
 // It leaves to others that what it is told is on disk (raftstore), that a cosigner which gave a
 // share for a slot gives none for another value even when who leads does not keep to Raft (the
-// ledger, in cosigner), and what a message and a request may be (cosigner, cluster).
+// ledger, in cosigner), and what a message and a request may be, and that the node signed it with
+// its date (cosigner, cluster).
 package held
 
 import (
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
 )
 
 // Claim is what a share is asked for.
@@ -39,6 +45,8 @@ type Claim struct {
 	Index   uint64 // of an entry by which its log holds the claim; 0 if it does not say
 	Slot    casper.Slot
 	Message casper.Message // that fills the slot
+	Node    string         // that asked for it, as it signed
+	AskedAt uint64         // when, as it signed
 	Resets  uint64         // of the heights that this cosigner's ledger has made
 }
 
@@ -54,11 +62,13 @@ type Answer uint8
 
 // The answers. Only Waits may become another one later.
 const (
-	Waits  Answer = iota // not yet: the entry may come, or be applied
-	Holds                // a share may leave
-	Other                // the slot holds another message
-	Absent               // the log goes further than Index, and the slot holds nothing
-	Over                 // this cosigner is in a later term
+	Waits    Answer = iota // not yet: the entry may come, or be applied
+	Holds                  // a share may leave
+	Other                  // the slot holds another message
+	Absent                 // the log goes further than Index, and the slot holds nothing
+	Over                   // this cosigner is in a later term
+	Redated                // the slot holds this message, by a request of another node or date
+	Stranger               // another one leads
 )
 
 // Entry is an entry of the log.
@@ -145,8 +155,8 @@ func (l *Log) Judge(applied *machine.State, c Claim) Answer {
 	if !c.follows(applied) {
 		return Waits
 	}
-	if m, ok := lookup(applied, c.Slot); ok {
-		return same(m, c.Message)
+	if has, ok := lookup(applied, c.Slot); ok {
+		return c.same(has)
 	}
 	switch {
 	case c.Term < l.term:
@@ -154,8 +164,8 @@ func (l *Log) Judge(applied *machine.State, c Claim) Answer {
 	case !l.speaks(c) || !c.follows(l.state):
 		return Waits
 	}
-	if m, ok := lookup(l.state, c.Slot); ok {
-		return same(m, c.Message)
+	if has, ok := lookup(l.state, c.Slot); ok {
+		return c.same(has)
 	}
 	if c.Index > 0 && c.Index <= l.last {
 		return Absent
@@ -169,17 +179,21 @@ func (l *Log) speaks(c Claim) bool {
 	return l.Known() && c.Term == l.term && c.Asker == l.from && c.Asker != "" && c.Asker != l.name
 }
 
-func lookup(s *machine.State, slot casper.Slot) (casper.Message, bool) {
+func lookup(s *machine.State, slot casper.Slot) (watermark.Claim, bool) {
 	if !s.Started() {
-		return nil, false
+		return watermark.Claim{}, false
 	}
-	held, ok := s.Table().Lookup(slot)
-	return held.Message, ok
+	return s.Table().Lookup(slot)
 }
 
-func same(held, asked casper.Message) Answer {
-	if held == asked {
-		return Holds
+// same compares what a slot holds with what is asked for. An honest leader asks for exactly what
+// its log holds, whoever asked again since and whenever that was.
+func (c Claim) same(has watermark.Claim) Answer {
+	switch {
+	case has.Message != c.Message:
+		return Other
+	case has.Node != c.Node || has.AskedAt != c.AskedAt:
+		return Redated
 	}
-	return Other
+	return Holds
 }

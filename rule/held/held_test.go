@@ -24,10 +24,14 @@ func claim(node string, m casper.Message) machine.Command {
 	return machine.Claim{Claim: watermark.Claim{Message: m, Node: node}}
 }
 
-// ask is what the leader of term 5 asks for.
+// ask is what the leader of term 5 asks for: true for node a, false for node b.
 func ask(m casper.Message) held.Claim {
 	slot, _ := casper.SlotOf(m)
-	return held.Claim{Asker: leader, Term: 5, Slot: slot, Message: m}
+	c := held.Claim{Asker: leader, Term: 5, Slot: slot, Message: m, Node: "a"}
+	if v, ok := m.(casper.Vote); ok && !v.Value {
+		c.Node = "b"
+	}
+	return c
 }
 
 func founded() *machine.State {
@@ -50,6 +54,7 @@ func sent(index uint64, c machine.Command) held.Entry {
 
 var answers = map[held.Answer]string{
 	held.Waits: "waits", held.Holds: "holds", held.Other: "other", held.Absent: "absent", held.Over: "over",
+	held.Redated: "redated", held.Stranger: "stranger",
 }
 
 func TestJudge(t *testing.T) {
@@ -67,6 +72,7 @@ func TestJudge(t *testing.T) {
 		{"nothing came", nil, ask(v), held.Waits},
 		{"its claim came", func(l *held.Log) { l.Store(sent(8, claim("a", v))) }, ask(v), held.Holds},
 		{"the claim of another value came", func(l *held.Log) { l.Store(sent(8, claim("b", w))) }, ask(v), held.Other},
+		{"the same by another node came", func(l *held.Log) { l.Store(sent(8, claim("b", v))) }, ask(v), held.Redated},
 		{"one of another value, then its own", func(l *held.Log) {
 			l.Store(sent(8, claim("b", w)))
 			l.Store(sent(9, claim("a", v)))
@@ -155,7 +161,7 @@ func TestApplied(t *testing.T) {
 		for _, asker := range []string{self, leader, "c3", ""} {
 			for _, term := range []uint64{0, 4, 5, 6} {
 				slot, _ := casper.SlotOf(v)
-				c := held.Claim{Asker: asker, Term: term, Slot: slot, Message: v}
+				c := held.Claim{Asker: asker, Term: term, Slot: slot, Message: v, Node: "a"}
 				if got := l.Judge(applied, c); got != held.Holds {
 					t.Errorf("%q asks in term %d: got %q", asker, term, answers[got])
 				}
@@ -164,6 +170,46 @@ func TestApplied(t *testing.T) {
 					t.Errorf("%q asks for another value in term %d: got %q", asker, term, answers[got])
 				}
 			}
+		}
+	}
+}
+
+// TestRedated: a slot is held as one node asked for it at one date, be that applied or only stored:
+// whoever leads can have an entry say another date than the node signed, but then the two differ.
+func TestRedated(t *testing.T) {
+	version := machine.Place{Index: 8, Version: machine.Version}
+	dated := func(node string, at uint64) machine.Command {
+		return machine.Claim{Claim: watermark.Claim{Message: vote(3, true), Node: node, AskedAt: at}}
+	}
+	applied := founded()
+	applied.ApplyAt(version, dated("a", 7))
+	stored := following(founded())
+	e := sent(8, dated("a", 7))
+	e.Version = machine.Version
+	stored.Store(e)
+	again := sent(9, dated("b", 8)) // it is held as it was claimed first
+	again.Version = machine.Version
+	stored.Store(again)
+	for name, where := range map[string]struct {
+		log   *held.Log
+		state *machine.State
+	}{"applied": {following(applied), applied}, "stored": {stored, founded()}} {
+		for _, tt := range []struct {
+			node string
+			at   uint64
+			want held.Answer
+		}{{"a", 7, held.Holds}, {"a", 0, held.Redated}, {"a", 6, held.Redated}, {"a", 8, held.Redated},
+			{"b", 7, held.Redated}, {"b", 8, held.Redated}, {"", 7, held.Redated}} {
+			c := ask(vote(3, true))
+			c.Node, c.AskedAt = tt.node, tt.at
+			if got := where.log.Judge(where.state, c); got != tt.want {
+				t.Errorf("%s, by %q at %d: got %q, want %q", name, tt.node, tt.at, answers[got], answers[tt.want])
+			}
+		}
+		c := ask(vote(3, false))
+		c.Node, c.AskedAt = "a", 7
+		if got := where.log.Judge(where.state, c); got != held.Other {
+			t.Errorf("%s, another value by the same: got %q", name, answers[got])
 		}
 	}
 }
@@ -234,9 +280,13 @@ func compare(t *testing.T, l *held.Log, list []held.Entry) {
 			c := ask(vote(round, value))
 			c.Index = uint64(len(list))
 			want := held.Absent
-			if has, ok := whole.Table().Lookup(c.Slot); ok && has.Message == c.Message {
+			has, ok := whole.Table().Lookup(c.Slot)
+			switch {
+			case ok && has.Message == c.Message && has.Node == c.Node:
 				want = held.Holds
-			} else if ok {
+			case ok && has.Message == c.Message:
+				want = held.Redated
+			case ok:
 				want = held.Other
 			}
 			if got := l.Judge(machine.New(), c); got != want {

@@ -34,7 +34,8 @@ func TestHeldAfterReset(t *testing.T) {
 	l.Rerun(applied, nil)
 	judge := func(m casper.Message, resets uint64) held.Answer {
 		slot, _ := casper.SlotOf(m)
-		return l.Judge(applied, held.Claim{Asker: "b", Term: 5, Slot: slot, Message: m, Resets: resets})
+		return l.Judge(applied, held.Claim{Asker: "b", Term: 5, Slot: slot, Message: m, Node: "a", AskedAt: 1,
+			Resets: resets})
 	}
 	expect := func(when string, m casper.Message, resets uint64, want held.Answer) {
 		t.Helper()

@@ -59,6 +59,15 @@ func (c *Cosigner) Lie(name string, term uint64, command machine.Command) (index
 	return index, nil
 }
 
+// Lead has an honest cosigner take us for the leader of that term, by an append of nothing.
+func (c *Cosigner) Lead(name string, term uint64) error {
+	answer, err := c.wire.append(name, &raft.AppendEntriesRequest{RPCHeader: c.wire.head(), Term: term})
+	if err == nil && answer.Term > term {
+		err = fmt.Errorf("cosigner %s is in term %d already", name, answer.Term)
+	}
+	return err
+}
+
 // raftWire is the connections of a compromised cosigner to the others' Raft ports. It answers
 // nobody.
 type raftWire struct {

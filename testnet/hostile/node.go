@@ -35,6 +35,17 @@ func (n *Node) Claim(m casper.Message, askedAt uint64) (watermark.Claim, error) 
 	return watermark.Claim{Message: m, Node: n.Name, AskedAt: askedAt, Signature: signature}, err
 }
 
+// Ask has a cosigner answer a request of the node's, dated as it is.
+func (n *Node) Ask(ctx context.Context, cosigner string, c watermark.Claim) (*cosignerv1.SignResponse, error) {
+	conn, err := n.dial(cosigner)
+	if err != nil {
+		return nil, err
+	}
+	r := wire.Request(c.Message)
+	r.Node, r.AskedAt, r.DatedSignature = n.Name, c.AskedAt, c.Signature[:]
+	return cosignerv1.NewSignerServiceClient(conn).Sign(ctx, r)
+}
+
 // Ping sends a cosigner a ping, with whatever is in it.
 func (n *Node) Ping(ctx context.Context, cosigner string,
 	ping *cosignerv1.PingRequest) (*cosignerv1.PingResponse, error) {

@@ -17,26 +17,31 @@ const (
 // The commands. A no-op is what a leader begins with. The two values are claims of the slot by the
 // two nodes; the others come before them in the log, or after, and change what they do.
 const (
-	noOp  uint8 = iota
-	one         // node a claims the slot
-	other       // node b claims it with another value
-	spent       // node a uses up its one instance of the era, so that its claim is refused
-	shut        // node a is suspended
-	fence       // only node b may claim
-	prune       // the era is pruned away
+	noOp   uint8 = iota
+	one          // node a claims the slot
+	other        // node b claims it with another value
+	spent        // node a uses up its one instance of the era, so that its claim is refused
+	shut         // node a is suspended
+	fence        // only node b may claim
+	prune        // the era is pruned away
+	forged       // node a claims the slot with the value of one, at a date that it did not sign
 )
+
+// nodes are who asked for which value. Neither says when.
+var nodes = map[uint8]string{one: "a", other: "b"}
 
 var (
 	round    = casper.Round{Era: 20, ID: 3, Validator: 1}
 	messages = map[uint8]casper.Message{one: casper.Vote{Round: round, Value: true}, other: casper.Vote{Round: round}}
 	slot, _  = casper.SlotOf(messages[one])
 	commands = map[uint8]machine.Command{
-		one:   claim("a", messages[one]),
-		other: claim("b", messages[other]),
-		spent: claim("a", casper.Vote{Round: casper.Round{Era: 20, ID: 1, Validator: 2}}),
-		shut:  machine.Suspend{Node: "a", Suspended: true},
-		fence: machine.Activate{Node: "b", Change: failover.Change{Epoch: 1}},
-		prune: claim("b", casper.Vote{Round: casper.Round{Era: 40, ID: 1, Validator: 1}}),
+		one:    claim(nodes[one], messages[one]),
+		other:  claim(nodes[other], messages[other]),
+		spent:  claim("a", casper.Vote{Round: casper.Round{Era: 20, ID: 1, Validator: 2}}),
+		shut:   machine.Suspend{Node: "a", Suspended: true},
+		fence:  machine.Activate{Node: "b", Change: failover.Change{Epoch: 1}},
+		prune:  claim("b", casper.Vote{Round: casper.Round{Era: 40, ID: 1, Validator: 1}}),
+		forged: machine.Claim{Claim: watermark.Claim{Message: messages[one], Node: "a", AskedAt: 7}},
 	}
 )
 
@@ -162,7 +167,7 @@ func (r *rules) judge(v view) (values uint8) {
 	for _, asker := range names {
 		for term := range uint64(v.term) + 2 {
 			for value, m := range messages {
-				c := held.Claim{Asker: asker, Term: term, Slot: slot, Message: m}
+				c := held.Claim{Asker: asker, Term: term, Slot: slot, Message: m, Node: nodes[value]}
 				if log.Judge(applied, c) != held.Holds {
 					continue
 				}

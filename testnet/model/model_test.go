@@ -18,6 +18,7 @@ var small = map[string]bounds{
 	"2 of 3, prune":    {nodes: 3, threshold: 2, terms: 1, log: 3, alphabet: []uint8{one, other, prune}},
 	"3 of 4":           {nodes: 4, threshold: 3, terms: 2, log: 2, alphabet: both},
 	"3 of 4, traitor":  {nodes: 4, threshold: 3, terms: 2, log: 1, alphabet: both, traitor: true},
+	"3 of 4, forged":   {nodes: 4, threshold: 3, terms: 2, log: 1, alphabet: []uint8{forged, other}, traitor: true},
 }
 
 // further is what `make model` looks at besides.
@@ -62,6 +63,7 @@ func (b bounds) holds(t *testing.T) {
 	}
 	tell(t, "two values are signed", f.double)
 	tell(t, "the slot can never be finished", f.wedged)
+	tell(t, "a share is given for what no node asked for", f.forged)
 }
 
 // tell fails with the shortest run to what must not be.

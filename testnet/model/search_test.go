@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 	"strings"
 
 	"casper-cosigner/rule/machine"
@@ -14,6 +15,7 @@ type found struct {
 	early  int     // how many times a share might be given for what is not applied
 	double []state // the shortest run to two values, nil if there is none
 	wedged []state // and to where the slot can never be finished
+	forged []state // and to a share for a value that no log holds as a node asked for it
 }
 
 // search visits every state within the bounds, the nearest first, until it finds two values.
@@ -36,6 +38,9 @@ func (b bounds) search() (f found) {
 		if f.wedged == nil && !b.traitor && !b.live(r, &s) {
 			f.wedged = way(i)
 		}
+		if f.forged == nil && b.gaveForged(&s) {
+			f.forged = way(i)
+		}
 		b.next(r, &s, func(x state) {
 			x = b.canonical(x)
 			if _, known := seen[x]; !known {
@@ -46,6 +51,19 @@ func (b bounds) search() (f found) {
 	}
 	f.states, f.early = len(states), r.early
 	return f
+}
+
+// gaveForged reports whether somebody gave a share for a value that nobody can claim within the
+// bounds: by an entry that says what no node signed.
+func (b bounds) gaveForged(s *state) bool {
+	for value := one; value <= other; value++ {
+		for _, n := range s.nodes[:b.nodes] {
+			if n.gave&(1<<value) != 0 && !slices.Contains(b.alphabet, value) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // canonical returns the least of all states that differ from s only in who is who, the first aside.
@@ -256,7 +274,7 @@ func (s state) String() string {
 			if j == int(n.applied) {
 				b.WriteString(" |")
 			}
-			fmt.Fprintf(&b, " %d%c", e.term, "-12xsfp"[e.command])
+			fmt.Fprintf(&b, " %d%c", e.term, "-12xsfpd"[e.command])
 		}
 		fmt.Fprintf(&b, " ledger %d gave %03b]", n.ledger, n.gave)
 	}

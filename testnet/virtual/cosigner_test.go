@@ -30,6 +30,8 @@ const (
 	shareTakes  = 5 * time.Millisecond // at most, on the way to a cosigner and back
 	standBack   = 5 * time.Second
 	stateFolder = "state"
+	heedWithin  = time.Second
+	heedEvery   = 5 * time.Millisecond
 )
 
 // process is one run of a cosigner, from its start to its end.
@@ -223,7 +225,8 @@ func (q quorum) Attest(ctx context.Context, term uint64, c watermark.Claim) (all
 // ask tells of each cosigner whose log and ledger hold the claim, until there are enough of them.
 func (q quorum) ask(ctx context.Context, term uint64, c watermark.Claim, holds func(name string) (enough bool)) error {
 	slot, _ := casper.SlotOf(c.Message)
-	claim := held.Claim{Asker: q.name, Term: term, Index: q.store.Applied(), Slot: slot, Message: c.Message}
+	claim := held.Claim{Asker: q.name, Term: term, Index: q.store.Applied(), Slot: slot, Message: c.Message,
+		Node: c.Node, AskedAt: c.AskedAt}
 	for _, name := range q.inOrder(q.name) {
 		if err := testnet.Pause(ctx, q.sites.between(q.names, q.name, name)+q.upTo(shareTakes)); err != nil {
 			return err
@@ -232,10 +235,10 @@ func (q quorum) ask(ctx context.Context, term uint64, c watermark.Claim, holds f
 			return errors.New("this process has ended")
 		}
 		p := q.process.process(name)
-		if p == nil || name != q.name && !q.wire.passes(q.name, name) || p.store.Leader().Term > term {
+		if p == nil || name != q.name && !q.wire.passes(q.name, name) || !p.heeds(ctx, q.name, term) {
 			continue
 		}
-		if answer, err := p.store.Await(ctx, claim); answer == held.Other || answer == held.Absent {
+		if answer, err := p.store.Await(ctx, claim); answer == held.Other || answer == held.Absent || answer == held.Redated {
 			q.die(fmt.Errorf("the log of %s says %d to %+v", name, answer, claim))
 		} else if err != nil || answer != held.Holds {
 			continue
@@ -252,4 +255,20 @@ func (q quorum) ask(ctx context.Context, term uint64, c watermark.Claim, holds f
 		}
 	}
 	return errors.New("too few cosigners")
+}
+
+// heeds reports whether the cosigner gives a share to whoever asks as the leader of a term, as soon
+// as it knows. It takes an attestation for one.
+func (p *process) heeds(ctx context.Context, asker string, term uint64) bool {
+	for wait := time.Duration(0); wait < heedWithin; wait += heedEvery {
+		lead := p.store.Leader()
+		answer := held.Lead{Name: lead.Name, Term: lead.Term}.Heeds(p.name, asker, term)
+		if answer != held.Waits {
+			return answer == held.Holds
+		}
+		if testnet.Pause(ctx, heedEvery) != nil {
+			break
+		}
+	}
+	return false
 }
