@@ -29,10 +29,10 @@ const (
 	RearmSpent  = "spent"  // it was restarted as often in this era as may be
 )
 
-// What a restart may cost. The node's blocks are signed by the other one meanwhile, if that is well;
-// if not they are lost, some 76 % of the rewards of that time, to have back the 24 % that go to
-// those who vote, of the time that is left after it: so more than four such times must be left. No
-// such sum is right where starts of the other node fail: then this one may not come back either.
+// What a restart may cost. The node's blocks are signed by the other one meanwhile, if that is
+// well; if not they are lost, some 76 % of the rewards of that time, to have back the 24 % that go
+// to those who vote, of the time that is left after it: so more than four such times must be left.
+// No such sum is right where starts of the other node fail: then this one may not come back either.
 const (
 	leftBeside   = 2 // restart times that must be left of the era while another node signs blocks, to win one of votes
 	leftAlone    = 5 // the same while none does

@@ -3,11 +3,11 @@ package failover
 import "time"
 
 const (
-	// startSlack is by how much the start of a process, told by its uptime, may be off from one answer
-	// to the next.
+	// startSlack is by how much the start of a process, told by its uptime, may be off from one
+	// answer to the next.
 	startSlack = 2 * time.Second
-	// steadyRounds is for how many rounds at least a node that was started must validate to count as up.
-	// casper-node 2.0.3 may end with the first proposals that it takes in after a start.
+	// steadyRounds is for how many rounds at least a node that was started must validate to count as
+	// up. casper-node 2.0.3 may end with the first proposals that it takes in after a start.
 	steadyRounds = 3
 )
 

@@ -45,8 +45,8 @@ func (l *look) gated(name string) trouble {
 
 // notUp returns the trouble of a stock node that does not come up after a start: not in the time
 // that takes, though another node validates, or since its starts fail, however often it says
-// Validate meanwhile. Nothing else tells that: it answers /status, and a passive node beside it asks
-// for nothing that it would be behind.
+// Validate meanwhile. Nothing else tells that: it answers /status, and a passive node beside it
+// asks for nothing that it would be behind.
 func (l *look) notUp(name string) trouble {
 	n := l.nodes[name]
 	if !l.IsStock(name) {

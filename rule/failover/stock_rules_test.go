@@ -96,8 +96,8 @@ func stockRules() []rule {
 			s.settings.Stock = []string{"standby"}
 			s.fails("main", 10)
 		}), 0, told(failover.Well), 0},
-		{"it does not validate, for longer than a start takes", stock(func(s *scene) { s.starts("main", 36) }), 70 * time.Second,
-			activate(failover.NotUp, "standby"), 0},
+		{"it does not validate, for longer than a start takes", stock(func(s *scene) { s.starts("main", 36) }),
+			70 * time.Second, activate(failover.NotUp, "standby"), 0},
 		{"it does not validate, for less", stock(func(s *scene) { s.starts("main", 35) }), 70 * time.Second,
 			coming(failover.NotUp, "standby"), 1},
 		{"it does not validate, and neither does another", stock(func(s *scene) {

@@ -21,7 +21,8 @@ func drawStock(r *rand.Rand) Plan {
 	p.FailbackAfter = p.After + time.Duration(r.Int64N(int64(20*p.Block)))
 	era := p.Block * time.Duration(p.EraBlocks)
 	p.End = settleIn + 2*era + 20*time.Second
-	kinds := []Kind{KillNode, KillNode, KillNode, Relapse, Relapse, KillAnswered, KillAgent, KillHost, KillCosigner, KillLeader, KillLeader,
+	kinds := []Kind{KillNode, KillNode, KillNode, Relapse, Relapse,
+		KillAnswered, KillAgent, KillHost, KillCosigner, KillLeader, KillLeader,
 		Trap, Trap, PauseNode, PauseAgent, PauseHost, PauseCosigner, PauseLeader, Elect, SlowDisk, HungDisk, DiskError,
 		CutPeers, CutCosigners, CutCosigners, CutHost, CutAgents, Lossy, Twice, Slow, Promote}
 	for range 1 + r.IntN(7) {
