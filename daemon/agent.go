@@ -102,6 +102,14 @@ func (h *agentHost) assemble(f *AgentFile) error {
 		watched.Told = func(s health.Status) { h.almanac.Status(s, time.Now()) }
 		watched.Ended, watched.Unknown, chain = h.almanac.Ended, h.almanac.Unknown, h.almanac
 	}
+	if watched.Stock {
+		watched.Took = readStart(f.StartPath())
+		watched.Measured = func(took time.Duration) {
+			if err := keepStart(f.StartPath(), took); err != nil {
+				logger.Warn().Err(err).Msg("how long the node's start took is not known any more once this agent starts again")
+			}
+		}
+	}
 	h.watcher = health.New(watched)
 	h.metrics.watch(f.Name, h.watcher.Health, h.options.Now)
 	config := agentConfig(h.self, h.links)

@@ -210,6 +210,12 @@ const restartFile = "restart.json"
 // RestartPath is where the agent keeps the last restart by order that it obeyed.
 func (f *AgentFile) RestartPath() string { return f.statePath(restartFile) }
 
+// startFile holds how long the node's start took last.
+const startFile = "start.json"
+
+// StartPath is where the agent keeps how long its stock node's start took last.
+func (f *AgentFile) StartPath() string { return f.statePath(startFile) }
+
 // statePath is a file in the folder that the service manager gives the agent for its state, or else
 // beside its settings.
 func (f *AgentFile) statePath(name string) string {

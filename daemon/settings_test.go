@@ -116,6 +116,10 @@ func TestAgentSettings(t *testing.T) {
 	w := h.watcher.Config
 	want := health.Config{REST: "http://127.0.0.1:1", Events: "http://127.0.0.1:2", Validator: casper.PublicKey{7},
 		KeyFiles: []string{"/host/keys/*.pem", "/etc/x.pem"}, UnitFiles: "/host/units", Stock: true}
+	if w.Measured == nil {
+		t.Error("how long a start took is not kept")
+	}
+	w.Measured = nil
 	if w.Told == nil || w.Ended == nil || w.Unknown == nil || h.almanac == nil || h.pinger.Chain == nil {
 		t.Error("nobody hears of eras, or tells the other agents")
 	}

@@ -26,8 +26,8 @@ type account struct {
 	open bool        // what became of that round is not known yet
 	eras [knownEras]eraName
 
-	stock    bool // the node is
-	starting bool // it was seen to start, and did not validate since
+	stock bool // the node is
+	start failover.Start
 }
 
 // asked notes a request of the node, and the answer of the cosigners, nil for none.
@@ -73,7 +73,7 @@ func (a *account) answered(s Status, now time.Time) {
 	a.Status = s.known(now)
 	a.began(was, now)
 	if a.stock {
-		a.started(s, was.At.IsZero(), now)
+		a.start.Seen(&a.Gate, a.Status, s.Uptime, now)
 	}
 	// The process that said so was up before it did.
 	if s.Uptime <= now.Sub(a.Shutdown) {

@@ -69,3 +69,24 @@ func TestGated(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+// TestTookIsKept: how long a start took is told to whoever keeps it, and known from then on, also
+// to an agent that has seen none.
+func TestTookIsKept(t *testing.T) {
+	now, kept := time.Unix(1_900_000_000, 0), time.Duration(0)
+	c := Config{Stock: true, Now: func() time.Time { return now }, Measured: func(d time.Duration) { kept = d }}
+	w := New(c)
+	w.noteStatus(toldStatus(7, "CatchUp", 4*time.Second), nil)
+	now = now.Add(7 * time.Second)
+	w.noteStatus(toldStatus(7, "Validate", 11*time.Second), nil)
+	if kept != 11*time.Second {
+		t.Fatalf("kept %v", kept)
+	}
+	c.Took = kept
+	w = New(c)
+	kept = 0
+	w.noteStatus(toldStatus(7, "Validate", time.Hour), nil)
+	if got := w.Health(now).GetGate().GetTookMs(); got != 11000 || kept != 0 {
+		t.Errorf("an agent that starts again tells %d ms, and kept %v", got, kept)
+	}
+}

@@ -52,6 +52,10 @@ type Config struct {
 	KeyFiles  []string         // globs (path/filepath.Match) of files in which a secret key may have been left
 	UnitFiles string           // folder of casper-node's unit files, where the evidence of a fault is
 	Stock     bool             // the node signs by itself, behind a gate
+	// Took is how long a stock node needed after a start when that was last measured; zero: never.
+	// Measured is told each time, and must not block for long. Nil: nobody wants to know.
+	Took     time.Duration
+	Measured func(time.Duration)
 	// Undrilled tells which of the node's programs would get no key. Nil: none needs one.
 	Undrilled func() string
 	// Unknown tells why messages of the node cannot be claimed. It must not block. Nil: nobody knows.
@@ -101,7 +105,7 @@ func New(c Config) *Watcher {
 		IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10}
 	follow := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	w := &Watcher{Config: c, client: &http.Client{Transport: transport, CheckRedirect: follow}}
-	w.node.stock = c.Stock
+	w.node.stock, w.node.Gate.Took = c.Stock, c.Took
 	if c.Events == "" {
 		w.node.EventsError = "they are not watched: no event server is set"
 	}
@@ -223,6 +227,12 @@ func (w *Watcher) noteStatus(s Status, err error) {
 	if err == nil && w.Told != nil {
 		w.Told(s)
 	}
+	var took time.Duration
+	defer func() {
+		if took > 0 && w.Measured != nil {
+			w.Measured(took)
+		}
+	}()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	failed, first := w.node.Status.Error != "", w.node.Status.At.IsZero()
@@ -233,7 +243,10 @@ func (w *Watcher) noteStatus(s Status, err error) {
 			w.Logger.Warn().Err(err).Msg("the node does not tell its status")
 		}
 	default:
-		w.node.answered(s, w.Now())
+		was := w.node.Gate.Took
+		if w.node.answered(s, w.Now()); w.node.Gate.Took != was {
+			took = w.node.Gate.Took
+		}
 		if failed || first {
 			w.Logger.Info().Str("state", s.State).Str("build", s.Build).Msg("the node tells its status")
 		}

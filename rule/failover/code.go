@@ -17,6 +17,7 @@ const (
 	NodeDown       = "node_down"       // the agent pings, but its node neither answers /status nor asks for signatures
 	GateDown       = "gate_down"       // the gate of a stock node does not answer, so that the node cannot vote
 	GatePassed     = "gate_passed"     // the gate of a stock node let pass what it must refuse: the node may vote unasked
+	NotUp          = "not_up"          // the stock node does not come up: its starts fail, or the last one takes too long
 	Out            = "out"             // the gate refused the node's own message: it does not vote before the next era
 	Behind         = "behind"          // the node does not advance, while another has asked further than its next
 	NotConnected   = "not_connected"   // its peers do not hear the node: no round that it led had its block

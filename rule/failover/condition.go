@@ -59,6 +59,8 @@ func (l *look) unready(name string) (code, why string) {
 		return Silent, name + " has not pinged any cosigner yet"
 	case l.now.Sub(n.Heard) > lostPings*l.PingInterval:
 		return Silent, name + " has not pinged any cosigner for " + l.ago(n.Heard)
+	case l.failing(name):
+		return NotUp, l.fails(name)
 	case l.out(name):
 		return l.sidelined(name)
 	case asks && n.Place.trails(l.newest, l.slack()):

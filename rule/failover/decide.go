@@ -149,7 +149,8 @@ func (l *look) giveBack() Judgement {
 		return Judgement{Code: FailbackManual, Why: l.Main + " is ready; failback is manual, so an operator is to make " +
 			"it active"}
 	}
-	ready, stable := l.readySince(l.Main), l.stable()
+	// A break of less than After costs no node its readiness, and a restart may be one.
+	ready, stable := latest(l.readySince(l.Main), l.nodes[l.Main].Gate.Started), l.stable()
 	d := Judgement{Code: Return, Node: l.Main, Due: latest(ready.Add(stable), l.changed.Add(l.After)),
 		Why: fmt.Sprintf("%s has been ready for %s, of %v that it must be", l.Main, l.ago(ready), stable)}
 	if !l.now.Before(d.Due) {

@@ -21,7 +21,8 @@ type Gate struct {
 	VotedEra uint64
 
 	Started time.Time     // when the node was last started
-	Took    time.Duration // that it needed then until it validated; zero: not known
+	Took    time.Duration // that it last needed then until it validated; zero: not known
+	Failing time.Time     // since when its starts fail, by Start.Seen; zero: the last one has not
 	// When the agent last restarted the node because it was told to, in which era, and how often in
 	// that one.
 	Ordered    time.Time

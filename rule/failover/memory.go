@@ -15,14 +15,15 @@ type memory struct {
 // kept is a node as it was seen last, and what is remembered of it besides.
 type kept struct {
 	Node
-	grew     time.Time // when its chain was last seen to grow, by its /status
-	first    time.Time // when it was first heard of
-	unserved time.Time // when it last asked for something that the cosigners left unanswered
-	abreast  time.Time // when no other was further than its next
-	ready    time.Time // since when it is ready without a break of After: less would not cost it the role either
-	still    time.Time // when it was ready last
-	order    Order     // last restart of it that the state orders
-	vouched  uint64    // epoch of the last order that was called for when it was seen here
+	grew      time.Time // when its chain was last seen to grow, by its /status
+	validated time.Time // when it was last seen to validate
+	first     time.Time // when it was first heard of
+	unserved  time.Time // when it last asked for something that the cosigners left unanswered
+	abreast   time.Time // when no other was further than its next
+	ready     time.Time // since when it is ready without a break of After: less would not cost it the role either
+	still     time.Time // when it was ready last
+	order     Order     // last restart of it that the state orders
+	vouched   uint64    // epoch of the last order that was called for when it was seen here
 }
 
 // since returns since when the state is what it is. The state dates its changes by the clock of
@@ -53,11 +54,15 @@ func (k kept) sees(n Node, now time.Time) kept {
 	if n.Status.Height > was.Status.Height && !was.Status.At.IsZero() {
 		k.grew = now
 	}
+	if n.Status.Validates() {
+		k.validated = n.Status.At
+	}
 	if n.Status.At.IsZero() {
 		n.Status.At = was.Status.At
 	}
 	if k.first.IsZero() && !n.Heard.IsZero() {
 		k.first = now
+		k.validated = latest(k.validated, now) // whoever judged before may have seen it
 	}
 	if !n.Blocked.IsZero() {
 		k.unserved = n.Last()

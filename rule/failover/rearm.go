@@ -29,11 +29,12 @@ const (
 	RearmSpent  = "spent"  // it was restarted as often in this era as may be
 )
 
-// What a restart may cost. Its blocks are signed by the other node meanwhile, if that is well; if
-// not they are lost, some 76 % of the rewards of that time, to have back the 24 % that go to those
-// who vote, of the time that is left after it: so more than four such times must be left.
+// What a restart may cost. The node's blocks are signed by the other one meanwhile, if that is
+// well; if not they are lost, some 76 % of the rewards of that time, to have back the 24 % that go
+// to those who vote, of the time that is left after it: so more than four such times must be left.
+// No such sum is right where starts of the other node fail: then this one may not come back either.
 const (
-	leftBeside   = 3 // restart times that must be left of the era while another node signs blocks
+	leftBeside   = 2 // restart times that must be left of the era while another node signs blocks, to win one of votes
 	leftAlone    = 5 // the same while none does
 	restAfter    = 3 // restart times from one restart by order to the next of the same node
 	ordersInEra  = 2 // restarts of a node by order in one era, at most
@@ -49,6 +50,23 @@ func (g Gate) takes() time.Duration {
 		return usualRestart
 	}
 	return min(g.Took, longRestart)
+}
+
+// takes is how long a restart of the node takes: what it took last, or else what another stock node
+// did, which runs the same program on the same chain.
+func (l *look) takes(name string) time.Duration {
+	g := l.nodes[name].Gate
+	for _, other := range l.names {
+		if g.Took <= 0 && l.IsStock(name) && l.IsStock(other) {
+			g.Took = l.nodes[other].Gate.Took
+		}
+	}
+	return g.takes()
+}
+
+// failing reports whether starts of the stock node fail.
+func (l *look) failing(name string) bool {
+	return l.IsStock(name) && !l.nodes[name].Gate.Failing.IsZero()
 }
 
 // rests returns until when the node is not to be restarted for votes again; a restart by hand
@@ -212,22 +230,26 @@ func (l *look) began(era uint64) (first time.Time) {
 
 // worth says whether the rest of the era is worth a restart of the node, which is out of it.
 func (l *look) worth(name string, era uint64) Rearm {
-	took, began := l.nodes[name].Gate.takes(), l.began(era)
-	least, back := leftAlone*took, time.Time{}
+	took, began := l.takes(name), l.began(era)
+	least, back, fails := leftAlone*took, time.Time{}, ""
 	for _, other := range l.names {
 		if other == name || l.state.IsSuspended(other) {
 			continue
 		}
 		if l.signs(other) {
-			least, back = leftBeside*took, time.Time{}
+			least, back, fails = leftBeside*took, time.Time{}, ""
 			break
+		}
+		if l.failing(other) {
+			fails = l.fails(other)
+			continue
 		}
 		k := l.nodes[other]
 		gone := k.Gate.Started
 		if l.now.Sub(k.Status.At) > lostPings*l.PingInterval {
 			gone = latest(gone, k.Status.At)
 		}
-		back = latest(back, gone.Add(k.Gate.takes()))
+		back = latest(back, gone.Add(l.takes(other)))
 	}
 	if began.IsZero() {
 		return Rearm{Code: RearmNext, Why: fmt.Sprintf("%s votes from the next era on; how long era %d lasts is not known",
@@ -239,6 +261,9 @@ func (l *look) worth(name string, era uint64) Rearm {
 	switch {
 	case left <= least:
 		return Rearm{Code: RearmNext, Why: why + ": it votes from the next era on"}
+	case fails != "":
+		why += "; only it signs blocks, and may not come back from a restart: " + fails
+		return Rearm{Code: RearmNext, Why: why}
 	case l.now.Before(back):
 		why += "; only it signs blocks, and another may be back soon"
 		return Rearm{Code: RearmAlone, Node: name, Due: back, Why: why}
@@ -261,6 +286,9 @@ func (l *look) spared(name string) (code string, due time.Time) {
 	}
 	for _, other := range l.names {
 		g := l.gate(other)
+		if l.failing(other) { // it starts for ever, and this one may be all there is
+			g.Started = time.Time{}
+		}
 		if last := latest(g.Started, g.Ordered); other != name && !last.IsZero() {
 			due = latest(due, last.Add(max(g.takes(), own.takes())))
 		}

@@ -43,6 +43,42 @@ func (l *look) gated(name string) trouble {
 	return trouble{}
 }
 
+// notUp returns the trouble of a stock node that does not come up after a start: not in the time
+// that takes, though another node validates, or since its starts fail, however often it says
+// Validate meanwhile. Nothing else tells that: it answers /status, and a passive node beside it
+// asks for nothing that it would be behind.
+func (l *look) notUp(name string) trouble {
+	n := l.nodes[name]
+	if !l.IsStock(name) {
+		return trouble{}
+	}
+	if l.failing(name) {
+		t := trouble{code: NotUp, sign: latest(n.Gate.Failing, l.seen.Listening), why: l.fails(name)}
+		if l.overdue(t.sign) {
+			return t
+		}
+		return trouble{}
+	}
+	another := slices.ContainsFunc(l.names, func(other string) bool {
+		return other != name && !l.state.IsSuspended(other) && l.validates(other)
+	})
+	started := n.Gate.Started
+	if !started.IsZero() {
+		started = started.Add(l.takes(name))
+	}
+	up := l.sign(name, n.validated, n.Rounds.Asked, started)
+	if n.Status.At.IsZero() || n.Status.Validates() || !another || !l.overdue(up) {
+		return trouble{}
+	}
+	_, why := l.explain(n.Status)
+	return trouble{code: NotUp, sign: up, why: name + " does not validate, and another node does: " + why}
+}
+
+// fails says since when the node's starts fail.
+func (l *look) fails(name string) string {
+	return name + " ended before it had come up, and was started again: so for " + l.ago(l.nodes[name].Gate.Failing)
+}
+
 // sidelined returns what keeps a stock node that is out of this era from being as good as a standby
 // can be: Out alone if nothing does. It asks for nothing, so its /status is all there is.
 func (l *look) sidelined(name string) (code, why string) {

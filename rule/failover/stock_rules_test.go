@@ -72,6 +72,44 @@ func stockRules() []rule {
 			refused(s, "standby", 10)
 			s.node("standby", func(n *failover.Node) { n.Gate.At, n.Gate.Error = s.ago(1), "none stands" })
 		}), 0, told(failover.NobodyReady), 0},
+		{"its starts fail, and it says that it validates", stock(func(s *scene) { s.fails("main", 10) }), 0,
+			activate(failover.NotUp, "standby"), 0},
+		{"its starts fail since lately", stock(func(s *scene) { s.fails("main", 9) }), 0,
+			coming(failover.NotUp, "standby"), 1},
+		{"its starts fail, and the other is out", stock(func(s *scene) {
+			s.fails("main", 10)
+			s.gone("spare", 30)
+			refused(s, "standby", 10)
+		}), 0, activate(failover.NotUp, "standby"), 0},
+		{"its starts fail, and it is out", stock(func(s *scene) {
+			refused(s, "main", 10)
+			s.gone("spare", 30)
+			refused(s, "standby", 10)
+			s.node("main", func(n *failover.Node) { n.Gate.Failing = s.ago(10) })
+		}), 0, activate(failover.NotUp, "standby"), 0},
+		{"starts of both fail", stock(func(s *scene) {
+			s.fails("main", 10)
+			s.gone("spare", 30)
+			s.fails("standby", 1)
+		}), 0, told(failover.NobodyReady), 0},
+		{"starts fail of one that is none of the stock ones", stock(func(s *scene) {
+			s.settings.Stock = []string{"standby"}
+			s.fails("main", 10)
+		}), 0, told(failover.Well), 0},
+		{"it does not validate, for longer than a start takes", stock(func(s *scene) { s.starts("main", 36) }),
+			70 * time.Second, activate(failover.NotUp, "standby"), 0},
+		{"it does not validate, for less", stock(func(s *scene) { s.starts("main", 35) }), 70 * time.Second,
+			coming(failover.NotUp, "standby"), 1},
+		{"it does not validate, and neither does another", stock(func(s *scene) {
+			s.starts("main", 36)
+			for _, name := range []string{"standby", "spare"} {
+				s.node(name, func(n *failover.Node) { n.Status.Reactor = "CatchUp" })
+			}
+		}), 70 * time.Second, told(failover.Well), 0},
+		{"it does not validate, and asks", stock(func(s *scene) {
+			s.starts("main", 36)
+			s.node("main", func(n *failover.Node) { n.Rounds.Asked = s.ago(2) })
+		}), 70 * time.Second, told(failover.Well), 0},
 		{"down, since it was told to restart", stock(func(s *scene) {
 			s.gone("main", 0.5)
 			s.node("main", func(n *failover.Node) {
@@ -91,12 +129,26 @@ func stockRules() []rule {
 			refused(s, "main", 60)
 			s.seen.BoundAt = s.ago(3)
 		}), 5 * time.Minute, activate(failover.Return, "main"), 0},
+		{"main is out, as a passive one is, and was restarted", stock(func(s *scene) {
+			s.did("activate", failover.Silent, time.Hour)
+			refused(s, "main", 60)
+			s.seen.BoundAt = s.ago(3)
+			s.node("main", func(n *failover.Node) { n.Gate.Started = s.ago(299) })
+		}), 5 * time.Minute, coming(failover.Return, "main"), 1},
 		{"main is out, in fenced mode", stock(func(s *scene) {
 			s.did("activate", failover.Silent, time.Hour)
 			refused(s, "main", 60)
 			s.seen.BoundAt, s.state.Mode = s.ago(3), failover.Fenced
 		}), 5 * time.Minute, told(failover.Well), 0},
 	}
+}
+
+// starts lets the node catch up since it was started so many seconds ago, which takes 26.
+func (s *scene) starts(name string, seconds float64) {
+	s.node(name, func(n *failover.Node) {
+		n.Status.Reactor, n.Gate.Started, n.Gate.Took = "CatchUp", s.ago(seconds), 26*time.Second
+		n.Rounds.Asked, n.Rounds.Advanced = s.ago(60), s.ago(60)
+	})
 }
 
 // rearmRow is what is to become of a main that is out of an era, an hour before that ends; a
@@ -135,6 +187,13 @@ func (s *scene) dead(seconds float64) {
 	s.node("standby", func(n *failover.Node) { n.Gate.At = s.ago(seconds) })
 }
 
+// fails lets starts of the node fail for so many seconds; it was started just now.
+func (s *scene) fails(name string, seconds float64) {
+	s.node(name, func(n *failover.Node) {
+		n.Gate.Failing, n.Gate.Started, n.Gate.Refused = s.ago(seconds), s.ago(1), time.Time{}
+	})
+}
+
 // young makes the era one of which no message of ours is known.
 func (s *scene) young() {
 	s.seen.Bound = failover.Place{Era: 6, Round: 900}
@@ -156,14 +215,27 @@ func rearmRows() []rearmRow {
 	}
 	return []rearmRow{
 		{"worth it", func(*scene) {}, now(failover.RearmWorth), 0},
-		{"more than three restart times left", left(181), now(failover.RearmWorth), 0},
-		{"three restart times left", left(180), told(failover.RearmNext), 0},
+		{"more than two restart times left", left(121), now(failover.RearmWorth), 0},
+		{"two restart times left", left(120), told(failover.RearmNext), 0},
 		{"a restart of which is not known how long it takes takes a minute", func(s *scene) {
-			left(181)(s)
+			left(121)(s)
+			for name := range s.seen.Nodes {
+				s.node(name, func(n *failover.Node) { n.Gate.Took = 0 })
+			}
+		}, now(failover.RearmWorth), 0},
+		{"nor how long another one takes", func(s *scene) {
+			left(120)(s)
+			for name := range s.seen.Nodes {
+				s.node(name, func(n *failover.Node) { n.Gate.Took = 0 })
+			}
+		}, told(failover.RearmNext), 0},
+		{"it takes as long as the other one's, if its own was never seen", func(s *scene) {
+			left(21)(s)
 			main(func(_ *scene, g *failover.Gate) { g.Took = 0 })(s)
+			s.node("standby", func(n *failover.Node) { n.Gate.Took = 10 * time.Second })
 		}, now(failover.RearmWorth), 0},
 		{"a restart that takes an hour is taken for five minutes", func(s *scene) {
-			left(901)(s)
+			left(601)(s)
 			main(func(_ *scene, g *failover.Gate) { g.Took = time.Hour })(s)
 		}, now(failover.RearmWorth), 0},
 		{"nobody saw the era begin", func(s *scene) {
@@ -181,9 +253,12 @@ func rearmRows() []rearmRow {
 		{"alone, five restart times left", func(s *scene) { left(300)(s); s.dead(900) }, told(failover.RearmNext), 0},
 		{"alone, more than five left", func(s *scene) { left(301)(s); s.dead(900) }, now(failover.RearmWorth), 0},
 		{"the other one's gate is dead, and its node signs blocks", func(s *scene) {
-			left(181)(s)
+			left(121)(s)
 			s.node("standby", func(n *failover.Node) { n.Gate.At = s.ago(60) })
 		}, now(failover.RearmWorth), 0},
+		{"alone, and starts of the other one fail", func(s *scene) { s.fails("standby", 4) }, told(failover.RearmNext), 0},
+		{"no message in the era, and starts of the other one fail", func(s *scene) { s.young(); s.fails("standby", 4) },
+			now(failover.RearmSilent), 0},
 		{"no message in the era", (*scene).young, now(failover.RearmSilent), 0},
 		{"no message in an era that nearly ends", func(s *scene) { s.young(); left(5)(s) }, now(failover.RearmSilent), 0},
 		{"no message, alone since just now", func(s *scene) { s.young(); s.dead(4) }, now(failover.RearmSilent), 0},

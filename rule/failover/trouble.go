@@ -44,7 +44,11 @@ func (l *look) trouble(name string) trouble {
 		return trouble{code: NodeDown, sign: lived,
 			why: "the node " + name + " has neither answered /status nor asked for a signature for " + l.ago(lived)}
 	}
-	if t := l.gated(name); t.code != "" {
+	t, up := l.gated(name), l.notUp(name)
+	if up.code != "" && (t.code == "" || t.code == Out) {
+		return up
+	}
+	if t.code != "" {
 		return t
 	}
 	if l.out(name) { // it asks for nothing, wherever others are

@@ -17,7 +17,7 @@ func gate(g failover.Gate, now time.Time) *cosignerv1.GateHealth {
 		AgoMs: Ago(g.At, now), Error: g.Error, RefusedAgoMs: Ago(g.Refused, now), RefusedEra: g.RefusedEra,
 		VotedAgoMs: Ago(g.Voted, now), VotedEra: g.VotedEra, StartedAgoMs: Ago(g.Started, now),
 		TookMs: uint64(g.Took.Milliseconds()), OrderedAgoMs: Ago(g.Ordered, now), OrderedEra: g.OrderedEra,
-		Orders: g.Orders, OrderError: g.OrderError, PassedAgoMs: Ago(g.Passed, now),
+		Orders: g.Orders, OrderError: g.OrderError, PassedAgoMs: Ago(g.Passed, now), FailingMs: Ago(g.Failing, now),
 	}
 }
 
@@ -28,6 +28,7 @@ func toldGate(g *cosignerv1.GateHealth, now time.Time) failover.Gate {
 		Voted: Then(g.VotedAgoMs, now), VotedEra: g.GetVotedEra(), Started: Then(g.StartedAgoMs, now),
 		Took: age(g.GetTookMs()), Ordered: Then(g.OrderedAgoMs, now), OrderedEra: g.GetOrderedEra(),
 		Orders: g.GetOrders(), OrderError: g.GetOrderError(), Passed: Then(g.PassedAgoMs, now),
+		Failing: Then(g.FailingMs, now),
 	}
 }
 

@@ -36,7 +36,7 @@ func full() failover.Node {
 		LostLeads: [failover.Leads]time.Time{at(10), at(9.5), at(8.5)},
 		Gate: failover.Gate{At: at(9), Error: "hung", Refused: at(8), RefusedEra: 17, Voted: at(7), VotedEra: 16,
 			Started: at(6), Took: 53 * time.Second, Ordered: at(5), OrderedEra: 15, Orders: 2,
-			OrderError: "exit status 4", Passed: at(4)},
+			OrderError: "exit status 4", Passed: at(4), Failing: at(3)},
 		Finals: [failover.Finals]failover.Final{{Finality: casper.Finality{Block: casper.Hash{1}, Height: 9, Era: 7,
 			ChainName: casper.Hash{2}}, Signature: casper.Signature{3}}},
 	}
@@ -63,7 +63,7 @@ func told() *cosignerv1.NodeHealth {
 		Gate: &cosignerv1.GateHealth{AgoMs: proto.Uint64(1500), Error: "hung", RefusedAgoMs: proto.Uint64(2500),
 			RefusedEra: 17, VotedAgoMs: proto.Uint64(3500), VotedEra: 16, StartedAgoMs: proto.Uint64(4500), TookMs: 53000,
 			OrderedAgoMs: proto.Uint64(5500), OrderedEra: 15, Orders: 2, OrderError: "exit status 4",
-			PassedAgoMs: proto.Uint64(6500)},
+			PassedAgoMs: proto.Uint64(6500), FailingMs: proto.Uint64(7500)},
 		Finals: []*cosignerv1.FinalSeen{{Block: bytes(32, 1), Height: 9, Era: 7, ChainNameHash: bytes(32, 2),
 			Signature: bytes(64, 3)}},
 	}

@@ -33,6 +33,7 @@ type agent struct {
 	book    *witness.Book        // on disk
 	active  failover.ActiveTold  // who is, as the cosigners tell
 	orders  failover.Orders      // of restarts of the node
+	begun   failover.Start       // of the node
 	applied [cosigners]uint64    // how far the log is applied, as they told
 }
 

@@ -18,6 +18,7 @@ type eras struct {
 	wanted  [ours]time.Time // when the judge of an honest cosigner last called for its restart
 	counted map[[2]uint64]int
 	heights map[uint64]bool
+	stuck   time.Time // since when a node is active that does not come up, and the other one is well
 }
 
 func newEras(a *account) *eras {
@@ -29,6 +30,19 @@ func (e *eras) watch() {
 	for i := range ours {
 		since(&e.sound[i], e.isSound(i), e.w.now)
 	}
+	w, active := e.w, e.w.activeNode()
+	stuck := active >= 0 && w.relapses[active] > 0 && w.plan.Pair.Stock[active] && w.agents[active].runs() && !w.lied &&
+		e.lasts(e.good[1-active], e.nodeSettle()) && e.lasts(e.signer, signerSettle)
+	if since(&e.stuck, stuck, w.now); e.lasts(e.stuck, e.relapsed()) {
+		w.fail("%s has not come up for %v, and stays active beside one that is well", names[active], w.now.Sub(e.stuck))
+	}
+}
+
+// relapsed is for how long a node that does not come up may keep its role: until two of its starts
+// have failed, it has been so long enough, and the last change of roles is no more too recent.
+func (e *eras) relapsed() time.Duration {
+	p := &e.w.plan
+	return 2*(stopFor+startUp+2*p.Block) + 3*p.After + 6*p.Ping + signerSettle
 }
 
 func (e *eras) isSound(i int) bool {

@@ -85,6 +85,19 @@ func (w *World) killNode(id int, keep bool, d time.Duration) {
 	})
 }
 
+// relapse ends the node, and again some blocks after each start, as casper-node 2.0.3 does in some
+// eras, until it stays up.
+func (w *World) relapse(id int, until time.Time) {
+	w.referee.disturbed(id)
+	if !w.now.Before(until) {
+		w.relapses[id]--
+		return
+	}
+	w.killNode(id, true, stopFor)
+	lives := startUp + time.Duration(w.rng.Int64N(int64(2*w.plan.Block)))
+	w.after(stopFor+lives, func() { w.relapse(id, until) })
+}
+
 func (w *World) killAgent(id int, d time.Duration) {
 	a := w.agents[id]
 	if !a.up {
@@ -108,6 +121,9 @@ func (w *World) strike(f Fault) {
 	switch f.Kind {
 	case KillNode:
 		w.killNode(f.Host, f.Keep, f.For)
+	case Relapse:
+		w.relapses[f.Host]++
+		w.relapse(f.Host, w.now.Add(f.For))
 	case KillAgent:
 		w.killAgent(f.Host, f.For)
 	case KillHost:

@@ -47,6 +47,7 @@ type Kind string
 const (
 	KillNode      Kind = "kill node" // foreign ones among them
 	KillAnswered  Kind = "kill node between a signature and its sending"
+	Relapse       Kind = "end a node soon after each of its starts"
 	KillAgent     Kind = "kill agent"
 	KillHost      Kind = "kill host"
 	KillCosigner  Kind = "kill cosigner"

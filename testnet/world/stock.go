@@ -133,10 +133,11 @@ func (a *agent) watchGate(was failover.Status) {
 	if s.Era != was.Era && !was.At.IsZero() {
 		s.EraAt = a.w.now
 	}
-	if s.Reactor == string(zug.Validate) && v.upAt.After(v.validated) {
-		v.validated = a.w.now
-		v.gate.Took = a.w.now.Sub(v.upAt) + stopFor
+	began := v.upAt
+	if began.IsZero() {
+		began = a.w.start.Add(-time.Hour)
 	}
+	a.begun.Seen(&v.gate.Gate, *s, a.w.now.Sub(began), a.w.now)
 }
 
 // madeUp is why a compromised leader orders restarts.

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,7 @@ func TestStockBites(t *testing.T) {
 			d.Rearm.Order = false
 		}), "has no message of ours"},
 		{"whoever is restarted, the other one is as well", judged(bothRestart), "after the other node"},
+		{"whoever does not come up is taken for well", Rules{Judge: allUp}, "has not come up"},
 		{"a node sends what its gate refused", Rules{Ungated: true}, "contradict itself"},
 		{"one cosigner's word restarts a node", Rules{OneWord: true}, "an order that is in no log"},
 	} {
@@ -64,6 +66,16 @@ func TestStockBites(t *testing.T) {
 			t.Errorf("not found in %d seeds", most)
 		})
 	}
+}
+
+// allUp judges as if each node had come up.
+func allUp(j *failover.Judge, s failover.State, o failover.Observation, now time.Time) failover.Judgement {
+	o.Nodes = maps.Clone(o.Nodes)
+	for name, n := range o.Nodes {
+		n.Gate.Failing, n.Status.Reactor, n.Status.Round = time.Time{}, "Validate", time.Second
+		o.Nodes[name] = n
+	}
+	return j.Judge(s, o, now)
 }
 
 // bothRestart has both nodes restarted where one is to be, and names whatever the log orders.

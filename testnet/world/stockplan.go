@@ -21,7 +21,8 @@ func drawStock(r *rand.Rand) Plan {
 	p.FailbackAfter = p.After + time.Duration(r.Int64N(int64(20*p.Block)))
 	era := p.Block * time.Duration(p.EraBlocks)
 	p.End = settleIn + 2*era + 20*time.Second
-	kinds := []Kind{KillNode, KillNode, KillNode, KillAnswered, KillAgent, KillHost, KillCosigner, KillLeader, KillLeader,
+	kinds := []Kind{KillNode, KillNode, KillNode, Relapse, Relapse,
+		KillAnswered, KillAgent, KillHost, KillCosigner, KillLeader, KillLeader,
 		Trap, Trap, PauseNode, PauseAgent, PauseHost, PauseCosigner, PauseLeader, Elect, SlowDisk, HungDisk, DiskError,
 		CutPeers, CutCosigners, CutCosigners, CutHost, CutAgents, Lossy, Twice, Slow, Promote}
 	for range 1 + r.IntN(7) {
@@ -41,7 +42,7 @@ func drawStock(r *rand.Rand) Plan {
 		if r.IntN(3) == 0 { // about when an era begins, which is when a refusal costs most
 			f.At = settleIn + era*time.Duration(r.IntN(2)) - 3*time.Second + time.Duration(r.Int64N(int64(6*time.Second)))
 		}
-		if r.IntN(4) == 0 {
+		if r.IntN(4) == 0 || f.Kind == Relapse {
 			f.For = time.Duration(r.Int64N(int64(era)))
 		}
 		p.Faults = append(p.Faults, f)

@@ -27,8 +27,7 @@ type validator struct {
 	doomed *Fault // it dies with its next signature in hand
 	fault  shown
 
-	gate      gate      // of a stock node
-	validated time.Time // when it was first seen to do so since its last start
+	gate gate // of a stock node
 }
 
 func newValidator(w *World, id int, seed uint64) *validator {

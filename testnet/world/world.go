@@ -154,6 +154,7 @@ type World struct {
 	spoiled  [cosigners]bool // whose state or key is not what it was
 	undone   [cosigners]bool // whose state is not
 	lied     bool            // a compromised leader ordered restarts
+	relapses [ours]int       // faults by which a node ends soon after each start
 	boasts   []witness.Signed
 	usurper  *cosigner // compromised, and leads what it founds anew; nil if none is
 	ids      int       // drawn

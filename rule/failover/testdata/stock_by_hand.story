@@ -3,5 +3,5 @@ given a stock pair
 given restarts by hand
 82.5s main is refused
 110s => rearm: worth
-220s => rearm: next
+225s => rearm: next
 240s => rearm: votes

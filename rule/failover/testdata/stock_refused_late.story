@@ -1,7 +1,7 @@
-# A stock pair. The main is refused when less than three restart times are left of the era: both sign blocks, and the
+# A stock pair. The main is refused when less than two restart times are left of the era: both sign blocks, and the
 # main votes from the next one on.
 given a stock pair
-210s main is refused
+213s main is refused
 230s => rearm: next
 240s => rearm: votes
 240s => well

@@ -408,7 +408,10 @@ type GateHealth struct {
 	// Why the last order was not carried out, empty if it was.
 	OrderError string `protobuf:"bytes,12,opt,name=order_error,json=orderError,proto3" json:"order_error,omitempty"`
 	// Since the gate was seen to let pass what it must refuse, milliseconds. Absent if it was not since the node's start.
-	PassedAgoMs   *uint64 `protobuf:"varint,13,opt,name=passed_ago_ms,json=passedAgoMs,proto3,oneof" json:"passed_ago_ms,omitempty"`
+	PassedAgoMs *uint64 `protobuf:"varint,13,opt,name=passed_ago_ms,json=passedAgoMs,proto3,oneof" json:"passed_ago_ms,omitempty"`
+	// For how long starts of the node have failed: one ended before the node had come up, and none came up since, milliseconds.
+	// Absent if the last one did.
+	FailingMs     *uint64 `protobuf:"varint,14,opt,name=failing_ms,json=failingMs,proto3,oneof" json:"failing_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -530,6 +533,13 @@ func (x *GateHealth) GetOrderError() string {
 func (x *GateHealth) GetPassedAgoMs() uint64 {
 	if x != nil && x.PassedAgoMs != nil {
 		return *x.PassedAgoMs
+	}
+	return 0
+}
+
+func (x *GateHealth) GetFailingMs() uint64 {
+	if x != nil && x.FailingMs != nil {
+		return *x.FailingMs
 	}
 	return 0
 }
@@ -983,7 +993,7 @@ const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"\x06height\x18\x02 \x01(\x04R\x06height\x12\x10\n" +
 	"\x03era\x18\x03 \x01(\x04R\x03era\x12&\n" +
 	"\x0fchain_name_hash\x18\x04 \x01(\fR\rchainNameHash\x12\x1c\n" +
-	"\tsignature\x18\x05 \x01(\fR\tsignature\"\xa7\x04\n" +
+	"\tsignature\x18\x05 \x01(\fR\tsignature\"\xda\x04\n" +
 	"\n" +
 	"GateHealth\x12\x1a\n" +
 	"\x06ago_ms\x18\x01 \x01(\x04H\x00R\x05agoMs\x88\x01\x01\x12\x14\n" +
@@ -1003,13 +1013,16 @@ const file_casper_cosigner_v1_health_proto_rawDesc = "" +
 	"\x06orders\x18\v \x01(\rR\x06orders\x12\x1f\n" +
 	"\vorder_error\x18\f \x01(\tR\n" +
 	"orderError\x12'\n" +
-	"\rpassed_ago_ms\x18\r \x01(\x04H\x05R\vpassedAgoMs\x88\x01\x01B\t\n" +
+	"\rpassed_ago_ms\x18\r \x01(\x04H\x05R\vpassedAgoMs\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"failing_ms\x18\x0e \x01(\x04H\x06R\tfailingMs\x88\x01\x01B\t\n" +
 	"\a_ago_msB\x11\n" +
 	"\x0f_refused_ago_msB\x0f\n" +
 	"\r_voted_ago_msB\x11\n" +
 	"\x0f_started_ago_msB\x11\n" +
 	"\x0f_ordered_ago_msB\x10\n" +
-	"\x0e_passed_ago_ms\"[\n" +
+	"\x0e_passed_ago_msB\r\n" +
+	"\v_failing_ms\"[\n" +
 	"\rFaultEvidence\x124\n" +
 	"\aballots\x18\x01 \x03(\v2\x1a.casper.cosigner.v1.BallotR\aballots\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\tR\x05error\"\xad\x01\n" +
