@@ -21,7 +21,7 @@ const (
 	lostToFailover  = 30
 	lostToQuorum    = 2
 	lostToLeader    = 1 // a message may wait for the next one longer than a node that is to give in does
-	lostToEras      = 4 // as eras begin, both nodes vote, until one has led before the other
+	lostToEras      = 4 // eras are short, and both nodes begin each: where both lead, one gives in
 	missedInRestart = 15
 )
 
