@@ -180,6 +180,11 @@ stock-demo: build casper-node-stock casper-node
 	$(STATIC) -o bin/stockdemo ./testnet/stockdemo
 	bin/stockdemo -node $(CASPER_NODE_STOCK)/casper-node -defaults $(CASPER_NODE)/localnet-defaults $(CASPERFLAGS)
 
+# The same, written down. It writes its results even if a claim fails.
+.PHONY: stock-test
+stock-test:
+	$(MAKE) stock-demo CASPERFLAGS="-results testnet/stock-results.md $(CASPERFLAGS)"
+
 CASPER_RESULTS := testnet/casper-results.md
 
 # More than the happy path, half an hour. It writes its results even if a claim fails. Root can also cut nodes off.

@@ -39,6 +39,7 @@ type Watch struct {
 	point  string
 	now    *mount          // what was seen last; the zero mount is none, nil that nobody looked yet
 	dead   bool            // it was told that this one does not stand any more
+	ended  bool            // its process is seen to be gone
 	tested map[string]bool // files of it that were written to, or are being
 	bypass chan string     // files that took what must be refused
 	sight  sighted
@@ -114,7 +115,7 @@ func (w *Watch) look(ctx context.Context) error {
 		top = at[n-1]
 	}
 	if w.now == nil || top != *w.now {
-		w.now, w.tested, w.dead = &top, map[string]bool{}, false
+		w.now, w.tested, w.dead, w.ended = &top, map[string]bool{}, false, false
 		if top == (mount{}) {
 			w.sight.sees(failover.GateGone)
 			w.Log.Error().Msg("no gate stands: a node that starts now does not vote")
@@ -133,12 +134,19 @@ func (w *Watch) look(ctx context.Context) error {
 		w.abort(failover.GateHangs, "the gate does not answer")
 	case s.state == open:
 		w.abort(failover.GatePasses, "the gate takes what must be refused")
-	case s.state == ended && !w.dead:
-		w.dead = true
+	case s.state == ended && w.dead:
+		w.ended = true
+	case s.state == ended:
+		w.dead, w.ended = true, true
 		w.sight.sees(failover.GateGone)
 		w.Log.Error().Msg("the gate has ended under its node, which votes no more until both are started again")
 	case s.state == unknown:
 		return s.err
+	case s.state == stands && w.ended:
+		// The next gate, which came between two looks: the kernel gives the number of the one that is
+		// gone to the next, so the two mounts look the same.
+		w.now = &mount{}
+		return nil
 	case s.state == stands && !w.dead:
 		w.sight.sees(failover.GateStands)
 		w.Log.Debug().Msg("it answers")

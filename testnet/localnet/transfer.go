@@ -27,12 +27,15 @@ func (e RefusedError) Error() string {
 	return fmt.Sprintf("the node refused the transaction, binary port error %d", e.Code)
 }
 
-// Send hands a transfer to the node, over its binary port, and returns the transaction's hash. That
-// the node has taken it does not say that it was executed: see Record.Processed.
-func (n *Node) Send(ctx context.Context, t Transfer) (casper.Hash, error) {
-	transaction, hash := t.encode(n.chain)
+// Transaction is one that Send can make: a Transfer or an Activation.
+type Transaction interface{ native() native }
+
+// Send hands a transaction to the node, over its binary port, and returns its hash. That the node has
+// taken it does not say that it was executed: see Record.Processed.
+func (n *Node) Send(ctx context.Context, t Transaction) (casper.Hash, error) {
+	transaction, hash := t.native().encode(n.chain)
 	if err := n.ask(ctx, tryAcceptTransaction, transaction); err != nil {
-		return casper.Hash{}, fmt.Errorf("sending a transfer to %s: %w", n.Name, err)
+		return casper.Hash{}, fmt.Errorf("sending a transaction to %s: %w", n.Name, err)
 	}
 	return hash, nil
 }

@@ -19,11 +19,11 @@ var aTransfer = Transfer{From: FaucetKey(1), To: ValidatorKey(1, 100).Public(), 
 
 // The hash pins an encoding that a casper-node 2.0.3 took and executed.
 func TestTransferEncoding(t *testing.T) {
-	transaction, hash := aTransfer.encode("casper-localnet")
+	transaction, hash := aTransfer.native().encode("casper-localnet")
 	if got := hash.String(); got != "0869a3f9d6d06b1c14cc6d380b9d1f88c0b749a10e3d40071a1987783f99ad07" {
 		t.Errorf("hash %s", got)
 	}
-	payload := aTransfer.payload("casper-localnet")
+	payload := aTransfer.native().payload("casper-localnet")
 	if hash != blake2b.Sum256(payload) || !bytes.Contains(transaction, payload) {
 		t.Error("the hash is of something else than the transaction holds")
 	}
@@ -70,7 +70,7 @@ func answering(t *testing.T, answer func(request []byte) []byte) *Node {
 }
 
 func TestSend(t *testing.T) {
-	transaction, want := aTransfer.encode("casper-localnet")
+	transaction, want := aTransfer.native().encode("casper-localnet")
 	n := answering(t, func(request []byte) []byte {
 		if !bytes.Equal(request[4:], append([]byte{1, 0, 1, 0, 0}, transaction...)) {
 			t.Errorf("the request is %x", request)
@@ -98,5 +98,18 @@ func TestSendIsRefused(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// The hashes pin encodings that a casper-node 2.0.3 took and executed.
+func TestBidEncodings(t *testing.T) {
+	at := time.UnixMilli(1_900_000_000_000)
+	for want, transaction := range map[string]Transaction{
+		"2f27a74316c470874929ec68dda501b73fcfec5efbe00e9a7a2f6b33a178e049": Activation{Of: ValidatorKey(1, 1), Time: at},
+		"da2801da3232edd71884f9204b4fa284662207d790c445e32714a92ab4416d64": Withdrawal{Of: ValidatorKey(1, 1), Amount: defaultBond, Time: at},
+	} {
+		if _, hash := transaction.native().encode("casper-localnet"); hash.String() != want {
+			t.Errorf("%T: hash %v, want %s", transaction, hash, want)
+		}
 	}
 }

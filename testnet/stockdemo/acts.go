@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	steadyRounds = 10              // so many pass undisturbed
-	catchesUpIn  = 3 * time.Minute // a restarted node
+	steadyRounds = 10                // so many pass undisturbed
+	neededOfEra  = 150 * time.Second // of an era must be left for an act that kills
+	mendedAfter  = 30 * time.Second  // an active node that casts no vote
+	catchesUpIn  = 3 * time.Minute   // a restarted node
 )
 
 // steady lets rounds pass.
@@ -23,22 +25,32 @@ type host struct {
 	gate, watch *testnet.Process
 }
 
-// hosts waits for an era of which enough is left and in which the node that the cosigners say is
-// active votes, and returns it and the other one.
+// hosts waits for an era of which neededOfEra is left, or half, and in which the node that the
+// cosigners say is active votes, and returns it and the other one. An active node that casts no vote
+// in the era, as one that gave in just before it was made the active one, is started again.
 func (s *demo) hosts(ctx context.Context) (active, other host, err error) {
 	p := s.Pair
 	began := time.Now()
+	mended := false
 	err = s.Await(ctx, 3*s.EraTime, "an era in which the active node votes", func() (bool, error) {
 		if err := p.Update(); err != nil {
 			return false, err
 		}
 		_, start := p.Watched.Timeline().EraStart()
-		if time.Since(start) > s.EraTime/2 {
+		if time.Since(start) > max(s.EraTime/2, s.EraTime-neededOfEra) {
 			return false, nil
 		}
 		r, err := p.Cluster.Roles(ctx)
-		if err != nil || !r.Ready(r.Active) {
+		if err != nil {
 			return false, nil //nolint:nilerr // while no cosigner leads there is no answer
+		}
+		if !r.Ready(r.Active) {
+			if mended || time.Since(began) < mendedAfter {
+				return false, nil
+			}
+			mended = true
+			s.Sayf("%s is active and casts no vote in this era", r.Active)
+			return false, s.start(ctx, p.Network.Node(r.Active))
 		}
 		active = host{p.Main, p.Gates[0], p.Watches[0]}
 		other = host{p.Standby, p.Gates[1], p.Watches[1]}
@@ -48,7 +60,7 @@ func (s *demo) hosts(ctx context.Context) (active, other host, err error) {
 		return true, nil
 	})
 	if waited := time.Since(began); waited > s.BlockTime {
-		s.Sayf("waited %v for an era of which half is left and in which the active node votes", waited.Round(time.Second))
+		s.Sayf("waited %v for an era of which enough is left and in which the active node votes", waited.Round(time.Second))
 	}
 	return active, other, err
 }

@@ -63,7 +63,8 @@ type Account struct {
 	Absent   []RoundID // that another led without a proposal, and in which no other validator has our Vote
 }
 
-// tally sums up the rounds that the judge found, placed in time by the timeline. ours is our index;
+// tally sums up the rounds that the judge found, placed in time by the timeline. ours is our index
+// where the judge found nothing of ours;
 // a round in which something of ours was disturbed is one that had begun and was not over at that
 // instant. The newest round is left out: it is not over.
 func tally(t *Timeline, f Findings, w Window, ours int, disturbed []time.Time) (Account, error) {
@@ -74,6 +75,9 @@ func tally(t *Timeline, f Findings, w Window, ours int, disturbed []time.Time) (
 		number, ok := t.eraOf(i.ID)
 		if !ok {
 			return a, fmt.Errorf("the watched node's log does not tell of instance %s", i.ID)
+		}
+		if i.OurIndex != nil {
+			ours = int(*i.OurIndex)
 		}
 		for _, r := range i.Rounds {
 			id := RoundID{number, r.Round}

@@ -43,12 +43,21 @@ type Layout struct {
 	Automatic bool                    // roles change by themselves
 	Stock     bool                    // our nodes hold the key and sign by themselves, behind gates
 	Bond      uint64                  // of our validator, in motes; 0: as the others'
+	Others    int                     // validators that are not ours; 0: three
 	Arrange   func(*localnet.Config)  // if set, changes the network's settings before its files are made
 	Arranged  func(*localnet.Network) // if set, is told of the network before it is started
 
 	// Unanswered are the times in which the cosigners were gone, and the reward delay after them:
 	// blocks of them may be cited without us.
 	Unanswered []Window
+}
+
+// validators is how many there are.
+func (l Layout) validators() int {
+	if l.Others == 0 {
+		return Validators
+	}
+	return 1 + l.Others
 }
 
 func (l Layout) uncitable(seen time.Time) bool {
@@ -62,7 +71,7 @@ type Pair struct {
 	Cluster  *testnet.Cluster
 	Network  *localnet.Network
 	Ours     casper.PublicKey
-	OurIndex int // in every era, since the validators stay the same
+	OurIndex int // in every era, unless validators come and go
 
 	Gates         []*testnet.Process // of stock nodes: the main's, the standby's
 	Watches       []*testnet.Process // of the gates
@@ -159,7 +168,7 @@ func (s *Stage) NetworkDir() string { return filepath.Join(s.Dir, "network") }
 func (s *Stage) setUpNetwork(ctx context.Context) error {
 	p := s.Pair
 	c := localnet.Config{Dir: s.NetworkDir(), Binary: s.Node, Defaults: s.Defaults, Seed: s.Seed,
-		Validators: make([]localnet.Validator, Validators), Chain: chain, BlockTime: s.BlockTime, EraDuration: s.EraTime,
+		Validators: make([]localnet.Validator, s.validators()), Chain: chain, BlockTime: s.BlockTime, EraDuration: s.EraTime,
 		RewardDelay: rewardDelay}
 	c.Validators[0] = localnet.Validator{PublicKey: p.Ours, Bond: s.Bond}
 	if s.Stock {
@@ -172,7 +181,7 @@ func (s *Stage) setUpNetwork(ctx context.Context) error {
 		}
 		c.Nodes = append(c.Nodes, node)
 	}
-	for i := 1; i < Validators; i++ {
+	for i := 1; i < s.validators(); i++ {
 		c.Nodes = append(c.Nodes, localnet.NodeConfig{Name: fmt.Sprintf("validator-%d", i+1), Validator: i})
 	}
 	if s.Arrange != nil {

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"casper-cosigner/testnet/casperdemo/stage"
+	"casper-cosigner/testnet/localnet"
+	"casper-cosigner/testnet/show"
+)
+
+// TestSeedWithTwoBelow: two validators that may go have lower keys than ours, whatever the seed.
+func TestSeedWithTwoBelow(t *testing.T) {
+	const others = 4
+	for from := range uint64(50) {
+		seed := seedWithTwoBelow(from, others)
+		ours, below := localnet.ValidatorKey(seed, 0).Public(), 0
+		for i := 2; i <= others; i++ { // 1 is watched
+			if key := localnet.ValidatorKey(seed, i).Public(); slices.Compare(key[:], ours[:]) < 0 {
+				below++
+			}
+		}
+		if seed < from || below < 2 {
+			t.Errorf("from %d on: seed %d, with %d below ours", from, seed, below)
+		}
+	}
+}
+
+// TestTable: rounds that another led in vain count as lost, as in the act's own line, and an act whose
+// rounds were not judged has no line.
+func TestTable(t *testing.T) {
+	var lost table
+	lost.add("A", []*stage.ActResult{
+		{Act: &show.Act{Name: "start"}, Counts: map[string]int64{}},
+		{Act: &show.Act{Name: "kill"}, Counts: map[string]int64{"rounds": 9, "rounds_with_vote": 6, "rounds_lost": 2,
+			"rounds_absent": 1, "blocks": 8, "finality_signatures": 7, "exits_known": 3}},
+		{Act: &show.Act{Name: "judges"}, Counts: map[string]int64{"rounds": 9, "milli_cspr_ours": 1500,
+			"milli_cspr_validator-2": 1250}},
+	})
+	text := strings.Join(strings.Fields(lost.String()), " ")
+	for _, want := range []string{"A kill 9 rounds, 6 with our vote, 3 lost; 8 blocks, 7 with our signature, 3 ends of",
+		"A rewards 1.500 CSPR ours; the other validators, of equal weight: 1.250"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in %q", want, text)
+		}
+	}
+	if strings.Contains(text, "start") {
+		t.Errorf("an act that was not judged is in %q", text)
+	}
+}
