@@ -29,6 +29,7 @@ type options struct {
 	seed         uint64
 	slots, lanes int
 	every        int
+	perEra       int
 }
 
 func main() {
@@ -43,6 +44,7 @@ func main() {
 	flag.IntVar(&o.slots, "slots", 100_000, "slots that both nodes want")
 	flag.IntVar(&o.lanes, "lanes", 16, "slots that each node is at, at a time")
 	flag.IntVar(&o.every, "every", 400, "slots between two kills")
+	flag.IntVar(&o.perEra, "era", 2000, "slots of an era")
 	keep := flag.Bool("keep", false, "keep the folder: settings, state and logs")
 	flag.Parse()
 	for o.seed == 0 {

@@ -18,7 +18,6 @@ import (
 )
 
 const (
-	perEra   = 2000                  // slots: somewhat more than an era of mainnet has
 	within   = 10 * time.Millisecond // of a write, something is killed: it takes about as long
 	minBlock = 10 * time.Millisecond
 	comesIn  = time.Minute // a cosigner that was killed
@@ -59,7 +58,7 @@ func (r *race) run(ctx context.Context, out io.Writer) error {
 				return err
 			}
 		}
-		err := r.era(ctx, min(perEra, r.slots-int(r.raced.Load())))
+		err := r.era(ctx, min(r.perEra, r.slots-int(r.raced.Load())))
 		if err != nil || era%5 == 4 || int(r.raced.Load()) >= r.slots {
 			r.print(out, time.Since(began))
 		}
@@ -74,18 +73,19 @@ func (r *race) run(ctx context.Context, out io.Writer) error {
 // era races so many slots of the chain's era, and looks at both unit files.
 func (r *race) era(ctx context.Context, slots int) error {
 	r.book = newBook(r.Chain.Era().Instance(), r.Key.Public())
-	lanes, inner := errgroup.WithContext(ctx)
+	all, inner := errgroup.WithContext(ctx)
+	lanes, over := new(sync.WaitGroup), make(chan struct{})
 	for lane := range r.lanes {
-		lanes.Go(func() error { return r.lane(inner, lane, slots) })
+		lanes.Add(1)
+		all.Go(func() error {
+			defer lanes.Done()
+			return r.lane(inner, lane, slots)
+		})
 	}
-	over := make(chan struct{})
-	killed := make(chan error, 1)
-	go func() { killed <- r.kill(inner, over) }()
-	err := lanes.Wait()
+	all.Go(func() error { return r.kill(ctx, inner, over) }) // what it starts lasts longer than an era
+	lanes.Wait()
 	close(over)
-	if killer := <-killed; err == nil {
-		err = killer
-	}
+	err := all.Wait()
 	if err == nil {
 		err = r.book.judge(r.Pair)
 	}
@@ -121,7 +121,7 @@ func (r *race) lane(ctx context.Context, lane, slots int) error {
 }
 
 // kill kills something each so many slots, some time within a write, until the era is over.
-func (r *race) kill(ctx context.Context, over <-chan struct{}) error {
+func (r *race) kill(ctx, era context.Context, over <-chan struct{}) error {
 	for next := r.raced.Load() + int64(r.every)/2; ; next = r.raced.Load() + int64(r.every) {
 		for r.raced.Load() < next {
 			select {
@@ -130,7 +130,7 @@ func (r *race) kill(ctx context.Context, over <-chan struct{}) error {
 			case <-time.After(time.Millisecond):
 			}
 		}
-		if err := testnet.Pause(ctx, time.Duration(r.random.Int64N(int64(within)))); err != nil {
+		if err := testnet.Pause(era, time.Duration(r.random.Int64N(int64(within)))); err != nil {
 			return nil // whoever failed says why
 		}
 		which := r.killed % len(victims)

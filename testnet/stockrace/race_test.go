@@ -63,7 +63,7 @@ func play(t *testing.T, o options) (*race, error) {
 // TestRace is a short race.
 func TestRace(t *testing.T) {
 	const slots = 400
-	r, err := play(t, options{binary: build(t), slots: slots, every: 40})
+	r, err := play(t, options{binary: build(t), slots: slots, perEra: slots / 2, every: 40})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestBrokenGate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := options{binary: build(t, "-overlay", overlay), slots: 2000, every: 2000}
+	o := options{binary: build(t, "-overlay", overlay), slots: 2000, perEra: 2000, every: 2000}
 	if _, err := play(t, o); !errors.Is(err, errDouble) {
 		t.Errorf("the race of broken gates ended with: %v", err)
 	}
