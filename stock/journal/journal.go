@@ -79,8 +79,8 @@ func ParseName(name string, key casper.PublicKey) (casper.Hash, error) {
 // that has one. An error says that the file could not be read, or that it cannot be told what in it
 // is ours.
 //
-// Of each index only the first signature is verified: a file holds 180,000, and that of a node that
-// never votes has none of ours. If ours were missed here, Judge would refuse what comes by that
+// Of each index but ours only the first signature is verified: a file holds 180,000, and that of a
+// node that never votes has none of ours. If ours were missed here, Judge would refuse what comes by that
 // index.
 func (j *Journal) Load(file io.Reader) (int64, error) {
 	r, whose := units.NewReader(file), map[uint32]bool{}
@@ -102,6 +102,9 @@ func (j *Journal) Load(file io.Reader) (int64, error) {
 				whose[m.Validator] = ours
 			}
 			if ours {
+				if _, err := j.whose.Ours(m); err != nil {
+					return j.end, nil // not as it was written: a power cut left zeros in its signature
+				}
 				if _, taken := j.own[slotOf(m.Ballot)]; taken {
 					return j.end, nil
 				}
