@@ -157,8 +157,8 @@ func (p *powered) fail(i int) {
 		b = b[:from]
 	case 1: // a length that was stored before the bytes were
 		clear(b[from:])
-	case 2: // a page in the middle that was not
-		clear(b[from : from+p.random.IntN(len(b)-from+1)])
+	case 2: // a sector in the middle that was not
+		clear(b[from:min(len(b), from+512)])
 	case 3:
 		for n := range b[from:] {
 			b[from+n] = byte(p.random.Uint32())
