@@ -38,8 +38,8 @@ RACELESS := ./rule/... ./stock/journal ./stock/units ./testnet/model ./testnet/s
 	./testnet/zug
 # So are the tests that take longest in other packages and have one goroutine too, or start programs which do: what those
 # call is raced by the other tests there.
-LONE := ^(TestLedger(CrashMatrix|EveryByte|LargeLoad|Model|SectorsInAnyOrder|StopsGrowing)|TestFlippedBits|TestManyEntries|TestScripts)$$
-HAS_LONE := ./cmd/casper-cosigner ./cosigner ./raftstore
+LONE := ^(TestLedger(CrashMatrix|EveryByte|LargeLoad|Model|SectorsInAnyOrder|StopsGrowing)|TestFlippedBits|TestManyEntries|TestPowerCuts|TestScripts)$$
+HAS_LONE := ./cmd/casper-cosigner ./cosigner ./raftstore ./stock/gate
 # testnet/hostile is left to make hostile: clusters of processes by the dozen. daemon and testnet have clusters too, whose
 # deadlines are of real time, so nothing else runs beside them.
 
