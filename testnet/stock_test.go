@@ -52,14 +52,20 @@ func newStockPair(t *testing.T, seed uint64) *stockPair {
 	p := &stockPair{rig: &rig{t: t, witness: newWitness(t)}, random: rand.New(rand.NewPCG(seed, 0))}
 	p.make(s)
 	t.Cleanup(p.close)
-	chain := &chainOf{era: casper.Round{Chainspec: casper.Hash{1}, Era: 12, KeyBlock: casper.Hash{2}},
-		validator: p.witness.key}
+	chain, err := ServeChain(casper.Round{Chainspec: casper.Hash{1}, Era: 12, KeyBlock: casper.Hash{2}}, p.witness.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { chain.Close() })
 	for i, name := range []string{Main, Standby} {
-		rest, events := chain.serve(t)
-		if err := p.Watch(name, rest, events); err != nil {
+		address, err := chain.Node()
+		if err == nil {
+			err = p.Watch(name, address, address)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
-		p.nodes[i] = p.node(name, chain.era)
+		p.nodes[i] = p.node(name, chain.Era())
 	}
 	if err := p.Start(t.Context()); err != nil {
 		t.Fatal(err)

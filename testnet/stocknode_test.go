@@ -1,97 +1,16 @@
 package testnet
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/binary"
-	"fmt"
-	"math/big"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/stock/journal"
 	"casper-cosigner/stock/units"
 	"casper-cosigner/stock/units/unitstest"
 )
-
-// chainOf is what a stock node tells of its chain: where the era before ended, and by a peer's
-// handshake which chainspec it runs with.
-type chainOf struct {
-	era       casper.Round
-	validator casper.PublicKey
-	peer      string
-}
-
-// serve serves /status and /events as a casper-node does, and a peer.
-func (c *chainOf) serve(t *testing.T) (rest, events string) {
-	t.Helper()
-	c.peer = servePeer(t, c.era.Chainspec)
-	handler := http.NewServeMux()
-	handler.HandleFunc("/status", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"peers":[{"node_id":"tls:00..00","address":"127.0.0.1:1"},
-			{"node_id":"tls:0b5c..91aa","address":%q}],"api_version":"2.0.3","build_version":"2.0.3",
-			"reactor_state":"Validate","uptime":"1h","available_block_range":{"low":0,"high":9},
-			"last_added_block_info":{"era_id":%d,"height":9,"hash":"%v"}}`, c.peer, c.era.Era-1, c.era.KeyBlock)
-	})
-	handler.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "data:%s\n\ndata:%s\n\n", `{"ApiVersion":"2.0.3"}`,
-			fmt.Sprintf(`{"BlockAdded":{"block_hash":"%v","block":{"Version2":{"header":{"era_id":%d,"era_end":`+
-				`{"next_era_validator_weights":[{"validator":"00"},{"validator":"%v"}]}}}}}}`,
-				c.era.KeyBlock, c.era.Era-1, c.validator))
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
-	})
-	server := httptest.NewServer(handler)
-	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
-	address := strings.TrimPrefix(server.URL, "http://")
-	return address, address
-}
-
-// servePeer serves what a casper-node says to whoever connects, before it hears anything.
-func servePeer(t *testing.T, chainspec casper.Hash) (address string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour),
-		SignatureAlgorithm: x509.ECDSAWithSHA512}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	own := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{MinVersion: tls.VersionTLS13,
-		ClientAuth: tls.RequireAnyClientCert, Certificates: []tls.Certificate{own}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	text := append([]byte("\x81\x00\x96\xabcasper-test\xd9\x40"), chainspec.String()...)
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				_, _ = conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(text))), text...))
-			}()
-		}
-	}()
-	return l.Addr().String()
-}
 
 // stockNode does with its unit file what casper-node does, and nothing else.
 type stockNode struct {

@@ -27,9 +27,9 @@ type Asker struct {
 // guesses, and claims nothing but the very message.
 func (a Asker) Claim(ctx context.Context, own casper.Ballot) (attest.Proof, error) {
 	for {
-		o, err := a.Client.Find(ctx, own.Instance)
+		round, err := a.Client.round(ctx, own.Instance)
 		if err == nil {
-			m, ok := own.Message(o.Round)
+			m, ok := own.Message(round)
 			if !ok {
 				return attest.Proof{}, fmt.Errorf("claiming %v: %w", own, errOther)
 			}
@@ -48,6 +48,19 @@ func (a Asker) Claim(ctx context.Context, own casper.Ballot) (attest.Proof, erro
 			return attest.Proof{}, fmt.Errorf("claiming %v in vain: %w: %w", own, ctx.Err(), err)
 		}
 	}
+}
+
+// round is what an instance is made of. Of the one that was found last the agent is not asked
+// again, for a node waits: what makes an instance makes it for ever.
+func (c *Client) round(ctx context.Context, instance casper.Hash) (casper.Round, error) {
+	if last := c.found.Load(); last != nil && last.Instance() == instance {
+		return *last, nil
+	}
+	o, err := c.Find(ctx, instance)
+	if err == nil {
+		c.found.Store(&o.Round)
+	}
+	return o.Round, err
 }
 
 // Signed returns what our key signed in an instance on any of our nodes, as far as the agent heard

@@ -59,6 +59,34 @@ func TestAsker(t *testing.T) {
 	}
 }
 
+// TestAskerRemembers: what made an instance is asked once, and makes no other one.
+func TestAskerRemembers(t *testing.T) {
+	agent, knows := &told{}, &knowing{of: casper.Round{Era: yes.Era}}
+	asker := claim.Asker{Client: serve(t, agent, knows)}
+	own, _ := casper.BallotOf(yes)
+	for range 3 {
+		agent.tell(granted(yes))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		if p, err := asker.Claim(ctx, own); !p.Of(own) {
+			t.Error(err)
+		}
+		cancel()
+	}
+	if knows.asked != 1 {
+		t.Errorf("the agent was asked %d times", knows.asked)
+	}
+	own.Instance[0]++
+	agent.tell(granted(yes))
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
+	defer cancel()
+	if _, err := asker.Claim(ctx, own); err == nil {
+		t.Error("another instance's message was granted")
+	}
+	if n, _ := agent.heard(); n != 0 || knows.asked == 1 {
+		t.Errorf("for another instance the agent was asked %d times for a claim, %d times for the instance", n, knows.asked)
+	}
+}
+
 // TestFind: what an agent tells counts only if it makes the very instance.
 func TestFind(t *testing.T) {
 	find := func(of casper.Round) (claim.Origin, error) {

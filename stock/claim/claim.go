@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -99,6 +100,8 @@ type Client struct {
 	c    cosignerv1.ClaimServiceClient
 	i    cosignerv1.InstanceServiceClient
 	who  attest.Cluster
+
+	found atomic.Pointer[casper.Round] // what made the last instance
 }
 
 // Dial returns a client of the agent. It connects when it is asked, and again after the agent was

@@ -81,18 +81,24 @@ func ParseName(name string, key casper.PublicKey) (casper.Hash, error) {
 //
 // Of each index only the first signature is verified: a file holds 180,000, and that of a node that
 // never votes has none of ours. If ours were missed here, Judge would refuse what comes by that
-// index.
+// index. And the last one, if it is ours: where a power cut left zeros they may begin in it.
 func (j *Journal) Load(file io.Reader) (int64, error) {
 	r, whose := units.NewReader(file), map[uint32]bool{}
+	last, before := units.Message{}, int64(0) // if it is ours; where it begins
 	for {
 		e, err := r.Next()
 		var damage *units.DamageError
 		switch {
 		case errors.Is(err, io.EOF), errors.As(err, &damage):
+			if _, err := j.whose.Ours(last); err != nil {
+				delete(j.own, slotOf(last.Ballot))
+				j.end = before
+			}
 			return j.end, nil
 		case err != nil:
 			return 0, err
 		}
+		last, before = units.Message{}, j.end
 		if m := e.First; e.Kind == units.Signed && m.Instance == j.whose.Instance() {
 			ours, met := whose[m.Validator]
 			if !met {
@@ -105,7 +111,7 @@ func (j *Journal) Load(file io.Reader) (int64, error) {
 				if _, taken := j.own[slotOf(m.Ballot)]; taken {
 					return j.end, nil
 				}
-				j.own[slotOf(m.Ballot)] = m.Value
+				j.own[slotOf(m.Ballot)], last = m.Value, m
 			}
 		}
 		j.end = r.Offset()

@@ -141,7 +141,10 @@ func TestTorn(t *testing.T) {
 // TestLoad: a file is cut where it is torn, filled with zeros, damaged, or has an own entry again.
 func TestLoad(t *testing.T) {
 	file, own := mixed()
-	for name, tail := range map[string][]byte{"nothing": nil, "torn": file[:100], "zeros": make([]byte, 4096),
+	half := entry(us.Vote(era, 9, true))
+	clear(half[len(half)-20:])
+	for name, tail := range map[string][]byte{"nothing": nil, "half of ours, and zeros": append(half, make([]byte, 99)...),
+		"torn": file[:100], "zeros": make([]byte, 4096),
 		"garbage": bytes.Repeat([]byte{0xa5}, 300), "probe": journal.Probe(), "own again": entry(own[0]),
 		"contrary": entry(us.Vote(era, 1, false))} {
 		j := journal.New(era, us.Public())

@@ -2,8 +2,9 @@
 // process with its own state on disk, asked through an agent. It prints figures beside what they
 // are measured against, and beside the floor of the same run: what the disk, the network stack and
 // the arithmetic alone take. One part puts the cosigners at sites apart, and waits for an answer no
-// longer than casper-node does. The last one has the main of two simulated casper-nodes fail again
-// and again, and counts what that costs.
+// longer than casper-node does. Another has the main of two simulated casper-nodes fail again and
+// again, and counts what that costs. The last one writes and reads through the gates of two stock
+// nodes.
 //
 // It promises figures, not a verdict: a goal that is missed is printed as such, and the bench fails
 // only when it cannot measure, or when an invalid signature or two values of one slot show up. On a
@@ -25,6 +26,7 @@ import (
 
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
+	"casper-cosigner/testnet/pair"
 	"casper-cosigner/testnet/show"
 )
 
@@ -51,10 +53,12 @@ type options struct {
 	timing               string
 	apart                int
 	keep                 bool
+	gateless             error // why no gate can be mounted
 }
 
 func main() {
 	var o options
+	o.gateless = pair.Apart()
 	flag.StringVar(&o.binary, "binary", "bin/casper-cosigner", "the program")
 	flag.StringVar(&o.pem, "pem", "testdata/node-1.secret_key.pem", "a validator's key")
 	flag.StringVar(&o.simcasper, "simcasper", "bin/simcasper", "the simulated casper-nodes")
@@ -108,6 +112,7 @@ func parts() []part {
 		{"wan", false, (*bench).wan},
 		{"shipped", false, (*bench).shipped},
 		{"failover", false, (*bench).failover},
+		{"stock", false, (*bench).stock},
 	}
 }
 
