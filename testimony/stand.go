@@ -87,7 +87,7 @@ type Stand struct {
 	brought  map[witness.Key]string // which agent showed what is held, by the signing key
 	foreign  map[string][]witness.Signed
 	judged   map[witness.Signed]bool // of what this cosigner signed as another process
-	budget   map[string]*budget
+	budget   budgets
 	words    statedir.Words
 	led      bool   // a leader has been known
 	opened   bool   // the gate has been open
@@ -108,12 +108,6 @@ type fresh struct {
 	at time.Time
 }
 
-// budget is how many signatures were verified for somebody in the second that began at from.
-type budget struct {
-	from time.Time
-	used int
-}
-
 // OpenStand returns a Stand whose gate is shut.
 func OpenStand(c StandConfig) (*Stand, error) {
 	lost, err := c.Directory.Lost()
@@ -124,7 +118,7 @@ func OpenStand(c StandConfig) (*Stand, error) {
 		warned: map[string]bool{}, partly: map[string]bool{}, cut: map[string]int{},
 		book: witness.NewBook(c.Members), told: witness.NewBook(c.Members),
 		brought: map[witness.Key]string{}, foreign: map[string][]witness.Signed{}, judged: map[witness.Signed]bool{},
-		budget: map[string]*budget{}, lost: lost, marked: lost != ""}
+		budget: budgets{}, lost: lost, marked: lost != ""}
 	if lost != "" {
 		s.gone.Store(&lost)
 	}
@@ -194,13 +188,7 @@ func (s *Stand) HeardCosigner(name string, all []*cosignerv1.SignedStatement) {
 
 // mayCheck reports whether another signature may be verified for that member now.
 func (s *Stand) mayCheck(from string, now time.Time) bool {
-	b := s.budget[from]
-	if b == nil || now.Sub(b.from) >= time.Second {
-		b = &budget{from: now}
-		s.budget[from] = b
-	}
-	b.used++
-	return b.used <= checks(s.Members)
+	return s.budget.may(s.Members, from, now)
 }
 
 // keep keeps a member's statement, if it is new. While the gate has never been open it counts at

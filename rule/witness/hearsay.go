@@ -17,6 +17,19 @@ func (b *Book) WantsFrom(from string, s Signed) bool { return b.shelf(from, s).W
 // a machine that was put back with its memory goes on as the same one.
 func (b *Book) KeepFrom(from string, s Signed) bool { return b.shelf(from, s).Keep(s) }
 
+// Told takes in what another agent shows, and reports whether anything of it is kept. An agent
+// states nothing, so all of it is hearsay. may is asked before each signature is verified: what it
+// refuses is looked at when it is shown again.
+func (b *Book) Told(all []Signed, may func() bool) (kept bool) {
+	const agent = "" // which is no cosigner's name
+	for _, s := range all {
+		if b.WantsFrom(agent, s) && may() {
+			kept = b.KeepFrom(agent, s) || kept
+		}
+	}
+	return kept
+}
+
 // Hearsay reports whether the statement is held only because others showed it.
 func (b *Book) Hearsay(s Signed) bool {
 	return slices.Contains(b.hearsay.held[source{s.Cluster, s.Key}], s)
