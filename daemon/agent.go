@@ -53,6 +53,9 @@ func RunAgent(ctx context.Context, f *AgentFile, o Options) (err error) {
 		return fmt.Errorf("%q is not a node in the cluster file", f.Name)
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
+	if err := f.openState(AgentState); err != nil {
+		return err
+	}
 	if err := h.assemble(f); err != nil {
 		return err
 	}
