@@ -1,10 +1,12 @@
 package testimony
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/rule/witness"
 )
 
@@ -154,4 +156,28 @@ func TestGoneOnOtherwise(t *testing.T) {
 	}
 	r.HeardAgent("a", []*cosignerv1.SignedStatement{stated(50, 50)})
 	r.shut("a longer log, and fewer records", "agent a", "signed by c1", "50 records")
+}
+
+// TestMadeAnewElsewhere: while the gate is open a statement of this cosigner as it was made anew, on
+// another directory, is told of once, and stops nothing. What binds nothing of what is signed here
+// is told of only if it would clear all of that.
+func TestMadeAnewElsewhere(t *testing.T) {
+	r := newRig(t, nil)
+	r.HeardAgent("a", nil)
+	r.HeardAgent("b", nil)
+	anew := func(era, height uint64) *cosignerv1.SignedStatement {
+		return says(1, 1, func(s *witness.Statement) {
+			s.Directory, s.Boot, s.Session = witness.ID{9}, 1, witness.ID{9, 1}
+			s.Newest, s.Round, s.Pruned = watermark.Mark{}, 0, watermark.Mark{Era: era, Height: height}
+		})
+	}
+	r.HeardAgent("a", []*cosignerv1.SignedStatement{anew(50, 501)})
+	if strings.Contains(r.log.String(), "made anew") {
+		t.Errorf("one that is founded below what is signed here: %s", r.log.String())
+	}
+	r.HeardAgent("a", []*cosignerv1.SignedStatement{anew(51, 501)})
+	r.HeardAgent("b", []*cosignerv1.SignedStatement{anew(51, 501), anew(52, 600)})
+	if n := strings.Count(r.log.String(), "ALARM: this cosigner was made anew"); n != 1 || r.Open() != nil || r.lost != "" {
+		t.Errorf("told %d times, %v, %q: %s", n, r.Open(), r.lost, r.log.String())
+	}
 }

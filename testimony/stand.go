@@ -86,6 +86,7 @@ type Stand struct {
 	told     *witness.Book          // what is told to agents
 	brought  map[witness.Key]string // which agent showed what is held, by the signing key
 	foreign  map[string][]witness.Signed
+	anew     map[witness.ID]bool     // directories that were told of
 	judged   map[witness.Signed]bool // of what this cosigner signed as another process
 	budget   budgets
 	words    statedir.Words
@@ -118,6 +119,7 @@ func OpenStand(c StandConfig) (*Stand, error) {
 		warned: map[string]bool{}, partly: map[string]bool{}, cut: map[string]int{},
 		book: witness.NewBook(c.Members), told: witness.NewBook(c.Members),
 		brought: map[witness.Key]string{}, foreign: map[string][]witness.Signed{}, judged: map[witness.Signed]bool{},
+		anew:   map[witness.ID]bool{},
 		budget: budgets{}, lost: lost, marked: lost != ""}
 	if lost != "" {
 		s.gone.Store(&lost)
@@ -243,8 +245,23 @@ func (s *Stand) keepEarlier(signed witness.Signed, from string, now time.Time) b
 		s.verdict = v
 		_ = s.refuse()
 	}
+	s.warnAnew(signed, from)
 	s.look(now)
 	return true
+}
+
+// warnAnew tells once of each state directory of this cosigner that another one runs, made anew, while
+// this one gives shares: nothing was bound there yet, so it is not obeyed, but will be. It
+// stops nothing: a founding far too high is taken back while the cosigners of before go on.
+func (s *Stand) warnAnew(signed witness.Signed, from string) {
+	if !s.opened || s.lost != "" || s.anew[signed.Directory] || len(s.anew) == most(s.Members) || !signed.Anew(s.Held().Statement) {
+		return
+	}
+	s.anew[signed.Directory] = true
+	s.Logger.Error().Bool("alarm", true).Str("shown_by", from).Msg("ALARM: this cosigner was made anew on another state " +
+		"directory, and this one gives shares beside it: " + signed.String() + ". As soon as that one signs slots may be " +
+		"signed twice. Stop all cosigners of one of the two clusters at once, on whatever host they run, and see " +
+		"docs/recovery.md, \"The cluster founded anew\"")
 }
 
 // keepForeign keeps what somebody else states than a member in this cluster, while it matters:
