@@ -55,7 +55,7 @@ func (f *AgentFile) openState(used string) error {
 	if _, err := os.Lstat(kept); givenState() != "" || f.WitnessPath() == kept || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return fmt.Errorf("neither agent.toml nor a service manager says where this agent keeps what the cosigners stated, and "+
-		"%s is there: an agent that begins elsewhere has forgotten what was signed. Write `state = '%s'` into agent.toml, or "+
-		"start the unit", kept, used)
+	return fmt.Errorf("neither agent.toml nor a service manager says where this agent keeps what the cosigners stated, "+
+		"and %s is there: an agent that begins elsewhere has forgotten what was signed. "+
+		"Write `state = '%s'` into agent.toml, or start the unit", kept, used)
 }

@@ -56,7 +56,7 @@ type AgentFile struct {
 	Certificate string   `toml:"certificate"`
 	Key         string   `toml:"key" comment:"the node's failover key"`
 	Socket      string   `toml:"socket" comment:"unix socket for casper-node"`
-	State       string   `toml:"state,omitempty" comment:"folder for what the cosigners stated, of this agent alone. Never restore it"`
+	State       string   `toml:"state,omitempty" comment:"folder of this agent alone. Never restore it"`
 	REST        string   `toml:"rest,omitempty" comment:"casper-node's REST server, where its /status is; without it nobody sees why the node is not ready"`
 	Events      string   `toml:"events,omitempty" comment:"casper-node's event server, which tells of shutdowns and faults"`
 	Listen      string   `toml:"listen,omitempty" comment:"address to bind for the other agents' pings instead of the cluster file's"`

@@ -310,8 +310,8 @@ func (d *Dir) Show(c Condition) { d.condition.Store(&c) }
 func lockDir(path string) (*os.File, error) { return Lock(filepath.Join(path, lockFile)) }
 
 // Lock takes the exclusive lock that a file stands for, which is made if it is not there; the
-// kernel gives it up when the file is closed, or the process ends, however it ends. Its error is ErrInUse if another
-// one has it.
+// kernel gives it up when the file is closed, or the process ends, however it ends. Its error is
+// ErrInUse if another one has it.
 func Lock(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

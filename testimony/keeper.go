@@ -78,8 +78,8 @@ func OpenKeeper(c KeeperConfig) (*Keeper, error) {
 // undo what the other one wrote, here and in its note of restarts.
 const lockFile = "witness.lock"
 
-// takeFolder fails only if another agent has the folder. That no lock can be made there is no reason
-// not to run: then no file can, which is told.
+// takeFolder fails only if another agent has the folder. That no lock can be made there is no
+// reason not to run: then no file can, which is told.
 func (k *Keeper) takeFolder() (err error) {
 	folder := filepath.Dir(k.Path)
 	k.lock, err = statedir.Lock(filepath.Join(folder, lockFile))

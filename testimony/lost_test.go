@@ -158,9 +158,9 @@ func TestGoneOnOtherwise(t *testing.T) {
 	r.shut("a longer log, and fewer records", "agent a", "signed by c1", "50 records")
 }
 
-// TestMadeAnewElsewhere: while the gate is open a statement of this cosigner as it was made anew, on
-// another directory, is told of once, and stops nothing. What binds nothing of what is signed here
-// is told of only if it would clear all of that.
+// TestMadeAnewElsewhere: while the gate is open a statement of this cosigner as it was made anew,
+// on another directory, is told of once a directory, and stops nothing; but not where that was
+// founded below what is signed here.
 func TestMadeAnewElsewhere(t *testing.T) {
 	r := newRig(t, nil)
 	r.HeardAgent("a", nil)
@@ -177,7 +177,8 @@ func TestMadeAnewElsewhere(t *testing.T) {
 	}
 	r.HeardAgent("a", []*cosignerv1.SignedStatement{anew(51, 501)})
 	r.HeardAgent("b", []*cosignerv1.SignedStatement{anew(51, 501), anew(52, 600)})
-	if n := strings.Count(r.log.String(), "ALARM: this cosigner was made anew"); n != 1 || r.Open() != nil || r.lost != "" {
+	n := strings.Count(r.log.String(), "ALARM: this cosigner was made anew")
+	if n != 1 || r.Open() != nil || r.lost != "" {
 		t.Errorf("told %d times, %v, %q: %s", n, r.Open(), r.lost, r.log.String())
 	}
 }

@@ -250,11 +250,12 @@ func (s *Stand) keepEarlier(signed witness.Signed, from string, now time.Time) b
 	return true
 }
 
-// warnAnew tells once of each state directory of this cosigner that another one runs, made anew, while
-// this one gives shares: nothing was bound there yet, so it is not obeyed, but will be. It
-// stops nothing: a founding far too high is taken back while the cosigners of before go on.
+// warnAnew tells once of each state directory on which this cosigner was made anew, while this one
+// gives shares: nothing is bound there yet, so it is not obeyed, but will be. It stops nothing: a
+// founding far too high is taken back while the cosigners of before go on.
 func (s *Stand) warnAnew(signed witness.Signed, from string) {
-	if !s.opened || s.lost != "" || s.anew[signed.Directory] || len(s.anew) == most(s.Members) || !signed.Anew(s.Held().Statement) {
+	if !s.opened || s.lost != "" || s.anew[signed.Directory] || len(s.anew) == most(s.Members) ||
+		!signed.Anew(s.Held().Statement) {
 		return
 	}
 	s.anew[signed.Directory] = true
