@@ -20,6 +20,8 @@ type PingServer struct {
 	// Health says how the own node is. It must not block, and what it returned it must not
 	// change any more.
 	Health func(now time.Time) *cosignerv1.NodeHealth
+	// Hearsay is what agents tell each other that cosigners stated. Nil: nothing.
+	Hearsay Hearsay
 	// Chain is what agents tell each other of the chain. Nil: nothing.
 	Chain Chain
 }
@@ -31,6 +33,10 @@ func (s *PingServer) Ping(ctx context.Context, r *cosignerv1.PingRequest) (*cosi
 		return nil, status.Error(codes.PermissionDenied, "an agent answers the pings of agents only")
 	}
 	answer := &cosignerv1.PingResponse{Health: s.Health(time.Now())}
+	if s.Hearsay != nil {
+		s.Hearsay.HeardAgent(m.Name, r.GetStatements())
+		answer.Statements = s.Hearsay.ShownToAgents()
+	}
 	if s.Chain != nil {
 		s.Chain.Heard(m.Name, r.GetChain())
 		answer.Chain = s.Chain.Facts(m.Name)

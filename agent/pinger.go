@@ -42,6 +42,8 @@ type PingerConfig struct {
 	Heard func(cosigner string, p lead.Ping, now time.Time)
 	// Memory keeps what cosigners state, and is shown to them. Nil: nothing is kept.
 	Memory Memory
+	// Hearsay is what agents tell each other that cosigners stated. Nil: nothing.
+	Hearsay Hearsay
 	// Chain is what agents tell each other of the chain. Nil: nothing.
 	Chain Chain
 	// Active is told whom a cosigner's answer names active, empty if nobody. It must not block. Nil:
@@ -62,6 +64,14 @@ type Memory interface {
 	Shown() []*cosignerv1.SignedStatement
 	// Heard is told what came with a cosigner's answer, unverified. It must not block.
 	Heard(cosigner string, all []*cosignerv1.SignedStatement)
+}
+
+// Hearsay is what other agents know of what the cosigners stated.
+type Hearsay interface {
+	// ShownToAgents must return what they are shown. It must not block.
+	ShownToAgents() []*cosignerv1.SignedStatement
+	// HeardAgent is told what the node's agent shows, unverified. It must not block.
+	HeardAgent(node string, all []*cosignerv1.SignedStatement)
 }
 
 // Pinger pings the other members and keeps what comes of it. NewPinger makes one; Run pings.
@@ -157,6 +167,10 @@ func (p *Pinger) ping(ctx context.Context, i int) {
 	if witness {
 		request.Statements = p.Memory.Shown()
 	}
+	hearsay := p.Hearsay != nil && peer.Role == cluster.Node
+	if hearsay {
+		request.Statements = p.Hearsay.ShownToAgents()
+	}
 	chain := p.Chain != nil && peer.Role == cluster.Node
 	if chain {
 		request.Chain = p.Chain.Facts(peer.Name)
@@ -185,6 +199,9 @@ func (p *Pinger) ping(ctx context.Context, i int) {
 	}
 	if witness {
 		p.Memory.Heard(peer.Name, answer.GetStatements())
+	}
+	if hearsay {
+		p.Hearsay.HeardAgent(peer.Name, answer.GetStatements())
 	}
 	if chain {
 		p.Chain.Heard(peer.Name, answer.GetChain())

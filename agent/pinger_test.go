@@ -386,9 +386,59 @@ func TestPingServer(t *testing.T) {
 			Caller: func(context.Context) (cluster.Member, bool) { return c.caller, c.known },
 			Health: func(time.Time) *cosignerv1.NodeHealth { return &cosignerv1.NodeHealth{ReactorState: "Validate"} },
 		}
-		r, err := s.Ping(t.Context(), &cosignerv1.PingRequest{})
+		told := &hearsay{}
+		s.Hearsay = told
+		r, err := s.Ping(t.Context(), &cosignerv1.PingRequest{Statements: shown("c1")})
+		if c.want == codes.OK && (told.heard["node-b"] != "c1" || string(r.GetStatements()[0].GetText()) != "c2") ||
+			c.want != codes.OK && len(told.heard) > 0 {
+			t.Errorf("%s %q: heard %v, answered %v", c.caller.Role, c.caller.Name, told.heard, r.GetStatements())
+		}
 		if status.Code(err) != c.want || (r.GetHealth().GetReactorState() == "Validate") != (c.want == codes.OK) {
 			t.Errorf("%s %q: got %v, %v", c.caller.Role, c.caller.Name, r, err)
 		}
 	}
+}
+
+// hearsay is what agents tell each other. It shows a statement whose text is "c2".
+type hearsay struct {
+	mu    sync.Mutex
+	heard map[string]string // text of the last statement, by agent
+}
+
+func shown(text string) []*cosignerv1.SignedStatement {
+	return []*cosignerv1.SignedStatement{{Text: []byte(text)}}
+}
+
+func (*hearsay) ShownToAgents() []*cosignerv1.SignedStatement { return shown("c2") }
+
+func (h *hearsay) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.heard == nil {
+		h.heard = map[string]string{}
+	}
+	h.heard[node] = string(all[0].GetText())
+}
+
+// TestAgentsTell: agents are pinged with what cosigners stated, and what they answer is heard;
+// cosigners are not by this.
+func TestAgentsTell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		peer := func(context.Context, int) (*cosignerv1.PingResponse, error) {
+			return &cosignerv1.PingResponse{Statements: shown("c1")}, nil
+		}
+		node, cosigner := &pinged{answer: peer}, &pinged{answer: peer}
+		told := &hearsay{}
+		startPinger(t, agent.PingerConfig{Hearsay: told, Peers: []agent.Peer{
+			{Name: "cosigner-1", Role: cluster.Cosigner, Client: cosigner}, {Name: "node-b", Role: cluster.Node, Client: node}}})
+		synctest.Wait()
+		told.mu.Lock()
+		defer told.mu.Unlock()
+		if len(told.heard) != 1 || told.heard["node-b"] != "c1" {
+			t.Errorf("heard %v", told.heard)
+		}
+		if len(cosigner.last.GetStatements()) > 0 || string(node.last.GetStatements()[0].GetText()) != "c2" {
+			t.Errorf("told %v, and the cosigner %v", node.last, cosigner.last)
+		}
+	})
 }

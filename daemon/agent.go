@@ -52,7 +52,10 @@ func RunAgent(ctx context.Context, f *AgentFile, o Options) (err error) {
 	if !ok {
 		return fmt.Errorf("%q is not a node in the cluster file", f.Name)
 	}
-	defer func() { err = errors.Join(err, h.links.close()) }()
+	defer func() { err = errors.Join(err, h.close()) }()
+	if err := f.openState(AgentState); err != nil {
+		return err
+	}
 	if err := h.assemble(f); err != nil {
 		return err
 	}
@@ -87,7 +90,16 @@ type agentHost struct {
 	keeper  *testimony.Keeper
 }
 
-// assemble makes the parts. Only the connections are to be closed.
+// close gives up what assemble opened.
+func (h *agentHost) close() error {
+	err := h.links.close()
+	if h.keeper != nil {
+		err = errors.Join(err, h.keeper.Close())
+	}
+	return err
+}
+
+// assemble makes the parts. Only close is to be called.
 func (h *agentHost) assemble(f *AgentFile) error {
 	c, logger := h.self.Cluster, h.options.Logger
 	soon := func(string) []grpc.DialOption { return cluster.SoonAgain() }
@@ -131,7 +143,7 @@ func (h *agentHost) assemble(f *AgentFile) error {
 		Peers: h.links.pinged(c), Interval: time.Duration(c.Failover.PingInterval),
 		Timeout: time.Duration(c.Failover.PingTimeout),
 		Health:  h.watcher.Health, Observe: h.metrics.observePing, Heard: h.agent.Pinged, Doubts: h.agent.Doubts,
-		Memory: h.keeper, Chain: chain, Logger: logger,
+		Memory: h.keeper, Hearsay: h.keeper, Chain: chain, Logger: logger,
 	}
 	if h.restart = h.openRestarter(f); h.restart != nil {
 		h.waits = agent.NewWaits(f.Name, c.Failover.Passive(),
@@ -162,7 +174,7 @@ func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Lis
 			Signed: h.almanac.Granted})
 	}
 	pingServer := c.NewServer(h.self.Certificate, agentAccess)
-	ping := &agent.PingServer{Caller: c.Caller, Health: h.watcher.Health}
+	ping := &agent.PingServer{Caller: c.Caller, Health: h.watcher.Health, Hearsay: h.keeper}
 	cosignerv1.RegisterPingServiceServer(pingServer, ping)
 
 	group, ctx := errgroup.WithContext(ctx)

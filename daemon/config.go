@@ -57,6 +57,7 @@ type AgentFile struct {
 	Certificate string   `toml:"certificate"`
 	Key         string   `toml:"key" comment:"the node's failover key"`
 	Socket      string   `toml:"socket" comment:"unix socket for casper-node"`
+	State       string   `toml:"state,omitempty" comment:"folder of this agent alone. Never restore it"`
 	REST        string   `toml:"rest,omitempty" comment:"casper-node's REST server, where its /status is; without it nobody sees why the node is not ready"`
 	Events      string   `toml:"events,omitempty" comment:"casper-node's event server, which tells of shutdowns and faults"`
 	Listen      string   `toml:"listen,omitempty" comment:"address to bind for the other agents' pings instead of the cluster file's"`
@@ -197,33 +198,6 @@ func (f *CosignerFile) StatePath() string { return resolve(f.dir, f.State) }
 
 // SocketPath is the unix socket.
 func (f *AgentFile) SocketPath() string { return resolve(f.dir, f.Socket) }
-
-// witnessFile holds what the cosigners stated, as the agent keeps it.
-const witnessFile = "witness.json"
-
-// WitnessPath is where the agent keeps what the cosigners stated.
-func (f *AgentFile) WitnessPath() string { return f.statePath(witnessFile) }
-
-// restartFile holds the last restart by order that the agent obeyed.
-const restartFile = "restart.json"
-
-// RestartPath is where the agent keeps the last restart by order that it obeyed.
-func (f *AgentFile) RestartPath() string { return f.statePath(restartFile) }
-
-// startFile holds how long the node's start took last.
-const startFile = "start.json"
-
-// StartPath is where the agent keeps how long its stock node's start took last.
-func (f *AgentFile) StartPath() string { return f.statePath(startFile) }
-
-// statePath is a file in the folder that the service manager gives the agent for its state, or else
-// beside its settings.
-func (f *AgentFile) statePath(name string) string {
-	if given, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); given != "" {
-		return filepath.Join(given, name)
-	}
-	return resolve(f.dir, name)
-}
 
 // health is what the agent watches of its node. Ages are measured by the monotonic clock, whatever
 // the wall clock says.

@@ -40,7 +40,7 @@ const (
 )
 
 // ErrInUse is returned by Init and Open when another process has the directory
-// open.
+// open, and by Lock.
 var ErrInUse = errors.New("the state directory is in use by another process")
 
 // Identity is what makes one state directory different from all others of its
@@ -309,10 +309,14 @@ func (d *Dir) Presence(last, applied uint64) Presence {
 // Show sets what presences tell of how this process is.
 func (d *Dir) Show(c Condition) { d.condition.Store(&c) }
 
-// lockDir takes the exclusive lock of the directory; the kernel gives it up
-// when the process ends, however it ends.
-func lockDir(path string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+// lockDir takes the exclusive lock of the directory.
+func lockDir(path string) (*os.File, error) { return Lock(filepath.Join(path, lockFile)) }
+
+// Lock takes the exclusive lock that a file stands for, which is made if it is not there; the
+// kernel gives it up when the file is closed, or the process ends, however it ends. Its error is
+// ErrInUse if another one has it.
+func Lock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,10 @@
 package testimony
 
-import "casper-cosigner/rule/witness"
+import (
+	"time"
+
+	"casper-cosigner/rule/witness"
+)
 
 // most is how many statements of one ping or answer are looked at: all that are kept of the
 // members, which come first, and what was stated in some earlier clusters.
@@ -13,3 +17,23 @@ func checks(m witness.Members) int { return max(64, ofMembers(m)) }
 
 // ofMembers is how many statements a book shows of all members.
 func ofMembers(m witness.Members) int { return len(m.Keys) * witness.Each }
+
+// budgets are how many signatures were verified for whom lately.
+type budgets map[string]*budget
+
+// budget is how many were in the second that began at from.
+type budget struct {
+	from time.Time
+	used int
+}
+
+// may reports whether another signature may be verified for that member now.
+func (b budgets) may(m witness.Members, from string, now time.Time) bool {
+	left := b[from]
+	if left == nil || now.Sub(left.from) >= time.Second {
+		left = &budget{from: now}
+		b[from] = left
+	}
+	left.used++
+	return left.used <= checks(m)
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -33,12 +34,15 @@ type KeeperConfig struct {
 // called concurrently.
 type Keeper struct {
 	KeeperConfig
+	lock *os.File // nil if none could be made
 
-	mu    sync.Mutex // guards all below
-	book  *witness.Book
-	shown []*cosignerv1.SignedStatement // as they travel, made anew when one is kept
-	stale bool                          // the file lacks some
-	said  bool                          // that it could not be written
+	mu     sync.Mutex // guards all below
+	book   *witness.Book
+	shown  []*cosignerv1.SignedStatement // as they travel, made anew when one is kept
+	told   []*cosignerv1.SignedStatement // those of them that other agents keep
+	budget budgets                       // of other agents
+	stale  bool                          // the file lacks some
+	said   bool                          // that it could not be written
 }
 
 // keptFile is the file: readable, and each line proves itself.
@@ -57,9 +61,49 @@ type kept struct {
 
 const keptVersion = 1
 
-// OpenKeeper reads what was kept. An agent without a file starts with nothing, and says so.
+// OpenKeeper takes the folder for this process, until Close, and reads what was kept. An agent
+// without a file starts with nothing, and says so.
 func OpenKeeper(c KeeperConfig) (*Keeper, error) {
-	k := &Keeper{KeeperConfig: c, book: witness.NewBook(c.Members)}
+	k := &Keeper{KeeperConfig: c, book: witness.NewBook(c.Members), budget: budgets{}}
+	if err := k.takeFolder(); err != nil {
+		return nil, err
+	}
+	if err := k.open(); err != nil {
+		return nil, errors.Join(err, k.Close())
+	}
+	return k, nil
+}
+
+// lockFile is taken in the folder while an agent runs. Of two agents with one folder each would
+// undo what the other one wrote, here and in its note of restarts.
+const lockFile = "witness.lock"
+
+// takeFolder fails only if another agent has the folder. That no lock can be made there is no
+// reason not to run: then no file can, which is told.
+func (k *Keeper) takeFolder() (err error) {
+	folder := filepath.Dir(k.Path)
+	k.lock, err = statedir.Lock(filepath.Join(folder, lockFile))
+	switch {
+	case errors.Is(err, statedir.ErrInUse):
+		return fmt.Errorf("opening %s: another agent has this folder for what it keeps, and each would undo what the other "+
+			"one wrote: give each a folder of its own, `state` in agent.toml, or StateDirectory in its unit", folder)
+	case err != nil:
+		k.Logger.Error().Err(err).Msg("cannot lock the folder for what the cosigners state: another agent must not have it")
+	}
+	return nil
+}
+
+// Close gives the folder up.
+func (k *Keeper) Close() error {
+	if k.lock == nil {
+		return nil
+	}
+	return k.lock.Close()
+}
+
+// open reads the file.
+func (k *Keeper) open() error {
+	c := k.KeeperConfig
 	data, err := os.ReadFile(c.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -67,20 +111,20 @@ func OpenKeeper(c KeeperConfig) (*Keeper, error) {
 			"begins with nothing. If it is not new, it has forgotten what they had signed so far")
 		k.stale = true
 	case err != nil:
-		return nil, fmt.Errorf("reading what the cosigners stated: %w", err)
+		return fmt.Errorf("reading what the cosigners stated: %w", err)
 	default:
 		if err := k.read(data); err != nil {
-			return nil, fmt.Errorf("reading what the cosigners stated: %s is damaged: %w. While the cosigners run and have "+
+			return fmt.Errorf("reading what the cosigners stated: %s is damaged: %w. While the cosigners run and have "+
 				"lost nothing, move the file away: the agent begins a new one. If a cosigner was restored or made anew "+
 				"lately, keep it for those who look into that", c.Path, err)
 		}
 	}
-	k.shown = wire.Statements(k.book.All())
+	k.show()
 	if n, looked := len(k.shown), most(c.Members); n > looked {
 		c.Logger.Warn().Str("file", c.Path).Int("statements", n).Int("looked_at", looked).Msg("there are more statements " +
 			"of this validator's cosigners than a cosigner looks at; those of this cluster come first")
 	}
-	return k, nil
+	return nil
 }
 
 func (k *Keeper) read(data []byte) error {
@@ -116,8 +160,28 @@ func (k *Keeper) Heard(cosigner string, all []*cosignerv1.SignedStatement) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.book.Answered(cosigner, read) {
-		k.shown, k.stale = wire.Statements(k.book.All()), true
+		k.stale = true
+		k.show()
 	}
+}
+
+// HeardAgent keeps what another agent shows that cosigners of this cluster stated. They may be
+// others than this one asks: cosigners of the same names and keys run twice where a host is moved,
+// or a cluster made anew, and those of before go on, and then only agents that tell each other find
+// out.
+func (k *Keeper) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
+	read := wire.ReadStatements(all[:min(len(all), most(k.Members))])
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.book.Told(read, func() bool { return k.budget.may(k.Members, node, time.Now()) }) {
+		k.stale = true
+		k.show()
+	}
+}
+
+// show makes what is shown anew.
+func (k *Keeper) show() {
+	k.shown, k.told = wire.Statements(k.book.All()), wire.Statements(k.book.Current())
 }
 
 // Shown returns all that is kept, to be shown to cosigners. It must not be changed.
@@ -125,6 +189,14 @@ func (k *Keeper) Shown() []*cosignerv1.SignedStatement {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.shown
+}
+
+// ShownToAgents returns what is kept of the cosigners of this cluster: agents keep nothing else of
+// each other. It must not be changed.
+func (k *Keeper) ShownToAgents() []*cosignerv1.SignedStatement {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.told
 }
 
 // Position returns the highest index of the log that at least a threshold of the cosigners state to

@@ -23,6 +23,7 @@ func openKeeper(t *testing.T, path string, m witness.Members) (*Keeper, string) 
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { k.Close() })
 	return k, log.String()
 }
 
@@ -31,6 +32,7 @@ func (k *Keeper) closed() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	k.Run(ctx)
+	_ = k.Close()
 }
 
 // TestKeeps: the newest of each member outlives the agent, and the cluster, under the key that it
@@ -54,6 +56,7 @@ func TestKeeps(t *testing.T) {
 
 	next := members()
 	next.Cluster, next.Keys = witness.ID{2}, map[string]witness.Key{"c1": public(4), "c2": public(5), "c3": public(6)}
+	k.closed()
 	k, _ = openKeeper(t, path, next)
 	if _, ok := k.Position(); ok || len(k.Shown()) != 2 {
 		t.Errorf("in the next cluster %d are shown", len(k.Shown()))
@@ -63,6 +66,7 @@ func TestKeeps(t *testing.T) {
 	})})
 	k.closed()
 	k, _ = openKeeper(t, path, next)
+	k.closed()
 	if len(k.Shown()) != 3 {
 		t.Errorf("%d are shown, want those of both clusters", len(k.Shown()))
 	}
@@ -138,6 +142,7 @@ func TestCannotWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.write()
+	_ = k.Close()
 	if k, _ := openKeeper(t, k.Path, members()); len(k.Shown()) != 1 {
 		t.Error("not written once that was possible")
 	}
@@ -165,5 +170,60 @@ func TestMembersFirst(t *testing.T) {
 	r.HeardAgent("a", k.Shown())
 	if n := len(r.Shown()); n != 3 { // the first is empty: it waits, and states nothing itself
 		t.Errorf("of the members %d were looked at", n)
+	}
+}
+
+// TestAgentsTell: what agents show each other of this cluster's cosigners is kept, over a restart,
+// and shown; of whoever shows false statements no more are verified in a second than may be kept.
+func TestAgentsTell(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "witness.json")
+	knows, _ := openKeeper(t, filepath.Join(t.TempDir(), "witness.json"), members())
+	knows.Heard("c1", []*cosignerv1.SignedStatement{says(1, 10, nil), stranger(9, 5)})
+	other := members()
+	other.Cluster = witness.ID{2}
+	k, _ := openKeeper(t, path, other)
+	k.Heard("c1", []*cosignerv1.SignedStatement{says(1, 3, func(s *witness.Statement) { s.Cluster = witness.ID{2} })})
+	k.closed()
+	k, _ = openKeeper(t, path, members())
+	if n := len(k.ShownToAgents()); n != 0 || len(k.Shown()) != 1 {
+		t.Errorf("agents are shown %d statements of this cluster", n)
+	}
+	k.HeardAgent("node-b", knows.ShownToAgents())
+	k.closed()
+	k, _ = openKeeper(t, path, members())
+	if shown := k.ShownToAgents(); len(shown) != 1 || !proto.Equal(shown[0], says(1, 10, nil)) || len(k.Shown()) != 2 {
+		t.Errorf("agents are shown %v", shown)
+	}
+	var forged []*cosignerv1.SignedStatement
+	for n := range checks(members()) {
+		s := says(2, 20+uint64(n), nil)
+		s.Signature[0] ^= 1
+		forged = append(forged, s)
+	}
+	k.HeardAgent("node-c", forged)
+	k.HeardAgent("node-c", []*cosignerv1.SignedStatement{says(2, 30, nil)})
+	if n := len(k.ShownToAgents()); n != 1 {
+		t.Errorf("after as many false ones as may be verified another one is: %d", n)
+	}
+	k.HeardAgent("node-b", []*cosignerv1.SignedStatement{says(2, 30, nil)})
+	if n := len(k.ShownToAgents()); n != 2 {
+		t.Errorf("that costs another agent its say: %d", n)
+	}
+}
+
+// TestOneAgentAFolder: a second agent does not undo what the first one writes. It says what to do,
+// and starts once the first is gone.
+func TestOneAgentAFolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "witness.json")
+	k, _ := openKeeper(t, path, members())
+	c := KeeperConfig{Path: path, Members: members(), Logger: zerolog.Nop()}
+	if _, err := OpenKeeper(c); err == nil || !strings.Contains(err.Error(), filepath.Dir(path)) ||
+		!strings.Contains(err.Error(), "a folder of its own") {
+		t.Errorf("a second one: %v", err)
+	}
+	k.Heard("c1", []*cosignerv1.SignedStatement{says(1, 10, nil)})
+	k.closed()
+	if k, _ := openKeeper(t, path, members()); len(k.Shown()) != 1 {
+		t.Errorf("%d are shown", len(k.Shown()))
 	}
 }

@@ -3,12 +3,14 @@ package testimony
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/watermark"
 	"casper-cosigner/rule/witness"
 )
 
@@ -212,5 +214,30 @@ func TestLostHasNoWord(t *testing.T) {
 		if !slices.ContainsFunc(k.Shown(), func(s *cosignerv1.SignedStatement) bool { return proto.Equal(s, lost) }) {
 			t.Errorf("c1 %s, and the agent forgot what it stated", what)
 		}
+	}
+}
+
+// TestMadeAnewElsewhere: while the gate is open a statement of this cosigner as it was made anew,
+// on another directory, is told of once a directory, and stops nothing; but not where that was
+// founded below what is signed here.
+func TestMadeAnewElsewhere(t *testing.T) {
+	r := newRig(t, nil)
+	r.HeardAgent("a", nil)
+	r.HeardAgent("b", nil)
+	anew := func(era, height uint64) *cosignerv1.SignedStatement {
+		return says(1, 1, func(s *witness.Statement) {
+			s.Directory, s.Boot, s.Session = witness.ID{9}, 1, witness.ID{9, 1}
+			s.Newest, s.Round, s.Pruned = watermark.Mark{}, 0, watermark.Mark{Era: era, Height: height}
+		})
+	}
+	r.HeardAgent("a", []*cosignerv1.SignedStatement{anew(50, 501)})
+	if strings.Contains(r.log.String(), "made anew") {
+		t.Errorf("one that is founded below what is signed here: %s", r.log.String())
+	}
+	r.HeardAgent("a", []*cosignerv1.SignedStatement{anew(51, 501)})
+	r.HeardAgent("b", []*cosignerv1.SignedStatement{anew(51, 501), anew(52, 600)})
+	n := strings.Count(r.log.String(), "ALARM: this cosigner was made anew")
+	if n != 1 || r.Open() != nil || r.lost != "" {
+		t.Errorf("told %d times, %v, %q: %s", n, r.Open(), r.lost, r.log.String())
 	}
 }

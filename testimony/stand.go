@@ -88,8 +88,9 @@ type Stand struct {
 	brought  map[witness.Key]string // which agent showed what is held, by the signing key
 	foreign  map[string][]witness.Signed
 	chain    map[string]watermark.Mark // last block of each agent's node, until the cluster is founded
+	anew     map[witness.ID]bool       // directories that were told of
 	judged   map[witness.Signed]bool   // of what this cosigner signed as another process
-	budget   map[string]*budget
+	budget   budgets
 	words    statedir.Words
 	led      bool   // a leader has been known
 	opened   bool   // the gate has been open
@@ -110,12 +111,6 @@ type fresh struct {
 	at time.Time
 }
 
-// budget is how many signatures were verified for somebody in the second that began at from.
-type budget struct {
-	from time.Time
-	used int
-}
-
 // OpenStand returns a Stand whose gate is shut.
 func OpenStand(c StandConfig) (*Stand, error) {
 	lost, err := c.Directory.Lost()
@@ -126,7 +121,8 @@ func OpenStand(c StandConfig) (*Stand, error) {
 		warned: map[string]bool{}, partly: map[string]bool{}, cut: map[string]int{}, unread: map[string]int{},
 		book: witness.NewBook(c.Members), told: witness.NewBook(c.Members),
 		brought: map[witness.Key]string{}, foreign: map[string][]witness.Signed{}, judged: map[witness.Signed]bool{},
-		chain: map[string]watermark.Mark{}, budget: map[string]*budget{}, lost: lost, marked: lost != ""}
+		chain: map[string]watermark.Mark{}, anew: map[witness.ID]bool{},
+		budget: budgets{}, lost: lost, marked: lost != ""}
 	if lost != "" {
 		s.gone.Store(&lost)
 	}
@@ -208,13 +204,7 @@ func (s *Stand) HeardCosigner(name string, all []*cosignerv1.SignedStatement) {
 
 // mayCheck reports whether another signature may be verified for that member now.
 func (s *Stand) mayCheck(from string, now time.Time) bool {
-	b := s.budget[from]
-	if b == nil || now.Sub(b.from) >= time.Second {
-		b = &budget{from: now}
-		s.budget[from] = b
-	}
-	b.used++
-	return b.used <= checks(s.Members)
+	return s.budget.may(s.Members, from, now)
 }
 
 // keep keeps a member's statement that from shows, if it is new. While the gate has never been open
@@ -269,8 +259,24 @@ func (s *Stand) keepEarlier(signed witness.Signed, from string, now time.Time) b
 		s.verdict = v
 		_ = s.refuse()
 	}
+	s.warnAnew(signed, from)
 	s.look(now)
 	return true
+}
+
+// warnAnew tells once of each state directory on which this cosigner was made anew, while this one
+// gives shares: nothing is bound there yet, so it is not obeyed, but will be. It stops nothing: a
+// founding far too high is taken back while the cosigners of before go on.
+func (s *Stand) warnAnew(signed witness.Signed, from string) {
+	if !s.opened || s.lost != "" || s.anew[signed.Directory] || len(s.anew) == most(s.Members) ||
+		!signed.Anew(s.Held().Statement) {
+		return
+	}
+	s.anew[signed.Directory] = true
+	s.Logger.Error().Bool("alarm", true).Str("shown_by", from).Msg("ALARM: this cosigner was made anew on another state " +
+		"directory, and this one gives shares beside it: " + signed.String() + ". As soon as that one signs slots may be " +
+		"signed twice. Stop all cosigners of one of the two clusters at once, on whatever host they run, and see " +
+		"docs/recovery.md, \"The cluster founded anew\"")
 }
 
 // keepForeign keeps what somebody else states than a member in this cluster, while it matters:

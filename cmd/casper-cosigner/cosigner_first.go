@@ -141,7 +141,8 @@ func (f *firstFlags) explain(c *cobra.Command, mark watermark.Mark, file *cluste
 and height in which a process that holds the validator's PEM ran or will run:
 what such a process signed is not known here, and a second value for one of its
 slots is a double sign. So stop each of them, on every host, and keep it stopped,
-before you answer. The cluster starts once all its cosigners state the same.
+before you answer, and so every cosigner of this validator that ran before, on
+whatever host. The cluster starts once all its cosigners state the same.
 `, mark.Era, mark.Height)
 	if file.StockNodes().Stock() {
 		fmt.Fprintf(w, `Stock nodes hold the PEM: each is to be stopped too, and started again behind its gate

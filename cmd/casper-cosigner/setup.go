@@ -166,9 +166,9 @@ func (s setup) gateFiles() map[string]newFile {
 
 // hostFiles returns each member's own settings, by member.
 func (s setup) hostFiles() map[string]newFile {
-	state, socket := statePath, socketPath
+	state, agentState, socket := statePath, daemon.AgentState, socketPath
 	if s.singleHost {
-		state, socket = "state", "signer.sock"
+		state, agentState, socket = "state", "state", "signer.sock"
 	}
 	files := map[string]newFile{}
 	for i, p := range s.cosigners {
@@ -186,7 +186,7 @@ func (s setup) hostFiles() map[string]newFile {
 	for i, p := range s.nodes {
 		own := daemon.AgentFile{
 			Name: p.name, Cluster: "cluster.toml", Certificate: "tls.crt", Key: "tls.key",
-			Socket: socket, Metrics: loopback(s.agentPort(i, portAgentMetrics)),
+			Socket: socket, State: agentState, Metrics: loopback(s.agentPort(i, portAgentMetrics)),
 		}
 		if !s.singleHost { // several nodes on one host cannot all have the usual ports
 			own.REST, own.Events = nodeREST, nodeEvents

@@ -22,6 +22,18 @@ func (b *Book) WantsAs(s Signed, hearsay bool) bool { return b.shelf(s, hearsay)
 // the same one.
 func (b *Book) KeepAs(s Signed, hearsay bool) bool { return b.shelf(s, hearsay).Keep(s) }
 
+// Told takes in what another agent shows, and reports whether anything of it is kept. An agent
+// states nothing, so all of it is hearsay. may is asked before each signature is verified: what it
+// refuses is looked at when it is shown again.
+func (b *Book) Told(all []Signed, may func() bool) (kept bool) {
+	for _, s := range all {
+		if b.WantsAs(s, true) && may() {
+			kept = b.KeepAs(s, true) || kept
+		}
+	}
+	return kept
+}
+
 // Hearsay reports whether the statement is held only because others showed it.
 func (b *Book) Hearsay(s Signed) bool {
 	return slices.Contains(b.hearsay.held[source{s.Cluster, s.Key}], s)

@@ -261,3 +261,35 @@ func TestEach(t *testing.T) {
 		t.Errorf("%d are held of one cosigner, said are %d", n, Each)
 	}
 }
+
+// TestTold: what another agent shows is hearsay, whatever it calls itself; it pushes nothing out
+// that a cosigner stated, and no more signatures are verified than may be.
+func TestTold(t *testing.T) {
+	always := func() bool { return true }
+	process := func(boot uint64) Signed {
+		return said(2, 10+boot, func(s *Statement) { s.Boot, s.Session = boot, ID{2, byte(boot)} })
+	}
+	agent := NewBook(trio())
+	agent.Answered("c2", []Signed{process(1)})
+	for boot := uint64(2); boot < 20; boot++ {
+		if !agent.Told([]Signed{process(boot)}, always) || !agent.Hearsay(process(boot)) {
+			t.Fatalf("start %d is not kept as hearsay", boot)
+		}
+	}
+	if !slices.Contains(agent.Current(), process(1)) || len(agent.Current()) != 1+processes {
+		t.Errorf("it holds %v", agent.Current())
+	}
+	forged, stranger := process(30), said(3, 1, func(s *Statement) { s.Cluster = ID{9} })
+	forged.Applied++
+	unbound := said(3, 1, func(s *Statement) { s.Newest, s.Round = watermark.Mark{}, 0 })
+	if agent.Told([]Signed{forged, stranger, unbound, process(19)}, always) {
+		t.Errorf("it keeps what nobody signed, is nobody's, says nothing or is known: %v", agent.Current())
+	}
+	left := 2
+	if agent.Told([]Signed{forged, forged, process(31)}, func() bool { left--; return left >= 0 }) {
+		t.Error("a third is verified where two may be")
+	}
+	if !agent.Told([]Signed{process(31)}, always) {
+		t.Error("it is not kept when it is shown again")
+	}
+}

@@ -174,6 +174,12 @@ func (s Statement) unbound() bool {
 	return s.Newest == watermark.Mark{} && s.Pruned != watermark.Mark{}
 }
 
+// Anew reports whether the same cosigner states that it was made anew, on another directory, so
+// high that it refuses for ever all that o says, and that nothing is bound there yet.
+func (s Statement) Anew(o Statement) bool {
+	return s.unbound() && s.Name == o.Name && s.Directory != o.Directory && clears(s.Pruned, o)
+}
+
 // clears reports whether a log that refuses everything below pruned can sign nothing that was
 // stated to be signed.
 func clears(pruned watermark.Mark, s Statement) bool {

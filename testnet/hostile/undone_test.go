@@ -193,7 +193,7 @@ func (r *rig) undo(names ...string) (since []casper.Message, restore func()) {
 }
 
 // kept is the file in which a node's agent keeps what cosigners stated.
-func (r *rig) kept(node string) string { return filepath.Join(r.Dir, node, "witness.json") }
+func (r *rig) kept(node string) string { return filepath.Join(r.Dir, node, "state", "witness.json") }
 
 var saysApplied = regexp.MustCompile(`"says": "(\S+) .* applied entry (\d+),`)
 

@@ -77,9 +77,12 @@ func (a *agent) ping() {
 		if o == a {
 			continue
 		}
-		sent := w.now
+		sent, shows := w.now, a.shows()
 		w.post(&a.process, &o.process, func() {
+			o.book.Told(shows, always)
+			known := o.shows()
 			w.post(&o.process, &a.process, func() {
+				a.book.Told(known, always)
 				if w.now.Sub(sent) <= w.plan.pingTimeout() {
 					a.reached[o.id] = w.now
 				}
@@ -87,6 +90,9 @@ func (a *agent) ping() {
 		}, nil)
 	}
 }
+
+// always is the budget of who is not flooded with signatures.
+func always() bool { return true }
 
 // saw notes what the node says of itself.
 func (a *agent) saw(s zug.Status) {

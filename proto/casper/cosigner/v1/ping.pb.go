@@ -30,7 +30,7 @@ type PingRequest struct {
 	Health *NodeHealth `protobuf:"bytes,1,opt,name=health,proto3" json:"health,omitempty"`
 	// The other members as the caller reaches them.
 	Reach []*Reach `protobuf:"bytes,2,rep,name=reach,proto3" json:"reach,omitempty"`
-	// The newest statement that it holds of each cosigner, those of earlier clusters included; to cosigners only.
+	// The newest statement that it holds of each cosigner; to cosigners those of earlier clusters, too.
 	Statements []*SignedStatement `protobuf:"bytes,3,rep,name=statements,proto3" json:"statements,omitempty"`
 	// What the caller heard of the chain itself; to agents only.
 	Chain         *ChainFacts `protobuf:"bytes,7,opt,name=chain,proto3" json:"chain,omitempty"`
@@ -109,7 +109,7 @@ type PingResponse struct {
 	// The log's term, as it knows it.
 	Term uint64 `protobuf:"varint,4,opt,name=term,proto3" json:"term,omitempty"`
 	// If it is a cosigner: its own statement, empty while it states nothing, and then what it has of each cosigner's last
-	// processes, its own included. Only the first is its own word.
+	// processes, its own included; only the first is its own word. If it is an agent: what it has of each cosigner.
 	Statements []*SignedStatement `protobuf:"bytes,5,rep,name=statements,proto3" json:"statements,omitempty"`
 	// If it is a cosigner: the last restart of the caller's node that the log orders, if it sees a reason for it as well. An agent
 	// obeys what a threshold of cosigners tell alike.
