@@ -87,8 +87,8 @@ func (f *floorFlags) set(c *cobra.Command) error {
 	return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient,
 		s *cosignerv1.StatusResponse) error {
 		if now := floorOf(s); now != was {
-			return &fault{code: exitRefused, err: errorf("somebody set the floor to era %d height %d meanwhile: nothing was done",
-				now.Era, now.Height), hints: []string{"the same command again, if it is still wanted"}}
+			return &fault{code: exitRefused, err: errorf("somebody set the floor to era %d height %d meanwhile: nothing was "+
+				"done", now.Era, now.Height), hints: []string{"the same command again, if it is still wanted"}}
 		}
 		r, err := client.SetFloor(ctx, &cosignerv1.SetFloorRequest{Reason: *f.reason,
 			Floor: &cosignerv1.Mark{Era: want.Era, Height: want.Height}})
@@ -106,8 +106,8 @@ func floorOf(s *cosignerv1.StatusResponse) watermark.Mark {
 }
 
 // recheck returns the floor by what the node says once it has a block that was made after the last
-// answer, as cosigner init does: what whoever had the PEM signed before it was stopped is then below,
-// even if the node lags. What only falls was not held against the chain, and is not now.
+// answer, as cosigner init does: what whoever had the PEM signed before it was stopped is then
+// below, even if the node lags. What only falls was not held against the chain, and is not now.
 func (f *floorFlags) recheck(c *cobra.Command, was, want watermark.Mark, stopped time.Time) (watermark.Mark, error) {
 	if f.node == "" || (f.era || f.height) && want.Era <= was.Era && want.Height <= was.Height {
 		return want, nil

@@ -47,8 +47,8 @@ func TestFloor(t *testing.T) {
 }
 
 // TestFloorOfNode: what a node says before it has a block that is newer than the command is not
-// believed, be it filled in or held against what was given; and a floor that somebody moved meanwhile
-// is not set over.
+// believed, be it filled in or held against what was given; and a floor that somebody moved
+// meanwhile is not set over.
 func TestFloorOfNode(t *testing.T) {
 	f := startFakes(t)
 	set := func(args ...string) (code int, all string) {

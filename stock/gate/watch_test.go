@@ -211,9 +211,9 @@ func TestKilled(t *testing.T) {
 	s.write(s.open(), entry(us.Vote(era, 1, true)), nil)
 }
 
-// TestNextGateBetweenLooks: the kernel gives the next gate the number of the one that was killed, so
-// that a watch which looked at neither change sees the same mount; it is a gate that stands, all the
-// same. Where this machine is so slow that it looks between, that is what TestKilled has.
+// TestNextGateBetweenLooks: the kernel gives the next gate the number of the one that was killed,
+// so that a watch which looked at neither change sees the same mount; it is a gate that stands, all
+// the same. Where this machine is so slow that it looks between, that is what TestKilled has.
 func TestNextGateBetweenLooks(t *testing.T) {
 	s := newSite(t, &Fake{})
 	log, stop := s.watchEvery(2*time.Second, patient)

@@ -19,8 +19,8 @@ type Transfer struct {
 	Time   time.Time        // when it is made; a node takes it up to 2 s early and until 30 minutes later
 }
 
-// Activation puts back a validator's bid that the network took out, as of one that was silent for an
-// era. Its account pays for that, and must have what that costs.
+// Activation puts back a validator's bid that the network took out, as of one that was silent for
+// an era. Its account pays for that, and must have what that costs.
 type Activation struct {
 	Of   Key
 	Time time.Time // as a Transfer's

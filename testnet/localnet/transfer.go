@@ -30,8 +30,8 @@ func (e RefusedError) Error() string {
 // Transaction is one that Send can make: a Transfer or an Activation.
 type Transaction interface{ native() native }
 
-// Send hands a transaction to the node, over its binary port, and returns its hash. That the node has
-// taken it does not say that it was executed: see Record.Processed.
+// Send hands a transaction to the node, over its binary port, and returns its hash. That the node
+// has taken it does not say that it was executed: see Record.Processed.
 func (n *Node) Send(ctx context.Context, t Transaction) (casper.Hash, error) {
 	transaction, hash := t.native().encode(n.chain)
 	if err := n.ask(ctx, tryAcceptTransaction, transaction); err != nil {

@@ -106,7 +106,8 @@ func TestBidEncodings(t *testing.T) {
 	at := time.UnixMilli(1_900_000_000_000)
 	for want, transaction := range map[string]Transaction{
 		"2f27a74316c470874929ec68dda501b73fcfec5efbe00e9a7a2f6b33a178e049": Activation{Of: ValidatorKey(1, 1), Time: at},
-		"da2801da3232edd71884f9204b4fa284662207d790c445e32714a92ab4416d64": Withdrawal{Of: ValidatorKey(1, 1), Amount: defaultBond, Time: at},
+		"da2801da3232edd71884f9204b4fa284662207d790c445e32714a92ab4416d64": Withdrawal{
+			Of: ValidatorKey(1, 1), Amount: defaultBond, Time: at},
 	} {
 		if _, hash := transaction.native().encode("casper-localnet"); hash.String() != want {
 			t.Errorf("%T: hash %v, want %s", transaction, hash, want)

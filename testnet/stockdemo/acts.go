@@ -26,8 +26,8 @@ type host struct {
 }
 
 // hosts waits for an era of which neededOfEra is left, or half, and in which the node that the
-// cosigners say is active votes, and returns it and the other one. An active node that casts no vote
-// in the era, as one that gave in just before it was made the active one, is started again.
+// cosigners say is active votes, and returns it and the other one. An active node that casts no
+// vote in the era, as one that gave in just before it was made the active one, is started again.
 func (s *demo) hosts(ctx context.Context) (active, other host, err error) {
 	p := s.Pair
 	began := time.Now()

@@ -1,8 +1,8 @@
 // Stockdemo shows a pair of stock nodes on networks of real casper-nodes, as published, without an
-// edit of ours: four or five validators on the loopback address, one of which is a main and a standby
-// with one key, each behind a gate and an agent, and three cosigners. It kills and restarts, has other
-// validators evicted and taken in again, and lets those be the judges. The last network is a control:
-// the same two nodes with no gate, which must be banned.
+// edit of ours: four or five validators on the loopback address, one of which is a main and a
+// standby with one key, each behind a gate and an agent, and three cosigners. It kills and
+// restarts, has other validators evicted and taken in again, and lets those be the judges. The last
+// network is a control: the same two nodes with no gate, which must be banned.
 //
 // It says for each promise whether it held, and exits with 0 only if every one does. What it is
 // played on, and by whom it is judged, is that of casperdemo: package stage. It needs root, for the

@@ -47,7 +47,8 @@ func (s *demo) networks() []network {
 			Layout: stage.Layout{EraTime: s.era, Automatic: true, Stock: true}, acts: s.deaths()},
 		{name: "B", title: "other validators go and come, so that indices move", blockTime: 3 * time.Second,
 			Layout: stage.Layout{EraTime: 36 * time.Second, Automatic: true, Stock: true, Others: 4}, acts: []stage.Act{
-				{Name: "evicted", Title: "Another validator is silent for an era, and evicted", Play: s.evicted, MayLose: lostToEras},
+				{Name: "evicted", Title: "Another validator is silent for an era, and evicted", Play: s.evicted,
+					MayLose: lostToEras},
 				{Name: "joins", Title: "It takes part again", Play: s.joins, MayLose: lostToEras},
 				{Name: "leaves", Title: "Another one leaves of its own will", Play: s.leaves, MayLose: lostToEras},
 			}},

@@ -21,8 +21,8 @@ const (
 	allOfIt = 1_000_000_000_000_000
 )
 
-// below are the nodes of others whose keys are lower than ours, so that our index moves with them. The
-// watched one is not among them. Keys come from the seed: there may be less than are needed.
+// below are the nodes of others whose keys are lower than ours, so that our index moves with them.
+// The watched one is not among them. Keys come from the seed: there may be less than are needed.
 func (s *demo) below() (all []*localnet.Node) {
 	for _, n := range s.Pair.Foreign[1:] {
 		if slices.Compare(n.Validator[:], s.Pair.Ours[:]) < 0 {

@@ -27,8 +27,8 @@ func TestSeedWithTwoBelow(t *testing.T) {
 	}
 }
 
-// TestTable: rounds that another led in vain count as lost, as in the act's own line, and an act whose
-// rounds were not judged has no line.
+// TestTable: rounds that another led in vain count as lost, as in the act's own line, and an act
+// whose rounds were not judged has no line.
 func TestTable(t *testing.T) {
 	var lost table
 	lost.add("A", []*stage.ActResult{

@@ -25,8 +25,8 @@ const aDefault = `{"config": {"node": {}, "logging": {"format": ""}, "consensus"
 		"validator_slots": 0, "pricing_handling": {"type": "fixed"}},
 	"transactions": {"v1": {"wasm_lanes": [[3, 1, 2, 6000000000000, 4]]}}}}`
 
-// launched returns a launcher with one node, a shell script, and a folder of files that tell it what
-// to do.
+// launched returns a launcher with one node, a shell script, and a folder of files that tell it
+// what to do.
 func launched(t *testing.T, script string) (*Launcher, *localnet.Node, string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -61,8 +61,8 @@ func look(t *testing.T, l *Launcher, n *localnet.Node) []string {
 	return l.Told()
 }
 
-// TestLauncherStartsAgain: a node that ended by itself is started again, and it is said whether that
-// was a known bug of it; one that was killed by hand is left.
+// TestLauncherStartsAgain: a node that ended by itself is started again, and it is said whether
+// that was a known bug of it; one that was killed by hand is left.
 func TestLauncherStartsAgain(t *testing.T) {
 	for end, known := range map[string]int{"echo \"" + knownBug + " 1\"; exit 101": 1, "echo other; exit 101": 0,
 		"echo \"" + knownBug + " 1\"; exit 1": 0} {
