@@ -55,7 +55,8 @@ type Piece struct {
 }
 
 // Split makes n pieces of a seed, any t of which are the seed; that of cosigner id is at index
-// id-1. random must be crypto/rand's Reader outside of tests. Sets of t are tried before it returns.
+// id-1. random must be crypto/rand's Reader outside of tests. Sets of t are tried before it
+// returns.
 func Split(seed [32]byte, t, n int, random io.Reader) ([]Piece, error) {
 	defer clear(seed[:])
 	if t < 2 || t > n || n > frost.MaxSize {

@@ -26,6 +26,9 @@ import (
 	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
+	"iter"
+	"maps"
+	"slices"
 
 	"casper-cosigner/rule/casper"
 )
@@ -78,6 +81,12 @@ func (c Cluster) Sign(key ed25519.PrivateKey, s Start) Signed {
 	return Signed{Start: s, Signature: [64]byte(ed25519.Sign(key, c.text(s)))}
 }
 
+// Context is what a share of the key is sealed as, so that it is of use for this start alone, and
+// as the share of the cosigner that gave it.
+func (c Cluster) Context(s Start, cosigner string) []byte {
+	return append(append(c.text(s), byte(len(cosigner))), cosigner...)
+}
+
 // signed reports whether the agent of the node that it names signed the start, for this cluster.
 func (c Cluster) signed(s Signed) bool {
 	key := c.Nodes[s.Node].Key
@@ -94,12 +103,26 @@ type Lease struct {
 // It does not verify who signed: the log is the same whatever a cluster file says. Cosigners do.
 type Leases struct{ newest map[string]Lease }
 
+// What a log takes of names: more than a cluster file can have, however often it changes, and no
+// more than a leader may make every cosigner remember.
+const (
+	maxNodes = 64
+	maxName  = 32
+)
+
+// Next reports whether the start's number is the node's next one, so that Grant would grant it.
+func (l *Leases) Next(s Start) bool {
+	last, known := l.newest[s.Node]
+	room := known || len(l.newest) < maxNodes
+	return s.Number == last.Number+1 && len(s.Node) <= maxName && room
+}
+
 // Grant makes the start at that entry of the log the node's newest lease, if its number is the next
 // one. It returns the newest lease then, which is another one if the number is not: one that was
 // asked for twice is granted once, and of two that ask for one number the first has it.
 func (l *Leases) Grant(at uint64, s Signed) Lease {
-	if last := l.newest[s.Node]; s.Number != last.Number+1 {
-		return last
+	if !l.Next(s.Start) {
+		return l.newest[s.Node]
 	}
 	if l.newest == nil {
 		l.newest = map[string]Lease{}
@@ -110,6 +133,35 @@ func (l *Leases) Grant(at uint64, s Signed) Lease {
 
 // Newest returns the node's newest lease, the zero one if it has none.
 func (l *Leases) Newest(node string) Lease { return l.newest[node] }
+
+// All yields the newest leases, sorted by node.
+func (l *Leases) All() iter.Seq[Lease] {
+	return func(yield func(Lease) bool) {
+		for _, node := range slices.Sorted(maps.Keys(l.newest)) {
+			if !yield(l.newest[node]) {
+				return
+			}
+		}
+	}
+}
+
+// Restore makes a lease the node's newest, as a snapshot of the log has it; false if no log can.
+func (l *Leases) Restore(one Lease) bool {
+	before := Start{Node: one.Node, Number: l.newest[one.Node].Number + 1}
+	if one.Number == 0 || !l.Next(before) {
+		return false
+	}
+	if l.newest == nil {
+		l.newest = map[string]Lease{}
+	}
+	l.newest[one.Node] = one
+	return true
+}
+
+// Clone returns a copy.
+func (l *Leases) Clone() Leases {
+	return Leases{newest: maps.Clone(l.newest)}
+}
 
 // View is what a cosigner knows by itself when it is asked for its share of the key.
 type View struct {
