@@ -18,8 +18,8 @@
 // Whoever has the node's host has the key: that is what such a node is.
 //
 // It leaves to others that a lease is committed and applied before it is judged, that a Record is
-// durable before the share leaves, what a share of the key is, and how it is sealed. Nothing
-// imports it yet, and no key material leaves by it: those are not built.
+// durable before the share leaves (custodian), what a share of the key is, and how it is sealed
+// (keygen/seed).
 package custody
 
 import (
@@ -66,6 +66,16 @@ type Cluster struct {
 	Nodes     map[string]Node // by name
 }
 
+// Keeps returns the nodes whose key the cosigners keep, sorted.
+func (c Cluster) Keeps() (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(c.Nodes)) {
+		if c.Nodes[name].Custody {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // text is the tag, the cluster's id, the validator's key, the node's name after its length, the
 // number and the recipient; numbers are big-endian.
 func (c Cluster) text(s Start) []byte {
@@ -91,6 +101,18 @@ func (c Cluster) Context(s Start, cosigner string) []byte {
 func (c Cluster) signed(s Signed) bool {
 	key := c.Nodes[s.Node].Key
 	return len(key) == ed25519.PublicKeySize && ed25519.Verify(key, c.text(s.Start), s.Signature[:])
+}
+
+// Against returns what stands against a lease for this start by the cluster file alone; None if
+// nothing does. A leader asks before it writes one, and each cosigner again before it gives.
+func (c Cluster) Against(s Signed) Refusal {
+	switch {
+	case !c.Nodes[s.Node].Custody:
+		return NotMarked
+	case !c.signed(s):
+		return NotSigned
+	}
+	return None
 }
 
 // Lease is a start that the log holds.

@@ -7,6 +7,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/custody"
 	"casper-cosigner/rule/refusal"
+	"casper-cosigner/rule/wire"
 )
 
 // withLeases is the version from which there is Start.
@@ -22,7 +23,7 @@ type Start struct {
 
 func (s Start) fill(c *cosignerv1.Command) error {
 	c.At = s.At
-	c.Change = &cosignerv1.Command_Start{Start: startToProto(s.Signed)}
+	c.Change = &cosignerv1.Command_Start{Start: wire.NodeStart(s.Signed)}
 	return knowsLeases(c.Version)
 }
 
@@ -34,23 +35,8 @@ func knowsLeases(version uint32) error {
 }
 
 func decodeStart(m *cosignerv1.NodeStart, version uint32, at int64) (Start, error) {
-	s, err := startFromProto(m)
+	s, err := wire.Start(m)
 	return Start{Signed: s, At: at}, errors.Join(err, knowsLeases(version))
-}
-
-func startToProto(s custody.Signed) *cosignerv1.NodeStart {
-	return &cosignerv1.NodeStart{Node: s.Node, Number: s.Number, Recipient: s.Recipient[:], Signature: s.Signature[:]}
-}
-
-func startFromProto(m *cosignerv1.NodeStart) (s custody.Signed, err error) {
-	s.Node, s.Number = m.GetNode(), m.GetNumber()
-	if copy(s.Recipient[:], m.GetRecipient()) != len(s.Recipient) || len(m.GetRecipient()) != len(s.Recipient) {
-		return s, fmt.Errorf("recipient of %d bytes", len(m.GetRecipient()))
-	}
-	if copy(s.Signature[:], m.GetSignature()) != len(s.Signature) || len(m.GetSignature()) != len(s.Signature) {
-		return s, fmt.Errorf("signature of a start of %d bytes", len(m.GetSignature()))
-	}
-	return s, nil
 }
 
 // Lease returns the node's newest lease of the key, the zero one if it has none.
@@ -83,7 +69,7 @@ func (s *State) start(p Place, c Start) Result {
 
 func (s *State) leasesToProto() (all []*cosignerv1.SnapshotLease) {
 	for l := range s.leases.All() {
-		all = append(all, &cosignerv1.SnapshotLease{Start: startToProto(l.Signed), Granted: l.Granted})
+		all = append(all, &cosignerv1.SnapshotLease{Start: wire.NodeStart(l.Signed), Granted: l.Granted})
 	}
 	return all
 }
@@ -93,7 +79,7 @@ func (s *State) restoreLeases(h *cosignerv1.SnapshotHeader) error {
 		return fmt.Errorf("leases in a snapshot of version %d", h.Version)
 	}
 	for _, l := range h.Leases {
-		start, err := startFromProto(l.Start)
+		start, err := wire.Start(l.Start)
 		if err != nil {
 			return err
 		}

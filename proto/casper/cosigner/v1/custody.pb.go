@@ -101,9 +101,7 @@ func (x *NodeStart) GetSignature() []byte {
 type StartRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The start.
-	Start *NodeStart `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
-	// Set by a cosigner that passes it on to the leader.
-	Forwarded     bool `protobuf:"varint,2,opt,name=forwarded,proto3" json:"forwarded,omitempty"`
+	Start         *NodeStart `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -143,13 +141,6 @@ func (x *StartRequest) GetStart() *NodeStart {
 		return x.Start
 	}
 	return nil
-}
-
-func (x *StartRequest) GetForwarded() bool {
-	if x != nil {
-		return x.Forwarded
-	}
-	return false
 }
 
 // StartResponse says what the log holds of the node now.
@@ -427,10 +418,9 @@ const file_casper_cosigner_v1_custody_proto_rawDesc = "" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x1c\n" +
 	"\trecipient\x18\x03 \x01(\fR\trecipient\x12\x1c\n" +
-	"\tsignature\x18\x04 \x01(\fR\tsignature\"a\n" +
+	"\tsignature\x18\x04 \x01(\fR\tsignature\"C\n" +
 	"\fStartRequest\x123\n" +
-	"\x05start\x18\x01 \x01(\v2\x1d.casper.cosigner.v1.NodeStartR\x05start\x12\x1c\n" +
-	"\tforwarded\x18\x02 \x01(\bR\tforwarded\"A\n" +
+	"\x05start\x18\x01 \x01(\v2\x1d.casper.cosigner.v1.NodeStartR\x05start\"A\n" +
 	"\rStartResponse\x12\x16\n" +
 	"\x06newest\x18\x01 \x01(\x04R\x06newest\x12\x18\n" +
 	"\agranted\x18\x02 \x01(\x04R\agranted\"]\n" +

@@ -32,7 +32,7 @@ const (
 //
 // CustodyService is served by every cosigner to the agents.
 type CustodyServiceClient interface {
-	// Start has a start of the node written into the log. A cosigner that does not lead forwards one hop.
+	// Start has a start of the node written into the log. Only the cosigner that leads does; nobody forwards it.
 	Start(ctx context.Context, in *StartRequest, opts ...grpc.CallOption) (*StartResponse, error)
 	// Piece gives the answering cosigner's piece of the seed for a start that its own log holds, once.
 	Piece(ctx context.Context, in *PieceRequest, opts ...grpc.CallOption) (*PieceResponse, error)
@@ -72,7 +72,7 @@ func (c *custodyServiceClient) Piece(ctx context.Context, in *PieceRequest, opts
 //
 // CustodyService is served by every cosigner to the agents.
 type CustodyServiceServer interface {
-	// Start has a start of the node written into the log. A cosigner that does not lead forwards one hop.
+	// Start has a start of the node written into the log. Only the cosigner that leads does; nobody forwards it.
 	Start(context.Context, *StartRequest) (*StartResponse, error)
 	// Piece gives the answering cosigner's piece of the seed for a start that its own log holds, once.
 	Piece(context.Context, *PieceRequest) (*PieceResponse, error)
