@@ -98,6 +98,7 @@ type NodeEntry struct {
 	Key     Key    `toml:"key" comment:"Ed25519 public key of its agent, hex: the node's failover key"`
 	Address string `toml:"address" comment:"where the other agents ping its agent"`
 	Stock   bool   `toml:"stock,omitempty" comment:"it holds the validator's key and signs itself, behind a gate"`
+	Custody string `toml:"custody,omitempty" comment:"cosigners: they keep its key and give it at each start"`
 }
 
 // CosignerEntry is a cosigner.
@@ -214,6 +215,7 @@ func (f *File) Validate() error {
 		fault("ca_certificate: %w", err)
 	}
 	faults = append(faults, f.memberFaults()...)
+	faults = append(faults, f.custodyFaults()...)
 	faults = append(faults, f.addressFaults()...)
 	return errors.Join(faults...)
 }

@@ -166,12 +166,15 @@ func (h *agentHost) asked(m casper.Message, answer *cosignerv1.SignResponse) {
 func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Listener) error {
 	c := h.self.Cluster
 	server := grpc.NewServer(grpc.MaxRecvMsgSize(1<<16), grpc.Creds(local{}),
-		grpc.UnaryInterceptor(gatesAlone))
+		grpc.UnaryInterceptor(gatesAlone), grpc.StreamInterceptor(gateStreams))
 	cosignerv1.RegisterSignerServiceServer(server, h.agent)
 	cosignerv1.RegisterClaimServiceServer(server, h.agent)
 	if h.restart != nil { // it is stock, and has a gate
 		cosignerv1.RegisterGateServiceServer(server, &agent.GateServer{Node: h.watcher, Waits: h.waits.Waits,
 			Signed: h.almanac.Granted})
+	}
+	if keys := h.keys(); keys != nil {
+		cosignerv1.RegisterKeyServiceServer(server, keys)
 	}
 	pingServer := c.NewServer(h.self.Certificate, agentAccess)
 	ping := &agent.PingServer{Caller: c.Caller, Health: h.watcher.Health, Hearsay: h.keeper}

@@ -3,7 +3,6 @@
 package daemon
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"crypto/tls"
 	"encoding/hex"
@@ -24,8 +23,6 @@ import (
 	"casper-cosigner/agent/health"
 	"casper-cosigner/cluster"
 	"casper-cosigner/cosigner"
-	"casper-cosigner/cosigner/frost"
-	"casper-cosigner/keygen"
 	"casper-cosigner/stock/drill"
 	"casper-cosigner/stock/launcher"
 )
@@ -221,6 +218,9 @@ func (f *AgentFile) health(c *cluster.File, logger zerolog.Logger) health.Config
 // are all stock does without.
 func (f *CosignerFile) CheckShare(c *cluster.File) (split string, err error) {
 	keys, err := f.keyring(c)
+	if err == nil {
+		_, err = f.piece(c)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -247,39 +247,6 @@ func (f *CosignerFile) keyring(c *cluster.File) (*cosigner.Keyring, error) {
 		return cosigner.NoKeys(), nil
 	}
 	return keyring(c, f.Name, share, epoch)
-}
-
-// OpenShare decrypts the share and checks that it is this cosigner's, of this cluster's validator.
-func (f *CosignerFile) OpenShare(c *cluster.File) (*frost.KeyShare, uint32, error) {
-	identity, err := f.shareIdentity()
-	if err != nil {
-		return nil, 0, err
-	}
-	path := resolve(f.dir, f.Share)
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, 0, fmt.Errorf("reading the share: %w; `keygen split` makes it", err)
-	}
-	s, err := keygen.OpenShare(bytes.NewReader(text), identity)
-	if err != nil {
-		return nil, 0, fmt.Errorf("opening the share %s: %w", path, err)
-	}
-	entry, _ := c.Cosigner(f.Name)
-	switch {
-	case s.Validator != c.Validator:
-		err = fmt.Errorf("it is of validator %v, the cluster file says %v", s.Validator, c.Validator)
-	case s.Cluster != "" && s.Cluster != fmt.Sprintf("%x", []byte(c.ID)):
-		err = fmt.Errorf("it was made for cluster %s, the cluster file says %x", s.Cluster, []byte(c.ID))
-	case s.ID != entry.Share:
-		err = fmt.Errorf("it is number %d, the cluster file gives %q number %d", s.ID, f.Name, entry.Share)
-	case s.Threshold != c.Threshold || s.Size != len(c.Cosigners):
-		err = fmt.Errorf("it is %d of %d, the cluster file says %d of %d", s.Threshold, s.Size, c.Threshold, len(c.Cosigners))
-	}
-	if err != nil {
-		return nil, 0, fmt.Errorf("share %s is not the right one: %w", path, err)
-	}
-	share, err := s.KeyShare()
-	return share, s.Epoch, err
 }
 
 func (f *CosignerFile) shareIdentity() (age.Identity, error) {

@@ -29,6 +29,8 @@ func dataAccess() cluster.Access {
 		cosignerv1.SignerService_RegisterTLSPoint_FullMethodName: {cluster.Node},
 		cosignerv1.ClaimService_Claim_FullMethodName:             {cluster.Node},
 		cosignerv1.PingService_Ping_FullMethodName:               {cluster.Node},
+		cosignerv1.CustodyService_Start_FullMethodName:           {cluster.Node},
+		cosignerv1.CustodyService_Piece_FullMethodName:           {cluster.Node},
 	}
 	for _, method := range call.Methods() {
 		access[method] = append(access[method], cluster.Cosigner)
@@ -67,6 +69,10 @@ func RunCosigner(ctx context.Context, f *CosignerFile, o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	piece, err := f.piece(self.Cluster)
+	if err != nil {
+		return err
+	}
 	ports, err := f.bind(entry)
 	if err != nil {
 		return err
@@ -78,6 +84,9 @@ func RunCosigner(ctx context.Context, f *CosignerFile, o Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
 	v := newValidator(p, keys)
+	if err := v.openCustodian(piece); err != nil {
+		return err
+	}
 	o.Logger.Info().Str("cosigner", f.Name).Str("version", o.Version).Str("address", ports.data.Addr().String()).
 		Hex("split", keys.Split()).Msg("cosigner is up")
 	if keys.Empty() {

@@ -25,7 +25,7 @@ type GateFile struct {
 	Socket    string `toml:"socket" comment:"the agent's unix socket: socket in agent.toml"`
 	UnitFiles string `toml:"unit_files" comment:"where the node looks for them: storage, network, unit_files"`
 	Folder    string `toml:"folder" comment:"the gate's own folder, where they lie. Never copy or restore it"`
-	KeyFile   string `toml:"key_file,omitempty" comment:"the validator's, for root only, named as in secret_key_path"`
+	KeyFile   string `toml:"key_file,omitempty" comment:"the validator's, for root only; none where cosigners keep it"`
 	KeyFolder string `toml:"key_folder,omitempty" comment:"where the node finds it, if its program passed gate drill"`
 
 	path, dir string
@@ -47,8 +47,9 @@ func ReadGateFile(path string) (*GateFile, error) {
 		return nil, err
 	}
 	err := missing(path, "cluster", f.Cluster, "socket", f.Socket, "unit_files", f.UnitFiles, "folder", f.Folder)
-	if (f.KeyFile == "") != (f.KeyFolder == "") {
-		err = errors.Join(err, fmt.Errorf("%s: give both of key_file and key_folder, or none", path))
+	if f.KeyFile != "" && f.KeyFolder == "" {
+		err = errors.Join(err, fmt.Errorf("%s: give both of key_file and key_folder, or none; key_folder alone where the "+
+			"cosigners keep the key (custody in the cluster file)", path))
 	}
 	return f, err
 }
@@ -100,6 +101,9 @@ func RunGate(ctx context.Context, f *GateFile, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Client.Close()) }()
+	if err := f.takeCustody(&s, a); err != nil {
+		return err
+	}
 	g := gate.New(s, a)
 	ctx, end := context.WithCancel(ctx)
 	var telling sync.WaitGroup
@@ -108,6 +112,27 @@ func RunGate(ctx context.Context, f *GateFile, o Options) (err error) {
 		telling.Go(func() { g.Tell(ctx, agentHearer{a.Client}) })
 		notifyReady(o.Logger)
 	})
+}
+
+// takeCustody has the key come from the cosigners, if the settings name no file of it but a folder.
+func (f *GateFile) takeCustody(s *gate.Settings, a agentAsker) error {
+	if f.KeyFile != "" || f.KeyFolder == "" {
+		return nil
+	}
+	c, err := f.readCluster()
+	if err != nil {
+		return err
+	}
+	if len(c.Custody().Keeps()) == 0 {
+		return fmt.Errorf("%s: key_folder without key_file: by the cluster file the cosigners keep no node's key: give "+
+			"both, or none", f.path)
+	}
+	if err := keepMemory(); err != nil {
+		s.Log.Warn().Err(err).Msg("this process's memory may be swapped or dumped, and the validator's key with it: run " +
+			"the gate as root, with LimitMEMLOCK=infinity, and swap off")
+	}
+	s.Secret.Custody = gateCustody{cluster: c, keys: a.Client.Keys, log: s.Log}
+	return nil
 }
 
 // WatchGate watches the gate until ctx ends.

@@ -12,11 +12,17 @@ import (
 	"casper-cosigner/stock/gate"
 )
 
+// keyName is how the key file is called that lies nowhere: secret_key_path must end with it.
+const keyName = "secret_key.pem"
+
 // secret is the key file that the gate serves, nil if the settings name none. A mistake shows here,
 // and not when a node wants to start.
 func (f *GateFile) secret(validator casper.PublicKey) (*gate.Secret, error) {
-	if f.KeyFile == "" {
+	if f.KeyFolder == "" {
 		return nil, nil
+	}
+	if f.KeyFile == "" { // the cosigners keep it; see takeCustody
+		return &gate.Secret{File: keyName, Folder: resolve(f.dir, f.KeyFolder), Binaries: drill.Results(drill.Folder)}, nil
 	}
 	s := &gate.Secret{File: resolve(f.dir, f.KeyFile), Folder: resolve(f.dir, f.KeyFolder),
 		Binaries: drill.Results(drill.Folder)}

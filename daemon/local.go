@@ -66,9 +66,19 @@ func (l local) Clone() credentials.TransportCredentials { return l }
 // what nobody wants.
 func gatesAlone(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	if !strings.HasPrefix(info.FullMethod, "/"+cosignerv1.SignerService_ServiceDesc.ServiceName+"/") && !isGate(ctx) {
-		return nil, status.Error(codes.PermissionDenied, "only a gate asks that, and it runs as root")
+		return nil, errNoGate
 	}
 	return next(ctx, request)
+}
+
+var errNoGate = status.Error(codes.PermissionDenied, "only a gate asks that, and it runs as root")
+
+// gateStreams is gatesAlone for what is answered bit by bit: the key, where the cosigners keep it.
+func gateStreams(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	if !isGate(stream.Context()) {
+		return errNoGate
+	}
+	return next(server, stream)
 }
 
 func isGate(ctx context.Context) bool {

@@ -27,6 +27,7 @@ import (
 	"casper-cosigner/cluster/clustertest"
 	"casper-cosigner/daemon"
 	"casper-cosigner/keygen"
+	piece "casper-cosigner/keygen/seed"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/clock"
@@ -92,8 +93,15 @@ func newLocal(t *testing.T, edit func(*cluster.File)) *local {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pieces, err := piece.Split(seed, l.File.Threshold, len(l.File.Cosigners), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i, c := range l.File.Cosigners {
 		share := keygen.NewShareFile(shares[i], 1, fmt.Sprintf("%x", []byte(l.File.ID)))
+		if len(l.File.Custody().Keeps()) > 0 {
+			share = share.WithPiece(pieces[i])
+		}
 		l.makeCosigner(c.Name, share, watermark.Mark{})
 	}
 	for _, n := range l.File.Nodes {

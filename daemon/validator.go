@@ -13,6 +13,7 @@ import (
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/cosigner"
+	"casper-cosigner/custodian"
 	"casper-cosigner/monitor"
 	"casper-cosigner/peer"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
@@ -26,16 +27,17 @@ import (
 // are there already.
 type validator struct {
 	*process
-	keys     *cosigner.Keyring
-	metrics  *cosignerMetrics
-	recent   *signer.Recent
-	verifier *cluster.Verifier // one, so that our own share is given for what was verified on the way in
-	server   *cosigner.Server  // gives shares
-	quorum   *cosigner.Quorum  // gathers them
-	spread   *peer.Spread      // hands finished signatures to the others
-	signer   *signer.Signer
-	monitor  *monitor.Monitor
-	clock    *hostClock
+	keys      *cosigner.Keyring
+	metrics   *cosignerMetrics
+	recent    *signer.Recent
+	verifier  *cluster.Verifier // one, so that our own share is given for what was verified on the way in
+	server    *cosigner.Server  // gives shares
+	quorum    *cosigner.Quorum  // gathers them
+	spread    *peer.Spread      // hands finished signatures to the others
+	signer    *signer.Signer
+	monitor   *monitor.Monitor
+	clock     *hostClock
+	custodian *custodian.Server // gives its piece of the seed; nil where no node's key is kept
 }
 
 func newValidator(p *process, keys *cosigner.Keyring) *validator {
@@ -170,6 +172,9 @@ func (v *validator) dataServer() *grpc.Server {
 		PeerClaims: v.links.claims}
 	cosignerv1.RegisterSignerServiceServer(s, requests)
 	cosignerv1.RegisterClaimServiceServer(s, requests)
+	if v.custodian != nil {
+		cosignerv1.RegisterCustodyServiceServer(s, v.custodian)
+	}
 	cosignerv1.RegisterPingServiceServer(s, &monitor.Server{Monitor: v.monitor, Caller: c.Caller, Witness: v.stand,
 		Lead: func() (string, uint64) { lead := v.store.Leader(); return lead.Name, lead.Term }})
 	return s

@@ -10,6 +10,7 @@ import (
 	"filippo.io/age"
 	"filippo.io/age/armor"
 
+	"casper-cosigner/keygen/seed"
 	"casper-cosigner/rule/casper"
 )
 
@@ -17,8 +18,12 @@ import (
 // 15 cosigners has about 3 KiB.
 const MaxFileSize = 64 << 10
 
-// version is that of the document inside a share file.
-const version = 1
+// The versions of the document inside a share file: without a piece of the seed, as every release
+// reads it, and with one.
+const (
+	plainVersion = 1
+	pieceVersion = 2
+)
 
 var (
 	// ErrWrongKey means that the identity or passphrase does not open the share
@@ -48,6 +53,7 @@ type document struct {
 	Cluster     string           `json:"cluster"`
 	Commitments []casper.Hex     `json:"commitments"`
 	Secret      casper.Hex       `json:"secret"`
+	SeedPiece   casper.Hex       `json:"seed_piece,omitempty"`
 }
 
 // Seal writes s to w as an armored age file that r's identity opens: a
@@ -75,11 +81,15 @@ func Seal(w io.Writer, s ShareFile, r age.Recipient) error {
 
 func (s ShareFile) encode() ([]byte, error) {
 	d := document{
-		Version: version, Validator: s.Validator, ID: s.ID, Threshold: s.Threshold, Size: s.Size,
+		Version: plainVersion, Validator: s.Validator, ID: s.ID, Threshold: s.Threshold, Size: s.Size,
 		Epoch: s.Epoch, Cluster: s.Cluster, Secret: s.secret[:],
 	}
 	for _, c := range s.Commitments {
 		d.Commitments = append(d.Commitments, c)
+	}
+	if s.piece.ID() != 0 {
+		d.Version, d.SeedPiece = pieceVersion, s.piece.Secret()
+		defer clear(d.SeedPiece)
 	}
 	return json.Marshal(d)
 }
@@ -125,9 +135,10 @@ func OpenShare(r io.Reader, ids ...age.Identity) (ShareFile, error) {
 		return ShareFile{}, fmt.Errorf("opening a share file: %w: %w", ErrDamaged, errCanonical)
 	}
 	defer clear(d.Secret)
-	if d.Version > version {
+	defer clear(d.SeedPiece)
+	if d.Version > pieceVersion {
 		return ShareFile{}, fmt.Errorf("opening a share file: its version is %d, this program reads version %d",
-			d.Version, version)
+			d.Version, pieceVersion)
 	}
 	s, err := d.shareFile(plain)
 	if err != nil {
@@ -166,6 +177,13 @@ func (d document) shareFile(plain []byte) (ShareFile, error) {
 		s.Commitments = append(s.Commitments, c)
 	}
 	copy(s.secret[:], d.Secret)
+	if len(d.SeedPiece) > 0 {
+		piece, err := seed.Parse(d.ID, d.SeedPiece)
+		if err != nil {
+			return ShareFile{}, err
+		}
+		s.piece = piece
+	}
 	again, err := s.encode()
 	if err != nil {
 		return ShareFile{}, err

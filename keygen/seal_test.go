@@ -243,7 +243,7 @@ func TestOpenRefusesContent(t *testing.T) {
 			t.Errorf("%s: the error quotes the secret: %v", tt.name, err)
 		}
 	}
-	later := strings.Replace(good, `"version":1`, `"version":2,"new":true`, 1)
+	later := strings.Replace(good, `"version":1`, `"version":3,"new":true`, 1)
 	if _, err := OpenShare(bytes.NewReader(sealText(t, later, id.Recipient())), id); err == nil ||
 		errors.Is(err, ErrDamaged) {
 		t.Errorf("a later version: %v", err)

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"casper-cosigner/cosigner/frost"
+	"casper-cosigner/keygen/seed"
 	"casper-cosigner/rule/casper"
 )
 
@@ -18,6 +19,7 @@ var (
 	errEpoch     = errors.New("epoch 0, the first one is 1")
 	errCluster   = fmt.Errorf("the cluster id is not UTF-8 text of at most %d bytes", maxCluster)
 	errValidator = errors.New("the commitments are of another key than the validator's")
+	errPiece     = errors.New("the piece of the seed has another number than the share")
 	errThreshold = errors.New("the threshold is not the number of commitments")
 )
 
@@ -33,6 +35,7 @@ type ShareFile struct {
 	Commitments [][]byte         // t Feldman commitments, 32 bytes each
 
 	secret [32]byte
+	piece  seed.Piece // none unless the cosigners keep a node's key
 }
 
 // NewShareFile returns the file of one share, for an epoch from 1.
@@ -50,6 +53,17 @@ func NewShareFile(share *frost.KeyShare, epoch uint32, cluster string) ShareFile
 		secret:      [32]byte(secret),
 	}
 }
+
+// WithPiece returns the file with the same cosigner's piece of the seed, for a cluster that keeps
+// the key of a stock node.
+func (s ShareFile) WithPiece(p seed.Piece) ShareFile {
+	s.piece = p
+	return s
+}
+
+// Piece returns the piece of the seed, and false if there is none. Whether it is one of the
+// validator's key only t of them show together.
+func (s ShareFile) Piece() (seed.Piece, bool) { return s.piece, s.piece.ID() != 0 }
 
 // KeyShare returns the share itself, checked against the commitments, which are
 // checked against the validator's key, t and n.
@@ -72,6 +86,8 @@ func (s ShareFile) check() (*frost.KeyShare, error) {
 		return nil, errEpoch
 	case len(s.Cluster) > maxCluster || !utf8.ValidString(s.Cluster):
 		return nil, errCluster
+	case s.piece.ID() != 0 && s.piece.ID() != s.ID:
+		return nil, errPiece
 	}
 	group, err := frost.ParseGroupKey(s.Commitments, s.Size)
 	if err != nil {

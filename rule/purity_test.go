@@ -22,6 +22,7 @@ var (
 		"google.golang.org/protobuf/proto", "google.golang.org/protobuf/reflect/protoreflect",
 		"google.golang.org/protobuf/types/known/timestamppb",
 		"casper-cosigner/proto/casper/cosigner/v1", "casper-cosigner/rule/attest", "casper-cosigner/rule/casper",
+		"casper-cosigner/rule/custody",
 		"casper-cosigner/rule/failover", "casper-cosigner/rule/machine", "casper-cosigner/rule/presence",
 		"casper-cosigner/rule/refusal", "casper-cosigner/rule/seat", "casper-cosigner/rule/timing",
 		"casper-cosigner/rule/tlspoint", "casper-cosigner/rule/watermark", "casper-cosigner/rule/wire",

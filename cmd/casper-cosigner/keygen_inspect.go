@@ -36,6 +36,9 @@ func inspectCommand() *cobra.Command {
 			for i, commitment := range s.Commitments {
 				fmt.Fprintf(out, "commitment %d %x\n", i, commitment)
 			}
+			if _, ok := s.Piece(); ok {
+				fmt.Fprintf(out, "seed piece   yes: %d such files are the key itself\n", s.Threshold)
+			}
 			fmt.Fprintf(out, "The share fits the commitments, and these the validator's key.\n")
 			return nil
 		},

@@ -14,6 +14,7 @@ import (
 	"casper-cosigner/cluster"
 	"casper-cosigner/cosigner/frost"
 	"casper-cosigner/keygen"
+	"casper-cosigner/keygen/seed"
 	"casper-cosigner/report"
 )
 
@@ -23,6 +24,7 @@ type splitFlags struct {
 	threshold, shares       int
 	recipients              []string
 	passphraseFile          string
+	custody                 bool
 }
 
 // split is what splitFlags ask for.
@@ -60,6 +62,8 @@ them. Do it on a machine that is offline.`,
 	flags.StringArrayVar(&f.recipients, "recipient", nil, "without a cluster file: age recipient, once for each share")
 	flags.StringVar(&f.passphraseFile, "passphrase-file", "",
 		"encrypt to the passphrase in this file instead; name it as share_passphrase in cosigner.toml")
+	flags.BoolVar(&f.custody, "custody", false,
+		"put a piece of the seed into each share file, for nodes with custody in the cluster file: t cosigners are the key")
 	required(c, "pem")
 	c.MarkFlagsOneRequired("out", "into")
 	c.MarkFlagsMutuallyExclusive("out", "into")
@@ -71,28 +75,37 @@ them. Do it on a machine that is offline.`,
 }
 
 func (f *splitFlags) run(c *cobra.Command) error {
-	seed, err := readSeed(f.pem)
+	secret, err := readSeed(f.pem)
 	if err != nil {
 		return err
 	}
-	defer clear(seed[:])
+	defer clear(secret[:])
 	file, err := f.readCluster()
 	if err != nil {
 		return err
 	}
-	if file != nil && file.Validator != seedPublic(seed) {
-		return withHint(errorf("%s is the key of %v, the cluster file is for %v", f.pem, seedPublic(seed), file.Validator),
+	if file != nil && file.Validator != seedPublic(secret) {
+		return withHint(errorf("%s is the key of %v, the cluster file is for %v", f.pem, seedPublic(secret), file.Validator),
 			"the other key file, or another cluster file")
+	}
+	if err := f.checkCustody(file); err != nil {
+		return err
 	}
 	s, err := f.plan(file)
 	if err != nil {
 		return err
 	}
-	_, shares, err := keygen.Split(seed, s.threshold, s.size, rand.Reader)
+	_, shares, err := keygen.Split(secret, s.threshold, s.size, rand.Reader)
 	if err != nil {
 		return err
 	}
-	files, err := s.seal(shares)
+	var pieces []seed.Piece
+	if f.custody {
+		if pieces, err = seed.Split(secret, s.threshold, s.size, rand.Reader); err != nil {
+			return err
+		}
+	}
+	files, err := s.seal(shares, pieces)
 	if err != nil {
 		return err
 	}
@@ -101,6 +114,24 @@ func (f *splitFlags) run(c *cobra.Command) error {
 	}
 	s.fingerprint = shares[0].Group().Fingerprint()
 	printSplit(c, f.pem, s)
+	return nil
+}
+
+// checkCustody has what was typed and the cluster file say the same: pieces of the seed are made
+// where they are wanted, and nowhere else.
+func (f *splitFlags) checkCustody(file *cluster.File) error {
+	if file == nil {
+		return nil
+	}
+	keeps := file.Custody().Keeps()
+	switch {
+	case len(keeps) > 0 && !f.custody:
+		return withHint(errorf("by the cluster file the cosigners keep the key of %q, and get no pieces of it", keeps),
+			"--custody, or take custody off the node in the cluster file")
+	case len(keeps) == 0 && f.custody:
+		return withHint(errorf("by the cluster file the cosigners keep the key of no node"),
+			"custody = \"cosigners\" at a stock node there, or leave --custody out")
+	}
 	return nil
 }
 
@@ -190,12 +221,17 @@ func passphraseRecipients(path string, n int) ([]age.Recipient, error) {
 	return list, nil
 }
 
-// seal encrypts the shares in memory, so that none is written if one cannot be.
-func (s split) seal(shares []*frost.KeyShare) ([]newFile, error) {
+// seal encrypts the shares in memory, so that none is written if one cannot be. There are no
+// pieces, or one for each share.
+func (s split) seal(shares []*frost.KeyShare, pieces []seed.Piece) ([]newFile, error) {
 	var files []newFile
 	for i, share := range shares {
 		var b bytes.Buffer
-		if err := keygen.Seal(&b, keygen.NewShareFile(share, keygen.FirstEpoch, s.clusterID), s.recipients[i]); err != nil {
+		file := keygen.NewShareFile(share, keygen.FirstEpoch, s.clusterID)
+		if len(pieces) > 0 {
+			file = file.WithPiece(pieces[i])
+		}
+		if err := keygen.Seal(&b, file, s.recipients[i]); err != nil {
 			return nil, err
 		}
 		files = append(files, newFile{s.paths[i], b.Bytes(), secretMode})

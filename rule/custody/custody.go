@@ -18,14 +18,17 @@
 // Whoever has the node's host has the key: that is what such a node is.
 //
 // It leaves to others that a lease is committed and applied before it is judged, that a Record is
-// durable before the share leaves, what a share of the key is, and how it is sealed. Nothing
-// imports it yet, and no key material leaves by it: those are not built.
+// durable before the share leaves (custodian), what a share of the key is, and how it is sealed
+// (keygen/seed).
 package custody
 
 import (
 	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
+	"iter"
+	"maps"
+	"slices"
 
 	"casper-cosigner/rule/casper"
 )
@@ -63,6 +66,16 @@ type Cluster struct {
 	Nodes     map[string]Node // by name
 }
 
+// Keeps returns the nodes whose key the cosigners keep, sorted.
+func (c Cluster) Keeps() (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(c.Nodes)) {
+		if c.Nodes[name].Custody {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // text is the tag, the cluster's id, the validator's key, the node's name after its length, the
 // number and the recipient; numbers are big-endian.
 func (c Cluster) text(s Start) []byte {
@@ -78,10 +91,28 @@ func (c Cluster) Sign(key ed25519.PrivateKey, s Start) Signed {
 	return Signed{Start: s, Signature: [64]byte(ed25519.Sign(key, c.text(s)))}
 }
 
+// Context is what a share of the key is sealed as, so that it is of use for this start alone, and
+// as the share of the cosigner that gave it.
+func (c Cluster) Context(s Start, cosigner string) []byte {
+	return append(append(c.text(s), byte(len(cosigner))), cosigner...)
+}
+
 // signed reports whether the agent of the node that it names signed the start, for this cluster.
 func (c Cluster) signed(s Signed) bool {
 	key := c.Nodes[s.Node].Key
 	return len(key) == ed25519.PublicKeySize && ed25519.Verify(key, c.text(s.Start), s.Signature[:])
+}
+
+// Against returns what stands against a lease for this start by the cluster file alone; None if
+// nothing does. A leader asks before it writes one, and each cosigner again before it gives.
+func (c Cluster) Against(s Signed) Refusal {
+	switch {
+	case !c.Nodes[s.Node].Custody:
+		return NotMarked
+	case !c.signed(s):
+		return NotSigned
+	}
+	return None
 }
 
 // Lease is a start that the log holds.
@@ -94,12 +125,26 @@ type Lease struct {
 // It does not verify who signed: the log is the same whatever a cluster file says. Cosigners do.
 type Leases struct{ newest map[string]Lease }
 
+// What a log takes of names: more than a cluster file can have, however often it changes, and no
+// more than a leader may make every cosigner remember.
+const (
+	maxNodes = 64
+	maxName  = 32
+)
+
+// Next reports whether the start's number is the node's next one, so that Grant would grant it.
+func (l *Leases) Next(s Start) bool {
+	last, known := l.newest[s.Node]
+	room := known || len(l.newest) < maxNodes
+	return s.Number == last.Number+1 && len(s.Node) <= maxName && room
+}
+
 // Grant makes the start at that entry of the log the node's newest lease, if its number is the next
 // one. It returns the newest lease then, which is another one if the number is not: one that was
 // asked for twice is granted once, and of two that ask for one number the first has it.
 func (l *Leases) Grant(at uint64, s Signed) Lease {
-	if last := l.newest[s.Node]; s.Number != last.Number+1 {
-		return last
+	if !l.Next(s.Start) {
+		return l.newest[s.Node]
 	}
 	if l.newest == nil {
 		l.newest = map[string]Lease{}
@@ -110,6 +155,35 @@ func (l *Leases) Grant(at uint64, s Signed) Lease {
 
 // Newest returns the node's newest lease, the zero one if it has none.
 func (l *Leases) Newest(node string) Lease { return l.newest[node] }
+
+// All yields the newest leases, sorted by node.
+func (l *Leases) All() iter.Seq[Lease] {
+	return func(yield func(Lease) bool) {
+		for _, node := range slices.Sorted(maps.Keys(l.newest)) {
+			if !yield(l.newest[node]) {
+				return
+			}
+		}
+	}
+}
+
+// Restore makes a lease the node's newest, as a snapshot of the log has it; false if no log can.
+func (l *Leases) Restore(one Lease) bool {
+	before := Start{Node: one.Node, Number: l.newest[one.Node].Number + 1}
+	if one.Number == 0 || !l.Next(before) {
+		return false
+	}
+	if l.newest == nil {
+		l.newest = map[string]Lease{}
+	}
+	l.newest[one.Node] = one
+	return true
+}
+
+// Clone returns a copy.
+func (l *Leases) Clone() Leases {
+	return Leases{newest: maps.Clone(l.newest)}
+}
 
 // View is what a cosigner knows by itself when it is asked for its share of the key.
 type View struct {

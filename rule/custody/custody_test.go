@@ -145,3 +145,23 @@ func TestRecord(t *testing.T) {
 		t.Error("a refusal without a test")
 	}
 }
+
+// TestContext: what is sealed for one start, cluster or cosigner is nothing for another.
+func TestContext(t *testing.T) {
+	s := start("node-a", 1, 9).Start
+	other := file()
+	other.ID[0]++
+	seen := map[string]bool{string(file().Context(s, "c1")): true}
+	for name, text := range map[string][]byte{
+		"another start":     file().Context(start("node-a", 2, 9).Start, "c1"),
+		"another recipient": file().Context(start("node-a", 1, 8).Start, "c1"),
+		"another node":      file().Context(start("node-b", 1, 9).Start, "c1"),
+		"another cosigner":  file().Context(s, "c2"),
+		"another cluster":   other.Context(s, "c1"),
+	} {
+		if seen[string(text)] {
+			t.Errorf("%s: it is sealed as the same", name)
+		}
+		seen[string(text)] = true
+	}
+}

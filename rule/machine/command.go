@@ -24,7 +24,7 @@ import (
 // cosigner can read it, Oldest what it still reads, by the rules of then. Version rises with every
 // change of what a log means.
 const (
-	Version uint32 = 3
+	Version uint32 = 4
 	Oldest  uint32 = 2
 )
 
@@ -49,9 +49,9 @@ var ErrVersion = errors.New("not every cosigner runs a release that knows this c
 var ErrNewer = errors.New("the cosigners write the log in a version that this release does not know: install theirs")
 
 // Command is one entry of the log: Genesis, Claim, Activate, SetMode, Suspend, Hold, Restart,
-// Register, SetFloor, ResetHeights or SetInstance. At, in each, is the wall clock of the leader
-// that proposed it in Unix milliseconds. A change of roles or of the mode, and a Restart, hold a
-// failover.Change: against which epoch, and why.
+// Register, SetFloor, ResetHeights, SetInstance or Start. At, in each, is the wall clock of the
+// leader that proposed it in Unix milliseconds. A change of roles or of the mode, and a Restart,
+// hold a failover.Change: against which epoch, and why.
 type Command interface {
 	fill(c *cosignerv1.Command) error
 }
@@ -309,6 +309,8 @@ func decodeChange(m *cosignerv1.Command) (Command, error) {
 			return nil, fmt.Errorf("chainspec hash of %d bytes", len(c.SetInstance.Chainspec))
 		}
 		return r, knows(m.Version)
+	case *cosignerv1.Command_Start:
+		return decodeStart(c.Start, m.Version, m.At)
 	}
 	return nil, errors.New("it says nothing to do")
 }

@@ -59,6 +59,9 @@ func commandsOf(version uint32) []machine.Command {
 	if version < 3 {
 		return all
 	}
+	if version > 3 {
+		all = append(all, nodeStart("a", 2, 9), machine.Start{})
+	}
 	late := final("b", 51, 2)
 	late.AskedAt = 1<<64 - 1
 	return append(all, datedVote(13, 1), late)
@@ -104,7 +107,7 @@ func TestEncodeRefuses(t *testing.T) {
 	}{
 		"message that nobody may sign": {handshake, 3},
 		"name that is no text":         {machine.Activate{Node: "\xff"}, 3},
-		"a version to come":            {machine.Hold{}, 4},
+		"a version to come":            {machine.Hold{}, machine.Version + 1},
 		"a version of long ago":        {machine.Hold{}, 1},
 		"a date before there were any": {datedVote(13, 1), 2},
 	} {

@@ -67,10 +67,10 @@ func TestRestartOrders(t *testing.T) {
 func TestRestartEntry(t *testing.T) {
 	c := restart("a", 13, 5)
 	const want = "080348096a1b0a0161100d1805220a6e6f206d6573736167652a0673696c656e74"
-	if got := hex.EncodeToString(encoded(t, c)); got != want {
+	if got := hex.EncodeToString(encodedIn(t, 3, c)); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if got, version, err := machine.Decode(encoded(t, c)); err != nil || version != 3 || got != machine.Command(c) {
+	if got, version, err := machine.Decode(encodedIn(t, 3, c)); err != nil || version != 3 || got != machine.Command(c) {
 		t.Errorf("%+v, version %d, %v", got, version, err)
 	}
 	if _, err := machine.Encode(c, 2); !errors.Is(err, machine.ErrVersion) {

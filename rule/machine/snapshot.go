@@ -71,7 +71,7 @@ func (s *State) header() *cosignerv1.SnapshotHeader {
 	for era, chainspec := range s.table.Reruns() {
 		h.Reruns = append(h.Reruns, &cosignerv1.SnapshotRerun{Era: era, Chainspec: chainspec[:]})
 	}
-	h.Marks = marksToProto(s.marks)
+	h.Marks, h.Leases = marksToProto(s.marks), s.leasesToProto()
 	for node, r := range s.points.All() {
 		h.Points = append(h.Points, &cosignerv1.SnapshotPoint{Node: node, TlsPoint: r.Point[:], At: r.At})
 	}
@@ -137,6 +137,9 @@ func (s *State) restore(h *cosignerv1.SnapshotHeader, in *bufio.Reader) error {
 		return err
 	}
 	if s.marks, err = marksFromProto(h); err != nil {
+		return err
+	}
+	if err := s.restoreLeases(h); err != nil {
 		return err
 	}
 	for range h.Claims {

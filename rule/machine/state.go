@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/custody"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/refusal"
 	"casper-cosigner/rule/tlspoint"
@@ -73,6 +74,7 @@ type State struct {
 	reset   watermark.Reset // the last one
 	founded watermark.Mark  // by Genesis; zero if that was written before it was kept
 	marks   []MarkChange    // the last ones
+	leases  custody.Leases  // of the key, by node
 }
 
 // New returns the state of an empty log.
@@ -132,7 +134,7 @@ func (s *State) Clone() *State {
 		c.table = s.table.Clone()
 	}
 	c.roles.Suspended, c.roles.History = slices.Clone(s.roles.Suspended), slices.Clone(s.roles.History)
-	c.points = s.points.Clone()
+	c.points, c.leases = s.points.Clone(), s.leases.Clone()
 	return &c
 }
 
@@ -176,6 +178,8 @@ func (s *State) ApplyAt(p Place, c Command) Result {
 		return s.resetHeights(p, c)
 	case SetInstance:
 		return s.setInstance(c)
+	case Start:
+		return s.start(p, c)
 	}
 	return refused(refusal.UnknownCommand) // Command is sealed, so there is none
 }

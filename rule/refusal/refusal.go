@@ -64,6 +64,7 @@ const (
 	SignedSince                                    // a height that the operator did not see bound was claimed
 	BelowFounded                                   // heights are to be reset below where the cluster began
 	RestartSpent                                   // a node is to be restarted, and was as often as may be in that era
+	StartMoved                                     // a node wants its key for a start that is not its next one
 )
 
 // row is what is told of a reason.
@@ -132,6 +133,7 @@ func (r Reason) row() row {
 		SignedSince: {"", "a block that was not shown was asked for since, above the others or late, between them: the " +
 			"network has not gone back, or has come further; look at `watermark show` and ask again"},
 		RestartSpent: {"", "the node was restarted twice in that era, which is the most, or in a later one"},
+		StartMoved:   {"", "it is not the node's next start: another one has that number"},
 	}
 	if int(r) < len(table) {
 		return table[r]

@@ -12,7 +12,7 @@ import (
 func TestTable(t *testing.T) {
 	label := regexp.MustCompile(`^[a-z_]+$`)
 	said := map[string]refusal.Reason{}
-	for r := range refusal.RestartSpent + 1 {
+	for r := range refusal.StartMoved + 1 {
 		if other, ok := said[r.String()]; ok || r.String() == "" {
 			t.Errorf("%d and %d are both %q", r, other, r)
 		}
@@ -22,7 +22,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("%d, %v: label %q, definite %v", r, r, r.Label(), r.Definite())
 		}
 	}
-	if after := refusal.RestartSpent + 1; after.String() != "unknown reason" || after.Definite() {
+	if after := refusal.StartMoved + 1; after.String() != "unknown reason" || after.Definite() {
 		t.Errorf("%d: %q, definite %v", after, after, after.Definite())
 	}
 }

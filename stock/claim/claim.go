@@ -119,6 +119,9 @@ func Dial(c Config) (*Client, error) {
 // Close ends the connection.
 func (c *Client) Close() error { return c.conn.Close() }
 
+// Keys returns a client of what the agent serves to a gate whose node's key the cosigners keep.
+func (c *Client) Keys() cosignerv1.KeyServiceClient { return cosignerv1.NewKeyServiceClient(c.conn) }
+
 // Claim returns the proof that the node may sign the message, an echo or a vote, from now on, for
 // ever. With a *HeldError it never may; with any other error nothing is known. The node is waited
 // for while ctx lasts, which must have an end: what stands against a claim now, an agent that is

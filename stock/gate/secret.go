@@ -2,6 +2,7 @@ package gate
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -25,11 +26,40 @@ type Binaries interface {
 	Drilled(hash [sha256.Size]byte) bool
 }
 
-// Secret says where the validator's key file is, and to which programs it may be given.
+// Custody has the key where it lies on no disk of this host.
+type Custody interface {
+	// Key must return the text of the key file, for this one start of the node. It must return when
+	// ctx ends. Who calls wipes the text.
+	Key(ctx context.Context) ([]byte, error)
+}
+
+// Secret says where the validator's key is, and to which programs it may be given.
 type Secret struct {
 	File     string   // the key file, which only root can read; it is served under its own name
 	Folder   string   // where nodes find it
+	Custody  Custody  `json:"-"` // nil if the file is there; else only its name counts
 	Binaries Binaries `json:"-"` // which programs may have it
+}
+
+// custodyPatience is how long a node that starts waits for what cosigners keep. Their next leader
+// is there in a second or two.
+const custodyPatience = 30 * time.Second
+
+// text returns what the key file holds. It ends when the node gave up.
+func (s Secret) text(cancel <-chan struct{}) ([]byte, error) {
+	if s.Custody == nil {
+		return os.ReadFile(s.File)
+	}
+	ctx, end := context.WithTimeout(context.Background(), custodyPatience)
+	defer end()
+	go func() {
+		select {
+		case <-cancel:
+			end()
+		case <-ctx.Done():
+		}
+	}()
+	return s.Custody.Key(ctx)
 }
 
 // secretTree is a folder with the key file. Who opens that gets it only if it is a casper-node that
@@ -110,7 +140,7 @@ func (t *secretTree) attr(node uint64) fuse.Attr {
 }
 
 // Open reads the key for a process that may have it.
-func (t *secretTree) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+func (t *secretTree) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	if in.NodeId != secretNode || in.Flags&syscall.O_ACCMODE != syscall.O_RDONLY {
 		return fuse.EPERM
 	}
@@ -119,9 +149,9 @@ func (t *secretTree) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut)
 		t.log.Error().Err(err).Uint32("pid", in.Pid).Msg("a process does not get the validator's key")
 		return fuse.EACCES
 	}
-	text, err := os.ReadFile(t.secret.File)
+	text, err := t.secret.text(cancel)
 	if err != nil {
-		t.log.Error().Err(err).Msg("the validator's key cannot be read")
+		t.log.Error().Err(err).Msg("the validator's key cannot be had")
 		return fuse.EIO
 	}
 	t.mu.Lock()

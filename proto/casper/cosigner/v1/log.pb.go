@@ -43,6 +43,7 @@ type Command struct {
 	//	*Command_ResetHeights
 	//	*Command_SetInstance
 	//	*Command_Restart
+	//	*Command_Start
 	Change isCommand_Change `protobuf_oneof:"change"`
 	// Wall clock of the leader that proposed it, Unix milliseconds.
 	At            int64 `protobuf:"varint,9,opt,name=at,proto3" json:"at,omitempty"`
@@ -193,6 +194,15 @@ func (x *Command) GetRestart() *RestartCommand {
 	return nil
 }
 
+func (x *Command) GetStart() *NodeStart {
+	if x != nil {
+		if x, ok := x.Change.(*Command_Start); ok {
+			return x.Start
+		}
+	}
+	return nil
+}
+
 func (x *Command) GetAt() int64 {
 	if x != nil {
 		return x.At
@@ -259,6 +269,11 @@ type Command_Restart struct {
 	Restart *RestartCommand `protobuf:"bytes,13,opt,name=restart,proto3,oneof"`
 }
 
+type Command_Start struct {
+	// Gives a stock node a lease of the key, for one start. Since version 4.
+	Start *NodeStart `protobuf:"bytes,14,opt,name=start,proto3,oneof"`
+}
+
 func (*Command_Genesis) isCommand_Change() {}
 
 func (*Command_Claim) isCommand_Change() {}
@@ -280,6 +295,8 @@ func (*Command_ResetHeights) isCommand_Change() {}
 func (*Command_SetInstance) isCommand_Change() {}
 
 func (*Command_Restart) isCommand_Change() {}
+
+func (*Command_Start) isCommand_Change() {}
 
 // GenesisCommand opens the log.
 type GenesisCommand struct {
@@ -1141,7 +1158,9 @@ type SnapshotHeader struct {
 	// The last changes of the marks by operators, oldest first, without an epoch and a cause. Since version 3.
 	Marks []*RoleChange `protobuf:"bytes,21,rep,name=marks,proto3" json:"marks,omitempty"`
 	// First era and height of Genesis; absent if that was written in an earlier version. Since version 3.
-	Founded       *Mark `protobuf:"bytes,22,opt,name=founded,proto3" json:"founded,omitempty"`
+	Founded *Mark `protobuf:"bytes,22,opt,name=founded,proto3" json:"founded,omitempty"`
+	// The newest lease of each node, sorted by its name. Since version 4.
+	Leases        []*SnapshotLease `protobuf:"bytes,23,rep,name=leases,proto3" json:"leases,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1330,6 +1349,68 @@ func (x *SnapshotHeader) GetFounded() *Mark {
 	return nil
 }
 
+func (x *SnapshotHeader) GetLeases() []*SnapshotLease {
+	if x != nil {
+		return x.Leases
+	}
+	return nil
+}
+
+// SnapshotLease is a node's newest lease of the key.
+type SnapshotLease struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The start that it is for.
+	Start *NodeStart `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
+	// Index of its entry.
+	Granted       uint64 `protobuf:"varint,2,opt,name=granted,proto3" json:"granted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotLease) Reset() {
+	*x = SnapshotLease{}
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotLease) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotLease) ProtoMessage() {}
+
+func (x *SnapshotLease) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotLease.ProtoReflect.Descriptor instead.
+func (*SnapshotLease) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *SnapshotLease) GetStart() *NodeStart {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *SnapshotLease) GetGranted() uint64 {
+	if x != nil {
+		return x.Granted
+	}
+	return 0
+}
+
 // SnapshotRerun is an era that runs again.
 type SnapshotRerun struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1343,7 +1424,7 @@ type SnapshotRerun struct {
 
 func (x *SnapshotRerun) Reset() {
 	*x = SnapshotRerun{}
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[13]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1355,7 +1436,7 @@ func (x *SnapshotRerun) String() string {
 func (*SnapshotRerun) ProtoMessage() {}
 
 func (x *SnapshotRerun) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[13]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1368,7 +1449,7 @@ func (x *SnapshotRerun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRerun.ProtoReflect.Descriptor instead.
 func (*SnapshotRerun) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{13}
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SnapshotRerun) GetEra() uint64 {
@@ -1398,7 +1479,7 @@ type SnapshotAdvance struct {
 
 func (x *SnapshotAdvance) Reset() {
 	*x = SnapshotAdvance{}
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[14]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1410,7 +1491,7 @@ func (x *SnapshotAdvance) String() string {
 func (*SnapshotAdvance) ProtoMessage() {}
 
 func (x *SnapshotAdvance) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[14]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1423,7 +1504,7 @@ func (x *SnapshotAdvance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotAdvance.ProtoReflect.Descriptor instead.
 func (*SnapshotAdvance) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{14}
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SnapshotAdvance) GetAt() int64 {
@@ -1455,7 +1536,7 @@ type SnapshotPoint struct {
 
 func (x *SnapshotPoint) Reset() {
 	*x = SnapshotPoint{}
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[15]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1467,7 +1548,7 @@ func (x *SnapshotPoint) String() string {
 func (*SnapshotPoint) ProtoMessage() {}
 
 func (x *SnapshotPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_log_proto_msgTypes[15]
+	mi := &file_casper_cosigner_v1_log_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1480,7 +1561,7 @@ func (x *SnapshotPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotPoint.ProtoReflect.Descriptor instead.
 func (*SnapshotPoint) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{15}
+	return file_casper_cosigner_v1_log_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SnapshotPoint) GetNode() string {
@@ -1508,7 +1589,7 @@ var File_casper_cosigner_v1_log_proto protoreflect.FileDescriptor
 
 const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\n" +
-	"\x1ccasper/cosigner/v1/log.proto\x12\x12casper.cosigner.v1\x1a\x1ecasper/cosigner/v1/admin.proto\"\x96\x06\n" +
+	"\x1ccasper/cosigner/v1/log.proto\x12\x12casper.cosigner.v1\x1a\x1ecasper/cosigner/v1/admin.proto\x1a casper/cosigner/v1/custody.proto\"\xcd\x06\n" +
 	"\aCommand\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12>\n" +
 	"\agenesis\x18\x02 \x01(\v2\".casper.cosigner.v1.GenesisCommandH\x00R\agenesis\x128\n" +
@@ -1522,7 +1603,8 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	" \x01(\v2\x1f.casper.cosigner.v1.HoldCommandH\x00R\x04hold\x12N\n" +
 	"\rreset_heights\x18\v \x01(\v2'.casper.cosigner.v1.ResetHeightsCommandH\x00R\fresetHeights\x12K\n" +
 	"\fset_instance\x18\f \x01(\v2&.casper.cosigner.v1.SetInstanceCommandH\x00R\vsetInstance\x12>\n" +
-	"\arestart\x18\r \x01(\v2\".casper.cosigner.v1.RestartCommandH\x00R\arestart\x12\x0e\n" +
+	"\arestart\x18\r \x01(\v2\".casper.cosigner.v1.RestartCommandH\x00R\arestart\x125\n" +
+	"\x05start\x18\x0e \x01(\v2\x1d.casper.cosigner.v1.NodeStartH\x00R\x05start\x12\x0e\n" +
 	"\x02at\x18\t \x01(\x03R\x02atB\b\n" +
 	"\x06change\"X\n" +
 	"\x0eGenesisCommand\x12.\n" +
@@ -1581,7 +1663,7 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\x12SetInstanceCommand\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
 	"\tchainspec\x18\x02 \x01(\fR\tchainspec\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xa7\a\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xe2\a\n" +
 	"\x0eSnapshotHeader\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\astarted\x18\x02 \x01(\bR\astarted\x120\n" +
@@ -1607,7 +1689,11 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"last_reset\x18\x13 \x01(\v2'.casper.cosigner.v1.ResetHeightsCommandR\tlastReset\x129\n" +
 	"\x06reruns\x18\x14 \x03(\v2!.casper.cosigner.v1.SnapshotRerunR\x06reruns\x124\n" +
 	"\x05marks\x18\x15 \x03(\v2\x1e.casper.cosigner.v1.RoleChangeR\x05marks\x122\n" +
-	"\afounded\x18\x16 \x01(\v2\x18.casper.cosigner.v1.MarkR\afounded\"?\n" +
+	"\afounded\x18\x16 \x01(\v2\x18.casper.cosigner.v1.MarkR\afounded\x129\n" +
+	"\x06leases\x18\x17 \x03(\v2!.casper.cosigner.v1.SnapshotLeaseR\x06leases\"^\n" +
+	"\rSnapshotLease\x123\n" +
+	"\x05start\x18\x01 \x01(\v2\x1d.casper.cosigner.v1.NodeStartR\x05start\x12\x18\n" +
+	"\agranted\x18\x02 \x01(\x04R\agranted\"?\n" +
 	"\rSnapshotRerun\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
 	"\tchainspec\x18\x02 \x01(\fR\tchainspec\"5\n" +
@@ -1631,7 +1717,7 @@ func file_casper_cosigner_v1_log_proto_rawDescGZIP() []byte {
 	return file_casper_cosigner_v1_log_proto_rawDescData
 }
 
-var file_casper_cosigner_v1_log_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_casper_cosigner_v1_log_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_casper_cosigner_v1_log_proto_goTypes = []any{
 	(*Command)(nil),             // 0: casper.cosigner.v1.Command
 	(*GenesisCommand)(nil),      // 1: casper.cosigner.v1.GenesisCommand
@@ -1646,13 +1732,15 @@ var file_casper_cosigner_v1_log_proto_goTypes = []any{
 	(*ResetHeightsCommand)(nil), // 10: casper.cosigner.v1.ResetHeightsCommand
 	(*SetInstanceCommand)(nil),  // 11: casper.cosigner.v1.SetInstanceCommand
 	(*SnapshotHeader)(nil),      // 12: casper.cosigner.v1.SnapshotHeader
-	(*SnapshotRerun)(nil),       // 13: casper.cosigner.v1.SnapshotRerun
-	(*SnapshotAdvance)(nil),     // 14: casper.cosigner.v1.SnapshotAdvance
-	(*SnapshotPoint)(nil),       // 15: casper.cosigner.v1.SnapshotPoint
-	(*Mark)(nil),                // 16: casper.cosigner.v1.Mark
-	(Mode)(0),                   // 17: casper.cosigner.v1.Mode
-	(*HeightsSeen)(nil),         // 18: casper.cosigner.v1.HeightsSeen
-	(*RoleChange)(nil),          // 19: casper.cosigner.v1.RoleChange
+	(*SnapshotLease)(nil),       // 13: casper.cosigner.v1.SnapshotLease
+	(*SnapshotRerun)(nil),       // 14: casper.cosigner.v1.SnapshotRerun
+	(*SnapshotAdvance)(nil),     // 15: casper.cosigner.v1.SnapshotAdvance
+	(*SnapshotPoint)(nil),       // 16: casper.cosigner.v1.SnapshotPoint
+	(*NodeStart)(nil),           // 17: casper.cosigner.v1.NodeStart
+	(*Mark)(nil),                // 18: casper.cosigner.v1.Mark
+	(Mode)(0),                   // 19: casper.cosigner.v1.Mode
+	(*HeightsSeen)(nil),         // 20: casper.cosigner.v1.HeightsSeen
+	(*RoleChange)(nil),          // 21: casper.cosigner.v1.RoleChange
 }
 var file_casper_cosigner_v1_log_proto_depIdxs = []int32{
 	1,  // 0: casper.cosigner.v1.Command.genesis:type_name -> casper.cosigner.v1.GenesisCommand
@@ -1666,28 +1754,31 @@ var file_casper_cosigner_v1_log_proto_depIdxs = []int32{
 	10, // 8: casper.cosigner.v1.Command.reset_heights:type_name -> casper.cosigner.v1.ResetHeightsCommand
 	11, // 9: casper.cosigner.v1.Command.set_instance:type_name -> casper.cosigner.v1.SetInstanceCommand
 	8,  // 10: casper.cosigner.v1.Command.restart:type_name -> casper.cosigner.v1.RestartCommand
-	16, // 11: casper.cosigner.v1.GenesisCommand.first:type_name -> casper.cosigner.v1.Mark
-	17, // 12: casper.cosigner.v1.SetModeCommand.mode:type_name -> casper.cosigner.v1.Mode
-	16, // 13: casper.cosigner.v1.SetFloorCommand.floor:type_name -> casper.cosigner.v1.Mark
-	18, // 14: casper.cosigner.v1.ResetHeightsCommand.seen:type_name -> casper.cosigner.v1.HeightsSeen
-	16, // 15: casper.cosigner.v1.ResetHeightsCommand.first:type_name -> casper.cosigner.v1.Mark
-	16, // 16: casper.cosigner.v1.SnapshotHeader.pruned:type_name -> casper.cosigner.v1.Mark
-	16, // 17: casper.cosigner.v1.SnapshotHeader.floor:type_name -> casper.cosigner.v1.Mark
-	16, // 18: casper.cosigner.v1.SnapshotHeader.newest:type_name -> casper.cosigner.v1.Mark
-	17, // 19: casper.cosigner.v1.SnapshotHeader.mode:type_name -> casper.cosigner.v1.Mode
-	14, // 20: casper.cosigner.v1.SnapshotHeader.eras:type_name -> casper.cosigner.v1.SnapshotAdvance
-	14, // 21: casper.cosigner.v1.SnapshotHeader.heights:type_name -> casper.cosigner.v1.SnapshotAdvance
-	15, // 22: casper.cosigner.v1.SnapshotHeader.points:type_name -> casper.cosigner.v1.SnapshotPoint
-	19, // 23: casper.cosigner.v1.SnapshotHeader.history:type_name -> casper.cosigner.v1.RoleChange
-	10, // 24: casper.cosigner.v1.SnapshotHeader.last_reset:type_name -> casper.cosigner.v1.ResetHeightsCommand
-	13, // 25: casper.cosigner.v1.SnapshotHeader.reruns:type_name -> casper.cosigner.v1.SnapshotRerun
-	19, // 26: casper.cosigner.v1.SnapshotHeader.marks:type_name -> casper.cosigner.v1.RoleChange
-	16, // 27: casper.cosigner.v1.SnapshotHeader.founded:type_name -> casper.cosigner.v1.Mark
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	17, // 11: casper.cosigner.v1.Command.start:type_name -> casper.cosigner.v1.NodeStart
+	18, // 12: casper.cosigner.v1.GenesisCommand.first:type_name -> casper.cosigner.v1.Mark
+	19, // 13: casper.cosigner.v1.SetModeCommand.mode:type_name -> casper.cosigner.v1.Mode
+	18, // 14: casper.cosigner.v1.SetFloorCommand.floor:type_name -> casper.cosigner.v1.Mark
+	20, // 15: casper.cosigner.v1.ResetHeightsCommand.seen:type_name -> casper.cosigner.v1.HeightsSeen
+	18, // 16: casper.cosigner.v1.ResetHeightsCommand.first:type_name -> casper.cosigner.v1.Mark
+	18, // 17: casper.cosigner.v1.SnapshotHeader.pruned:type_name -> casper.cosigner.v1.Mark
+	18, // 18: casper.cosigner.v1.SnapshotHeader.floor:type_name -> casper.cosigner.v1.Mark
+	18, // 19: casper.cosigner.v1.SnapshotHeader.newest:type_name -> casper.cosigner.v1.Mark
+	19, // 20: casper.cosigner.v1.SnapshotHeader.mode:type_name -> casper.cosigner.v1.Mode
+	15, // 21: casper.cosigner.v1.SnapshotHeader.eras:type_name -> casper.cosigner.v1.SnapshotAdvance
+	15, // 22: casper.cosigner.v1.SnapshotHeader.heights:type_name -> casper.cosigner.v1.SnapshotAdvance
+	16, // 23: casper.cosigner.v1.SnapshotHeader.points:type_name -> casper.cosigner.v1.SnapshotPoint
+	21, // 24: casper.cosigner.v1.SnapshotHeader.history:type_name -> casper.cosigner.v1.RoleChange
+	10, // 25: casper.cosigner.v1.SnapshotHeader.last_reset:type_name -> casper.cosigner.v1.ResetHeightsCommand
+	14, // 26: casper.cosigner.v1.SnapshotHeader.reruns:type_name -> casper.cosigner.v1.SnapshotRerun
+	21, // 27: casper.cosigner.v1.SnapshotHeader.marks:type_name -> casper.cosigner.v1.RoleChange
+	18, // 28: casper.cosigner.v1.SnapshotHeader.founded:type_name -> casper.cosigner.v1.Mark
+	13, // 29: casper.cosigner.v1.SnapshotHeader.leases:type_name -> casper.cosigner.v1.SnapshotLease
+	17, // 30: casper.cosigner.v1.SnapshotLease.start:type_name -> casper.cosigner.v1.NodeStart
+	31, // [31:31] is the sub-list for method output_type
+	31, // [31:31] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_log_proto_init() }
@@ -1696,6 +1787,7 @@ func file_casper_cosigner_v1_log_proto_init() {
 		return
 	}
 	file_casper_cosigner_v1_admin_proto_init()
+	file_casper_cosigner_v1_custody_proto_init()
 	file_casper_cosigner_v1_log_proto_msgTypes[0].OneofWrappers = []any{
 		(*Command_Genesis)(nil),
 		(*Command_Claim)(nil),
@@ -1708,6 +1800,7 @@ func file_casper_cosigner_v1_log_proto_init() {
 		(*Command_ResetHeights)(nil),
 		(*Command_SetInstance)(nil),
 		(*Command_Restart)(nil),
+		(*Command_Start)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1715,7 +1808,7 @@ func file_casper_cosigner_v1_log_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_log_proto_rawDesc), len(file_casper_cosigner_v1_log_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
