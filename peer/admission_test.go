@@ -28,6 +28,8 @@ var notBetween = map[protoreflect.Name]string{
 	"ClaimService":    "likewise",
 	"GateService":     "a gate's and its watch's, on their agent's socket",
 	"InstanceService": "a gate's, on its agent's socket",
+	"KeyService":      "likewise",
+	"CustodyService":  "agents' alone",
 }
 
 // between returns every method of the services for calls between cosigners, but for the one that is
