@@ -70,6 +70,9 @@ func (l *Ledger) Reset(r watermark.Reset) error {
 	if count <= h.resets {
 		return nil
 	}
+	if r.Pruned(h.floor.Height) { // then no index tells any more what was bound there
+		return fmt.Errorf("heights below %d were pruned since: %w", h.floor.Height, ErrUnseen)
+	}
 	for at := range l.index.heights(height) { // writing suffices to read the index
 		if !r.Saw(at) {
 			return fmt.Errorf("height %d: %w", at, ErrUnseen)

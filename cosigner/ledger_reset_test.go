@@ -252,6 +252,33 @@ func TestSignedLate(t *testing.T) {
 	}
 }
 
+// TestPrunedSince: a leader has the ledgers prune what was bound after the operator looked, by a
+// log that it made up, and then makes the reset. Nothing tells any more what was bound there, so
+// nothing is freed.
+func TestPrunedSince(t *testing.T) {
+	seen := watermark.Seen{From: 110, Bits: "\x01"}
+	reset := watermark.Reset{Height: 105, Newest: 110, Seen: seen, Count: 1}
+	for below, ok := range map[uint64]bool{105: true, 110: true, 111: false, 131: false} {
+		r := newRig(t)
+		for _, height := range []uint64{110, 130} {
+			if ok && height > reset.Newest {
+				continue
+			}
+			r.must(r.Claim(heightSlot(height), digest(1)))
+		}
+		r.must(r.Prune(watermark.Mark{Height: below}))
+		if err := r.Ledger.Reset(reset); (err == nil) != ok || !ok && !errors.Is(err, ErrUnseen) {
+			t.Errorf("pruned below %d: %v", below, err)
+		}
+		if err := r.Claim(heightSlot(below), digest(2)); below == 131 && err != nil {
+			t.Errorf("above all that was bound: %v", err)
+		}
+		if err := r.Claim(heightSlot(110), digest(2)); !ok && below == 131 && !errors.Is(err, ErrBelowFloor) {
+			t.Errorf("height 110 got a second value: %v", err)
+		}
+	}
+}
+
 // judge is what the own log says to a share of the message.
 func judge(log *copyOfLog, ledger *rig, m casper.Message) held.Answer {
 	slot, _ := casper.SlotOf(m)
@@ -312,7 +339,7 @@ func TestReplayAfterReset(t *testing.T) {
 		log.state.Apply(machine.Genesis{First: first, Active: "A"})
 		log.state.ApplyAt(machine.Place{Version: machine.Version}, machine.SetFloor{Floor: first})
 		reset := signedReset(110, 1)
-		reset.Newest = 5001
+		reset.Newest, reset.Seen = 5001, watermark.Seen{From: 5000, Bits: "\x02"}
 		log.ahead = []machine.Command{claimOf(finality(5001)), reset, claimOf(finality(120))}
 		log.elect()
 		c, s := besideLog(t, log)

@@ -49,19 +49,25 @@ func givenState() string {
 	return given
 }
 
-// openState makes the folder of the settings, if it is not there. Where nothing says which folder
-// it is, it fails if one was used before that a service manager gave: who starts an agent by hand
-// would have a witness that remembers nothing, or what was long ago, and counts as heard.
+// openState makes the folder of the settings, if it is not there. It fails if what the cosigners
+// stated is kept in another folder that an agent of these settings may have had, and not in this
+// one: that of the settings, of a service manager, beside the settings, or used, as it is shipped.
+// Else the agent would be a witness that remembers nothing, and count as heard.
 func (f *AgentFile) openState(used string) error {
 	if f.State != "" {
 		_ = os.MkdirAll(resolve(f.dir, f.State), 0o700) // if that fails no file can be written there, which is told
+	}
+	if _, err := os.Lstat(f.WitnessPath()); !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	kept := filepath.Join(used, witnessFile)
-	if _, err := os.Lstat(kept); givenState() != "" || f.WitnessPath() == kept || errors.Is(err, fs.ErrNotExist) {
-		return nil
+	for _, folder := range []string{givenState(), f.dir, used} {
+		kept := filepath.Join(folder, witnessFile)
+		if _, err := os.Lstat(kept); folder == "" || kept == f.WitnessPath() || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		return fmt.Errorf("there is no %s, and %s is there: an agent that begins with nothing has forgotten what "+
+			"was signed. If that file is this agent's, move it there, or name its folder as `state` in agent.toml; if it "+
+			"is another agent's, or stale, move it to another name", f.WitnessPath(), kept)
 	}
-	return fmt.Errorf("neither agent.toml nor a service manager says where this agent keeps what the cosigners stated, "+
-		"and %s is there: an agent that begins elsewhere has forgotten what was signed. "+
-		"Write `state = '%s'` into agent.toml, or start the unit", kept, used)
+	return nil
 }

@@ -33,19 +33,24 @@ func TestAgentState(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(used, witnessFile), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("STATE_DIRECTORY", "")
-	err := (&AgentFile{dir: own}).openState(used)
-	if err == nil || !strings.Contains(err.Error(), "Write `state = '"+used+"'`") {
-		t.Errorf("by hand: %v", err)
-	}
-	if err := (&AgentFile{State: "state", dir: own}).openState(used); err != nil {
-		t.Errorf("by hand, with the setting: %v", err)
-	}
-	if err := (&AgentFile{dir: used}).openState(used); err != nil {
-		t.Errorf("by hand, beside its settings: %v", err)
-	}
-	t.Setenv("STATE_DIRECTORY", used)
-	if err := (&AgentFile{dir: own}).openState(used); err != nil {
-		t.Errorf("by its unit: %v", err)
+	for name, c := range map[string]struct {
+		file  AgentFile
+		given string
+		fails bool
+	}{
+		"by hand":                          {AgentFile{dir: own}, "", true},
+		"by hand, with the setting":        {AgentFile{State: "state", dir: own}, "", true},
+		"by hand, beside its settings":     {AgentFile{dir: used}, "", false},
+		"its unit has another folder":      {AgentFile{dir: own}, given, true},
+		"by its unit":                      {AgentFile{dir: own}, used, false},
+		"a setting, and what its unit had": {AgentFile{State: "state", dir: own}, used, true},
+		"a setting that names it":          {AgentFile{State: used, dir: own}, given, false},
+	} {
+		t.Setenv("STATE_DIRECTORY", c.given)
+		err := c.file.openState(used)
+		there := filepath.Join(used, witnessFile) + " is there"
+		if c.fails != (err != nil) || err != nil && !strings.Contains(err.Error(), there) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

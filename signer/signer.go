@@ -114,6 +114,7 @@ type Answer struct {
 	Message      casper.Message
 	Signature    casper.Signature
 	Attestations []attest.Attestation // for a node that signs itself
+	known        bool                 // from before: nobody was asked for it now
 }
 
 // Signer answers requests. New makes one.
@@ -280,7 +281,9 @@ func (s *Signer) settle(ctx context.Context, m casper.Message, do func(context.C
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
 		defer cancel()
 		answer, err := do(ctx)
-		s.handOverIfStuck(start, err)
+		if !answer.known {
+			s.handOverIfStuck(start, err)
+		}
 		done <- outcome{answer, err}
 	}()
 	select {
@@ -310,7 +313,7 @@ func (s *Signer) claim(ctx context.Context, request watermark.Claim, left int64)
 func (s *Signer) finish(ctx context.Context, term uint64, held watermark.Claim) (Answer, error) {
 	digest := casper.Digest(held.Message)
 	if signature, ok := s.signatures.get(digest, held.Message, s.Validator); ok {
-		return Answer{Message: held.Message, Signature: signature}, nil
+		return Answer{Message: held.Message, Signature: signature, known: true}, nil
 	}
 	signature, err, _ := s.flight.Do(string(digest[:]), func() (any, error) {
 		start := s.Now()
@@ -349,13 +352,17 @@ func (s *Signer) wake() {
 
 // handOverIfStuck hands over when this leader, though asked, could sign nothing for stuckAfter.
 // start is when what failed began. Only what came of a claim counts, not that askers gave up: else
-// a node could unseat a sound leader by doing so.
+// a node could unseat a sound leader by doing so. Nor does an answer that took nobody's share, or a
+// refusal, speak for a leader: else a node that asks for such could keep one that cannot sign.
 func (s *Signer) handOverIfStuck(start time.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.Now()
-	if err == nil || !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrDisputed) || !s.Log.Leader().Self {
+	switch {
+	case err == nil, !s.Log.Leader().Self:
 		s.failing = time.Time{}
+		return
+	case !errors.Is(err, ErrUnavailable), errors.Is(err, ErrDisputed):
 		return
 	}
 	if s.failing.IsZero() || now.Sub(s.failed) > forgiveAfter {

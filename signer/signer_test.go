@@ -229,6 +229,34 @@ func TestHandOver(t *testing.T) {
 	})
 }
 
+// TestNobodyHoldsStuckLeader: a leader that can sign nothing hands over, also while a node asks it
+// for what was signed before, for what others dispute and for what is refused.
+func TestNobodyHoldsStuckLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.mustSign("node-a", echo(10, 0, 1))
+		for range 12 {
+			r.quorum.fail, r.quorum.disputed = errors.New("too few cosigners"), false
+			_, _ = r.ask(t.Context(), "node-a", echo(10, 1, 1))
+			r.quorum.fail = nil
+			if _, err := r.ask(t.Context(), "node-b", echo(10, 0, 1)); err != nil {
+				t.Error("it was signed before:", err)
+			}
+			if _, err := r.ask(t.Context(), "node-b", echo(2, 0, 1)); err == nil {
+				t.Error("below the floor")
+			}
+			r.quorum.disputed = true
+			if _, err := r.ask(t.Context(), "node-b", echo(10, 1, 1)); !errors.Is(err, ErrDisputed) {
+				t.Errorf("got %v, want disputed", err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if r.handed.Load() != 1 {
+			t.Errorf("%d hand-overs in 1.2 s in which nothing was signed, want 1", r.handed.Load())
+		}
+	})
+}
+
 // TestHungLog: neither a log that does not answer nor askers with short deadlines hide from it that
 // nothing is signed.
 func TestHungLog(t *testing.T) {

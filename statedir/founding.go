@@ -21,7 +21,7 @@ type Words struct {
 	Without   []string `json:"without"`   // as Absent, and what they show of other clusters is not looked at
 	Absent    []string `json:"absent"`    // nodes whose agents are waited for no longer than at any start
 	Disregard []string `json:"disregard"` // short names of statements that stand against the founding
-	Stopped   bool     `json:"stopped"`   // nothing that holds the whole key ran since the directory was made
+	Stopped   int64    `json:"stopped"`   // when, Unix s, so far nothing ran that holds the whole key
 }
 
 // AddWords adds to the words in the state directory at path, durably. The cosigner may be running:
@@ -40,7 +40,7 @@ func addWords(path string, more Words) error {
 	}
 	w.Without, w.Absent = union(w.Without, more.Without), union(w.Absent, more.Absent)
 	w.Disregard = union(w.Disregard, more.Disregard)
-	w.Stopped = w.Stopped || more.Stopped
+	w.Stopped = max(w.Stopped, more.Stopped)
 	if err := writeRecord(filepath.Join(path, wordsFile), w); err != nil {
 		return fmt.Errorf("keeping what was typed: %w", err)
 	}
@@ -50,10 +50,10 @@ func addWords(path string, more Words) error {
 // forgetStopped takes back what was typed of whoever holds the whole key.
 func forgetStopped(path string) error {
 	w, err := ReadWords(path)
-	if err != nil || !w.Stopped {
+	if err != nil || w.Stopped == 0 {
 		return err
 	}
-	w.Stopped = false
+	w.Stopped = 0
 	return writeRecord(filepath.Join(path, wordsFile), w)
 }
 

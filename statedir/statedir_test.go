@@ -226,13 +226,13 @@ func TestRestate(t *testing.T) {
 		t.Errorf("a refusal changed it to %v", d.Identity().First)
 	}
 	d.Close()
-	if err := AddWords(path, Words{Stopped: true, Without: []string{"a"}}); err != nil {
+	if err := AddWords(path, Words{Stopped: 7, Without: []string{"a"}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := Restate(path, want, may); err != nil {
 		t.Fatal(err)
 	}
-	if w, err := ReadWords(path); err != nil || w.Stopped || len(w.Without) != 1 {
+	if w, err := ReadWords(path); err != nil || w.Stopped != 0 || len(w.Without) != 1 {
 		t.Errorf("what was typed of the numbers before: %+v, %v", w, err)
 	}
 	d = mustOpen(t, path)

@@ -97,10 +97,36 @@ func TestChainPassed(t *testing.T) {
 			t.Errorf("another one founds while the chain is at %v", last)
 		}
 	}
-	r.words.Stopped = true
+	r.words.Stopped = r.now.Unix()
 	r.reread()
 	if err := r.MayFound(); err != nil {
 		t.Error("an operator said that nobody signed there:", err)
+	}
+	r.pass(2 * time.Hour)
+	if r.MayFound() == nil {
+		t.Error("that was two hours ago")
+	}
+}
+
+// TestChainUntold: an agent is up before its node is. It is given as long as any start waits to say
+// how far the chain is.
+func TestChainUntold(t *testing.T) {
+	r := newRig(t, func(r *rig) { r.held.Started, r.held.Newest, r.held.Applied = false, watermark.Mark{}, 0 })
+	r.HeardChain("a", watermark.Mark{})
+	r.HeardAgent("a", nil)
+	r.HeardAgent("b", nil)
+	if err := r.MayFound(); err == nil || !strings.Contains(err.Error(), "no node has said yet how far the chain is") {
+		t.Errorf("at once: %v", err)
+	}
+	r.pass(29 * time.Second)
+	r.HeardChain("b", watermark.Mark{Era: 40, Height: 410})
+	r.pass(time.Minute)
+	if err := r.MayFound(); err == nil || !strings.Contains(err.Error(), "the node b is at era 40") {
+		t.Errorf("it said so in time: %v", err)
+	}
+	r.HeardChain("b", watermark.Mark{})
+	if err := r.MayFound(); err != nil {
+		t.Error("nobody says it:", err)
 	}
 }
 

@@ -233,7 +233,7 @@ func (s *Stand) described(silent []string) (all []string) {
 func (s *Stand) founding() founding.Look {
 	l := founding.Look{First: s.First, Lost: s.lost, Waited: s.waited, Wait: s.Wait, Told: s.told,
 		Words: founding.Words{Without: s.words.Without, Absent: s.words.Absent, Disregard: s.words.Disregard,
-			Stopped: s.words.Stopped},
+			Stopped: s.saidStopped()},
 		Most: most(s.Members), Checks: checks(s.Members), Bringer: s.bringer}
 	for _, node := range s.Agents {
 		_, heard := s.heard[node]
@@ -241,6 +241,13 @@ func (s *Stand) founding() founding.Look {
 			Partly: s.partly[node], Unread: s.unread[node], Foreign: s.foreign[node]})
 	}
 	return l
+}
+
+// saidStopped reports whether an operator said lately that nothing ran which holds the whole key:
+// what was true then another start of such a node makes untrue.
+func (s *Stand) saidStopped() bool {
+	said := s.words.Stopped
+	return said != 0 && s.Now().Sub(time.Unix(said, 0)).Abs() < stoppedFor
 }
 
 // Status is what an operator is told.

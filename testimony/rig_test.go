@@ -102,6 +102,7 @@ func (r *rig) open() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.HeardChain("a", watermark.Mark{Era: 39, Height: 399}) // as the cluster begins
 }
 
 // pass lets time go by in which the process runs.

@@ -25,6 +25,8 @@ const (
 	paused    = 10 * lookEvery
 	wordsEach = time.Second
 	sayEvery  = 10 * time.Second
+	// stoppedFor is how long an operator's word counts that nothing runs which holds the whole key.
+	stoppedFor = time.Hour
 )
 
 // Held is what the own state holds.

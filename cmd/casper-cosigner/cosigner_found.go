@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +14,7 @@ import (
 func cosignerFoundCommand() *cobra.Command {
 	var config string
 	var words statedir.Words
+	var stopped bool
 	c := &cobra.Command{
 		Use:   "found",
 		Short: "let a new cluster start without an agent, or against what is known",
@@ -32,6 +34,9 @@ the cluster has started it means nothing any more.`,
 					return usageFault(errorf("--disregard %q: want the 12 hex digits that the log and `status` name", id))
 				}
 			}
+			if stopped {
+				words.Stopped = time.Now().Unix()
+			}
 			if err := typeWords(config, words); err != nil {
 				return err
 			}
@@ -45,8 +50,9 @@ the cluster has started it means nothing any more.`,
 	flags.StringSliceVar(&words.Without, "without", nil,
 		"node whose agent is not waited for once witness_wait is over, nor believed of other clusters")
 	flags.StringSliceVar(&words.Disregard, "disregard", nil, "ID of a statement that is false, or of a network given up")
-	flags.BoolVar(&words.Stopped, "stopped", false,
-		"the chain has come as far as the cluster signs from, and nothing that holds the whole key ran since `cosigner init`")
+	flags.BoolVar(&stopped, "stopped", false,
+		"the chain has come as far as the cluster signs from, and nothing that holds the whole key ran since "+
+			"`cosigner init`; counts for an hour")
 	c.MarkFlagsOneRequired("without", "disregard", "stopped")
 	return c
 }

@@ -13,6 +13,7 @@ import (
 
 func cosignerReadmitCommand() *cobra.Command {
 	var config, starts string
+	var check bool
 	c := &cobra.Command{
 		Use:   "readmit COSIGNER",
 		Short: "let another cosigner in again, of which a copy was started",
@@ -20,20 +21,22 @@ func cosignerReadmitCommand() *cobra.Command {
 a copy of that one's state directory was started. It wants that one's starts.json, from
 the directory that is to go on, and compares: only a directory that holds all that this
 cosigner saw of it is let in. The copy is still refused. Stop both first, and type this on
-the host of each other cosigner, one after the other. If one of them refuses, the
-directory must not run: its copy did what it does not know. If none does, destroy the
-copy, and start that cosigner.`,
-		Example: `  casper-cosigner cosigner readmit c3 --starts starts.json`,
-		Args:    one("the cosigner"),
+the host of each other cosigner, one after the other: first with --check. If one of them
+refuses, the directory must not run: its copy did what it does not know. If none does,
+type it on each without, destroy the copy, and start that cosigner.`,
+		Example: `  casper-cosigner cosigner readmit c3 --starts starts.json --check
+  casper-cosigner cosigner readmit c3 --starts starts.json`,
+		Args: one("the cosigner"),
 	}
-	c.RunE = func(c *cobra.Command, args []string) error { return readmit(c, config, args[0], starts) }
+	c.RunE = func(c *cobra.Command, args []string) error { return readmit(c, config, args[0], starts, check) }
 	c.Flags().StringVar(&config, "config", cosignerConfig, "this host's settings")
 	c.Flags().StringVar(&starts, "starts", "", "starts.json of the state directory that is to go on")
+	c.Flags().BoolVar(&check, "check", false, "compare, and let nobody in yet")
 	required(c, "starts")
 	return c
 }
 
-func readmit(c *cobra.Command, config, peer, starts string) error {
+func readmit(c *cobra.Command, config, peer, starts string, check bool) error {
 	f, err := daemon.ReadCosignerFile(config)
 	if err != nil {
 		return err
@@ -45,12 +48,14 @@ func readmit(c *cobra.Command, config, peer, starts string) error {
 	if err := checkRole(m, cluster.Cosigner); err != nil {
 		return err
 	}
-	was, err := f.Readmit(m, peer, starts)
+	was, err := f.Readmit(m, peer, starts, check)
 	switch {
 	case errors.Is(err, statedir.ErrInUse):
 		return running(err)
 	case err != nil:
 		return &fault{code: exitRefused, err: err, hints: []string{"nothing was changed"}}
+	case check:
+		fmt.Fprintf(c.OutOrStdout(), "That directory of %s holds all that %s saw of it. Nothing was changed. ", peer, f.Name)
 	case was:
 		fmt.Fprintf(c.OutOrStdout(), "%s lets %s in again, with that directory. ", f.Name, peer)
 	default:

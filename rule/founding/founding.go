@@ -40,7 +40,7 @@ type Words struct {
 	Without   []string // nodes as in Absent, and what they show of other clusters is not looked at
 	Absent    []string // nodes whose agents are waited for no longer than at any start
 	Disregard []string // short names of statements
-	Stopped   bool     // nothing that holds the whole key ran since this cosigner was made
+	Stopped   bool     // lately: nothing that holds the whole key ran since this cosigner was made
 }
 
 // Look is what a cosigner knows that may stand against a founding.
@@ -71,7 +71,7 @@ func (l Look) Against() error {
 	if l.Lost != "" {
 		return errors.New(l.Lost)
 	}
-	faults := l.unheard()
+	faults := append(l.unheard(), l.unlooked()...)
 	shown := false // by somebody: that this validator signed as far
 	for _, a := range l.Agents {
 		if slices.Contains(l.Words.Without, a.Node) {
@@ -131,7 +131,19 @@ func (l Look) late(a Agent) []string {
 	return []string{fmt.Sprintf("the node %s is at era %d and height %d, and this cosigner was made for era %d and "+
 		"height %d on: if anything that holds the whole key ran since `cosigner init` it may have signed there. If it did, "+
 		"or you do not know: stop it, and `cosigner restate --from-node` each cosigner. If nothing did, type "+
-		"`cosigner found --stopped` on this host", a.Node, a.Last.Era, a.Last.Height, l.First.Era, l.First.Height)}
+		"`cosigner found --stopped` on this host; if another node shows no such blocks, `cosigner found --without %s`",
+		a.Node, a.Last.Era, a.Last.Height, l.First.Era, l.First.Height, a.Node)}
+}
+
+// unlooked says that nobody told yet where the chain is, for as long as any start waits: an agent
+// is often up some seconds before its node is. Then nothing speaks against the operator, who
+// stopped whoever holds the whole key before he made the cosigners.
+func (l Look) unlooked() []string {
+	told := slices.ContainsFunc(l.Agents, func(a Agent) bool { return a.Last != (watermark.Mark{}) })
+	if told || l.First == (watermark.Mark{}) || l.Words.Stopped || l.Waited >= l.Wait {
+		return nil
+	}
+	return []string{fmt.Sprintf("no node has said yet how far the chain is; it may, for %v from this start", l.Wait)}
 }
 
 // inPart says what of an agent's statements is not looked at.

@@ -185,7 +185,7 @@ func TestRemembered(t *testing.T) {
 	later(s, vote("a", 7, true))
 	before := s.Table().Pruned()
 	r := reset(20, 1)
-	r.Newest = top
+	r.Newest, r.Seen = top, s.Table().SeenFrom(20)
 	round := s.Bound().Round
 	place := func(height uint64) failover.Place { return failover.Place{Era: 7, Round: round, Height: height} }
 	for _, tt := range []struct {

@@ -121,6 +121,10 @@ func (r Reset) Saw(height uint64) bool {
 	return height < r.From || height <= r.Newest && r.has(height)
 }
 
+// Pruned reports whether a table or ledger that keeps nothing below that height has forgotten since
+// the operator looked what the reset would free.
+func (r Reset) Pruned(below uint64) bool { return below > max(r.From, r.Height) }
+
 // Seen is which heights are bound, from one on. Its zero value is that of a reset which does not
 // say.
 type Seen struct {
@@ -158,8 +162,12 @@ func (t *Table) SeenFrom(height uint64) Seen {
 }
 
 // Unseen reports whether the reset would free a height that the operator did not see bound: one
-// that was bound since, late and in a gap, or above all others.
+// that was bound since, late and in a gap, or above all others; or one of which that is not known
+// any more, for it was pruned since.
 func (t *Table) Unseen(r Reset) bool {
+	if r.Pruned(t.pruned.Height) {
+		return true
+	}
 	for h := range t.heights {
 		if h >= r.Height && !r.Saw(h) {
 			return true

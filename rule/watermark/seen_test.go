@@ -51,6 +51,12 @@ func TestSeen(t *testing.T) {
 		}
 		table = before
 	}
+	for below, want := range map[uint64]bool{101: false, 102: false, 103: true, 119: true} {
+		at := watermark.Mark{Height: below}
+		if pruned, err := watermark.Restore(at, at, watermark.Mark{Height: 119}); err != nil || pruned.Unseen(r) != want {
+			t.Errorf("pruned below %d since: unseen %v, %v", below, !want, err)
+		}
+	}
 	for h := uint64(120); h < 102+watermark.KeptHeights; h++ {
 		bind(h)
 	}

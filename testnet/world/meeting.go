@@ -119,7 +119,8 @@ func (c *cosigner) tell() {
 // other clusters is left out.
 func (c *cosigner) knows() founding.Look {
 	l := founding.Look{First: firstMark, Waited: c.w.now.Sub(c.memory.since), Wait: c.w.plan.Wait, Told: c.memory.told,
-		Bringer: func(s witness.Signed) string { return s.Name }}
+		Bringer: func(s witness.Signed) string { return s.Name },
+		Words:   founding.Words{Stopped: true}} // no world has anybody else who signs
 	if c.record.lost {
 		l.Lost = "its state is lost"
 	}
