@@ -9,9 +9,13 @@ import (
 	"testing"
 )
 
-// TestNamed: each test that README names exists.
+// TestNamed: each test that README and the page behind its table name exists.
 func TestNamed(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	safety, err := os.ReadFile("safety.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,13 +34,13 @@ func TestNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := regexp.MustCompile("`(Test\\w+)`").FindAllSubmatch(readme, -1)
+	named := regexp.MustCompile("`(Test\\w+)`").FindAllSubmatch(append(readme, safety...), -1)
 	for _, m := range named {
 		if !exist[string(m[1])] {
-			t.Errorf("README.md names %s, which is no test", m[1])
+			t.Errorf("README.md or safety.md names %s, which is no test", m[1])
 		}
 	}
 	if len(named) < 10 {
-		t.Errorf("README.md names %d tests: has its table moved?", len(named))
+		t.Errorf("README.md and safety.md name %d tests: has the table moved?", len(named))
 	}
 }
