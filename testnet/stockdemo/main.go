@@ -32,7 +32,7 @@ const limit = 50 * time.Minute
 
 // eraTime is so long that all acts in which a node is started again are played in the first era. In
 // later ones casper-node 2.0.3 ends by itself after that, over and over (stage.Launcher).
-const eraTime = 11 * time.Minute
+const eraTime = 6 * time.Minute
 
 // inside says that this process has mounts of its own.
 const inside = "STOCKDEMO_INSIDE"
@@ -46,7 +46,7 @@ func main() {
 	only := flag.String("only", "", "play these acts or networks only, by name, with commas")
 	results := flag.String("results", "", "file for the results, in Markdown")
 	keep := flag.Bool("keep", false, "keep the folder: settings, state and logs")
-	era := flag.Duration("era-time", eraTime, "least time of an era of network A")
+	era := flag.Duration("era-time", eraTime, "least time of an era of networks A and B")
 	flag.StringVar(&o.Node, "node", "", "casper-node, as published")
 	flag.StringVar(&o.Defaults, "defaults", "", "the program localnet-defaults")
 	flag.StringVar(&o.Binary, "binary", "bin/casper-cosigner", "the program")

@@ -28,7 +28,7 @@ const (
 // demo is one run.
 type demo struct {
 	*stage.Stage
-	era  time.Duration // of network A
+	era  time.Duration // of networks A and B
 	lost table
 }
 
@@ -43,23 +43,26 @@ type network struct {
 
 func (s *demo) networks() []network {
 	return []network{
-		{name: "A", title: "nodes, gates and cosigners die", blockTime: s.BlockTime,
+		{name: "A", title: "nodes and gates die", blockTime: s.BlockTime,
 			Layout: stage.Layout{EraTime: s.era, Automatic: true, Stock: true}, acts: s.deaths()},
-		{name: "B", title: "other validators go and come, so that indices move", blockTime: 3 * time.Second,
+		{name: "B", title: "nodes and gates hang, files are lost, cosigners die", blockTime: s.BlockTime,
+			Layout: stage.Layout{EraTime: s.era, Automatic: true, Stock: true}, acts: s.hangs()},
+		{name: "C", title: "other validators go and come, so that indices move", blockTime: 3 * time.Second,
 			Layout: stage.Layout{EraTime: 36 * time.Second, Automatic: true, Stock: true, Others: 4}, acts: []stage.Act{
 				{Name: "evicted", Title: "Another validator is silent for an era, and evicted", Play: s.evicted,
 					MayLose: lostToEras},
 				{Name: "joins", Title: "It takes part again", Play: s.joins, MayLose: lostToEras},
 				{Name: "leaves", Title: "Another one leaves of its own will", Play: s.leaves, MayLose: lostToEras},
 			}},
-		{name: "C", title: "the same without gates", blockTime: 3 * time.Second, control: true,
+		{name: "D", title: "two nodes without gates", blockTime: 3 * time.Second, control: true,
 			Layout: stage.Layout{EraTime: 30 * time.Second}, acts: []stage.Act{
 				{Name: "gateless", Title: "Two nodes with one key, and no gate", Play: s.gatelessPair},
 			}},
 	}
 }
 
-// deaths are the acts of network A, in order: first those in which nodes are started again.
+// deaths are the acts of network A. In an era the cosigners order two restarts of a node at most, so
+// no more acts than these want one; hangs has the others.
 func (s *demo) deaths() []stage.Act {
 	return []stage.Act{
 		{Name: "steady", Title: "Both run, and one votes", Play: s.steady},
@@ -68,6 +71,12 @@ func (s *demo) deaths() []stage.Act {
 			MayLose: lostToFailover, MayMiss: missedInRestart},
 		{Name: "failover", Title: "kill -9 of the active node, which stays down: the other one votes", Play: s.failover,
 			MayLose: lostToFailover, MayMiss: missedInRestart},
+	}
+}
+
+// hangs are the acts of network B, in order: first those in which nodes are started again.
+func (s *demo) hangs() []stage.Act {
+	return []stage.Act{
 		{Name: "halt", Title: "SIGSTOP of the active node for 20 s", Play: s.halt,
 			MayLose: lostToFailover, MayMiss: missedInRestart},
 		{Name: "hang", Title: "SIGSTOP of the active node's gate: its watch aborts it, and the other one votes",
