@@ -138,7 +138,7 @@ func (s *Server) Start(ctx context.Context, r *cosignerv1.StartRequest) (*cosign
 	response := &cosignerv1.StartResponse{}
 	s.config.Log.ViewAt(func(_ uint64, m *machine.State) {
 		newest := m.Lease(start.Node)
-		if response.Newest = newest.Number; newest.Signed == start {
+		if response.Newest = m.LastStart(start.Node); newest.Signed == start {
 			response.Granted = newest.Granted
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -142,6 +143,29 @@ func TestGive(t *testing.T) {
 	}
 	if r, err := b.start(b.sign("node-a", 2)); err != nil || r.GetGranted() != b.index || !b.gets(b.sign("node-a", 2)) {
 		t.Errorf("a node that starts again: %v, %v", r, err)
+	}
+}
+
+// TestGiveAfterNames: a node that a hostile leader pushed out of the log is told which number is
+// its next, and has the piece with that.
+func TestGiveAfterNames(t *testing.T) {
+	b := newBench(t)
+	for i := range uint64(3) {
+		if _, err := b.start(b.sign("node-a", i+1)); err != nil || !b.gets(b.sign("node-a", i+1)) {
+			t.Fatalf("start %d: %v", i+1, err)
+		}
+	}
+	for i := range 64 {
+		name := fmt.Sprint("x", i)
+		b.apply(machine.Start{Signed: custody.Signed{Start: custody.Start{Node: name, Number: b.state.LastStart(name) + 1}}})
+	}
+	r, err := b.start(b.sign("node-a", 1))
+	if err != nil || r.GetGranted() != 0 {
+		t.Fatalf("start 1 again: %v, %v", r, err)
+	}
+	next := b.sign("node-a", r.GetNewest()+1)
+	if r, err := b.start(next); err != nil || r.GetGranted() != b.index || !b.gets(next) {
+		t.Errorf("start %d: %v, %v", next.Number, r, err)
 	}
 }
 
