@@ -1,5 +1,5 @@
 // Package custody is the rule by which cosigners give a stock node the validator's key itself, so
-// that it lies on no disk of the node's.
+// that it lies in no file of the node's.
 //
 // A casper-node that starts wants the key once. Its gate draws a key pair for this one start, and
 // the node's agent signs a [Start] with the public half. The log makes of it the node's [Lease],
@@ -15,7 +15,8 @@
 //   - by a cosigner whose memory is whole and which is not sealed: others may have replaced it.
 //
 // So a leader that writes a lease for somebody else is given nothing, nor is one that asks again.
-// Whoever has the node's host has the key: that is what such a node is.
+// Whoever has the node's host, or its agent's key and reaches t cosigners, has the key: that is
+// what such a node is.
 //
 // It leaves to others that a lease is committed and applied before it is judged, that a Record is
 // durable before the share leaves (custodian), what a share of the key is, and how it is sealed
