@@ -29,7 +29,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"math"
 	"slices"
 
 	"casper-cosigner/rule/casper"
@@ -173,7 +172,7 @@ func (l *Leases) Grant(at uint64, s Signed) Lease {
 // oldest returns the node that had no lease for longest: names that a leader made up make room for
 // the nodes that start.
 func (l *Leases) oldest() (node string) {
-	lowest := uint64(math.MaxUint64)
+	lowest := ^uint64(0)
 	for one := range l.All() {
 		if one.Granted < lowest {
 			node, lowest = one.Node, one.Granted
