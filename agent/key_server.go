@@ -2,6 +2,9 @@ package agent
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,17 +36,25 @@ type KeyServer struct {
 	Logger zerolog.Logger
 }
 
-// Between two rounds of asking, while the gate waits: a cosigner may lead by then.
-const startAgain = time.Second
+const (
+	startAgain = time.Second // between two rounds of asking, while the gate waits: another one may lead by then
+	farewell   = time.Second // before the gate gives up, so that it still learns why
+)
 
-// Key asks until the gate has what it needs and hangs up, or gives up.
+// Key asks until the gate has what it needs and hangs up. Shortly before that gives up, it is told
+// what the cosigners said.
 func (s *KeyServer) Key(r *cosignerv1.KeyRequest, out grpc.ServerStreamingServer[cosignerv1.KeyResponse]) error {
 	var recipient [32]byte
 	if err := wire.Copy(recipient[:], r.GetRecipient(), "recipient"); err != nil {
 		return status.Error(codes.InvalidArgument, err.Error())
 	}
 	s.Logger.Warn().Msg("the gate asks for the validator's key: its casper-node starts")
-	ctx, pieces := out.Context(), pieces{out: out}
+	ctx, pieces := out.Context(), pieces{out: out, reasons: map[string]error{}, told: map[string]bool{}, log: s.Logger}
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-min(farewell, time.Until(end)/2)))
+		defer cancel()
+	}
 	for ctx.Err() == nil {
 		var asked sync.WaitGroup
 		for _, c := range s.Custodians {
@@ -55,7 +66,10 @@ func (s *KeyServer) Key(r *cosignerv1.KeyRequest, out grpc.ServerStreamingServer
 		case <-ctx.Done():
 		}
 	}
-	return status.FromContextError(ctx.Err()).Err()
+	if err := out.Context().Err(); err != nil {
+		return status.FromContextError(err).Err()
+	}
+	return status.Errorf(codes.FailedPrecondition, "not enough of the key came in time: %s", pieces.why())
 }
 
 // lease has one cosigner grant the next start, if it leads, and then asks all of them for their
@@ -68,7 +82,7 @@ func (s *KeyServer) lease(ctx context.Context, c Custodian, recipient [32]byte, 
 		granted, err = s.ask(ctx, c, start)
 	}
 	if err != nil || granted.GetGranted() == 0 {
-		s.Logger.Debug().Err(err).Str("cosigner", c.Name).Msg("no lease of the key from this cosigner")
+		to.refused(ctx, c.Name, "no lease of the key from this cosigner", err)
 		return
 	}
 	var asked sync.WaitGroup
@@ -91,19 +105,73 @@ func (s *KeyServer) piece(ctx context.Context, c Custodian, start custody.Signed
 	if err == nil {
 		err = to.send(&cosignerv1.KeyResponse{Start: wire.NodeStart(start), Cosigner: c.Name, Sealed: r.GetSealed()})
 	}
-	if err != nil && ctx.Err() == nil {
-		s.Logger.Warn().Err(err).Str("cosigner", c.Name).Uint64("start", start.Number).Msg("got no piece of the key")
+	if err != nil {
+		to.refused(ctx, c.Name, "no piece of the key from this cosigner", err)
 	}
 }
 
-// pieces are sent one at a time.
+// pieces is what one request of the gate has come to. They are sent one at a time.
 type pieces struct {
-	mu  sync.Mutex
 	out grpc.ServerStreamingServer[cosignerv1.KeyResponse]
+	log zerolog.Logger
+
+	mu      sync.Mutex       // guards what follows, and sending
+	reasons map[string]error // by cosigner, the last; what it refused stands before that it was not reached
+	told    map[string]bool  // of what was logged
 }
 
 func (p *pieces) send(r *cosignerv1.KeyResponse) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.out.Send(r)
+}
+
+// refused keeps why nothing came of a cosigner, and warns of a refusal once a request. That it does
+// not lead, or is not reached, counts only if nobody refused.
+func (p *pieces) refused(ctx context.Context, from, what string, err error) {
+	if err == nil || ctx.Err() != nil { // another start had the number; or the gate has what it needs
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	level := zerolog.WarnLevel
+	if !saidNo(err) {
+		level = zerolog.DebugLevel
+	}
+	if saidNo(err) || !saidNo(p.reasons[from]) {
+		p.reasons[from] = err
+	}
+	if line := from + what + err.Error(); !p.told[line] {
+		p.told[line] = true
+		p.log.WithLevel(level).Err(err).Str("cosigner", from).Msg(what)
+	}
+}
+
+// saidNo reports whether a cosigner was asked and said no.
+func saidNo(err error) bool {
+	switch status.Code(err) {
+	case codes.OK, codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
+		return false
+	}
+	return true
+}
+
+// why is what the cosigners said: what was refused, or else who was not reached.
+func (p *pieces) why() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var refusals, others []string
+	for _, from := range slices.Sorted(maps.Keys(p.reasons)) {
+		line := from + ": " + status.Convert(p.reasons[from]).Message()
+		if others = append(others, line); saidNo(p.reasons[from]) {
+			refusals = append(refusals, line)
+		}
+	}
+	switch {
+	case len(refusals) > 0:
+		return strings.Join(refusals, "; ")
+	case len(others) > 0:
+		return strings.Join(others, "; ")
+	}
+	return "no cosigner said why"
 }

@@ -14,6 +14,7 @@ package custodian
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,7 +66,9 @@ type Config struct {
 	Cluster custody.Cluster // by its own cluster file
 	Piece   seed.Piece      // none where the cosigners keep no node's key
 	Log     Log
-	Records Records
+	Records Records // nil if what it gave cannot be read; then it gives nothing
+	// Unshown must return the cosigners that did not show that they can read a start in the log.
+	Unshown func() []string
 	// Caller must return the member at the other end of a call.
 	Caller func(context.Context) (cluster.Member, bool)
 	// Whole must return nil only while this cosigner's memory is all that it ever was, as far as is
@@ -129,7 +132,7 @@ func (s *Server) Start(ctx context.Context, r *cosignerv1.StartRequest) (*cosign
 				"starts again and again; wait %v", start.Node, burst, interval)
 		}
 		if result, err = s.config.Log.Apply(ctx, c); err != nil {
-			return nil, status.Error(codes.Unavailable, err.Error())
+			return nil, s.unwritten(err)
 		}
 	}
 	if result.Outcome == machine.Refused && result.Why != refusal.StartMoved {
@@ -138,11 +141,20 @@ func (s *Server) Start(ctx context.Context, r *cosignerv1.StartRequest) (*cosign
 	response := &cosignerv1.StartResponse{}
 	s.config.Log.ViewAt(func(_ uint64, m *machine.State) {
 		newest := m.Lease(start.Node)
-		if response.Newest = newest.Number; newest.Signed == start {
+		if response.Newest = m.LastStart(start.Node); newest.Signed == start {
 			response.Granted = newest.Granted
 		}
 	})
 	return response, nil
+}
+
+// unwritten is why a start is not in the log.
+func (s *Server) unwritten(err error) error {
+	if errors.Is(err, machine.ErrVersion) {
+		return status.Errorf(codes.FailedPrecondition, "the log takes no start yet: %v: %s did not show that it does. Run "+
+			"this release there", machine.ErrVersion, strings.Join(s.config.Unshown(), ", "))
+	}
+	return status.Error(codes.Unavailable, err.Error())
 }
 
 func (s *Server) limit(node string) bool {
@@ -176,12 +188,18 @@ func (s *Server) Piece(ctx context.Context, r *cosignerv1.PieceRequest) (*cosign
 	return &cosignerv1.PieceResponse{Sealed: sealed}, nil
 }
 
-var errNoPiece = errors.New("this cosigner holds no piece of the validator's seed")
+var (
+	errNoPiece   = errors.New("this cosigner holds no piece of the validator's seed")
+	errNoRecords = errors.New("this cosigner cannot read what it gave, and gives nothing of the key; its log has more")
+)
 
 // give is the one place where anything of the validator's key leaves this cosigner.
 func (s *Server) give(start custody.Signed) ([]byte, error) {
 	s.giving.Lock()
 	defer s.giving.Unlock()
+	if s.config.Records == nil {
+		return nil, errNoRecords
+	}
 	v := s.view(start.Node)
 	if why := v.Judge(start); why != custody.None {
 		return nil, errors.New(why.String())

@@ -6,11 +6,14 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"casper-cosigner/cluster"
 	"casper-cosigner/custodian"
@@ -33,6 +36,7 @@ type bench struct {
 	records   []custody.Record
 	failing   error // of the disk
 	lost      error // of its memory
+	unwritten error // of the log
 	key       ed25519.PrivateKey
 	recipient *seed.Recipient
 	log       bytes.Buffer
@@ -54,8 +58,8 @@ func newBench(t *testing.T) *bench {
 		Cluster: custody.Cluster{Validator: casper.PublicKey{2},
 			Nodes: map[string]custody.Node{"node-a": node, "node-b": {Key: node.Key}}},
 		Caller: func(context.Context) (cluster.Member, bool) { return b.caller, b.caller.Name != "" },
-		Whole:  func() error { return b.lost },
-		Now:    func() time.Time { return time.Unix(1000, 0) }, Logger: zerolog.New(&b.log)}
+		Whole:  func() error { return b.lost }, Unshown: func() []string { return []string{"c2", "c3"} },
+		Now: func() time.Time { return time.Unix(1000, 0) }, Logger: zerolog.New(&b.log)}
 	b.server = custodian.New(b.config)
 	b.apply(machine.Genesis{Active: "node-a"})
 	return b
@@ -76,6 +80,9 @@ func (b *bench) WaitApplied(_ context.Context, index uint64) error {
 }
 
 func (b *bench) Apply(_ context.Context, c machine.Command) (machine.Result, error) {
+	if b.unwritten != nil {
+		return machine.Result{}, b.unwritten
+	}
 	return b.apply(c), nil
 }
 
@@ -145,6 +152,29 @@ func TestGive(t *testing.T) {
 	}
 }
 
+// TestGiveAfterNames: a node that a hostile leader pushed out of the log is told which number is
+// its next, and has the piece with that.
+func TestGiveAfterNames(t *testing.T) {
+	b := newBench(t)
+	for i := range uint64(3) {
+		if _, err := b.start(b.sign("node-a", i+1)); err != nil || !b.gets(b.sign("node-a", i+1)) {
+			t.Fatalf("start %d: %v", i+1, err)
+		}
+	}
+	for i := range 64 {
+		name := fmt.Sprint("x", i)
+		b.apply(machine.Start{Signed: custody.Signed{Start: custody.Start{Node: name, Number: b.state.LastStart(name) + 1}}})
+	}
+	r, err := b.start(b.sign("node-a", 1))
+	if err != nil || r.GetGranted() != 0 {
+		t.Fatalf("start 1 again: %v, %v", r, err)
+	}
+	next := b.sign("node-a", r.GetNewest()+1)
+	if r, err := b.start(next); err != nil || r.GetGranted() != b.index || !b.gets(next) {
+		t.Errorf("start %d: %v, %v", next.Number, r, err)
+	}
+}
+
 // TestGiveNothing: what each guard is for, by itself.
 func TestGiveNothing(t *testing.T) {
 	for name, change := range map[string]func(b *bench, s *custody.Signed){
@@ -164,9 +194,13 @@ func TestGiveNothing(t *testing.T) {
 		},
 		"a cosigner that was put back": func(b *bench, _ *custody.Signed) { b.lost = errors.New("lost") },
 		"a disk that fails":            func(b *bench, _ *custody.Signed) { b.failing = errors.New("no space") },
-		"another agent":                func(b *bench, _ *custody.Signed) { b.caller.Name = "node-b" },
-		"another cosigner":             func(b *bench, _ *custody.Signed) { b.caller.Role = cluster.Cosigner },
-		"a stranger":                   func(b *bench, _ *custody.Signed) { b.caller = cluster.Member{} },
+		"what it gave cannot be read": func(b *bench, _ *custody.Signed) {
+			b.config.Records = nil
+			b.server = custodian.New(b.config)
+		},
+		"another agent":    func(b *bench, _ *custody.Signed) { b.caller.Name = "node-b" },
+		"another cosigner": func(b *bench, _ *custody.Signed) { b.caller.Role = cluster.Cosigner },
+		"a stranger":       func(b *bench, _ *custody.Signed) { b.caller = cluster.Member{} },
 		"an older start": func(b *bench, _ *custody.Signed) {
 			b.apply(machine.Start{Signed: b.sign("node-a", 2)})
 		},
@@ -204,5 +238,24 @@ func TestLeaderWritesNoOther(t *testing.T) {
 	b.apply(machine.Suspend{Node: "node-a", Suspended: true})
 	if r, err := b.start(b.sign("node-a", 11)); err == nil {
 		t.Errorf("suspended: %v", r)
+	}
+}
+
+// TestUnwritten: who asks learns why the log takes no start, and where something is to be done.
+func TestUnwritten(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		code codes.Code
+		part string
+	}{
+		{fmt.Errorf("version 3: %w", machine.ErrVersion), codes.FailedPrecondition, "c2, c3 did not show"},
+		{errors.New("not the leader"), codes.Unavailable, "not the leader"},
+	} {
+		b := newBench(t)
+		b.unwritten = tt.err
+		_, err := b.start(b.sign("node-a", 1))
+		if status.Code(err) != tt.code || !strings.Contains(err.Error(), tt.part) {
+			t.Errorf("%v, want %v with %q", err, tt.code, tt.part)
+		}
 	}
 }

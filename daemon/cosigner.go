@@ -84,9 +84,7 @@ func RunCosigner(ctx context.Context, f *CosignerFile, o Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
 	v := newValidator(p, keys)
-	if err := v.openCustodian(piece); err != nil {
-		return err
-	}
+	v.openCustodian(piece)
 	o.Logger.Info().Str("cosigner", f.Name).Str("version", o.Version).Str("address", ports.data.Addr().String()).
 		Hex("split", keys.Split()).Msg("cosigner is up")
 	if keys.Empty() {

@@ -1,5 +1,5 @@
 // Package custody is the rule by which cosigners give a stock node the validator's key itself, so
-// that it lies on no disk of the node's.
+// that it lies in no file of the node's.
 //
 // A casper-node that starts wants the key once. Its gate draws a key pair for this one start, and
 // the node's agent signs a [Start] with the public half. The log makes of it the node's [Lease],
@@ -15,7 +15,8 @@
 //   - by a cosigner whose memory is whole and which is not sealed: others may have replaced it.
 //
 // So a leader that writes a lease for somebody else is given nothing, nor is one that asks again.
-// Whoever has the node's host has the key: that is what such a node is.
+// Whoever has the node's host, or its agent's key and reaches t cosigners, has the key: that is
+// what such a node is.
 //
 // It leaves to others that a lease is committed and applied before it is judged, that a Record is
 // durable before the share leaves (custodian), what a share of the key is, and how it is sealed
@@ -125,18 +126,30 @@ type Lease struct {
 // It does not verify who signed: the log is the same whatever a cluster file says. Cosigners do.
 type Leases struct{ newest map[string]Lease }
 
-// What a log takes of names: more than a cluster file can have, however often it changes, and no
-// more than a leader may make every cosigner remember.
+// What a log keeps of names: more than a cluster file can have, and no more than a leader may make
+// every cosigner remember. Of more, that with the oldest lease is dropped.
 const (
 	maxNodes = 64
 	maxName  = 32
 )
 
+// Last returns the number that the node's next start must follow. A full log may have dropped what
+// it knew of the node, so a name that is new to it goes on above all numbers that the log has: the
+// newest lease there is above all that were ever dropped.
+func (l *Leases) Last(node string) uint64 {
+	if last, known := l.newest[node]; known || len(l.newest) < maxNodes {
+		return last.Number
+	}
+	highest := uint64(0)
+	for _, one := range l.newest {
+		highest = max(highest, one.Number)
+	}
+	return highest
+}
+
 // Next reports whether the start's number is the node's next one, so that Grant would grant it.
 func (l *Leases) Next(s Start) bool {
-	last, known := l.newest[s.Node]
-	room := known || len(l.newest) < maxNodes
-	return s.Number == last.Number+1 && len(s.Node) <= maxName && room
+	return s.Number == l.Last(s.Node)+1 && len(s.Node) <= maxName
 }
 
 // Grant makes the start at that entry of the log the node's newest lease, if its number is the next
@@ -149,8 +162,23 @@ func (l *Leases) Grant(at uint64, s Signed) Lease {
 	if l.newest == nil {
 		l.newest = map[string]Lease{}
 	}
+	if _, known := l.newest[s.Node]; !known && len(l.newest) >= maxNodes {
+		delete(l.newest, l.oldest())
+	}
 	l.newest[s.Node] = Lease{Signed: s, Granted: at}
 	return l.newest[s.Node]
+}
+
+// oldest returns the node that had no lease for longest: names that a leader made up make room for
+// the nodes that start.
+func (l *Leases) oldest() (node string) {
+	lowest := ^uint64(0)
+	for one := range l.All() {
+		if one.Granted < lowest {
+			node, lowest = one.Node, one.Granted
+		}
+	}
+	return node
 }
 
 // Newest returns the node's newest lease, the zero one if it has none.
@@ -169,8 +197,8 @@ func (l *Leases) All() iter.Seq[Lease] {
 
 // Restore makes a lease the node's newest, as a snapshot of the log has it; false if no log can.
 func (l *Leases) Restore(one Lease) bool {
-	before := Start{Node: one.Node, Number: l.newest[one.Node].Number + 1}
-	if one.Number == 0 || !l.Next(before) {
+	_, known := l.newest[one.Node]
+	if one.Number == 0 || len(one.Node) > maxName || !known && len(l.newest) >= maxNodes {
 		return false
 	}
 	if l.newest == nil {

@@ -42,6 +42,9 @@ func decodeStart(m *cosignerv1.NodeStart, version uint32, at int64) (Start, erro
 // Lease returns the node's newest lease of the key, the zero one if it has none.
 func (s *State) Lease(node string) custody.Lease { return s.leases.Newest(node) }
 
+// LastStart returns the number that the node's next start must follow.
+func (s *State) LastStart(node string) uint64 { return s.leases.Last(node) }
+
 // CheckStart returns what applying the start now would, and changes nothing.
 func (s *State) CheckStart(c Start) Result {
 	switch {

@@ -146,7 +146,7 @@ func (x *StartRequest) GetStart() *NodeStart {
 // StartResponse says what the log holds of the node now.
 type StartResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Number of the node's newest start, 0 if it has none.
+	// Number that the node's next start follows: of its newest, as a rule; 0 if it has none.
 	Newest uint64 `protobuf:"varint,1,opt,name=newest,proto3" json:"newest,omitempty"`
 	// Index of its entry if that is the very start that was asked for; else 0: the next number is to be asked for.
 	Granted       uint64 `protobuf:"varint,2,opt,name=granted,proto3" json:"granted,omitempty"`
