@@ -22,6 +22,7 @@ type GateServer struct {
 	// Signed is told of each message that the node was granted, as its gate says. It verifies what it
 	// keeps, and must not block.
 	Signed func(casper.Ballot)
+	Boot   uint64 // another one after each start of the agent
 }
 
 // mostStored is how many messages one call tells of.
@@ -45,5 +46,7 @@ func (s *GateServer) Report(_ context.Context, r *cosignerv1.ReportRequest) (*co
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
-	return wire.Waits(s.Waits(at)), nil
+	waits := s.Waits(at)
+	waits.Boot = s.Boot
+	return wire.Waits(waits), nil
 }

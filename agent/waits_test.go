@@ -18,13 +18,13 @@ import (
 func TestReport(t *testing.T) {
 	node := &watched{}
 	waits := agent.NewWaits("a", true, failover.NewActiveTold("a", 2, time.Second))
-	s := &agent.GateServer{Node: node, Waits: waits.Waits}
+	s := &agent.GateServer{Node: node, Waits: waits.Waits, Boot: 9}
 	report := func(first uint64) {
 		t.Helper()
 		now := time.Now()
 		w := failover.GateWord{Refused: now.Add(-time.Second), RefusedEra: 7}
 		r, err := s.Report(t.Context(), wire.GateWord(w, now))
-		if err != nil || r.GetFirstWaitMs() != first || r.GetLaterWaitMs() != 4000 {
+		if err != nil || r.GetFirstWaitMs() != first || r.GetLaterWaitMs() != 4000 || r.GetBoot() != 9 {
 			t.Errorf("%v, %v; want %d ms for the first", r, err, first)
 		}
 		if g := node.node.Gate; g.At.IsZero() || g.RefusedEra != 7 {

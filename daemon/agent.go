@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"time"
@@ -171,7 +172,7 @@ func (h *agentHost) run(ctx context.Context, f *AgentFile, socket, pings net.Lis
 	cosignerv1.RegisterClaimServiceServer(server, h.agent)
 	if h.restart != nil { // it is stock, and has a gate
 		cosignerv1.RegisterGateServiceServer(server, &agent.GateServer{Node: h.watcher, Waits: h.waits.Waits,
-			Signed: h.almanac.Granted})
+			Signed: h.almanac.Granted, Boot: rand.Uint64()})
 	}
 	if keys := h.keys(); keys != nil {
 		cosignerv1.RegisterKeyServiceServer(server, keys)

@@ -67,16 +67,16 @@ func (a *account) lead(s casper.Slot, m casper.Message, answer *cosignerv1.SignR
 	}
 }
 
-// answered notes an answer of /status.
-func (a *account) answered(s Status, now time.Time) {
+// answered notes an answer of /status, and when that was asked.
+func (a *account) answered(s Status, asked, now time.Time) {
 	was := a.Status
 	a.Status = s.known(now)
 	a.began(was, now)
 	if a.stock {
-		a.start.Seen(&a.Gate, a.Status, s.Uptime, now)
+		a.start.Seen(&a.Gate, a.Status, s.Uptime, asked)
 	}
 	// The process that said so was up before it did.
-	if s.Uptime <= now.Sub(a.Shutdown) {
+	if s.Uptime <= asked.Sub(a.Shutdown) {
 		a.Shutdown = time.Time{}
 	}
 }

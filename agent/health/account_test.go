@@ -184,7 +184,7 @@ func TestLostLeads(t *testing.T) {
 // ending process gave.
 func TestShutdown(t *testing.T) {
 	up := func(d time.Duration) func(*account) {
-		return func(r *account) { r.answered(Status{Uptime: d}, at(10)) }
+		return func(r *account) { r.answered(Status{Uptime: d}, at(10), at(10)) }
 	}
 	asks := func(seconds float64) func(*account) {
 		return func(r *account) { r.asked(casper.Handshake{}, refusedAnswer, at(seconds)) }
@@ -233,13 +233,13 @@ func TestFault(t *testing.T) {
 // attempt before.
 func TestStatusKnown(t *testing.T) {
 	r := account{Node: failover.Node{Status: failover.Status{Error: "no"}}}
-	r.answered(validating(), at(1))
+	r.answered(validating(), at(1), at(1))
 	want := failover.Status{At: at(1), Reactor: "Validate", Era: 17, Height: 1204, Lowest: 200, Round: 8 * time.Second,
 		Key: validating().Key, Peers: 3, Version: "2.0.3-0123abcde-cosigner1", UpgradeEra: 18}
 	if r.Status != want {
 		t.Errorf("got  %+v\nwant %+v", r.Status, want)
 	}
-	r.answered(Status{State: "CatchUp"}, at(2))
+	r.answered(Status{State: "CatchUp"}, at(2), at(2))
 	if r.Status != (failover.Status{At: at(2), Reactor: "CatchUp"}) {
 		t.Errorf("of a node without a block or an era: %+v", r.Status)
 	}

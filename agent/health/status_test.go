@@ -178,7 +178,7 @@ func FuzzParseStatus(f *testing.F) {
 			t.Errorf("read %+v", s)
 		}
 		var r account
-		r.answered(s, time.Unix(1e9, 0))
+		r.answered(s, time.Unix(1e9, 0), time.Unix(1e9, 0))
 		told, err := proto.Marshal(wire.Health(r.Node, time.Unix(1e9+1, 0)))
 		if err != nil || len(told) > 1024 {
 			t.Errorf("%d bytes, %v", len(told), err)

@@ -182,6 +182,7 @@ func (w *Watcher) watchStatus(ctx context.Context) {
 // counts whenever it comes.
 func (w *Watcher) askStatus(ctx context.Context) {
 	var status Status
+	asked := w.Now()
 	answer := make(chan error, 1)
 	go func() {
 		var err error
@@ -194,11 +195,11 @@ func (w *Watcher) askStatus(ctx context.Context) {
 		select {
 		case err := <-answer:
 			if ctx.Err() == nil {
-				w.noteStatus(status, err)
+				w.noteStatus(status, asked, err)
 			}
 			return
 		case <-late.C:
-			w.noteStatus(Status{}, fmt.Errorf("asking /status: no answer within %v", statusIn))
+			w.noteStatus(Status{}, asked, fmt.Errorf("asking /status: no answer within %v", statusIn))
 		}
 	}
 }
@@ -221,9 +222,9 @@ func (w *Watcher) status(ctx context.Context) (Status, error) {
 	return ParseStatus(text)
 }
 
-// noteStatus notes an attempt. The log tells only when the answers begin to fail, and when
-// they come again.
-func (w *Watcher) noteStatus(s Status, err error) {
+// noteStatus notes an attempt that began then. The log tells only when the answers begin to fail,
+// and when they come again.
+func (w *Watcher) noteStatus(s Status, asked time.Time, err error) {
 	if err == nil && w.Told != nil {
 		w.Told(s)
 	}
@@ -244,7 +245,7 @@ func (w *Watcher) noteStatus(s Status, err error) {
 		}
 	default:
 		was := w.node.Gate.Took
-		if w.node.answered(s, w.Now()); w.node.Gate.Took != was {
+		if w.node.answered(s, asked, w.Now()); w.node.Gate.Took != was {
 			took = w.node.Gate.Took
 		}
 		if failed || first {

@@ -53,7 +53,7 @@ func (l *look) condition(name string) Condition {
 // and one that was made active on that word lost 4 to 8 rounds.
 func (l *look) unready(name string) (code, why string) {
 	n := l.nodes[name]
-	asks := !n.Rounds.Asked.IsZero() && l.now.Sub(n.Rounds.Asked) <= l.recent()
+	asks := l.asks(name)
 	switch {
 	case n.Heard.IsZero():
 		return Silent, name + " has not pinged any cosigner yet"
@@ -71,6 +71,12 @@ func (l *look) unready(name string) (code, why string) {
 	}
 	code, why = l.explain(n.Status)
 	return code, name + " asks for no round: " + why
+}
+
+// asks reports whether the node asked for a round lately.
+func (l *look) asks(name string) bool {
+	asked := l.nodes[name].Rounds.Asked
+	return !asked.IsZero() && l.now.Sub(asked) <= l.recent()
 }
 
 // explain returns why a node asks for no signatures, as far as /status knows.

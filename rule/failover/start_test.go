@@ -12,8 +12,9 @@ type rig struct {
 	t     *testing.T
 	start failover.Start
 	gate  failover.Gate
-	at    time.Time // now
-	began time.Time // start of the process
+	at    time.Time     // now
+	began time.Time     // start of the process
+	late  time.Duration // of its answers
 }
 
 func newRig(t *testing.T, up time.Duration) *rig {
@@ -23,7 +24,7 @@ func newRig(t *testing.T, up time.Duration) *rig {
 // says lets so many seconds pass in which the node is in that state; blocks are of two seconds.
 func (r *rig) says(reactor string, seconds int) {
 	for range seconds {
-		s := failover.Status{Reactor: reactor}
+		s := failover.Status{At: r.at.Add(r.late), Reactor: reactor}
 		if reactor == "Validate" {
 			s.Round = 2 * time.Second
 		}
@@ -135,5 +136,35 @@ func TestStartFirst(t *testing.T) {
 		r.ends()
 		r.says("CatchUp", 1)
 		r.fails(c.fails, c.name)
+	}
+}
+
+// TestStartLate: an answer that comes long after it was asked tells of the same process, whenever
+// in between the uptime was taken.
+func TestStartLate(t *testing.T) {
+	for _, taken := range []time.Duration{0, 20 * time.Second} {
+		for _, first := range []bool{true, false} {
+			r := newRig(t, 0)
+			late := func() {
+				r.late, r.began = 20*time.Second, r.began.Add(-taken)
+				r.says("CatchUp", 1)
+				r.late, r.began, r.at = 0, r.began.Add(taken), r.at.Add(20*time.Second)
+			}
+			if first {
+				late()
+			}
+			r.says("CatchUp", 5)
+			if !first {
+				late()
+			}
+			started := r.gate.Started
+			if r.says("Validate", 1); !r.gate.Started.Equal(started) {
+				t.Errorf("taken after %v, first %v: another start, %v later", taken, first, r.gate.Started.Sub(started))
+			}
+			r.fails(false, "after a late answer")
+			r.ends()
+			r.says("CatchUp", 1)
+			r.fails(true, "and once it ended")
+		}
 	}
 }

@@ -47,9 +47,16 @@ func (l *look) gated(name string) trouble {
 // that takes, though another node validates, or since its starts fail, however often it says
 // Validate meanwhile. Nothing else tells that: it answers /status, and a passive node beside it
 // asks for nothing that it would be behind.
+//
+// In fenced mode one that votes meanwhile keeps the role. Without it its votes are refused, another
+// that is out of the era casts none, and none is restarted while starts of this one fail: so one
+// end soon after a start would cost the era.
 func (l *look) notUp(name string) trouble {
 	n := l.nodes[name]
 	if !l.IsStock(name) {
+		return trouble{}
+	}
+	if l.failing(name) && l.state.Mode == Fenced && l.takesPart(name) {
 		return trouble{}
 	}
 	if l.failing(name) {
@@ -72,6 +79,12 @@ func (l *look) notUp(name string) trouble {
 	}
 	_, why := l.explain(n.Status)
 	return trouble{code: NotUp, sign: up, why: name + " does not validate, and another node does: " + why}
+}
+
+// takesPart reports whether the stock node votes, as far as can be told: it validates, and asks for
+// what is newest.
+func (l *look) takesPart(name string) bool {
+	return l.validates(name) && !l.out(name) && l.asks(name) && !l.nodes[name].Place.trails(l.newest, l.slack())
 }
 
 // fails says since when the node's starts fail.

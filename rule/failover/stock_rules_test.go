@@ -76,6 +76,25 @@ func stockRules() []rule {
 			activate(failover.NotUp, "standby"), 0},
 		{"its starts fail since lately", stock(func(s *scene) { s.fails("main", 9) }), 0,
 			coming(failover.NotUp, "standby"), 1},
+		{"its starts fail, and it votes, in fenced mode", stock(func(s *scene) {
+			s.state.Mode = failover.Fenced
+			s.fails("main", 60)
+		}), 0, told(failover.Well), 0},
+		{"its starts fail, and it catches up, in fenced mode", stock(func(s *scene) {
+			s.state.Mode = failover.Fenced
+			s.fails("main", 10)
+			s.node("main", func(n *failover.Node) { n.Status.Reactor = "CatchUp" })
+		}), 0, activate(failover.NotUp, "standby"), 0},
+		{"its starts fail, and it asks for what is old, in fenced mode", stock(func(s *scene) {
+			s.state.Mode = failover.Fenced
+			s.fails("main", 10)
+			s.node("main", func(n *failover.Node) { n.Place.Round -= 9 })
+		}), 0, activate(failover.NotUp, "standby"), 0},
+		{"its starts fail, and it asks no more, in fenced mode", stock(func(s *scene) {
+			s.state.Mode = failover.Fenced
+			s.fails("main", 10)
+			s.node("main", func(n *failover.Node) { n.Rounds.Asked = s.ago(18) })
+		}), 0, activate(failover.NotUp, "standby"), 0},
 		{"its starts fail, and the other is out", stock(func(s *scene) {
 			s.fails("main", 10)
 			s.gone("spare", 30)

@@ -12,6 +12,7 @@ type Waits struct {
 	First time.Duration // for the node's first message of an era
 	Later time.Duration // for its others
 	At    time.Time     // when that was told
+	Boot  uint64        // of the agent that told: another one after each of its starts; 0 is not known
 }
 
 // Waits returns what a gate is told, whichever era it asks for.

@@ -78,11 +78,11 @@ func GateSight(s failover.GateSight) *cosignerv1.ReportRequest {
 
 // Waits tells a gate how long it may wait.
 func Waits(w failover.Waits) *cosignerv1.ReportResponse {
-	return &cosignerv1.ReportResponse{
+	return &cosignerv1.ReportResponse{Boot: w.Boot,
 		FirstWaitMs: uint64(w.First.Milliseconds()), LaterWaitMs: uint64(w.Later.Milliseconds())}
 }
 
 // ToldWaits is the inverse of Waits.
 func ToldWaits(r *cosignerv1.ReportResponse, now time.Time) failover.Waits {
-	return failover.Waits{First: age(r.GetFirstWaitMs()), Later: age(r.GetLaterWaitMs()), At: now}
+	return failover.Waits{First: age(r.GetFirstWaitMs()), Later: age(r.GetLaterWaitMs()), At: now, Boot: r.GetBoot()}
 }

@@ -57,6 +57,7 @@ func TestTellBack(t *testing.T) {
 		}
 	}
 	waits := failover.Known{Active: true}.Waits(at(10))
+	waits.Boot = 9
 	if got := ToldWaits(Waits(waits), at(10)); got != waits {
 		t.Errorf("%+v, want %+v", got, waits)
 	}

@@ -119,12 +119,23 @@ func (t *told) saw(instance casper.Hash, at time.Time) {
 	})
 }
 
+// again has what was stored told once more, before what was stored since.
+func (t *told) again(own []casper.Ballot) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	own = slices.DeleteFunc(own, func(b casper.Ballot) bool { return slices.Contains(t.stored, b) })
+	t.untold(append(own, t.stored...))
+}
+
 // Tell tells what the gate knows, each second and when something happens, and heeds how long it may
 // wait, until ctx ends. The gate waits for none of it.
 func (g *Gate) Tell(ctx context.Context, to Hearer) {
 	t := &g.told
 	again(ctx, t.news, g.settings.Log, func(ctx context.Context) error {
 		waits, err := to.Hear(ctx, t.word(ctx, to))
+		if err == nil && t.anew(waits) {
+			t.again(g.stored())
+		}
 		if err == nil && t.heeds(waits) {
 			g.settings.Log.Info().Dur("first", waits.First).Dur("later", waits.Later).
 				Msg("so long messages wait to be granted")
@@ -134,6 +145,13 @@ func (g *Gate) Tell(ctx context.Context, to Hearer) {
 		}
 		return t.pass(ctx, to)
 	})
+}
+
+// anew reports whether that is the first word of an agent, or of one that was started anew.
+func (t *told) anew(w failover.Waits) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.waits.At.IsZero() || w.Boot != t.waits.Boot
 }
 
 // heeds keeps how long messages may wait, and reports whether that is another time than before.

@@ -214,6 +214,51 @@ func TestTellsWhatIsStored(t *testing.T) {
 	})
 }
 
+// TestToldAnew: an agent that was started anew is told again what is stored, and so is the agent of
+// a gate that was, in order and each message once.
+func TestToldAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		us, era := unitstest.New(1, 7), unitstest.Instance("era")
+		f := opened(t, func(casper.Ballot) error { return nil })
+		h := &hearer{eras: map[casper.Hash]uint64{era: 7}, waits: failover.Waits{Boot: 5}}
+		var want []casper.Ballot
+		write := func(b casper.Ballot) {
+			if err := f.handle().write(unitstest.Entry(b)); err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, b)
+		}
+		told := func(when string, want ...casper.Ballot) {
+			t.Helper()
+			time.Sleep(5 * time.Second)
+			synctest.Wait()
+			h.set(func() {
+				if !slices.Equal(h.kept, want) {
+					t.Errorf("%s: told were %v, want %v", when, h.kept, want)
+				}
+				h.kept = nil
+			})
+		}
+		write(us.Echo(era, 1, "block"))
+		if err := f.handle().write(unitstest.Entry(unitstest.New(2, 3).Vote(era, 1, true))); err != nil {
+			t.Fatal(err)
+		}
+		write(us.Vote(era, 1, true))
+		f.gate.told.stored = f.gate.told.stored[1:] // it was told, or the gate died before
+		ctx, end := context.WithCancel(t.Context())
+		defer end()
+		go f.gate.Tell(ctx, h)
+		told("a gate that was started", want...)
+		h.set(func() { h.gone = true })
+		write(us.Vote(era, 2, true))
+		time.Sleep(5 * time.Second)
+		h.set(func() { h.gone = false })
+		told("the same agent", want[2:]...)
+		h.set(func() { h.waits.Boot = 6 })
+		told("another agent", want...)
+	})
+}
+
 // TestUntoldIsBounded: an agent that is gone for long is told the newest, in order.
 func TestUntoldIsBounded(t *testing.T) {
 	us, era := unitstest.New(1, 7), unitstest.Instance("era")

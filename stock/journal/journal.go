@@ -81,10 +81,14 @@ func ParseName(name string, key casper.PublicKey) (casper.Hash, error) {
 //
 // Of each index only the first signature is verified: a file holds 180,000, and that of a node that
 // never votes has none of ours. If ours were missed here, Judge would refuse what comes by that
-// index. And the last one, if it is ours: where a power cut left zeros they may begin in it.
+// index. And the last one, if it is ours: where a power cut left zeros they may begin in it. For
+// the same reason a last entry that is not ours and the first of its index is cut too: ours with
+// zeros for a signature, or another's with zeros for an index, would make our own index another's,
+// and what we sign for the rest of the era be refused. A message of another's comes again.
 func (j *Journal) Load(file io.Reader) (int64, error) {
 	r, whose := units.NewReader(file), map[uint32]bool{}
-	last, before := units.Message{}, int64(0) // if it is ours; where it begins
+	last, before := units.Message{}, int64(0) // if it is ours, or alien; where it begins
+	alien := false                            // it alone says that its index is another's
 	for {
 		e, err := r.Next()
 		var damage *units.DamageError
@@ -94,11 +98,15 @@ func (j *Journal) Load(file io.Reader) (int64, error) {
 				delete(j.own, slotOf(last.Ballot))
 				j.end = before
 			}
+			if alien {
+				j.whose.Forget(last.Validator)
+				j.end = before
+			}
 			return j.end, nil
 		case err != nil:
 			return 0, err
 		}
-		last, before = units.Message{}, j.end
+		last, before, alien = units.Message{}, j.end, false
 		if m := e.First; e.Kind == units.Signed && m.Instance == j.whose.Instance() {
 			ours, met := whose[m.Validator]
 			if !met {
@@ -106,6 +114,7 @@ func (j *Journal) Load(file io.Reader) (int64, error) {
 					return 0, err
 				}
 				whose[m.Validator] = ours
+				last, alien = m, !ours
 			}
 			if ours {
 				if _, taken := j.own[slotOf(m.Ballot)]; taken {

@@ -155,10 +155,35 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// TestLoadedHalf: zeros in a file's last entry, the first of its index, do not make our index
+// another's, whoever wrote it.
+func TestLoadedHalf(t *testing.T) {
+	for at, us := range map[int]unitstest.Validator{20: us, 69: us.At(0)} {
+		half := entry(us.Vote(era, 1, true))
+		if us.Index == 0 {
+			half = entry(other.Vote(era, 1, true))
+		}
+		clear(half[len(half)-at:])
+		j := journal.New(era, us.Public())
+		end, err := j.Load(bytes.NewReader(slices.Concat(half, make([]byte, 99))))
+		if err != nil || end != 0 || j.Own() != 0 {
+			t.Errorf("zeros from %d before the end: cut at %d, %d of ours, %v", at, end, j.Own(), err)
+		}
+		if err := j.At(us.Index); err != nil {
+			t.Errorf("zeros from %d before the end: %v", at, err)
+		}
+		r := &room{t: t, journal: j, pen: j.Pen()}
+		if err := r.write(entry(us.Vote(era, 1, false))); err != nil {
+			t.Errorf("zeros from %d before the end: %v", at, err)
+		}
+	}
+}
+
 // TestLoadedIndex: an index that was another's in a file is not ours in what is written behind.
 func TestLoadedIndex(t *testing.T) {
-	j := journal.New(era, us.Public())
-	if _, err := j.Load(bytes.NewReader(entry(unitstest.New(3, us.Index).Vote(era, 1, true)))); err != nil {
+	j, theirs := journal.New(era, us.Public()), unitstest.New(3, us.Index)
+	file := slices.Concat(entry(theirs.Vote(era, 1, true)), entry(theirs.Vote(era, 2, true)))
+	if _, err := j.Load(bytes.NewReader(file)); err != nil {
 		t.Fatal(err)
 	}
 	r := &room{t: t, journal: j, pen: j.Pen()}
@@ -218,10 +243,10 @@ func TestTwoContents(t *testing.T) {
 // TestOwnAgain: casper-node reads a file with an entry twice as damaged.
 func TestOwnAgain(t *testing.T) {
 	own := us.Vote(era, 1, true)
-	foreign := other.Vote(era, 1, true)
-	file := slices.Concat(entry(own), entry(foreign))
+	foreign := slices.Concat(entry(other.Vote(era, 1, true)), entry(other.Vote(era, 2, true)))
+	file := slices.Concat(entry(own), foreign)
 	r := newRoom(t)
-	twice := slices.Concat(entry(own), entry(own), entry(foreign))
+	twice := slices.Concat(entry(own), entry(own), foreign)
 	for _, b := range [][]byte{twice, entry(own)} {
 		if err := r.write(b); err != nil {
 			t.Fatal(err)

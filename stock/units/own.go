@@ -89,6 +89,9 @@ func (o *Own) Ours(m Message) (bool, error) {
 	return true, o.take(m)
 }
 
+// Forget takes back that an index is another's, as if the entry that said so had not been met.
+func (o *Own) Forget(index uint32) { delete(o.others, index) }
+
 // take notes the index of a message of the file's instance that is signed by our key.
 func (o *Own) take(m Message) error {
 	if o.known != nobody && o.index != m.Validator || o.others[m.Validator] {

@@ -61,8 +61,8 @@ func (s *demo) networks() []network {
 	}
 }
 
-// deaths are the acts of network A. In an era the cosigners order two restarts of a node at most, so
-// no more acts than these want one; hangs has the others.
+// deaths are the acts of network A. In an era the cosigners order two restarts of a node at most,
+// so no more acts than these want one; hangs has the others.
 func (s *demo) deaths() []stage.Act {
 	return []stage.Act{
 		{Name: "steady", Title: "Both run, and one votes", Play: s.steady},

@@ -260,7 +260,9 @@ type ReportResponse struct {
 	// For the node's first message of an era, milliseconds.
 	FirstWaitMs uint64 `protobuf:"varint,1,opt,name=first_wait_ms,json=firstWaitMs,proto3" json:"first_wait_ms,omitempty"`
 	// For its others, milliseconds.
-	LaterWaitMs   uint64 `protobuf:"varint,2,opt,name=later_wait_ms,json=laterWaitMs,proto3" json:"later_wait_ms,omitempty"`
+	LaterWaitMs uint64 `protobuf:"varint,2,opt,name=later_wait_ms,json=laterWaitMs,proto3" json:"later_wait_ms,omitempty"`
+	// Number of the agent's process, another one after each start. A gate that sees it change tells again what it stored.
+	Boot          uint64 `protobuf:"varint,3,opt,name=boot,proto3" json:"boot,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -305,6 +307,13 @@ func (x *ReportResponse) GetFirstWaitMs() uint64 {
 func (x *ReportResponse) GetLaterWaitMs() uint64 {
 	if x != nil {
 		return x.LaterWaitMs
+	}
+	return 0
+}
+
+func (x *ReportResponse) GetBoot() uint64 {
+	if x != nil {
+		return x.Boot
 	}
 	return 0
 }
@@ -439,10 +448,11 @@ const file_casper_cosigner_v1_gate_proto_rawDesc = "" +
 	"\rReportRequest\x122\n" +
 	"\x04gate\x18\x01 \x01(\v2\x1c.casper.cosigner.v1.GateWordH\x00R\x04gate\x125\n" +
 	"\x05watch\x18\x02 \x01(\v2\x1d.casper.cosigner.v1.WatchWordH\x00R\x05watchB\b\n" +
-	"\x06teller\"X\n" +
+	"\x06teller\"l\n" +
 	"\x0eReportResponse\x12\"\n" +
 	"\rfirst_wait_ms\x18\x01 \x01(\x04R\vfirstWaitMs\x12\"\n" +
-	"\rlater_wait_ms\x18\x02 \x01(\x04R\vlaterWaitMs\"\xbe\x01\n" +
+	"\rlater_wait_ms\x18\x02 \x01(\x04R\vlaterWaitMs\x12\x12\n" +
+	"\x04boot\x18\x03 \x01(\x04R\x04boot\"\xbe\x01\n" +
 	"\bGateWord\x12)\n" +
 	"\x0erefused_ago_ms\x18\x01 \x01(\x04H\x00R\frefusedAgoMs\x88\x01\x01\x12\x1f\n" +
 	"\vrefused_era\x18\x02 \x01(\x04R\n" +
