@@ -65,13 +65,18 @@ func (s *demo) hosts(ctx context.Context) (active, other host, err error) {
 	return active, other, err
 }
 
-// strike waits for a random instant of a round and does something to the active node.
+// strike waits for a random instant of a round and does something to the active node. A main that
+// was down before may return to its role while that instant is waited for.
 func (s *demo) strike(ctx context.Context, what string, do func(active host) error) (active, other host, err error) {
-	if active, other, err = s.hosts(ctx); err != nil {
-		return active, other, err
-	}
-	if err = s.AnInstant(ctx); err != nil {
-		return active, other, err
+	for still := false; !still; {
+		if active, other, err = s.hosts(ctx); err != nil {
+			return active, other, err
+		}
+		if err = s.AnInstant(ctx); err != nil {
+			return active, other, err
+		}
+		r, err := s.Pair.Cluster.Roles(ctx)
+		still = err == nil && r.Active == active.Node.Name
 	}
 	return active, other, s.Disturb(what+" "+active.Node.Name, func() error { return do(active) })
 }
