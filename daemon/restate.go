@@ -13,7 +13,8 @@ import (
 
 // errStarted says that a first era and height no longer counts.
 var errStarted = errors.New("the cluster has started, as far as this cosigner knows: where it starts is settled, and " +
-	"`casper-cosigner watermark floor` raises what may be signed. If the others take no part in that founding, the " +
+	"`casper-cosigner watermark floor --from-node` raises what may be signed: if anything with the PEM ran since, that " +
+	"comes first, before any node is started. If the others take no part in that founding, the " +
 	"cluster is founded anew, with all cosigners: docs/recovery.md, \"The cluster founded anew\". Nothing was changed")
 
 // Restate has a cosigner that does not run, and whose cluster has not started, state another first

@@ -37,7 +37,7 @@ chain, or above what was signed where no node is asked, is to be typed again, an
 so is one below the present floor: what that refused may then be signed. A floor
 that was set by mistake can be moved back, as far as what is pruned.`,
 		Example: `  casper-cosigner watermark floor --from-node http://10.0.1.1:8888 --reason "a PEM was found in use"
-  casper-cosigner watermark floor --era 21802 --reason "PEM was in use until era 21801"`,
+  casper-cosigner watermark floor --era 21802 --height 7012400 --reason "PEM was in use until then"`,
 		Args: cobra.NoArgs,
 	}
 	c.Flags().Uint64Var(&f.Era, "era", 0, "lowest era that is signed")

@@ -149,7 +149,7 @@ func (l *Leases) Last(node string) uint64 {
 
 // Next reports whether the start's number is the node's next one, so that Grant would grant it.
 func (l *Leases) Next(s Start) bool {
-	return s.Number == l.Last(s.Node)+1 && len(s.Node) <= maxName
+	return s.Number != 0 && s.Number == l.Last(s.Node)+1 && len(s.Node) <= maxName
 }
 
 // Grant makes the start at that entry of the log the node's newest lease, if its number is the next
@@ -174,7 +174,7 @@ func (l *Leases) Grant(at uint64, s Signed) Lease {
 func (l *Leases) oldest() (node string) {
 	lowest := ^uint64(0)
 	for one := range l.All() {
-		if one.Granted < lowest {
+		if node == "" || one.Granted < lowest {
 			node, lowest = one.Node, one.Granted
 		}
 	}

@@ -61,6 +61,30 @@ func TestNamesMadeUp(t *testing.T) {
 	restores(t, l)
 }
 
+// TestLeasesAtTheirEnd: a snapshot that was made up has numbers, or entries, at their end. No lease
+// comes of it that could not be read back.
+func TestLeasesAtTheirEnd(t *testing.T) {
+	l := &custody.Leases{}
+	const end = ^uint64(0)
+	for n := range 64 {
+		if !l.Restore(custody.Lease{Signed: start(fmt.Sprint("x", n), end, 1), Granted: end}) {
+			t.Fatal(n)
+		}
+	}
+	l.Grant(7, start("x1", 0, 1))
+	l.Grant(7, start("node-a", 0, 1))
+	restores(t, l)
+	l = &custody.Leases{}
+	for n := range 64 {
+		l.Restore(custody.Lease{Signed: start(fmt.Sprint("x", n), 1, 1), Granted: end})
+	}
+	l.Grant(7, start("node-a", 2, 1))
+	if l.Newest("node-a").Number != 2 {
+		t.Error("a node gets no lease")
+	}
+	restores(t, l)
+}
+
 // restores puts the leases into a snapshot and back.
 func restores(t *testing.T, l *custody.Leases) {
 	t.Helper()

@@ -157,7 +157,7 @@ func (s *State) ordered(node string) (last Event, orders uint32) {
 }
 
 func (s *State) change(e Event, c Change, do func()) bool {
-	if c.Epoch != s.Epoch {
+	if c.Epoch != s.Epoch || c.Epoch == ^uint64(0) { // only a made-up snapshot comes there
 		return false
 	}
 	do()

@@ -66,6 +66,15 @@ func TestChangesAreCompareAndSet(t *testing.T) {
 	}
 }
 
+// TestLastEpoch: a state of the last epoch there is, which a made-up snapshot may have, stays as it
+// is: after the next it could not be read back.
+func TestLastEpoch(t *testing.T) {
+	s := failover.State{Mode: failover.Hot, Active: "a", Epoch: ^uint64(0)}
+	if s.Activate("b", failover.Change{Epoch: s.Epoch}) || s.Active != "a" || s.Epoch != ^uint64(0) {
+		t.Errorf("%+v", s)
+	}
+}
+
 // TestHistory holds the history against a plain list of all changes, and copies made on the way
 // against what they were.
 func TestHistory(t *testing.T) {

@@ -13,6 +13,7 @@ const (
 	KeptEras    = 12    // eras kept whole, the newest included
 	KeptHeights = 16384 // heights kept, the newest included
 	MaxReruns   = 3     // times that an operator may say that an era runs again
+	MaxVoices   = 256   // instances and validators of an era; sound nodes have one each, and one more a rerun
 
 	// MaxRounds is how far ahead of an era's current round Zug takes a message (casper-node zug.rs,
 	// MAX_FUTURE_ROUNDS). How far that round can be by now, MostRounds tells.
@@ -70,14 +71,19 @@ func (t *Table) Check(c Claim) (Claim, Outcome, refusal.Reason) {
 }
 
 // mayUse reports whether the node still has its one voice of the era, or has this one. It bounds
-// how many slots a hostile node can make us keep: two a round.
+// how many slots a hostile node can make us keep: two a round. No node that there is makes an era
+// full of voices; whoever leads may, with made-up ones.
 func (t *Table) mayUse(c Claim, s casper.Slot) bool {
 	e := t.eras[s.Era]
 	if s.OfHeight() || e == nil {
 		return true
 	}
 	i, ok := e.uses[e.use(c.Node, chainspecOf(c.Message))]
-	return !ok || int(i) == e.voice(s.Instance, s.Validator)
+	at := e.voice(s.Instance, s.Validator)
+	if at < 0 && len(e.voices) == MaxVoices {
+		return false
+	}
+	return !ok || int(i) == at
 }
 
 // chainspecOf returns the chainspec of an Echo or a Vote.

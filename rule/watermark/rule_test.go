@@ -1,6 +1,7 @@
 package watermark_test
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -27,6 +28,35 @@ func TestCovers(t *testing.T) {
 		if got := m.Covers(tt.slot); got != tt.want {
 			t.Errorf("%v: %v, want %v", tt.slot, got, tt.want)
 		}
+	}
+}
+
+// TestMaxVoices: whoever leads fills an era with voices of nodes that he makes up. Each slot goes
+// on to hold what it held, the voices of before may go on, and no other one comes.
+func TestMaxVoices(t *testing.T) {
+	table := watermark.New(watermark.Mark{})
+	vote := func(validator, round uint32, value bool) watermark.Claim {
+		return watermark.Claim{Node: fmt.Sprint("node-", validator), Message: casper.Vote{Value: value,
+			Round: casper.Round{Era: 3, ID: round, Validator: validator}}}
+	}
+	for n := range uint32(watermark.MaxVoices) {
+		if _, outcome, why := table.Claim(vote(n, 1, true)); outcome != watermark.Claimed {
+			t.Fatalf("voice %d: %v", n, why)
+		}
+	}
+	more := vote(watermark.MaxVoices, 1, false)
+	if _, outcome, why := table.Claim(more); outcome != watermark.Refused || why != refusal.OtherInstance {
+		t.Errorf("one more: %v, %v", outcome, why)
+	}
+	if err := table.Put(more); err == nil {
+		t.Error("one more was put back")
+	}
+	held, outcome, _ := table.Claim(vote(0, 1, false))
+	if outcome != watermark.Held || held.Message != vote(0, 1, true).Message {
+		t.Errorf("the first holds %v, %v", held, outcome)
+	}
+	if _, outcome, why := table.Claim(vote(0, 2, true)); outcome != watermark.Claimed {
+		t.Errorf("the first goes on: %v", why)
 	}
 }
 
