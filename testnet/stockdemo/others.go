@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	movedRounds = 10 // so many pass with moved indices
+	movedRounds = 10              // so many pass with moved indices
+	followsIn   = 6 * time.Minute // a node that was out for eras, be it started a second time
 	// erasToMove is after how many a validator is out or in: it is silent for a whole one, or says so
 	// in one; and who is to be in an era is settled two before.
 	erasToMove = 5
@@ -68,11 +69,13 @@ func (s *demo) evicted(ctx context.Context) error {
 	if err := s.moved(ctx, victim.Validator, false); err != nil {
 		return err
 	}
-	if err := victim.Start(ctx); err != nil {
-		return err
-	}
-	_, err := victim.Await(ctx, func(st localnet.Status) bool { return st.State == "KeepUp" })
-	return err
+	return s.Await(ctx, followsIn, victim.Name+" to follow the chain", func() (bool, error) {
+		if !victim.Running() { // casper-node gives up when it has not caught up within two minutes
+			return false, victim.Start(ctx)
+		}
+		st, err := victim.Status(ctx)
+		return err == nil && st.State == "KeepUp", nil
+	})
 }
 
 // joins has the evicted validator bid again.
