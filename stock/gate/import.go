@@ -21,7 +21,7 @@ import (
 // ErrUnread says that part of an old unit file cannot be read, so that nobody knows what was signed
 // there.
 var ErrUnread = errors.New("what stands behind it cannot be read and may have been sent, so it cannot be claimed: " +
-	"leave this node down until the next era, then move the file away and start the gate without it")
+	"stop the other node too, have `watermark floor --from-node` set the floor, move the file away, and start both")
 
 // Imported is what came of an old unit file.
 type Imported struct {

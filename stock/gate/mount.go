@@ -192,7 +192,8 @@ func (g *Gate) nothingUnclaimed(folder *os.File) error {
 func (g *Gate) unclaimed(name, what string) error {
 	at := g.settings.UnitFiles
 	return fmt.Errorf("%s, below what is mounted at %s, %s, and nobody knows what it signed. Leave the node down, and: "+
-		"systemctl stop casper-cosigner-gate; umount %s; casper-cosigner gate import %s; move the file away; start the gate",
+		"systemctl stop casper-cosigner-gate; umount %s; casper-cosigner gate import %s; if that said yes, move the file "+
+		"away, and start the gate",
 		name, at, what, at,
 		filepath.Join(at, name))
 }
