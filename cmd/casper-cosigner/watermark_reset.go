@@ -212,7 +212,7 @@ func (f *resetFlags) check(c *cobra.Command, newest uint64, file *cluster.File) 
 		case seen.Last.Height >= newest:
 			return &fault{code: exitRefused, err: errorf("the chain is at height %d, and %d is the highest that was signed: "+
 				"the network did not go back", seen.Last.Height, newest), hints: []string{
-				"if it did go back and has come this far again, without --from-node"}}
+				"if it did go back and has come this far again, what was signed since would be free too: found the cluster anew"}}
 		case f.height > seen.Next().Height:
 			return &fault{code: exitRefused, err: errorf("the chain's next block is %d: from there to %d everything would stay "+
 				"as it was signed", seen.Next().Height, f.height-1), hints: []string{
