@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"syscall"
 	"time"
 
 	"casper-cosigner/testnet"
@@ -55,8 +57,27 @@ func gateLog(gate *testnet.Process) int {
 	return bytes.Count(text, []byte(`the gate stands`))
 }
 
-// closeGates ends the gates, after what watches them. What they mounted ends with the mounts of
-// this program.
+// detach takes away what gates mounted below a folder: nothing that was mounted by one that is dead
+// can be removed.
+func detach(folder string) error {
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return fmt.Errorf("looking what is mounted: %w", err)
+	}
+	lines := strings.Split(string(mounts), "\n")
+	for _, line := range slices.Backward(lines) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 || !strings.HasPrefix(fields[1], folder+"/") {
+			continue
+		}
+		if err := syscall.Unmount(fields[1], syscall.MNT_DETACH); err != nil {
+			return fmt.Errorf("taking away %s: %w", fields[1], err)
+		}
+	}
+	return nil
+}
+
+// closeGates ends the gates, after what watches them.
 func (p *Pair) closeGates() (err error) {
 	for _, g := range slices.Concat(p.Watches, p.Gates) {
 		if err = g.Kill(); err != nil {

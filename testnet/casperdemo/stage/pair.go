@@ -260,7 +260,7 @@ func (s *Stage) ClosePair() error {
 	}
 	err := s.Pair.endNetwork()
 	if s.Pair.Cluster != nil {
-		err = errors.Join(err, s.Pair.closeGates(), s.Pair.Cluster.Close())
+		err = errors.Join(err, s.Pair.closeGates(), detach(s.Dir), s.Pair.Cluster.Close())
 	}
 	s.Pair = nil
 	return err
