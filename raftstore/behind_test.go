@@ -90,6 +90,31 @@ func TestSnapshotOfLessThanTheLog(t *testing.T) {
 	})
 }
 
+// TestLateSnapshot: a leader sent a snapshot twice, for the first one stood still on its way. What it
+// sent after the second one was taken is stored here, and counted there: the first one, which comes
+// last, takes nothing of it.
+func TestLateSnapshot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := besiege(t, 5)
+		defer s.end()
+		s.impostor.open = true
+		last, _ := s.victim.Indexes()
+		before := s.victim.entry(t, last)
+		if ok, err := s.append(s.victim, before, s.noops(before, 20)...); !ok {
+			t.Fatalf("what follows: %v", err)
+		}
+		meta := raft.SnapshotMeta{Index: last, Term: before.Term, Configuration: s.voters()}
+		content := append(binary.BigEndian.AppendUint64(nil, meta.Index), snapshotOf(t, s.victim.fsm)[8:]...)
+		if ok, err := s.install(s.victim, meta, content); ok {
+			t.Errorf("the late one was taken: %v", err)
+		}
+		if now, _ := s.victim.Indexes(); now != last+20 || s.victim.fatalError() != nil || s.alarms() != 0 {
+			t.Errorf("entry %d is the last one, not %d; it ended with %v, and told %d times", now, last+20,
+				s.victim.fatalError(), s.alarms())
+		}
+	})
+}
+
 // TestRefusedAfterACut: the library deletes what conflicts before it stores what the leader has
 // there. If that is refused it goes on counting what is gone: the member ends, and can lead once it
 // is started.

@@ -148,6 +148,24 @@ func (s *logStore) mayGoOn() error {
 // It waits, until that is out of the way.
 type errObjects struct{ error }
 
+// goesBeyond reports whether the log has that place, and entries after it. They follow from what a
+// snapshot of there holds, so they stay (Raft, section 7): the library would delete all, and a leader
+// that sends it again, late, has counted them. No leader sends one that was answered.
+func (s *logStore) goesBeyond(p place) (bool, error) {
+	last, err := s.LastIndex()
+	if err != nil || last <= p.index {
+		return false, err
+	}
+	var l raft.Log
+	switch err := s.GetLog(p.index, &l); {
+	case errors.Is(err, raft.ErrLogNotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return l.Term == p.term, nil
+}
+
 // objects returns what this member knows against a founding that another one leads. What that one
 // knows is its own: a hostile one founds over what everybody else was shown.
 func (s *logStore) objects() error {

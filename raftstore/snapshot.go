@@ -134,7 +134,7 @@ func (s snapshotStore) refuse(err error) error {
 
 // errOlder says that a snapshot came late. The library sends one again whose answer it did not
 // hear.
-var errOlder = errors.New("it is older than what is applied here")
+var errOlder = errors.New("it is older than what is applied or stored here")
 
 // read reads a snapshot that a leader sends. With a term above the own one, or with other members,
 // the next start would take this log for lost.
@@ -144,8 +144,11 @@ func (s snapshotStore) read(r io.Reader, m raft.SnapshotMeta) error {
 		return err
 	}
 	applied := s.log.mark.highest()
+	late, err := s.log.goesBeyond(place{m.Index, m.Term})
 	switch {
-	case m.Index < applied:
+	case err != nil:
+		return err
+	case m.Index < applied, late:
 		return errOlder
 	case m.Term > own:
 		return fmt.Errorf("it is of the term %d, and it is sent in the term %d", m.Term, own)

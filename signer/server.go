@@ -56,7 +56,9 @@ func (s *Server) enter(node string) error {
 func (s *Server) leave(node string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pending[node]--
+	if s.pending[node]--; s.pending[node] == 0 {
+		delete(s.pending, node)
+	}
 }
 
 // Sign answers one request.
@@ -160,6 +162,9 @@ func (s *Server) authorize(ctx context.Context, node string, forwarded bool) err
 	case !ok:
 		return status.Error(codes.Unauthenticated, "no member of this cluster")
 	case caller.Role == cluster.Cosigner && forwarded:
+		if _, known := s.Signer.Nodes[node]; !known && len(s.Signer.Nodes) > 0 { // names are kept, and counted
+			return status.Error(codes.PermissionDenied, "a request is passed on of a node that the cluster file does not have")
+		}
 		return nil
 	case caller.Role == cluster.Node && caller.Name == node && !forwarded:
 		return nil
