@@ -90,9 +90,9 @@ func TestSnapshotOfLessThanTheLog(t *testing.T) {
 	})
 }
 
-// TestLateSnapshot: a leader sent a snapshot twice, for the first one stood still on its way. What it
-// sent after the second one was taken is stored here, and counted there: the first one, which comes
-// last, takes nothing of it.
+// TestLateSnapshot: a leader sent a snapshot twice, for the first one stood still on its way. What
+// it sent after the second one was taken is stored here, and counted there: the first one, which
+// comes last, takes nothing of it.
 func TestLateSnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := besiege(t, 5)

@@ -149,8 +149,8 @@ func (s *logStore) mayGoOn() error {
 type errObjects struct{ error }
 
 // goesBeyond reports whether the log has that place, and entries after it. They follow from what a
-// snapshot of there holds, so they stay (Raft, section 7): the library would delete all, and a leader
-// that sends it again, late, has counted them. No leader sends one that was answered.
+// snapshot of there holds, so they stay (Raft, section 7): the library would delete all, and a
+// leader that sends it again, late, has counted them. No leader sends one that was answered.
 func (s *logStore) goesBeyond(p place) (bool, error) {
 	last, err := s.LastIndex()
 	if err != nil || last <= p.index {
