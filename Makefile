@@ -130,15 +130,17 @@ demo: build
 
 # More flags for hostile, for example "-v -run TestTwoLogs".
 HOSTILEFLAGS ?=
+# How many worlds of each kind are played; .ci/run plays fewer.
+SEEDS ?= 1000
 
 # A test waits more than it computes, so that two go at a time.
 .PHONY: hostile
 hostile:
 	$(GO) test -count=1 -timeout 8m -parallel 2 $(HOSTILEFLAGS) ./testnet/hostile
-	$(GO) test -count=1 -timeout 8m -run '^TestWorlds$$' ./testnet/world -args -seeds 1000
+	$(GO) test -count=1 -timeout 8m -run '^TestWorlds$$' ./testnet/world -args -seeds $(SEEDS)
 	$(GO) test -count=1 -timeout 8m -run '^TestSites$$' ./testnet/world -args -seeds 100
-	$(GO) test -count=1 -timeout 8m -run '^TestUndone$$' ./testnet/world -args -seeds 1000
-	$(GO) test -count=1 -timeout 8m -run '^TestFaked$$' ./testnet/world -args -seeds 1000
+	$(GO) test -count=1 -timeout 8m -run '^TestUndone$$' ./testnet/world -args -seeds $(SEEDS)
+	$(GO) test -count=1 -timeout 8m -run '^TestFaked$$' ./testnet/world -args -seeds $(SEEDS)
 	$(GO) test -count=1 -timeout 8m -run '^TestStock$$' ./testnet/world -args -seeds 300
 
 # More flags for chaos, for example -seed 7, -for 30s or -keep.
