@@ -88,7 +88,7 @@ func TestMixedPair(t *testing.T) {
 	l.mustBind(l.node("node-a"), echo(1, 2, 1), echo(1, 2, 2))
 
 	var refused *claim.RefusedError
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // which a gate asks on for, after a refusal
 	defer cancel()
 	if _, err := l.gate("node-a").Claim(ctx, echo(1, 3, 1)); !errors.As(err, &refused) {
 		t.Errorf("a node that holds no key claims: %v", err)
