@@ -98,8 +98,8 @@ func kindOf(text []byte) string {
 	}{
 		{"cluster", []string{"ca_certificate", "threshold", "validator", "cosigner"}},
 		{"gate", []string{"role", "folder"}},
+		{"agent", []string{"socket"}}, // which has a state, too
 		{"cosigner", []string{"share", "state", "share_identity", "share_passphrase"}},
-		{"agent", []string{"socket"}},
 	} {
 		for _, key := range kind.keys {
 			if _, ok := keys[key]; ok {
