@@ -51,14 +51,18 @@ func givenState() string {
 
 // openState makes the folder of the settings, if it is not there. It fails if what the cosigners
 // stated is kept in another folder that an agent of these settings may have had, and not in this
-// one: that of the settings, of a service manager, beside the settings, or used, as it is shipped.
-// Else the agent would be a witness that remembers nothing, and count as heard.
+// one: that of a service manager, or beside the settings; or used, as it is shipped, where nothing
+// says which folder it is: else that is another agent's, of another validator on this host. The
+// agent would be a witness that remembers nothing, and count as heard.
 func (f *AgentFile) openState(used string) error {
 	if f.State != "" {
 		_ = os.MkdirAll(resolve(f.dir, f.State), 0o700) // if that fails no file can be written there, which is told
 	}
 	if _, err := os.Lstat(f.WitnessPath()); !errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	if f.State != "" || givenState() != "" {
+		used = ""
 	}
 	for _, folder := range []string{givenState(), f.dir, used} {
 		kept := filepath.Join(folder, witnessFile)
@@ -67,7 +71,7 @@ func (f *AgentFile) openState(used string) error {
 		}
 		return fmt.Errorf("there is no %s, and %s is there: an agent that begins with nothing has forgotten what "+
 			"was signed. If that file is this agent's, move it there, or name its folder as `state` in agent.toml; if it "+
-			"is another agent's, or stale, move it to another name", f.WitnessPath(), kept)
+			"is long stale, move it to another name", f.WitnessPath(), kept)
 	}
 	return nil
 }

@@ -39,10 +39,11 @@ func TestAgentState(t *testing.T) {
 		fails bool
 	}{
 		"by hand":                          {AgentFile{dir: own}, "", true},
-		"by hand, with the setting":        {AgentFile{State: "state", dir: own}, "", true},
+		"by hand, with the setting":        {AgentFile{State: "state", dir: own}, "", false},
 		"by hand, beside its settings":     {AgentFile{dir: used}, "", false},
-		"its unit has another folder":      {AgentFile{dir: own}, given, true},
+		"its unit has another folder":      {AgentFile{dir: own}, given, false},
 		"by its unit":                      {AgentFile{dir: own}, used, false},
+		"a setting, and beside agent.toml": {AgentFile{State: "state", dir: used}, "", true},
 		"a setting, and what its unit had": {AgentFile{State: "state", dir: own}, used, true},
 		"a setting that names it":          {AgentFile{State: used, dir: own}, given, false},
 	} {
