@@ -224,15 +224,19 @@ func TestAllLie(t *testing.T) {
 		if got := strings.Count(n.log.String(), "cannot vote"); got != 1 {
 			t.Errorf("the log tells %d times: %s", got, n.log)
 		}
+		n.Almanac.mu.Lock()
 		if kept := len(n.known.Candidates()); kept > 64 || len(n.Almanac.peers.done) > mostDone {
 			t.Errorf("%d are kept", kept)
 		}
+		n.Almanac.mu.Unlock()
 		for i := range 100 {
 			n.Find(casper.Hash{6, byte(i)})
 		}
+		n.Almanac.mu.Lock()
 		if len(n.wanted) > mostWanted {
 			t.Errorf("%d are wanted", len(n.wanted))
 		}
+		n.Almanac.mu.Unlock()
 		n.follow(3 * 3600)
 		if words := n.Unknown(time.Now()); words != "" {
 			t.Errorf("hours after the era people are told %q", words)
