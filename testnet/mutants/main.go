@@ -2,8 +2,10 @@
 // and demands that a named test turns red for each.
 //
 // A mutant is a file of this folder (see Parse). It is laid over the source with go build's
-// -overlay, so the tree is never written to and runs do not disturb each other. The named tests
-// must first pass on the code as it is.
+// -overlay, so the tree is never written to and runs do not disturb each other. Those that change
+// only what functions do are built together, once, and switched on one by one (see bundle); the
+// others, and each that is not killed so, have a build of their own. The named tests must first
+// pass without a mutant, in the same build.
 //
 // The program exits with 1 if a mutant survives, is stale (the lines that it replaces are not
 // there exactly once), does not build, or if its test does not pass without it. What it does not
@@ -51,21 +53,21 @@ func run(ctx context.Context, runner Runner, dir, only string, out io.Writer) er
 	if err != nil {
 		return err
 	}
-	if err := runner.Baseline(ctx, mutants); err != nil {
-		return err
-	}
 	results, err := runner.Run(ctx, mutants)
 	if err != nil {
 		return err
 	}
 
-	bad := 0
+	bad, alone := 0, 0
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "MUTANT\tTEST\tRESULT\tSECONDS")
 	for _, r := range results {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%v\t%.1f\n", r.Mutant.Name, r.Mutant.Test, r.Outcome, r.Took.Seconds())
 		if r.Outcome != Killed {
 			bad++
+		}
+		if r.Alone {
+			alone++
 		}
 	}
 	if err := table.Flush(); err != nil {
@@ -79,7 +81,7 @@ func run(ctx context.Context, runner Runner, dir, only string, out io.Writer) er
 	if bad > 0 {
 		return fmt.Errorf("%d of %d mutants were not killed", bad, len(results))
 	}
-	_, err = fmt.Fprintf(out, "%d mutants, all killed\n", len(results))
+	_, err = fmt.Fprintf(out, "%d mutants, all killed; %d of them in a build of their own\n", len(results), alone)
 	return err
 }
 
