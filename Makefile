@@ -33,27 +33,37 @@ test: test-go test-rust
 
 # The race detector needs cgo, and cgo a C compiler. That of Go 1.26 sometimes crashes on timers in virtual time, so
 # testnet/virtual is tested without it; so are the models and what is pure, which have one goroutine each and take minutes
-# with it.
+# with it, and what else has no goroutine of its own.
 RACELESS := ./rule/... ./stock/journal ./stock/units ./testnet/model ./testnet/scale ./testnet/virtual ./testnet/world \
-	./testnet/zug
+	./testnet/zug ./cosigner/frost/edgroup ./deploy ./docs ./drill ./keygen/... ./node/graft ./report/... \
+	./testnet/judge ./testnet/show ./tools/...
 # So are the tests that take longest in other packages and have one goroutine too, or start programs which do: what those
 # call is raced by the other tests there.
 LONE := ^(TestLedger(CrashMatrix|EveryByte|LargeLoad|Model|SectorsInAnyOrder|StopsGrowing)|TestFlippedBits|TestManyEntries|TestPowerCuts|TestScripts)$$
 HAS_LONE := ./cmd/casper-cosigner ./cosigner ./raftstore ./stock/gate
-# testnet/hostile is left to make hostile: clusters of processes by the dozen. daemon and testnet have clusters too, whose
-# deadlines are of real time, so nothing else runs beside them.
+# daemon has clusters whose deadlines are of real time, as testnet has; the others wait for programs that they start and for a
+# casper-node. All compute little, a third of two cores together, so they run side by side, but beside nothing else, and are
+# compiled before.
+WAITING := ./daemon ./testnet/localnet ./stock/drill
+# testnet floods its cluster, and stockrace keeps every core busy: each runs alone. testnet/hostile is left to make hostile:
+# clusters of processes by the dozen. What vet would say is said by make lint.
+ALONE := ./testnet ./testnet/stockrace
+TEST := $(GO) test -vet=off -timeout 8m
+RACE := CGO_ENABLED=1 $(TEST) -race
 
 .PHONY: test-go
 test-go:
 	@if command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
 		echo "race detector: on"; \
-		CGO_ENABLED=1 $(GO) test -race -timeout 8m -skip '$(LONE)' $(TESTFLAGS) $$($(GO) list ./... | grep -vE '/(daemon|rule(/.*)?|stock/(journal|units)|testnet(/(hostile|model|scale|stockrace|virtual|world|zug))?)$$') && \
-		CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 8m $(TESTFLAGS) ./daemon ./testnet ./testnet/stockrace && \
-		$(GO) test -timeout 8m -run '$(LONE)' $(TESTFLAGS) $(HAS_LONE) && \
-		$(GO) test -timeout 8m $(TESTFLAGS) $(RACELESS); \
+		$(RACE) -p 3 -skip '$(LONE)' $(TESTFLAGS) $$($(GO) list ./... | grep -vxF -e "$$($(GO) list $(RACELESS) $(WAITING) $(ALONE) ./testnet/hostile)") && \
+		$(RACE) -c -o /dev/null $(WAITING) $(ALONE) && \
+		$(RACE) -p 3 -parallel 3 $(TESTFLAGS) $(WAITING) && \
+		$(RACE) -p 1 $(TESTFLAGS) $(ALONE) && \
+		$(TEST) -run '$(LONE)' $(TESTFLAGS) $(HAS_LONE) && \
+		$(TEST) $(TESTFLAGS) $(RACELESS); \
 	else \
 		echo "race detector: OFF, no C compiler found ($$($(GO) env CC))"; \
-		$(GO) test -timeout 5m $(TESTFLAGS) $$($(GO) list ./... | grep -v '/testnet/hostile$$'); \
+		$(TEST) $(TESTFLAGS) $$($(GO) list ./... | grep -v '/testnet/hostile$$'); \
 	fi
 
 # The model of what a share may be given for, with wider bounds: some minutes, and some gigabytes of memory.
@@ -133,10 +143,10 @@ HOSTILEFLAGS ?=
 # How many worlds of each kind are played; .ci/run plays fewer.
 SEEDS ?= 1000
 
-# A test waits more than it computes, so that two go at a time.
+# A test waits more than it computes, so that three go at a time.
 .PHONY: hostile
 hostile:
-	$(GO) test -count=1 -timeout 8m -parallel 2 $(HOSTILEFLAGS) ./testnet/hostile
+	$(GO) test -count=1 -timeout 8m -parallel 3 $(HOSTILEFLAGS) ./testnet/hostile
 	$(GO) test -count=1 -timeout 8m -run '^TestWorlds$$' ./testnet/world -args -seeds $(SEEDS)
 	$(GO) test -count=1 -timeout 8m -run '^TestSites$$' ./testnet/world -args -seeds 100
 	$(GO) test -count=1 -timeout 8m -run '^TestUndone$$' ./testnet/world -args -seeds $(SEEDS)
