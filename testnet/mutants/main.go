@@ -31,16 +31,40 @@ func main() {
 	dir := flag.String("dir", "testnet/mutants", "folder of the .mutant files")
 	only := flag.String("only", "", "run only the mutants whose name matches this regular expression")
 	limit := flag.Duration("timeout", 90*time.Second, "limit of each test")
+	program := flag.String("build", "", "build this program with the one mutant that -only names, and run no test")
+	out := flag.String("o", "", "the file to build it into")
 	parallel := flag.Int("parallel", 2, "how many run at once")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	runner := Runner{Root: ".", Timeout: *limit, Parallel: *parallel}
-	if err := run(ctx, runner, *dir, *only, os.Stdout); err != nil {
+	var err error
+	if *program != "" {
+		err = build(ctx, runner, *dir, *only, broken{*program, *out})
+	} else {
+		err = run(ctx, runner, *dir, *only, os.Stdout)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
+}
+
+// broken is a program to be built, and the file to build it into.
+type broken struct{ program, out string }
+
+// build builds a program with the mutant in dir whose name matches only.
+func build(ctx context.Context, runner Runner, dir, only string, b broken) error {
+	pattern, err := regexp.Compile(only)
+	if err != nil {
+		return fmt.Errorf("reading -only: %w", err)
+	}
+	mutants, err := load(dir, pattern)
+	if err != nil {
+		return err
+	}
+	return runner.Build(ctx, mutants, b)
 }
 
 // run judges the mutants in dir whose name matches only and writes a table of the results to out.
