@@ -190,7 +190,9 @@ CASPER_NODE_STOCK := $(CASPER_CACHE)/casper-node-2.0.3-stock/target/release
 stock-demo: build casper-node-stock casper-node
 	$(STATIC) -o bin/judge ./testnet/judge
 	$(STATIC) -o bin/stockdemo ./testnet/stockdemo
-	bin/stockdemo -node $(CASPER_NODE_STOCK)/casper-node -defaults $(CASPER_NODE)/localnet-defaults $(CASPERFLAGS)
+	$(GO) run ./testnet/mutants -only 'index that our key had first' -build ./cmd/casper-cosigner -o bin/gate-by-index
+	bin/stockdemo -node $(CASPER_NODE_STOCK)/casper-node -remote $(CASPER_NODE)/casper-node \
+		-defaults $(CASPER_NODE)/localnet-defaults $(CASPERFLAGS)
 
 # The same, written down. It writes its results even if a claim fails.
 .PHONY: stock-test

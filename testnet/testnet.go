@@ -46,6 +46,7 @@ type Settings struct {
 	Init     []string          // more arguments of init
 	Stock    []string          // nodes that the cluster file marks so
 	Hot      bool              // stock nodes all vote
+	Places   map[string]string // IP address by member, where it is not the loopback address
 
 	Cosigners, Threshold int // 0: those of every cluster here
 }
@@ -86,8 +87,8 @@ func Setup(ctx context.Context, s Settings) (*Cluster, error) {
 	if err := c.Command(ctx, args...); err != nil {
 		return nil, err
 	}
-	if err := c.markStock(s); err != nil {
-		return nil, fmt.Errorf("marking nodes as stock: %w", err)
+	if err := c.edit(s); err != nil {
+		return nil, fmt.Errorf("editing the cluster file: %w", err)
 	}
 	if !slices.Contains(s.Init, "--stock") {
 		if err := c.Command(ctx, "keygen", "split", "--pem", s.PEM, "--into", s.Dir); err != nil {
@@ -109,10 +110,10 @@ func Setup(ctx context.Context, s Settings) (*Cluster, error) {
 	return c, nil
 }
 
-// markStock edits the cluster file of all hosts as an operator would.
-func (c *Cluster) markStock(s Settings) error {
+// edit edits the cluster file of all hosts as an operator would.
+func (c *Cluster) edit(s Settings) error {
 	hosts, err := filepath.Glob(filepath.Join(c.Dir, "*", "cluster.toml"))
-	if err != nil || len(s.Stock) == 0 {
+	if err != nil || len(s.Stock)+len(s.Places) == 0 {
 		return err
 	}
 	text, err := os.ReadFile(filepath.Join(c.Dir, "cluster.toml"))
@@ -130,10 +131,25 @@ func (c *Cluster) markStock(s Settings) error {
 		}
 		edited = strings.Replace(edited, entry, entry+"stock = true\n", 1)
 	}
+	edited = placed(edited, s.Places)
 	for _, path := range append(hosts, filepath.Join(c.Dir, "cluster.toml")) {
 		err = errors.Join(err, os.WriteFile(path, []byte(edited), 0o600))
 	}
 	return err
+}
+
+// placed is a cluster file with its members at other addresses.
+func placed(text string, places map[string]string) string {
+	const table = "\n[["
+	members := strings.Split(text, table)
+	for i, m := range members {
+		for name, ip := range places {
+			if strings.Contains(m, fmt.Sprintf("\nname = '%s'\n", name)) {
+				members[i] = strings.ReplaceAll(m, "'127.0.0.1:", fmt.Sprintf("'%s:", ip))
+			}
+		}
+	}
+	return strings.Join(members, table)
 }
 
 // Watch has a node's agent look at the casper-node that serves these addresses, once the
@@ -161,6 +177,14 @@ func (c *Cluster) tellAgent(node, lines string) error {
 	}
 	_, err = f.WriteString(lines)
 	return errors.Join(err, f.Close())
+}
+
+// CosignerNames are those of every cluster here whose Settings do not say otherwise.
+func CosignerNames() (all []string) {
+	for i := range size {
+		all = append(all, cosignerName(i))
+	}
+	return all
 }
 
 func cosignerName(i int) string { return "c" + strconv.Itoa(i+1) }

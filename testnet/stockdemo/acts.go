@@ -52,8 +52,8 @@ func (s *demo) hosts(ctx context.Context) (active, other host, err error) {
 			s.Sayf("%s is active and casts no vote in this era", r.Active)
 			return false, s.start(ctx, p.Network.Node(r.Active))
 		}
-		active = host{p.Main, p.Gates[0], p.Watches[0]}
-		other = host{p.Standby, p.Gates[1], p.Watches[1]}
+		active = host{p.Main, p.Gates[testnet.Main], p.Watches[testnet.Main]}
+		other = host{p.Standby, p.Gates[testnet.Standby], p.Watches[testnet.Standby]}
 		if r.Active == testnet.Standby {
 			active, other = other, active
 		}

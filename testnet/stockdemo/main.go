@@ -48,15 +48,17 @@ func main() {
 	keep := flag.Bool("keep", false, "keep the folder: settings, state and logs")
 	era := flag.Duration("era-time", eraTime, "least time of an era of networks A and B")
 	flag.StringVar(&o.Node, "node", "", "casper-node, as published")
+	flag.StringVar(&o.Remote, "remote", "", "casper-node with a remote signer, for the node without the key")
 	flag.StringVar(&o.Defaults, "defaults", "", "the program localnet-defaults")
+	byIndex := flag.String("by-index", "bin/gate-by-index", "the program with a gate that goes by an index")
 	flag.StringVar(&o.Binary, "binary", "bin/casper-cosigner", "the program")
 	flag.StringVar(&o.Judge, "judge", "bin/judge", "the judge")
 	flag.Uint64Var(&o.Seed, "seed", 0, "of keys and instants (default: drawn, and printed)")
 	flag.DurationVar(&o.BlockTime, "block-time", 4*time.Second, "least time between blocks")
 	flag.Parse()
-	if o.Node == "" || o.Defaults == "" {
-		fmt.Fprintln(os.Stderr, "stockdemo: name casper-node with --node and localnet-defaults with --defaults "+
-			"(make casper-node-stock and make casper-node build them)")
+	if o.Node == "" || o.Remote == "" || o.Defaults == "" {
+		fmt.Fprintln(os.Stderr, "stockdemo: name casper-node with --node, the one with a remote signer with --remote "+
+			"and localnet-defaults with --defaults (make casper-node-stock and make casper-node build them)")
 		os.Exit(2)
 	}
 	for o.Seed == 0 {
@@ -69,7 +71,7 @@ func main() {
 		if err != nil {
 			return false, err
 		}
-		d := &demo{Stage: s, era: *era}
+		d := &demo{Stage: s, era: *era, byIndex: *byIndex}
 		held, err = d.play(ctx, *only)
 		if *results != "" {
 			err = errors.Join(err, d.writeResults(*results, *only, printed.String()))

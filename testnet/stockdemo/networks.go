@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/casperdemo/stage"
 )
 
@@ -21,6 +22,7 @@ const (
 	lostToFailover  = 30
 	lostToQuorum    = 2
 	lostToLeader    = 1 // a message may wait for the next one longer than a node that is to give in does
+	lostToMixed     = 3 // the one without a key may have given way to what the dead one was granted
 	lostToEras      = 4 // eras are short, and both nodes begin each: where both lead, one gives in
 	missedInRestart = 15
 )
@@ -30,6 +32,8 @@ type demo struct {
 	*stage.Stage
 	era  time.Duration // of networks A and B
 	lost table
+
+	byIndex string // a gate that knows ours by an index
 }
 
 // network is one of the demo's, and what is played on it between its start and the judges.
@@ -38,17 +42,19 @@ type network struct {
 	blockTime   time.Duration
 	stage.Layout
 	acts    []stage.Act
-	control bool // no pair of ours stands on it: an act makes all that it needs
+	control bool // it is to be banned: the acts are all, and no judges follow
+	hosts   bool // our nodes are on hosts of their own
 }
 
 func (s *demo) networks() []network {
+	both := []string{testnet.Main, testnet.Standby}
 	return []network{
 		{name: "A", title: "nodes and gates die", blockTime: s.BlockTime,
-			Layout: stage.Layout{EraTime: s.era, Automatic: true, Stock: true}, acts: s.deaths()},
+			Layout: stage.Layout{EraTime: s.era, Automatic: true, Stock: both}, acts: s.deaths()},
 		{name: "B", title: "nodes and gates hang, files are lost, cosigners die", blockTime: s.BlockTime,
-			Layout: stage.Layout{EraTime: s.era, Automatic: true, Stock: true}, acts: s.hangs()},
+			Layout: stage.Layout{EraTime: s.era, Automatic: true, Stock: both}, acts: s.hangs()},
 		{name: "C", title: "other validators go and come, so that indices move", blockTime: 3 * time.Second,
-			Layout: stage.Layout{EraTime: 36 * time.Second, Automatic: true, Stock: true, Others: 4}, acts: []stage.Act{
+			Layout: stage.Layout{EraTime: 36 * time.Second, Automatic: true, Stock: both, Others: 4}, acts: []stage.Act{
 				{Name: "evicted", Title: "Another validator is silent for an era, and evicted", Play: s.evicted,
 					MayLose: lostToEras},
 				{Name: "joins", Title: "It takes part again", Play: s.joins, MayLose: lostToEras},
@@ -57,6 +63,16 @@ func (s *demo) networks() []network {
 		{name: "D", title: "two nodes without gates", blockTime: 3 * time.Second, control: true,
 			Layout: stage.Layout{EraTime: 30 * time.Second}, acts: []stage.Act{
 				{Name: "gateless", Title: "Two nodes with one key, and no gate", Play: s.gatelessPair},
+			}},
+		{name: "G", title: "gates that go by an index", blockTime: 3 * time.Second, control: true,
+			Layout: stage.Layout{EraTime: 36 * time.Second, Automatic: true, Stock: both, Others: 4, Gate: s.byIndex},
+			acts:   s.goesByIndex()},
+		{name: "E", title: "one node with the key, behind a gate, and one without", blockTime: s.BlockTime,
+			Layout: stage.Layout{EraTime: mixedEra, Automatic: true, Stock: both[:1]}, acts: s.mixed()},
+		{name: "F", title: "a host loses its network", blockTime: s.BlockTime, hosts: true,
+			Layout: stage.Layout{EraTime: s.era, Automatic: true, Stock: both}, acts: []stage.Act{
+				{Name: "cut", Title: "The active node's host is cut off: the other one votes", Play: s.cut,
+					MayLose: lostToFailover, MayMiss: missedInRestart},
 			}},
 	}
 }
@@ -123,12 +139,19 @@ func (s *demo) playNetwork(ctx context.Context, n network) (err error) {
 	if err := os.Mkdir(s.Dir, 0o700); err != nil {
 		return fmt.Errorf("making the folder of network %s: %w", n.name, err)
 	}
+	if n.hosts {
+		ok, apartErr := s.apart(ctx)
+		if apartErr != nil || !ok {
+			return apartErr
+		}
+		defer func() { err = errors.Join(err, s.Hosts.Close()) }()
+	}
 	defer func() { err = errors.Join(err, s.ClosePair()) }()
 	if n.control {
 		return s.Play(ctx, 1, n.acts)
 	}
 	acts := []stage.Act{{Name: "start",
-		Title: "Starting: two nodes with one key behind gates, and other validators", Play: s.Begins}}
+		Title: "Starting: two nodes of one key, and other validators", Play: s.Begins}}
 	for _, a := range n.acts {
 		acts = append(acts, s.told(a))
 	}

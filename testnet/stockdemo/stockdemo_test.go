@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"casper-cosigner/testnet/casperdemo/stage"
 	"casper-cosigner/testnet/localnet"
@@ -48,4 +49,33 @@ func TestTable(t *testing.T) {
 	if strings.Contains(text, "start") {
 		t.Errorf("an act that was not judged is in %q", text)
 	}
+}
+
+// TestNetworks: an act or a network is chosen by a name that no other has, a control is judged by
+// its acts alone, and a network in which a node has no key has one that has.
+func TestNetworks(t *testing.T) {
+	d := &demo{era: time.Minute, byIndex: "by-index",
+		Stage: &stage.Stage{Options: stage.Options{BlockTime: 4 * time.Second}}}
+	names := map[string]bool{"start": true, "judges": true}
+	for _, n := range d.networks() {
+		for i, name := range append([]string{n.name}, actNames(n.acts)...) {
+			if names[name] && (!n.control || i != 1 || name != "start") {
+				t.Errorf("two are called %s", name)
+			}
+			names[name] = true
+		}
+		if !n.control && len(n.Stock) == 0 {
+			t.Errorf("network %s has no stock node", n.name)
+		}
+		if (n.Gate != "") != (n.name == "G") {
+			t.Errorf("network %s has the gate %q", n.name, n.Gate)
+		}
+	}
+}
+
+func actNames(acts []stage.Act) (all []string) {
+	for _, a := range acts {
+		all = append(all, a.Name)
+	}
+	return all
 }

@@ -16,16 +16,16 @@ const (
 
 // cutOff prepares a network whose nodes can be cut off. Where the machine does not allow it, ns is
 // nil and the results say so.
-func (s *run) cutOff(ctx context.Context) (ns *namespaces, err error) {
-	if ns, err = newNamespaces(ctx, s.Dir); err != nil {
+func (s *run) cutOff(ctx context.Context) (ns *stage.Namespaces, err error) {
+	if ns, err = stage.NewNamespaces(ctx, s.Dir); err != nil {
 		s.Open(stage.Act{Name: "namespaces", Title: "Network namespaces"}, 0)
 		s.Sayf("NOT PLAYED, network namespaces need root and iproute2: %v", err)
 		return nil, nil
 	}
-	if err := ns.writePrograms(s.Node); err != nil {
+	if err := ns.WritePrograms(s.Node); err != nil {
 		return nil, errors.Join(err, ns.Close())
 	}
-	s.Arrange, s.Arranged, s.ns = ns.arrange, ns.arranged, ns
+	s.Arrange, s.Arranged, s.ns = ns.Arrange, ns.Arranged, ns
 	return ns, nil
 }
 
@@ -40,7 +40,7 @@ func (s *run) cut(ctx context.Context, l *stage.NodeLog) error {
 	}
 	from := time.Now()
 	if err := s.Disturb("link of "+l.Node.Name+" down", func() error {
-		return s.ns.set(ctx, l.Node.Name, "down")
+		return s.ns.Set(ctx, l.Node.Name, "down")
 	}); err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (s *run) cut(ctx context.Context, l *stage.NodeLog) error {
 	s.Claimf(own.Name() != theirs.Name(), "cut off: it is in round %v, the others in %v", own.Name(), theirs.Name())
 	s.Sayf("meanwhile it asked: %d signed, %d bound to what the other node had signed, %d refused, %d unavailable",
 		alone["signed"], alone["bound"], alone["refused"], alone["unavailable"])
-	if err := s.ns.set(ctx, l.Node.Name, "up"); err != nil {
+	if err := s.ns.Set(ctx, l.Node.Name, "up"); err != nil {
 		return err
 	}
 	if err := s.back(ctx, l, time.Now()); err != nil {

@@ -87,8 +87,8 @@ type Options struct {
 type run struct {
 	*stage.Stage
 	Options
-	roles []stage.Act // the demo's, of which network E has those in which roles change
-	ns    *namespaces // in which our nodes are, if they are
+	roles []stage.Act       // the demo's, of which network E has those in which roles change
+	ns    *stage.Namespaces // in which our nodes are, if they are
 }
 
 // Run plays the networks, each in a folder of its own, and writes the results even where a claim

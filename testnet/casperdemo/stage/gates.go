@@ -2,7 +2,9 @@ package stage
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,7 +22,11 @@ const gateWithin = 10 * time.Second
 // startGates has a gate stand before each node of ours that holds the key, and a watch beside it.
 func (s *Stage) startGates(ctx context.Context) error {
 	p := s.Pair
+	p.Gates, p.Watches = map[string]*testnet.Process{}, map[string]*testnet.Process{}
 	for _, l := range []*NodeLog{p.Main, p.Standby} {
+		if !s.stock(l.Node.Name) {
+			continue
+		}
 		unitFiles := l.Node.UnitFiles()
 		if err := os.MkdirAll(filepath.Dir(unitFiles), 0o700); err != nil {
 			return fmt.Errorf("making the folder of %s: %w", l.Node.Name, err)
@@ -29,12 +35,19 @@ func (s *Stage) startGates(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p.Gates = append(p.Gates, gate)
+		gate.Path = cmp.Or(s.Gate, gate.Path)
+		p.Gates[l.Node.Name] = gate
+		if s.Hosts != nil {
+			s.Hosts.enter(l.Node.Name, gate)
+		}
 		if err := s.StartGate(ctx, gate); err != nil {
 			return err
 		}
 		watch := p.Cluster.GateWatch(l.Node.Name)
-		p.Watches = append(p.Watches, watch)
+		p.Watches[l.Node.Name] = watch
+		if s.Hosts != nil {
+			s.Hosts.enter(l.Node.Name, watch)
+		}
 		if err := watch.Start(ctx); err != nil {
 			return err
 		}
@@ -79,10 +92,10 @@ func detach(folder string) error {
 
 // closeGates ends the gates, after what watches them.
 func (p *Pair) closeGates() (err error) {
-	for _, g := range slices.Concat(p.Watches, p.Gates) {
-		if err = g.Kill(); err != nil {
-			return err
+	for _, all := range []map[string]*testnet.Process{p.Watches, p.Gates} {
+		for _, g := range all {
+			err = errors.Join(err, g.Kill())
 		}
 	}
-	return nil
+	return err
 }

@@ -36,7 +36,7 @@ func (s *Stage) Judges(ctx context.Context) error {
 	}
 	s.Sayf("the nodes are stopped, at height %d", p.Record().Height())
 	ends := p.Network.Unwanted()
-	if bugs := p.Launcher.Bugs(Window{}); s.Stock { // others are an end as any other
+	if bugs := p.Launcher.Bugs(Window{}); len(s.Stock) > 0 { // others are an end as any other
 		left := bugs
 		ends = slices.DeleteFunc(ends, func(end string) bool {
 			known := left > 0 && strings.HasSuffix(end, fmt.Sprintf(": exit %d", exitPanic))
@@ -59,7 +59,7 @@ func (s *Stage) Judges(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !s.Stock { // stock nodes ask nobody for finality signatures, and are given none
+	if len(s.Stock) == 0 { // stock nodes ask nobody for finality signatures, and are given none
 		err = s.askHeld(ctx, found)
 	}
 	if err != nil {
@@ -126,7 +126,7 @@ func (s *Stage) judgeChain(ctx context.Context) (Findings, error) {
 	s.Claimf(found.Clean && len(found.Evidence) == 0, "the judge read the unit files of the others: %d messages of "+
 		"ours, %d contradictions, %d evidence, %d not signed by the key, %d files damaged",
 		found.Messages, len(found.Contradictions), len(found.Evidence), len(found.Invalid), len(found.Damaged))
-	if s.Stock {
+	if len(s.Stock) > 0 {
 		return found, nil
 	}
 	var l testnet.Latencies

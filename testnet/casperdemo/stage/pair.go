@@ -41,7 +41,9 @@ const ourLog = "RUST_LOG=info,casper_remote_signer=debug," +
 type Layout struct {
 	EraTime   time.Duration
 	Automatic bool                    // roles change by themselves
-	Stock     bool                    // our nodes hold the key and sign by themselves, behind gates
+	Stock     []string                // nodes of ours that hold the key and sign by themselves, behind gates
+	Gate      string                  // the program that gates are; empty: the same as all
+	Hosts     *Namespaces             // if set, our nodes are in these, with all that is on their hosts
 	Bond      uint64                  // of our validator, in motes; 0: as the others'
 	Others    int                     // validators that are not ours; 0: three
 	Arrange   func(*localnet.Config)  // if set, changes the network's settings before its files are made
@@ -60,6 +62,8 @@ func (l Layout) validators() int {
 	return 1 + l.Others
 }
 
+func (l Layout) stock(node string) bool { return slices.Contains(l.Stock, node) }
+
 func (l Layout) uncitable(seen time.Time) bool {
 	return slices.ContainsFunc(l.Unanswered, func(w Window) bool { return w.Holds(seen) })
 }
@@ -73,9 +77,9 @@ type Pair struct {
 	Ours     casper.PublicKey
 	OurIndex int // in every era, unless validators come and go
 
-	Gates         []*testnet.Process // of stock nodes: the main's, the standby's
-	Watches       []*testnet.Process // of the gates
-	Launcher      *Launcher          // of stock nodes
+	Gates         map[string]*testnet.Process // of stock nodes, by name
+	Watches       map[string]*testnet.Process // of the gates
+	Launcher      *Launcher                   // of stock nodes
 	Main, Standby *NodeLog
 	Watched       *NodeLog         // of the first validator that is not ours; the clock of the show
 	Foreign       []*localnet.Node // the validators that are not ours
@@ -133,12 +137,18 @@ func (s *Stage) setUpCluster(ctx context.Context) error {
 	}
 	settings := testnet.Settings{Binary: s.Binary, Dir: s.ClusterDir(), PEM: outside, Chain: chain, MinEra: s.EraTime,
 		MinBlock: s.BlockTime, Init: s.failoverFlags()}
-	if s.Stock {
-		settings.Stock = []string{testnet.Main, testnet.Standby}
+	settings.Stock = s.Stock
+	if s.Hosts != nil {
+		settings.Places = s.Hosts.places(testnet.CosignerNames())
 	}
 	p.Cluster, err = testnet.Setup(ctx, settings)
 	if err != nil {
 		return err
+	}
+	if s.Hosts != nil {
+		for _, a := range p.Cluster.Agents {
+			s.Hosts.enter(a.Name, a)
+		}
 	}
 	if err := os.RemoveAll(filepath.Dir(outside)); err != nil {
 		return fmt.Errorf("deleting the key: %w", err)
@@ -171,18 +181,21 @@ func (s *Stage) setUpNetwork(ctx context.Context) error {
 		Validators: make([]localnet.Validator, s.validators()), Chain: chain, BlockTime: s.BlockTime, EraDuration: s.EraTime,
 		RewardDelay: rewardDelay}
 	c.Validators[0] = localnet.Validator{PublicKey: p.Ours, Bond: s.Bond}
-	if s.Stock {
+	if len(s.Stock) > 0 {
 		c.Validators[0].PublicKey = casper.PublicKey{} // it is localnet's to give
 	}
 	for _, name := range []string{testnet.Main, testnet.Standby} {
 		node := localnet.NodeConfig{Name: name, Env: []string{ourLog}}
-		if !s.Stock {
-			node.Signer = p.Cluster.Socket(name)
+		if !s.stock(name) {
+			node.Signer, node.Binary = p.Cluster.Socket(name), s.Remote
 		}
 		c.Nodes = append(c.Nodes, node)
 	}
 	for i := 1; i < s.validators(); i++ {
 		c.Nodes = append(c.Nodes, localnet.NodeConfig{Name: fmt.Sprintf("validator-%d", i+1), Validator: i})
+	}
+	if s.Hosts != nil {
+		s.Hosts.Arrange(&c)
 	}
 	if s.Arrange != nil {
 		s.Arrange(&c)
@@ -190,6 +203,9 @@ func (s *Stage) setUpNetwork(ctx context.Context) error {
 	var err error
 	if p.Network, err = localnet.Setup(ctx, c); err != nil {
 		return err
+	}
+	if s.Hosts != nil {
+		s.Hosts.Arranged(p.Network)
 	}
 	if s.Arranged != nil {
 		s.Arranged(p.Network)
@@ -199,7 +215,7 @@ func (s *Stage) setUpNetwork(ctx context.Context) error {
 		if err := p.Cluster.Watch(name, node.REST, node.Events); err != nil {
 			return err
 		}
-		if s.Stock {
+		if s.stock(name) {
 			if err := p.Cluster.RestartBy(name, "touch", s.order(name)); err != nil {
 				return err
 			}

@@ -36,7 +36,8 @@ type Act struct {
 
 // Options say with what to play.
 type Options struct {
-	Node, Defaults string // casper-node, the patched build, and the program localnet-defaults
+	Node, Defaults string // casper-node, and the program localnet-defaults
+	Remote         string // casper-node with a remote signer, for nodes of ours without a key; empty: Node
 	Binary, Judge  string // the program, and the judge
 	Seed           uint64 // of keys and instants
 	BlockTime      time.Duration

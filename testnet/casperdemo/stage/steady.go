@@ -28,9 +28,12 @@ func (s *Stage) Begins(ctx context.Context) error {
 	if err := s.setUpCluster(ctx); err != nil {
 		return err
 	}
-	if s.Stock {
+	switch len(s.Stock) {
+	case 2:
 		s.Sayf("validator %v; its two nodes hold the key, behind gates", p.Ours)
-	} else {
+	case 1:
+		s.Sayf("validator %v; %s holds the key, behind a gate, and the other node none", p.Ours, s.Stock[0])
+	default:
 		s.Sayf("validator %v; its key is split, and the PEM deleted before anything runs", p.Ours)
 	}
 	for _, c := range p.Cluster.Cosigners {
@@ -49,7 +52,7 @@ func (s *Stage) Begins(ctx context.Context) error {
 	if err := p.Cluster.Start(ctx); err != nil { // the agents, which now know where their nodes will be
 		return err
 	}
-	if s.Stock {
+	if len(s.Stock) > 0 {
 		p.Launcher = &Launcher{nodes: []*localnet.Node{p.Main.Node, p.Standby.Node}, order: s.order}
 		if err := s.startGates(ctx); err != nil {
 			return err
@@ -68,10 +71,10 @@ func (s *Stage) Begins(ctx context.Context) error {
 			return err
 		}
 		key := "no key"
-		if s.Stock {
+		if s.stock(l.Node.Name) {
 			key = "with the key"
 		}
-		s.Claimf(*status.PublicKey == p.Ours && strings.Contains(status.Build, "cosigner") != s.Stock,
+		s.Claimf(*status.PublicKey == p.Ours && strings.Contains(status.Build, "cosigner") != s.stock(l.Node.Name),
 			"%s is in Validate as our validator, build %s, %s", l.Node.Name, status.Build, key)
 	}
 	return nil

@@ -1,4 +1,4 @@
-package long
+package stage
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,9 +16,10 @@ import (
 	"casper-cosigner/testnet/localnet"
 )
 
-// namespaces has each of our nodes in a network namespace of its own, on a bridge to the others.
-// Unix sockets are in the file system, so a node whose link is down still reaches its agent.
-type namespaces struct {
+// Namespaces has each of our nodes in a network namespace of its own, on a bridge to the others.
+// Unix sockets are in the file system, so a node whose link is down still reaches its agent. What
+// enters a namespace keeps the mounts of this program: a gate's must be seen by its node.
+type Namespaces struct {
 	bridge string
 	ours   []string // names of our nodes; the i-th has the namespace and the link end of index i
 	dir    string   // of the programs that start a node in its namespace
@@ -32,10 +34,10 @@ const (
 	undoneIn      = 10 * time.Second
 )
 
-// newNamespaces makes the bridge and the namespaces. The error says what the machine does
+// NewNamespaces makes the bridge and the namespaces. The error says what the machine does
 // not allow.
-func newNamespaces(ctx context.Context, dir string) (*namespaces, error) {
-	n := &namespaces{bridge: "ccb" + strconv.Itoa(os.Getpid()%100_000), ours: []string{testnet.Main, testnet.Standby},
+func NewNamespaces(ctx context.Context, dir string) (*Namespaces, error) {
+	n := &Namespaces{bridge: "ccb" + strconv.Itoa(os.Getpid()%100_000), ours: []string{testnet.Main, testnet.Standby},
 		dir: dir}
 	commands := []string{
 		"link add " + n.bridge + " type bridge",
@@ -60,17 +62,18 @@ func newNamespaces(ctx context.Context, dir string) (*namespaces, error) {
 	return n, nil
 }
 
-func (n *namespaces) name(i int) string    { return n.bridge + "n" + strconv.Itoa(i) }
-func (n *namespaces) link(i int) string    { return n.bridge + "v" + strconv.Itoa(i) }
-func (n *namespaces) address(i int) string { return fmt.Sprintf(addressOfOurs, i+2) }
+func (n *Namespaces) name(i int) string    { return n.bridge + "n" + strconv.Itoa(i) }
+func (n *Namespaces) path(i int) string    { return "/run/netns/" + n.name(i) }
+func (n *Namespaces) link(i int) string    { return n.bridge + "v" + strconv.Itoa(i) }
+func (n *Namespaces) address(i int) string { return fmt.Sprintf(addressOfOurs, i+2) }
 
 // Close removes what was made; a namespace's links go with it. What was never made is no error.
-func (n *namespaces) Close() error {
+func (n *Namespaces) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), undoneIn)
 	defer cancel()
 	var err error
 	for i := range n.ours {
-		if _, statErr := os.Stat("/run/netns/" + n.name(i)); statErr == nil {
+		if _, statErr := os.Stat(n.path(i)); statErr == nil {
 			err = errors.Join(err, ip(ctx, "netns del "+n.name(i)))
 		}
 	}
@@ -80,8 +83,8 @@ func (n *namespaces) Close() error {
 	return err
 }
 
-// set takes a node's link up or down.
-func (n *namespaces) set(ctx context.Context, node, state string) error {
+// Set takes a node's link up or down.
+func (n *Namespaces) Set(ctx context.Context, node, state string) error {
 	for i, name := range n.ours {
 		if name == node {
 			return ip(ctx, "link set "+n.link(i)+" "+state)
@@ -100,19 +103,19 @@ func ip(ctx context.Context, command string) error {
 }
 
 // host is where the i-th node of a network listens for its peers. Our nodes come first.
-func (n *namespaces) host(i int) string {
+func (n *Namespaces) host(i int) string {
 	if i < len(n.ours) {
 		return n.address(i)
 	}
 	return bridgeAddress
 }
 
-func (n *namespaces) at(i, port int) string {
+func (n *Namespaces) at(i, port int) string {
 	return n.host(i) + ":" + strconv.Itoa(firstPort+portsOfNode*i+port)
 }
 
-// arrange has the nodes listen where all of them, and this program, can reach them.
-func (n *namespaces) arrange(c *localnet.Config) {
+// Arrange has the nodes listen where all of them, and this program, can reach them.
+func (n *Namespaces) Arrange(c *localnet.Config) {
 	for i := range c.Nodes {
 		var others []string
 		for j := range c.Nodes {
@@ -132,8 +135,8 @@ func (n *namespaces) arrange(c *localnet.Config) {
 	}
 }
 
-// arranged tells the network of what arrange did.
-func (n *namespaces) arranged(network *localnet.Network) {
+// Arranged tells the network of what Arrange did.
+func (n *Namespaces) Arranged(network *localnet.Network) {
 	for i, node := range network.Nodes {
 		node.Network = n.at(i, 0)
 		if i < len(n.ours) {
@@ -143,15 +146,34 @@ func (n *namespaces) arranged(network *localnet.Network) {
 }
 
 // program is a shell script that becomes the i-th node, in its namespace.
-func (n *namespaces) program(i int) string { return filepath.Join(n.dir, "start-"+n.ours[i]) }
+func (n *Namespaces) program(i int) string { return filepath.Join(n.dir, "start-"+n.ours[i]) }
 
-func (n *namespaces) writePrograms(node string) error {
+// places are the addresses of a cluster's members whose agents are where their nodes are.
+func (n *Namespaces) places(cosigners []string) map[string]string {
+	all := map[string]string{}
+	for _, name := range cosigners {
+		all[name] = bridgeAddress
+	}
+	for i, name := range n.ours {
+		all[name] = n.address(i)
+	}
+	return all
+}
+
+// enter has a process of a node's host start where that node does.
+func (n *Namespaces) enter(node string, p *testnet.Process) {
+	i := slices.Index(n.ours, node)
+	p.Path, p.Args = "nsenter", append([]string{"--net=" + n.path(i), p.Path}, p.Args...)
+}
+
+// WritePrograms writes what starts our nodes, with this casper-node.
+func (n *Namespaces) WritePrograms(node string) error {
 	node, err := filepath.Abs(node)
 	if err != nil {
 		return fmt.Errorf("finding casper-node: %w", err)
 	}
 	for i := range n.ours {
-		text := fmt.Sprintf("#!/bin/sh\nexec ip netns exec %s '%s' \"$@\"\n", n.name(i), node)
+		text := fmt.Sprintf("#!/bin/sh\nexec nsenter --net=%s '%s' \"$@\"\n", n.path(i), node)
 		if err := os.WriteFile(n.program(i), []byte(text), 0o700); err != nil {
 			return fmt.Errorf("writing a program that starts a node: %w", err)
 		}

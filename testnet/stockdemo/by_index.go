@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"casper-cosigner/testnet/casperdemo/stage"
+	"casper-cosigner/testnet/localnet"
+)
+
+// goesByIndex are the acts of a pair whose gates know a message of ours by the index that our key
+// had first. They are built for this alone, from a mutant.
+func (s *demo) goesByIndex() []stage.Act {
+	return []stage.Act{
+		{Name: "start", Title: "Starting: two nodes of one key behind gates that go by its index", Play: s.Begins},
+		{Name: "index", Title: "Another validator leaves, and our index moves", Play: s.indexMoves},
+	}
+}
+
+// indexMoves has another validator leave, by which ours gets another index: from then on the gates
+// take its messages for another's, and both nodes sign.
+func (s *demo) indexMoves(ctx context.Context) error {
+	p := s.Pair
+	if err := s.SomeRounds(ctx, movedRounds); err != nil {
+		return err
+	}
+	fault := func() bool {
+		return slices.ContainsFunc(p.Records, func(r *localnet.Record) bool {
+			return slices.ContainsFunc(r.Faults(), func(f localnet.Fault) bool { return f.Validator == p.Ours })
+		})
+	}
+	s.Claimf(!fault(), "with the index that they knew: no Fault of ours at the others in %d blocks", p.Record().Height())
+	leaver := s.below()[1]
+	if err := s.transact(ctx, localnet.Withdrawal{Of: s.keyOf(leaver), Amount: allOfIt, Time: time.Now()}); err != nil {
+		return err
+	}
+	s.Sayf("%s of another validator takes its bid back", leaver.Name)
+	err := s.Await(ctx, erasToMove*(s.EraTime+10*s.BlockTime)+faultIn, "a Fault of ours", func() (bool, error) {
+		return fault(), p.Update()
+	})
+	if ctx.Err() != nil {
+		return err
+	}
+	era, _ := p.Watched.Timeline().EraStart()
+	index := slices.Index(p.Record().Validators(era), p.Ours)
+	s.Claimf(err == nil, "by index: the others see a Fault of ours in era %d, at height %d; our index is %d, and was %d",
+		era, p.Record().Height(), index, p.OurIndex)
+	if err != nil {
+		return nil //nolint:nilerr // the line above says it
+	}
+	return s.claimBan(ctx, p.Ours, p.Foreign)
+}
