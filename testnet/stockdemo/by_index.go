@@ -49,5 +49,23 @@ func (s *demo) indexMoves(ctx context.Context) error {
 	if err != nil {
 		return nil //nolint:nilerr // the line above says it
 	}
-	return s.claimBan(ctx, p.Ours, p.Foreign)
+	return s.punished(ctx)
+}
+
+// punished waits for the end of an era that names us an equivocator. /validator-changes of
+// casper-node 2.0.3 tells of that for a few eras only.
+func (s *demo) punished(ctx context.Context) error {
+	p := s.Pair
+	var end localnet.Block
+	err := s.Await(ctx, bannedIn, "our ban", func() (bool, error) {
+		for _, b := range p.Record().Blocks() {
+			if b.Block.End != nil && slices.Contains(b.Block.End.Equivocators, p.Ours) {
+				end = b.Block
+			}
+		}
+		return end.End != nil, p.Update()
+	})
+	s.Claimf(err == nil && !slices.Contains(end.End.Next, p.Ours),
+		"the last block of era %d names us an equivocator, and we are no validator of the next one", end.Era)
+	return ctx.Err()
 }

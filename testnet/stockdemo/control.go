@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet"
 	"casper-cosigner/testnet/casperdemo/stage"
 	"casper-cosigner/testnet/localnet"
@@ -51,11 +50,6 @@ func (s *demo) gatelessPair(ctx context.Context) (err error) {
 	if err != nil {
 		return nil
 	}
-	return s.claimBan(ctx, ours, others)
-}
-
-// claimBan waits until all of these nodes of others have our validator banned.
-func (s *demo) claimBan(ctx context.Context, ours casper.PublicKey, others []*localnet.Node) error {
 	banned := func() (n int) {
 		for _, node := range others {
 			changes, err := node.ValidatorChanges(ctx)
@@ -68,7 +62,7 @@ func (s *demo) claimBan(ctx context.Context, ours casper.PublicKey, others []*lo
 		return n
 	}
 	n := 0
-	err := s.Await(ctx, bannedIn, "our ban", func() (bool, error) { n = banned(); return n == len(others), nil })
+	err = s.Await(ctx, bannedIn, "our ban", func() (bool, error) { n = banned(); return n == len(others), nil })
 	s.Claimf(err == nil, "%d of the %d others have us banned", n, len(others))
 	return ctx.Err()
 }
