@@ -54,7 +54,9 @@ func TestRealKey(t *testing.T) {
 	f := launcher.Folders{Binaries: filepath.Join(dir, "bin"), Settings: filepath.Join(dir, "etc")}
 	from, to := launcher.Version{2, 0, 3}, launcher.Version{2, 0, 4}
 	for _, v := range []launcher.Version{from, to} {
-		stageVersion(t, f, v, n, map[string]any{"protocol.version": v.String()})
+		if err := n.Stage(f, v, n.binary, map[string]any{"protocol.version": v.String()}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	results := drill.Results(filepath.Join(dir, "results"))
 	stand(t, n, &gate.Secret{File: filepath.Join(n.Dir, node.KeyFile), Folder: keys, Binaries: results})

@@ -9,49 +9,8 @@ import (
 	"time"
 
 	"casper-cosigner/stock/launcher"
-	"casper-cosigner/stock/node"
 	standin "casper-cosigner/testnet/launcher"
 )
-
-// stageVersion stages a version of a node: its program, and its settings with some of them changed.
-func stageVersion(t *testing.T, f launcher.Folders, v launcher.Version, n *Node, change map[string]any) {
-	t.Helper()
-	spec, err := os.ReadFile(filepath.Join(n.Dir, "chainspec.toml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tree, err := node.ParseTOML(spec)
-	if err == nil {
-		err = tree.SetAll(change)
-	}
-	if err == nil {
-		spec, err = tree.TOML()
-	}
-	settings := filepath.Dir(f.Config(v))
-	for _, dir := range []string{settings, filepath.Dir(f.Binary(v))} {
-		if err == nil {
-			err = os.MkdirAll(dir, 0o700)
-		}
-	}
-	for _, name := range []string{"config.toml", "accounts.toml", node.KeyFile} {
-		text, readErr := os.ReadFile(filepath.Join(n.Dir, name))
-		if err == nil {
-			err = readErr
-		}
-		if err == nil {
-			err = os.WriteFile(filepath.Join(settings, name), text, 0o600)
-		}
-	}
-	if err == nil {
-		err = os.WriteFile(filepath.Join(settings, "chainspec.toml"), spec, 0o600)
-	}
-	if err == nil {
-		err = os.Symlink(n.binary, f.Binary(v))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // TestRealUpgrade: casper-nodes end with 0 at the activation of a version that is staged beside
 // them, and the stand-in for their launcher takes them there: migrate-data, then the new version,
@@ -75,7 +34,9 @@ func TestRealUpgrade(t *testing.T) {
 		dir := t.TempDir()
 		h := &upgrading{node: n, ended: make(chan error, 1), log: filepath.Join(dir, "log"),
 			folders: launcher.Folders{Binaries: filepath.Join(dir, "bin"), Settings: filepath.Join(dir, "etc")}}
-		stageVersion(t, h.folders, from, n, nil)
+		if err := n.Stage(h.folders, from, n.binary, nil); err != nil {
+			t.Fatal(err)
+		}
 		out, err := os.Create(h.log)
 		if err != nil {
 			t.Fatal(err)
@@ -85,8 +46,10 @@ func TestRealUpgrade(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		stageVersion(t, h.folders, to, n, map[string]any{"protocol.version": to.String(),
-			"protocol.activation_point": activation})
+		if err := n.Stage(h.folders, to, n.binary, map[string]any{"protocol.version": to.String(),
+			"protocol.activation_point": activation}); err != nil {
+			t.Fatal(err)
+		}
 		hosts = append(hosts, h)
 		go func() {
 			h.ended <- l.Run(ctx)

@@ -1,8 +1,10 @@
 // Stockdemo shows a pair of stock nodes on networks of real casper-nodes, as published, without an
 // edit of ours: four or five validators on the loopback address, one of which is a main and a
 // standby with one key, each behind a gate and an agent, and three cosigners. It kills and
-// restarts, has other validators evicted and taken in again, and lets those be the judges. The last
-// network is a control: the same two nodes with no gate, which must be banned.
+// restarts, cuts a host off, has other validators evicted and taken in again, takes all nodes to a
+// new version, and lets the other validators be the judges. One pair is of a stock node and one
+// without a key. Two networks are controls, which must be banned: the same two nodes with no gate,
+// and with gates that go by our key's index.
 //
 // It says for each promise whether it held, and exits with 0 only if every one does. What it is
 // played on, and by whom it is judged, is that of casperdemo: package stage. It needs root, for the
@@ -38,6 +40,9 @@ const eraTime = 6 * time.Minute
 const inside = "STOCKDEMO_INSIDE"
 
 func main() {
+	if dir := os.Getenv(launching); dir != "" {
+		os.Exit(launch(dir))
+	}
 	if os.Getenv(inside) == "" {
 		os.Exit(alone())
 	}

@@ -33,6 +33,8 @@ type demo struct {
 	era  time.Duration // of networks A and B
 	lost table
 
+	stageErr error // of files for launchers
+
 	byIndex string // a gate that knows ours by an index
 }
 
@@ -63,6 +65,13 @@ func (s *demo) networks() []network {
 		{name: "D", title: "two nodes without gates", blockTime: 3 * time.Second, control: true,
 			Layout: stage.Layout{EraTime: 30 * time.Second}, acts: []stage.Act{
 				{Name: "gateless", Title: "Two nodes with one key, and no gate", Play: s.gatelessPair},
+			}},
+		{name: "H", title: "an upgrade day", blockTime: 3 * time.Second,
+			Layout: stage.Layout{EraTime: 36 * time.Second, Automatic: true, Stock: both, Arrange: s.launched,
+				Arranged: s.stageOld},
+			acts: []stage.Act{
+				{Name: "upgrade", Title: "All nodes go to a new version, each by its launcher", Play: s.upgrade,
+					MayLose: lostToDay, MayMiss: missedByDay},
 			}},
 		{name: "G", title: "gates that go by an index", blockTime: 3 * time.Second, control: true,
 			Layout: stage.Layout{EraTime: 36 * time.Second, Automatic: true, Stock: both, Others: 4, Gate: s.byIndex},
