@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet/casperdemo/stage"
 	"casper-cosigner/testnet/localnet"
 )
@@ -52,20 +53,39 @@ func (s *demo) indexMoves(ctx context.Context) error {
 	return s.punished(ctx)
 }
 
-// punished waits for the end of an era that names us an equivocator. /validator-changes of
-// casper-node 2.0.3 tells of that for a few eras only.
+// punished waits for the end of an era that names us an equivocator, and for one after which we are
+// no validator: that is up to the auction's delay later. /validator-changes of casper-node 2.0.3
+// tells of a ban for a few eras only.
 func (s *demo) punished(ctx context.Context) error {
 	p := s.Pair
-	var end localnet.Block
+	var named, out *localnet.Block
 	err := s.Await(ctx, bannedIn, "our ban", func() (bool, error) {
-		for _, b := range p.Record().Blocks() {
-			if b.Block.End != nil && slices.Contains(b.Block.End.Equivocators, p.Ours) {
-				end = b.Block
-			}
-		}
-		return end.End != nil, p.Update()
+		named, out = punishedBy(p.Record().Blocks(), p.Ours)
+		return out != nil, p.Update()
 	})
-	s.Claimf(err == nil && !slices.Contains(end.End.Next, p.Ours),
-		"the last block of era %d names us an equivocator, and we are no validator of the next one", end.Era)
+	if err == nil {
+		s.Claimf(true, "the last block of era %d names us an equivocator, and from era %d on we are no validator",
+			named.Era, out.Era+1)
+		return nil
+	}
+	s.Claimf(false, "an era's last block names us an equivocator (%v), and one from there on leaves us out", named != nil)
 	return ctx.Err()
+}
+
+// punishedBy are the first block that names a validator an equivocator, and the first from there on
+// that leaves it out of the next era.
+func punishedBy(blocks []localnet.BlockRecord, v casper.PublicKey) (named, out *localnet.Block) {
+	for _, b := range blocks {
+		end := b.Block.End
+		if end == nil {
+			continue
+		}
+		if named == nil && slices.Contains(end.Equivocators, v) {
+			named = &b.Block
+		}
+		if named != nil && !slices.Contains(end.Next, v) {
+			return named, &b.Block
+		}
+	}
+	return named, nil
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"casper-cosigner/rule/casper"
 	"casper-cosigner/testnet/casperdemo/stage"
 	"casper-cosigner/testnet/localnet"
 	"casper-cosigner/testnet/show"
@@ -78,4 +79,23 @@ func actNames(acts []stage.Act) (all []string) {
 		all = append(all, a.Name)
 	}
 	return all
+}
+
+// TestPunishedBy: an era that ends without us is a punishment only once one has named us.
+func TestPunishedBy(t *testing.T) {
+	us, other := localnet.ValidatorKey(1, 0).Public(), localnet.ValidatorKey(1, 1).Public()
+	ends := func(era uint64, equivocators, next []casper.PublicKey) localnet.BlockRecord {
+		return localnet.BlockRecord{Block: localnet.Block{Era: era,
+			End: &localnet.EraEnd{Equivocators: equivocators, Next: next}}}
+	}
+	both, one := []casper.PublicKey{us, other}, []casper.PublicKey{other}
+	blocks := []localnet.BlockRecord{ends(1, nil, one), ends(2, one, both), {}, ends(3, both, both), ends(4, nil, both),
+		ends(5, nil, one)}
+	named, out := punishedBy(blocks, us)
+	if named == nil || out == nil || named.Era != 3 || out.Era != 5 {
+		t.Errorf("named by %+v, left out by %+v", named, out)
+	}
+	if named, out := punishedBy(blocks[:3], us); named != nil || out != nil {
+		t.Errorf("named by %+v, left out by %+v, of blocks that name another", named, out)
+	}
 }
