@@ -185,7 +185,8 @@ casper-demo: casper-programs
 
 CASPER_NODE_STOCK := $(CASPER_CACHE)/casper-node-2.0.3-stock/target/release
 
-# A pair of stock nodes behind gates, among real casper-nodes without an edit of ours. It needs root, and FUSE.
+# A pair of stock nodes behind gates, among real casper-nodes without an edit of ours. It needs root, and FUSE. All eight
+# networks take some 35 minutes; CASPERFLAGS="-only A,F" plays two.
 .PHONY: stock-demo
 stock-demo: build casper-node-stock casper-node
 	$(STATIC) -o bin/judge ./testnet/judge

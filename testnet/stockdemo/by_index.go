@@ -6,21 +6,12 @@ import (
 	"time"
 
 	"casper-cosigner/rule/casper"
-	"casper-cosigner/testnet/casperdemo/stage"
 	"casper-cosigner/testnet/localnet"
 )
 
-// goesByIndex are the acts of a pair whose gates know a message of ours by the index that our key
-// had first. They are built for this alone, from a mutant.
-func (s *demo) goesByIndex() []stage.Act {
-	return []stage.Act{
-		{Name: "start", Title: "Starting: two nodes of one key behind gates that go by its index", Play: s.Begins},
-		{Name: "index", Title: "Another validator leaves, and our index moves", Play: s.indexMoves},
-	}
-}
-
-// indexMoves has another validator leave, by which ours gets another index: from then on the gates
-// take its messages for another's, and both nodes sign.
+// indexMoves has another validator leave, by which ours gets another index. The gates know a
+// message of ours by the index that our key had first, for they are built from a mutant, for this
+// alone: from then on they take it for another's, and both nodes sign.
 func (s *demo) indexMoves(ctx context.Context) error {
 	p := s.Pair
 	if err := s.SomeRounds(ctx, movedRounds); err != nil {

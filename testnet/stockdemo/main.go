@@ -30,7 +30,7 @@ import (
 )
 
 // limit is when the demo gives up.
-const limit = 50 * time.Minute
+const limit = 70 * time.Minute
 
 // eraTime is so long that all acts in which a node is started again are played in the first era. In
 // later ones casper-node 2.0.3 ends by itself after that, over and over (stage.Launcher).

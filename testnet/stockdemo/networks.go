@@ -66,22 +66,24 @@ func (s *demo) networks() []network {
 			Layout: stage.Layout{EraTime: 30 * time.Second}, acts: []stage.Act{
 				{Name: "gateless", Title: "Two nodes with one key, and no gate", Play: s.gatelessPair},
 			}},
-		{name: "H", title: "an upgrade day", blockTime: 3 * time.Second,
-			Layout: stage.Layout{EraTime: 36 * time.Second, Automatic: true, Stock: both, Arrange: s.launched,
-				Arranged: s.stageOld},
-			acts: []stage.Act{
-				{Name: "upgrade", Title: "All nodes go to a new version, each by its launcher", Play: s.upgrade,
-					MayLose: lostToDay, MayMiss: missedByDay},
-			}},
-		{name: "G", title: "gates that go by an index", blockTime: 3 * time.Second, control: true,
-			Layout: stage.Layout{EraTime: 36 * time.Second, Automatic: true, Stock: both, Others: 4, Gate: s.byIndex},
-			acts:   s.goesByIndex()},
 		{name: "E", title: "one node with the key, behind a gate, and one without", blockTime: s.BlockTime,
 			Layout: stage.Layout{EraTime: mixedEra, Automatic: true, Stock: both[:1]}, acts: s.mixed()},
 		{name: "F", title: "a host loses its network", blockTime: s.BlockTime, hosts: true,
 			Layout: stage.Layout{EraTime: s.era, Automatic: true, Stock: both}, acts: []stage.Act{
 				{Name: "cut", Title: "The active node's host is cut off: the other one votes", Play: s.cut,
 					MayLose: lostToFailover, MayMiss: missedInRestart},
+			}},
+		{name: "G", title: "gates that go by an index", blockTime: 3 * time.Second, control: true,
+			Layout: stage.Layout{EraTime: 36 * time.Second, Automatic: true, Stock: both, Others: 4, Gate: s.byIndex},
+			acts: []stage.Act{
+				{Name: "index", Title: "Another validator leaves, and our index moves", Play: s.indexMoves},
+			}},
+		{name: "H", title: "an upgrade day", blockTime: 3 * time.Second,
+			Layout: stage.Layout{EraTime: 36 * time.Second, Automatic: true, Stock: both, Arrange: s.launched,
+				Arranged: s.stageOld},
+			acts: []stage.Act{
+				{Name: "upgrade", Title: "All nodes go to a new version, each by its launcher", Play: s.upgrade,
+					MayLose: lostToDay, MayMiss: missedByDay},
 			}},
 	}
 }
@@ -156,11 +158,14 @@ func (s *demo) playNetwork(ctx context.Context, n network) (err error) {
 		defer func() { err = errors.Join(err, s.Hosts.Close()) }()
 	}
 	defer func() { err = errors.Join(err, s.ClosePair()) }()
-	if n.control {
+	if n.control && len(n.Stock) == 0 { // an act makes all that it needs
 		return s.Play(ctx, 1, n.acts)
 	}
 	acts := []stage.Act{{Name: "start",
 		Title: "Starting: two nodes of one key, and other validators", Play: s.Begins}}
+	if n.control {
+		return s.Play(ctx, 1, append(acts, n.acts...))
+	}
 	for _, a := range n.acts {
 		acts = append(acts, s.told(a))
 	}
