@@ -331,24 +331,3 @@ func TestDated(t *testing.T) {
 		}
 	}
 }
-
-// TestRetiredKey: what a node claimed under an earlier key can be finished; new requests under
-// it are refused.
-func TestRetiredKey(t *testing.T) {
-	m := casper.Vote{Round: casper.Round{Era: 3, ID: 4}, Value: true}
-	before := clustertest.New(t, casper.PublicKey{1}, nil)
-	claimed := before.Request(t, "node-a", m)
-	after := clustertest.New(t, casper.PublicKey{1}, func(f *cluster.File) {
-		f.Retired = []cluster.Entry{{Name: "node-a", Key: before.File.Nodes[0].Key}}
-	})
-	verifier := after.File.Verifier()
-	if err := verifier.VerifyClaimed("node-a", m, 0, claimed); err != nil {
-		t.Error(err)
-	}
-	if err := verifier.VerifyRequest("node-a", m, 0, claimed); !errors.Is(err, cluster.ErrRequestSignature) {
-		t.Errorf("a new request under a retired key: got %v", err)
-	}
-	if err := verifier.VerifyClaimed("node-b", m, 0, claimed); !errors.Is(err, cluster.ErrRequestSignature) {
-		t.Errorf("another node's claim: got %v", err)
-	}
-}

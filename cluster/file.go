@@ -61,7 +61,7 @@ type File struct {
 	Cosigners     []CosignerEntry  `toml:"cosigner"`
 	Nodes         []NodeEntry      `toml:"node"`
 	Operators     []Entry          `toml:"operator"`
-	Retired       []Entry          `toml:"retired,omitempty" comment:"nodes' earlier keys: what they claimed can still be finished"`
+	Retired       []RetiredEntry   `toml:"retired,omitempty" comment:"nodes' earlier keys: what they claimed can still be finished"`
 
 	hash [32]byte
 	pool *x509.CertPool
@@ -86,7 +86,7 @@ func DefaultFailover() Failover {
 		After: Duration(10 * time.Second), FailbackAfter: Duration(5 * time.Minute)}
 }
 
-// Entry is an operator, or what a node once was.
+// Entry is an operator.
 type Entry struct {
 	Name string `toml:"name"`
 	Key  Key    `toml:"key" comment:"Ed25519 public key, hex"`

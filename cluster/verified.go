@@ -21,6 +21,7 @@ const verifiedKept = 4096
 type Verifier struct {
 	file   *File
 	verify func(key ed25519.PublicKey, text, signature []byte) bool // ed25519.Verify
+	last   uint64                                                   // entry of the own log as the process began
 
 	mu    sync.Mutex
 	right map[proof]struct{}
@@ -31,9 +32,17 @@ type Verifier struct {
 // proof stands for a key, a text and a signature that is right, and for nothing else.
 type proof [sha256.Size]byte
 
-// Verifier returns one for the members of this file.
+// Verifier returns one for the members of this file, which takes no retired key.
 func (f *File) Verifier() *Verifier {
 	return &Verifier{file: f, verify: ed25519.Verify, right: map[proof]struct{}{}}
+}
+
+// VerifierAt returns one for a process that began with a log of so many entries. What was retired
+// later than that it does not take: see RetiredEntry.
+func (f *File) VerifierAt(last uint64) *Verifier {
+	v := f.Verifier()
+	v.last = last
+	return v
 }
 
 // VerifyRequest returns ErrRequestSignature unless the named node's failover key signed its request
@@ -47,7 +56,7 @@ func (v *Verifier) VerifyRequest(node string, m casper.Message, askedAt uint64, 
 }
 
 // VerifyClaimed is VerifyRequest for a message that the log holds: it also takes a key that the
-// node had when it claimed, if the cluster file lists it as retired. Without that, a slot that was
+// cluster file lists as retired, for what the node asked before. Without that, a slot that was
 // claimed and not finished could never be.
 func (v *Verifier) VerifyClaimed(node string, m casper.Message, askedAt uint64, signature [64]byte) error {
 	text, err := v.file.requestText(node, m, askedAt)
@@ -56,7 +65,7 @@ func (v *Verifier) VerifyClaimed(node string, m casper.Message, askedAt uint64, 
 	}
 	err = v.signed(node, text, signature)
 	for _, e := range v.file.Retired {
-		if err != nil && e.Name == node && v.isRight(e.Key, text, signature) {
+		if err != nil && e.Name == node && e.takes(askedAt, v.last) && v.isRight(e.Key, text, signature) {
 			return nil
 		}
 	}

@@ -19,12 +19,12 @@ func counted(t *testing.T) (v *Verifier, keys map[string]ed25519.PrivateKey, tim
 			t.Fatal(err)
 		}
 		if keys[name] = private; name == "node-a, before" {
-			f.Retired = append(f.Retired, Entry{Name: "node-a", Key: Key(public)})
+			f.Retired = append(f.Retired, RetiredEntry{Name: "node-a", Key: Key(public), Until: 40})
 			continue
 		}
 		f.Nodes = append(f.Nodes, NodeEntry{Name: name, Key: Key(public)})
 	}
-	v, times = f.Verifier(), new(int)
+	v, times = f.VerifierAt(50), new(int)
 	v.verify = func(key ed25519.PublicKey, text, signature []byte) bool {
 		*times++
 		return ed25519.Verify(key, text, signature)
@@ -65,8 +65,14 @@ func TestVerifiedOnce(t *testing.T) {
 func TestVerifiedIsExact(t *testing.T) {
 	v, keys, _ := counted(t)
 	m, good := requestOf(t, v, keys["node-a"], 1)
-	before, old := requestOf(t, v, keys["node-a, before"], 2)
-	if err := errors.Join(v.VerifyRequest("node-a", m, 0, good), v.VerifyClaimed("node-a", before, 0, old)); err != nil {
+	const dated = 40 // or a retired key is not taken
+	before, _ := requestOf(t, v, keys["node-a, before"], 2)
+	old, err := v.file.SignRequest(keys["node-a, before"], "node-a", before, dated)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(v.VerifyRequest("node-a", m, 0, good), v.VerifyClaimed("node-a", before, dated, old))
+	if err != nil {
 		t.Fatal(err)
 	}
 	next, _ := requestOf(t, v, keys["node-a"], 3)
@@ -78,7 +84,7 @@ func TestVerifiedIsExact(t *testing.T) {
 			"another node":            v.VerifyRequest("node-b", m, 0, good),
 			"another signature":       v.VerifyRequest("node-a", m, 0, flipped),
 			"no signature":            v.VerifyRequest("node-a", m, 0, short),
-			"right for a retired key": v.VerifyRequest("node-a", before, 0, old),
+			"right for a retired key": v.VerifyRequest("node-a", before, dated, old),
 		} {
 			if !errors.Is(err, ErrRequestSignature) {
 				t.Errorf("%s: %v", name, err)

@@ -43,7 +43,7 @@ type validator struct {
 func newValidator(p *process, keys *cosigner.Keyring) *validator {
 	c, o := p.self.Cluster, p.options
 	v := &validator{process: p, keys: keys, metrics: newCosignerMetrics(), recent: &signer.Recent{},
-		verifier: c.Verifier()}
+		verifier: p.newVerifier()}
 	v.clock = newHostClock(p)
 	v.server = cosigner.NewServer(cosigner.ServerConfig{
 		Name: p.self.Name, Session: p.Presence().Session, Chain: casper.ChainNameHash(c.Chain),
@@ -63,6 +63,16 @@ func newValidator(p *process, keys *cosigner.Keyring) *validator {
 	v.monitor = monitor.New(watch)
 	v.register()
 	return v
+}
+
+// newVerifier takes retired keys by what the own log holds as the process begins, and says which it
+// does not take.
+func (p *process) newVerifier() *cluster.Verifier {
+	last, _ := p.store.Indexes()
+	for _, note := range p.self.Cluster.RetiredNotes(last) {
+		p.options.Logger.Warn().Msg(note)
+	}
+	return p.self.Cluster.VerifierAt(last)
 }
 
 // signerConfig is how requests are answered. What it takes of the validator is there already.

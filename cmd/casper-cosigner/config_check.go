@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"strings"
 
@@ -40,7 +41,10 @@ func checkConfig(path string) (kind, note string, err error) {
 	}
 	switch kind = kindOf(text); kind {
 	case "cluster":
-		_, err = cluster.Parse(text)
+		var f *cluster.File
+		if f, err = cluster.Parse(text); err == nil {
+			note = retiredNote(f)
+		}
 	case "cosigner":
 		f, faults := daemon.ReadCosignerFile(path)
 		err = checkHost(faults, f, cluster.Cosigner, func(m daemon.Host) error {
@@ -48,6 +52,7 @@ func checkConfig(path string) (kind, note string, err error) {
 			if split != "" {
 				note = fmt.Sprintf("; its share is of split %s, as must be those of all cosigners", split)
 			}
+			note += retiredNote(m.Cluster)
 			return err
 		})
 	case "agent":
@@ -63,6 +68,14 @@ func checkConfig(path string) (kind, note string, err error) {
 		err = checkHost(faults, f, cluster.Operator, nil)
 	}
 	return kind, note, err
+}
+
+// retiredNote tells of retired keys that no cosigner takes. How far the log is nobody knows here.
+func retiredNote(f *cluster.File) (note string) {
+	for _, n := range f.RetiredNotes(math.MaxUint64) {
+		note += "\n  note: " + n
+	}
+	return note
 }
 
 // checkHost adds to the faults of a host's settings those of what they lead to.
