@@ -131,7 +131,9 @@ func (s *State) restore(h *cosignerv1.SnapshotHeader, in *bufio.Reader) error {
 		if len(p.TlsPoint) != len(casper.TLSPoint{}) {
 			return fmt.Errorf("TLS point of %d bytes", len(p.TlsPoint))
 		}
-		s.points.Restore(p.Node, tlspoint.Registration{Point: casper.TLSPoint(p.TlsPoint), At: p.At})
+		if err := s.points.Restore(p.Node, tlspoint.Registration{Point: casper.TLSPoint(p.TlsPoint), At: p.At}); err != nil {
+			return err
+		}
 	}
 	if err := s.restoreResets(h); err != nil {
 		return err

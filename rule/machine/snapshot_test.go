@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protodelim"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
@@ -277,8 +278,16 @@ func edits() []edit {
 		{"suspended nodes unsorted", func(h *header, _ []*claim) { h.Suspended = []string{"x", "c"} }, false},
 		{"short point", func(h *header, _ []*claim) { h.Points[0].TlsPoint = make([]byte, 66) }, false},
 		{"a node's fifth point", func(h *header, _ []*claim) {
-			h.Points = append(h.Points[:1:1], append(h.Points[:1:1], append(h.Points[:1:1], h.Points...)...)...)
+			more := h.Points[:1:1]
+			for n := range byte(3) {
+				p := proto.CloneOf(h.Points[0])
+				p.TlsPoint[2] = 100 + n
+				more = append(more, p)
+			}
+			h.Points = append(more, h.Points[1:]...)
 		}, false},
+		{"a node's point twice", func(h *header, _ []*claim) { h.Points[1].TlsPoint = h.Points[0].TlsPoint }, false},
+		{"a point of two nodes", func(h *header, _ []*claim) { h.Points[2].TlsPoint = h.Points[0].TlsPoint }, false},
 		{"one claim less", func(h *header, _ []*claim) { h.Claims-- }, false},
 		{"one claim more", func(h *header, _ []*claim) { h.Claims++ }, false},
 		{"claim twice", func(_ *header, c []*claim) { c[1] = c[0] }, false},

@@ -8,6 +8,7 @@
 package tlspoint
 
 import (
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -66,8 +67,17 @@ func (p *Registry) Check(node string, point casper.TLSPoint, at int64) refusal.R
 	return refusal.None
 }
 
-// Restore puts back a registration that All yielded.
-func (p *Registry) Restore(node string, r Registration) { p.put(node, r) }
+// Restore puts back a registration that All yielded. It returns an error for a point that is
+// somebody's already, which no Registry yields.
+func (p *Registry) Restore(node string, r Registration) error {
+	for owner := range p.nodes {
+		if p.Has(owner, r.Point) {
+			return fmt.Errorf("node %q: its TLS point is one of node %q already", node, owner)
+		}
+	}
+	p.put(node, r)
+	return nil
+}
 
 func (p *Registry) put(node string, r Registration) {
 	if p.nodes == nil {

@@ -117,7 +117,9 @@ func TestRegister(t *testing.T) {
 			}
 			var again tlspoint.Registry
 			for node, r := range p.All() {
-				again.Restore(node, r)
+				if err := again.Restore(node, r); err != nil {
+					t.Error(err)
+				}
 			}
 			if got := all(&again); !slices.Equal(got, tt.left) {
 				t.Errorf("restored %v, want %v", got, tt.left)
