@@ -122,3 +122,32 @@ func TestHeardToItsEnd(t *testing.T) {
 	r.HeardAgent("a", append(forged, says(3, 100, nil)))
 	r.shut("to be founded", "agent a shows more than 64 new statements")
 }
+
+// TestUnsignedIsCheap: what nobody signed has the state looked up once a call, however much of it
+// comes: that takes locks which signing waits for.
+func TestUnsignedIsCheap(t *testing.T) {
+	var own, foreign []*cosignerv1.SignedStatement
+	for n := range byte(100) {
+		own = append(own, says(1, 10+uint64(n), func(s *witness.Statement) { s.Boot, s.Session = 6, witness.ID{1, 6} }))
+		foreign = append(foreign, stranger(n, 60))
+		own[n].Signature[0] ^= 1
+		foreign[n].Signature[0] ^= 1
+	}
+	r := newRig(t, nil)
+	r.HeardAgent("a", nil)
+	r.HeardAgent("b", nil)
+	r.opens("at first")
+	if r.Own() == nil { // from here on its session is known
+		t.Fatal("states nothing")
+	}
+	for what, hear := range map[string]func(){
+		"an agent shows own ones":        func() { r.HeardAgent("a", own) },
+		"a cosigner shows own ones":      func() { r.HeardCosigner("c2", own) },
+		"an agent shows another cluster": func() { r.HeardAgent("b", foreign) },
+	} {
+		r.looks = 0
+		if hear(); r.looks != 1 {
+			t.Errorf("%s: the state was looked up %d times", what, r.looks)
+		}
+	}
+}

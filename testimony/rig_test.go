@@ -55,6 +55,7 @@ type rig struct {
 	words statedir.Words
 	lost  string // in its directory
 	full  bool   // nothing can be written there
+	looks int    // how often the state was looked up
 	log   bytes.Buffer
 }
 
@@ -97,7 +98,7 @@ func (r *rig) open() {
 	var err error
 	r.Stand, err = OpenStand(StandConfig{Name: "c1", Members: r.of, Key: key(1), Agents: []string{"a", "b"},
 		Wait: 30 * time.Second, Every: time.Second, First: watermark.Mark{Era: 40, Height: 400},
-		Held: func() Held { return r.held }, Words: func() (statedir.Words, error) { return r.words, nil },
+		Held: func() Held { r.looks++; return r.held }, Words: func() (statedir.Words, error) { return r.words, nil },
 		Directory: r, Now: func() time.Time { return r.now }, Logger: zerolog.New(&r.log)})
 	if err != nil {
 		r.t.Fatal(err)

@@ -151,7 +151,7 @@ func (s *Stand) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var others []witness.Signed
-	now, members, rest, unread := s.Now(), true, true, 0
+	by, members, rest, unread := s.hears(node), true, true, 0
 	s.tooMany(node, len(all))
 	for _, p := range all[:min(len(all), most(s.Members))] {
 		signed, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature())
@@ -160,18 +160,18 @@ func (s *Stand) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
 			unread++
 		case signed.Validator != s.Members.Validator:
 		case s.Members.Has(signed):
-			members = s.keep(signed, true, node, now) && members
+			members = s.keep(signed, true, by) && members
 		default:
 			others = append(others, signed)
 		}
 	}
 	for _, signed := range others { // no budget is left to them that a member's needs
-		rest = s.keepForeign(signed, node, now) && rest
+		rest = s.keepForeign(signed, by) && rest
 	}
 	s.partly[node], s.unread[node] = !members || !rest, unread
 	if _, before := s.heard[node]; !before && members && unread == 0 {
-		s.heard[node] = now
-		s.look(now)
+		s.heard[node] = by.now
+		s.look(by.now)
 	}
 }
 
@@ -196,42 +196,55 @@ func (s *Stand) tooMany(node string, shown int) {
 func (s *Stand) HeardCosigner(name string, all []*cosignerv1.SignedStatement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.Now()
+	by := s.hears(name)
 	for i, signed := range wire.ReadStatements(all[:min(len(all), most(s.Members))]) {
 		if s.Members.Has(signed) {
-			s.keep(signed, !witness.FirstHand(name, i, signed), name, now)
+			s.keep(signed, !witness.FirstHand(name, i, signed), by)
 		}
 	}
 }
 
-// mayCheck reports whether another signature may be verified for that member now.
-func (s *Stand) mayCheck(from string, now time.Time) bool {
-	return s.budget.may(s.Members, from, now)
+// hearing is one ping, or one call between cosigners.
+type hearing struct {
+	from string
+	now  time.Time
+	// held is what the state held when it was first asked for, which is after all was signed that
+	// comes with this call: looked up once, however many statements come that nobody signed.
+	held func() Held
 }
 
-// keep keeps a member's statement that from shows, if it is new. While the gate has never been open
+func (s *Stand) hears(from string) hearing {
+	return hearing{from: from, now: s.Now(), held: sync.OnceValue(s.Held)}
+}
+
+// mayCheck reports whether another signature may be verified for that member now.
+func (s *Stand) mayCheck(by hearing) bool {
+	return s.budget.may(s.Members, by.from, by.now)
+}
+
+// keep keeps a member's statement, if it is new. While the gate has never been open
 // it counts at once; so does ever what this cosigner signed itself. It is false if that could not
 // be verified now.
-func (s *Stand) keep(signed witness.Signed, hearsay bool, from string, now time.Time) bool {
+func (s *Stand) keep(signed witness.Signed, hearsay bool, by hearing) bool {
 	switch {
-	case signed.Name == s.Name && (signed.Session != s.stated.Session || s.Held().Lacks(signed.Statement)):
-		return s.keepEarlier(signed, from, now)
+	case signed.Name == s.Name && (signed.Session != s.stated.Session || by.held().Lacks(signed.Statement)):
+		return s.keepEarlier(signed, by)
 	case !s.told.WantsAs(signed, hearsay):
 		return true
-	case !s.mayCheck(from, now):
+	case !s.mayCheck(by):
 		return false
 	case !s.told.KeepAs(signed, hearsay):
 		return true
 	}
 	s.shown = nil
 	s.known.Add(1)
-	s.brought[signed.Key] = from
+	s.brought[signed.Key] = by.from
 	if s.opened && signed.Name != s.Name {
-		s.fresh = append(s.fresh, fresh{signed, now})
+		s.fresh = append(s.fresh, fresh{signed, by.now})
 		return true
 	}
 	s.book.Keep(signed)
-	s.look(now)
+	s.look(by.now)
 	return true
 }
 
@@ -239,11 +252,11 @@ func (s *Stand) keep(signed witness.Signed, hearsay bool, from string, now time.
 // or before its machine was put back, by itself: however little it claims, and whatever this one
 // and others stated since, the log may have been put back, and have grown. It is false if it could
 // not be verified now.
-func (s *Stand) keepEarlier(signed witness.Signed, from string, now time.Time) bool {
+func (s *Stand) keepEarlier(signed witness.Signed, by hearing) bool {
 	switch {
 	case s.judged[signed] || s.lost != "":
 		return true
-	case !s.mayCheck(from, now):
+	case !s.mayCheck(by):
 		return false
 	case !signed.Verify():
 		return true
@@ -252,7 +265,7 @@ func (s *Stand) keepEarlier(signed witness.Signed, from string, now time.Time) b
 		clear(s.judged)
 	}
 	s.judged[signed] = true
-	s.brought[signed.Key] = from
+	s.brought[signed.Key] = by.from
 	if s.told.KeepAs(signed, true) {
 		s.shown = nil
 	}
@@ -261,8 +274,8 @@ func (s *Stand) keepEarlier(signed witness.Signed, from string, now time.Time) b
 		s.verdict = v
 		_ = s.refuse()
 	}
-	s.warnAnew(signed, from)
-	s.look(now)
+	s.warnAnew(signed, by.from)
+	s.look(by.now)
 	return true
 }
 
@@ -283,32 +296,32 @@ func (s *Stand) warnAnew(signed witness.Signed, from string) {
 
 // keepForeign keeps what somebody else states than a member in this cluster, while it matters:
 // until the cluster is founded. It is false if that could not be verified now.
-func (s *Stand) keepForeign(signed witness.Signed, node string, now time.Time) bool {
-	list := s.foreign[node]
+func (s *Stand) keepForeign(signed witness.Signed, by hearing) bool {
+	list := s.foreign[by.from]
 	i := slices.IndexFunc(list, func(f witness.Signed) bool { return f.Cluster == signed.Cluster && f.Key == signed.Key })
 	switch {
 	case s.founded.Load():
-		s.warn(signed, node, now)
+		s.warn(signed, by)
 	case i < 0 && len(list) == most(s.Members) || i >= 0 && !signed.Replaces(list[i].Statement):
-	case !s.mayCheck(node, now):
+	case !s.mayCheck(by):
 		return false
 	case !signed.Verify():
 	case i >= 0:
 		list[i] = signed
 	default:
-		s.foreign[node] = append(list, signed)
+		s.foreign[by.from] = append(list, signed)
 	}
 	return true
 }
 
 // warn tells once of each node that it shows more than this cluster signed, by another cluster of
 // this validator. It stops nothing: any node may make that up.
-func (s *Stand) warn(signed witness.Signed, node string, now time.Time) {
-	if !s.opened || s.warned[node] || !signed.Ahead(s.Held().Statement) || !s.mayCheck(node, now) || !signed.Verify() {
+func (s *Stand) warn(signed witness.Signed, by hearing) {
+	if !s.opened || s.warned[by.from] || !signed.Ahead(by.held().Statement) || !s.mayCheck(by) || !signed.Verify() {
 		return
 	}
-	s.warned[node] = true
-	s.Logger.Error().Bool("alarm", true).Str("agent", node).Msg("ALARM: this validator may be signed for by another " +
+	s.warned[by.from] = true
+	s.Logger.Error().Bool("alarm", true).Str("agent", by.from).Msg("ALARM: this validator may be signed for by another " +
 		"cluster, or was lately, and this one does not know what that signed: " + signed.String() + ". Unless that is " +
 		"known to be false stop all cosigners at once, and see docs/recovery.md, \"Refused by a witness\"")
 }
