@@ -131,10 +131,11 @@ func with(held []Signed, s Signed) []Signed {
 	return held
 }
 
-// surplus returns which goes, of one more than there are places for: the last that another one has
-// as much of everything as. A log grows by each start, but with nothing signed it has no more
-// records, rounds or heights: what was put back and only started cannot push out what tells of
-// more. There is such a one, for there are no more parts than places.
+// surplus returns which goes, of one more than there are places for: the last that has the most of
+// nothing, since in each part another one has as much or more. A log grows by each start, but with
+// nothing signed it has no more records, rounds or heights: so what was put back and only started
+// cannot push out what tells of more. The first stays. There is another one that may go: the first
+// has the longest log, and of each part that is left one at most has more than all others.
 func surplus(held []Signed) int {
 	for i := len(held) - 1; i > 0; i-- {
 		most := slices.ContainsFunc(parts(), func(order func(x, y Statement) int) bool {
