@@ -151,7 +151,7 @@ func (s *Stand) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var others []witness.Signed
-	by, members, rest, unread := s.hears(node), true, true, 0
+	by, members, rest, unread, ours := s.hears(node), true, true, 0, 0
 	s.tooMany(node, len(all))
 	for _, p := range all[:min(len(all), most(s.Members))] {
 		signed, err := witness.Read(p.GetText(), p.GetKey(), p.GetSignature())
@@ -160,6 +160,7 @@ func (s *Stand) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
 			unread++
 		case signed.Validator != s.Members.Validator:
 		case s.Members.Has(signed):
+			ours++
 			members = s.keep(signed, true, by) && members
 		default:
 			others = append(others, signed)
@@ -171,6 +172,10 @@ func (s *Stand) HeardAgent(node string, all []*cosignerv1.SignedStatement) {
 	s.partly[node], s.unread[node] = !members || !rest, unread
 	if _, before := s.heard[node]; !before && members && unread == 0 {
 		s.heard[node] = by.now
+		if ours == 0 && s.stored {
+			s.Logger.Warn().Str("agent", node).Msg("this agent remembers nothing of the cosigners, so it could not show it " +
+				"if this one had lost something: it counts as heard. If it is not new it has lost its witness.json")
+		}
 		s.look(by.now)
 	}
 }

@@ -70,6 +70,22 @@ func TestWaitsForAgents(t *testing.T) {
 	r.shut("just founded without b, and started again", "b not heard")
 }
 
+// TestNewAgentIsNamed: an agent that remembers nothing counts as heard, or a new one would hold all
+// cosigners up; but it is named, unless the cluster is as new as it.
+func TestNewAgentIsNamed(t *testing.T) {
+	for _, stored := range []bool{true, false} {
+		r := newRig(t, func(r *rig) { r.held.Stored = stored })
+		r.HeardAgent("a", []*cosignerv1.SignedStatement{stranger(9, 1)})
+		r.HeardAgent("b", []*cosignerv1.SignedStatement{says(2, 100, nil)})
+		r.opens("both heard")
+		said := r.log.String()
+		if got := strings.Count(said, "remembers nothing of the cosigners"); (got == 1) != stored || got > 1 ||
+			stored && !strings.Contains(said, `"agent":"a"`) {
+			t.Errorf("a log with entries: %v, said %d times: %s", stored, got, said)
+		}
+	}
+}
+
 // TestOwnStatementComesLate: what this cosigner signed as an earlier process shuts the gate also
 // once it has stated more since, on a log that was put back and has grown.
 func TestOwnStatementComesLate(t *testing.T) {
