@@ -9,6 +9,7 @@
 //   - nothing is claimed before every voter has met every other, and durably knows its directory;
 //   - neither a vote nor an append is exchanged with a peer that shows less state than it once had, nor with anybody once
 //     this member's own memory is lost;
+//   - a message is taken only from whom it says that it is of, and a call to stand for election only from who leads;
 //   - what is applied is never taken back, and nothing is stored that no honest leader sends;
 //   - whatever leaves it unsure what its log holds (an entry that cannot be decoded, a failed write) is given to
 //     Config.Fatal, and nothing is applied or reported as done afterwards.

@@ -47,6 +47,28 @@ func (r *refusals) founding(leader string, err error) error {
 	return err
 }
 
+// impostor tells now and then of a message that names another member than the one that sent it, and
+// returns the error with whom it is about.
+func (r *refusals) impostor(peer, kind string, err error) error {
+	err = fmt.Errorf("refusing a %s of cosigner %s, as no honest one sends: %w", kind, peer, err)
+	if r.due(peer + ": " + kind) {
+		r.log.Error().Bool("alarm", true).Str("cosigner", peer).Err(err).Msg("ALARM: that cosigner is hostile, or its " +
+			"program is broken: take it out of service. It speaks in another one's name, and was not heard")
+	}
+	return err
+}
+
+// pretender tells now and then of a member that acts as the leader and is not known as that, and
+// returns the error with whom it is about. One that led until a moment ago need not be hostile.
+func (r *refusals) pretender(peer string, err error) error {
+	err = fmt.Errorf("refusing what cosigner %s says: %w", peer, err)
+	if r.due(peer + ": not the leader") {
+		r.log.Warn().Str("cosigner", peer).Err(err).Msg("a cosigner that does not lead hands the lead over, and " +
+			"was not heard: once, after a change of the leader, that is nothing; again and again it is hostile")
+	}
+	return err
+}
+
 // due reports whether that is to be told now.
 func (r *refusals) due(what string) bool {
 	r.mu.Lock()

@@ -26,7 +26,7 @@ type Store struct {
 	disk *disk
 	fsm  *fsm
 	raft *raft.Raft
-	net  transport
+	net  lines
 
 	timing atomic.Pointer[Timing] // that holds now
 
@@ -99,7 +99,7 @@ func (s *Store) open() error {
 		return errors.Join(err, s.disk.log.Close())
 	}
 	stream := newStream(s.cfg, s.Indexes, s.founded)
-	s.net = newTransport(stream, s.cfg, l)
+	s.net = newLines(stream, s.cfg, l, hearing{leader: s.fsm.sender, refusals: s.disk.log.refusals})
 	s.raft, err = raft.NewRaft(s.cfg.raft(l), s.fsm, cache, s.disk.log, s.disk.snapshots, s.net)
 	if err != nil {
 		return errors.Join(err, s.net.Close(), s.disk.log.Close())

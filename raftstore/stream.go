@@ -52,8 +52,8 @@ type stream struct {
 
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc
-	started  chan struct{} // closed by start
-	accepted chan net.Conn
+	started  chan struct{}            // closed by start
+	accepted map[string]chan net.Conn // by who called
 	running  sync.WaitGroup
 
 	mu       sync.Mutex
@@ -66,8 +66,11 @@ func newStream(c Config, indexes func() (last, applied uint64), founded func() b
 	s := &stream{
 		self: c.Name, addresses: c.Voters.addresses(), network: c.Network, watchdog: c.Watchdog, indexes: indexes,
 		founded: founded, lost: c.Lost, complain: newComplaints(c.Log),
-		started: make(chan struct{}), accepted: make(chan net.Conn),
+		started: make(chan struct{}), accepted: map[string]chan net.Conn{},
 		open: map[*tracked]struct{}{}, newest: map[string]uint64{},
+	}
+	for name := range s.addresses {
+		s.accepted[name] = make(chan net.Conn)
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
@@ -155,20 +158,16 @@ func (s *stream) receive(conn net.Conn) {
 		return
 	}
 	select {
-	case s.accepted <- greeted:
+	case s.accepted[greeted.peer] <- greeted:
 	case <-s.ctx.Done():
 		greeted.Close()
 	}
 }
 
-// Accept returns the next connection of a peer that was let in.
+// Accept returns nothing until the stream is closed: who called is heard by line.
 func (s *stream) Accept() (net.Conn, error) {
-	select {
-	case conn := <-s.accepted:
-		return conn, nil
-	case <-s.ctx.Done():
-		return nil, net.ErrClosed
-	}
+	<-s.ctx.Done()
+	return nil, net.ErrClosed
 }
 
 // Dial connects to the member with the name that Raft has for its address.
@@ -201,7 +200,7 @@ var errNotGreeted = errors.New("no presences were exchanged")
 
 // greet exchanges presences on a connection, which it closes when ctx ends too early, or on an
 // error, which it logs. callee is whom we called, empty if we were called.
-func (s *stream) greet(ctx context.Context, conn net.Conn, callee string) (net.Conn, error) {
+func (s *stream) greet(ctx context.Context, conn net.Conn, callee string) (*tracked, error) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	peer, boot, step, err := s.exchange(ctx, conn, callee, s.before(conn, callee))
 	if err == nil && !stop() {

@@ -95,10 +95,10 @@ func streams(t *testing.T, w *wire, adjust func(name string, c *Config)) (a, b *
 
 // taken returns the connections that Raft would see, one by one.
 func taken(e *end) <-chan net.Conn {
-	conns := make(chan net.Conn, 100)
+	conns, peer := make(chan net.Conn, 100), map[string]string{"a": "b", "b": "a"}[e.self]
 	go func() {
 		for {
-			c, err := e.Accept()
+			c, err := line{e.stream, peer}.Accept()
 			if err != nil {
 				return
 			}

@@ -19,7 +19,7 @@ type transport struct {
 	distances *distances
 }
 
-func newTransport(s *stream, c Config, l *hcLogger) transport {
+func newTransport(s raft.StreamLayer, c Config, l *hcLogger) transport {
 	return transport{
 		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			Stream: s, MaxPool: poolSize, Timeout: c.Timing.Network, Logger: l, MaxRPCsInFlight: pipelineDepth,
