@@ -131,7 +131,7 @@ func openStore(self Host, plain net.Listener, dir *presences, o Options) (*rafts
 			},
 			PeerName: c.PeerName, Presences: dir,
 		},
-		MayFound: dir.mayFound, MayFollow: dir.mayFollow, Lost: dir.lost,
+		MayFound: dir.mayFound, MayFollow: dir.mayFollow, Lost: dir.lost, VerifyReset: c.VerifyReset,
 		Timing: timing, Watchdog: watchdog(o), Fatal: o.Fatal, Log: o.Logger, Now: o.Now,
 	})
 }

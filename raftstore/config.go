@@ -10,7 +10,7 @@
 //   - neither a vote nor an append is exchanged with a peer that shows less state than it once had, nor with anybody once
 //     this member's own memory is lost;
 //   - a message is taken only from whom it says that it is of, and a call to stand for election only from who leads;
-//   - what is applied is never taken back, and nothing is stored that no honest leader sends;
+//   - what is applied is never taken back, by an entry or a snapshot, and nothing is stored that no honest leader sends;
 //   - whatever leaves it unsure what its log holds (an entry that cannot be decoded, a failed write) is given to
 //     Config.Fatal, and nothing is applied or reported as done afterwards.
 //
@@ -57,8 +57,8 @@ type Presences interface {
 	Seen(peer string) (statedir.Sighting, bool)
 }
 
-// Config is what a store needs. All exported fields are required, but for MayFound, NoteStart and
-// Lost.
+// Config is what a store needs. All exported fields are required, but for MayFound, MayFollow,
+// NoteStart, VerifyReset and Lost.
 type Config struct {
 	Name   string // this voter
 	Voters Voters // exactly the share holders
@@ -85,6 +85,10 @@ type Config struct {
 	// member writes. It is called by the library's main loop, and must not wait for that. Nil: nothing
 	// ever does.
 	MayFollow func() error
+
+	// VerifyReset must fail unless an operator signed the reset of the heights. A snapshot that lacks
+	// heights is taken for that of one that was signed alone. Nil: none has to be signed.
+	VerifyReset func(watermark.Reset) error
 
 	// Lost must return why this member's memory was found to be lost, or is not known yet not to be,
 	// nil if it may take part. Until then no vote and no append is exchanged with anybody: see

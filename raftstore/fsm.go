@@ -21,7 +21,8 @@ type fsm struct {
 	halt   *halt
 	now    func() time.Time
 	first  watermark.Mark // first era and height that this member may sign
-	onDisk uint64         // entries up to here were on disk when the store was opened
+	signed func(watermark.Reset) error
+	onDisk uint64 // entries up to here were on disk when the store was opened
 
 	mu      sync.RWMutex // guards all below
 	state   *machine.State
@@ -40,7 +41,7 @@ type waiter struct {
 
 func newFSM(c Config, h *halt, onDisk uint64) *fsm {
 	return &fsm{
-		halt: h, now: c.Now, onDisk: onDisk,
+		halt: h, now: c.Now, onDisk: onDisk, signed: c.VerifyReset,
 		state: machine.New(), waiting: map[*waiter]struct{}{},
 		own: own{log: held.New(c.Name), asking: map[*asking]struct{}{}},
 	}

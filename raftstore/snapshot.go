@@ -173,7 +173,10 @@ func (s snapshotStore) read(r io.Reader, m raft.SnapshotMeta) error {
 	if err != nil {
 		return err
 	}
-	if err := s.log.fsm.sameFounding(state); err != nil || !state.Started() {
+	if err := s.log.fsm.sameFounding(state); err != nil {
+		return err
+	}
+	if err := s.log.fsm.goesOn(index, state); err != nil || !state.Started() {
 		return err
 	}
 	if err := mayBegin(begun(state), s.log.first); err != nil || s.log.fsm.founded() {
