@@ -77,11 +77,11 @@ func sentBy(peer string, message any) (kind string, err error) {
 	var older []byte // where releases of the library before had it
 	switch m := message.(type) {
 	case *raft.AppendEntriesRequest:
-		kind, older = "log entry or heartbeat", m.Leader
+		kind, older = "log entry or heartbeat", m.Leader //nolint:staticcheck // the library still reads it
 	case *raft.InstallSnapshotRequest:
 		kind, older = "snapshot", m.Leader
 	case *raft.RequestVoteRequest:
-		kind, older = "request for a vote", m.Candidate
+		kind, older = "request for a vote", m.Candidate //nolint:staticcheck // the library still reads it
 	case *raft.RequestPreVoteRequest:
 		kind = "question for a vote"
 	case *raft.TimeoutNowRequest:

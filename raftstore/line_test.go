@@ -22,7 +22,8 @@ func (s *siege) messages() map[string]send {
 	before := s.victim.entry(s.t(), last)
 	appends := func(q raft.AppendEntriesRequest) send {
 		return func(h raft.RPCHeader, deprecated []byte) error {
-			q.RPCHeader, q.Leader, q.Term = h, deprecated, s.term
+			q.RPCHeader, q.Term = h, s.term
+			q.Leader = deprecated //nolint:staticcheck // the library still reads it
 			return s.AppendEntries(id, to, &q, new(raft.AppendEntriesResponse))
 		}
 	}
@@ -33,8 +34,9 @@ func (s *siege) messages() map[string]send {
 		"entry": appends(raft.AppendEntriesRequest{PrevLogEntry: before.Index, PrevLogTerm: before.Term,
 			Entries: []*raft.Log{{Index: last + 1, Term: s.term, Type: raft.LogNoop}}}),
 		"vote": func(h raft.RPCHeader, deprecated []byte) error {
-			q := raft.RequestVoteRequest{RPCHeader: h, Term: s.term, Candidate: deprecated, LastLogIndex: last + 9,
-				LastLogTerm: s.term, LeadershipTransfer: true}
+			q := raft.RequestVoteRequest{RPCHeader: h, Term: s.term, LastLogIndex: last + 9, LastLogTerm: s.term,
+				LeadershipTransfer: true}
+			q.Candidate = deprecated //nolint:staticcheck // the library still reads it
 			return s.RequestVote(id, to, &q, new(raft.RequestVoteResponse))
 		},
 		"question": func(h raft.RPCHeader, _ []byte) error {

@@ -107,6 +107,30 @@ func TestOlderState(t *testing.T) {
 	}
 }
 
+// TestLostNewestSnapshot: a leader's snapshot took the place of the log, and is gone. The one
+// before it stands, and with that this member would start without what it had applied.
+func TestLostNewestSnapshot(t *testing.T) {
+	c := filled(t, 1, 10)
+	d, err := c.openDisk()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.log.replaced.Store(true)
+	if err := errors.Join(takeSnapshot(d, 8, 2), takeSnapshot(d, 10, 2), d.log.mark.apply(10), d.log.DeleteRange(1, 10),
+		d.log.Close()); err != nil {
+		t.Fatal(err)
+	}
+	wantSound(t, c, 0)
+	kept, err := d.snapshots.List()
+	if err != nil || len(kept) != 2 || kept[0].Index != 10 {
+		t.Fatal(kept, err)
+	}
+	if err := os.RemoveAll(filepath.Join(c.file(snapshotsDir), kept[0].ID)); err != nil {
+		t.Fatal(err)
+	}
+	wantLost(t, c, "says that entry 10 was applied")
+}
+
 func TestLostMark(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(b []byte) []byte // nil: the file is removed

@@ -65,16 +65,21 @@ func openDisk(c Config, h *halt, l *hcLogger) (*disk, error) {
 	if err := removeUnfinished(filepath.Join(c.Path, snapshotsDir)); err != nil {
 		return nil, err
 	}
-	files, err := raft.NewFileSnapshotStoreWithLogger(c.Path, 2, l)
+	files, err := raft.NewFileSnapshotStoreWithLogger(c.Path, keptSnapshots+1, l)
 	if err != nil {
 		return nil, err
 	}
-	return openFiles(c, h, files)
+	kept, err := raft.NewFileSnapshotStoreWithLogger(c.Path, keptSnapshots, l)
+	if err != nil {
+		return nil, err
+	}
+	return openFiles(c, h, snapshotStore{SnapshotStore: files, watchdog: c.Watchdog, reap: kept.ReapSnapshots,
+		path: filepath.Join(c.Path, snapshotsDir)})
 }
 
 // openFiles opens the database and checks it. bbolt follows whatever a damaged page points to, and
 // panics; memory that it maps beyond the end of a file that was cut off is a fault.
-func openFiles(c Config, h *halt, files raft.SnapshotStore) (_ *disk, err error) {
+func openFiles(c Config, h *halt, files snapshotStore) (_ *disk, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
@@ -96,7 +101,8 @@ func openFiles(c Config, h *halt, files raft.SnapshotStore) (_ *disk, err error)
 		log: &logStore{database: db, watchdog: c.Watchdog, halt: h, voters: c.Voters, first: c.first(),
 			name: c.Name, mayFollow: c.MayFollow, refusals: newRefusals(c.Log, c.Now)},
 	}
-	d.snapshots = snapshotStore{SnapshotStore: files, watchdog: c.Watchdog, log: d.log}
+	d.snapshots = files
+	d.snapshots.log = d.log
 	if err := d.check(c); err != nil {
 		return nil, errors.Join(err, d.log.Close())
 	}
@@ -229,6 +235,10 @@ func (d *disk) checkMark(c Config, last uint64) error {
 	if has.last < had.last || has.term < had.term || has.vote < had.vote {
 		return c.lost("it ends at entry %d, has the term %d and voted in the term %d, and %s says that it had %d, %d and %d",
 			has.last, has.term, has.vote, markFile, had.last, had.term, had.vote)
+	}
+	if has.last < had.applied { // a snapshot that took the place of the log
+		return c.lost("it ends at entry %d, its newest snapshot included, and %s says that entry %d was applied", has.last,
+			markFile, had.applied)
 	}
 	return nil
 }

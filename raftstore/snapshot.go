@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 
 	"github.com/hashicorp/raft"
 
@@ -33,7 +35,7 @@ func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 // Persist writes the snapshot and closes the sink.
 func (s snapshot) Persist(sink raft.SnapshotSink) error {
 	if to, ok := sink.(*snapshotSink); ok {
-		to.own = true
+		to.own, to.index = true, s.index
 	}
 	if err := s.write(sink); err != nil {
 		return errors.Join(fmt.Errorf("writing snapshot: %w", err), sink.Cancel())
@@ -75,10 +77,15 @@ func readIndex(r io.Reader) (uint64, error) {
 // One that a leader sends is read as it is written, and refused before it is whole if this member
 // could not go on from it: what is kept is also what every later start begins with.
 type snapshotStore struct {
-	raft.SnapshotStore
-	watchdog statedir.Watchdog
-	log      *logStore
+	raft.SnapshotStore        // keeps one more than is to be kept
+	path               string // where they are
+	reap               func() error
+	watchdog           statedir.Watchdog
+	log                *logStore
 }
+
+// keptSnapshots is how many stay, the newest included.
+const keptSnapshots = 2
 
 // Create starts a snapshot.
 func (s snapshotStore) Create(v raft.SnapshotVersion, index, term uint64, c raft.Configuration, configIndex uint64,
@@ -189,7 +196,8 @@ type snapshotSink struct {
 	raft.SnapshotSink
 	store   snapshotStore
 	meta    raft.SnapshotMeta // index and term of its last entry, the members, and where those stand
-	own     bool              // it is of this member's own state
+	own     bool              // it is of this member's own state,
+	index   uint64            // at that entry
 	reading *reading
 }
 
@@ -233,8 +241,41 @@ func (s *snapshotSink) Close() error {
 		}
 		s.store.log.refusals.forget("snapshot")
 	}
-	defer s.store.watchdog.Start("syncing a snapshot")()
-	return s.SnapshotSink.Close()
+	stop := s.store.watchdog.Start("syncing a snapshot")
+	err := s.SnapshotSink.Close()
+	stop()
+	if err == nil && s.own {
+		err = s.store.readBack(s.ID(), s.index)
+	}
+	if err != nil {
+		return err
+	}
+	return s.store.reap()
+}
+
+// readBack reads a snapshot that this member wrote, all of it, and removes it if that is not what
+// it was to be. The library deletes the log below it, and older ones go: nothing else would be left
+// to start with. If we crash before, they are all still there.
+func (s snapshotStore) readBack(id string, want uint64) error {
+	err := s.holds(id, want)
+	if err == nil {
+		return nil
+	}
+	return errors.Join(fmt.Errorf("reading back the snapshot %s, which is removed: %w", id, err),
+		os.RemoveAll(filepath.Join(s.path, id)))
+}
+
+func (s snapshotStore) holds(id string, want uint64) error {
+	_, r, err := s.Open(id)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	index, _, err := readSnapshot(r)
+	if err == nil && index != want {
+		err = fmt.Errorf("it is of entry %d, and was written of entry %d", index, want)
+	}
+	return err
 }
 
 // Cancel gives the snapshot up.

@@ -160,7 +160,7 @@ func (s *stream) receive(conn net.Conn) {
 	select {
 	case s.accepted[greeted.peer] <- greeted:
 	case <-s.ctx.Done():
-		greeted.Close()
+		_ = greeted.Close()
 	}
 }
 
