@@ -2,12 +2,11 @@ package watermark
 
 import (
 	"fmt"
-	"math"
 	"slices"
 )
 
 // AllHeights is how far a table without a reset in between is compared.
-const AllHeights = math.MaxUint64
+const AllHeights = ^uint64(0)
 
 // Lacks returns an error unless the table may follow from the earlier one, by any log: of what that
 // one held it holds the same, or has forgotten it for good by its marks, and no mark fell. Heights
