@@ -3,6 +3,7 @@ package signer
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -18,20 +19,24 @@ import (
 const (
 	handshakesPerSecond = 50
 	handshakeBurst      = 1000
+	certifyWithin       = 2 * time.Second // as long as a node waits for one answer
 )
 
 // certify signs a handshake certificate for a node that registered the TLS point at its own end,
 // which admit has seen to. It has no slot, since it cannot equivocate. Who sends one request again
-// and again, as a cosigner that it passed through can, uses up nothing of the node's.
+// and again, as a cosigner that it passed through can, uses up nothing of the node's, and by giving
+// up spoils nothing for it: a round that all share waits for none of them.
 func (s *Signer) certify(ctx context.Context, term uint64, request watermark.Claim) (Answer, error) {
 	digest := casper.Digest(request.Message)
-	signature, err, _ := s.flight.Do(string(digest[:]), func() (any, error) {
+	certified := s.flight.DoChan(string(digest[:]), func() (any, error) {
 		if signature, ok := s.signatures.get(digest, request.Message, s.Validator); ok {
 			return signature, nil
 		}
 		if !s.limiter(request.Node).AllowN(s.Now(), 1) {
 			return nil, refuse(refusal.TooMany, "more than %d handshakes a second", handshakesPerSecond)
 		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), certifyWithin)
+		defer cancel()
 		signature, err := s.Quorum.Sign(ctx, term, request)
 		if err != nil {
 			return nil, fmt.Errorf("signing a handshake: %w: %w", err, ErrUnavailable)
@@ -39,10 +44,15 @@ func (s *Signer) certify(ctx context.Context, term uint64, request watermark.Cla
 		s.signatures.put(digest, signature)
 		return signature, nil
 	})
-	if err != nil {
-		return Answer{}, err
+	select {
+	case c := <-certified:
+		if c.Err != nil {
+			return Answer{}, c.Err
+		}
+		return Answer{Message: request.Message, Signature: c.Val.(casper.Signature)}, nil
+	case <-ctx.Done():
+		return Answer{}, fmt.Errorf("signing a handshake: %w: %w", ctx.Err(), ErrUnavailable)
 	}
-	return Answer{Message: request.Message, Signature: signature.(casper.Signature)}, nil
 }
 
 func (s *Signer) limiter(node string) *rate.Limiter {

@@ -1,6 +1,8 @@
 package signer
 
 import (
+	"context"
+	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -67,5 +69,48 @@ func TestHandshake(t *testing.T) {
 			t.Errorf("%d of the burst were left, want %d", signed, left-2)
 		}
 		wantReason(t, err, cosignerv1.RefusalReason_REFUSAL_REASON_TOO_MANY)
+	})
+}
+
+// TestHandshakeOutlivesAsker: a cosigner that saw a node's handshake sends it again, with a
+// moment's patience. The node's own shares that round and is answered, and its rate is not used up.
+func TestHandshakeOutlivesAsker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		points := testPoints(t)
+		h := casper.Handshake{Random: [12]byte{1}, Our: points[0], Their: points[1]}
+		if err := r.Register(t.Context(), r.registration("node-a", "node-a", points[0])); err != nil {
+			t.Fatal(err)
+		}
+		r.quorum.blocked = make(chan struct{})
+		hasty := func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			defer cancel()
+			if _, err := r.ask(ctx, "node-a", h); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v, want deadline exceeded", err)
+			}
+		}
+		hasty()
+		var asking sync.WaitGroup
+		asking.Go(func() {
+			if _, err := r.ask(t.Context(), "node-a", h); err != nil {
+				t.Errorf("who waits shares the failure of who gave up: %v", err)
+			}
+		})
+		for range 10 {
+			hasty()
+		}
+		close(r.quorum.blocked)
+		asking.Wait()
+		if left := int(r.limiter("node-a").Tokens()); left != handshakeBurst-1 || r.quorum.rounds != 1 {
+			t.Errorf("%d left of %d after %d rounds, want one", left, handshakeBurst, r.quorum.rounds)
+		}
+		r.quorum.blocked = make(chan struct{}) // cosigners that never answer
+		h.Random[1]++
+		hasty()
+		start := time.Now()
+		if _, err := r.ask(t.Context(), "node-a", h); !errors.Is(err, ErrUnavailable) || time.Since(start) > certifyWithin {
+			t.Errorf("got %v after %v, want unavailable within %v", err, time.Since(start), certifyWithin)
+		}
 	})
 }
