@@ -44,7 +44,8 @@ func (f *File) NewServer(own tls.Certificate, access Access, more ...grpc.Server
 		return nil
 	}
 	return grpc.NewServer(append([]grpc.ServerOption{
-		grpc.Creds(credentials.NewTLS(f.ServerTLS(own, roles...))),
+		grpc.Creds(&door{TransportCredentials: credentials.NewTLS(f.ServerTLS(own, roles...))}),
+		grpc.ConnectionTimeout(knownWithin),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveEvery / 2, PermitWithoutStream: true}),
