@@ -23,8 +23,10 @@ const (
 
 // merge adds to the file what our key signed elsewhere in its instance, so that a node which takes
 // over in the middle of an era signs nothing else. Each message is granted first, as if the node
-// wrote it: whoever told of it need not be believed. The caller knows that no node has the file
-// open: what one has read it would not read again.
+// wrote it: whoever told of it need not be believed. Not so its index, which no claim proves: what
+// has another one than ours is not even claimed, nor is anything while ours is not known, for the
+// cosigners take one index of a node in an era. The caller knows that no node has the file open:
+// what one has read it would not read again.
 func (f *file) merge() {
 	g := f.gate
 	ctx, cancel := context.WithTimeout(context.Background(), signedIn)
@@ -38,7 +40,12 @@ func (f *file) merge() {
 		return
 	}
 	lacks, wrong := f.lacks(told)
-	if wrong != nil {
+	switch {
+	case errors.Is(wrong, units.ErrNoIndex):
+		g.settings.Log.Warn().Err(wrong).Str("file", f.name).
+			Msg("nothing that was signed elsewhere is added to a unit file: the agent was started too late to know, and " +
+				"the node has signed nothing in that era; if it fills a slot otherwise, it is out for the era")
+	case wrong != nil:
 		g.settings.Log.Error().Err(wrong).Str("file", f.name).
 			Msg("a message that our key signed elsewhere is not added to a unit file; the others are")
 	}
@@ -101,13 +108,18 @@ func (f *file) lacks(told []casper.Ballot) (lacks []casper.Ballot, wrong error) 
 	return lacks, wrong
 }
 
-// judge judges messages as if they were written. The caller holds the lock.
+// judge judges messages that were told as if they were written, but learns nothing from them. The
+// caller holds the lock.
 func (f *file) judge(all []casper.Ballot, granted []attest.Proof) (journal.Batch, error) {
 	var text []byte
 	for _, b := range all {
-		if b.Instance == f.held.Instance() && b.SignedBy(f.gate.settings.Key) {
-			text = units.Append(text, b)
+		if b.Instance != f.held.Instance() || !b.SignedBy(f.gate.settings.Key) {
+			continue
 		}
+		if err := f.held.Told(b); err != nil {
+			return journal.Batch{}, err
+		}
+		text = units.Append(text, b)
 	}
 	pieces, err := f.held.Pen().Take(text)
 	if err != nil {

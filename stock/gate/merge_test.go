@@ -99,3 +99,47 @@ func TestOtherIndex(t *testing.T) {
 		}
 	}
 }
+
+// TestMergeByIndex: as an era began a hostile node of ours had an echo attested by an index that is
+// another validator's, and tells of it. A node that has written nothing yet reads what the chain
+// says is its own; and if nobody knows its index then it reads nothing that is told, and nothing is
+// claimed. In neither case does the other index become ours: it votes by its own, and others do by
+// theirs.
+func TestMergeByIndex(t *testing.T) {
+	moved, good := us.At(other.Index).Echo(era, 0, "a"), us.Vote(era, 1, true)
+	for name, known := range map[string]bool{"known": true, "unknown": false} {
+		t.Run(name, func(t *testing.T) {
+			f := &Fake{}
+			s := newSite(t, f)
+			f.set(func() { f.told = Elsewhere{Signed: []casper.Ballot{moved, good}, Index: us.Index, Known: known} })
+			var want []byte
+			if known {
+				want = entry(good)
+			}
+			if got := s.read(); !bytes.Equal(got, want) {
+				t.Fatalf("the file is %x, want %x", got, want)
+			}
+			f.set(func() {
+				if slices.Contains(f.claimed, moved) || slices.Contains(f.claimed, good) != known {
+					t.Errorf("claimed are %v", f.claimed)
+				}
+			})
+			w := s.open()
+			for _, b := range []casper.Ballot{other.Vote(era, 2, true), us.Echo(era, 2, "b"), other.Vote(era, 3, true)} {
+				s.write(w, entry(b), nil)
+				want = append(want, entry(b)...)
+			}
+			w.Close()
+			s.stop()
+			s.start()
+			if !known { // by what it wrote itself it is now
+				want = append(want, entry(good)...)
+			}
+			s.await(want, 2)
+			f.set(func() { f.told = Elsewhere{Index: us.Index, Known: true} })
+			s.await(want, 2)
+			w = s.open()
+			s.write(w, entry(us.Echo(era, 4, "c")), nil)
+		})
+	}
+}

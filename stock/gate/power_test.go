@@ -77,7 +77,7 @@ type powered struct {
 // TestPowerCuts: a host's power fails a thousand times, and takes any part of its unit file's end,
 // also all of it, or leaves zeros or garbage there; the gate starts again and merges what it is
 // told, and the node signs on at random. No slot gets two values out, or into the files; and where
-// all that was signed is known, it stands in the file that the node reads.
+// all that was signed is known, and our index is, it stands in the file that the node reads.
 func TestPowerCuts(t *testing.T) {
 	cuts, refused := 0, 0
 	for seed := range uint64(50) {
@@ -140,7 +140,8 @@ func (p *powered) start(i int) {
 	p.files[i], p.pens[i] = f, f.handle()
 	own := p.look(i)
 	for slot, b := range p.bound {
-		if !p.forgets && own[slot].Value != b.Value {
+		known := p.index != nil || len(own) > 0 // our index: by the chain, or by what the file still holds
+		if known && !p.forgets && own[slot].Value != b.Value {
 			p.Errorf("after a start %v is not in the file", b)
 		}
 	}

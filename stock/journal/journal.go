@@ -134,6 +134,9 @@ func (j *Journal) Instance() casper.Hash { return j.whose.Instance() }
 // another.
 func (j *Journal) At(index uint32) error { return j.whose.At(index) }
 
+// Told returns nil if a message of ours that somebody told of may stand in the file: units.Own.Told.
+func (j *Journal) Told(b casper.Ballot) error { return j.whose.Told(b) }
+
 // End is where the file's entries end: nothing is behind it, and it cannot be cut before it.
 func (j *Journal) End() int64 { return j.end }
 

@@ -98,7 +98,7 @@ func FuzzMerge(f *testing.F) {
 			ballot := []casper.Ballot{echo("block"), echo("two"), vote(true), vote(false)}[b%4]
 			ballots = append(ballots, us.cast(era, uint32(b/4%4), ballot))
 		}
-		m, err := units.Merge(bytes.NewReader(file), ownOf(us, era), ballots)
+		m, err := units.Merge(bytes.NewReader(file), toldOf(us, era), ballots)
 		var contrary *units.ContraryError
 		var disagree *units.IndexError
 		if errors.As(err, &contrary) && contrary.Have.Contradicts(contrary.Other) || errors.As(err, &disagree) {

@@ -39,8 +39,8 @@ func (e *ContraryError) Error() string {
 // votes no more in an era whose file has an entry twice. Nor is what our key did not sign, such as
 // a claim of which nobody has a signature: casper-node would serve it to its peers.
 //
-// The error is a *ContraryError, an *IndexError, or why reading failed. own must be new or
-// the file's.
+// The error is a *ContraryError, an *IndexError, ErrNoIndex, or why reading failed. own must be
+// the file's, or new and have been told by At.
 func Merge(file io.Reader, own *Own, elsewhere []casper.Ballot) (m Merged, err error) {
 	lacks, err := wanted(own, elsewhere)
 	if err != nil {
@@ -99,7 +99,7 @@ func wanted(own *Own, elsewhere []casper.Ballot) (map[place]casper.Ballot, error
 		if b.Instance != own.instance || !b.SignedBy(own.key) {
 			continue
 		}
-		if err := own.take(Message{Ballot: b}); err != nil {
+		if err := own.Told(b); err != nil {
 			return nil, err
 		}
 		was, found := lacks[placeOf(b)]

@@ -12,6 +12,13 @@ import (
 	"casper-cosigner/stock/units"
 )
 
+// toldOf returns an Own whose index the chain said.
+func toldOf(s signer, instance casper.Hash) *units.Own {
+	own := ownOf(s, instance)
+	_ = own.At(s.index) // fails only where another one is known
+	return own
+}
+
 // merged returns the file that a merge makes.
 func merged(t *testing.T, file []byte, own *units.Own, elsewhere ...casper.Ballot) ([]byte, units.Merged) {
 	t.Helper()
@@ -60,7 +67,7 @@ func TestMerge(t *testing.T) {
 		"torn":  slices.Concat(local, signed(v1)[:50]),
 		"zeros": slices.Concat(local, make([]byte, 40)),
 	} {
-		got, m := merged(t, file, ownOf(us, era), elsewhere...)
+		got, m := merged(t, file, toldOf(us, era), elsewhere...)
 		if !bytes.Equal(got, want) || m.Count != 3 || (m.Damage != nil) != (name == "zeros") {
 			t.Errorf("%s: %d added, cut at %d, %v", name, m.Count, m.End, m.Damage)
 		}
@@ -68,15 +75,15 @@ func TestMerge(t *testing.T) {
 		if !votes || len(ours) != 4 || torn != 0 {
 			t.Errorf("%s: votes %v, %d ours, %d torn", name, votes, len(ours), torn)
 		}
-		if again, m := merged(t, got, ownOf(us, era), elsewhere...); !bytes.Equal(again, got) || m.Count != 0 {
+		if again, m := merged(t, got, toldOf(us, era), elsewhere...); !bytes.Equal(again, got) || m.Count != 0 {
 			t.Errorf("%s: a second merge adds %d", name, m.Count)
 		}
 	}
 	all := slices.Concat(signed(e1), signed(v1), signed(e2), signed(v2))
-	if got, _ := merged(t, nil, ownOf(us, era), elsewhere...); !bytes.Equal(got, all) {
+	if got, _ := merged(t, nil, toldOf(us, era), elsewhere...); !bytes.Equal(got, all) {
 		t.Error("an empty file is merged otherwise")
 	}
-	if got, _ := merged(t, local, ownOf(us, era)); !bytes.Equal(got, local) {
+	if got, _ := merged(t, local, toldOf(us, era)); !bytes.Equal(got, local) {
 		t.Error("nothing from elsewhere changes the file")
 	}
 }
@@ -87,7 +94,7 @@ func TestMerge(t *testing.T) {
 func TestMergeAnotherInstance(t *testing.T) {
 	us, era, old := newSigner(1, 3), instanceOf(1), instanceOf(2)
 	local := slices.Concat(signed(us.cast(old, 1, vote(true))), signed(us.cast(old, 2, vote(true))))
-	got, m := merged(t, local, ownOf(us, era), us.cast(era, 1, vote(true)), us.cast(era, 2, vote(false)))
+	got, m := merged(t, local, toldOf(us, era), us.cast(era, 1, vote(true)), us.cast(era, 2, vote(false)))
 	if votes, _, _ := activates(got, 3); !votes || m.Count != 1 {
 		t.Errorf("votes %v with %d added", votes, m.Count)
 	}
@@ -99,24 +106,24 @@ func TestMergeContrary(t *testing.T) {
 	a, b := us.cast(era, 1, echo("a")), us.cast(era, 1, echo("b"))
 	var contrary *units.ContraryError
 	front := proposed(1, false)
-	_, err := units.Merge(bytes.NewReader(slices.Concat(front, signed(a))), ownOf(us, era), []casper.Ballot{b})
+	_, err := units.Merge(bytes.NewReader(slices.Concat(front, signed(a))), toldOf(us, era), []casper.Ballot{b})
 	if !errors.As(err, &contrary) || *contrary != (units.ContraryError{Offset: int64(len(front)), Have: a, Other: b}) {
 		t.Errorf("in the file: %v", err)
 	}
-	_, err = units.Merge(bytes.NewReader(nil), ownOf(us, era), []casper.Ballot{a, b})
+	_, err = units.Merge(bytes.NewReader(nil), toldOf(us, era), []casper.Ballot{a, b})
 	if !errors.As(err, &contrary) || *contrary != (units.ContraryError{Offset: -1, Have: a, Other: b}) {
 		t.Errorf("both from elsewhere: %v", err)
 	}
 	var disagree *units.IndexError
-	_, err = units.Merge(bytes.NewReader(signed(a)), ownOf(us, era), []casper.Ballot{a, moved.cast(era, 2, echo("c"))})
+	_, err = units.Merge(bytes.NewReader(signed(a)), toldOf(us, era), []casper.Ballot{a, moved.cast(era, 2, echo("c"))})
 	if !errors.As(err, &disagree) || !disagree.Ours {
 		t.Errorf("ours with two indices: %v", err)
 	}
-	_, err = units.Merge(bytes.NewReader(signed(other.cast(era, 1, echo("x")))), ownOf(us, era), []casper.Ballot{a})
+	_, err = units.Merge(bytes.NewReader(signed(other.cast(era, 1, echo("x")))), toldOf(us, era), []casper.Ballot{a})
 	if !errors.As(err, &disagree) || disagree.Ours {
 		t.Errorf("another's with our index: %v", err)
 	}
-	if _, err = units.Merge(iotest.ErrReader(io.ErrClosedPipe), ownOf(us, era), nil); !errors.Is(err, io.ErrClosedPipe) {
+	if _, err = units.Merge(iotest.ErrReader(io.ErrClosedPipe), toldOf(us, era), nil); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("a file that cannot be read: %v", err)
 	}
 }
@@ -128,6 +135,43 @@ func TestAppend(t *testing.T) {
 		b = us.cast(instanceOf(1), 1<<20, b)
 		if got := units.Append([]byte("front"), b); !bytes.Equal(got, append([]byte("front"), signed(b)...)) {
 			t.Errorf("%v: %x", b, got)
+		}
+	}
+}
+
+// TestTold: what somebody tells has our index by the chain, or by what the node wrote, and says
+// nothing of it, whoever signed it.
+func TestTold(t *testing.T) {
+	us, moved, other, era := newSigner(1, 3), newSigner(1, 2), newSigner(2, 2), instanceOf(1)
+	own := ownOf(us, era)
+	for _, b := range []casper.Ballot{us.cast(era, 1, echo("a")), moved.cast(era, 1, echo("a"))} {
+		if err := own.Told(b); !errors.Is(err, units.ErrNoIndex) {
+			t.Errorf("our index is not known: %v", err)
+		}
+		if _, err := units.Merge(bytes.NewReader(nil), own, []casper.Ballot{b}); !errors.Is(err, units.ErrNoIndex) {
+			t.Errorf("merged though our index is not known: %v", err)
+		}
+	}
+	if index, known := own.Index(); known {
+		t.Errorf("index %d is learned from what is told", index)
+	}
+	wrote := func(o *units.Own) error { _, err := o.Ours(of(us.cast(era, 1, echo("a")))); return err }
+	for name, learn := range map[string]func(*units.Own) error{
+		"chain": func(o *units.Own) error { return o.At(3) }, "node": wrote,
+	} {
+		own := ownOf(us, era)
+		if err := learn(own); err != nil {
+			t.Fatal(err)
+		}
+		disagree := new(units.IndexError)
+		if err := own.Told(moved.cast(era, 2, echo("b"))); !errors.As(err, &disagree) || !disagree.Ours {
+			t.Errorf("%s, by another index: %v", name, err)
+		}
+		if err := own.Told(us.cast(era, 2, echo("b"))); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if ours, err := own.Ours(of(other.cast(era, 3, echo("c")))); err != nil || ours {
+			t.Errorf("%s, another's by the index that was told: ours %v, %v", name, ours, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package units
 
 import (
+	"errors"
 	"fmt"
 
 	"casper-cosigner/rule/casper"
@@ -87,6 +88,22 @@ func (o *Own) Ours(m Message) (bool, error) {
 		return false, nil
 	}
 	return true, o.take(m)
+}
+
+// ErrNoIndex says that nobody who is believed has said which index our key has in the file's era.
+var ErrNoIndex = errors.New("our key's index in that era is not known")
+
+// Told returns nil if a message of ours which somebody told of may stand in the file: it has our
+// index, as the chain says or a message that the node wrote itself. It learns nothing. Our key's
+// signature proves no index: a node that is not ours any more gets one of any index attested.
+func (o *Own) Told(b casper.Ballot) error {
+	switch {
+	case o.known == nobody:
+		return ErrNoIndex
+	case b.Validator != o.index:
+		return &IndexError{Message: Message{Ballot: b}, Ours: true}
+	}
+	return nil
 }
 
 // Forget takes back that an index is another's, as if the entry that said so had not been met.

@@ -282,7 +282,11 @@ func TestRealMerge(t *testing.T) {
 		}
 		contrary := len(c.Against) > 0 // it signed two values, some of which stand in the file
 		for n := 0; n <= len(f.text) && !contrary; n += 97 {
-			file, _ := merged(t, f.text[:n], f.own(), ballots...)
+			own := f.own()
+			if err := own.At(f.Index); err != nil {
+				t.Fatal(err)
+			}
+			file, _ := merged(t, f.text[:n], own, ballots...)
 			votes, ours, torn := activates(file, f.Index)
 			if !votes || torn != 0 || len(ours) != len(ballots) {
 				t.Fatalf("%s cut at %d: votes %v with %d of %d, %d torn", f.Name, n, votes, len(ours), len(ballots), torn)

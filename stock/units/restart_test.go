@@ -71,7 +71,7 @@ func (p *pair) start(i int) {
 		elsewhere = append(elsewhere, b)
 	}
 	n := &p.nodes[i]
-	file, m := merged(p.t, n.file, ownOf(p.us, p.era), elsewhere...)
+	file, m := merged(p.t, n.file, toldOf(p.us, p.era), elsewhere...)
 	votes, ours, torn := activates(file, p.us.index)
 	if !votes || torn != 0 {
 		p.t.Fatalf("node %d does not vote with its file, merged from %d bytes to %d and %d", i, len(n.file), m.End, len(file))
