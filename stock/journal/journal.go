@@ -134,7 +134,7 @@ func (j *Journal) Instance() casper.Hash { return j.whose.Instance() }
 // another.
 func (j *Journal) At(index uint32) error { return j.whose.At(index) }
 
-// Told returns nil if a message of ours that somebody told of may stand in the file: units.Own.Told.
+// Told is units.Own.Told: nil if a message of ours that somebody told of may stand in the file.
 func (j *Journal) Told(b casper.Ballot) error { return j.whose.Told(b) }
 
 // End is where the file's entries end: nothing is behind it, and it cannot be cut before it.
