@@ -19,7 +19,7 @@ const (
 	datedRequestTag      = "casper-cosigner request 2\x00"
 	registrationTag      = "casper-cosigner registration 1\x00"
 	datedRegistrationTag = "casper-cosigner registration 2\x00"
-	resetTag             = "casper-cosigner reset-heights 3\x00"
+	resetTag             = "casper-cosigner reset-heights 4\x00"
 )
 
 // SignRequest signs a node's request for the message with its failover key. askedAt is the log's

@@ -30,13 +30,14 @@ func (f *File) VerifyReset(r watermark.Reset) error {
 	return nil
 }
 
-// resetText is the head, then height, newest height, index, count, first era and height, the lowest
-// height that was seen and the length of what was seen (8 bytes each, little-endian), that, and the
-// reason.
+// resetText is the head, then first and last height, the three numbers of the network's version, index,
+// count, first era and height, the lowest height that was seen and the length of what was seen (8 bytes
+// each, little-endian), that, and the reason.
 func (f *File) resetText(r watermark.Reset) []byte {
 	b := f.head(resetTag, r.Operator)
-	for _, n := range []uint64{r.Height, r.Newest, r.SeenAt, r.Count, r.First.Era, r.First.Height, r.From,
-		uint64(len(r.Bits))} {
+	v := r.Network
+	for _, n := range []uint64{r.Height, r.Until, uint64(v.Major), uint64(v.Minor), uint64(v.Patch), r.SeenAt, r.Count,
+		r.First.Era, r.First.Height, r.From, uint64(len(r.Bits))} {
 		b = binary.LittleEndian.AppendUint64(b, n)
 	}
 	return append(append(b, r.Bits...), r.Reason...)

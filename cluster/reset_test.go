@@ -20,7 +20,8 @@ func TestVerifyReset(t *testing.T) {
 	f := &cluster.File{ID: make(cluster.Key, 16), Operators: []cluster.Entry{entry},
 		Nodes: []cluster.NodeEntry{{Name: "node", Key: cluster.Key(public)}}}
 	signed := func(f *cluster.File, operator string) watermark.Reset {
-		r := watermark.Reset{Height: 120, Newest: 130, SeenAt: 900, Count: 1, Operator: operator, Reason: "hard reset",
+		r := watermark.Reset{Height: 120, Until: 130, SeenAt: 900, Count: 1, Operator: operator,
+			Network: watermark.Version{Major: 2, Minor: 1, Patch: 5}, Reason: "hard reset",
 			Seen: watermark.Seen{From: 120, Bits: "\x81\x00"}, First: watermark.Mark{Era: 2, Height: 100}}
 		r.Signature = f.SignReset(key, r)
 		return r
@@ -33,15 +34,18 @@ func TestVerifyReset(t *testing.T) {
 		"a node's":          signed(f, "node"),
 		"a stranger's":      signed(f, "nobody"),
 		"another cluster's": signed(other, "ops"),
-		"unsigned":          {Height: 120, Newest: 130, SeenAt: 900, Count: 1, Operator: "ops"},
+		"unsigned":          {Height: 120, Until: 130, SeenAt: 900, Count: 1, Operator: "ops"},
 	} {
 		if err := f.VerifyReset(r); !errors.Is(err, cluster.ErrResetSignature) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for name, edit := range map[string]func(*watermark.Reset){
-		"height": func(r *watermark.Reset) { r.Height-- }, "newest height": func(r *watermark.Reset) { r.Newest++ },
-		"index": func(r *watermark.Reset) { r.SeenAt++ }, "count": func(r *watermark.Reset) { r.Count++ },
+		"height": func(r *watermark.Reset) { r.Height-- }, "last height": func(r *watermark.Reset) { r.Until++ },
+		"network, major": func(r *watermark.Reset) { r.Network.Major++ },
+		"network, minor": func(r *watermark.Reset) { r.Network.Minor++ },
+		"network, patch": func(r *watermark.Reset) { r.Network.Patch++ },
+		"index":          func(r *watermark.Reset) { r.SeenAt++ }, "count": func(r *watermark.Reset) { r.Count++ },
 		"height seen": func(r *watermark.Reset) { r.Bits = "\x91\x00" }, "lowest seen": func(r *watermark.Reset) { r.From-- },
 		"part of what was seen": func(r *watermark.Reset) { r.Bits, r.Reason = r.Bits[:1], r.Bits[1:]+r.Reason },
 		"first era":             func(r *watermark.Reset) { r.First.Era++ },

@@ -144,30 +144,26 @@ func (s *Server) follow(log logged) error {
 	case log.reset.Count > have:
 		// The log alone may not lower anything here: one hostile leader writes it.
 		if err := s.config.VerifyReset(log.reset); err != nil {
-			s.tellReset(log.reset, err, "no operator of this cluster file signed that for this founding")
+			s.tellReset(log.reset, err)
 			return ledger.Prune(watermark.Mark{Era: log.pruned.Era})
 		}
-		err := ledger.Reset(log.reset)
-		if errors.Is(err, ErrUnseen) { // nor may an operator, beyond what was seen
-			s.tellReset(log.reset, err, "this cosigner has signed what the operator did not see")
-			return ledger.Prune(watermark.Mark{Era: log.pruned.Era})
-		}
-		if err != nil {
+		if err := ledger.Reset(log.reset); err != nil {
 			return err
 		}
-		s.config.Logger.Warn().Uint64("height", log.reset.Height).Uint64("resets", log.reset.Count).
-			Str("operator", log.reset.Operator).Str("reason", log.reset.Reason).
-			Msg("the heights were reset by an operator: from this one on they may be signed again")
+		s.config.Logger.Warn().Uint64("height", log.reset.Height).Uint64("until", log.reset.Until).
+			Uint64("resets", log.reset.Count).Str("operator", log.reset.Operator).Str("reason", log.reset.Reason).
+			Msg("the heights were reset by an operator: those in this range that he saw signed may be signed again")
 	}
 	return ledger.Prune(log.pruned)
 }
 
 // tellReset tells once of a reset that is not followed.
-func (s *Server) tellReset(r watermark.Reset, err error, why string) {
+func (s *Server) tellReset(r watermark.Reset, err error) {
 	if s.told < r.Count {
 		s.told = r.Count
 		s.config.Logger.Error().Err(err).Uint64("height", r.Height).Uint64("resets", r.Count).Str("operator", r.Operator).
-			Msg("ALARM: the log resets the heights, and " + why + ": this ledger keeps them, and no height is signed here")
+			Msg("ALARM: the log resets the heights, and no operator of this cluster file signed that for this founding: this " +
+				"ledger keeps them, and no height is signed here")
 	}
 }
 

@@ -98,12 +98,12 @@ func (x *index) prune(floor watermark.Mark) {
 	}
 }
 
-// dropHeights drops the heights from one on.
-func (x *index) dropHeights(from uint64) {
+// dropHeights drops the heights that are gone.
+func (x *index) dropHeights(gone func(height uint64) bool) {
 	v := voice{finality: true}
-	i, _ := find(x.voices[v], from)
-	x.size -= len(x.voices[v]) - i
-	x.voices[v] = x.voices[v][:i]
+	kept := slices.DeleteFunc(x.voices[v], func(e entry) bool { return gone(e.key) })
+	x.size -= len(x.voices[v]) - len(kept)
+	x.voices[v] = kept
 }
 
 // heights yields the heights from one on.

@@ -3,6 +3,7 @@ package cosigner
 import (
 	"errors"
 	"maps"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -36,7 +37,12 @@ func TestLedgerModel(t *testing.T) {
 				m.prune(t, watermark.Mark{Era: rapid.Uint64Range(0, 14).Draw(t, "era"),
 					Height: rapid.Uint64Range(0, 108).Draw(t, "height")})
 			},
-			"reset": func(t *rapid.T) { m.reset(rapid.Uint64Range(95, 110).Draw(t, "height")) },
+			"reset": func(t *rapid.T) {
+				height := rapid.Uint64Range(95, 110).Draw(t, "height")
+				saw := rapid.SliceOfN(rapid.Uint64Range(100, 107), 0, 8).Draw(t, "saw")
+				m.reset(t, watermark.Reset{Height: height, Until: rapid.Uint64Range(height, 112).Draw(t, "until"),
+					Seen: watermark.NewSeen(rapid.Uint64Range(height, 112).Draw(t, "from"), slices.Values(saw))})
+			},
 			"fault": func(t *rapid.T) {
 				m.failOnce(rapid.SampledFrom([]string{"write", "sync", "replace", "open"}).Draw(t, "op"),
 					rapid.SampledFrom([]error{errFault, unix.ENOSPC}).Draw(t, "error"), rapid.Bool().Draw(t, "stored"))
@@ -106,15 +112,26 @@ func (m *modelRun) prune(t *rapid.T, mark watermark.Mark) {
 
 // reset is one that an operator signed. After one of unknown outcome the ledger says on its next
 // start which it is; nothing was released for it in between.
-func (m *modelRun) reset(height uint64) {
-	err := m.Reset(height, m.resets+1)
+func (m *modelRun) reset(t *rapid.T, r watermark.Reset) {
+	saw, want := slices.Collect(r.Seen.All()), m.Floor().Height
+	if want <= max(r.From, r.Height) && want <= r.Until+1 {
+		want = min(want, r.Height)
+	}
+	r.Count = m.resets + 1
+	err := m.Ledger.Reset(r)
 	m.restartIfFatal()
 	if err != nil && m.Resets() == m.resets {
 		return
 	}
 	m.resets++
-	m.floor.Height = min(m.floor.Height, height)
-	maps.DeleteFunc(m.released, func(s casper.Slot, _ casper.Hash) bool { return s.OfHeight() && s.Height >= height })
+	if got := m.Floor().Height; got != want {
+		t.Fatalf("floor %d after a reset, want %d", got, want)
+	}
+	m.floor.Height = min(m.floor.Height, want)
+	maps.DeleteFunc(m.released, func(s casper.Slot, _ casper.Hash) bool {
+		return s.OfHeight() && s.Height >= r.Height && s.Height <= r.Until &&
+			(s.Height < r.From || slices.Contains(saw, s.Height))
+	})
 }
 
 func (m *modelRun) holds(slot casper.Slot) bool {

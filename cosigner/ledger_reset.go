@@ -26,27 +26,33 @@ func (l *Ledger) Marks() machine.Ledger {
 	return machine.Ledger{Resets: l.resets, Floor: l.floor, Newest: l.index.newest(), Empty: l.index.size == 0}
 }
 
-// ErrUnseen is returned by Reset if a height would be forgotten that the operator
-// did not see bound.
-var ErrUnseen = errors.New("this cosigner has signed at a height that the operator did not see bound")
+// SeenFrom returns which heights the ledger holds from that one on, or from its
+// floor if that is higher: below, it holds none for good.
+func (l *Ledger) SeenFrom(height uint64) watermark.Seen {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	from := max(height, l.floor.Height)
+	return watermark.NewSeen(from, l.index.heights(from))
+}
 
 // errReset is returned by Claim for a height that was judged by another number of
 // resets than the ledger has made. Judged anew, it may be claimed.
 var errReset = errors.New("the heights are reset meanwhile, or this cosigner has not followed a reset")
 
-// Reset lowers the floor to the reset's height, if that is above it, and forgets
-// the heights from there on, durably; eras stay. It is the one thing that lets a
-// slot get another digest, so the caller must have verified that an operator
-// signed the reset. One that was made before changes nothing. It returns
-// ErrUnseen, and changes nothing, if it would forget what the operator did not
-// see.
+// Reset forgets the heights that the reset frees, durably, and lowers the floor
+// to its first one; eras stay. It is the one thing that lets a slot get another
+// digest, so the caller must have verified that an operator signed the reset.
+// One that was made before changes nothing. A height that the operator did not
+// see bound keeps its digest. And the floor stays where it is if nobody can tell
+// any more what lies below: if it was raised since the operator looked, or is
+// above the old chain. Either way the reset is made then: a ledger that waited
+// for a better one would be out for good.
 //
 // The file is replaced by one with the new count: at every moment it is either
 // from before the reset or from after it. No claim of a height is under way
 // meanwhile: one of before would bind a value that was taken back, and one of
 // after would be forgotten.
 func (l *Ledger) Reset(r watermark.Reset) error {
-	height, count := r.Height, r.Count
 	l.mu.Lock()
 	l.resetting++
 	under := l.open
@@ -67,19 +73,14 @@ func (l *Ledger) Reset(r watermark.Reset) error {
 	if failed != nil {
 		return fmt.Errorf("resetting the ledger's heights: %w", failed)
 	}
-	if count <= h.resets {
+	if r.Count <= h.resets {
 		return nil
 	}
-	if r.Pruned(h.floor.Height) { // then no index tells any more what was bound there
-		return fmt.Errorf("heights below %d were pruned since: %w", h.floor.Height, ErrUnseen)
+	h.resets = r.Count
+	if !r.Pruned(h.floor.Height) && !r.Past(h.floor.Height) {
+		h.first.Height, h.floor.Height = min(h.first.Height, r.Height), min(h.floor.Height, r.Height)
 	}
-	for at := range l.index.heights(height) { // writing suffices to read the index
-		if !r.Saw(at) {
-			return fmt.Errorf("height %d: %w", at, ErrUnseen)
-		}
-	}
-	h.resets, h.first.Height, h.floor.Height = count, min(h.first.Height, height), min(h.floor.Height, height)
-	gone := func(s casper.Slot) bool { return s.OfHeight() && s.Height >= height }
+	gone := func(s casper.Slot) bool { return s.OfHeight() && r.Frees(s.Height) }
 	maps.DeleteFunc(differing, func(s casper.Slot, _ casper.Hash) bool { return gone(s) })
 	kept := slices.Collect(without(l.live(differing), gone))
 	h.sealed = uint64(len(kept))
@@ -90,7 +91,7 @@ func (l *Ledger) Reset(r watermark.Reset) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.resets, l.first, l.floor = h.resets, h.first, h.floor
-	l.index.dropHeights(height)
+	l.index.dropHeights(r.Frees)
 	maps.DeleteFunc(l.differing, func(s casper.Slot, _ casper.Hash) bool { return gone(s) })
 	return nil
 }

@@ -3,6 +3,7 @@ package cosigner
 import (
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -99,10 +100,10 @@ func TestUnknownRecord(t *testing.T) {
 	}
 }
 
-// signedReset is what the committee takes for signed, by an operator who saw 130 signed.
+// signedReset is what the committee takes for signed, by an operator who saw all signed up to 130.
 func signedReset(height, count uint64) machine.ResetHeights {
-	return machine.ResetHeights{Reset: watermark.Reset{Height: height, Newest: 130, SeenAt: 1, Count: count,
-		Operator: "ops", Signature: testSignature}}
+	return machine.ResetHeights{Reset: watermark.Reset{Height: height, Until: 130, SeenAt: 1, Count: count,
+		Network: watermark.Version{Major: 2, Patch: uint32(count)}, Seen: watermark.Seen{From: 131, Bits: "\x00"}, Operator: "ops", Signature: testSignature}}
 }
 
 // started3 is a log of the version that has resets, in which heights were claimed.
@@ -182,7 +183,7 @@ func TestMarks(t *testing.T) {
 }
 
 // TestSignedAbove: a ledger that holds more than the operator saw, as by a log that only this
-// cosigner was shown, keeps all of it, and gives nothing at any height from then on.
+// cosigner was shown, keeps that, follows all the same, and gives shares for what was freed.
 func TestSignedAbove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := started3(120)
@@ -190,91 +191,93 @@ func TestSignedAbove(t *testing.T) {
 		ledger := c.hosts[0].ledger
 		run(t, s)
 		time.Sleep(2500 * time.Millisecond) // from here on between two looks at the log
-		if err := ledger.Claim(heightSlot(131), digest(1)); err != nil {
-			t.Fatal(err)
-		}
-		log.append(t, signedReset(110, 1))
-		time.Sleep(2 * time.Second)
-		for _, height := range []uint64{120, 131} {
-			var conflict *ConflictError
-			if err := ledger.Claim(heightSlot(height), digest(7)); !errors.As(err, &conflict) {
-				t.Errorf("height %d: %v", height, err)
+		for _, height := range []uint64{125, 131} {
+			if err := ledger.Claim(heightSlot(height), digest(1)); err != nil {
+				t.Fatal(err)
 			}
 		}
-		if ledger.Resets() != 0 || s.Ready() != nil {
-			t.Errorf("%d resets, %v", ledger.Resets(), s.Ready())
+		reset := signedReset(110, 1)
+		reset.Seen = watermark.Seen{From: 120, Bits: "\x01"}
+		log.append(t, reset)
+		time.Sleep(2 * time.Second)
+		for _, height := range []uint64{125, 131} {
+			wantConflict(t, ledger.Claim(heightSlot(height), digest(7)), digest(1))
+		}
+		if err := ledger.Claim(heightSlot(120), digest(7)); err != nil || ledger.Resets() != 1 || s.Ready() != nil {
+			t.Errorf("%v, %d resets, %v", err, ledger.Resets(), s.Ready())
 		}
 		log.append(t, claimOf(finality(140)))
-		if answer := judge(log, ledger, finality(140)); answer != held.Waits {
-			t.Errorf("the own log says %v", answer)
-		}
-		again := signedReset(110, 2)
-		again.Newest = 140
-		log.append(t, again) // the operator has looked again
-		time.Sleep(2 * time.Second)
-		if err := ledger.Claim(heightSlot(131), digest(7)); err != nil || ledger.Resets() != 2 {
-			t.Errorf("%v, %d resets", err, ledger.Resets())
+		if answer := judge(log, ledger, finality(140)); answer == held.Waits {
+			t.Error("the own log waits for a reset that the ledger has followed")
 		}
 	})
 }
 
-// TestSignedLate: nor does a ledger forget a height at or below the newest that was bound after the
-// operator looked, in a gap; nor anything that the operator did not sign to have seen.
+// TestSignedLate: a ledger forgets exactly what the operator saw bound up to the last height of the
+// old chain, and what could not be bound any more when he looked. All else keeps its digest, also
+// after a start: what is bound above, and what was bound late, in a gap.
 func TestSignedLate(t *testing.T) {
-	seen := watermark.Seen{From: 110, Bits: "\x01\x00\x10"} // 110 and 130
-	for name, tt := range map[string]struct {
-		heights []uint64
-		ok      bool
-	}{
-		"as seen": {[]uint64{110, 130}, true}, "fewer": {[]uint64{130}, true},
-		"one below the reset":  {[]uint64{104, 130}, true},
-		"forgotten by the log": {[]uint64{107, 130}, true}, "one more": {[]uint64{110, 117, 130}, false},
-		"another one": {[]uint64{117}, false}, "above": {[]uint64{110, 131}, false},
-	} {
-		r := newRig(t)
-		for _, height := range tt.heights {
-			r.must(r.Claim(heightSlot(height), digest(1)))
+	free := map[uint64]bool{104: false, 105: true, 107: true, 110: true, 117: false, 130: true, 131: false, 140: false}
+	r := newRig(t)
+	for height := range free {
+		r.must(r.Claim(heightSlot(height), digest(1)))
+	}
+	seen := watermark.NewSeen(110, slices.Values([]uint64{110, 111, 130, 140})) // 111 is not bound here
+	if got := r.SeenFrom(105); got != watermark.NewSeen(105, slices.Values([]uint64{105, 107, 110, 117, 130, 131, 140})) {
+		t.Errorf("it says that it holds %v", slices.Collect(got.All()))
+	}
+	r.must(r.Ledger.Reset(watermark.Reset{Height: 105, Until: 130, Seen: seen, Count: 1}))
+	for range 2 {
+		if s := r.Stats(); s.Slots != 4 || s.Resets != 1 || r.Marks().Newest.Height != 140 {
+			t.Errorf("%+v, %+v", s, r.Marks())
 		}
-		err := r.Ledger.Reset(watermark.Reset{Height: 105, Newest: 130, Seen: seen, Count: 1})
-		if (err == nil) != tt.ok || !tt.ok && !errors.Is(err, ErrUnseen) {
-			t.Errorf("%s: %v", name, err)
+		for height, free := range free {
+			if _, held := r.index.get(heightSlot(height)); held == free {
+				t.Errorf("height %d is held: %v", height, held)
+			}
 		}
-		want := len(tt.heights)
-		if tt.ok {
-			want = 0
-		}
-		if name == "one below the reset" {
-			want = 1
-		}
-		if s := r.Stats(); s.Slots != want || (s.Resets == 1) != tt.ok {
-			t.Errorf("%s: %d slots, %d resets", name, s.Slots, s.Resets)
-		}
+		r.reopen()
+	}
+	wantConflict(t, r.Claim(heightSlot(117), digest(2)), digest(1))
+	r.must(r.Claim(heightSlot(117), digest(1)))
+	r.must(r.Claim(heightSlot(130), digest(2)))
+	if got := r.SeenFrom(50); got.From != testFirst.Height {
+		t.Errorf("it says that it holds some from %d on", got.From)
 	}
 }
 
 // TestPrunedSince: a leader has the ledgers prune what was bound after the operator looked, by a
-// log that it made up, and then makes the reset. Nothing tells any more what was bound there, so
-// nothing is freed.
+// log that it made up, and then makes the reset. Nothing tells any more what was bound there, so the
+// floor stays; so it does above the old chain. What the operator saw is freed all the same, and the
+// ledger has followed.
 func TestPrunedSince(t *testing.T) {
-	seen := watermark.Seen{From: 110, Bits: "\x01"}
-	reset := watermark.Reset{Height: 105, Newest: 110, Seen: seen, Count: 1}
-	for below, ok := range map[uint64]bool{105: true, 110: true, 111: false, 131: false} {
+	for _, tt := range []struct {
+		below, from, until, floor uint64
+	}{
+		{105, 110, 120, 105}, {110, 110, 120, 105}, {111, 110, 120, 111}, {121, 125, 120, 105}, {122, 125, 120, 122},
+		{131, 110, 120, 131},
+	} {
 		r := newRig(t)
-		for _, height := range []uint64{110, 130} {
-			if ok && height > reset.Newest {
-				continue
-			}
+		for _, height := range []uint64{110, 119, 130} {
 			r.must(r.Claim(heightSlot(height), digest(1)))
 		}
-		r.must(r.Prune(watermark.Mark{Height: below}))
-		if err := r.Ledger.Reset(reset); (err == nil) != ok || !ok && !errors.Is(err, ErrUnseen) {
-			t.Errorf("pruned below %d: %v", below, err)
+		r.must(r.Prune(watermark.Mark{Height: tt.below}))
+		seen := watermark.NewSeen(tt.from, slices.Values([]uint64{110, 119}))
+		r.must(r.Ledger.Reset(watermark.Reset{Height: 105, Until: tt.until, Seen: seen, Count: 1}))
+		for range 2 {
+			if f := r.Floor(); f.Height != tt.floor || r.Resets() != 1 {
+				t.Errorf("%+v: floor %d, %d resets", tt, f.Height, r.Resets())
+			}
+			r.reopen()
 		}
-		if err := r.Claim(heightSlot(below), digest(2)); below == 131 && err != nil {
-			t.Errorf("above all that was bound: %v", err)
+		if err := r.Claim(heightSlot(tt.floor-1), digest(2)); !errors.Is(err, ErrBelowFloor) {
+			t.Errorf("%+v: below its floor: %v", tt, err)
 		}
-		if err := r.Claim(heightSlot(110), digest(2)); !ok && below == 131 && !errors.Is(err, ErrBelowFloor) {
-			t.Errorf("height 110 got a second value: %v", err)
+		if tt.floor <= 119 {
+			r.must(r.Claim(heightSlot(119), digest(2)))
+		}
+		if tt.floor <= 130 {
+			wantConflict(t, r.Claim(heightSlot(130), digest(2)), digest(1))
 		}
 	}
 }
@@ -339,7 +342,7 @@ func TestReplayAfterReset(t *testing.T) {
 		log.state.Apply(machine.Genesis{First: first, Active: "A"})
 		log.state.ApplyAt(machine.Place{Version: machine.Version}, machine.SetFloor{Floor: first})
 		reset := signedReset(110, 1)
-		reset.Newest, reset.Seen = 5001, watermark.Seen{From: 5000, Bits: "\x02"}
+		reset.Until, reset.Seen = 5001, watermark.Seen{From: 5000, Bits: "\x02"}
 		log.ahead = []machine.Command{claimOf(finality(5001)), reset, claimOf(finality(120))}
 		log.elect()
 		c, s := besideLog(t, log)

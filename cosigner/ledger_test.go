@@ -68,7 +68,7 @@ func (r *rig) Claim(slot casper.Slot, digest casper.Hash) error {
 
 // Reset is one by an operator who has seen all that was signed.
 func (r *rig) Reset(height, count uint64) error {
-	return r.Ledger.Reset(watermark.Reset{Height: height, Newest: math.MaxUint64, Count: count,
+	return r.Ledger.Reset(watermark.Reset{Height: height, Until: math.MaxUint64, Count: count,
 		Seen: watermark.Seen{From: math.MaxUint64}})
 }
 

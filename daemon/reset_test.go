@@ -38,16 +38,17 @@ func (l *local) recalled(what string) {
 	}
 }
 
-// sawAll is what an operator signs who saw all heights bound from the reset's to its newest.
+// sawAll is what an operator signs who saw all heights of the reset bound.
 func sawAll(r watermark.Reset) watermark.Reset {
-	r.SeenAt, r.Operator, r.Reason = 1, "ops", "hard reset"
+	r.SeenAt, r.Operator, r.Reason, r.Network = 1, "ops", "hard reset", watermark.Version{Major: 2, Patch: uint32(r.Count)}
 	r.Seen = watermark.Seen{From: r.Height, Bits: strings.Repeat("\xff", 8)}
 	return r
 }
 
 func resetRequest(r watermark.Reset, signature [64]byte) *cosignerv1.ResetHeightsRequest {
-	return &cosignerv1.ResetHeightsRequest{Height: r.Height, Newest: r.Newest, SeenAt: r.SeenAt, Count: r.Count,
-		Reason: r.Reason, Signature: signature[:], Seen: &cosignerv1.HeightsSeen{From: r.From, Bits: []byte(r.Bits)},
+	return &cosignerv1.ResetHeightsRequest{Height: r.Height, Until: r.Until, SeenAt: r.SeenAt, Count: r.Count,
+		Network: &cosignerv1.NetworkVersion{Major: r.Network.Major, Minor: r.Network.Minor, Patch: r.Network.Patch},
+		Reason:  r.Reason, Signature: signature[:], Seen: &cosignerv1.HeightsSeen{From: r.From, Bits: []byte(r.Bits)},
 		First: &cosignerv1.Mark{Era: r.First.Era, Height: r.First.Height}}
 }
 
@@ -64,7 +65,7 @@ func TestResetHeights(t *testing.T) {
 		l.mustSign(a, block(height, 1))
 	}
 	l.recalled(" height 3, ")
-	r := sawAll(watermark.Reset{Height: 2, Newest: 3, Count: 1})
+	r := sawAll(watermark.Reset{Height: 2, Until: 3, Count: 1})
 	signature := l.File.SignReset(l.Keys["ops"], r)
 	forged := l.File.SignReset(l.Keys["node-a"], r)
 	ask := func(signature [64]byte) error {
@@ -84,9 +85,9 @@ func TestResetHeights(t *testing.T) {
 	if err := ask(signature); err == nil {
 		t.Error("one signature freed the heights twice")
 	}
-	r.Newest, r.Count = 1, 2 // signed when the operator saw height 1, and kept since
-	if err := ask(l.File.SignReset(l.Keys["ops"], r)); err == nil || !strings.Contains(err.Error(), "asked for since") {
-		t.Errorf("a reset that was kept: %v", err)
+	r.Count = 2 // for the same restart of the network
+	if err := ask(l.File.SignReset(l.Keys["ops"], r)); err == nil || !strings.Contains(err.Error(), "once is enough") {
+		t.Errorf("a second reset by mistake: %v", err)
 	}
 	l.mustBind(a, block(2, 1), block(2, 9))
 	l.stopAll()
@@ -110,8 +111,8 @@ func TestResetWaitsForTheLast(t *testing.T) {
 		l.mustSign(a, block(height, 1))
 	}
 	l.recalled(" height 2, ")
-	ask := func(count, newest uint64) error {
-		r := sawAll(watermark.Reset{Height: 1, Newest: newest, Count: count})
+	ask := func(count, until uint64) error {
+		r := sawAll(watermark.Reset{Height: 1, Until: until, Count: count})
 		_, err := l.admin(l.leader()).ResetHeights(t.Context(), resetRequest(r, l.File.SignReset(l.Keys["ops"], r)))
 		return err
 	}
@@ -188,7 +189,7 @@ func TestResetOfEarlierFounding(t *testing.T) {
 	l.mustSign(a, block(100, 1))
 	l.mustSign(a, block(101, 1))
 	ask := func(height uint64, first watermark.Mark) error {
-		r := sawAll(watermark.Reset{Height: height, Newest: 101, Count: 1, First: first})
+		r := sawAll(watermark.Reset{Height: height, Until: 101, Count: 1, First: first})
 		_, err := l.admin(l.leader()).ResetHeights(t.Context(), resetRequest(r, l.File.SignReset(l.Keys["ops"], r)))
 		return err
 	}

@@ -309,7 +309,7 @@ func TestStartAfterReset(t *testing.T) {
 	l := newLocal(t, nil)
 	l.start(all...)
 	l.mustSign(l.node("node-a"), block(5, 1))
-	reset := sawAll(watermark.Reset{Height: 2, Newest: 5, Count: 1})
+	reset := sawAll(watermark.Reset{Height: 2, Until: 5, Count: 1})
 	request := resetRequest(reset, l.File.SignReset(l.Keys["ops"], reset))
 	for deadline := time.Now().Add(patience); ; <-time.After(100 * time.Millisecond) {
 		_, err := l.admin(l.leader()).ResetHeights(t.Context(), request) // once every cosigner announced that it can

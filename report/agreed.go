@@ -1,7 +1,7 @@
 package report
 
 import (
-	"cmp"
+	"maps"
 	"slices"
 
 	"casper-cosigner/rule/watermark"
@@ -20,40 +20,87 @@ func Named(answers []Answer) int {
 	return slices.IndexFunc(answers, most)
 }
 
-// Heights is how far blocks are signed, as a cosigner states it.
+// Heights is what an operator can go by who has heights reset.
 type Heights struct {
-	Newest uint64         // highest height
 	Resets uint64         // of the heights, so far
-	Seen   watermark.Seen // which are bound, from the one on that was asked for
 	First  watermark.Mark // of the cluster
+	Floor  uint64         // of the heights, in the log
+	Seen   watermark.Seen // which heights so many ledgers hold that no other value can have been signed there
+	Fewer  int            // heights that some ledger holds, and too few do
 }
 
-// HeightsOf returns what the answer states. Its Status is not nil.
-func HeightsOf(a Answer) Heights {
-	r := a.Status
-	return Heights{Newest: r.GetNewest().GetHeight(), Resets: r.GetResets(),
-		Seen:  watermark.Seen{From: r.GetSeen().GetFrom(), Bits: string(r.GetSeen().GetBits())},
-		First: watermark.Mark{Era: r.GetFirst().GetEra(), Height: r.GetFirst().GetHeight()}}
-}
+// Range is the heights from one to another, both included.
+type Range struct{ From, To uint64 }
 
-// Agreed returns the heights that as many cosigners state as the threshold says, so that one honest
-// one does, and an index up to which so many of them have applied the log; false if they disagree.
-func Agreed(answers []Answer, threshold int) (h Heights, index uint64, ok bool) {
+// Agreed returns what holds of the heights of the range, and an index up to which as many cosigners
+// as the threshold says have applied the log, so that one honest one has; false if too few answer
+// or they disagree. What only the log says counts as far as so many state it alike. That a height is
+// bound, which is what lets it be freed, its word does not show, for a leader writes that: all but
+// one fewer than the threshold must hold the height in their own ledgers, so that any who could sign
+// share one with these. Of ledgers that have not followed the last reset nothing counts.
+func Agreed(answers []Answer, threshold int, within Range) (h Heights, index uint64, ok bool) {
 	applied := map[Heights][]uint64{}
 	for _, a := range answers {
 		if a.Status != nil {
-			applied[HeightsOf(a)] = append(applied[HeightsOf(a)], a.Status.GetAppliedIndex())
+			applied[logged(a)] = append(applied[logged(a)], a.Status.GetAppliedIndex())
 		}
 	}
 	for stated, by := range applied {
-		if len(by) < threshold {
-			continue
-		}
-		if ok && cmp.Or(cmp.Compare(stated.Resets, h.Resets), cmp.Compare(stated.Newest, h.Newest)) < 0 {
+		if len(by) < threshold || ok && stated.Resets < h.Resets {
 			continue
 		}
 		slices.Sort(by)
 		h, index, ok = stated, by[len(by)-threshold], true
 	}
+	if !ok {
+		return h, index, false
+	}
+	var ledgers []watermark.Seen
+	for _, a := range answers {
+		if s := a.Status; s.GetSeen() != nil && logged(a) == h && s.GetLedgerResets() == h.Resets {
+			ledgers = append(ledgers, SeenBy(a))
+		}
+	}
+	h.Seen, h.Fewer, ok = seen(ledgers, len(answers)-threshold+1, within)
 	return h, index, ok
+}
+
+// logged is what the answer, whose Status is not nil, says of the log.
+func logged(a Answer) Heights {
+	r := a.Status
+	return Heights{Resets: r.GetResets(), Floor: r.GetFloor().GetHeight(),
+		First: watermark.Mark{Era: r.GetFirst().GetEra(), Height: r.GetFirst().GetHeight()}}
+}
+
+// SeenBy returns what the answer says that its ledger holds.
+func SeenBy(a Answer) watermark.Seen {
+	s := a.Status.GetSeen()
+	return watermark.Seen{From: s.GetFrom(), Bits: string(s.GetBits())}
+}
+
+// seen returns what enough of the ledgers state of the range, and how many heights only fewer do.
+func seen(ledgers []watermark.Seen, enough int, within Range) (s watermark.Seen, fewer int, ok bool) {
+	if len(ledgers) < enough {
+		return s, 0, false
+	}
+	var floors []uint64
+	stated := map[uint64]int{}
+	for _, l := range ledgers {
+		floors = append(floors, l.From)
+		for height := range l.All() {
+			stated[height]++
+		}
+	}
+	slices.Sort(floors)
+	s.From = max(within.From, floors[len(floors)-enough]) // so many say that all below is pruned
+	maps.DeleteFunc(stated, func(height uint64, by int) bool {
+		if height < s.From || height > within.To {
+			return true
+		}
+		if by < enough {
+			fewer++
+		}
+		return by < enough
+	})
+	return watermark.NewSeen(s.From, maps.Keys(stated)), fewer, true
 }

@@ -1,9 +1,14 @@
 package report
 
 import (
+	"bytes"
+	"slices"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/watermark"
 )
 
 // stating is the answer of a cosigner.
@@ -39,30 +44,78 @@ func TestNamed(t *testing.T) {
 // at is stating of one that does not say who leads.
 func at(name string, newest, applied uint64) Answer { return stating(name, "", newest, applied) }
 
-// TestAgreed: fewer than the threshold cannot have a height or an index taken for agreed on.
+// holding is the answer of a cosigner whose ledger holds these heights, none below from.
+func holding(name string, applied, from uint64, heights ...uint64) Answer {
+	a := stating(name, "c1", 9, applied)
+	seen := watermark.NewSeen(from, slices.Values(heights))
+	a.Status.Floor, a.Status.First = &cosignerv1.Mark{Height: 3}, &cosignerv1.Mark{Era: 1, Height: 2}
+	a.Status.Seen = &cosignerv1.HeightsSeen{From: seen.From, Bits: []byte(seen.Bits)}
+	return a
+}
+
+// TestAgreed: a height counts as bound if enough ledgers hold it that any who could sign another
+// value share one with them, whatever logs say. Fewer than the threshold cannot have how the log
+// stands taken for agreed on.
 func TestAgreed(t *testing.T) {
-	nine := Heights{Newest: 9}
-	reset := stating("c3", "c1", 9, 50)
-	reset.Status.Resets = 1
+	a, b, c := holding("c1", 50, 5, 5, 6, 9), holding("c2", 52, 5, 5, 6, 9), holding("c3", 51, 5, 5, 6, 9)
+	edit := func(a Answer, edit func(*cosignerv1.StatusResponse)) Answer {
+		a.Status = proto.Clone(a.Status).(*cosignerv1.StatusResponse)
+		edit(a.Status)
+		return a
+	}
+	noLedger := edit(b, func(s *cosignerv1.StatusResponse) { s.Seen = nil })
+	madeUp := edit(b, func(s *cosignerv1.StatusResponse) { s.Newest.Height = 99 }) // in the log alone
+	reset := edit(c, func(s *cosignerv1.StatusResponse) { s.Resets, s.LedgerResets = 1, 1 })
+	behind := edit(b, func(s *cosignerv1.StatusResponse) { s.LedgerResets = 7 })
+	wild := edit(c, func(s *cosignerv1.StatusResponse) { s.Seen.From, s.Seen.Bits = 0, bytes.Repeat([]byte{255}, 1<<16) })
+	high := edit(c, func(s *cosignerv1.StatusResponse) { s.Seen.From = ^uint64(0) })
+	floor := edit(c, func(s *cosignerv1.StatusResponse) { s.Floor.Height++ })
 	for name, tt := range map[string]struct {
 		answers []Answer
-		want    Heights
+		from    uint64
+		heights []uint64
+		fewer   int
 		index   uint64
 		ok      bool
 	}{
-		"alike":           {[]Answer{at("c1", 9, 50), at("c2", 9, 52), at("c3", 9, 51)}, nine, 51, true},
-		"an index ahead":  {[]Answer{at("c1", 9, 50), at("c2", 9, 1<<60), {}}, nine, 50, true},
-		"one is higher":   {[]Answer{at("c1", 9, 50), at("c2", 9, 52), at("c3", 99, 51)}, nine, 50, true},
-		"all differ":      {[]Answer{at("c1", 9, 50), at("c2", 8, 52), at("c3", 7, 51)}, Heights{}, 0, false},
-		"of other resets": {[]Answer{at("c1", 9, 50), reset, {}}, Heights{}, 0, false},
-		"one is up":       {[]Answer{at("c1", 9, 50), {}, {}}, Heights{}, 0, false},
+		"alike":                        {[]Answer{a, b, c}, 5, []uint64{5, 6, 9}, 0, 51, true},
+		"an index ahead":               {[]Answer{a, holding("c2", 1<<60, 5, 5, 6, 9), {}}, 5, []uint64{5, 6, 9}, 0, 50, true},
+		"one holds less":               {[]Answer{a, b, holding("c3", 51, 5, 6)}, 5, []uint64{5, 6, 9}, 0, 51, true},
+		"one holds more":               {[]Answer{a, b, holding("c3", 51, 5, 7, 9)}, 5, []uint64{5, 6, 9}, 1, 51, true},
+		"bound in one":                 {[]Answer{a, holding("c2", 52, 5), holding("c3", 51, 5)}, 5, nil, 3, 51, true},
+		"bound in one of two":          {[]Answer{a, holding("c2", 52, 5, 6), {}}, 5, []uint64{6}, 2, 50, true},
+		"only logs show it":            {[]Answer{madeUp, madeUp, holding("c3", 51, 5)}, 5, []uint64{5, 6, 9}, 0, 52, true},
+		"above the last":               {[]Answer{holding("c1", 50, 5, 11), holding("c2", 50, 5, 11), {}}, 5, nil, 0, 50, true},
+		"one has pruned":               {[]Answer{a, b, holding("c3", 51, 8, 9)}, 5, []uint64{5, 6, 9}, 0, 51, true},
+		"two have pruned":              {[]Answer{a, holding("c2", 52, 7, 9), holding("c3", 51, 8, 9)}, 7, []uint64{9}, 0, 51, true},
+		"one says all heights":         {[]Answer{a, b, wild}, 5, []uint64{5, 6, 9}, 3, 51, true},
+		"one says that all are pruned": {[]Answer{a, b, high}, 5, []uint64{5, 6, 9}, 0, 51, true},
+		"one is up":                    {[]Answer{a, {}, {}}, 0, nil, 0, 0, false},
+		"one tells of no ledger":       {[]Answer{a, noLedger, {}}, 0, nil, 0, 0, false},
+		"one has not followed":         {[]Answer{a, behind, {}}, 0, nil, 0, 0, false},
+		"of other resets":              {[]Answer{a, reset, {}}, 0, nil, 0, 0, false},
+		"of another floor":             {[]Answer{a, floor, {}}, 0, nil, 0, 0, false},
 	} {
-		if h, index, ok := Agreed(tt.answers, 2); h != tt.want || index != tt.index || ok != tt.ok {
-			t.Errorf("%s: %+v at %d, %v", name, h, index, ok)
+		h, index, ok := Agreed(tt.answers, 2, Range{From: 5, To: 10})
+		if ok != tt.ok || ok && (index != tt.index || h.Seen != watermark.NewSeen(tt.from, slices.Values(tt.heights)) ||
+			h.Fewer != tt.fewer || h.Floor != 3 || h.First != watermark.Mark{Era: 1, Height: 2}) {
+			t.Errorf("%s: %+v, %v, at %d, %v", name, h, slices.Collect(h.Seen.All()), index, ok)
 		}
 	}
-	two := []Answer{at("c1", 9, 50), at("c2", 9, 50), at("c3", 8, 50), at("c4", 8, 50)}
-	if h, _, _ := Agreed(two, 2); h.Newest != 9 {
-		t.Errorf("of two that enough state: %d", h.Newest)
+	two := []Answer{a, b, reset, edit(reset, func(*cosignerv1.StatusResponse) {})}
+	two = append(two, edit(reset, func(*cosignerv1.StatusResponse) {}))
+	if h, _, ok := Agreed(two, 3, Range{From: 5, To: 10}); !ok || h.Resets != 1 {
+		t.Errorf("of five, three after a reset: %+v, %v", h, ok)
+	}
+	// Of five, four sign: two ledgers that hold a height leave nobody who could sign another value.
+	five := []Answer{a, b, holding("c3", 50, 5), holding("c4", 50, 5), {}}
+	if h, _, ok := Agreed(five, 4, Range{From: 5, To: 10}); !ok || h.Seen.Len() != 3 {
+		t.Errorf("four of five: %+v, %v", h, ok)
+	}
+	if _, _, ok := Agreed(five[:4], 2, Range{From: 5, To: 10}); !ok {
+		t.Error("three ledgers of four, of which two sign")
+	}
+	if h, _, _ := Agreed(five, 3, Range{From: 5, To: 10}); h.Seen.Len() != 0 || h.Fewer != 3 {
+		t.Errorf("three of five sign, and two ledgers hold it: %+v", h)
 	}
 }

@@ -186,6 +186,8 @@ type Watermark struct {
 type Reset struct {
 	Count    uint64 `json:"count"` // of all
 	Height   uint64 `json:"height"`
+	Until    uint64 `json:"until"`
+	Network  string `json:"network_version"`
 	Operator string `json:"operator"`
 	Reason   string `json:"reason"`
 }
@@ -201,8 +203,10 @@ func NewWatermark(r *cosignerv1.StatusResponse) Watermark {
 	w := Watermark{Schema: Schema, Pruned: markOf(r.GetPruned()), Floor: markOf(r.GetFloor()), Newest: newestOf(r),
 		Held: map[string]int{}}
 	if last := r.GetLastReset(); last != nil {
-		w.Reset = &Reset{Count: r.GetResets(), Height: last.GetHeight(), Operator: last.GetOperator(),
-			Reason: last.GetReason()}
+		v := last.GetNetwork()
+		w.Reset = &Reset{Count: r.GetResets(), Height: last.GetHeight(), Until: last.GetUntil(),
+			Network:  fmt.Sprintf("%d.%d.%d", v.GetMajor(), v.GetMinor(), v.GetPatch()),
+			Operator: last.GetOperator(), Reason: last.GetReason()}
 	}
 	for _, again := range r.GetReruns() {
 		w.Reruns = append(w.Reruns, Rerun{Era: again.GetEra(), Chainspec: hex.EncodeToString(again.GetChainspec())})

@@ -36,6 +36,8 @@ type Admin struct {
 	// Followed must return how many resets of the heights each cosigner's ledger has made, of those of
 	// which that is known. It may know less than is so by now.
 	Followed func() map[string]uint64
+	// Held must return which heights this cosigner's ledger holds, from one on.
+	Held func(from uint64) watermark.Seen
 	// Cosigners are the names of all, Versions how far they can read.
 	Cosigners []string
 	Versions  Versions
@@ -129,7 +131,7 @@ func (a *Admin) changeWithout(ctx context.Context, c machine.Command, names []st
 	case result.Why == refusal.EpochMoved:
 		return 0, status.Errorf(codes.Aborted,
 			"another change came first, the epoch is %d now; look at `status` and ask again", result.Epoch)
-	case result.Why == refusal.ResetMoved || result.Why == refusal.SignedSince:
+	case result.Why == refusal.ResetMoved || result.Why == refusal.PrunedSince:
 		return 0, status.Error(codes.Aborted, result.Why.String())
 	case result.Why == refusal.Stale:
 		return 0, status.Error(codes.Aborted, "the log has gone on too far since the operator looked; ask again")

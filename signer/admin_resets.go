@@ -16,7 +16,7 @@ import (
 // longestReason is how many bytes of a reason the log keeps for good.
 const longestReason = 1000
 
-// ResetHeights frees the heights from one on. It is the caller's own signature that counts, here
+// ResetHeights frees heights that the network took back. It is the caller's own signature that counts, here
 // and at every ledger; that it came over the caller's connection is not enough.
 func (a *Admin) ResetHeights(ctx context.Context,
 	r *cosignerv1.ResetHeightsRequest) (*cosignerv1.ResetHeightsResponse, error) {
@@ -27,7 +27,9 @@ func (a *Admin) ResetHeights(ctx context.Context,
 		return nil, err
 	}
 	m, _ := a.Caller(ctx)
-	reset := watermark.Reset{Height: r.GetHeight(), Newest: r.GetNewest(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),
+	reset := watermark.Reset{Height: r.GetHeight(), Until: r.GetUntil(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),
+		Network: watermark.Version{Major: r.GetNetwork().GetMajor(), Minor: r.GetNetwork().GetMinor(),
+			Patch: r.GetNetwork().GetPatch()},
 		Seen:     watermark.Seen{From: r.GetSeen().GetFrom(), Bits: string(r.GetSeen().GetBits())},
 		First:    watermark.Mark{Era: r.GetFirst().GetEra(), Height: r.GetFirst().GetHeight()},
 		Operator: m.Name, Reason: r.GetReason(), Signature: [64]byte(r.GetSignature())}
@@ -94,9 +96,14 @@ func checkReason(reason string) error {
 func resets(r *cosignerv1.StatusResponse, m *machine.State) {
 	if last := m.LastReset(); last.Count > 0 {
 		r.Resets = last.Count
-		r.LastReset = &cosignerv1.HeightReset{Height: last.Height, Operator: last.Operator, Reason: last.Reason}
+		r.LastReset = &cosignerv1.HeightReset{Height: last.Height, Until: last.Until,
+			Network: networkVersion(last.Network), Operator: last.Operator, Reason: last.Reason}
 	}
 	for era, chainspec := range m.Table().Reruns() {
 		r.Reruns = append(r.Reruns, &cosignerv1.Rerun{Era: era, Chainspec: chainspec[:]})
 	}
+}
+
+func networkVersion(v watermark.Version) *cosignerv1.NetworkVersion {
+	return &cosignerv1.NetworkVersion{Major: v.Major, Minor: v.Minor, Patch: v.Patch}
 }

@@ -34,12 +34,12 @@ func (a *Admin) Status(_ context.Context, asked *cosignerv1.StatusRequest) (*cos
 			r.Pruned, r.Floor, r.Newest = mark(m.Table().Pruned()), mark(m.Table().Floor()), mark(m.Table().Newest())
 			r.NewestRound, _ = m.Table().NewestRound()
 			resets(r, m)
-			if asked != nil && asked.HeightsFrom != nil {
-				seen := m.Table().SeenFrom(asked.GetHeightsFrom())
-				r.Seen = &cosignerv1.HeightsSeen{From: seen.From, Bits: []byte(seen.Bits)}
-			}
 		}
 	})
+	if asked != nil && asked.HeightsFrom != nil && r.Newest != nil {
+		held := a.Held(asked.GetHeightsFrom()) // and not the log, which whoever leads writes
+		r.Seen = &cosignerv1.HeightsSeen{From: held.From, Bits: []byte(held.Bits)}
+	}
 	judgement, seen := a.Judgement()
 	if lead.Self {
 		r.Judgement = judgementToProto(judgement)

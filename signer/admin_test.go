@@ -15,11 +15,13 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/failover"
 	"casper-cosigner/rule/machine"
+	"casper-cosigner/rule/watermark"
 )
 
 // administered is an Admin on fakes. Its judgement is the test's.
 type administered struct {
 	*Admin
+	holds     []uint64 // heights, in the ledger
 	rig       *rig
 	judgement failover.Judgement
 	seen      failover.Observation
@@ -37,6 +39,7 @@ func newAdministered(t *testing.T) *administered {
 		Cosigners: []string{"cosigner-1", "cosigner-2", "cosigner-3"}, Versions: readers{a},
 		Host:      func(r *cosignerv1.StatusResponse) { r.Name = "cosigner-1" },
 		Followed:  func() map[string]uint64 { return a.made },
+		Held:      func(from uint64) watermark.Seen { return watermark.NewSeen(from, slices.Values(a.holds)) },
 		Judgement: func() (failover.Judgement, failover.Observation) { return a.judgement, a.seen },
 		Report:    func(node string) *cosignerv1.NodeReport { return a.reports[node] },
 	}

@@ -40,8 +40,7 @@ func (a *fakeAdmin) Status(_ context.Context, r *cosignerv1.StatusRequest) (*cos
 		v.Judgement = nil
 	}
 	if newest := v.GetNewest().GetHeight(); r.HeightsFrom != nil && r.GetHeightsFrom() <= newest {
-		v.Seen = &cosignerv1.HeightsSeen{From: r.GetHeightsFrom(), Bits: make([]byte, (newest-r.GetHeightsFrom())/8+1)}
-		v.Seen.Bits[0] = 0b101
+		v.Seen = &cosignerv1.HeightsSeen{From: r.GetHeightsFrom(), Bits: []byte{0b101}}
 	}
 	a.edit(v)
 	return v, nil
@@ -155,7 +154,9 @@ func (a *fakeAdmin) ResetHeights(_ context.Context,
 	r *cosignerv1.ResetHeightsRequest) (*cosignerv1.ResetHeightsResponse, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	reset := watermark.Reset{Height: r.GetHeight(), Newest: r.GetNewest(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),
+	reset := watermark.Reset{Height: r.GetHeight(), Until: r.GetUntil(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),
+		Network: watermark.Version{Major: r.GetNetwork().GetMajor(), Minor: r.GetNetwork().GetMinor(),
+			Patch: r.GetNetwork().GetPatch()},
 		Seen:  watermark.Seen{From: r.GetSeen().GetFrom(), Bits: string(r.GetSeen().GetBits())},
 		First: watermark.Mark{Era: r.GetFirst().GetEra(), Height: r.GetFirst().GetHeight()}, Operator: "operator",
 		Reason: r.GetReason(), Signature: [64]byte(r.GetSignature())}
@@ -172,7 +173,8 @@ func (a *fakeAdmin) ResetHeights(_ context.Context,
 		return nil, status.Error(codes.Aborted, "another reset came first")
 	}
 	a.view.Resets, a.view.LedgerResets, a.view.Newest.Height = r.GetCount(), r.GetCount(), r.GetHeight()
-	a.view.LastReset = &cosignerv1.HeightReset{Height: r.GetHeight(), Operator: "operator", Reason: r.GetReason()}
+	a.view.LastReset = &cosignerv1.HeightReset{Height: r.GetHeight(), Until: r.GetUntil(), Network: r.GetNetwork(),
+		Operator: "operator", Reason: r.GetReason()}
 	return &cosignerv1.ResetHeightsResponse{}, nil
 }
 

@@ -52,8 +52,8 @@ func watermarkShowCommand() *cobra.Command {
 			fmt.Fprintf(c.OutOrStdout(), "held: %s, %s, %s\n", report.Count(shown.Held["echo"], "echo"),
 				report.Count(shown.Held["vote"], "vote"), report.Count(shown.Held["finality"], "finality signature"))
 			if r := shown.Reset; r != nil {
-				fmt.Fprintf(c.OutOrStdout(), "heights were reset %s, last from %d on by %s: %s\n",
-					report.Count(int(r.Count), "time"), r.Height, r.Operator, r.Reason)
+				fmt.Fprintf(c.OutOrStdout(), "heights were reset %s, last %d to %d, for protocol version %s, by %s: %s\n",
+					report.Count(int(r.Count), "time"), r.Height, r.Until, r.Network, r.Operator, r.Reason)
 			}
 			for _, r := range shown.Reruns {
 				fmt.Fprintf(c.OutOrStdout(), "era %d runs again under chainspec %s\n", r.Era, r.Chainspec)

@@ -21,10 +21,12 @@ import (
 // resetFlags are the flags of watermark reset-heights, as they were typed.
 type resetFlags struct {
 	operatorFlags
-	height      uint64
-	node, again string
-	without     []string
-	reason      *string
+	height, until uint64
+	network       string
+	version       watermark.Version // network, read
+	node, again   string
+	without       []string
+	reason        *string
 }
 
 // withoutFlag leaves out a cosigner that never shows what it can read.
@@ -38,35 +40,48 @@ func watermarkResetCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "reset-heights",
 		Short: "after a hard reset of the network: free the heights that it took back",
-		Long: `reset-heights has the cosigners forget what they signed from a height on, so that
-other blocks can be signed there. It is right in one case only: the network itself
-took back the blocks from that height on, by an emergency restart that its
-validators agreed on (a chainspec with hard_reset = true). The height is that of
-the first block that was taken back.
+		Long: `reset-heights has the cosigners forget what they signed at heights that the network
+took back, so that other blocks can be signed there. It is right in one case only:
+the network itself took back the blocks from a height on, by an emergency restart
+that its validators agreed on (a chainspec with hard_reset = true). --height is that
+of the first block that was taken back, --until of the last block that the OLD chain
+had, both as the network announced them. Do it once, before any node of ours runs on
+the new chain.
 
 In every other case it is a double sign: if a node is on a fork, if blocks are
 signed too late, if anything is refused that you want signed. Then do not use it.
 
-Votes are never freed: an era that runs again needs "watermark instance". What is
-typed is signed with this operator's key, and each cosigner verifies that before
-its ledger follows.`,
-		Example: `  casper-cosigner watermark reset-heights --height 7012400 \
-    --reason "restart of 2026-11-30, 7012399 is the last block kept"`,
+A height becomes free if n-t+1 cosigners hold it in their ledgers. Every other one
+stays as it was signed, which costs one finality signature: bring cosigners that are
+down back first. Votes are never freed: an era that runs again needs "watermark
+instance". What is typed is signed with this operator's key, and each cosigner
+verifies that before its ledger follows.`,
+		Example: `  casper-cosigner watermark reset-heights --height 7012400 --until 7012893 \
+    --network-version 2.0.5 --reason "restart of 2026-11-30, 7012399 is the last block kept"`,
 		Args: cobra.NoArgs,
 	}
 	c.Flags().Uint64Var(&f.height, "height", 0, "height of the first block that the network took back")
+	c.Flags().Uint64Var(&f.until, "until", 0, "height of the last block of the old chain, as the network announced it; "+
+		"not what status shows")
+	c.Flags().StringVar(&f.network, "network-version", "", "protocol version with which the network restarted, as 2.0.5")
 	c.Flags().StringVar(&f.node, "from-node", "",
 		"base URL of a casper-node on the restarted network: checks that it went back")
-	c.Flags().StringVar(&f.again, "again", "", "the height once more, where nobody can type it")
+	c.Flags().StringVar(&f.again, "again", "", "both heights once more, where nobody can type them: HEIGHT/UNTIL")
 	withoutFlag(c, &f.without)
-	required(c, "height")
+	required(c, "height", "until", "network-version")
 	f.reason = reasonFlag(c)
 	f.add(c)
 	c.RunE = func(c *cobra.Command, _ []string) error { return f.reset(c) }
 	return c
 }
 
-func (f *resetFlags) reset(c *cobra.Command) error {
+func (f *resetFlags) reset(c *cobra.Command) (err error) {
+	if f.version, err = watermark.ParseVersion(f.network); err != nil {
+		return usageFault(errorf("--network-version: %w", err))
+	}
+	if f.until < f.height {
+		return usageFault(errorf("--until %d is below --height %d: it is the last block of the old chain", f.until, f.height))
+	}
 	a, err := f.open()
 	if err != nil {
 		return err
@@ -85,7 +100,7 @@ func (f *resetFlags) reset(c *cobra.Command) error {
 		return errorf("the operator's key is not an Ed25519 key")
 	}
 	fmt.Fprintf(c.ErrOrStderr(), "The cosigners state:\n%s\n", shown.by)
-	if err := f.check(c, shown.Newest, host.Cluster); err != nil {
+	if err := f.check(c, shown, host.Cluster); err != nil {
 		return err
 	}
 	seen, err := f.look(c, a) // the log has gone on while the operator typed, and what is signed ages
@@ -96,23 +111,24 @@ func (f *resetFlags) reset(c *cobra.Command) error {
 		return &fault{code: exitRefused, hints: []string{"ask again"},
 			err: errorf("the cosigners have signed on meanwhile, nothing was done:\n%s", seen.by)}
 	}
-	r := watermark.Reset{Height: f.height, Newest: seen.Newest, SeenAt: seen.index, Count: seen.Resets + 1,
-		Seen: seen.Seen, First: seen.First, Operator: host.Name, Reason: *f.reason}
+	r := watermark.Reset{Height: f.height, Until: f.until, Network: f.version, SeenAt: seen.index,
+		Count: seen.Resets + 1, Seen: seen.Seen, First: seen.First, Operator: host.Name, Reason: *f.reason}
 	if err := r.Within(r.First); err != nil {
 		return &fault{code: exitRefused, err: errorf("nothing was done: %w", err)}
 	}
 	r.Signature = host.Cluster.SignReset(key, r)
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
-	_, err = seen.leader.ResetHeights(ctx, &cosignerv1.ResetHeightsRequest{Height: r.Height, Newest: r.Newest,
-		SeenAt: r.SeenAt, Count: r.Count, Reason: r.Reason, Signature: r.Signature[:], Without: f.without,
+	_, err = seen.leader.ResetHeights(ctx, &cosignerv1.ResetHeightsRequest{Height: r.Height, Until: r.Until,
+		Network: &cosignerv1.NetworkVersion{Major: r.Network.Major, Minor: r.Network.Minor, Patch: r.Network.Patch},
+		SeenAt:  r.SeenAt, Count: r.Count, Reason: r.Reason, Signature: r.Signature[:], Without: f.without,
 		Seen:  &cosignerv1.HeightsSeen{From: r.From, Bits: []byte(r.Bits)},
 		First: &cosignerv1.Mark{Era: r.First.Era, Height: r.First.Height}})
 	if err != nil {
 		return changeFault("resetting the heights", err)
 	}
-	fmt.Fprintf(c.OutOrStdout(), "Done: heights from %d on may be signed again, reset %d by %s. Each cosigner's ledger "+
-		"follows within a second or two; `status` says which did not.\n", r.Height, r.Count, r.Operator)
+	fmt.Fprintf(c.OutOrStdout(), "Done: of the heights %d to %d what was shown may be signed again, reset %d by %s. Each "+
+		"cosigner's ledger follows within a second or two; `status` says which did not.\n", r.Height, r.Until, r.Count, r.Operator)
 	return nil
 }
 
@@ -127,15 +143,15 @@ type sight struct {
 	leader cosignerv1.AdminServiceClient
 }
 
-// look asks every cosigner how far and where it has signed, and who leads, until enough say the
-// same: a follower learns of a claim a moment later. No one of them is believed, for what the
-// operator signs by it lets heights get a second signature.
+// look asks every cosigner what its ledger holds, and who leads, until enough say the same: a
+// follower learns of a claim a moment later. No one of them is believed, nor the log, which the one
+// that leads writes: what the operator signs by it lets heights get a second signature.
 func (f *resetFlags) look(c *cobra.Command, a *admin) (s sight, err error) {
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
 	for {
 		answers := a.askFor(ctx, &cosignerv1.StatusRequest{HeightsFrom: &f.height})
-		seen, failed := a.sight(answers, f.height)
+		seen, failed := a.sight(answers, report.Range{From: f.height, To: f.until})
 		if failed == nil {
 			failed = f.unfollowed(answers, seen)
 		}
@@ -170,16 +186,16 @@ func (f *resetFlags) unfollowed(answers []report.Answer, s sight) error {
 }
 
 // sight is what the answers come to.
-func (a *admin) sight(answers []report.Answer, from uint64) (s sight, err error) {
+func (a *admin) sight(answers []report.Answer, within report.Range) (s sight, err error) {
 	var said []string
 	for _, r := range answers {
 		if r.Status == nil {
 			said = append(said, fmt.Sprintf("  %s: %s", r.Name, r.Error))
 			continue
 		}
-		h := report.HeightsOf(r)
-		said = append(said, fmt.Sprintf("  %s: height %d is the newest that was signed, and %s from %d on, %s so far, and "+
-			"%q leads", r.Name, h.Newest, report.Count(h.Seen.Len(), "height"), from, report.Count(int(h.Resets), "reset"),
+		held := report.SeenBy(r)
+		said = append(said, fmt.Sprintf("  %s: its ledger holds %s from %d on, none is kept below %d, %s so far, and %q leads",
+			r.Name, report.Count(held.Len(), "height"), within.From, held.From, report.Count(int(r.Status.GetResets()), "reset"),
 			r.Status.GetLeader()))
 	}
 	s.by = strings.Join(said, "\n")
@@ -190,42 +206,79 @@ func (a *admin) sight(answers []report.Answer, from uint64) (s sight, err error)
 	}
 	s.leader = a.clients[i]
 	var ok bool
-	if s.Heights, s.index, ok = report.Agreed(answers, a.file.Threshold); !ok {
-		return s, &fault{code: exitRefused, hints: []string{"ask again; if it stays so, `casper-cosigner status`"},
-			err: errorf("fewer than %d cosigners state the same, nothing was done:\n%s", a.file.Threshold, s.by)}
+	if s.Heights, s.index, ok = report.Agreed(answers, a.file.Threshold, within); !ok {
+		return s, &fault{code: exitRefused, hints: []string{"bring the cosigners back that do not answer, and ask again; if it " +
+			"stays so, `casper-cosigner status`"}, err: errorf("what is bound takes the word of %d ledgers, and how the log "+
+			"stands that of %d cosigners, and fewer state the same, nothing was done:\n%s",
+			len(answers)-a.file.Threshold+1, a.file.Threshold, s.by)}
 	}
 	return s, nil
 }
 
 // check says what becomes free and has it typed again. What a node shows can only speak against it:
 // that the network took blocks back nobody but the operator can know.
-func (f *resetFlags) check(c *cobra.Command, newest uint64, file *cluster.File) error {
-	if f.height > newest {
-		return &fault{code: exitRefused, err: errorf("height %d: the highest that was signed is %d, so there is nothing to "+
-			"reset", f.height, newest), hints: []string{"`casper-cosigner watermark show`"}}
+func (f *resetFlags) check(c *cobra.Command, s sight, file *cluster.File) error {
+	r := watermark.Reset{Height: f.height, Until: f.until, Seen: s.Seen}
+	switch {
+	case r.Past(max(s.Floor, s.Seen.From)):
+		return &fault{code: exitRefused, err: errorf("nothing is signed below %d, which is above the last block of the old "+
+			"chain, %d: nothing was done", max(s.Floor, s.Seen.From), f.until), hints: []string{
+			"`casper-cosigner watermark show`: a floor that you set is lowered by `watermark floor --height " +
+				fmt.Sprint(f.until+1) + "`; what is pruned stays: no block is signed until the chain is there"}}
+	case s.Seen.Len() == 0 && s.Seen.From <= f.height:
+		return &fault{code: exitRefused, err: errorf("of the heights %d to %d enough ledgers hold none, so there is nothing to "+
+			"reset%s", f.height, f.until, f.fewer(s)), hints: []string{"`casper-cosigner watermark show`"}}
 	}
 	if f.node != "" {
-		seen, err := askNode(c.Context(), f.node, file)
-		switch {
-		case err != nil:
+		if err := f.askNode(c, file); err != nil {
 			return err
-		case seen.Last.Height >= newest:
-			return &fault{code: exitRefused, err: errorf("the chain is at height %d, and %d is the highest that was signed: "+
-				"the network did not go back", seen.Last.Height, newest), hints: []string{
-				"if it did go back and has come this far again, what was signed since would be free too: found the cluster anew"}}
-		case f.height > seen.Next().Height:
-			return &fault{code: exitRefused, err: errorf("the chain's next block is %d: from there to %d everything would stay "+
-				"as it was signed", seen.Next().Height, f.height-1), hints: []string{
-				"--height is that of the first block that the network took back"}}
 		}
 	}
-	fmt.Fprintf(c.ErrOrStderr(), `Heights %d to %d were signed and will be free: another block may be signed at each.
-That is right only if the network took these blocks back, by a hard reset that its
-validators agreed on. In every other case it is a double sign.
+	free := report.Count(s.Seen.Len(), "height") + " that were signed"
+	if s.Seen.From > f.height {
+		free += fmt.Sprintf(", and all from %d to %d, of which nothing is kept", f.height, min(s.Seen.From-1, f.until))
+	}
+	fmt.Fprintf(c.ErrOrStderr(), `Of the heights %d to %d will be free: %s.
+Another block may be signed at each.%s
+What is above %[2]d, or was signed since, stays.
 
-`, f.height, newest)
-	return confirmAgain(c, doubt{why: "what is freed may get a second signature", numbers: fmt.Sprint(f.height),
-		again: f.again})
+That is right only if the network took these blocks back, by a hard reset that its
+validators agreed on, and restarted as %[5]v. In every other case it is a double sign.
+%[2]d must be the last block of the OLD chain, as the network announced it; not what
+"status" shows, which may be the new chain's. And no node of ours may have run on the
+new chain yet.
+
+`, f.height, f.until, free, f.fewer(s), f.version)
+	return confirmAgain(c, doubt{why: "what is freed may get a second signature",
+		numbers: fmt.Sprintf("%d/%d", f.height, f.until), again: f.again})
+}
+
+// fewer says how many heights stay since too few ledgers hold them.
+func (f *resetFlags) fewer(s sight) string {
+	if s.Fewer == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\nToo few ledgers hold %s of these: those stay as they are, and get no other signature.\n"+
+		"Bring cosigners back that do not answer or are behind, and ask again, to free them too.",
+		report.Count(s.Fewer, "height"))
+}
+
+// askNode refuses what a node of the restarted network shows to be a mistake.
+func (f *resetFlags) askNode(c *cobra.Command, file *cluster.File) error {
+	seen, err := askNode(c.Context(), f.node, file)
+	switch {
+	case err != nil:
+		return err
+	case seen.Last.Height >= f.until:
+		return &fault{code: exitRefused, err: errorf("the chain is at height %d, and %d is the last of the old one: the "+
+			"network did not go back, or has come this far again", seen.Last.Height, f.until), hints: []string{
+			"if it did go back, its blocks are past these heights by now: leave them as they are"}}
+	case f.height > seen.Next().Height:
+		return &fault{code: exitRefused, err: errorf("the chain's next block is %d: from there to %d everything would stay "+
+			"as it was signed", seen.Next().Height, f.height-1), hints: []string{
+			"--height is that of the first block that the network took back"}}
+	}
+	return nil
 }
 
 func watermarkInstanceCommand() *cobra.Command {

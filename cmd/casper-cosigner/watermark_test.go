@@ -77,40 +77,61 @@ func TestFloorOfNode(t *testing.T) {
 }
 
 // TestResetCommand: a reset is given twice, signed with the operator's key, and refused where a
-// node shows that the network did not go back.
+// node shows that the network did not go back, or a mark covers more than was taken back.
 func TestResetCommand(t *testing.T) {
 	f := startFakes(t)
 	f.view.Newest.Height = 1100
 	url, _ := fakeNode(t, time.Hour) // the last block is 1000
+	floor := uint64(0)
+	f.edit = func(v *cosignerv1.StatusResponse) { v.Floor = &cosignerv1.Mark{Height: floor} }
 	for _, tt := range []struct {
-		args string
-		code int
-		want string
+		args  string
+		floor uint64
+		code  int
+		want  string
 	}{
-		{"--height 1101 --again 1101", exitRefused, "the highest that was signed is 1100"},
-		{"--height 1002 --again 1002 --from-node " + url, exitRefused, "the chain's next block is 1001: from there to 1001"},
-		{"--height 990", exitUsage, "Heights 990 to 1100 were signed and will be free"},
-		{"--height 990", exitUsage, "give --again 990"},
-		{"--height 990 --again 990 --without c3,c4", exitRefused, "no cosigner \"c4\""},
-		{"--height 990 --again 991", exitRefused, `--again says "991"`},
-		{"--height 1001 --again 1001 --from-node " + url, 0, "heights from 1001 on may be signed again, reset 1 by operator"},
-		{"--height 1000 --again 1000", 0, "reset 2 by operator"},
-		{"--height 900 --again 900 --from-node " + url, exitRefused, "the chain is at height 1000, and 1000 is the highest"},
+		{"--height 1101 --until 1200 --again 1101/1200", 0, exitRefused, "fewer state the same"},
+		{"--height 990 --until 989 --again 990/989", 0, exitUsage, "--until 989 is below --height 990"},
+		{"--height 990 --again 990/1100", 0, exitUsage, "until"},
+		{"--height 990 --until 1100 --network-version 2.0", 0, exitUsage, `"2.0" is no protocol version`},
+		{"--height 1002 --until 1100 --again 1002/1100 --from-node " + url, 0, exitRefused,
+			"the chain's next block is 1001: from there to 1001"},
+		{"--height 990 --until 1100", 0, exitUsage, "Of the heights 990 to 1100 will be free: 2 heights that were signed.\n"},
+		{"--height 990 --until 1100", 0, exitUsage, "1100 must be the last block of the OLD chain, as the network announced"},
+		{"--height 990 --until 1100", 0, exitUsage, "no node of ours may have run on the\nnew chain yet"},
+		{"--height 990 --until 1100", 0, exitUsage, "give --again 990/1100"},
+		{"--height 990 --until 990", 0, exitUsage, "Of the heights 990 to 990 will be free: 1 height that"},
+		{"--height 990 --until 1100 --again 990", 0, exitRefused, `--again says "990"`},
+		{"--height 990 --until 1100 --again 990/1101", 0, exitRefused, `--again says "990/1101"`},
+		{"--height 990 --until 1100 --again 990/1100", 1102, exitRefused, "nothing is signed below 1102, which is above the " +
+			"last block of the old chain, 1100"},
+		{"--height 990 --until 1100", 1102, exitRefused, "`watermark floor --height 1101`"},
+		{"--height 990 --until 1100 --again 990/1100 --without c3,c4", 0, exitRefused, "no cosigner \"c4\""},
+		{"--height 1001 --until 1100 --again 1001/1100 --from-node " + url, 1101, 0,
+			"Done: of the heights 1001 to 1100 what was shown may be signed again, reset 1 by operator"},
+		{"--height 1000 --until 1090 --again 1000/1090", 0, 0, "reset 2 by operator"},
+		{"--height 900 --until 1000 --again 900/1000 --from-node " + url, 0, exitRefused, "the chain is at height 1000, and " +
+			"1000 is the last of the old one: the network did not go back"},
 	} {
-		code, out, errOut := f.operate(append([]string{"watermark", "reset-heights", "--reason", "restart"},
-			strings.Fields(tt.args)...)...)
+		floor = tt.floor
+		args := append([]string{"watermark", "reset-heights", "--reason", "restart"}, strings.Fields(tt.args)...)
+		if !strings.Contains(tt.args, "--network-version") {
+			args = append(args, "--network-version", "2.0.5")
+		}
+		code, out, errOut := f.operate(args...)
 		if code != tt.code || !strings.Contains(out+errOut, tt.want) {
 			t.Errorf("%s: code %d, %s%s, want %d and %q", tt.args, code, out, errOut, tt.code, tt.want)
 		}
 	}
 	code, out, errOut := f.operate("watermark", "show")
-	if code != 0 || !strings.Contains(out, "heights were reset 2 times, last from 1000 on by operator: restart") {
+	if code != 0 || !strings.Contains(out, "heights were reset 2 times, last 1000 to 1090, for protocol version 2.0.5, by "+
+		"operator: restart") {
 		t.Errorf("code %d, %s%s", code, out, errOut)
 	}
 }
 
-// TestResetIsNoOnesWord: what an operator signs is what enough cosigners state, and goes to the
-// leader that more than half of them name, whatever one of them makes up.
+// TestResetIsNoOnesWord: what an operator signs is what enough ledgers hold, and goes to the leader
+// that more than half of the cosigners name, whatever one of them makes up.
 func TestResetIsNoOnesWord(t *testing.T) {
 	f := startFakes(t)
 	type view = cosignerv1.StatusResponse
@@ -121,21 +142,22 @@ func TestResetIsNoOnesWord(t *testing.T) {
 			}
 		}
 	}
-	seen := watermark.Reset{Height: 260, Newest: 266, SeenAt: 4000, Count: 1, Operator: "operator", Reason: "x",
-		Seen: watermark.Seen{From: 260, Bits: "\x05"}, First: watermark.Mark{Era: 20, Height: 30}}
-	asked, stated := 0, "height 266 is the newest that was signed, and 2 heights from 260 on, 0 resets so far, and "+
-		"\"c2\" leads"
+	seen := watermark.Reset{Height: 260, Until: 266, Network: watermark.Version{Major: 2, Patch: 5}, SeenAt: 4000, Count: 1,
+		Operator: "operator", Reason: "x", Seen: watermark.Seen{From: 260, Bits: "\x05"},
+		First: watermark.Mark{Era: 20, Height: 30}}
+	asked := 0
 	for name, tt := range map[string]struct {
 		edit func(*view)
 		code int
 		want string
 	}{
-		"all agree":                         {func(*view) {}, 0, "c3: " + stated},
-		"one claims to lead in a high term": {only("c1", func(v *view) { v.Leader, v.Term = "c1", 1<<40 }), 0, "Done"},
-		"the leader states a higher height": {only("c2", func(v *view) { v.Newest.Height = 999 }), 0, "c2: height 999"},
-		"one states an index far ahead":     {only("c2", func(v *view) { v.AppliedIndex = 1 << 40 }), 0, "Done"},
-		"all differ": {func(v *view) { v.Newest.Height += uint64(v.Name[1]) }, exitRefused,
-			"fewer than 2 cosigners state the same, nothing was done"},
+		"all agree": {func(*view) {}, 0, "c3: its ledger holds 2 heights from 260 on, none is kept below 260, 0 resets so " +
+			"far, and \"c2\" leads"},
+		"one claims to lead in a high term":    {only("c1", func(v *view) { v.Leader, v.Term = "c1", 1<<40 }), 0, "Done"},
+		"the leader's log has a higher height": {only("c2", func(v *view) { v.Newest.Height = 999 }), 0, "Done"},
+		"one states an index far ahead":        {only("c2", func(v *view) { v.AppliedIndex = 1 << 40 }), 0, "Done"},
+		"all differ": {func(v *view) { v.First.Height += uint64(v.Name[1]) }, exitRefused,
+			"what is bound takes the word of 2 ledgers, and how the log stands that of 2 cosigners, and fewer"},
 		"one ledger is behind": {func(v *view) {
 			if v.Resets = 1; v.Name != "c3" {
 				v.LedgerResets = 1
@@ -143,23 +165,29 @@ func TestResetIsNoOnesWord(t *testing.T) {
 		}, exitRefused, "nothing was done: the last reset is not followed yet: c3 has made 0 of 1"},
 		"nobody leads by more than half": {func(v *view) { v.Leader = v.Name }, exitNoQuorum, "nothing was done"},
 		"one was founded for another":    {only("c2", func(v *view) { v.First.Height++ }), 0, "Done"},
-		"one states another height": {only("c2", func(v *view) { v.Seen.Bits[0] = 7 }), 0, "c2: height 266 is the newest " +
-			"that was signed, and 3 heights"},
-		"none says which": {func(v *view) { v.Seen = nil }, exitRefused, "nothing was done: the reset of the"},
+		"one ledger holds another height": {only("c2", func(v *view) { v.Seen.Bits[0] = 7 }), 0,
+			"Too few ledgers hold 1 height of these: those stay as they are, and get no other signature.\nBring cosigners back"},
+		"one ledger alone holds any": {func(v *view) {
+			if v.Name != "c2" {
+				v.Seen.Bits[0] = 0
+			}
+		}, exitRefused, "so there is nothing to reset\n"},
+		"none says which": {func(v *view) { v.Seen = nil }, exitRefused, "takes the word of 2 ledgers"},
+		"one says which": {func(v *view) {
+			if v.Name != "c1" {
+				v.Seen = nil
+			}
+		}, exitRefused, "bring the cosigners back that do not answer"},
 		"signed meanwhile, late": {func(v *view) {
 			if asked++; asked > 3 {
 				v.Seen.Bits[0] = 7
 			}
 		}, exitRefused, "signed on meanwhile, nothing was done"},
-		"signed on meanwhile": {func(v *view) {
-			if asked++; asked > 3 {
-				v.Newest.Height++
-			}
-		}, exitRefused, "signed on meanwhile"},
 	} {
 		f.edit, f.reset, f.view.Newest.Height, asked = tt.edit, watermark.Reset{}, 266, 0
 		f.view.Resets, f.view.LedgerResets = 0, 0
-		code, out, errOut := f.operate("watermark", "reset-heights", "--height", "260", "--again", "260", "--reason", "x")
+		code, out, errOut := f.operate("watermark", "reset-heights", "--height", "260", "--until", "266", "--again", "260/266",
+			"--network-version", "2.0.5", "--reason", "x")
 		if code != tt.code || !strings.Contains(out+errOut, tt.want) {
 			t.Errorf("%s: code %d, %s%s, want %d and %q", name, code, out, errOut, tt.code, tt.want)
 		}

@@ -17,7 +17,8 @@ func TestHeldAfterReset(t *testing.T) {
 	claim := func(m casper.Message) machine.Claim {
 		return machine.Claim{Claim: watermark.Claim{Message: m, Node: "a", AskedAt: 1}}
 	}
-	reset := machine.ResetHeights{Reset: watermark.Reset{Height: 120, Newest: 120, SeenAt: 1, Count: 1}}
+	reset := machine.ResetHeights{Reset: watermark.Reset{Height: 120, Until: 120, SeenAt: 1, Count: 1,
+		Network: watermark.Version{Major: 2}, Seen: watermark.Seen{From: 120, Bits: "\x01"}}}
 	entry := func(index uint64, c machine.Command) held.Entry {
 		return held.Entry{Index: index, Term: 5, From: "b", Version: machine.Version, Command: c}
 	}

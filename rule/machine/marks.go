@@ -51,8 +51,9 @@ func floorChange(c SetFloor) MarkChange {
 }
 
 func resetChange(r watermark.Reset, at int64) MarkChange {
-	return MarkChange{At: at, What: markReset, Subject: fmt.Sprintf("from height %d", r.Height),
-		Reason: r.Operator + ": " + r.Reason}
+	return MarkChange{At: at, What: markReset,
+		Subject: fmt.Sprintf("height %d to %d, for protocol version %v", r.Height, r.Until, r.Network),
+		Reason:  r.Operator + ": " + r.Reason}
 }
 
 func instanceChange(i SetInstance) MarkChange {

@@ -27,7 +27,7 @@ func TestMarkChanges(t *testing.T) {
 	later(s, reset(65, 1)) // refused
 	want := []machine.MarkChange{
 		{At: 9000, What: "floor", Subject: "era 6 height 61", Reason: "ops: a PEM"},
-		{At: 9000, What: "reset-heights", Subject: "from height 65", Reason: "ops: hard reset"},
+		{At: 9000, What: "reset-heights", Subject: "height 65 to 70, for protocol version 2.0.1", Reason: "ops: hard reset"},
 		{At: 9500, What: "instance", Subject: "era 7 chainspec 02" + strings.Repeat("00", 31), Reason: "restart"},
 	}
 	before := s.Clone()

@@ -75,8 +75,10 @@ func further(a, b failover.Place) failover.Place {
 }
 
 // resetHeights compares counts, so that of two operators' resets one is refused, and one that was
-// recorded is never applied again. One that came to nothing, and that somebody kept, must not free
-// later what was signed since: so it frees only heights that the operator saw bound, and it ages.
+// recorded is never applied again. A restart of the network takes back blocks once, so a second
+// reset for it would free what was signed since. One that came to nothing, and that somebody kept,
+// must not free later what was signed since: so it frees only heights that the operator saw bound,
+// and it ages.
 func (s *State) resetHeights(p Place, r ResetHeights) Result {
 	if s.version < withResets { // Decode reads none
 		return refused(refusal.UnknownCommand)
@@ -84,20 +86,23 @@ func (s *State) resetHeights(p Place, r ResetHeights) Result {
 	if r.Count != s.reset.Count+1 {
 		return refused(refusal.ResetMoved)
 	}
+	if !r.Network.Above(s.reset.Network) {
+		return refused(refusal.SameNetwork)
+	}
 	if r.Height < s.founded.Height { // else no ledger would follow the log any more
 		return refused(refusal.BelowFounded)
 	}
 	if p.Stale(r.SeenAt) {
 		return refused(refusal.Stale)
 	}
-	if s.table.Newest().Height > r.Newest || s.table.Unseen(r.Reset) {
-		return refused(refusal.SignedSince)
-	}
-	if !s.table.ResetHeights(r.Height) {
-		return refused(refusal.NothingAbove)
+	before := s.table.Newest().Height
+	if why := s.table.ResetHeights(r.Reset); why != refusal.None {
+		return refused(why)
 	}
 	s.reset = r.Reset
-	s.heights = Advance{At: r.At, Left: watermark.HeightBucket(0).Burst}
+	if s.table.Newest().Height < before { // else the chain is measured from where it was
+		s.heights = Advance{At: r.At, Left: watermark.HeightBucket(0).Burst}
+	}
 	return s.changedMarks(resetChange(r.Reset, r.At))
 }
 
@@ -112,8 +117,11 @@ func (s *State) setInstance(i SetInstance) Result {
 }
 
 func resetToProto(r watermark.Reset) *cosignerv1.ResetHeightsCommand {
-	c := &cosignerv1.ResetHeightsCommand{Height: r.Height, Newest: r.Newest, SeenAt: r.SeenAt, Count: r.Count,
+	c := &cosignerv1.ResetHeightsCommand{Height: r.Height, Until: r.Until, SeenAt: r.SeenAt, Count: r.Count,
 		Operator: r.Operator, Reason: r.Reason, Signature: r.Signature[:]}
+	if v := r.Network; v != (watermark.Version{}) {
+		c.Network = &cosignerv1.NetworkVersion{Major: v.Major, Minor: v.Minor, Patch: v.Patch}
+	}
 	if r.Bits != "" {
 		c.Seen = &cosignerv1.HeightsSeen{From: r.From, Bits: []byte(r.Bits)}
 	}
@@ -127,7 +135,9 @@ func resetFromProto(r *cosignerv1.ResetHeightsCommand) (watermark.Reset, error) 
 	if len(r.GetSignature()) != 64 {
 		return watermark.Reset{}, fmt.Errorf("operator's signature of %d bytes", len(r.GetSignature()))
 	}
-	return watermark.Reset{Height: r.GetHeight(), Newest: r.GetNewest(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),
+	return watermark.Reset{Height: r.GetHeight(), Until: r.GetUntil(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),
+		Network: watermark.Version{Major: r.GetNetwork().GetMajor(), Minor: r.GetNetwork().GetMinor(),
+			Patch: r.GetNetwork().GetPatch()},
 		Seen:  watermark.Seen{From: r.GetSeen().GetFrom(), Bits: string(r.GetSeen().GetBits())},
 		First: markFromProto(r.GetFirst()), Operator: r.GetOperator(), Reason: r.GetReason(),
 		Signature: [64]byte(r.GetSignature())}, nil

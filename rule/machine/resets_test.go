@@ -2,6 +2,7 @@ package machine_test
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,9 +17,14 @@ import (
 	"casper-cosigner/rule/watermark"
 )
 
+// network is the protocol version of the network's n-th restart.
+func network(n uint32) watermark.Version { return watermark.Version{Major: 2, Patch: n} }
+
+// reset is by an operator who saw all bound up to 70.
 func reset(height, count uint64) machine.ResetHeights {
-	return machine.ResetHeights{Reset: watermark.Reset{Height: height, Newest: 70, SeenAt: 1, Count: count,
-		Operator: "ops", Reason: "hard reset", Signature: [64]byte{7}}, At: 9000}
+	return machine.ResetHeights{Reset: watermark.Reset{Height: height, Until: 70, SeenAt: 1, Count: count,
+		Network: network(uint32(count)), Seen: watermark.Seen{From: 71, Bits: "\x00"}, Operator: "ops",
+		Reason: "hard reset", Signature: [64]byte{7}}, At: 9000}
 }
 
 // later applies a command in the version in which there are resets. A claim is asked for just
@@ -88,6 +94,8 @@ func TestResetHeights(t *testing.T) {
 			t.Fatalf("%+v", r)
 		}
 	}
+	again, earlier := reset(65, 2), reset(65, 2) // for the same restart of the network, and for one before
+	again.Network, earlier.Network = network(1), watermark.Version{Major: 1, Minor: 9, Patch: 9}
 	for _, tt := range []struct {
 		c    machine.ResetHeights
 		want machine.Result
@@ -98,6 +106,8 @@ func TestResetHeights(t *testing.T) {
 		{reset(65, 1), machine.Result{Outcome: machine.Done}},
 		{reset(60, 1), refused(refusal.ResetMoved)}, // recorded, and sent once more
 		{reset(65, 1), refused(refusal.ResetMoved)},
+		{again, refused(refusal.SameNetwork)},
+		{earlier, refused(refusal.SameNetwork)},
 	} {
 		if got := later(s, tt.c); got != tt.want {
 			t.Errorf("%+v: %+v, want %+v", tt.c, got, tt.want)
@@ -126,44 +136,58 @@ func TestResetHeights(t *testing.T) {
 }
 
 // TestResetKept: a reset that came to nothing, and that somebody kept, frees nothing that was
-// signed since the operator looked, be it above all others or late in a gap, and after a while
-// nothing at all. One of before, which does not say what the operator saw, is judged as it was.
+// signed since the operator looked, be it above the old chain or late in a gap, and after a while
+// nothing at all. What stays bound has its old value, and the pace goes on from it.
 func TestResetKept(t *testing.T) {
 	done, seen := machine.Result{Outcome: machine.Done}, "\x21" // 65 and 70
+	both, none := []uint64{65, 70}, []uint64(nil)
 	for name, tt := range map[string]struct {
 		index  uint64
 		seenAt uint64
-		newest uint64
+		until  uint64
 		bits   string
 		want   machine.Result
+		free   []uint64
 	}{
-		"at once":                     {101, 100, 70, seen, done},
-		"the last moment":             {100 + machine.MaxAge, 100, 70, seen, done},
-		"later":                       {101 + machine.MaxAge, 100, 70, seen, refused(refusal.Stale)},
-		"without a date":              {101, 0, 70, seen, refused(refusal.Stale)},
-		"of a later index":            {101, 101, 70, seen, refused(refusal.Stale)},
-		"more was signed":             {101, 100, 69, "\x1f", refused(refusal.SignedSince)},
-		"more was seen":               {101, 100, 71, "\xff", done},
-		"signed late":                 {101, 100, 70, "\x20", refused(refusal.SignedSince)},
-		"seen above its newest":       {101, 100, 69, seen, refused(refusal.SignedSince)},
-		"of before":                   {101, 100, 70, "", done},
-		"of before, more was signed":  {101, 100, 69, "", refused(refusal.SignedSince)},
-		"it tells of fewer than most": {101, 100, 90, seen, done},
+		"at once":                {101, 100, 70, seen, done, both},
+		"the last moment":        {100 + machine.MaxAge, 100, 70, seen, done, both},
+		"later":                  {101 + machine.MaxAge, 100, 70, seen, refused(refusal.Stale), none},
+		"without a date":         {101, 0, 70, seen, refused(refusal.Stale), none},
+		"of a later index":       {101, 101, 70, seen, refused(refusal.Stale), none},
+		"one is above":           {101, 100, 69, "\xff", done, []uint64{65}},
+		"more was seen":          {101, 100, 71, "\xff", done, both},
+		"signed late":            {101, 100, 70, "\x20", done, []uint64{70}},
+		"ahead, late":            {101, 100, 70, "\x01", done, []uint64{65}},
+		"it does not say which":  {101, 100, 70, "", done, none},
+		"none of it was shown":   {101, 100, 90, "\x00", done, none},
+		"below the highest bits": {101, 100, 90, seen, done, both},
 	} {
 		s := started()
 		for _, height := range []uint64{60, 65, 70} { // 60 stays
-			later(s, final("a", height, 1))
+			c := final("a", height, 1)
+			c.At, c.TokensLeft = 4000, 5
+			later(s, c)
 		}
 		r := reset(65, 1)
-		r.SeenAt, r.Newest = tt.seenAt, tt.newest
-		if r.Bits = tt.bits; r.Bits != "" {
-			r.From = 65
-		}
+		r.SeenAt, r.Until, r.Seen = tt.seenAt, tt.until, watermark.Seen{From: 65, Bits: tt.bits}
 		if got := s.ApplyAt(machine.Place{Index: tt.index, Version: machine.Version}, r); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
 		}
-		if free := later(s, final("b", 70, 2)).Outcome == machine.Done; free != (tt.want.Outcome == machine.Done) {
-			t.Errorf("%s: free is %v", name, free)
+		pace := machine.Advance{At: 4000, Left: 5}
+		if slices.Contains(tt.free, 70) {
+			pace = machine.Advance{At: 9000, Left: 64000}
+		}
+		if _, height := s.Advances(); height != pace {
+			t.Errorf("%s: the pace is from %+v on", name, height)
+		}
+		for _, s := range []*machine.State{restored(t, snapshot(t, s)), s} {
+			for _, height := range both {
+				old, got := final("a", height, 1), later(s, final("b", height, 2))
+				if free := got.Outcome == machine.Done; free != slices.Contains(tt.free, height) ||
+					!free && (got.Outcome != machine.Held || got.Held.Message != old.Message) {
+					t.Errorf("%s: height %d: %+v", name, height, got)
+				}
+			}
 		}
 	}
 }
@@ -185,7 +209,7 @@ func TestRemembered(t *testing.T) {
 	later(s, vote("a", 7, true))
 	before := s.Table().Pruned()
 	r := reset(20, 1)
-	r.Newest, r.Seen = top, s.Table().SeenFrom(20)
+	r.Until, r.Seen = top, watermark.NewSeen(before.Height, slices.Values([]uint64{top}))
 	round := s.Bound().Round
 	place := func(height uint64) failover.Place { return failover.Place{Era: 7, Round: round, Height: height} }
 	for _, tt := range []struct {

@@ -61,7 +61,9 @@ const (
 	TooManyReruns                                  // an era was said to run again as often as may be
 	NothingAbove                                   // heights are to be reset, and none so high was claimed
 	ResetMoved                                     // another reset of the heights came first
-	SignedSince                                    // a height that the operator did not see bound was claimed
+	PrunedSince                                    // heights to be reset were forgotten since the operator looked
+	FloorAbove                                     // heights are to be reset, and a mark covers more than these
+	SameNetwork                                    // heights were reset for that restart of the network, or a later one
 	BelowFounded                                   // heights are to be reset below where the cluster began
 	RestartSpent                                   // a node is to be restarted, and was as often as may be in that era
 	StartMoved                                     // a node wants its key for a start that is not its next one
@@ -130,8 +132,12 @@ func (r Reason) row() row {
 		TooManyReruns:  {"", "the era was said to run again 3 times already, which is the most; it is silent until it ends"},
 		NothingAbove:   {"", "no height so high was signed, so there is nothing to reset; `watermark floor` moves the floor"},
 		ResetMoved:     {"", "another reset came first; look at `watermark show` and ask again"},
-		SignedSince: {"", "a block that was not shown was asked for since, above the others or late, between them: the " +
-			"network has not gone back, or has come further; look at `watermark show` and ask again"},
+		PrunedSince:    {"", "heights were pruned since they were shown, so what was signed there is not known; ask again"},
+		FloorAbove: {"", "the floor, or what is pruned, is above the last height of the old chain, and with it would fall " +
+			"what was refused beyond that; `watermark show` tells both. `watermark floor` lowers a floor that you set, to the " +
+			"height after the last one; what is pruned stays, and no block is signed below it: wait until the chain is there"},
+		SameNetwork: {"", "the heights were reset for this protocol version of the network, or for a later one, and once is " +
+			"enough: what was signed since is the new chain's. After another hard reset the network has a new version"},
 		RestartSpent: {"", "the node was restarted twice in that era, which is the most, or in a later one"},
 		StartMoved:   {"", "it is not the node's next start: another one has that number"},
 	}

@@ -52,6 +52,18 @@ func stamp(c watermark.Claim) [64]byte {
 	return [64]byte(append(digest[:], append([]byte(c.Node), make([]byte, 32-len(c.Node))...)...))
 }
 
+// seenFrom returns what the table holds from a height on, but for the last argument.
+func seenFrom(t *watermark.Table, height, but uint64) watermark.Seen {
+	from := max(height, t.Pruned().Height)
+	return watermark.NewSeen(from, func(yield func(uint64) bool) {
+		for s := range t.All() {
+			if s.OfHeight() && s.Height != but && !yield(s.Height) {
+				return
+			}
+		}
+	})
+}
+
 // rebuilt returns the table as a snapshot would bring it back.
 func rebuilt(t fataler, from *watermark.Table) *watermark.Table {
 	table, err := watermark.Restore(from.Pruned(), from.Floor(), from.Newest())

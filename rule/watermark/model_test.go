@@ -1,10 +1,10 @@
 package watermark_test
 
 import (
-	"maps"
 	"slices"
 
 	"casper-cosigner/rule/refusal"
+	"casper-cosigner/rule/watermark"
 )
 
 // place is a slot as the model sees it.
@@ -89,13 +89,24 @@ func (m *model) rerun(era uint64, chainspec uint16) refusal.Reason {
 	return refusal.None
 }
 
-// reset frees the heights from to on.
-func (m *model) reset(to uint64) bool {
-	if to > m.newest[true] {
-		return false
+// reset frees the heights from one to another of which the operator saw that they were bound, or that
+// they could not be any more. Where some of before stay bound the marks stay above what they push out.
+func (m *model) reset(r watermark.Reset, saw []uint64) {
+	pruned, limit := m.pruned(true), max(r.Until, r.Until+1)
+	if r.Height > m.newest[true] || r.Until < r.Height || m.floor[true] > limit || pruned > max(r.From, r.Height) {
+		return
 	}
-	m.first[true] = min(m.pruned(true), to)
-	m.newest[true], m.floor[true] = to, min(m.floor[true], to)
-	maps.DeleteFunc(m.released, func(p place, _ map[string]bool) bool { return p.kind == "finality" && p.at >= to })
-	return true
+	m.newest[true] = r.Height
+	for p := range m.released {
+		if p.kind != "finality" {
+			continue
+		}
+		if p.at >= r.Height && p.at <= r.Until && (p.at < r.From || slices.Contains(saw, p.at)) {
+			delete(m.released, p)
+			continue
+		}
+		m.newest[true] = max(m.newest[true], p.at)
+	}
+	m.first[true] = min(pruned, r.Height)
+	m.floor[true] = min(m.floor[true], max(r.Height, m.pruned(true)))
 }

@@ -17,7 +17,8 @@ type entry struct {
 	asked asked
 	floor *watermark.Mark
 	rerun *rerun
-	reset *uint64 // height
+	reset *watermark.Reset
+	saw   []uint64 // heights, by it
 }
 
 type rerun struct {
@@ -67,8 +68,7 @@ func TestModel(t *testing.T) {
 				w.commit(t, entry{rerun: &rerun{near(t, w.table.Newest().Era, 14), rapid.Uint16Range(0, 4).Draw(t, "chainspec")}})
 			},
 			"reset": func(t *rapid.T) {
-				to := near(t, w.table.Newest().Height, 16390)
-				w.commit(t, entry{reset: &to})
+				w.commit(t, w.drawReset(t))
 			},
 			"replay": func(t *rapid.T) {
 				if len(w.log) > 0 {
@@ -118,6 +118,25 @@ func (w *world) draw(t *rapid.T) asked {
 	return a
 }
 
+// drawReset draws a reset, by whoever saw some of what is bound.
+func (w *world) drawReset(t *rapid.T) entry {
+	newest := w.table.Newest().Height
+	r := watermark.Reset{Height: near(t, newest, 16390), Until: near(t, newest, 16390)}
+	e := entry{reset: &r}
+	for s := range w.table.All() {
+		if s.OfHeight() && s.Height >= r.Height && rapid.IntRange(0, 3).Draw(t, "seen") > 0 {
+			e.saw = append(e.saw, s.Height)
+		}
+	}
+	from := max(r.Height, w.table.Pruned().Height)
+	if rapid.IntRange(0, 3).Draw(t, "looked") == 0 {
+		from = near(t, from, 16390)
+	}
+	r.Seen = watermark.NewSeen(from, slices.Values(e.saw))
+	e.saw = slices.Collect(r.Seen.All())
+	return e
+}
+
 // commit applies one entry to the table and holds the answer against the model.
 func (w *world) commit(t *rapid.T, e entry) {
 	w.log = append(w.log, e)
@@ -129,7 +148,7 @@ func (w *world) commit(t *rapid.T, e entry) {
 		}
 		return
 	case e.reset != nil:
-		w.model.reset(*e.reset)
+		w.model.reset(*e.reset, e.saw)
 		return
 	case e.floor != nil:
 		if e.floor.Era >= w.model.pruned(false) && e.floor.Height >= w.model.pruned(true) {

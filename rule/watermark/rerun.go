@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"math/bits"
 	"slices"
 	"strings"
 
@@ -63,12 +62,13 @@ func (t *Table) Reruns() iter.Seq2[uint64, casper.Hash] {
 
 // Reset is what an operator signs to have the heights reset.
 type Reset struct {
-	Height    uint64 // the first that is free again
-	Newest    uint64 // height that the operator saw signed: none above is taken back
-	SeenAt    uint64 // the log's index at which the operator saw that
-	Count     uint64 // of resets, this one included; 0 is none
-	Seen             // heights that the operator saw bound from Height on: no other is taken back
-	First     Mark   // of the cluster: for which founding it is
+	Height    uint64  // the first that the network took back
+	Until     uint64  // the last that the chain had before: none above is freed
+	Network   Version // with which the network restarted
+	SeenAt    uint64  // the log's index at which the operator looked
+	Count     uint64  // of resets, this one included; 0 is none
+	Seen              // heights that the operator saw bound from Height on: no other is freed
+	First     Mark    // of the cluster: for which founding it is
 	Operator  string
 	Reason    string
 	Signature [64]byte // of the above and the cluster's id
@@ -78,11 +78,14 @@ type Reset struct {
 // Resets are counted from a founding on, so one of before would count again, and free what was
 // signed since. Nor does it free heights below that mark: no operator has a reason to, for what is
 // below was signed by others, be it this very cluster before. One that does not say what the
-// operator saw bound frees nothing.
+// operator saw bound frees nothing, nor one whose last height is below its first.
 func (r Reset) Within(first Mark) error {
 	if r.Bits == "" {
 		return errors.New("the reset of the heights does not say which ones the operator saw bound: have it signed by " +
 			"`watermark reset-heights` of this release")
+	}
+	if r.Until < r.Height {
+		return fmt.Errorf("the reset of the heights is of %d to %d, which is none: ask again", r.Height, r.Until)
 	}
 	if r.First != first {
 		return fmt.Errorf("the reset of the heights was signed for a cluster that was founded for era %d and height %d on, "+
@@ -113,23 +116,43 @@ func Followed(resets uint64, made map[string]uint64, without []string) error {
 		"does not says why in its log. --without NAME goes on without it", strings.Join(behind, ", "))
 }
 
-// Saw reports whether the operator saw the height bound, or saw that it could not be any more.
-func (r Reset) Saw(height uint64) bool {
-	if r.Bits == "" { // as resets were signed once; no ledger follows one now
-		return height <= r.Newest
-	}
-	return height < r.From || height <= r.Newest && r.has(height)
+// Frees reports whether the reset frees the height: it is in the range that the network took back,
+// and the operator saw it bound, or saw that it could not be any more. What was bound since, late
+// or ahead of the chain, may be the new chain's, and stays.
+func (r Reset) Frees(height uint64) bool {
+	return height >= r.Height && height <= r.Until && (height < r.From || r.has(height))
 }
 
 // Pruned reports whether a table or ledger that keeps nothing below that height has forgotten since
 // the operator looked what the reset would free.
 func (r Reset) Pruned(below uint64) bool { return below > max(r.From, r.Height) }
 
+// Past reports whether the height is so far above the old chain that a mark there covers heights
+// which the reset does not free. Lowering it would free them as well.
+func (r Reset) Past(mark uint64) bool { return mark > after(r.Until, 1) }
+
 // Seen is which heights are bound, from one on. Its zero value is that of a reset which does not
 // say.
 type Seen struct {
 	From uint64 // the lowest that it tells of: below, nothing could be bound any more
-	Bits string // one for each height from there to the newest, the lowest of the first byte first
+	Bits string // one for each height from there on, the lowest of the first byte first
+}
+
+// NewSeen returns which of the heights lie from that one on, and no further above it than a table
+// keeps any.
+func NewSeen(from uint64, heights iter.Seq[uint64]) Seen {
+	b := make([]byte, 1, KeptHeights/8)
+	for h := range heights {
+		at := h - from
+		if h < from || at >= KeptHeights {
+			continue
+		}
+		if more := int(at/8) + 1 - len(b); more > 0 {
+			b = append(b, make([]byte, more)...)
+		}
+		b[at/8] |= 1 << (at % 8)
+	}
+	return Seen{From: from, Bits: string(b)}
 }
 
 func (s Seen) has(height uint64) bool {
@@ -137,63 +160,52 @@ func (s Seen) has(height uint64) bool {
 	return at/8 < uint64(len(s.Bits)) && s.Bits[at/8]>>(at%8)&1 == 1
 }
 
-// Len returns how many heights are bound.
+// All yields the heights that are bound, of no more than a table keeps: it may be anybody's word.
+func (s Seen) All() iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for at := range uint64(min(8*len(s.Bits), KeptHeights)) {
+			if h := s.From + at; h >= s.From && s.has(h) && !yield(h) {
+				return
+			}
+		}
+	}
+}
+
+// Len returns how many heights All yields.
 func (s Seen) Len() (n int) {
-	for i := range len(s.Bits) {
-		n += bits.OnesCount8(s.Bits[i])
+	for range s.All() {
+		n++
 	}
 	return n
 }
 
-// SeenFrom returns which heights the table holds from that one on, zero if none so high was
-// claimed.
-func (t *Table) SeenFrom(height uint64) Seen {
-	from := max(height, t.pruned.Height)
-	if from > t.newest.Height {
-		return Seen{}
-	}
-	b := make([]byte, (t.newest.Height-from)/8+1) // no more than are kept
-	for h := range t.heights {
-		if h >= from {
-			b[(h-from)/8] |= 1 << ((h - from) % 8)
-		}
-	}
-	return Seen{From: from, Bits: string(b)}
-}
-
-// Unseen reports whether the reset would free a height that the operator did not see bound: one
-// that was bound since, late and in a gap, or above all others; or one of which that is not known
-// any more, for it was pruned since.
-func (t *Table) Unseen(r Reset) bool {
-	if r.Pruned(t.pruned.Height) {
-		return true
-	}
-	for h := range t.heights {
-		if h >= r.Height && !r.Saw(h) {
-			return true
-		}
-	}
-	return false
-}
-
-// ResetHeights frees the heights from to on, after a hard reset of the network took back the blocks
-// that were signed there: it lowers each height mark that is above, and forgets those heights. It
-// reports false, and does nothing, if no height above was claimed. Eras stay: a round that is run
-// again is of another instance.
+// ResetHeights frees the heights that the reset does, after a hard reset of the network took back
+// the blocks that were signed there: it lowers each height mark that is above, as far as what stays
+// bound lets it, and forgets those heights. It does nothing if there is a reason not to. Eras stay:
+// a round that is run again is of another instance.
 //
 // This is the one thing that lets a slot get a second value. Whoever calls it has an operator's
 // signature in hand.
-func (t *Table) ResetHeights(to uint64) bool {
-	if to > t.newest.Height {
-		return false
+func (t *Table) ResetHeights(r Reset) refusal.Reason {
+	switch {
+	case r.Height > min(t.newest.Height, r.Until):
+		return refusal.NothingAbove
+	case r.Past(t.floor.Height): // so is what is pruned, or below
+		return refusal.FloorAbove
+	case r.Pruned(t.pruned.Height):
+		return refusal.PrunedSince
 	}
-	t.newest.Height = to
-	t.floor.Height = min(t.floor.Height, to)
-	t.pruned.Height = min(t.pruned.Height, to)
+	newest := r.Height
 	for h := range t.heights {
-		if h >= to {
+		if r.Frees(h) {
 			delete(t.heights, h)
+			continue
 		}
+		newest = max(newest, h)
 	}
-	return true
+	t.newest.Height = newest
+	lowest := max(r.Height, below(newest, KeptHeights)) // no mark lies below what is kept beside the newest
+	t.floor.Height = min(t.floor.Height, lowest)
+	t.pruned.Height = min(t.pruned.Height, lowest)
+	return refusal.None
 }

@@ -21,7 +21,7 @@ import (
 //	claim NODE echo|vote|finality FIELD=VALUE ... -> OUTCOME  one field may be a range, lo..hi: one claim each
 //	floor era=E height=H -> moved|refused
 //	rerun era=E chainspec=C -> done|why not
-//	reset height=H -> reset|refused
+//	reset height=H until=N [but=U] -> reset|why not            all that is held was seen, but U
 //	crash                                                     the same log once more, from the start
 //	restore                                                   through All and Put, as by a snapshot
 //	marks -> pruned=E/H floor=E/H newest=E/H
@@ -92,9 +92,11 @@ func (s *story) step(t *testing.T, where, line string) {
 			t.Fatalf("%s: %s, want %s", where, got, want)
 		}
 	case "reset":
-		to := numbers(t, words)["height"]
-		s.log = append(s.log, entry{reset: &to})
-		if got := map[bool]string{true: "reset", false: "refused"}[s.table.ResetHeights(to)]; got != want {
+		n := numbers(t, words)
+		r := watermark.Reset{Height: n["height"], Until: n["until"], Seen: seenFrom(s.table, n["height"], n["but"])}
+		s.log = append(s.log, entry{reset: &r})
+		if got := map[refusal.Reason]string{refusal.None: "reset", refusal.NothingAbove: "nothing above",
+			refusal.FloorAbove: "floor above"}[s.table.ResetHeights(r)]; got != want {
 			t.Fatalf("%s: %s, want %s", where, got, want)
 		}
 	case "crash":

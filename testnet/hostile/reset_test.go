@@ -10,8 +10,8 @@ import (
 
 // TestRestartedAfterReset: the network took blocks back, and an operator has reset the heights.
 // Each cosigner is restarted then, one after the other and all at once, while the agents remember
-// higher heights: that keeps nobody down, heights above the reset are signed anew, and nothing else
-// is.
+// higher heights: that keeps nobody down, heights of the reset are signed anew, and nothing else is, nor
+// one above the last block of the old chain.
 func TestRestartedAfterReset(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 2, 3)
@@ -22,8 +22,8 @@ func TestRestartedAfterReset(t *testing.T) {
 	}
 	r.remembered(testnet.Main, r.names...)
 	operator := filepath.Join(r.Dir, "operator", "operator.toml")
-	if err := r.Command(t.Context(), "watermark", "reset-heights", "--height", "4", "--again", "4", "--reason", "test",
-		"--timeout", "20s", "--config", operator); err != nil {
+	if err := r.Command(t.Context(), "watermark", "reset-heights", "--height", "4", "--until", "5", "--again", "4/5",
+		"--network-version", "2.0.5", "--reason", "test", "--timeout", "20s", "--config", operator); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range r.names {
@@ -40,5 +40,5 @@ func TestRestartedAfterReset(t *testing.T) {
 	if n := r.values(finality(5)); n != 2 {
 		t.Errorf("height 5 has %d values, of which one was taken back", n)
 	}
-	r.nothingTwice(append(rounds, finality(2), finality(3)), 0)
+	r.nothingTwice(append(rounds, finality(2), finality(3), finality(6)), 0)
 }

@@ -132,7 +132,71 @@ func (x *Mark) GetHeight() uint64 {
 	return 0
 }
 
-// HeightsSeen is which heights are bound, up to the newest.
+// NetworkVersion is the protocol version of a network, as its chainspec has it: 2.0.5 say.
+type NetworkVersion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// First number.
+	Major uint32 `protobuf:"varint,1,opt,name=major,proto3" json:"major,omitempty"`
+	// Second number.
+	Minor uint32 `protobuf:"varint,2,opt,name=minor,proto3" json:"minor,omitempty"`
+	// Third number.
+	Patch         uint32 `protobuf:"varint,3,opt,name=patch,proto3" json:"patch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NetworkVersion) Reset() {
+	*x = NetworkVersion{}
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NetworkVersion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NetworkVersion) ProtoMessage() {}
+
+func (x *NetworkVersion) ProtoReflect() protoreflect.Message {
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NetworkVersion.ProtoReflect.Descriptor instead.
+func (*NetworkVersion) Descriptor() ([]byte, []int) {
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *NetworkVersion) GetMajor() uint32 {
+	if x != nil {
+		return x.Major
+	}
+	return 0
+}
+
+func (x *NetworkVersion) GetMinor() uint32 {
+	if x != nil {
+		return x.Minor
+	}
+	return 0
+}
+
+func (x *NetworkVersion) GetPatch() uint32 {
+	if x != nil {
+		return x.Patch
+	}
+	return 0
+}
+
+// HeightsSeen is which heights are bound.
 type HeightsSeen struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The lowest that it tells of. Below, nothing could be bound any more.
@@ -145,7 +209,7 @@ type HeightsSeen struct {
 
 func (x *HeightsSeen) Reset() {
 	*x = HeightsSeen{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[1]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -157,7 +221,7 @@ func (x *HeightsSeen) String() string {
 func (*HeightsSeen) ProtoMessage() {}
 
 func (x *HeightsSeen) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[1]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -170,7 +234,7 @@ func (x *HeightsSeen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeightsSeen.ProtoReflect.Descriptor instead.
 func (*HeightsSeen) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{1}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *HeightsSeen) GetFrom() uint64 {
@@ -190,7 +254,7 @@ func (x *HeightsSeen) GetBits() []byte {
 // StatusRequest asks for a view.
 type StatusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// If given: tell which heights are bound from this one on.
+	// If given: tell which heights this cosigner's ledger holds from this one on.
 	HeightsFrom   *uint64 `protobuf:"varint,1,opt,name=heights_from,json=heightsFrom,proto3,oneof" json:"heights_from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -198,7 +262,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -210,7 +274,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[2]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -223,7 +287,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{2}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *StatusRequest) GetHeightsFrom() uint64 {
@@ -317,7 +381,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -329,7 +393,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[3]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -342,7 +406,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{3}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *StatusResponse) GetName() string {
@@ -612,14 +676,18 @@ type HeightReset struct {
 	// Name of the operator.
 	Operator string `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
 	// Why.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Last height of the chain before it was reset.
+	Until uint64 `protobuf:"varint,4,opt,name=until,proto3" json:"until,omitempty"`
+	// Protocol version with which the network restarted.
+	Network       *NetworkVersion `protobuf:"bytes,5,opt,name=network,proto3" json:"network,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HeightReset) Reset() {
 	*x = HeightReset{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -631,7 +699,7 @@ func (x *HeightReset) String() string {
 func (*HeightReset) ProtoMessage() {}
 
 func (x *HeightReset) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[4]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -644,7 +712,7 @@ func (x *HeightReset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeightReset.ProtoReflect.Descriptor instead.
 func (*HeightReset) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{4}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *HeightReset) GetHeight() uint64 {
@@ -668,6 +736,20 @@ func (x *HeightReset) GetReason() string {
 	return ""
 }
 
+func (x *HeightReset) GetUntil() uint64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *HeightReset) GetNetwork() *NetworkVersion {
+	if x != nil {
+		return x.Network
+	}
+	return nil
+}
+
 // Rerun is an era that runs again under another chainspec.
 type Rerun struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -681,7 +763,7 @@ type Rerun struct {
 
 func (x *Rerun) Reset() {
 	*x = Rerun{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -693,7 +775,7 @@ func (x *Rerun) String() string {
 func (*Rerun) ProtoMessage() {}
 
 func (x *Rerun) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[5]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -706,7 +788,7 @@ func (x *Rerun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rerun.ProtoReflect.Descriptor instead.
 func (*Rerun) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{5}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Rerun) GetEra() uint64 {
@@ -746,7 +828,7 @@ type PeerStatus struct {
 
 func (x *PeerStatus) Reset() {
 	*x = PeerStatus{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -758,7 +840,7 @@ func (x *PeerStatus) String() string {
 func (*PeerStatus) ProtoMessage() {}
 
 func (x *PeerStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[6]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -771,7 +853,7 @@ func (x *PeerStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerStatus.ProtoReflect.Descriptor instead.
 func (*PeerStatus) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{6}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PeerStatus) GetName() string {
@@ -856,7 +938,7 @@ type NodeStatus struct {
 
 func (x *NodeStatus) Reset() {
 	*x = NodeStatus{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -868,7 +950,7 @@ func (x *NodeStatus) String() string {
 func (*NodeStatus) ProtoMessage() {}
 
 func (x *NodeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[7]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -881,7 +963,7 @@ func (x *NodeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStatus.ProtoReflect.Descriptor instead.
 func (*NodeStatus) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{7}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *NodeStatus) GetName() string {
@@ -983,7 +1065,7 @@ type FaultFinding struct {
 
 func (x *FaultFinding) Reset() {
 	*x = FaultFinding{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -995,7 +1077,7 @@ func (x *FaultFinding) String() string {
 func (*FaultFinding) ProtoMessage() {}
 
 func (x *FaultFinding) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[8]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1008,7 +1090,7 @@ func (x *FaultFinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FaultFinding.ProtoReflect.Descriptor instead.
 func (*FaultFinding) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{8}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *FaultFinding) GetProof() string {
@@ -1053,7 +1135,7 @@ type Judgement struct {
 
 func (x *Judgement) Reset() {
 	*x = Judgement{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1065,7 +1147,7 @@ func (x *Judgement) String() string {
 func (*Judgement) ProtoMessage() {}
 
 func (x *Judgement) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[9]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1078,7 +1160,7 @@ func (x *Judgement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Judgement.ProtoReflect.Descriptor instead.
 func (*Judgement) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{9}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Judgement) GetCode() string {
@@ -1140,7 +1222,7 @@ type Rearm struct {
 
 func (x *Rearm) Reset() {
 	*x = Rearm{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1152,7 +1234,7 @@ func (x *Rearm) String() string {
 func (*Rearm) ProtoMessage() {}
 
 func (x *Rearm) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[10]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1165,7 +1247,7 @@ func (x *Rearm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rearm.ProtoReflect.Descriptor instead.
 func (*Rearm) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{10}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Rearm) GetCode() string {
@@ -1213,7 +1295,7 @@ type RecentRefusal struct {
 
 func (x *RecentRefusal) Reset() {
 	*x = RecentRefusal{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1225,7 +1307,7 @@ func (x *RecentRefusal) String() string {
 func (*RecentRefusal) ProtoMessage() {}
 
 func (x *RecentRefusal) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[11]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1238,7 +1320,7 @@ func (x *RecentRefusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecentRefusal.ProtoReflect.Descriptor instead.
 func (*RecentRefusal) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{11}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RecentRefusal) GetAt() *timestamppb.Timestamp {
@@ -1286,7 +1368,7 @@ type ActivateRequest struct {
 
 func (x *ActivateRequest) Reset() {
 	*x = ActivateRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +1380,7 @@ func (x *ActivateRequest) String() string {
 func (*ActivateRequest) ProtoMessage() {}
 
 func (x *ActivateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[12]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +1393,7 @@ func (x *ActivateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateRequest.ProtoReflect.Descriptor instead.
 func (*ActivateRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{12}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ActivateRequest) GetNode() string {
@@ -1353,7 +1435,7 @@ type ActivateResponse struct {
 
 func (x *ActivateResponse) Reset() {
 	*x = ActivateResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1365,7 +1447,7 @@ func (x *ActivateResponse) String() string {
 func (*ActivateResponse) ProtoMessage() {}
 
 func (x *ActivateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[13]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1378,7 +1460,7 @@ func (x *ActivateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateResponse.ProtoReflect.Descriptor instead.
 func (*ActivateResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ActivateResponse) GetEpoch() uint64 {
@@ -1403,7 +1485,7 @@ type SetModeRequest struct {
 
 func (x *SetModeRequest) Reset() {
 	*x = SetModeRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1415,7 +1497,7 @@ func (x *SetModeRequest) String() string {
 func (*SetModeRequest) ProtoMessage() {}
 
 func (x *SetModeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[14]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1428,7 +1510,7 @@ func (x *SetModeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetModeRequest.ProtoReflect.Descriptor instead.
 func (*SetModeRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{14}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SetModeRequest) GetMode() Mode {
@@ -1463,7 +1545,7 @@ type SetModeResponse struct {
 
 func (x *SetModeResponse) Reset() {
 	*x = SetModeResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1475,7 +1557,7 @@ func (x *SetModeResponse) String() string {
 func (*SetModeResponse) ProtoMessage() {}
 
 func (x *SetModeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[15]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1488,7 +1570,7 @@ func (x *SetModeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetModeResponse.ProtoReflect.Descriptor instead.
 func (*SetModeResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SetModeResponse) GetEpoch() uint64 {
@@ -1515,7 +1597,7 @@ type SuspendRequest struct {
 
 func (x *SuspendRequest) Reset() {
 	*x = SuspendRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1527,7 +1609,7 @@ func (x *SuspendRequest) String() string {
 func (*SuspendRequest) ProtoMessage() {}
 
 func (x *SuspendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[16]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1540,7 +1622,7 @@ func (x *SuspendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendRequest.ProtoReflect.Descriptor instead.
 func (*SuspendRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{16}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SuspendRequest) GetNode() string {
@@ -1582,7 +1664,7 @@ type SuspendResponse struct {
 
 func (x *SuspendResponse) Reset() {
 	*x = SuspendResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1594,7 +1676,7 @@ func (x *SuspendResponse) String() string {
 func (*SuspendResponse) ProtoMessage() {}
 
 func (x *SuspendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[17]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1607,7 +1689,7 @@ func (x *SuspendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendResponse.ProtoReflect.Descriptor instead.
 func (*SuspendResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{17}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SuspendResponse) GetEpoch() uint64 {
@@ -1632,7 +1714,7 @@ type HoldRequest struct {
 
 func (x *HoldRequest) Reset() {
 	*x = HoldRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1644,7 +1726,7 @@ func (x *HoldRequest) String() string {
 func (*HoldRequest) ProtoMessage() {}
 
 func (x *HoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[18]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1657,7 +1739,7 @@ func (x *HoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldRequest.ProtoReflect.Descriptor instead.
 func (*HoldRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{18}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *HoldRequest) GetForMs() uint64 {
@@ -1692,7 +1774,7 @@ type HoldResponse struct {
 
 func (x *HoldResponse) Reset() {
 	*x = HoldResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1704,7 +1786,7 @@ func (x *HoldResponse) String() string {
 func (*HoldResponse) ProtoMessage() {}
 
 func (x *HoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[19]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1717,7 +1799,7 @@ func (x *HoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldResponse.ProtoReflect.Descriptor instead.
 func (*HoldResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{19}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *HoldResponse) GetEpoch() uint64 {
@@ -1740,7 +1822,7 @@ type ResumeRequest struct {
 
 func (x *ResumeRequest) Reset() {
 	*x = ResumeRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1752,7 +1834,7 @@ func (x *ResumeRequest) String() string {
 func (*ResumeRequest) ProtoMessage() {}
 
 func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[20]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1765,7 +1847,7 @@ func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRequest.ProtoReflect.Descriptor instead.
 func (*ResumeRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{20}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ResumeRequest) GetReason() string {
@@ -1793,7 +1875,7 @@ type ResumeResponse struct {
 
 func (x *ResumeResponse) Reset() {
 	*x = ResumeResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1805,7 +1887,7 @@ func (x *ResumeResponse) String() string {
 func (*ResumeResponse) ProtoMessage() {}
 
 func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[21]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1818,7 +1900,7 @@ func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeResponse.ProtoReflect.Descriptor instead.
 func (*ResumeResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{21}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ResumeResponse) GetEpoch() uint64 {
@@ -1837,7 +1919,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1849,7 +1931,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[22]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1862,7 +1944,7 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{22}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{23}
 }
 
 // HistoryResponse holds the last changes.
@@ -1876,7 +1958,7 @@ type HistoryResponse struct {
 
 func (x *HistoryResponse) Reset() {
 	*x = HistoryResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1888,7 +1970,7 @@ func (x *HistoryResponse) String() string {
 func (*HistoryResponse) ProtoMessage() {}
 
 func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[23]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1901,7 +1983,7 @@ func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryResponse.ProtoReflect.Descriptor instead.
 func (*HistoryResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{23}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *HistoryResponse) GetChanges() []*RoleChange {
@@ -1934,7 +2016,7 @@ type RoleChange struct {
 
 func (x *RoleChange) Reset() {
 	*x = RoleChange{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[24]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1946,7 +2028,7 @@ func (x *RoleChange) String() string {
 func (*RoleChange) ProtoMessage() {}
 
 func (x *RoleChange) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[24]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1959,7 +2041,7 @@ func (x *RoleChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleChange.ProtoReflect.Descriptor instead.
 func (*RoleChange) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{24}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RoleChange) GetEpoch() uint64 {
@@ -2024,7 +2106,7 @@ type SetFloorRequest struct {
 
 func (x *SetFloorRequest) Reset() {
 	*x = SetFloorRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[25]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2036,7 +2118,7 @@ func (x *SetFloorRequest) String() string {
 func (*SetFloorRequest) ProtoMessage() {}
 
 func (x *SetFloorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[25]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2049,7 +2131,7 @@ func (x *SetFloorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFloorRequest.ProtoReflect.Descriptor instead.
 func (*SetFloorRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{25}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SetFloorRequest) GetFloor() *Mark {
@@ -2077,7 +2159,7 @@ type SetFloorResponse struct {
 
 func (x *SetFloorResponse) Reset() {
 	*x = SetFloorResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[26]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2089,7 +2171,7 @@ func (x *SetFloorResponse) String() string {
 func (*SetFloorResponse) ProtoMessage() {}
 
 func (x *SetFloorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[26]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2102,7 +2184,7 @@ func (x *SetFloorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFloorResponse.ProtoReflect.Descriptor instead.
 func (*SetFloorResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{26}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SetFloorResponse) GetFloor() *Mark {
@@ -2112,7 +2194,7 @@ func (x *SetFloorResponse) GetFloor() *Mark {
 	return nil
 }
 
-// ResetHeightsRequest frees the heights from one on.
+// ResetHeightsRequest frees heights that the network took back.
 type ResetHeightsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// First height that is free again.
@@ -2123,23 +2205,29 @@ type ResetHeightsRequest struct {
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The operator's signature of all that and of what follows, and of its name and the cluster's id, 64 bytes.
 	Signature []byte `protobuf:"bytes,4,opt,name=signature,proto3" json:"signature,omitempty"`
-	// Newest height that t cosigners stated: it is refused if more was signed since.
+	// Unused.
+	//
+	// Deprecated: Marked as deprecated in casper/cosigner/v1/admin.proto.
 	Newest uint64 `protobuf:"varint,5,opt,name=newest,proto3" json:"newest,omitempty"`
 	// An index of the log up to which t cosigners had applied it then. It is refused much later.
 	SeenAt uint64 `protobuf:"varint,6,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`
 	// Cosigners that need not have shown that they can read the entry; an older release ends at it.
 	Without []string `protobuf:"bytes,7,rep,name=without,proto3" json:"without,omitempty"`
-	// Which heights from the first one to the newest t cosigners stated to be bound: it is refused if more are by now.
+	// Which heights from the first one on n-t+1 ledgers were stated to hold: no other is freed.
 	Seen *HeightsSeen `protobuf:"bytes,8,opt,name=seen,proto3" json:"seen,omitempty"`
-	// First era and height of the cluster that they stated: it is of no use once that was founded anew.
-	First         *Mark `protobuf:"bytes,9,opt,name=first,proto3" json:"first,omitempty"`
+	// First era and height of the cluster that t stated: it is of no use once that was founded anew.
+	First *Mark `protobuf:"bytes,9,opt,name=first,proto3" json:"first,omitempty"`
+	// Last height of the chain before it was reset: none above is freed.
+	Until uint64 `protobuf:"varint,10,opt,name=until,proto3" json:"until,omitempty"`
+	// Protocol version with which the network restarted. It is refused if there was a reset for that one.
+	Network       *NetworkVersion `protobuf:"bytes,11,opt,name=network,proto3" json:"network,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ResetHeightsRequest) Reset() {
 	*x = ResetHeightsRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[27]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2151,7 +2239,7 @@ func (x *ResetHeightsRequest) String() string {
 func (*ResetHeightsRequest) ProtoMessage() {}
 
 func (x *ResetHeightsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[27]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2164,7 +2252,7 @@ func (x *ResetHeightsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetHeightsRequest.ProtoReflect.Descriptor instead.
 func (*ResetHeightsRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{27}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ResetHeightsRequest) GetHeight() uint64 {
@@ -2195,6 +2283,7 @@ func (x *ResetHeightsRequest) GetSignature() []byte {
 	return nil
 }
 
+// Deprecated: Marked as deprecated in casper/cosigner/v1/admin.proto.
 func (x *ResetHeightsRequest) GetNewest() uint64 {
 	if x != nil {
 		return x.Newest
@@ -2230,6 +2319,20 @@ func (x *ResetHeightsRequest) GetFirst() *Mark {
 	return nil
 }
 
+func (x *ResetHeightsRequest) GetUntil() uint64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *ResetHeightsRequest) GetNetwork() *NetworkVersion {
+	if x != nil {
+		return x.Network
+	}
+	return nil
+}
+
 // ResetHeightsResponse is empty.
 type ResetHeightsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2239,7 +2342,7 @@ type ResetHeightsResponse struct {
 
 func (x *ResetHeightsResponse) Reset() {
 	*x = ResetHeightsResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[28]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2251,7 +2354,7 @@ func (x *ResetHeightsResponse) String() string {
 func (*ResetHeightsResponse) ProtoMessage() {}
 
 func (x *ResetHeightsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[28]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2264,7 +2367,7 @@ func (x *ResetHeightsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetHeightsResponse.ProtoReflect.Descriptor instead.
 func (*ResetHeightsResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{28}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{29}
 }
 
 // SetInstanceRequest names a chainspec under which an era runs again.
@@ -2284,7 +2387,7 @@ type SetInstanceRequest struct {
 
 func (x *SetInstanceRequest) Reset() {
 	*x = SetInstanceRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[29]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2296,7 +2399,7 @@ func (x *SetInstanceRequest) String() string {
 func (*SetInstanceRequest) ProtoMessage() {}
 
 func (x *SetInstanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[29]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2309,7 +2412,7 @@ func (x *SetInstanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetInstanceRequest.ProtoReflect.Descriptor instead.
 func (*SetInstanceRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{29}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SetInstanceRequest) GetEra() uint64 {
@@ -2349,7 +2452,7 @@ type SetInstanceResponse struct {
 
 func (x *SetInstanceResponse) Reset() {
 	*x = SetInstanceResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[30]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2361,7 +2464,7 @@ func (x *SetInstanceResponse) String() string {
 func (*SetInstanceResponse) ProtoMessage() {}
 
 func (x *SetInstanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[30]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2374,7 +2477,7 @@ func (x *SetInstanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetInstanceResponse.ProtoReflect.Descriptor instead.
 func (*SetInstanceResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{30}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{31}
 }
 
 // ExportWatermarkRequest is empty.
@@ -2386,7 +2489,7 @@ type ExportWatermarkRequest struct {
 
 func (x *ExportWatermarkRequest) Reset() {
 	*x = ExportWatermarkRequest{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[31]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2398,7 +2501,7 @@ func (x *ExportWatermarkRequest) String() string {
 func (*ExportWatermarkRequest) ProtoMessage() {}
 
 func (x *ExportWatermarkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[31]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2411,7 +2514,7 @@ func (x *ExportWatermarkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWatermarkRequest.ProtoReflect.Descriptor instead.
 func (*ExportWatermarkRequest) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{31}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{32}
 }
 
 // ExportWatermarkResponse is one held slot.
@@ -2429,7 +2532,7 @@ type ExportWatermarkResponse struct {
 
 func (x *ExportWatermarkResponse) Reset() {
 	*x = ExportWatermarkResponse{}
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[32]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2441,7 +2544,7 @@ func (x *ExportWatermarkResponse) String() string {
 func (*ExportWatermarkResponse) ProtoMessage() {}
 
 func (x *ExportWatermarkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[32]
+	mi := &file_casper_cosigner_v1_admin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2454,7 +2557,7 @@ func (x *ExportWatermarkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportWatermarkResponse.ProtoReflect.Descriptor instead.
 func (*ExportWatermarkResponse) Descriptor() ([]byte, []int) {
-	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{32}
+	return file_casper_cosigner_v1_admin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ExportWatermarkResponse) GetSlot() string {
@@ -2485,7 +2588,11 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x1ecasper/cosigner/v1/admin.proto\x12\x12casper.cosigner.v1\x1a\x1fcasper/cosigner/v1/health.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"0\n" +
 	"\x04Mark\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x16\n" +
-	"\x06height\x18\x02 \x01(\x04R\x06height\"5\n" +
+	"\x06height\x18\x02 \x01(\x04R\x06height\"R\n" +
+	"\x0eNetworkVersion\x12\x14\n" +
+	"\x05major\x18\x01 \x01(\rR\x05major\x12\x14\n" +
+	"\x05minor\x18\x02 \x01(\rR\x05minor\x12\x14\n" +
+	"\x05patch\x18\x03 \x01(\rR\x05patch\"5\n" +
 	"\vHeightsSeen\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x12\n" +
 	"\x04bits\x18\x02 \x01(\fR\x04bits\"H\n" +
@@ -2533,11 +2640,13 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"notStarted\x12.\n" +
 	"\x05first\x18+ \x01(\v2\x18.casper.cosigner.v1.MarkR\x05first\x123\n" +
 	"\x04seen\x18, \x01(\v2\x1f.casper.cosigner.v1.HeightsSeenR\x04seen\x12\x14\n" +
-	"\x05split\x18- \x01(\fR\x05split\"Y\n" +
+	"\x05split\x18- \x01(\fR\x05split\"\xad\x01\n" +
 	"\vHeightReset\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x1a\n" +
 	"\boperator\x18\x02 \x01(\tR\boperator\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"7\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05until\x18\x04 \x01(\x04R\x05until\x12<\n" +
+	"\anetwork\x18\x05 \x01(\v2\".casper.cosigner.v1.NetworkVersionR\anetwork\"7\n" +
 	"\x05Rerun\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
 	"\tchainspec\x18\x02 \x01(\fR\tchainspec\"\xcf\x01\n" +
@@ -2635,17 +2744,20 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"B\n" +
 	"\x10SetFloorResponse\x12.\n" +
-	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\"\xa9\x02\n" +
+	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\"\x81\x03\n" +
 	"\x13ResetHeightsRequest\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1c\n" +
-	"\tsignature\x18\x04 \x01(\fR\tsignature\x12\x16\n" +
-	"\x06newest\x18\x05 \x01(\x04R\x06newest\x12\x17\n" +
+	"\tsignature\x18\x04 \x01(\fR\tsignature\x12\x1a\n" +
+	"\x06newest\x18\x05 \x01(\x04B\x02\x18\x01R\x06newest\x12\x17\n" +
 	"\aseen_at\x18\x06 \x01(\x04R\x06seenAt\x12\x18\n" +
 	"\awithout\x18\a \x03(\tR\awithout\x123\n" +
 	"\x04seen\x18\b \x01(\v2\x1f.casper.cosigner.v1.HeightsSeenR\x04seen\x12.\n" +
-	"\x05first\x18\t \x01(\v2\x18.casper.cosigner.v1.MarkR\x05first\"\x16\n" +
+	"\x05first\x18\t \x01(\v2\x18.casper.cosigner.v1.MarkR\x05first\x12\x14\n" +
+	"\x05until\x18\n" +
+	" \x01(\x04R\x05until\x12<\n" +
+	"\anetwork\x18\v \x01(\v2\".casper.cosigner.v1.NetworkVersionR\anetwork\"\x16\n" +
 	"\x14ResetHeightsResponse\"v\n" +
 	"\x12SetInstanceRequest\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
@@ -2688,103 +2800,106 @@ func file_casper_cosigner_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_casper_cosigner_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_casper_cosigner_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_casper_cosigner_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_casper_cosigner_v1_admin_proto_goTypes = []any{
 	(Mode)(0),                       // 0: casper.cosigner.v1.Mode
 	(*Mark)(nil),                    // 1: casper.cosigner.v1.Mark
-	(*HeightsSeen)(nil),             // 2: casper.cosigner.v1.HeightsSeen
-	(*StatusRequest)(nil),           // 3: casper.cosigner.v1.StatusRequest
-	(*StatusResponse)(nil),          // 4: casper.cosigner.v1.StatusResponse
-	(*HeightReset)(nil),             // 5: casper.cosigner.v1.HeightReset
-	(*Rerun)(nil),                   // 6: casper.cosigner.v1.Rerun
-	(*PeerStatus)(nil),              // 7: casper.cosigner.v1.PeerStatus
-	(*NodeStatus)(nil),              // 8: casper.cosigner.v1.NodeStatus
-	(*FaultFinding)(nil),            // 9: casper.cosigner.v1.FaultFinding
-	(*Judgement)(nil),               // 10: casper.cosigner.v1.Judgement
-	(*Rearm)(nil),                   // 11: casper.cosigner.v1.Rearm
-	(*RecentRefusal)(nil),           // 12: casper.cosigner.v1.RecentRefusal
-	(*ActivateRequest)(nil),         // 13: casper.cosigner.v1.ActivateRequest
-	(*ActivateResponse)(nil),        // 14: casper.cosigner.v1.ActivateResponse
-	(*SetModeRequest)(nil),          // 15: casper.cosigner.v1.SetModeRequest
-	(*SetModeResponse)(nil),         // 16: casper.cosigner.v1.SetModeResponse
-	(*SuspendRequest)(nil),          // 17: casper.cosigner.v1.SuspendRequest
-	(*SuspendResponse)(nil),         // 18: casper.cosigner.v1.SuspendResponse
-	(*HoldRequest)(nil),             // 19: casper.cosigner.v1.HoldRequest
-	(*HoldResponse)(nil),            // 20: casper.cosigner.v1.HoldResponse
-	(*ResumeRequest)(nil),           // 21: casper.cosigner.v1.ResumeRequest
-	(*ResumeResponse)(nil),          // 22: casper.cosigner.v1.ResumeResponse
-	(*HistoryRequest)(nil),          // 23: casper.cosigner.v1.HistoryRequest
-	(*HistoryResponse)(nil),         // 24: casper.cosigner.v1.HistoryResponse
-	(*RoleChange)(nil),              // 25: casper.cosigner.v1.RoleChange
-	(*SetFloorRequest)(nil),         // 26: casper.cosigner.v1.SetFloorRequest
-	(*SetFloorResponse)(nil),        // 27: casper.cosigner.v1.SetFloorResponse
-	(*ResetHeightsRequest)(nil),     // 28: casper.cosigner.v1.ResetHeightsRequest
-	(*ResetHeightsResponse)(nil),    // 29: casper.cosigner.v1.ResetHeightsResponse
-	(*SetInstanceRequest)(nil),      // 30: casper.cosigner.v1.SetInstanceRequest
-	(*SetInstanceResponse)(nil),     // 31: casper.cosigner.v1.SetInstanceResponse
-	(*ExportWatermarkRequest)(nil),  // 32: casper.cosigner.v1.ExportWatermarkRequest
-	(*ExportWatermarkResponse)(nil), // 33: casper.cosigner.v1.ExportWatermarkResponse
-	(*timestamppb.Timestamp)(nil),   // 34: google.protobuf.Timestamp
-	(*NodeHealth)(nil),              // 35: casper.cosigner.v1.NodeHealth
-	(*Reach)(nil),                   // 36: casper.cosigner.v1.Reach
+	(*NetworkVersion)(nil),          // 2: casper.cosigner.v1.NetworkVersion
+	(*HeightsSeen)(nil),             // 3: casper.cosigner.v1.HeightsSeen
+	(*StatusRequest)(nil),           // 4: casper.cosigner.v1.StatusRequest
+	(*StatusResponse)(nil),          // 5: casper.cosigner.v1.StatusResponse
+	(*HeightReset)(nil),             // 6: casper.cosigner.v1.HeightReset
+	(*Rerun)(nil),                   // 7: casper.cosigner.v1.Rerun
+	(*PeerStatus)(nil),              // 8: casper.cosigner.v1.PeerStatus
+	(*NodeStatus)(nil),              // 9: casper.cosigner.v1.NodeStatus
+	(*FaultFinding)(nil),            // 10: casper.cosigner.v1.FaultFinding
+	(*Judgement)(nil),               // 11: casper.cosigner.v1.Judgement
+	(*Rearm)(nil),                   // 12: casper.cosigner.v1.Rearm
+	(*RecentRefusal)(nil),           // 13: casper.cosigner.v1.RecentRefusal
+	(*ActivateRequest)(nil),         // 14: casper.cosigner.v1.ActivateRequest
+	(*ActivateResponse)(nil),        // 15: casper.cosigner.v1.ActivateResponse
+	(*SetModeRequest)(nil),          // 16: casper.cosigner.v1.SetModeRequest
+	(*SetModeResponse)(nil),         // 17: casper.cosigner.v1.SetModeResponse
+	(*SuspendRequest)(nil),          // 18: casper.cosigner.v1.SuspendRequest
+	(*SuspendResponse)(nil),         // 19: casper.cosigner.v1.SuspendResponse
+	(*HoldRequest)(nil),             // 20: casper.cosigner.v1.HoldRequest
+	(*HoldResponse)(nil),            // 21: casper.cosigner.v1.HoldResponse
+	(*ResumeRequest)(nil),           // 22: casper.cosigner.v1.ResumeRequest
+	(*ResumeResponse)(nil),          // 23: casper.cosigner.v1.ResumeResponse
+	(*HistoryRequest)(nil),          // 24: casper.cosigner.v1.HistoryRequest
+	(*HistoryResponse)(nil),         // 25: casper.cosigner.v1.HistoryResponse
+	(*RoleChange)(nil),              // 26: casper.cosigner.v1.RoleChange
+	(*SetFloorRequest)(nil),         // 27: casper.cosigner.v1.SetFloorRequest
+	(*SetFloorResponse)(nil),        // 28: casper.cosigner.v1.SetFloorResponse
+	(*ResetHeightsRequest)(nil),     // 29: casper.cosigner.v1.ResetHeightsRequest
+	(*ResetHeightsResponse)(nil),    // 30: casper.cosigner.v1.ResetHeightsResponse
+	(*SetInstanceRequest)(nil),      // 31: casper.cosigner.v1.SetInstanceRequest
+	(*SetInstanceResponse)(nil),     // 32: casper.cosigner.v1.SetInstanceResponse
+	(*ExportWatermarkRequest)(nil),  // 33: casper.cosigner.v1.ExportWatermarkRequest
+	(*ExportWatermarkResponse)(nil), // 34: casper.cosigner.v1.ExportWatermarkResponse
+	(*timestamppb.Timestamp)(nil),   // 35: google.protobuf.Timestamp
+	(*NodeHealth)(nil),              // 36: casper.cosigner.v1.NodeHealth
+	(*Reach)(nil),                   // 37: casper.cosigner.v1.Reach
 }
 var file_casper_cosigner_v1_admin_proto_depIdxs = []int32{
 	0,  // 0: casper.cosigner.v1.StatusResponse.mode:type_name -> casper.cosigner.v1.Mode
-	34, // 1: casper.cosigner.v1.StatusResponse.since:type_name -> google.protobuf.Timestamp
+	35, // 1: casper.cosigner.v1.StatusResponse.since:type_name -> google.protobuf.Timestamp
 	1,  // 2: casper.cosigner.v1.StatusResponse.pruned:type_name -> casper.cosigner.v1.Mark
 	1,  // 3: casper.cosigner.v1.StatusResponse.floor:type_name -> casper.cosigner.v1.Mark
 	1,  // 4: casper.cosigner.v1.StatusResponse.newest:type_name -> casper.cosigner.v1.Mark
-	7,  // 5: casper.cosigner.v1.StatusResponse.peers:type_name -> casper.cosigner.v1.PeerStatus
-	8,  // 6: casper.cosigner.v1.StatusResponse.nodes:type_name -> casper.cosigner.v1.NodeStatus
-	12, // 7: casper.cosigner.v1.StatusResponse.refusals:type_name -> casper.cosigner.v1.RecentRefusal
-	34, // 8: casper.cosigner.v1.StatusResponse.hold_until:type_name -> google.protobuf.Timestamp
-	10, // 9: casper.cosigner.v1.StatusResponse.judgement:type_name -> casper.cosigner.v1.Judgement
-	5,  // 10: casper.cosigner.v1.StatusResponse.last_reset:type_name -> casper.cosigner.v1.HeightReset
-	6,  // 11: casper.cosigner.v1.StatusResponse.reruns:type_name -> casper.cosigner.v1.Rerun
+	8,  // 5: casper.cosigner.v1.StatusResponse.peers:type_name -> casper.cosigner.v1.PeerStatus
+	9,  // 6: casper.cosigner.v1.StatusResponse.nodes:type_name -> casper.cosigner.v1.NodeStatus
+	13, // 7: casper.cosigner.v1.StatusResponse.refusals:type_name -> casper.cosigner.v1.RecentRefusal
+	35, // 8: casper.cosigner.v1.StatusResponse.hold_until:type_name -> google.protobuf.Timestamp
+	11, // 9: casper.cosigner.v1.StatusResponse.judgement:type_name -> casper.cosigner.v1.Judgement
+	6,  // 10: casper.cosigner.v1.StatusResponse.last_reset:type_name -> casper.cosigner.v1.HeightReset
+	7,  // 11: casper.cosigner.v1.StatusResponse.reruns:type_name -> casper.cosigner.v1.Rerun
 	1,  // 12: casper.cosigner.v1.StatusResponse.first:type_name -> casper.cosigner.v1.Mark
-	2,  // 13: casper.cosigner.v1.StatusResponse.seen:type_name -> casper.cosigner.v1.HeightsSeen
-	34, // 14: casper.cosigner.v1.NodeStatus.last_request:type_name -> google.protobuf.Timestamp
-	34, // 15: casper.cosigner.v1.NodeStatus.last_ping:type_name -> google.protobuf.Timestamp
-	35, // 16: casper.cosigner.v1.NodeStatus.health:type_name -> casper.cosigner.v1.NodeHealth
-	36, // 17: casper.cosigner.v1.NodeStatus.reach:type_name -> casper.cosigner.v1.Reach
-	9,  // 18: casper.cosigner.v1.NodeStatus.fault:type_name -> casper.cosigner.v1.FaultFinding
-	34, // 19: casper.cosigner.v1.Judgement.due:type_name -> google.protobuf.Timestamp
-	11, // 20: casper.cosigner.v1.Judgement.rearm:type_name -> casper.cosigner.v1.Rearm
-	34, // 21: casper.cosigner.v1.Rearm.due:type_name -> google.protobuf.Timestamp
-	34, // 22: casper.cosigner.v1.RecentRefusal.at:type_name -> google.protobuf.Timestamp
-	0,  // 23: casper.cosigner.v1.SetModeRequest.mode:type_name -> casper.cosigner.v1.Mode
-	25, // 24: casper.cosigner.v1.HistoryResponse.changes:type_name -> casper.cosigner.v1.RoleChange
-	1,  // 25: casper.cosigner.v1.SetFloorRequest.floor:type_name -> casper.cosigner.v1.Mark
-	1,  // 26: casper.cosigner.v1.SetFloorResponse.floor:type_name -> casper.cosigner.v1.Mark
-	2,  // 27: casper.cosigner.v1.ResetHeightsRequest.seen:type_name -> casper.cosigner.v1.HeightsSeen
-	1,  // 28: casper.cosigner.v1.ResetHeightsRequest.first:type_name -> casper.cosigner.v1.Mark
-	3,  // 29: casper.cosigner.v1.AdminService.Status:input_type -> casper.cosigner.v1.StatusRequest
-	13, // 30: casper.cosigner.v1.AdminService.Activate:input_type -> casper.cosigner.v1.ActivateRequest
-	15, // 31: casper.cosigner.v1.AdminService.SetMode:input_type -> casper.cosigner.v1.SetModeRequest
-	17, // 32: casper.cosigner.v1.AdminService.Suspend:input_type -> casper.cosigner.v1.SuspendRequest
-	19, // 33: casper.cosigner.v1.AdminService.Hold:input_type -> casper.cosigner.v1.HoldRequest
-	21, // 34: casper.cosigner.v1.AdminService.Resume:input_type -> casper.cosigner.v1.ResumeRequest
-	23, // 35: casper.cosigner.v1.AdminService.History:input_type -> casper.cosigner.v1.HistoryRequest
-	26, // 36: casper.cosigner.v1.AdminService.SetFloor:input_type -> casper.cosigner.v1.SetFloorRequest
-	28, // 37: casper.cosigner.v1.AdminService.ResetHeights:input_type -> casper.cosigner.v1.ResetHeightsRequest
-	30, // 38: casper.cosigner.v1.AdminService.SetInstance:input_type -> casper.cosigner.v1.SetInstanceRequest
-	32, // 39: casper.cosigner.v1.AdminService.ExportWatermark:input_type -> casper.cosigner.v1.ExportWatermarkRequest
-	4,  // 40: casper.cosigner.v1.AdminService.Status:output_type -> casper.cosigner.v1.StatusResponse
-	14, // 41: casper.cosigner.v1.AdminService.Activate:output_type -> casper.cosigner.v1.ActivateResponse
-	16, // 42: casper.cosigner.v1.AdminService.SetMode:output_type -> casper.cosigner.v1.SetModeResponse
-	18, // 43: casper.cosigner.v1.AdminService.Suspend:output_type -> casper.cosigner.v1.SuspendResponse
-	20, // 44: casper.cosigner.v1.AdminService.Hold:output_type -> casper.cosigner.v1.HoldResponse
-	22, // 45: casper.cosigner.v1.AdminService.Resume:output_type -> casper.cosigner.v1.ResumeResponse
-	24, // 46: casper.cosigner.v1.AdminService.History:output_type -> casper.cosigner.v1.HistoryResponse
-	27, // 47: casper.cosigner.v1.AdminService.SetFloor:output_type -> casper.cosigner.v1.SetFloorResponse
-	29, // 48: casper.cosigner.v1.AdminService.ResetHeights:output_type -> casper.cosigner.v1.ResetHeightsResponse
-	31, // 49: casper.cosigner.v1.AdminService.SetInstance:output_type -> casper.cosigner.v1.SetInstanceResponse
-	33, // 50: casper.cosigner.v1.AdminService.ExportWatermark:output_type -> casper.cosigner.v1.ExportWatermarkResponse
-	40, // [40:51] is the sub-list for method output_type
-	29, // [29:40] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	3,  // 13: casper.cosigner.v1.StatusResponse.seen:type_name -> casper.cosigner.v1.HeightsSeen
+	2,  // 14: casper.cosigner.v1.HeightReset.network:type_name -> casper.cosigner.v1.NetworkVersion
+	35, // 15: casper.cosigner.v1.NodeStatus.last_request:type_name -> google.protobuf.Timestamp
+	35, // 16: casper.cosigner.v1.NodeStatus.last_ping:type_name -> google.protobuf.Timestamp
+	36, // 17: casper.cosigner.v1.NodeStatus.health:type_name -> casper.cosigner.v1.NodeHealth
+	37, // 18: casper.cosigner.v1.NodeStatus.reach:type_name -> casper.cosigner.v1.Reach
+	10, // 19: casper.cosigner.v1.NodeStatus.fault:type_name -> casper.cosigner.v1.FaultFinding
+	35, // 20: casper.cosigner.v1.Judgement.due:type_name -> google.protobuf.Timestamp
+	12, // 21: casper.cosigner.v1.Judgement.rearm:type_name -> casper.cosigner.v1.Rearm
+	35, // 22: casper.cosigner.v1.Rearm.due:type_name -> google.protobuf.Timestamp
+	35, // 23: casper.cosigner.v1.RecentRefusal.at:type_name -> google.protobuf.Timestamp
+	0,  // 24: casper.cosigner.v1.SetModeRequest.mode:type_name -> casper.cosigner.v1.Mode
+	26, // 25: casper.cosigner.v1.HistoryResponse.changes:type_name -> casper.cosigner.v1.RoleChange
+	1,  // 26: casper.cosigner.v1.SetFloorRequest.floor:type_name -> casper.cosigner.v1.Mark
+	1,  // 27: casper.cosigner.v1.SetFloorResponse.floor:type_name -> casper.cosigner.v1.Mark
+	3,  // 28: casper.cosigner.v1.ResetHeightsRequest.seen:type_name -> casper.cosigner.v1.HeightsSeen
+	1,  // 29: casper.cosigner.v1.ResetHeightsRequest.first:type_name -> casper.cosigner.v1.Mark
+	2,  // 30: casper.cosigner.v1.ResetHeightsRequest.network:type_name -> casper.cosigner.v1.NetworkVersion
+	4,  // 31: casper.cosigner.v1.AdminService.Status:input_type -> casper.cosigner.v1.StatusRequest
+	14, // 32: casper.cosigner.v1.AdminService.Activate:input_type -> casper.cosigner.v1.ActivateRequest
+	16, // 33: casper.cosigner.v1.AdminService.SetMode:input_type -> casper.cosigner.v1.SetModeRequest
+	18, // 34: casper.cosigner.v1.AdminService.Suspend:input_type -> casper.cosigner.v1.SuspendRequest
+	20, // 35: casper.cosigner.v1.AdminService.Hold:input_type -> casper.cosigner.v1.HoldRequest
+	22, // 36: casper.cosigner.v1.AdminService.Resume:input_type -> casper.cosigner.v1.ResumeRequest
+	24, // 37: casper.cosigner.v1.AdminService.History:input_type -> casper.cosigner.v1.HistoryRequest
+	27, // 38: casper.cosigner.v1.AdminService.SetFloor:input_type -> casper.cosigner.v1.SetFloorRequest
+	29, // 39: casper.cosigner.v1.AdminService.ResetHeights:input_type -> casper.cosigner.v1.ResetHeightsRequest
+	31, // 40: casper.cosigner.v1.AdminService.SetInstance:input_type -> casper.cosigner.v1.SetInstanceRequest
+	33, // 41: casper.cosigner.v1.AdminService.ExportWatermark:input_type -> casper.cosigner.v1.ExportWatermarkRequest
+	5,  // 42: casper.cosigner.v1.AdminService.Status:output_type -> casper.cosigner.v1.StatusResponse
+	15, // 43: casper.cosigner.v1.AdminService.Activate:output_type -> casper.cosigner.v1.ActivateResponse
+	17, // 44: casper.cosigner.v1.AdminService.SetMode:output_type -> casper.cosigner.v1.SetModeResponse
+	19, // 45: casper.cosigner.v1.AdminService.Suspend:output_type -> casper.cosigner.v1.SuspendResponse
+	21, // 46: casper.cosigner.v1.AdminService.Hold:output_type -> casper.cosigner.v1.HoldResponse
+	23, // 47: casper.cosigner.v1.AdminService.Resume:output_type -> casper.cosigner.v1.ResumeResponse
+	25, // 48: casper.cosigner.v1.AdminService.History:output_type -> casper.cosigner.v1.HistoryResponse
+	28, // 49: casper.cosigner.v1.AdminService.SetFloor:output_type -> casper.cosigner.v1.SetFloorResponse
+	30, // 50: casper.cosigner.v1.AdminService.ResetHeights:output_type -> casper.cosigner.v1.ResetHeightsResponse
+	32, // 51: casper.cosigner.v1.AdminService.SetInstance:output_type -> casper.cosigner.v1.SetInstanceResponse
+	34, // 52: casper.cosigner.v1.AdminService.ExportWatermark:output_type -> casper.cosigner.v1.ExportWatermarkResponse
+	42, // [42:53] is the sub-list for method output_type
+	31, // [31:42] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_admin_proto_init() }
@@ -2793,14 +2908,14 @@ func file_casper_cosigner_v1_admin_proto_init() {
 		return
 	}
 	file_casper_cosigner_v1_health_proto_init()
-	file_casper_cosigner_v1_admin_proto_msgTypes[2].OneofWrappers = []any{}
+	file_casper_cosigner_v1_admin_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_casper_cosigner_v1_admin_proto_rawDesc), len(file_casper_cosigner_v1_admin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   33,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -929,7 +929,7 @@ func (x *SetFloorCommand) GetReason() string {
 	return ""
 }
 
-// ResetHeightsCommand frees the heights from one on, after a hard reset of the network. It is an operator's, by
+// ResetHeightsCommand frees heights of a range, after a hard reset of the network. It is an operator's, by
 // signature: no leader can make one up.
 type ResetHeightsCommand struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -943,14 +943,20 @@ type ResetHeightsCommand struct {
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The operator's signature of all that and of what follows, and of the cluster's id, 64 bytes.
 	Signature []byte `protobuf:"bytes,5,opt,name=signature,proto3" json:"signature,omitempty"`
-	// Newest height that the operator saw signed: it takes back none above.
+	// Unused.
+	//
+	// Deprecated: Marked as deprecated in casper/cosigner/v1/log.proto.
 	Newest uint64 `protobuf:"varint,6,opt,name=newest,proto3" json:"newest,omitempty"`
 	// The log's index at which the operator saw that. It is of no use much later.
 	SeenAt uint64 `protobuf:"varint,7,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`
-	// Which heights from the first one to the newest the operator saw bound: it takes back no other.
+	// Which heights from the first one on the operator saw bound: it takes back no other.
 	Seen *HeightsSeen `protobuf:"bytes,8,opt,name=seen,proto3" json:"seen,omitempty"`
 	// First era and height of the cluster for which the operator signed it.
-	First         *Mark `protobuf:"bytes,9,opt,name=first,proto3" json:"first,omitempty"`
+	First *Mark `protobuf:"bytes,9,opt,name=first,proto3" json:"first,omitempty"`
+	// Last height of the chain before it was reset: it takes back none above.
+	Until uint64 `protobuf:"varint,10,opt,name=until,proto3" json:"until,omitempty"`
+	// Protocol version with which the network restarted. There is one reset of each.
+	Network       *NetworkVersion `protobuf:"bytes,11,opt,name=network,proto3" json:"network,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1020,6 +1026,7 @@ func (x *ResetHeightsCommand) GetSignature() []byte {
 	return nil
 }
 
+// Deprecated: Marked as deprecated in casper/cosigner/v1/log.proto.
 func (x *ResetHeightsCommand) GetNewest() uint64 {
 	if x != nil {
 		return x.Newest
@@ -1044,6 +1051,20 @@ func (x *ResetHeightsCommand) GetSeen() *HeightsSeen {
 func (x *ResetHeightsCommand) GetFirst() *Mark {
 	if x != nil {
 		return x.First
+	}
+	return nil
+}
+
+func (x *ResetHeightsCommand) GetUntil() uint64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *ResetHeightsCommand) GetNetwork() *NetworkVersion {
+	if x != nil {
+		return x.Network
 	}
 	return nil
 }
@@ -1649,17 +1670,20 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\x05cause\x18\x05 \x01(\tR\x05cause\"Y\n" +
 	"\x0fSetFloorCommand\x12.\n" +
 	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xab\x02\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x83\x03\n" +
 	"\x13ResetHeightsCommand\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x1a\n" +
 	"\boperator\x18\x03 \x01(\tR\boperator\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1c\n" +
-	"\tsignature\x18\x05 \x01(\fR\tsignature\x12\x16\n" +
-	"\x06newest\x18\x06 \x01(\x04R\x06newest\x12\x17\n" +
+	"\tsignature\x18\x05 \x01(\fR\tsignature\x12\x1a\n" +
+	"\x06newest\x18\x06 \x01(\x04B\x02\x18\x01R\x06newest\x12\x17\n" +
 	"\aseen_at\x18\a \x01(\x04R\x06seenAt\x123\n" +
 	"\x04seen\x18\b \x01(\v2\x1f.casper.cosigner.v1.HeightsSeenR\x04seen\x12.\n" +
-	"\x05first\x18\t \x01(\v2\x18.casper.cosigner.v1.MarkR\x05first\"\\\n" +
+	"\x05first\x18\t \x01(\v2\x18.casper.cosigner.v1.MarkR\x05first\x12\x14\n" +
+	"\x05until\x18\n" +
+	" \x01(\x04R\x05until\x12<\n" +
+	"\anetwork\x18\v \x01(\v2\".casper.cosigner.v1.NetworkVersionR\anetwork\"\\\n" +
 	"\x12SetInstanceCommand\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
 	"\tchainspec\x18\x02 \x01(\fR\tchainspec\x12\x16\n" +
@@ -1740,7 +1764,8 @@ var file_casper_cosigner_v1_log_proto_goTypes = []any{
 	(*Mark)(nil),                // 18: casper.cosigner.v1.Mark
 	(Mode)(0),                   // 19: casper.cosigner.v1.Mode
 	(*HeightsSeen)(nil),         // 20: casper.cosigner.v1.HeightsSeen
-	(*RoleChange)(nil),          // 21: casper.cosigner.v1.RoleChange
+	(*NetworkVersion)(nil),      // 21: casper.cosigner.v1.NetworkVersion
+	(*RoleChange)(nil),          // 22: casper.cosigner.v1.RoleChange
 }
 var file_casper_cosigner_v1_log_proto_depIdxs = []int32{
 	1,  // 0: casper.cosigner.v1.Command.genesis:type_name -> casper.cosigner.v1.GenesisCommand
@@ -1760,25 +1785,26 @@ var file_casper_cosigner_v1_log_proto_depIdxs = []int32{
 	18, // 14: casper.cosigner.v1.SetFloorCommand.floor:type_name -> casper.cosigner.v1.Mark
 	20, // 15: casper.cosigner.v1.ResetHeightsCommand.seen:type_name -> casper.cosigner.v1.HeightsSeen
 	18, // 16: casper.cosigner.v1.ResetHeightsCommand.first:type_name -> casper.cosigner.v1.Mark
-	18, // 17: casper.cosigner.v1.SnapshotHeader.pruned:type_name -> casper.cosigner.v1.Mark
-	18, // 18: casper.cosigner.v1.SnapshotHeader.floor:type_name -> casper.cosigner.v1.Mark
-	18, // 19: casper.cosigner.v1.SnapshotHeader.newest:type_name -> casper.cosigner.v1.Mark
-	19, // 20: casper.cosigner.v1.SnapshotHeader.mode:type_name -> casper.cosigner.v1.Mode
-	15, // 21: casper.cosigner.v1.SnapshotHeader.eras:type_name -> casper.cosigner.v1.SnapshotAdvance
-	15, // 22: casper.cosigner.v1.SnapshotHeader.heights:type_name -> casper.cosigner.v1.SnapshotAdvance
-	16, // 23: casper.cosigner.v1.SnapshotHeader.points:type_name -> casper.cosigner.v1.SnapshotPoint
-	21, // 24: casper.cosigner.v1.SnapshotHeader.history:type_name -> casper.cosigner.v1.RoleChange
-	10, // 25: casper.cosigner.v1.SnapshotHeader.last_reset:type_name -> casper.cosigner.v1.ResetHeightsCommand
-	14, // 26: casper.cosigner.v1.SnapshotHeader.reruns:type_name -> casper.cosigner.v1.SnapshotRerun
-	21, // 27: casper.cosigner.v1.SnapshotHeader.marks:type_name -> casper.cosigner.v1.RoleChange
-	18, // 28: casper.cosigner.v1.SnapshotHeader.founded:type_name -> casper.cosigner.v1.Mark
-	13, // 29: casper.cosigner.v1.SnapshotHeader.leases:type_name -> casper.cosigner.v1.SnapshotLease
-	17, // 30: casper.cosigner.v1.SnapshotLease.start:type_name -> casper.cosigner.v1.NodeStart
-	31, // [31:31] is the sub-list for method output_type
-	31, // [31:31] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	21, // 17: casper.cosigner.v1.ResetHeightsCommand.network:type_name -> casper.cosigner.v1.NetworkVersion
+	18, // 18: casper.cosigner.v1.SnapshotHeader.pruned:type_name -> casper.cosigner.v1.Mark
+	18, // 19: casper.cosigner.v1.SnapshotHeader.floor:type_name -> casper.cosigner.v1.Mark
+	18, // 20: casper.cosigner.v1.SnapshotHeader.newest:type_name -> casper.cosigner.v1.Mark
+	19, // 21: casper.cosigner.v1.SnapshotHeader.mode:type_name -> casper.cosigner.v1.Mode
+	15, // 22: casper.cosigner.v1.SnapshotHeader.eras:type_name -> casper.cosigner.v1.SnapshotAdvance
+	15, // 23: casper.cosigner.v1.SnapshotHeader.heights:type_name -> casper.cosigner.v1.SnapshotAdvance
+	16, // 24: casper.cosigner.v1.SnapshotHeader.points:type_name -> casper.cosigner.v1.SnapshotPoint
+	22, // 25: casper.cosigner.v1.SnapshotHeader.history:type_name -> casper.cosigner.v1.RoleChange
+	10, // 26: casper.cosigner.v1.SnapshotHeader.last_reset:type_name -> casper.cosigner.v1.ResetHeightsCommand
+	14, // 27: casper.cosigner.v1.SnapshotHeader.reruns:type_name -> casper.cosigner.v1.SnapshotRerun
+	22, // 28: casper.cosigner.v1.SnapshotHeader.marks:type_name -> casper.cosigner.v1.RoleChange
+	18, // 29: casper.cosigner.v1.SnapshotHeader.founded:type_name -> casper.cosigner.v1.Mark
+	13, // 30: casper.cosigner.v1.SnapshotHeader.leases:type_name -> casper.cosigner.v1.SnapshotLease
+	17, // 31: casper.cosigner.v1.SnapshotLease.start:type_name -> casper.cosigner.v1.NodeStart
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_casper_cosigner_v1_log_proto_init() }
