@@ -30,9 +30,9 @@ func (f *File) VerifyReset(r watermark.Reset) error {
 	return nil
 }
 
-// resetText is the head, then first and last height, the three numbers of the network's version, index,
-// count, first era and height, the lowest height that was seen and the length of what was seen (8 bytes
-// each, little-endian), that, and the reason.
+// resetText is the head, then first and last height, the three numbers of the network's version,
+// index, count, first era and height, the lowest height that was seen and the length of what was
+// seen (8 bytes each, little-endian), that, and the reason.
 func (f *File) resetText(r watermark.Reset) []byte {
 	b := f.head(resetTag, r.Operator)
 	v := r.Network

@@ -103,7 +103,8 @@ func TestUnknownRecord(t *testing.T) {
 // signedReset is what the committee takes for signed, by an operator who saw all signed up to 130.
 func signedReset(height, count uint64) machine.ResetHeights {
 	return machine.ResetHeights{Reset: watermark.Reset{Height: height, Until: 130, SeenAt: 1, Count: count,
-		Network: watermark.Version{Major: 2, Patch: uint32(count)}, Seen: watermark.Seen{From: 131, Bits: "\x00"}, Operator: "ops", Signature: testSignature}}
+		Network: watermark.Version{Major: 2, Patch: uint32(count)}, Seen: watermark.Seen{From: 131, Bits: "\x00"},
+		Operator: "ops", Signature: testSignature}}
 }
 
 // started3 is a log of the version that has resets, in which heights were claimed.
@@ -247,9 +248,9 @@ func TestSignedLate(t *testing.T) {
 }
 
 // TestPrunedSince: a leader has the ledgers prune what was bound after the operator looked, by a
-// log that it made up, and then makes the reset. Nothing tells any more what was bound there, so the
-// floor stays; so it does above the old chain. What the operator saw is freed all the same, and the
-// ledger has followed.
+// log that it made up, and then makes the reset. Nothing tells any more what was bound there, so
+// the floor stays; so it does above the old chain. What the operator saw is freed all the same, and
+// the ledger has followed.
 func TestPrunedSince(t *testing.T) {
 	for _, tt := range []struct {
 		below, from, until, floor uint64

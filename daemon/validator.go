@@ -195,8 +195,8 @@ func (v *validator) adminServer() *grpc.Server {
 	c := v.self.Cluster
 	s := c.NewServer(v.self.Certificate, adminAccess)
 	cosignerv1.RegisterAdminServiceServer(s, &signer.Admin{Signer: v.signer, Recent: v.recent,
-		Settings: failoverSettings(c), Caller: c.Caller, VerifyReset: v.verifyReset, Followed: v.followed, Held: v.ledger.SeenFrom,
-		Host: v.status, Cosigners: append(v.links.names(), v.self.Name), Versions: v.store,
+		Settings: failoverSettings(c), Caller: c.Caller, VerifyReset: v.verifyReset, Followed: v.followed,
+		Held: v.ledger.SeenFrom, Host: v.status, Cosigners: append(v.links.names(), v.self.Name), Versions: v.store,
 		Judgement: v.monitor.Judgement, Report: v.monitor.Report})
 	return s
 }

@@ -347,8 +347,9 @@ func TestSnapshotAfterAReset(t *testing.T) {
 	}
 	f.ApplyBatch([]*raft.Log{
 		{Index: 2, Type: raft.LogCommand, Data: genesis}, entry(t, 3, claim(60, 1)),
-		entry(t, 4, machine.ResetHeights{Reset: watermark.Reset{Count: 1, Height: 40, Until: 60, SeenAt: 3, Network: watermark.Version{Major: 2},
-			Seen: watermark.Seen{From: 50, Bits: "\x00\x04"}}}),
+		entry(t, 4, machine.ResetHeights{Reset: watermark.Reset{Count: 1, Height: 40, Until: 60, SeenAt: 3,
+			Network: watermark.Version{Major: 2},
+			Seen:    watermark.Seen{From: 50, Bits: "\x00\x04"}}}),
 	})
 	_, state, err := readSnapshot(bytes.NewReader(snapshotOf(t, f)))
 	if err != nil || state.LastReset().Count != 1 {

@@ -34,10 +34,10 @@ type Range struct{ From, To uint64 }
 
 // Agreed returns what holds of the heights of the range, and an index up to which as many cosigners
 // as the threshold says have applied the log, so that one honest one has; false if too few answer
-// or they disagree. What only the log says counts as far as so many state it alike. That a height is
+// or they disagree. What the log says counts as far as so many state it alike. That a height is
 // bound, which is what lets it be freed, its word does not show, for a leader writes that: all but
-// one fewer than the threshold must hold the height in their own ledgers, so that any who could sign
-// share one with these. Of ledgers that have not followed the last reset nothing counts.
+// one fewer than the threshold must hold the height in their own ledgers, so that any who could
+// sign share one with these. Of ledgers that have not followed the last reset nothing counts.
 func Agreed(answers []Answer, threshold int, within Range) (h Heights, index uint64, ok bool) {
 	applied := map[Heights][]uint64{}
 	for _, a := range answers {

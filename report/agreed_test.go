@@ -58,6 +58,7 @@ func holding(name string, applied, from uint64, heights ...uint64) Answer {
 // stands taken for agreed on.
 func TestAgreed(t *testing.T) {
 	a, b, c := holding("c1", 50, 5, 5, 6, 9), holding("c2", 52, 5, 5, 6, 9), holding("c3", 51, 5, 5, 6, 9)
+	ahead, above, pruned := holding("c2", 1<<60, 5, 5, 6, 9), holding("c2", 50, 5, 11), holding("c2", 52, 7, 9)
 	edit := func(a Answer, edit func(*cosignerv1.StatusResponse)) Answer {
 		a.Status = proto.Clone(a.Status).(*cosignerv1.StatusResponse)
 		edit(a.Status)
@@ -79,15 +80,15 @@ func TestAgreed(t *testing.T) {
 		ok      bool
 	}{
 		"alike":                        {[]Answer{a, b, c}, 5, []uint64{5, 6, 9}, 0, 51, true},
-		"an index ahead":               {[]Answer{a, holding("c2", 1<<60, 5, 5, 6, 9), {}}, 5, []uint64{5, 6, 9}, 0, 50, true},
+		"an index ahead":               {[]Answer{a, ahead, {}}, 5, []uint64{5, 6, 9}, 0, 50, true},
 		"one holds less":               {[]Answer{a, b, holding("c3", 51, 5, 6)}, 5, []uint64{5, 6, 9}, 0, 51, true},
 		"one holds more":               {[]Answer{a, b, holding("c3", 51, 5, 7, 9)}, 5, []uint64{5, 6, 9}, 1, 51, true},
 		"bound in one":                 {[]Answer{a, holding("c2", 52, 5), holding("c3", 51, 5)}, 5, nil, 3, 51, true},
 		"bound in one of two":          {[]Answer{a, holding("c2", 52, 5, 6), {}}, 5, []uint64{6}, 2, 50, true},
 		"only logs show it":            {[]Answer{madeUp, madeUp, holding("c3", 51, 5)}, 5, []uint64{5, 6, 9}, 0, 52, true},
-		"above the last":               {[]Answer{holding("c1", 50, 5, 11), holding("c2", 50, 5, 11), {}}, 5, nil, 0, 50, true},
+		"above the last":               {[]Answer{above, above, {}}, 5, nil, 0, 50, true},
 		"one has pruned":               {[]Answer{a, b, holding("c3", 51, 8, 9)}, 5, []uint64{5, 6, 9}, 0, 51, true},
-		"two have pruned":              {[]Answer{a, holding("c2", 52, 7, 9), holding("c3", 51, 8, 9)}, 7, []uint64{9}, 0, 51, true},
+		"two have pruned":              {[]Answer{a, pruned, holding("c3", 51, 8, 9)}, 7, []uint64{9}, 0, 51, true},
 		"one says all heights":         {[]Answer{a, b, wild}, 5, []uint64{5, 6, 9}, 3, 51, true},
 		"one says that all are pruned": {[]Answer{a, b, high}, 5, []uint64{5, 6, 9}, 0, 51, true},
 		"one is up":                    {[]Answer{a, {}, {}}, 0, nil, 0, 0, false},

@@ -16,8 +16,8 @@ import (
 // longestReason is how many bytes of a reason the log keeps for good.
 const longestReason = 1000
 
-// ResetHeights frees heights that the network took back. It is the caller's own signature that counts, here
-// and at every ledger; that it came over the caller's connection is not enough.
+// ResetHeights frees heights that the network took back. It is the caller's own signature that
+// counts, here and at every ledger; that it came over the caller's connection is not enough.
 func (a *Admin) ResetHeights(ctx context.Context,
 	r *cosignerv1.ResetHeightsRequest) (*cosignerv1.ResetHeightsResponse, error) {
 	if len(r.GetSignature()) != 64 {

@@ -31,10 +31,12 @@ func TestResetHeightsByOperator(t *testing.T) {
 	seenUpTo := func(until, seenAt, height, count uint64) *cosignerv1.ResetHeightsRequest {
 		r := watermark.Reset{Height: height, Until: until, SeenAt: seenAt, Count: count, Operator: "ops",
 			Network: watermark.Version{Major: 2, Minor: 1, Patch: 5},
-			Reason:  "hard reset", Seen: watermark.Seen{From: height, Bits: "\xff"}, First: watermark.Mark{Era: 10, Height: 1000}}
+			Reason:  "hard reset", Seen: watermark.Seen{From: height, Bits: "\xff"},
+			First: watermark.Mark{Era: 10, Height: 1000}}
 		signature := a.rig.cluster.File.SignReset(a.rig.cluster.Keys["ops"], r)
 		return &cosignerv1.ResetHeightsRequest{Height: height, Until: until, SeenAt: seenAt, Count: count,
-			Network: networkVersion(r.Network), Reason: r.Reason, Signature: signature[:], Seen: &cosignerv1.HeightsSeen{From: r.From, Bits: []byte(r.Bits)},
+			Network: networkVersion(r.Network), Reason: r.Reason, Signature: signature[:],
+			Seen:  &cosignerv1.HeightsSeen{From: r.From, Bits: []byte(r.Bits)},
 			First: mark(r.First)}
 	}
 	request := func(height, count uint64) *cosignerv1.ResetHeightsRequest { return seenUpTo(1002, 1, height, count) }
@@ -77,7 +79,8 @@ func TestResetHeightsByOperator(t *testing.T) {
 		t.Errorf("bound from 1000 on: %v, %v", told.GetSeen(), err)
 	}
 	seen, err := a.Status(t.Context(), nil)
-	if err != nil || seen.Seen != nil || seen.GetResets() != 1 || seen.GetLastReset().GetHeight() != 1001 || seen.GetLastReset().GetUntil() != 1002 ||
+	if err != nil || seen.Seen != nil || seen.GetResets() != 1 || seen.GetLastReset().GetHeight() != 1001 ||
+		seen.GetLastReset().GetUntil() != 1002 ||
 		seen.GetLastReset().GetNetwork().GetPatch() != 5 ||
 		seen.GetLastReset().GetOperator() != "ops" || seen.GetNewest().GetHeight() != 1001 {
 		t.Errorf("%v, %v", seen, err)
@@ -96,7 +99,8 @@ func TestResetNotFollowed(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond) // it waits until then at most
 		defer cancel()
 		_, err := a.ResetHeights(ctx, &cosignerv1.ResetHeightsRequest{Height: 1001, Until: 1001, SeenAt: 1, Count: count,
-			Network: &cosignerv1.NetworkVersion{Major: 2, Patch: uint32(count)}, Signature: make([]byte, 64), Seen: &cosignerv1.HeightsSeen{From: 1001, Bits: []byte{1}}, Without: without})
+			Network: &cosignerv1.NetworkVersion{Major: 2, Patch: uint32(count)}, Signature: make([]byte, 64),
+			Seen: &cosignerv1.HeightsSeen{From: 1001, Bits: []byte{1}}, Without: without})
 		return err
 	}
 	a.made = map[string]uint64{"cosigner-1": 0, "cosigner-3": 0}

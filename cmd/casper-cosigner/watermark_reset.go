@@ -128,7 +128,8 @@ func (f *resetFlags) reset(c *cobra.Command) (err error) {
 		return changeFault("resetting the heights", err)
 	}
 	fmt.Fprintf(c.OutOrStdout(), "Done: of the heights %d to %d what was shown may be signed again, reset %d by %s. Each "+
-		"cosigner's ledger follows within a second or two; `status` says which did not.\n", r.Height, r.Until, r.Count, r.Operator)
+		"cosigner's ledger follows within a second or two; `status` says which did not.\n",
+		r.Height, r.Until, r.Count, r.Operator)
 	return nil
 }
 
@@ -194,9 +195,9 @@ func (a *admin) sight(answers []report.Answer, within report.Range) (s sight, er
 			continue
 		}
 		held := report.SeenBy(r)
-		said = append(said, fmt.Sprintf("  %s: its ledger holds %s from %d on, none is kept below %d, %s so far, and %q leads",
-			r.Name, report.Count(held.Len(), "height"), within.From, held.From, report.Count(int(r.Status.GetResets()), "reset"),
-			r.Status.GetLeader()))
+		said = append(said, fmt.Sprintf("  %s: its ledger holds %s from %d on, none is kept below %d, %s so far, "+
+			"and %q leads", r.Name, report.Count(held.Len(), "height"), within.From, held.From,
+			report.Count(int(r.Status.GetResets()), "reset"), r.Status.GetLeader()))
 	}
 	s.by = strings.Join(said, "\n")
 	i := report.Named(answers)
@@ -207,10 +208,11 @@ func (a *admin) sight(answers []report.Answer, within report.Range) (s sight, er
 	s.leader = a.clients[i]
 	var ok bool
 	if s.Heights, s.index, ok = report.Agreed(answers, a.file.Threshold, within); !ok {
-		return s, &fault{code: exitRefused, hints: []string{"bring the cosigners back that do not answer, and ask again; if it " +
-			"stays so, `casper-cosigner status`"}, err: errorf("what is bound takes the word of %d ledgers, and how the log "+
-			"stands that of %d cosigners, and fewer state the same, nothing was done:\n%s",
-			len(answers)-a.file.Threshold+1, a.file.Threshold, s.by)}
+		return s, &fault{code: exitRefused,
+			err: errorf("what is bound takes the word of %d ledgers, and how the log stands that of %d cosigners, and fewer "+
+				"state the same, nothing was done:\n%s", len(answers)-a.file.Threshold+1, a.file.Threshold, s.by),
+			hints: []string{"bring the cosigners back that do not answer, and ask again; if it stays so, " +
+				"`casper-cosigner status`"}}
 	}
 	return s, nil
 }
@@ -226,8 +228,8 @@ func (f *resetFlags) check(c *cobra.Command, s sight, file *cluster.File) error 
 			"`casper-cosigner watermark show`: a floor that you set is lowered by `watermark floor --height " +
 				fmt.Sprint(f.until+1) + "`; what is pruned stays: no block is signed until the chain is there"}}
 	case s.Seen.Len() == 0 && s.Seen.From <= f.height:
-		return &fault{code: exitRefused, err: errorf("of the heights %d to %d enough ledgers hold none, so there is nothing to "+
-			"reset%s", f.height, f.until, f.fewer(s)), hints: []string{"`casper-cosigner watermark show`"}}
+		return &fault{code: exitRefused, err: errorf("of the heights %d to %d enough ledgers hold none, so there is nothing "+
+			"to reset%s", f.height, f.until, f.fewer(s)), hints: []string{"`casper-cosigner watermark show`"}}
 	}
 	if f.node != "" {
 		if err := f.askNode(c, file); err != nil {

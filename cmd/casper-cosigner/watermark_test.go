@@ -103,15 +103,15 @@ func TestResetCommand(t *testing.T) {
 		{"--height 990 --until 990", 0, exitUsage, "Of the heights 990 to 990 will be free: 1 height that"},
 		{"--height 990 --until 1100 --again 990", 0, exitRefused, `--again says "990"`},
 		{"--height 990 --until 1100 --again 990/1101", 0, exitRefused, `--again says "990/1101"`},
-		{"--height 990 --until 1100 --again 990/1100", 1102, exitRefused, "nothing is signed below 1102, which is above the " +
-			"last block of the old chain, 1100"},
+		{"--height 990 --until 1100 --again 990/1100", 1102, exitRefused, "nothing is signed below 1102, which is above " +
+			"the last block of the old chain, 1100"},
 		{"--height 990 --until 1100", 1102, exitRefused, "`watermark floor --height 1101`"},
 		{"--height 990 --until 1100 --again 990/1100 --without c3,c4", 0, exitRefused, "no cosigner \"c4\""},
 		{"--height 1001 --until 1100 --again 1001/1100 --from-node " + url, 1101, 0,
 			"Done: of the heights 1001 to 1100 what was shown may be signed again, reset 1 by operator"},
 		{"--height 1000 --until 1090 --again 1000/1090", 0, 0, "reset 2 by operator"},
-		{"--height 900 --until 1000 --again 900/1000 --from-node " + url, 0, exitRefused, "the chain is at height 1000, and " +
-			"1000 is the last of the old one: the network did not go back"},
+		{"--height 900 --until 1000 --again 900/1000 --from-node " + url, 0, exitRefused, "the chain is at height 1000, " +
+			"and 1000 is the last of the old one: the network did not go back"},
 	} {
 		floor = tt.floor
 		args := append([]string{"watermark", "reset-heights", "--reason", "restart"}, strings.Fields(tt.args)...)
@@ -124,8 +124,8 @@ func TestResetCommand(t *testing.T) {
 		}
 	}
 	code, out, errOut := f.operate("watermark", "show")
-	if code != 0 || !strings.Contains(out, "heights were reset 2 times, last 1000 to 1090, for protocol version 2.0.5, by "+
-		"operator: restart") {
+	if code != 0 || !strings.Contains(out, "heights were reset 2 times, last 1000 to 1090, for protocol version 2.0.5, "+
+		"by operator: restart") {
 		t.Errorf("code %d, %s%s", code, out, errOut)
 	}
 }
@@ -142,8 +142,8 @@ func TestResetIsNoOnesWord(t *testing.T) {
 			}
 		}
 	}
-	seen := watermark.Reset{Height: 260, Until: 266, Network: watermark.Version{Major: 2, Patch: 5}, SeenAt: 4000, Count: 1,
-		Operator: "operator", Reason: "x", Seen: watermark.Seen{From: 260, Bits: "\x05"},
+	seen := watermark.Reset{Height: 260, Until: 266, Network: watermark.Version{Major: 2, Patch: 5}, SeenAt: 4000,
+		Count: 1, Operator: "operator", Reason: "x", Seen: watermark.Seen{From: 260, Bits: "\x05"},
 		First: watermark.Mark{Era: 20, Height: 30}}
 	asked := 0
 	for name, tt := range map[string]struct {
@@ -186,8 +186,8 @@ func TestResetIsNoOnesWord(t *testing.T) {
 	} {
 		f.edit, f.reset, f.view.Newest.Height, asked = tt.edit, watermark.Reset{}, 266, 0
 		f.view.Resets, f.view.LedgerResets = 0, 0
-		code, out, errOut := f.operate("watermark", "reset-heights", "--height", "260", "--until", "266", "--again", "260/266",
-			"--network-version", "2.0.5", "--reason", "x")
+		code, out, errOut := f.operate("watermark", "reset-heights", "--height", "260", "--until", "266", "--again",
+			"260/266", "--network-version", "2.0.5", "--reason", "x")
 		if code != tt.code || !strings.Contains(out+errOut, tt.want) {
 			t.Errorf("%s: code %d, %s%s, want %d and %q", name, code, out, errOut, tt.code, tt.want)
 		}

@@ -110,7 +110,8 @@ func drawCommand(t *rapid.T, version uint32) machine.Command {
 	case 14:
 		return machine.ResetHeights{Reset: watermark.Reset{Height: mark.Height, Until: mark.Era + 35, SeenAt: 1,
 			Network: network(rapid.Uint32Range(0, 3).Draw(t, "network")), Seen: watermark.Seen{From: mark.Height,
-				Bits: rapid.SampledFrom([]string{"", "\xff\xff\xff\xff\xff", "\x55\x3f\x02"}).Draw(t, "bits")}, Operator: "ops", Count: rapid.Uint64Range(1, 3).Draw(t, "count")}, At: at}
+				Bits: rapid.SampledFrom([]string{"", "\xff\xff\xff\xff\xff", "\x55\x3f\x02"}).Draw(t, "bits")},
+			Operator: "ops", Count: rapid.Uint64Range(1, 3).Draw(t, "count")}, At: at}
 	case 15:
 		return machine.SetInstance{Era: mark.Era, Chainspec: casper.Hash{rapid.Byte().Draw(t, "chainspec")}, At: at}
 	case 16:

@@ -136,8 +136,8 @@ func (r Reason) row() row {
 		FloorAbove: {"", "the floor, or what is pruned, is above the last height of the old chain, and with it would fall " +
 			"what was refused beyond that; `watermark show` tells both. `watermark floor` lowers a floor that you set, to the " +
 			"height after the last one; what is pruned stays, and no block is signed below it: wait until the chain is there"},
-		SameNetwork: {"", "the heights were reset for this protocol version of the network, or for a later one, and once is " +
-			"enough: what was signed since is the new chain's. After another hard reset the network has a new version"},
+		SameNetwork: {"", "the heights were reset for this protocol version of the network, or for a later one, and once " +
+			"is enough: what was signed since is the new chain's. After another hard reset the network has a new version"},
 		RestartSpent: {"", "the node was restarted twice in that era, which is the most, or in a later one"},
 		StartMoved:   {"", "it is not the node's next start: another one has that number"},
 	}

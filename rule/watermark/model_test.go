@@ -89,8 +89,9 @@ func (m *model) rerun(era uint64, chainspec uint16) refusal.Reason {
 	return refusal.None
 }
 
-// reset frees the heights from one to another of which the operator saw that they were bound, or that
-// they could not be any more. Where some of before stay bound the marks stay above what they push out.
+// reset frees the heights from one to another of which the operator saw that they were bound, or
+// that they could not be any more. Where some of before stay bound the marks stay above what those
+// push out.
 func (m *model) reset(r watermark.Reset, saw []uint64) {
 	pruned, limit := m.pruned(true), max(r.Until, r.Until+1)
 	if r.Height > m.newest[true] || r.Until < r.Height || m.floor[true] > limit || pruned > max(r.From, r.Height) {

@@ -10,9 +10,9 @@ import (
 	"casper-cosigner/rule/watermark"
 )
 
-// TestSeen: what an operator is shown is what is held from a height on, and a reset that is signed by
-// it frees that, up to its last height, and whatever lies below what could still be bound. All else
-// stays as it was signed.
+// TestSeen: what an operator is shown is what is held from a height on, and a reset that is signed
+// by it frees that, up to its last height, and whatever lies below what could still be bound. All
+// else stays as it was signed.
 func TestSeen(t *testing.T) {
 	for from, want := range map[uint64]watermark.Seen{
 		99: {From: 99, Bits: "\x04\x08\x18"}, 110: {From: 110, Bits: "\x01\x03"}, 119: {From: 119, Bits: "\x01"},
@@ -132,7 +132,8 @@ func TestVersion(t *testing.T) {
 			}
 		}
 	}
-	for _, s := range []string{"", "2", "2.0", "2.0.x", "2.0.3.1", "02.0.3", "2.0.-3", "2.0.4294967296", "0.0.0", " 2.0.3"} {
+	for _, s := range []string{"", "2", "2.0", "2.0.x", "2.0.3.1", "02.0.3", "2.0.-3", "2.0.4294967296",
+		"0.0.0", " 2.0.3"} {
 		if v, err := watermark.ParseVersion(s); err == nil {
 			t.Errorf("%q: %v", s, v)
 		}

@@ -10,8 +10,8 @@ import (
 
 // TestRestartedAfterReset: the network took blocks back, and an operator has reset the heights.
 // Each cosigner is restarted then, one after the other and all at once, while the agents remember
-// higher heights: that keeps nobody down, heights of the reset are signed anew, and nothing else is, nor
-// one above the last block of the old chain.
+// higher heights: that keeps nobody down, heights of the reset are signed anew, and nothing else
+// is, nor one above the last block of the old chain.
 func TestRestartedAfterReset(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 2, 3)
