@@ -36,10 +36,6 @@ func (a *Admin) Status(_ context.Context, asked *cosignerv1.StatusRequest) (*cos
 			resets(r, m)
 		}
 	})
-	if asked != nil && asked.HeightsFrom != nil && r.Newest != nil {
-		held := a.Held(asked.GetHeightsFrom()) // and not the log, which whoever leads writes
-		r.Seen = &cosignerv1.HeightsSeen{From: held.From, Bits: []byte(held.Bits)}
-	}
 	judgement, seen := a.Judgement()
 	if lead.Self {
 		r.Judgement = judgementToProto(judgement)
@@ -53,6 +49,12 @@ func (a *Admin) Status(_ context.Context, asked *cosignerv1.StatusRequest) (*cos
 	}
 	r.Refusals = a.Recent.list()
 	a.Host(r)
+	// The ledger is asked, and not the log, which whoever leads writes; and after its resets were
+	// counted: what it had before a reset must not count as what it holds after it.
+	if asked != nil && asked.HeightsFrom != nil && r.Newest != nil {
+		held := a.Held(asked.GetHeightsFrom())
+		r.Seen = &cosignerv1.HeightsSeen{From: held.From, Bits: []byte(held.Bits)}
+	}
 	return r, nil
 }
 
