@@ -24,31 +24,31 @@ func (s *State) Lacks(earlier *State, signed func(watermark.Reset) error) error 
 	case s.roles.Epoch < earlier.roles.Epoch:
 		return fmt.Errorf("it has %d changes of roles, and here there were %d", s.roles.Epoch, earlier.roles.Epoch)
 	}
-	from, err := s.resetSince(earlier, signed)
+	freed, err := s.resetSince(earlier, signed)
 	if err != nil {
 		return err
 	}
-	if err := s.table.Lacks(earlier.table, from); err != nil {
+	if err := s.table.Lacks(earlier.table, freed); err != nil {
 		return err
 	}
 	return s.lacksLease(earlier)
 }
 
-// resetSince returns the lowest height that a reset may have freed since the earlier state. Of
-// several only the last is known, and one before it may have freed any.
-func (s *State) resetSince(earlier *State, signed func(watermark.Reset) error) (from uint64, err error) {
+// resetSince returns which heights a reset may have freed since the earlier state. Of several only
+// the last is known, and one before it may have freed any.
+func (s *State) resetSince(earlier *State, signed func(watermark.Reset) error) (watermark.Freed, error) {
 	is, was := s.reset, earlier.reset
 	switch {
 	case is.Count < was.Count:
-		return 0, fmt.Errorf("it has %d resets of the heights, and here there were %d", is.Count, was.Count)
+		return watermark.Freed{}, fmt.Errorf("it has %d resets of the heights, and here there were %d", is.Count, was.Count)
 	case is.Count == was.Count && is != was:
-		return 0, fmt.Errorf("it has another reset of the heights as the one of number %d", is.Count)
+		return watermark.Freed{}, fmt.Errorf("it has another reset of the heights as the one of number %d", is.Count)
 	case is.Count == was.Count || signed(is) != nil:
-		return watermark.AllHeights, nil
+		return watermark.Freed{}, nil
 	case is.Count > was.Count+1:
-		return 0, nil
+		return watermark.Freed{Any: true}, nil
 	}
-	return is.Height, nil
+	return watermark.Freed{By: is}, nil
 }
 
 // lacksLease returns an error for a start of a node that was counted and is not.

@@ -86,6 +86,7 @@ func TestLacks(t *testing.T) {
 		"freed twice":     {base, with(reset(55, 1), final("a", 65, 3), reset2), anybody, ""},
 		"by nobody":       {base, with(reset1), nobody, "it ends at"},
 		"below the reset": {base, log(v7, final("a", 60, 2), h65, reset1), anybody, "another request"},
+		"above the reset": {with(final("a", 210, 1)), with(reset1, final("a", 210, 2)), anybody, "another request"},
 	} {
 		has, lacks := started(), started()
 		for s, log := range map[*machine.State][]machine.Command{has: c.has, lacks: c.lacks} {

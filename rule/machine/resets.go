@@ -122,7 +122,7 @@ func resetToProto(r watermark.Reset) *cosignerv1.ResetHeightsCommand {
 	if v := r.Network; v != (watermark.Version{}) {
 		c.Network = &cosignerv1.NetworkVersion{Major: v.Major, Minor: v.Minor, Patch: v.Patch}
 	}
-	if r.Bits != "" {
+	if r.Seen != (watermark.Seen{}) {
 		c.Seen = &cosignerv1.HeightsSeen{From: r.From, Bits: []byte(r.Bits)}
 	}
 	if r.First != (watermark.Mark{}) {
