@@ -147,20 +147,21 @@ func WatchGate(ctx context.Context, f *GateFile, o Options) (err error) {
 	return w.Run(ctx)
 }
 
-// ImportUnitFile has the gate take over a unit file that a node wrote without it.
-func ImportUnitFile(ctx context.Context, f *GateFile, path string) (done gate.Imported, err error) {
+// ImportUnitFiles has the gate take over unit files that a node wrote without it, or folders of
+// them.
+func ImportUnitFiles(ctx context.Context, f *GateFile, paths ...string) (all []gate.Old, err error) {
 	s, err := f.Settings()
 	if err != nil {
-		return gate.Imported{}, err
+		return nil, err
 	}
 	s.Patience, s.Log = importPatience, zerolog.Nop()
 	a, err := f.asker()
 	if err != nil {
-		return gate.Imported{}, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, a.Client.Close()) }()
 	a.Old = true
-	return gate.New(s, a).Import(ctx, path)
+	return gate.New(s, a).Import(ctx, a, paths...)
 }
 
 // agentAsker asks the node's agent, and tells a gate's words for what it answers.
@@ -182,6 +183,9 @@ func (a agentAsker) Claim(ctx context.Context, own casper.Ballot) (attest.Proof,
 	if held := new(claim.HeldError); errors.As(err, &held) {
 		holds, _ := casper.BallotOf(held.Held) // to be compared with what was claimed
 		return attest.Proof{}, fmt.Errorf("%w, %s: %w", gate.ErrBound, holds.Content(), err)
+	}
+	if no := new(claim.RefusedError); errors.As(err, &no) && no.Never() {
+		return attest.Proof{}, fmt.Errorf("%w: %w", gate.ErrNever, err)
 	}
 	return p, err
 }

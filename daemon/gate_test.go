@@ -49,7 +49,11 @@ func (l *local) imports(within time.Duration, folder, path string) (gate.Importe
 	}
 	ctx, cancel := context.WithTimeout(l.t.Context(), within)
 	defer cancel()
-	return daemon.ImportUnitFile(ctx, f, path)
+	all, err := daemon.ImportUnitFiles(ctx, f, path)
+	if len(all) != 1 {
+		return gate.Imported{}, err
+	}
+	return all[0].Imported, errors.Join(all[0].Err, err)
 }
 
 // TestGateAsks: a gate asks its agent, which knows the era by what the other agent heard of it, and
@@ -71,10 +75,15 @@ func TestGateAsks(t *testing.T) {
 	}
 	held, _ := casper.BallotOf(signed)
 	own, _ := casper.BallotOf(echo(1, 0, 2))
-	for _, part := range []string{"ALARM", "era 1 round 0", held.Content(), own.Content(), "until the next era"} {
+	for _, part := range []string{"ALARM", "era 1 round 0", held.Content(), own.Content(), "the floor's era"} {
 		if !strings.Contains(fmt.Sprint(err), part) {
 			t.Errorf("got %v, want %q in it", err, part)
 		}
+	}
+	index := echo(1, 2, 1)
+	index.Validator++
+	if _, err := l.imports(time.Minute, "index", l.unitFile(index)); !errors.Is(err, gate.ErrNever) {
+		t.Errorf("what is never granted: %v", err)
 	}
 	other := echo(1, 2, 1)
 	other.KeyBlock[0]++

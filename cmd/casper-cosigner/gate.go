@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"casper-cosigner/daemon"
+	"casper-cosigner/report"
 	"casper-cosigner/stock/gate"
 )
 
@@ -74,16 +77,18 @@ leaves the empty read-only one below. It is for the gate's service, after the ga
 
 func gateImportCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "import FILE",
-		Short: "take over a unit file that a node wrote without a gate",
-		Long: `import claims each message of ours in the file, and keeps the file only if all are
-granted. If the gate has one of that era, as after a node ran without its gate for a
-while, it is given what it lacks. If a slot is bound to another content, two messages
-were signed for it: then the gate does not start any more until somebody looked into
-it. Stop the node and the gate before, and run it as root: while a process writes unit
-files in that folder it is refused.`,
-		Example: "  casper-cosigner gate import /var/lib/casper/old/unit_1f..._01c6....dat",
-		Args:    one("a unit FILE"),
+		Use:   "import FILE...",
+		Short: "take over unit files that a node wrote without a gate",
+		Long: `import claims each message of ours in the files, or in all unit files of a folder,
+and keeps a file only if all in it are granted. The newest era comes first, and a
+file that fails keeps no other from being claimed. If the gate has a file of that
+era, as after a node ran without its gate for a while, it is given what it lacks. If
+a slot is bound to another content, two messages were signed for it: then the gate
+does not start any more until somebody looked into it. Until the exit code is 0 no
+other node of ours may run. Stop the node and the gate before, and run it as root:
+while a process writes unit files in that folder it is refused.`,
+		Example: "  casper-cosigner gate import /var/lib/casper/casper-node/casper/unit_files",
+		Args:    some("a unit FILE, or a folder of them"),
 	}
 	config := gateFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -93,17 +98,37 @@ files in that folder it is refused.`,
 		}
 		ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
 		defer stop()
-		done, err := daemon.ImportUnitFile(ctx, f, args[0])
-		if errors.Is(err, gate.ErrBound) {
-			return &fault{code: exitRefused, err: err}
-		}
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(c.OutOrStdout(), "%s: %s. Move it away, and start the gate.\n", args[0], importedText(done))
-		return nil
+		all, err := daemon.ImportUnitFiles(ctx, f, args...)
+		return printImported(c.OutOrStdout(), all, err)
 	}
 	return c
+}
+
+// printImported lists what came of each file, and returns what is to be done if not all is well.
+func printImported(out io.Writer, all []gate.Old, err error) error {
+	failed, bound := 0, errors.Is(err, gate.ErrConflict)
+	for _, f := range all {
+		if f.Err == nil {
+			fmt.Fprintf(out, "%s: %s\n", f.Path, importedText(f.Imported))
+			continue
+		}
+		failed++
+		bound = bound || errors.Is(f.Err, gate.ErrBound)
+		fmt.Fprintf(out, "%s: NOT TAKEN OVER: %s\n", f.Path, strings.ReplaceAll(f.Err.Error(), "\n", "\n  "))
+	}
+	if failed > 0 {
+		err = errors.Join(errorf("%d of %s not taken over, as said above: start no node of ours before this is seen to "+
+			"(docs/stock-node.md, \"A node that was run without its gate\")", failed, report.Count(len(all), "unit file")), err)
+	}
+	switch {
+	case bound:
+		return &fault{code: exitRefused, err: err}
+	case err != nil:
+		return err
+	}
+	fmt.Fprintf(out, "All is granted (%s). Move away what was imported, and start the gate.\n",
+		report.Count(len(all), "unit file"))
+	return nil
 }
 
 func importedText(done gate.Imported) string {

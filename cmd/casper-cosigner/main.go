@@ -116,6 +116,16 @@ func one(what string) cobra.PositionalArgs {
 	}
 }
 
+// some demands one argument or more, and names what is missing.
+func some(what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return errorf("%s wants %s: %s", c.Name(), what, c.UseLine())
+		}
+		return nil
+	}
+}
+
 // required marks flags that must be given.
 func required(c *cobra.Command, flags ...string) {
 	for _, name := range flags {

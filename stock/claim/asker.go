@@ -50,6 +50,12 @@ func (a Asker) Claim(ctx context.Context, own casper.Ballot) (attest.Proof, erro
 	}
 }
 
+// Era returns the era of an instance, if the agent knows it now.
+func (a Asker) Era(ctx context.Context, instance casper.Hash) (uint64, error) {
+	o, err := a.Client.Find(ctx, instance)
+	return o.Era, err
+}
+
 // round is what an instance is made of. Of the one that was found last the agent is not asked
 // again, for a node waits: what makes an instance makes it for ever.
 func (c *Client) round(ctx context.Context, instance casper.Hash) (casper.Round, error) {

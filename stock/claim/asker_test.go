@@ -2,11 +2,13 @@ package claim_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
+	"casper-cosigner/rule/refusal"
 	"casper-cosigner/stock/claim"
 )
 
@@ -56,6 +58,27 @@ func TestAsker(t *testing.T) {
 	}
 	if n, _ := agent.heard(); n != 0 {
 		t.Errorf("the agent was asked %d times", n)
+	}
+}
+
+// TestAskerOfOld: for what was signed already no node waits, so that what is never granted is told
+// at once; what may pass is asked again, and so is all that a node waits for.
+func TestAskerOfOld(t *testing.T) {
+	agent := &told{}
+	client := serve(t, agent, &knowing{of: casper.Round{Era: yes.Era}})
+	own, _ := casper.BallotOf(yes)
+	for why, never := range map[refusal.Reason]bool{refusal.BelowFloor: true, refusal.OtherInstance: true,
+		refusal.TooFarAhead: false, refusal.Suspended: false, refusal.NotActive: false} {
+		for _, old := range []bool{false, true} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			agent.tell(refused(why), granted(yes))
+			_, err := claim.Asker{Client: client, Old: old}.Claim(ctx, own)
+			cancel()
+			var no *claim.RefusedError
+			if atOnce := errors.As(err, &no) && no.Never(); atOnce != (never && old) || !atOnce && err != nil {
+				t.Errorf("%v, old %v: %v", why, old, err)
+			}
+		}
 	}
 }
 

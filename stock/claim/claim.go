@@ -48,6 +48,13 @@ type RefusedError struct {
 // Error returns reason and detail.
 func (e *RefusedError) Error() string { return fmt.Sprintf("refused, %v: %s", e.Reason, e.Detail) }
 
+// Never reports whether the slot is free, and nothing is granted there to this node any more. What
+// is bound is told whatever the floor and the node's instance are.
+func (e *RefusedError) Never() bool {
+	return e.Reason == cosignerv1.RefusalReason_REFUSAL_REASON_BELOW_FLOOR ||
+		e.Reason == cosignerv1.RefusalReason_REFUSAL_REASON_OTHER_INSTANCE
+}
+
 // unproven says that an answer is not borne out here, and what to do about that.
 func unproven(err error) error {
 	return fmt.Errorf("the agent answers what the gate's own cluster file does not bear out. If the cluster was founded "+
@@ -82,10 +89,12 @@ func passes(err error) bool {
 	return false
 }
 
-// final reports whether asking again is of no use: the slot is proven to hold something else.
-func final(err error) bool {
+// final reports whether asking again is of no use: the slot is proven to hold something else; or
+// nothing is granted there any more, and no node waits for what was signed already.
+func final(err error, old bool) bool {
 	var held *HeldError
-	return errors.As(err, &held)
+	var refused *RefusedError
+	return errors.As(err, &held) || old && errors.As(err, &refused) && refused.Never()
 }
 
 // Config is what a Client is made of.
@@ -135,7 +144,7 @@ func (c *Client) claim(ctx context.Context, m casper.Message, r *cosignerv1.Clai
 	var why error
 	for {
 		proof, err := c.once(ctx, m, r)
-		if err == nil || final(err) {
+		if err == nil || final(err, len(r.GetSignedAlready()) > 0) {
 			return proof, err
 		}
 		if why == nil || ctx.Err() == nil { // else it says no more than that time was over

@@ -17,11 +17,13 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -35,6 +37,9 @@ import (
 
 // ErrBound is in the chain of an Asker's error if the slot is known to be bound to another content.
 var ErrBound = errors.New("the slot is bound to another content")
+
+// ErrConflict says that no gate starts with this folder.
+var ErrConflict = errors.New("an imported unit file contradicts what was signed since")
 
 // Asker grants messages.
 type Asker interface {
@@ -83,8 +88,19 @@ func New(s Settings, a Asker) *Gate {
 }
 
 // Open takes the state folder, which nobody else may use until the lock is closed, and finds the
-// files in it.
+// files in it. It fails while an imported file contradicts what was signed.
 func (g *Gate) Open() (lock *os.File, err error) {
+	if lock, err = g.take(); err != nil {
+		return nil, err
+	}
+	if err := g.contradicted(); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return lock, nil
+}
+
+func (g *Gate) take() (lock *os.File, err error) {
 	if lock, err = lockState(g.settings.State); err != nil {
 		return nil, err
 	}
@@ -95,13 +111,17 @@ func (g *Gate) Open() (lock *os.File, err error) {
 	return lock, nil
 }
 
-func (g *Gate) find() error {
-	if why, err := os.ReadFile(conflictFile(g.settings.State)); err == nil {
-		return fmt.Errorf("an imported unit file contradicts what was signed since: %s: find out who signed "+
-			"it, and remove %s when no node can use that file any more", why, conflictFile(g.settings.State))
-	} else if !errors.Is(err, os.ErrNotExist) {
-		return err
+// contradicted fails while an imported file contradicts what was signed.
+func (g *Gate) contradicted() error {
+	why, err := os.ReadFile(conflictFile(g.settings.State))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
 	}
+	return fmt.Errorf("%w: %s: find out who signed it, and remove %s when no node can use that file any more",
+		cmp.Or(err, ErrConflict), strings.TrimSpace(string(why)), conflictFile(g.settings.State))
+}
+
+func (g *Gate) find() error {
 	entries, err := os.ReadDir(g.folder())
 	if err != nil {
 		return err

@@ -41,7 +41,7 @@ func TestProofOfAnother(t *testing.T) {
 		"another content's": {attesttest.Proof(us.Vote(era, 1, false)), journal.ErrUngranted},
 	} {
 		s := Settings{Key: us.Public(), State: t.TempDir(), Patience: time.Minute}
-		if _, err := New(s, same{tt.proof}).Import(t.Context(), old); !errors.Is(err, tt.want) {
+		if _, err := importOne(New(s, same{tt.proof}), old); !errors.Is(err, tt.want) {
 			t.Errorf("%s: imported: %v", name, err)
 		}
 		s.State = t.TempDir()

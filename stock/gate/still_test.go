@@ -2,7 +2,6 @@ package gate
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -57,13 +56,13 @@ func (o *oldFile) kept() string { return filepath.Join(folderOf(o.gate.State), f
 
 func (o *oldFile) imports() (Imported, error) {
 	o.claimed = nil
-	return New(o.gate, asker(func(m casper.Ballot) error {
+	return importOne(New(o.gate, asker(func(m casper.Ballot) error {
 		o.claimed = append(o.claimed, m)
 		if o.asks != nil {
 			return o.asks(m)
 		}
 		return nil
-	})).Import(context.Background(), o.path)
+	})), o.path)
 }
 
 // TestImportBesideOwnFile: a node that ran without its gate for part of an era. Each message of
@@ -98,7 +97,7 @@ func TestImportAgainstOwnFile(t *testing.T) {
 	o.has(unitstest.Entry(us.Vote(era, 1, true)))
 	before, _ := os.ReadFile(o.kept())
 	_, err := o.imports()
-	for _, part := range []string{"ALARM", "round 1", "until the next era", o.path} {
+	for _, part := range []string{"ALARM", "round 1", "the floor's era", o.path} {
 		if err == nil || !errors.Is(err, ErrBound) || !strings.Contains(err.Error(), part) {
 			t.Errorf("got %v, want %q in it", err, part)
 		}
