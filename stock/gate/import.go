@@ -52,11 +52,11 @@ type Eras interface {
 	Era(ctx context.Context, instance casper.Hash) (uint64, error)
 }
 
-// Import takes over unit files that a node wrote without a gate: those of these paths, and those in
-// a folder. Each message of ours in one is claimed before anything of it is kept. If the slot of one
-// holds another content, two were signed: then the gate does not start any more until somebody
-// looked into it, which is an error, and so is each later time. The gate must not run meanwhile,
-// nor the node: while somebody writes unit files there a file is refused.
+// Import takes over unit files that a node wrote without a gate: those of these paths, and those
+// in a folder. Each message of ours in one is claimed before anything of it is kept. If the slot
+// of one holds another content, two were signed: then the gate does not start any more until
+// somebody looked into it, which is an error, and so is each later time. The gate must not run
+// meanwhile, nor the node: while somebody writes unit files there a file is refused.
 //
 // Whatever fails, all files are tried: what is claimed nobody else of the pair contradicts. If the
 // gate has a file of that era, what of ours that lacks is added.

@@ -150,7 +150,8 @@ func TestImportFolder(t *testing.T) {
 	}
 	want := []casper.Ballot{own["e"], own["d"], own["c"], own["b"], own["a"], own["unknown"]}
 	failed, err := imports()
-	if !errors.Is(err, ErrConflict) || !slices.Equal(failed, []casper.Hash{bound.Instance}) || !slices.Equal(claimed, want) {
+	if !errors.Is(err, ErrConflict) || !slices.Equal(failed, []casper.Hash{bound.Instance}) ||
+		!slices.Equal(claimed, want) {
 		t.Errorf("failed are %v, %v; claimed were %v", failed, err, claimed)
 	}
 	// What was kept is not claimed again, and the conflict stays, whatever is granted then.
