@@ -28,11 +28,11 @@ func watermarkFloorCommand() *cobra.Command {
 		Use:   "floor",
 		Short: "refuse everything below an era and a height",
 		Long: `floor sets the era and the height below which everything is refused. What is left
-out stays. First stop whatever signs with the PEM. With --from-node what is raised
-is held against the chain, and once more when the node has a block that was made
-after that, so that a node that lags is not believed: at or below the next block's
-is refused, since whoever had the PEM may have signed there; and if neither is
-given, both are filled in, never below the present floor. A number far above the
+out stays. First stop whatever signs with the PEM. With --from-node what is raised, or
+falls, is held against the chain, and once more when the node has a block that was
+made after that, so that a node that lags is not believed: at or below the next
+block's is refused, since whoever had the PEM may have signed there; and if neither
+is given, both are filled in, never below the present floor. A number far above the
 chain, or above what was signed where no node is asked, is to be typed again, and
 so is one below the present floor: what that refused may then be signed. A floor
 that was set by mistake can be moved back, as far as what is pruned.`,
@@ -107,9 +107,9 @@ func floorOf(s *cosignerv1.StatusResponse) watermark.Mark {
 
 // recheck returns the floor by what the node says once it has a block that was made after the last
 // answer, as cosigner init does: what whoever had the PEM signed before it was stopped is then
-// below, even if the node lags. What only falls was not held against the chain, and is not now.
+// below, even if the node lags.
 func (f *floorFlags) recheck(c *cobra.Command, was, want watermark.Mark, stopped time.Time) (watermark.Mark, error) {
-	if f.node == "" || (f.era || f.height) && want.Era <= was.Era && want.Height <= was.Height {
+	if f.node == "" {
 		return want, nil
 	}
 	ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
@@ -147,12 +147,14 @@ func (f *floorFlags) judge(c *cobra.Command, was watermark.Mark, chain watermark
 	if want.Height > was.Height {
 		raised = worse(raised, height)
 	}
+	low := want.Era != was.Era && era == watermark.TooLow || want.Height != was.Height && height == watermark.TooLow
 	switch again := (doubt{numbers: fmt.Sprintf("%d/%d", want.Era, want.Height), again: f.again}); {
-	case raised == watermark.TooLow && f.node != "":
+	case low && f.node != "":
 		next := chain.Next()
 		return want, &fault{code: exitRefused, err: errorf("floor era %d height %d is not above the next block's, era %d "+
 			"height %d: whoever had the PEM may have signed there", want.Era, want.Height, next.Era, next.Height),
-			hints: []string{"--from-node without --era and --height fills in both"}}
+			hints: []string{"--from-node without --era and --height fills in both", "for a floor that was set by mistake, " +
+				"without --from-node, only if nothing signed with the PEM there"}}
 	case raised == watermark.FarAbove:
 		again.why = fmt.Sprintf("era %d or height %d is far above era %d height %d, and nothing below is signed", want.Era,
 			want.Height, chain.Last.Era, chain.Last.Height)

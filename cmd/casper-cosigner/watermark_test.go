@@ -36,7 +36,10 @@ func TestFloor(t *testing.T) {
 		{"--from-node " + fresh, 0, "floor era 11 height 1075, was era 3 height 1012"},
 		{"--height 1200 --from-node " + fresh, 0, "floor era 11 height 1200"},
 		{"--from-node " + fresh, 0, "floor era 11 height 1200, was era 11 height 1200"}, // it does not fall by that
-		{"--era 10 --again 10/1200 --from-node " + url, 0, "floor era 10 height 1200"},  // a block is not waited for
+		{"--era 10 --again 10/1200 --from-node " + fresh, exitRefused, "is not above the next block's, era 10"},
+		{"--height 900 --again 11/900 --from-node " + fresh, exitRefused, "is not above the next block's, era 10"},
+		{"--height 1100 --again 11/1100 --from-node " + fresh, 0, "floor era 11 height 1100, was era 11 height 1200"},
+		{"--era 10 --again 10/1100", 0, "floor era 10 height 1100"},
 	} {
 		code, out, errOut := f.operate(append([]string{"watermark", "floor", "--reason", "x"},
 			strings.Fields(tt.args)...)...)
