@@ -94,6 +94,9 @@ func (f *firstFlags) recheck(ctx context.Context, c *cobra.Command, file *cluste
 	return mark, err
 }
 
+// thisHost stands for an address that is not known here, and is to be replaced.
+const thisHost = "THIS-HOST"
+
 // elsewhere is the flag with which another host checks the same mark: numbers that were right are
 // wrong once whoever held the PEM ran again. It is empty if no node was asked here.
 func (f *firstFlags) elsewhere() string {
@@ -102,7 +105,7 @@ func (f *firstFlags) elsewhere() string {
 		return ""
 	}
 	if ip := net.ParseIP(at.Hostname()); at.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
-		at.Host = net.JoinHostPort("THIS-HOST", at.Port()) // another one does not reach it so
+		at.Host = net.JoinHostPort(thisHost, at.Port()) // another one does not reach it so
 	}
 	return "--from-node " + at.String() + " "
 }

@@ -114,6 +114,7 @@ func TestInitFromNode(t *testing.T) {
 	code, out, errOut := new(fakes).run("cosigner", "init", "--config", config, "--from-node", url, "--yes")
 	if code != 0 || !strings.Contains(errOut, "Waiting for a block made after ") ||
 		!strings.Contains(out, "cosigner init --from-node http://THIS-HOST:") ||
+		!strings.Contains(out, "THIS-HOST is an address of this host that the other one reaches") ||
 		!strings.Contains(out, " --first-era 11 --first-height 1075 --again 11/1075") {
 		t.Fatalf("code %d, %s%s", code, out, errOut)
 	}

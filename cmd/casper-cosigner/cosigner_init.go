@@ -108,6 +108,9 @@ func initCosigner(c *cobra.Command, config string, first *firstFlags, without []
 		fmt.Fprintf(out, " --without %s", strings.Join(without, ","))
 	}
 	fmt.Fprintln(out)
+	if strings.Contains(first.elsewhere(), thisHost) {
+		fmt.Fprintf(out, "There, %s is an address of this host that the other one reaches.\n", thisHost)
+	}
 	fmt.Fprintf(out, "Next: casper-cosigner cosigner run --config %s\n", config)
 	return nil
 }

@@ -260,8 +260,9 @@ Never back up, copy or restore a cosigner's state directory.
 		return
 	}
 	fmt.Fprintf(out, `
-Before the cosigners start, no process may sign with the PEM any more. Then destroy
-every copy of it. Copies may still lie in:
+Before the first cosigner init, no process may sign with the PEM any more. Once all
+cosigners are ready, and not before, destroy every copy of it: if the era turns
+meanwhile the old node has to go on for one more. Copies may lie in:
   %s
   /etc/casper/validator_keys/secret_key.pem on every node, main and standby
   the machine and folder where the key was made, and password managers
@@ -275,7 +276,10 @@ const afterStockSplit = `
 Stock nodes keep the PEM and sign behind their gates. If the cosigners run without
 shares: put each share.age beside its cosigner.toml, set share in cosigner.toml
 there, and restart them one by one. Once all have one, a node may be made one that
-holds no key: take stock off it in every cluster.toml, and restart them again.
+holds no key: stop it, remove the key from its host, set the floor with watermark
+floor --from-node, as blocks that it signed are in no log, take stock off it in
+every cluster.toml, restart the cosigners again, and only then start it. Until the
+floor's era the other stock node casts no vote either.
 Whatever else has the PEM, or signs with it behind no gate, is to be stopped and
 its copy removed first.
 `
