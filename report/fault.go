@@ -81,7 +81,9 @@ func newFault(n *cosignerv1.NodeStatus, told *time.Time) *Fault {
 func (f Fault) Advice() string {
 	switch failover.Proof(f.Proof) {
 	case failover.Proven:
-		return "somebody else signs with the validator's key: find out who holds it and end that, then " +
+		return "somebody else signs with the validator's key, and a hold keeps roles, not signatures: stop all our nodes, " +
+			"find out who holds the key and end that, set the floor with casper-cosigner watermark floor --from-node " +
+			"(docs/recovery.md, \"The floor\"), start the nodes once the chain is in the floor's era, and then " +
 			"casper-cosigner failover resume. The era's end evicts the validator: activate the bid again"
 	case failover.False:
 		return "nothing is held. A peer showed the node something false, or the node lies: casper-node 2.2.2 does not " +
