@@ -300,13 +300,15 @@ func (s *Stand) warnAnew(signed witness.Signed, from string) {
 }
 
 // keepForeign keeps what somebody else states than a member in this cluster, while it matters:
-// until the cluster is founded. It is false if that could not be verified now.
+// until the cluster is founded. While its log bound nothing it says nothing against a founding, and
+// is not to hide what was bound before. It is false if that could not be verified now.
 func (s *Stand) keepForeign(signed witness.Signed, by hearing) bool {
 	list := s.foreign[by.from]
 	i := slices.IndexFunc(list, func(f witness.Signed) bool { return f.Cluster == signed.Cluster && f.Key == signed.Key })
 	switch {
 	case s.founded.Load():
 		s.warn(signed, by)
+	case !signed.Bound():
 	case i < 0 && len(list) == most(s.Members) || i >= 0 && !signed.Replaces(list[i].Statement):
 	case !s.mayCheck(by):
 		return false

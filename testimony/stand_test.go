@@ -271,12 +271,18 @@ func TestFounding(t *testing.T) {
 	}
 	r := newRig(t, fresh)
 	against(r, "nobody heard", "agent a is not heard", "agent b is not heard", "cosigner found --without b")
-	r.HeardAgent("a", []*cosignerv1.SignedStatement{stranger(9, 40)})
+	r.HeardAgent("a", []*cosignerv1.SignedStatement{says(9, 1, func(s *witness.Statement) {
+		s.Name, s.Cluster, s.Newest, s.Pruned = "x", witness.ID{9}, watermark.Mark{Era: 40, Height: 1}, watermark.Mark{}
+	})})
 	r.HeardAgent("b", []*cosignerv1.SignedStatement{stranger(8, 39)})
 	against(r, "height 1 is below, era 40 is not", "agent a", "era 40", "cosigner restate", "--disregard ID")
 	if strings.Contains(r.MayFound().Error(), "era 39") {
 		t.Error("what is below stands against it")
 	}
+	r.HeardAgent("a", []*cosignerv1.SignedStatement{says(9, 1, func(s *witness.Statement) {
+		s.Name, s.Cluster, s.Newest, s.Pruned = "x", witness.ID{9}, watermark.Mark{}, watermark.Mark{Era: 90, Height: 900}
+	})})
+	against(r, "made anew above it, and nothing bound there", "era 40")
 	id := r.foreign["a"][0].ID()
 	r.words.Disregard = []string{id}
 	against(r, "typed, not read", id)

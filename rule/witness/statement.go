@@ -174,6 +174,9 @@ func (s Statement) unbound() bool {
 	return s.Newest == watermark.Mark{} && s.Pruned != watermark.Mark{}
 }
 
+// Bound reports whether the log of who stated it bound something, or may have.
+func (s Statement) Bound() bool { return !s.unbound() }
+
 // Anew reports whether the same cosigner states that it was made anew, on another directory, so
 // high that it refuses for ever all that o says, and that nothing is bound there yet.
 func (s Statement) Anew(o Statement) bool {
