@@ -54,7 +54,7 @@ func RunAgent(ctx context.Context, f *AgentFile, o Options) (err error) {
 		return fmt.Errorf("%q is not a node in the cluster file", f.Name)
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
-	if err := f.openState(AgentState); err != nil {
+	if err := f.openState(AgentState, members(h.self.Cluster)); err != nil {
 		return err
 	}
 	if err := h.assemble(f); err != nil {

@@ -7,6 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"casper-cosigner/rule/witness"
+	"casper-cosigner/testimony"
 )
 
 // witnessFile holds what the cosigners stated, as the agent keeps it.
@@ -51,17 +54,17 @@ func givenState() string {
 
 // openState makes the folder of the settings, if it is not there. It fails if what the cosigners
 // stated is kept in another folder that an agent of these settings may have had, and not in this
-// one: that of a service manager, or beside the settings; or used, as it is shipped, where nothing
-// says which folder it is: else that is another agent's, of another validator on this host. The
-// agent would be a witness that remembers nothing, and count as heard.
-func (f *AgentFile) openState(used string) error {
+// one: that of a service manager, or beside the settings; or used, as it is shipped, but not where
+// it is said which folder it is, and what lies in the shipped one is of other validators, or of an
+// agent that runs. The agent would be a witness that remembers nothing, and count as heard.
+func (f *AgentFile) openState(used string, m witness.Members) error {
 	if f.State != "" {
 		_ = os.MkdirAll(resolve(f.dir, f.State), 0o700) // if that fails no file can be written there, which is told
 	}
 	if _, err := os.Lstat(f.WitnessPath()); !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if f.State != "" || givenState() != "" {
+	if (f.State != "" || givenState() != "") && !testimony.KeptBy(used, witnessFile, m) {
 		used = ""
 	}
 	for _, folder := range []string{givenState(), f.dir, used} {

@@ -127,6 +127,25 @@ func (k *Keeper) open() error {
 	return nil
 }
 
+// KeptBy reports whether what another agent of this validator kept lies in the folder, and no agent
+// runs there. What is damaged may be that; what this process may not read another user's agent
+// keeps.
+func KeptBy(folder, name string, m witness.Members) bool {
+	k := &Keeper{KeeperConfig: KeeperConfig{Path: filepath.Join(folder, name), Members: m}, book: witness.NewBook(m)}
+	data, err := os.ReadFile(k.Path)
+	if folder == "" || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return false
+	}
+	var busy error
+	if _, none := os.Lstat(filepath.Join(folder, lockFile)); none == nil { // nothing is made there
+		lock, err := statedir.Lock(filepath.Join(folder, lockFile))
+		if busy = err; err == nil {
+			defer lock.Close()
+		}
+	}
+	return !errors.Is(busy, statedir.ErrInUse) && (err != nil || k.read(data) != nil || len(k.book.All()) > 0)
+}
+
 func (k *Keeper) read(data []byte) error {
 	var f keptFile
 	if err := json.Unmarshal(data, &f); err != nil {
