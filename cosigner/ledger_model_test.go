@@ -113,7 +113,7 @@ func (m *modelRun) prune(t *rapid.T, mark watermark.Mark) {
 // reset is one that an operator signed. After one of unknown outcome the ledger says on its next
 // start which it is; nothing was released for it in between.
 func (m *modelRun) reset(t *rapid.T, r watermark.Reset) {
-	saw, want := slices.Collect(r.Seen.All()), m.Floor().Height
+	saw, want := slices.Collect(r.All()), m.Floor().Height
 	if want <= max(r.From, r.Height) && want <= r.Until+1 {
 		want = min(want, r.Height)
 	}

@@ -90,8 +90,8 @@ func claimed(height uint64) watermark.Claim { return claim(height, 7).Claim }
 // reset that an operator signed for this founding, and by no other.
 func TestSnapshotAfterAResetThatNobodySigned(t *testing.T) {
 	first := watermark.Mark{Era: 1, Height: 10}
-	reset := watermark.Reset{Count: 1, Height: 12, Until: 20, Network: watermark.Version{Major: 2, Patch: 5}, SeenAt: 4, First: first,
-		Seen: watermark.Seen{From: 12, Bits: "\xff\xff"}}
+	reset := watermark.Reset{Count: 1, Height: 12, Until: 20, SeenAt: 4, First: first,
+		Network: watermark.Version{Major: 2, Patch: 5}, Seen: watermark.Seen{From: 12, Bits: "\xff\xff"}}
 	other := reset
 	other.First.Era++
 	for name, c := range map[string]struct {
