@@ -63,7 +63,7 @@ func (l *look) unready(name string) (code, why string) {
 		return NotUp, l.fails(name)
 	case l.out(name):
 		return l.sidelined(name)
-	case asks && n.Place.trails(l.newest, l.slack()):
+	case asks && l.lags(name):
 		return CatchingUp, fmt.Sprintf("%s asks for round %d of era %d, and the newest is round %d of era %d",
 			name, n.Place.Round, n.Place.Era, l.newest.Round, l.newest.Era)
 	case asks:

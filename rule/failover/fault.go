@@ -44,12 +44,12 @@ func (l *look) tells(name string) bool {
 
 // doubt returns why automatic changes must stop until the newest era ends: a node tells of a fault
 // in it that nobody could look into. Any node may tell that, also a hostile one, of era after era;
-// so it is heard once a day, and only of the era that the log itself has come to.
+// so it is heard once a day, and only of the era that the chain is in, as far as the log and nodes
+// that follow a chain can tell.
 func (l *look) doubt() string {
-	era := l.seen.Bound.Era
 	for _, name := range l.names {
-		f := l.finding(name)
-		if l.holding() || !l.tells(name) || !f.open() || l.nodes[name].FaultEra != era || l.heardOut(name) {
+		f, era := l.finding(name), l.nodes[name].FaultEra
+		if l.holding() || !l.tells(name) || !f.open() || !l.current(era) || l.heardOut(name) {
 			continue
 		}
 		return l.word(name) + fmt.Sprintf("in era %d, and %v; held until that era ends, for %v at most", era, f, heldByWord)
@@ -79,9 +79,10 @@ func (l *look) settled() string {
 	if !ok || e.Cause != Unread || !l.holding() {
 		return ""
 	}
-	era := l.seen.Bound.Era
 	for _, name := range l.names {
-		if l.state.IsSuspended(name) || !strings.HasPrefix(e.Reason, l.word(name)+fmt.Sprintf("in era %d,", era)) {
+		var era uint64
+		in, found := strings.CutPrefix(e.Reason, l.word(name)+"in era ")
+		if _, err := fmt.Sscanf(in, "%d,", &era); !found || err != nil || l.state.IsSuspended(name) || !l.current(era) {
 			continue
 		}
 		if f := l.finding(name); f.Proof == False && l.nodes[name].FaultEra == era {

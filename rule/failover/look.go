@@ -30,6 +30,7 @@ func (m memory) look(c Settings, s State, o Observation, now time.Time) *look {
 	l.nodes = each(l.names, func(name string) kept {
 		k := m.nodes[name].sees(o.Nodes[name], now)
 		k.order = m.order(name, s, o.Wall, now)
+		k.pace = k.pace.follow(k.Asks, c, now)
 		return k
 	})
 	l.newest = l.furthest()
@@ -90,7 +91,7 @@ func (l *look) slack() uint32 { return uint32(1 + l.PingInterval/max(l.Round, ti
 
 // recent is how long ago a node that takes part asked last, at most: two round lengths, and a
 // ping to tell of it.
-func (l *look) recent() time.Duration { return silentAfter*l.Round + l.PingInterval }
+func (c Settings) recent() time.Duration { return silentAfter*c.Round + c.PingInterval }
 
 // ago writes how long ago that was.
 func (l *look) ago(t time.Time) string { return l.now.Sub(t).Round(time.Second / 10).String() }

@@ -22,6 +22,7 @@ type kept struct {
 	abreast   time.Time // when no other was further than its next
 	ready     time.Time // since when it is ready without a break of After: less would not cost it the role either
 	still     time.Time // when it was ready last
+	pace      pace      // how fast it goes
 	order     Order     // last restart of it that the state orders
 	vouched   uint64    // epoch of the last order that was called for when it was seen here
 }

@@ -84,7 +84,7 @@ func (l *look) notUp(name string) trouble {
 // takesPart reports whether the stock node votes, as far as can be told: it validates, and asks for
 // what is newest.
 func (l *look) takesPart(name string) bool {
-	return l.validates(name) && !l.out(name) && l.asks(name) && !l.nodes[name].Place.trails(l.newest, l.slack())
+	return l.validates(name) && !l.out(name) && l.asks(name) && !l.lags(name)
 }
 
 // fails says since when the node's starts fail.

@@ -239,6 +239,10 @@ func (d *demand) atRest() {
 	d.mainAtRest()
 }
 
+// followed is for how many rounds' time main may have to follow the chain until a thief that was
+// active is believed no more.
+const followed = 75
+
 // mainAtRest demands that main is active again once it has been well for as long as its
 // return takes.
 func (d *demand) mainAtRest() {
@@ -250,12 +254,15 @@ func (d *demand) mainAtRest() {
 		}
 	}
 	stable := w.plan.FailbackAfter<<returns + 2*w.plan.After + 4*w.plan.Block + 4*w.plan.Ping
+	if d.thief != nil { // it is believed until main has followed the chain for long
+		stable += followed * w.plan.Block
+	}
 	calm := !d.good[mainHost].IsZero() && w.now.Sub(d.good[mainHost]) > stable && !d.signer.IsZero() &&
 		w.now.Sub(d.signer) > stable
 	// Between sites a single answer that was lost, and came too late, may move the role at any time.
 	calm = calm && w.now.Sub(w.referee.freed) > stable
 	calm = calm && (w.plan.Sites == Sites{} || w.now.Sub(w.referee.moved) > stable)
-	if !calm || w.plan.Failback != failover.Auto || w.roles.HoldUntil != 0 || d.thief != nil || w.plan.has(Promote) {
+	if !calm || w.plan.Failback != failover.Auto || w.roles.HoldUntil != 0 || w.plan.has(Promote) {
 		return
 	}
 	w.stats[Rests]++

@@ -292,3 +292,21 @@ func TestPlans(t *testing.T) {
 		})
 	}
 }
+
+// TestFarBound: a hostile standby that becomes active, rightly, while main is down, and has rounds
+// bound that the chain has not come to, loses the role again to a main that follows the chain.
+func TestFarBound(t *testing.T) {
+	for name, mode := range map[string]failover.Mode{"each node votes": failover.Hot, "one votes": failover.Fenced} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := flooded(Fault{Kind: SetMode, At: 10 * time.Second, Mode: mode},
+				Fault{Kind: KillNode, At: 41 * time.Second, For: 20 * time.Second})
+			p.Block, p.End = 2*time.Second, 270*time.Second
+			r := Run(0, Options{Plan: p})
+			tell(t, 0, r)
+			if r.Stats[Changes] != 2 || r.Stats[Rests] == 0 {
+				t.Errorf("%d changes of the active node; %v", r.Stats[Changes], r.Stats)
+			}
+		})
+	}
+}
