@@ -187,7 +187,10 @@ func (m *Monitor) look(ctx context.Context, asking *sync.WaitGroup) (due time.Ti
 	here := ear.Here{Now: m.Now(), Signs: m.signs()}
 	here.Wall = here.Now
 	var roles failover.State
-	m.Log.View(func(s *machine.State) { roles, here.Bound = s.Roles(), s.Bound() })
+	m.Log.View(func(s *machine.State) {
+		roles, here.Bound = s.Roles(), s.Bound()
+		m.blocks.Reset(s.LastReset().Count, s.LastReset().Height)
+	})
 
 	m.mu.Lock()
 	observed, reports := m.ear.Observe(all, here)

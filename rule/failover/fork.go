@@ -55,9 +55,11 @@ const keptFinals = 256
 // Blocks is which blocks our key signed, as all agents told. NewBlocks makes one. It is not safe
 // for concurrent use.
 type Blocks struct {
-	key  casper.PublicKey
-	seen map[casper.Finality]told
-	fork Fork
+	key    casper.PublicKey
+	seen   map[casper.Finality]told
+	fork   Fork
+	resets uint64                   // of the heights, that were noted
+	freed  map[casper.Finality]told // what was known of heights that the last one freed
 }
 
 type told struct {
@@ -72,12 +74,31 @@ func NewBlocks(key string) *Blocks {
 	return b
 }
 
+// Reset notes the last reset of the heights, by its number, and from which height on it freed them:
+// the network took those blocks back, so that others are signed there, and that is no fork. What
+// was known of them stays known, for agents that are not started anew tell it again.
+func (b *Blocks) Reset(count, height uint64) {
+	if count == b.resets {
+		return
+	}
+	b.resets, b.freed = count, map[casper.Finality]told{}
+	for f, t := range b.seen {
+		if f.Height >= height {
+			b.freed[f] = t
+			delete(b.seen, f)
+		}
+	}
+}
+
 // Take notes what all agents tell, and adds to the observation the last fork that it came to. A
 // node's word is worth nothing here: what counts is signed by our key.
 func (b *Blocks) Take(o *Observation, now time.Time) {
 	for _, name := range slices.Sorted(maps.Keys(o.Nodes)) {
 		for _, f := range o.Nodes[name].Finals {
 			if _, known := b.seen[f.Finality]; known || f == (Final{}) || !b.key.Verify(f.Finality, f.Signature) {
+				continue
+			}
+			if _, freed := b.freed[f.Finality]; freed {
 				continue
 			}
 			for _, other := range b.seen {

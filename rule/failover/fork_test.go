@@ -106,6 +106,35 @@ func TestForkForgets(t *testing.T) {
 	}
 }
 
+// TestForkReset: what the network took back, and an operator freed, is no fork with what is signed
+// there instead, also while agents tell of it; below it, and after it, two blocks are one.
+func TestForkReset(t *testing.T) {
+	ours := newSigner(1)
+	b := failover.NewBlocks(ours.public().String())
+	take := func(all ...failover.Final) failover.Fork {
+		var n failover.Node
+		for _, f := range all {
+			n.Sees(f)
+		}
+		o := failover.Observation{Nodes: map[string]failover.Node{"a": n}}
+		b.Take(&o, begin)
+		return o.Fork
+	}
+	take(ours.final(8, 1), ours.final(9, 1), ours.final(10, 1))
+	b.Reset(1, 9)
+	b.Reset(1, 9)
+	if f := take(ours.final(9, 1), ours.final(10, 1), ours.final(9, 2), ours.final(10, 2)); !f.At.IsZero() {
+		t.Errorf("heights that were freed: %v", f)
+	}
+	if f := take(ours.final(8, 2)); f.At.IsZero() {
+		t.Error("it forgot a height below the first that was freed")
+	}
+	b.Reset(1, 9)
+	if f := take(ours.final(10, 3)); f.At.IsZero() || f.Blocks[1].Height != 10 {
+		t.Errorf("two blocks since the reset: %v", f)
+	}
+}
+
 // TestForkHolds: a fork of a stock node holds the roles, once; an operator who resumes knows of it,
 // and of another one later does not.
 func TestForkHolds(t *testing.T) {
