@@ -196,7 +196,7 @@ func (m *Monitor) look(ctx context.Context, asking *sync.WaitGroup) (due time.Ti
 	observed, reports := m.ear.Observe(all, here)
 	m.mu.Unlock()
 	observed.Examine(m.Settings.Validator, slots{m.Log})
-	m.blocks.Take(&observed, here.Now)
+	m.blocks.Take(&observed, slots{m.Log}.asked, here.Now)
 	m.keep(observed.Fork)
 	judgement := m.judge.Judge(roles, observed, here.Now)
 	m.mu.Lock()

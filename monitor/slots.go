@@ -19,3 +19,18 @@ func (s slots) Find(b casper.Ballot) (era uint64, held, known bool) {
 	})
 	return era, held, known
 }
+
+// asked returns the node for which the log holds just that finality signature, empty if it does
+// not.
+func (s slots) asked(f casper.Finality) (node string) {
+	s.log.View(func(m *machine.State) {
+		slot, _ := casper.SlotOf(f)
+		if !m.Started() {
+			return
+		}
+		if c, held := m.Table().Lookup(slot); held && c.Message == f {
+			node = c.Node
+		}
+	})
+	return node
+}

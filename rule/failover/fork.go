@@ -37,14 +37,22 @@ type Fork struct {
 	Blocks [2]Final
 	Nodes  [2]string // whose agents told of them
 	At     time.Time // when both were known here
+	Asked  string    // node whose request the log holds for one of the two; empty if it holds neither
 }
 
 // String returns what happened, in words.
 func (f Fork) String() string {
 	a, b := f.Blocks[0], f.Blocks[1]
-	return fmt.Sprintf("%s %d: %v (told by %s) and %v (told by %s)", forkedAt, a.Height, a.Block, f.Nodes[0], b.Block,
+	why := fmt.Sprintf("%s %d: %v (told by %s) and %v (told by %s)", forkedAt, a.Height, a.Block, f.Nodes[0], b.Block,
 		f.Nodes[1])
+	if f.Asked != "" {
+		why += askedBy(f.Asked) + "if the network has the other one, suspend it"
+	}
+	return why
 }
+
+// askedBy names in a reason the node for which the cosigners signed one of the blocks.
+func askedBy(node string) string { return "; the cosigners signed one of them for " + node + "; " }
 
 // forkedAt is how a reason begins that holds roles for a fork.
 const forkedAt = "our key signed two blocks at height"
@@ -91,8 +99,9 @@ func (b *Blocks) Reset(count, height uint64) {
 }
 
 // Take notes what all agents tell, and adds to the observation the last fork that it came to. A
-// node's word is worth nothing here: what counts is signed by our key.
-func (b *Blocks) Take(o *Observation, now time.Time) {
+// node's word is worth nothing here: what counts is signed by our key. asked says for which node
+// the log holds just that finality signature, empty if it does not.
+func (b *Blocks) Take(o *Observation, asked func(casper.Finality) string, now time.Time) {
 	for _, name := range slices.Sorted(maps.Keys(o.Nodes)) {
 		for _, f := range o.Nodes[name].Finals {
 			if _, known := b.seen[f.Finality]; known || f == (Final{}) || !b.key.Verify(f.Finality, f.Signature) {
@@ -103,7 +112,8 @@ func (b *Blocks) Take(o *Observation, now time.Time) {
 			}
 			for _, other := range b.seen {
 				if other.Height == f.Height && other.ChainName == f.ChainName {
-					b.fork = Fork{Blocks: [2]Final{other.Final, f}, Nodes: [2]string{other.by, name}, At: now}
+					b.found(Fork{Blocks: [2]Final{other.Final, f}, Nodes: [2]string{other.by, name}, At: now,
+						Asked: cmp.Or(asked(other.Finality), asked(f.Finality))})
 				}
 			}
 			b.seen[f.Finality] = told{f, name}
@@ -118,16 +128,27 @@ func (b *Blocks) Take(o *Observation, now time.Time) {
 	o.Fork = b.fork
 }
 
+// found notes a fork. One that a node may have made by what it asked for hides none that is seen at
+// the same time.
+func (b *Blocks) found(f Fork) {
+	if f.Asked == "" || b.fork.Asked != "" || !b.fork.At.Equal(f.At) {
+		b.fork = f
+	}
+}
+
 // forked returns why automatic changes must stop for good: nodes of ours that hold the key signed
 // two blocks at one height. Once an operator resumed, what was known by then is no reason again.
+// And a node without the key can have a block signed that does not exist, height after height,
+// beside the true one that a stock node signs: so what was signed for it is a reason once.
 func (l *look) forked() string {
 	f := l.seen.Fork
 	if f.At.IsZero() || len(l.Stock) == 0 {
 		return ""
 	}
 	for _, e := range l.state.History {
-		if e.What == EventHold && e.Cause == Fault && strings.HasPrefix(e.Reason, forkedAt) &&
-			(l.holding() || !f.At.After(l.changed)) {
+		held := e.What == EventHold && e.Cause == Fault && strings.HasPrefix(e.Reason, forkedAt)
+		again := f.Asked != "" && !l.IsStock(f.Asked) && strings.Contains(e.Reason, askedBy(f.Asked))
+		if held && (again || l.holding() || !f.At.After(l.changed)) {
 			return ""
 		}
 	}

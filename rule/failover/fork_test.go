@@ -27,6 +27,9 @@ func (s signer) final(height uint64, block byte) (f failover.Final) {
 	return f
 }
 
+// nobody is who asked for a block that no log holds.
+func nobody(casper.Finality) string { return "" }
+
 // TestSees: the newest heights are told, both blocks of one, each once.
 func TestSees(t *testing.T) {
 	ours := newSigner(1)
@@ -74,13 +77,13 @@ func TestFork(t *testing.T) {
 				}
 				o.Nodes[node] = n
 			}
-			b.Take(&o, begin.Add(time.Duration(i)*time.Second))
+			b.Take(&o, nobody, begin.Add(time.Duration(i)*time.Second))
 		}
 		if found := !o.Fork.At.IsZero(); found != c.found {
 			t.Errorf("%s: %+v", name, o.Fork)
 		}
 		at := o.Fork.At
-		if b.Take(&o, begin.Add(time.Hour)); !o.Fork.At.Equal(at) {
+		if b.Take(&o, nobody, begin.Add(time.Hour)); !o.Fork.At.Equal(at) {
 			t.Errorf("%s: what is told again is news", name)
 		}
 	}
@@ -92,7 +95,7 @@ func TestForkForgets(t *testing.T) {
 	b := failover.NewBlocks(ours.public().String())
 	take := func(f failover.Final) failover.Fork {
 		o := failover.Observation{Nodes: map[string]failover.Node{"a": {Finals: [failover.Finals]failover.Final{f}}}}
-		b.Take(&o, begin)
+		b.Take(&o, nobody, begin)
 		return o.Fork
 	}
 	for height := range uint64(300) {
@@ -117,7 +120,7 @@ func TestForkReset(t *testing.T) {
 			n.Sees(f)
 		}
 		o := failover.Observation{Nodes: map[string]failover.Node{"a": n}}
-		b.Take(&o, begin)
+		b.Take(&o, nobody, begin)
 		return o.Fork
 	}
 	take(ours.final(8, 1), ours.final(9, 1), ours.final(10, 1))
@@ -132,6 +135,53 @@ func TestForkReset(t *testing.T) {
 	b.Reset(1, 9)
 	if f := take(ours.final(10, 3)); f.At.IsZero() || f.Blocks[1].Height != 10 {
 		t.Errorf("two blocks since the reset: %v", f)
+	}
+}
+
+// TestForkAsked: two blocks of which the cosigners signed one for a node without the key hold roles
+// once, and not again for that node, which could go on for ever. Others still do.
+func TestForkAsked(t *testing.T) {
+	ours, asker := newSigner(1), "standby"
+	asked := func(f casper.Finality) string {
+		if f.Block == (casper.Hash{2}) {
+			return asker
+		}
+		return ""
+	}
+	s := outScene()
+	s.settings.Stock = []string{"main"}
+	b, j := failover.NewBlocks(ours.public().String()), failover.NewJudge(s.settings)
+	judge := func(second int, finals ...failover.Final) failover.Judgement {
+		s.now = begin.Add(time.Duration(second) * time.Second)
+		main := s.seen.Nodes["main"]
+		for _, f := range finals {
+			main.Sees(f)
+		}
+		s.seen.Nodes["main"] = main
+		b.Take(&s.seen, asked, s.now)
+		d := j.Judge(s.state, s.seen, s.now)
+		if d.Act == failover.Hold {
+			s.state.Hold(d.Until, failover.Change{Epoch: s.state.Epoch, Cause: d.Code, Reason: d.Why})
+			j.Judge(s.state, s.seen, s.now)
+			s.state.Hold(0, failover.Change{Epoch: s.state.Epoch, Cause: failover.Operator})
+			j.Judge(s.state, s.seen, s.now)
+		}
+		return d
+	}
+	d := judge(0, ours.final(9, 1), ours.final(9, 2))
+	if d.Code != failover.Fault || !strings.Contains(d.Why, "for standby; ") {
+		t.Errorf("the first one: %s: %s", d.Code, d.Why)
+	}
+	if d = judge(60, ours.final(20, 1), ours.final(20, 2)); d.Code == failover.Fault {
+		t.Errorf("another one of the same node: %s", d.Why)
+	}
+	d = judge(120, ours.final(30, 1), ours.final(30, 3), ours.final(29, 1), ours.final(29, 2))
+	if d.Code != failover.Fault || !strings.Contains(d.Why, "height 30") {
+		t.Errorf("one that nobody asked for: %s: %s", d.Code, d.Why)
+	}
+	asker = "main"
+	if d = judge(180, ours.final(40, 1), ours.final(40, 2)); d.Code != failover.Fault {
+		t.Errorf("one that another node asked for: %s: %s", d.Code, d.Why)
 	}
 }
 
