@@ -41,13 +41,9 @@ RACELESS := ./rule/... ./stock/journal ./stock/units ./testnet/model ./testnet/s
 # call is raced by the other tests there.
 LONE := ^(TestLedger(CrashMatrix|EveryByte|LargeLoad|Model|SectorsInAnyOrder|StopsGrowing)|TestFlippedBits|TestManyEntries|TestPowerCuts|TestScripts)$$
 HAS_LONE := ./cmd/casper-cosigner ./cosigner ./raftstore ./stock/gate
-# daemon has clusters whose deadlines are of real time, as testnet has; the others wait for programs that they start and for a
-# casper-node. All compute little, a third of two cores together, so they run side by side, but beside nothing else, and are
-# compiled before.
-WAITING := ./daemon ./testnet/localnet ./stock/drill
-# testnet floods its cluster, and stockrace keeps every core busy: each runs alone. testnet/hostile is left to make hostile:
-# clusters of processes by the dozen. What vet would say is said by make lint.
-ALONE := ./testnet ./testnet/stockrace
+# daemon and testnet have clusters whose deadlines are of real time, and stockrace keeps every core busy: each runs alone.
+# testnet/hostile is left to make hostile: clusters of processes by the dozen. What vet would say is said by make lint.
+ALONE := ./daemon ./testnet ./testnet/stockrace
 TEST := $(GO) test -vet=off -timeout 8m
 RACE := CGO_ENABLED=1 $(TEST) -race
 
@@ -55,9 +51,7 @@ RACE := CGO_ENABLED=1 $(TEST) -race
 test-go:
 	@if command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
 		echo "race detector: on"; \
-		$(RACE) -p 3 -skip '$(LONE)' $(TESTFLAGS) $$($(GO) list ./... | grep -vxF -e "$$($(GO) list $(RACELESS) $(WAITING) $(ALONE) ./testnet/hostile)") && \
-		$(RACE) -c -o /dev/null $(WAITING) $(ALONE) && \
-		$(RACE) -p 3 -parallel 3 $(TESTFLAGS) $(WAITING) && \
+		$(RACE) -p 3 -skip '$(LONE)' $(TESTFLAGS) $$($(GO) list ./... | grep -vxF -e "$$($(GO) list $(RACELESS) $(ALONE) ./testnet/hostile)") && \
 		$(RACE) -p 1 $(TESTFLAGS) $(ALONE) && \
 		$(TEST) -run '$(LONE)' $(TESTFLAGS) $(HAS_LONE) && \
 		$(TEST) $(TESTFLAGS) $(RACELESS); \
@@ -143,10 +137,10 @@ HOSTILEFLAGS ?=
 # How many worlds of each kind are played; .ci/run plays fewer.
 SEEDS ?= 1000
 
-# A test waits more than it computes, so that three go at a time.
+# A test waits more than it computes, so that two go at a time.
 .PHONY: hostile
 hostile:
-	$(GO) test -count=1 -timeout 8m -parallel 3 $(HOSTILEFLAGS) ./testnet/hostile
+	$(GO) test -count=1 -timeout 8m -parallel 2 $(HOSTILEFLAGS) ./testnet/hostile
 	$(GO) test -count=1 -timeout 8m -run '^TestWorlds$$' ./testnet/world -args -seeds $(SEEDS)
 	$(GO) test -count=1 -timeout 8m -run '^TestSites$$' ./testnet/world -args -seeds 100
 	$(GO) test -count=1 -timeout 8m -run '^TestUndone$$' ./testnet/world -args -seeds $(SEEDS)
