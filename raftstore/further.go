@@ -32,14 +32,19 @@ func (f *fsm) goesOn(index uint64, later *machine.State) error {
 }
 
 // everApplied returns the state with all that a process of this directory has applied. One that
-// was just started knows what its log holds, and not yet what of that is committed.
+// was just started knows what its log holds, and not yet what of that is committed. Below the first
+// entry of the log all is in the snapshot that it began with.
 func (f *fsm) everApplied() (*machine.State, error) {
 	disk := f.own.disk
 	if disk == nil || disk.mark.highest() <= f.index {
 		return f.state, nil
 	}
+	first, err := disk.FirstIndex()
+	if err != nil {
+		return nil, err
+	}
 	s := f.state.Clone()
-	for i := f.index + 1; i <= disk.mark.highest(); i++ {
+	for i := max(f.index+1, first); i <= disk.mark.highest(); i++ {
 		var l raft.Log
 		switch err := disk.GetLog(i, &l); {
 		case errors.Is(err, raft.ErrLogNotFound):

@@ -83,6 +83,43 @@ func TestSnapshotThatTakesBack(t *testing.T) {
 	}
 }
 
+// TestSnapshotAfterOneWithoutItsEnd: a leader may send a snapshot that holds less than the log that
+// it is of. What is applied after it is not taken back by another one either, once the process was
+// started anew and knows only its log.
+func TestSnapshotAfterOneWithoutItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := besiege(t, 3)
+		defer s.end()
+		applied := s.victim.Applied()
+		sound := s.otherLog(func(l *raft.Log) *raft.Log { return l })
+		of := func(index uint64) []byte { return append(binary.BigEndian.AppendUint64(nil, index), sound...) }
+		meta := raft.SnapshotMeta{Index: applied + 1000, Term: s.term, Configuration: s.voters()}
+		if ok, err := s.install(s.victim, meta, of(applied)); !ok {
+			t.Fatal(err)
+		}
+		bound := entry(t, meta.Index+1, claim(50, 7))
+		bound.Term = s.term
+		if ok, err := s.append(s.victim, &raft.Log{Index: meta.Index, Term: s.term}, bound); !ok {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if s.victim.held(50) != 7 {
+			t.Fatal("it is not applied: this test tests nothing")
+		}
+		s.kill(s.victim.name)
+		s.start(s.victim.name)
+		meta.Index += 9
+		for range poolSize + 1 { // the connections to it are those of before
+			if ok, _ := s.install(s.victim, meta, of(bound.Index)); ok {
+				t.Fatal("taken")
+			}
+		}
+		if !strings.Contains(s.logged.String(), "it takes back what is applied here") {
+			t.Error("not told")
+		}
+	})
+}
+
 // claimed is what claim claims, but for the moment.
 func claimed(height uint64) watermark.Claim { return claim(height, 7).Claim }
 
