@@ -117,7 +117,7 @@ func monitorConfig(p *process, ready func() error) monitor.Config {
 			lead := p.store.Leader()
 			return lead.Name, lead.Term, lead.Self
 		},
-		Ready: ready, Now: p.options.Now, Logger: p.options.Logger,
+		Ready: ready, Followed: p.ledger.Resets, Now: p.options.Now, Logger: p.options.Logger,
 		Keep: func(f failover.Fork) (string, error) { return keepFork(p.dir, c.Validator, f) },
 	}
 	clients := p.links.peers()
@@ -196,7 +196,7 @@ func (v *validator) adminServer() *grpc.Server {
 	s := c.NewServer(v.self.Certificate, adminAccess)
 	cosignerv1.RegisterAdminServiceServer(s, &signer.Admin{Signer: v.signer, Recent: v.recent,
 		Settings: failoverSettings(c), Caller: c.Caller, VerifyReset: v.verifyReset, Followed: v.followed,
-		Held: v.ledger.SeenFrom, Host: v.status, Cosigners: append(v.links.names(), v.self.Name), Versions: v.store,
+		Held: v.server.Holds, Host: v.status, Cosigners: append(v.links.names(), v.self.Name), Versions: v.store,
 		Judgement: v.monitor.Judgement, Report: v.monitor.Report})
 	return s
 }

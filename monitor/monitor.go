@@ -57,6 +57,8 @@ type Config struct {
 	// Ready must return nil only if a signature could be made now.
 	Ready func() error
 	Lead  Lead
+	// Followed must return how many resets of the heights this cosigner's ledger has made.
+	Followed func() uint64
 	// Keep must keep the evidence of a fork for operators, and return where. It may block for a
 	// moment.
 	Keep   func(failover.Fork) (where string, err error)
@@ -189,7 +191,10 @@ func (m *Monitor) look(ctx context.Context, asking *sync.WaitGroup) (due time.Ti
 	var roles failover.State
 	m.Log.View(func(s *machine.State) {
 		roles, here.Bound = s.Roles(), s.Bound()
-		m.blocks.Reset(s.LastReset().Count, s.LastReset().Height)
+		// The log's word alone takes nothing back: one hostile cosigner that leads writes it.
+		if r := s.LastReset(); r.Count == m.Followed() {
+			m.blocks.Reset(r.Count, r.Height, r.Until)
+		}
 	})
 
 	m.mu.Lock()

@@ -82,16 +82,17 @@ func NewBlocks(key string) *Blocks {
 	return b
 }
 
-// Reset notes the last reset of the heights, by its number, and from which height on it freed them:
-// the network took those blocks back, so that others are signed there, and that is no fork. What
-// was known of them stays known, for agents that are not started anew tell it again.
-func (b *Blocks) Reset(count, height uint64) {
+// Reset notes the last reset of the heights, by its number, and which ones the network took back,
+// from the first to the last: others are signed there, and that is no fork. What was known of them
+// stays known, for agents that are not started anew tell it again. The caller has an operator's
+// signature in hand.
+func (b *Blocks) Reset(count, first, last uint64) {
 	if count == b.resets {
 		return
 	}
 	b.resets, b.freed = count, map[casper.Finality]told{}
 	for f, t := range b.seen {
-		if f.Height >= height {
+		if f.Height >= first && f.Height <= last {
 			b.freed[f] = t
 			delete(b.seen, f)
 		}

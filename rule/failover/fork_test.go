@@ -123,16 +123,19 @@ func TestForkReset(t *testing.T) {
 		b.Take(&o, nobody, begin)
 		return o.Fork
 	}
-	take(ours.final(8, 1), ours.final(9, 1), ours.final(10, 1))
-	b.Reset(1, 9)
-	b.Reset(1, 9)
+	take(ours.final(8, 1), ours.final(9, 1), ours.final(10, 1), ours.final(11, 1))
+	b.Reset(1, 9, 10)
+	b.Reset(1, 9, 10)
 	if f := take(ours.final(9, 1), ours.final(10, 1), ours.final(9, 2), ours.final(10, 2)); !f.At.IsZero() {
 		t.Errorf("heights that were freed: %v", f)
 	}
 	if f := take(ours.final(8, 2)); f.At.IsZero() {
 		t.Error("it forgot a height below the first that was freed")
 	}
-	b.Reset(1, 9)
+	if f := take(ours.final(11, 2)); f.At.IsZero() || f.Blocks[1].Height != 11 {
+		t.Error("it forgot a height above the last of the old chain")
+	}
+	b.Reset(1, 9, 10)
 	if f := take(ours.final(10, 3)); f.At.IsZero() || f.Blocks[1].Height != 10 {
 		t.Errorf("two blocks since the reset: %v", f)
 	}
