@@ -31,14 +31,14 @@ func (f *File) VerifyReset(r watermark.Reset) error {
 }
 
 // resetText is the head, then first and last height, the three numbers of the network's version,
-// index, count, first era and height, the lowest height that was seen and the length of what was
-// seen (8 bytes each, little-endian), that, and the reason.
+// index, count, first era and height, the lowest height that was seen, the length of what was
+// seen and of what each ledger held (8 bytes each, little-endian), both, and the reason.
 func (f *File) resetText(r watermark.Reset) []byte {
 	b := f.head(resetTag, r.Operator)
 	v := r.Network
 	for _, n := range []uint64{r.Height, r.Until, uint64(v.Major), uint64(v.Minor), uint64(v.Patch), r.SeenAt, r.Count,
-		r.First.Era, r.First.Height, r.From, uint64(len(r.Bits))} {
+		r.First.Era, r.First.Height, r.From, uint64(len(r.Bits)), uint64(len(r.Ledgers))} {
 		b = binary.LittleEndian.AppendUint64(b, n)
 	}
-	return append(append(b, r.Bits...), r.Reason...)
+	return append(append(append(b, r.Bits...), r.Ledgers...), r.Reason...)
 }

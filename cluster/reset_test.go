@@ -22,7 +22,7 @@ func TestVerifyReset(t *testing.T) {
 	signed := func(f *cluster.File, operator string) watermark.Reset {
 		r := watermark.Reset{Height: 120, Until: 130, SeenAt: 900, Count: 1, Operator: operator,
 			Network: watermark.Version{Major: 2, Minor: 1, Patch: 5}, Reason: "hard reset",
-			Seen: watermark.Seen{From: 120, Bits: "\x81\x00"}, First: watermark.Mark{Era: 2, Height: 100}}
+			Seen: watermark.Seen{From: 120, Bits: "\x81\x00"}, Ledgers: "\x02c1", First: watermark.Mark{Era: 2, Height: 100}}
 		r.Signature = f.SignReset(key, r)
 		return r
 	}
@@ -48,9 +48,14 @@ func TestVerifyReset(t *testing.T) {
 		"index":          func(r *watermark.Reset) { r.SeenAt++ }, "count": func(r *watermark.Reset) { r.Count++ },
 		"height seen": func(r *watermark.Reset) { r.Bits = "\x91\x00" }, "lowest seen": func(r *watermark.Reset) { r.From-- },
 		"part of what was seen": func(r *watermark.Reset) { r.Bits, r.Reason = r.Bits[:1], r.Bits[1:]+r.Reason },
-		"first era":             func(r *watermark.Reset) { r.First.Era++ },
-		"first height":          func(r *watermark.Reset) { r.First.Height-- },
-		"reason":                func(r *watermark.Reset) { r.Reason = "hard rese" },
+		"ledger":                func(r *watermark.Reset) { r.Ledgers = "\x02c2" },
+		"part of a ledger": func(r *watermark.Reset) {
+			r.Ledgers, r.Reason = r.Ledgers[:1], string(r.Ledgers[1:])+r.Reason
+		},
+		"ledger's beginning": func(r *watermark.Reset) { r.Bits, r.Ledgers = r.Bits+string(r.Ledgers[:1]), r.Ledgers[1:] },
+		"first era":          func(r *watermark.Reset) { r.First.Era++ },
+		"first height":       func(r *watermark.Reset) { r.First.Height-- },
+		"reason":             func(r *watermark.Reset) { r.Reason = "hard rese" },
 	} {
 		r := signed(f, "ops")
 		edit(&r)

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
 	"casper-cosigner/rule/casper"
@@ -131,6 +132,17 @@ func (l logged) all() iter.Seq2[casper.Slot, casper.Hash] {
 	}
 }
 
+// heights yields the slots of heights from that one on.
+func (l logged) heights(from uint64) iter.Seq2[casper.Slot, casper.Hash] {
+	return func(yield func(casper.Slot, casper.Hash) bool) {
+		for slot, digest := range l.all() {
+			if slot.OfHeight() && slot.Height >= from && !yield(slot, digest) {
+				return
+			}
+		}
+	}
+}
+
 // errReadBack says that the log shows marks of before a reset that the ledger has made.
 var errReadBack = errors.New("the log has not come to the last reset of the heights yet")
 
@@ -147,14 +159,27 @@ func (s *Server) follow(log logged) error {
 			s.tellReset(log.reset, err)
 			return ledger.Prune(watermark.Mark{Era: log.pruned.Era})
 		}
-		if err := ledger.Reset(log.reset); err != nil {
+		frees, err := ledger.Reset(log.reset.Of(s.config.Name))
+		if err != nil {
 			return err
 		}
-		s.config.Logger.Warn().Uint64("height", log.reset.Height).Uint64("until", log.reset.Until).
-			Uint64("resets", log.reset.Count).Str("operator", log.reset.Operator).Str("reason", log.reset.Reason).
-			Msg("the heights were reset by an operator: those in this range that he saw signed may be signed again")
+		s.tellMade(log.reset, frees)
 	}
 	return ledger.Prune(log.pruned)
+}
+
+// tellMade tells of a reset that the ledger has followed, and that it has kept all if it does not
+// free what it may.
+func (s *Server) tellMade(r watermark.Reset, frees bool) {
+	level, told := zerolog.WarnLevel,
+		"the heights were reset by an operator: those in this range that he saw signed may be signed again"
+	if !frees {
+		level, told = zerolog.ErrorLevel, "ALARM: the log resets the heights for a restart of the network that is not after "+
+			"that of the last reset here: this ledger keeps all that it holds. No log takes a second one, so a cosigner that "+
+			"led made a log up: find out which, and why an operator signed twice"
+	}
+	s.config.Logger.WithLevel(level).Uint64("height", r.Height).Uint64("until", r.Until).Stringer("network", r.Network).
+		Uint64("resets", r.Count).Str("operator", r.Operator).Str("reason", r.Reason).Msg(told)
 }
 
 // tellReset tells once of a reset that is not followed.
@@ -165,6 +190,25 @@ func (s *Server) tellReset(r watermark.Reset, err error) {
 			Msg("ALARM: the log resets the heights, and no operator of this cluster file signed that for this founding: this " +
 				"ledger keeps them, and no height is signed here")
 	}
+}
+
+// Holds returns which heights the ledger holds from that one on, once it was brought after the log:
+// a ledger holds what it was asked a share for, and an operator is to see all that is bound. If it
+// cannot follow the log it says what it has.
+func (s *Server) Holds(from uint64) watermark.Seen {
+	s.following.Lock()
+	defer s.following.Unlock()
+	log := look(s.config.Log, true)
+	if log.started {
+		err := s.follow(log)
+		if err == nil {
+			_, err = s.config.Ledger.Fill(log.heights(from))
+		}
+		if err != nil && !errors.Is(err, errReadBack) {
+			s.config.Logger.Error().Err(err).Msg("bringing the ledger after the log, for an operator who asks what it holds")
+		}
+	}
+	return s.config.Ledger.SeenFrom(from)
 }
 
 func (s *Server) followPruned(ctx context.Context) {

@@ -166,15 +166,18 @@ func TestLedgerOfAnEarlierRelease(t *testing.T) {
 	}
 }
 
-// TestLedgerHeaders: each version comes back as it was, and only the third has a count.
+// TestLedgerHeaders: each version comes back as it was. From the third on there is a count, and in
+// the fourth the network's version at the last reset.
 func TestLedgerHeaders(t *testing.T) {
 	base := header{directory: testDirectory, first: testFirst, floor: testFirst, sealed: 3, uncounted: true}
 	reset, counted, linked := base, base, base
 	reset.resets = 1
 	counted.uncounted, counted.written = false, 1
 	linked.uncounted, linked.written, linked.link, linked.resets = false, 5, Link{1}, 2
+	restarted := linked
+	restarted.network = watermark.Version{Major: 2, Minor: 1, Patch: 7}
 	for version, h := range map[byte][]header{versionWithoutResets: {base}, versionWithResets: {reset},
-		versionWithCount: {counted, linked}} {
+		versionWithCount: {counted, linked}, versionWithNetwork: {restarted}} {
 		for _, h := range h {
 			var b [recordSize]byte
 			h.put(b[:])
@@ -187,6 +190,7 @@ func TestLedgerHeaders(t *testing.T) {
 		"a count in a file of version 1": func(h *header) { h.written = 1 },
 		"a link in a file of version 1":  func(h *header) { h.link = Link{1} },
 		"no count in one of version 3":   func(h *header) { h.uncounted = false },
+		"no count in one of version 4":   func(h *header) { h.network.Patch = 1 },
 	} {
 		h := base
 		change(&h)

@@ -80,6 +80,7 @@ type Ledger struct {
 	first     watermark.Mark
 	floor     watermark.Mark              // durable, never falls but by a Reset
 	resets    uint64                      // durable
+	network   watermark.Version           // at the last of these that was made, durable
 	chain     chain                       // durable; changed with both locks held
 	resetting int                         // Resets under way
 	differing map[casper.Slot]casper.Hash // effective at once, durable soon

@@ -213,7 +213,7 @@ func (l *Ledger) compact() error {
 
 // header is that of a file which is written now, but for the number of records. mu is held.
 func (l *Ledger) header() header {
-	return header{directory: l.config.Directory, first: l.first, floor: l.floor, resets: l.resets,
+	return header{directory: l.config.Directory, first: l.first, floor: l.floor, resets: l.resets, network: l.network,
 		written: l.chain.written(), link: l.chain.last()}
 }
 

@@ -64,7 +64,8 @@ func (l *Ledger) load(size int64) error {
 	if h.directory != l.config.Directory {
 		return l.damaged(0, fmt.Sprintf("it belongs to state directory %v, not to %v", h.directory, l.config.Directory))
 	}
-	l.first, l.floor, l.resets, l.chain = h.first, h.first.Max(h.floor), h.resets, h.chain()
+	l.first, l.floor, l.chain = h.first, h.first.Max(h.floor), h.chain()
+	l.resets, l.network = h.resets, h.network
 
 	s := scan{ledger: l, next: 1, sealed: h.sealed}
 	if err := l.each(size, s.record); err != nil {

@@ -41,7 +41,8 @@ func TestLedgerModel(t *testing.T) {
 				height := rapid.Uint64Range(95, 110).Draw(t, "height")
 				saw := rapid.SliceOfN(rapid.Uint64Range(100, 107), 0, 8).Draw(t, "saw")
 				m.reset(t, watermark.Reset{Height: height, Until: rapid.Uint64Range(height, 112).Draw(t, "until"),
-					Seen: watermark.NewSeen(rapid.Uint64Range(height, 112).Draw(t, "from"), slices.Values(saw))})
+					Network: watermark.Version{Patch: m.network + rapid.Uint32Range(0, 2).Draw(t, "restart")},
+					Seen:    watermark.NewSeen(rapid.Uint64Range(height, 112).Draw(t, "from"), slices.Values(saw))})
 			},
 			"fault": func(t *rapid.T) {
 				m.failOnce(rapid.SampledFrom([]string{"write", "sync", "replace", "open"}).Draw(t, "op"),
@@ -63,6 +64,7 @@ type modelRun struct {
 	released released
 	floor    watermark.Mark // acknowledged
 	resets   uint64
+	network  uint32 // restart of it for which the last reset that frees was
 	written  uint64 // records, as was read last
 }
 
@@ -114,11 +116,11 @@ func (m *modelRun) prune(t *rapid.T, mark watermark.Mark) {
 // start which it is; nothing was released for it in between.
 func (m *modelRun) reset(t *rapid.T, r watermark.Reset) {
 	saw, want := slices.Collect(r.All()), m.Floor().Height
-	if want <= max(r.From, r.Height) && want <= r.Until+1 {
+	if frees := r.Network.Patch > m.network; frees && want <= max(r.From, r.Height) && want <= r.Until+1 {
 		want = min(want, r.Height)
 	}
 	r.Count = m.resets + 1
-	err := m.Ledger.Reset(r)
+	_, err := m.Ledger.Reset(r)
 	m.restartIfFatal()
 	if err != nil && m.Resets() == m.resets {
 		return
@@ -127,7 +129,10 @@ func (m *modelRun) reset(t *rapid.T, r watermark.Reset) {
 	if got := m.Floor().Height; got != want {
 		t.Fatalf("floor %d after a reset, want %d", got, want)
 	}
-	m.floor.Height = min(m.floor.Height, want)
+	if r.Network.Patch <= m.network {
+		return
+	}
+	m.network, m.floor.Height = r.Network.Patch, min(m.floor.Height, want)
 	maps.DeleteFunc(m.released, func(s casper.Slot, _ casper.Hash) bool {
 		return s.OfHeight() && s.Height >= r.Height && s.Height <= r.Until &&
 			(s.Height < r.From || slices.Contains(saw, s.Height))

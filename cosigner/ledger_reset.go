@@ -45,14 +45,18 @@ var errReset = errors.New("the heights are reset meanwhile, or this cosigner has
 // One that was made before changes nothing. A height that the operator did not
 // see bound keeps its digest. And the floor stays where it is if nobody can tell
 // any more what lies below: if it was raised since the operator looked, or is
-// above the old chain. Either way the reset is made then: a ledger that waited
-// for a better one would be out for good.
+// above the old chain. One for a restart of the network that is not after that
+// of the last one made here frees nothing: the log refuses it, too, but a leader
+// may show a log that it made up, and then an operator who signed twice by
+// mistake would free what was signed on the new chain. Reset reports whether it
+// frees what it may. Either way it is followed: a ledger that waited for a
+// better one would be out for good.
 //
 // The file is replaced by one with the new count: at every moment it is either
 // from before the reset or from after it. No claim of a height is under way
 // meanwhile: one of before would bind a value that was taken back, and one of
 // after would be forgotten.
-func (l *Ledger) Reset(r watermark.Reset) error {
+func (l *Ledger) Reset(r watermark.Reset) (frees bool, err error) {
 	l.mu.Lock()
 	l.resetting++
 	under := l.open
@@ -71,29 +75,32 @@ func (l *Ledger) Reset(r watermark.Reset) error {
 	failed, h, differing := l.failed, l.header(), maps.Clone(l.differing)
 	l.mu.Unlock()
 	if failed != nil {
-		return fmt.Errorf("resetting the ledger's heights: %w", failed)
+		return false, fmt.Errorf("resetting the ledger's heights: %w", failed)
 	}
 	if r.Count <= h.resets {
-		return nil
+		return true, nil
 	}
-	h.resets = r.Count
-	if !r.Pruned(h.floor.Height) && !r.Past(h.floor.Height) {
+	h.resets, frees = r.Count, r.Network.Above(h.network)
+	gone := func(s casper.Slot) bool { return frees && s.OfHeight() && r.Frees(s.Height) }
+	if frees {
+		h.network = r.Network
+	}
+	if frees && !r.Pruned(h.floor.Height) && !r.Past(h.floor.Height) {
 		h.first.Height, h.floor.Height = min(h.first.Height, r.Height), min(h.floor.Height, r.Height)
 	}
-	gone := func(s casper.Slot) bool { return s.OfHeight() && r.Frees(s.Height) }
 	maps.DeleteFunc(differing, func(s casper.Slot, _ casper.Hash) bool { return gone(s) })
 	kept := slices.Collect(without(l.live(differing), gone))
 	h.sealed = uint64(len(kept))
 	// If we crash here, the log still shows the reset and the ledger does not: it is made then.
 	if err := l.replaceBy(h, slices.Values(kept)); err != nil {
-		return fmt.Errorf("resetting the ledger's heights: %w", err)
+		return false, fmt.Errorf("resetting the ledger's heights: %w", err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.resets, l.first, l.floor = h.resets, h.first, h.floor
-	l.index.dropHeights(r.Frees)
+	l.resets, l.network, l.first, l.floor = h.resets, h.network, h.first, h.floor
+	l.index.dropHeights(func(height uint64) bool { return frees && r.Frees(height) })
 	maps.DeleteFunc(l.differing, func(s casper.Slot, _ casper.Hash) bool { return gone(s) })
-	return nil
+	return frees, nil
 }
 
 // without yields the records whose slot is not gone.

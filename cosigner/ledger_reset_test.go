@@ -51,7 +51,9 @@ func TestReset(t *testing.T) {
 		r.must(r.Prune(watermark.Mark{Height: 200 + i}))
 	}
 	r.reopen()
-	if s := r.Stats(); s.Resets != 2 {
+	slots := r.Stats().Slots
+	r.follows(9, watermark.Reset{Height: 50, Until: 400, Seen: watermark.Seen{From: 400}, Count: 2}) // an old one
+	if s := r.Stats(); s.Resets != 2 || s.Slots != slots {
 		t.Errorf("a file that was rewritten: %+v", s)
 	}
 }
@@ -84,7 +86,7 @@ func TestUnknownRecord(t *testing.T) {
 	r.must(r.Claim(heightSlot(120), digest(1)))
 	for name, edit := range map[string]func(b []byte){
 		"kind":    func(b []byte) { b[recordSize+4] = 77; seal(b[recordSize : 2*recordSize]) },
-		"version": func(b []byte) { b[5] = 4; seal(b[:recordSize]) },
+		"version": func(b []byte) { b[5] = 5; seal(b[:recordSize]) },
 	} {
 		data := append([]byte{}, r.disk.name.data...)
 		edit(data)
@@ -102,8 +104,10 @@ func TestUnknownRecord(t *testing.T) {
 
 // signedReset is what the committee takes for signed, by an operator who saw all signed up to 130.
 func signedReset(height, count uint64) machine.ResetHeights {
+	all := watermark.Seen{From: 131, Bits: "\x00"}
 	return machine.ResetHeights{Reset: watermark.Reset{Height: height, Until: 130, SeenAt: 1, Count: count,
-		Network: watermark.Version{Major: 2, Patch: uint32(count)}, Seen: watermark.Seen{From: 131, Bits: "\x00"},
+		Network: watermark.Version{Major: 2, Patch: uint32(count)}, Seen: all,
+		Ledgers:  watermark.NewLedgers(map[string]watermark.Seen{"c1": all, "c2": all, "c3": all}),
 		Operator: "ops", Signature: testSignature}}
 }
 
@@ -161,6 +165,64 @@ func TestFollowReset(t *testing.T) {
 	})
 }
 
+// TestResetOfOthers: a ledger forgets only what it held itself when the operator looked. What
+// enough others held then it may have bound since, to something else: whoever leads can have it
+// come to know of the reset when it likes. One that did not answer forgets nothing.
+func TestResetOfOthers(t *testing.T) {
+	for name, own := range map[string]watermark.Seen{
+		"held nothing":   {From: 110, Bits: "\x00"},
+		"held others":    {From: 110, Bits: "\x00\x80"},
+		"did not answer": {},
+		"pruned less":    {From: 105, Bits: "\x00"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			log := started3(120)
+			c, s := besideLog(t, log)
+			run(t, s)
+			time.Sleep(2 * time.Second)
+			reset := signedReset(110, 1)
+			by := map[string]watermark.Seen{}
+			for cosigner, seen := range reset.Ledgers.All() {
+				by[cosigner] = seen
+			}
+			if by["c1"] = own; own == (watermark.Seen{}) {
+				delete(by, "c1")
+			}
+			reset.Ledgers = watermark.NewLedgers(by)
+			log.append(t, reset)
+			time.Sleep(2 * time.Second)
+			var conflict *ConflictError
+			err := c.hosts[0].ledger.Claim(heightSlot(120), digest(7))
+			if !errors.As(err, &conflict) || c.hosts[0].ledger.Resets() != 1 {
+				t.Errorf("%s: %v, %d resets", name, err, c.hosts[0].ledger.Resets())
+			}
+		})
+	}
+}
+
+// TestHolds: what an operator is told that a ledger holds is all that its log has applied, for it
+// holds what it gave a share for, and others gave one for more. What it holds itself is told, too.
+func TestHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := started3(120)
+		c, s := besideLog(t, log)
+		run(t, s)
+		time.Sleep(2 * time.Second)
+		log.append(t, claimOf(finality(125)), claimOf(finality(109)))
+		if err := c.hosts[0].ledger.Claim(heightSlot(127), digest(7)); err != nil {
+			t.Fatal(err)
+		}
+		want := []uint64{120, 125, 127}
+		if has := slices.Sorted(s.Holds(110).All()); !slices.Equal(has, want) {
+			t.Errorf("it holds %v, want %v", has, want)
+		}
+		var conflict *ConflictError
+		if err := c.hosts[0].ledger.Claim(heightSlot(125), digest(7)); !errors.As(err, &conflict) {
+			t.Errorf("what is told is not bound: %v", err)
+		}
+	})
+}
+
 // TestMarks: a ledger tells how far it goes, and a reset that nobody signed lowers none of it.
 func TestMarks(t *testing.T) {
 	r := newRig(t)
@@ -199,6 +261,7 @@ func TestSignedAbove(t *testing.T) {
 		}
 		reset := signedReset(110, 1)
 		reset.Seen = watermark.Seen{From: 120, Bits: "\x01"}
+		reset.Ledgers = watermark.NewLedgers(map[string]watermark.Seen{"c1": reset.Seen})
 		log.append(t, reset)
 		time.Sleep(2 * time.Second)
 		for _, height := range []uint64{125, 131} {
@@ -227,7 +290,7 @@ func TestSignedLate(t *testing.T) {
 	if got := r.SeenFrom(105); got != watermark.NewSeen(105, slices.Values([]uint64{105, 107, 110, 117, 130, 131, 140})) {
 		t.Errorf("it says that it holds %v", slices.Collect(got.All()))
 	}
-	r.must(r.Ledger.Reset(watermark.Reset{Height: 105, Until: 130, Seen: seen, Count: 1}))
+	r.follows(1, watermark.Reset{Height: 105, Until: 130, Seen: seen, Count: 1})
 	for range 2 {
 		if s := r.Stats(); s.Slots != 4 || s.Resets != 1 || r.Marks().Newest.Height != 140 {
 			t.Errorf("%+v, %+v", s, r.Marks())
@@ -264,7 +327,7 @@ func TestPrunedSince(t *testing.T) {
 		}
 		r.must(r.Prune(watermark.Mark{Height: tt.below}))
 		seen := watermark.NewSeen(tt.from, slices.Values([]uint64{110, 119}))
-		r.must(r.Ledger.Reset(watermark.Reset{Height: 105, Until: tt.until, Seen: seen, Count: 1}))
+		r.follows(1, watermark.Reset{Height: 105, Until: tt.until, Seen: seen, Count: 1})
 		for range 2 {
 			if f := r.Floor(); f.Height != tt.floor || r.Resets() != 1 {
 				t.Errorf("%+v: floor %d, %d resets", tt, f.Height, r.Resets())
@@ -344,6 +407,7 @@ func TestReplayAfterReset(t *testing.T) {
 		log.state.ApplyAt(machine.Place{Version: machine.Version}, machine.SetFloor{Floor: first})
 		reset := signedReset(110, 1)
 		reset.Until, reset.Seen = 5001, watermark.Seen{From: 5000, Bits: "\x02"}
+		reset.Ledgers = watermark.NewLedgers(map[string]watermark.Seen{"c1": reset.Seen})
 		log.ahead = []machine.Command{claimOf(finality(5001)), reset, claimOf(finality(120))}
 		log.elect()
 		c, s := besideLog(t, log)

@@ -68,8 +68,19 @@ func (r *rig) Claim(slot casper.Slot, digest casper.Hash) error {
 
 // Reset is one by an operator who has seen all that was signed.
 func (r *rig) Reset(height, count uint64) error {
-	return r.Ledger.Reset(watermark.Reset{Height: height, Until: math.MaxUint64, Count: count,
-		Seen: watermark.Seen{From: math.MaxUint64}})
+	_, err := r.Ledger.Reset(watermark.Reset{Height: height, Until: math.MaxUint64, Count: count,
+		Network: watermark.Version{Major: 2, Patch: uint32(count)}, Seen: watermark.Seen{From: math.MaxUint64}})
+	return err
+}
+
+// follows must follow the reset, which is for the n-th restart of the network, and tells whether it
+// frees anything.
+func (r *rig) follows(n uint32, reset watermark.Reset) bool {
+	r.t.Helper()
+	reset.Network = watermark.Version{Major: 2, Patch: n}
+	frees, err := r.Ledger.Reset(reset)
+	r.must(err)
+	return frees
 }
 
 func none(func(record) bool) {}

@@ -23,7 +23,13 @@ const (
 // nonces holds the unused nonces of this process by who asked for them. They
 // live in memory only: a nonce that outlived the process on disk or in a backup
 // could be used twice, and two shares from one nonce reveal the key share.
+//
+// One from before a reset of the heights is of no use after it: else a share that somebody gave for
+// a block before would be completed by one that is given for it after, and two blocks that the
+// network took back would be signed beside the one that it has.
 type nonces struct {
+	resets func() uint64 // of the heights, that this cosigner's ledger has made
+
 	mu      sync.Mutex
 	last    uint64                  // number of the newest nonce
 	waiting map[recipient][]waiting // oldest first
@@ -38,23 +44,26 @@ type recipient struct {
 
 // waiting is a nonce whose commitment was given out.
 type waiting struct {
-	index uint64
-	since time.Time
-	nonce *frost.Nonce
+	index  uint64
+	since  time.Time
+	resets uint64 // of the heights, when it was made
+	nonce  *frost.Nonce
 }
 
-func newNonces() *nonces { return &nonces{waiting: map[recipient][]waiting{}} }
+func newNonces(resets func() uint64) *nonces {
+	return &nonces{resets: resets, waiting: map[recipient][]waiting{}}
+}
 
 // issue makes count fresh nonces for requester and drops those that are too old
 // or too many.
 func (n *nonces) issue(requester string, keys Keys, count int, now time.Time) ([]waiting, error) {
-	fresh := make([]waiting, count)
+	fresh, resets := make([]waiting, count), n.resets()
 	for i := range fresh {
 		nonce, err := keys.Share.Commit(rand.Reader)
 		if err != nil {
 			return nil, fmt.Errorf("making a nonce: %w", err)
 		}
-		fresh[i] = waiting{since: now, nonce: nonce}
+		fresh[i] = waiting{since: now, resets: resets, nonce: nonce}
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -97,8 +106,10 @@ func (n *nonces) take(to recipient, index uint64, now time.Time) (*frost.Nonce, 
 	return nonce, true
 }
 
-// find returns the place of a nonce that is young enough. mu is held.
+// find returns the place of a nonce that is young enough, and made since the last reset. mu is
+// held.
 func (n *nonces) find(to recipient, index uint64, now time.Time) (int, bool) {
-	i := slices.IndexFunc(n.waiting[to], func(w waiting) bool { return w.index == index })
-	return i, i >= 0 && now.Sub(n.waiting[to][i].since) <= nonceLife
+	all, resets := n.waiting[to], n.resets()
+	i := slices.IndexFunc(all, func(w waiting) bool { return w.index == index })
+	return i, i >= 0 && now.Sub(all[i].since) <= nonceLife && all[i].resets == resets
 }

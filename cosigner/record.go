@@ -15,12 +15,14 @@ import (
 const recordSize = 128
 
 // The versions of the file format. The second has a count of resets, the third a count of records
-// and the link at the last one. Only the third is written: a release that knows none of them must
-// not take such a file for its own.
+// and the link at the last one, the fourth the network's version at the last reset. The third is
+// written, and the fourth once there is such a version: a release that knows neither must not take
+// such a file for its own.
 const (
 	versionWithoutResets = 1
 	versionWithResets    = 2
 	versionWithCount     = 3
+	versionWithNetwork   = 4
 )
 
 // ledgerMagic opens the header.
@@ -49,14 +51,15 @@ type record struct {
 
 // header is record 0. It is written once, with the whole file.
 type header struct {
-	directory statedir.ID    // the state directory that the ledger belongs to
-	first     watermark.Mark // first era and height that may be signed
-	floor     watermark.Mark // floor when the file was written
-	sealed    uint64         // number of records that the file was born with: these cannot be torn
-	resets    uint64         // how often the heights were reset
-	written   uint64         // records that were ever written before the file was, with the first header
-	link      Link           // at the last of them
-	uncounted bool           // written by an earlier release, which tells neither
+	directory statedir.ID       // the state directory that the ledger belongs to
+	first     watermark.Mark    // first era and height that may be signed
+	floor     watermark.Mark    // floor when the file was written
+	sealed    uint64            // number of records that the file was born with: these cannot be torn
+	resets    uint64            // how often the heights were reset
+	network   watermark.Version // with which the network restarted at the last reset that was made
+	written   uint64            // records that were ever written before the file was, with the first header
+	link      Link              // at the last of them
+	uncounted bool              // written by an earlier release, which tells neither
 }
 
 // chain returns what is known of the records before those that were added to the file. Of what an
@@ -142,12 +145,14 @@ func (k recordKind) known() bool { return k >= recordHeader && k <= recordDiffer
 // put writes h's 128 bytes to b:
 //
 //	0 crc32c of the rest | 4 kind | 5 version | 8 magic | 16 directory id | 32 first: era, height |
-//	48 floor: era, height | 64 sealed | 72 resets, from version 2 on | 80 written | 88 link, both of
-//	version 3 only | zeros
+//	48 floor: era, height | 64 sealed | 72 resets, from version 2 on | 80 written | 88 link, both from
+//	version 3 on | 104 network: major, minor, patch, of version 4 only | zeros
 func (h *header) put(b []byte) {
 	clear(b[:recordSize])
 	b[4], b[5] = byte(recordHeader), versionWithCount
 	switch {
+	case h.network != watermark.Version{}:
+		b[5] = versionWithNetwork
 	case h.uncounted && h.resets > 0:
 		b[5] = versionWithResets
 	case h.uncounted:
@@ -164,6 +169,9 @@ func (h *header) put(b []byte) {
 	le.PutUint64(b[72:], h.resets)
 	le.PutUint64(b[80:], h.written)
 	copy(b[88:], h.link[:])
+	le.PutUint32(b[104:], h.network.Major)
+	le.PutUint32(b[108:], h.network.Minor)
+	le.PutUint32(b[112:], h.network.Patch)
 	seal(b)
 }
 
@@ -182,10 +190,12 @@ func parseHeader(b []byte) (header, error) {
 		written:   le.Uint64(b[80:]),
 		link:      Link(b[88:104]),
 		uncounted: b[5] < versionWithCount,
+		network: watermark.Version{Major: le.Uint32(b[104:]), Minor: le.Uint32(b[108:]),
+			Patch: le.Uint32(b[112:])},
 	}
 	var again [recordSize]byte
 	if h.put(again[:]); again != [recordSize]byte(b) || h.uncounted != (h.written == 0 && h.link == Link{}) {
-		return header{}, errors.New("not a header of version 1, 2 or 3; was it written by a later release?")
+		return header{}, errors.New("not a header of version 1 to 4; was it written by a later release?")
 	}
 	return h, nil
 }

@@ -80,7 +80,7 @@ type Server struct {
 
 // NewServer returns a server whose gate is shut.
 func NewServer(config ServerConfig) *Server {
-	return &Server{config: config, nonces: newNonces()}
+	return &Server{config: config, nonces: newNonces(config.Ledger.Resets)}
 }
 
 // openGate lets shares leave. It is called only when this cosigner has waited
@@ -244,7 +244,8 @@ func (s *Server) release(ctx context.Context, a ask) (share [32]byte, err error)
 	return share, nil
 }
 
-var errNonceUnknown = status.Error(codes.NotFound, "no such commitment: used, too old, or of an earlier process")
+var errNonceUnknown = status.Error(codes.NotFound, "no such commitment: used, too old, or of before "+
+	"this process began or the heights were reset")
 
 // mayShare refuses a share where no node wants one: a stock node signs itself. What it claimed is
 // signed for others.

@@ -205,7 +205,8 @@ func TestNonceOnlyOnce(t *testing.T) {
 
 func TestNoncePool(t *testing.T) {
 	a := newAsking(t)
-	n, keys := newNonces(), a.hosts[1].server.config.Keyring.Newest()
+	resets := uint64(0)
+	n, keys := newNonces(func() uint64 { return resets }), a.hosts[1].server.config.Keyring.Newest()
 	start := time.Unix(1000, 0)
 	first, err := n.issue("c1", keys, maxCommit, start)
 	if err != nil {
@@ -223,6 +224,12 @@ func TestNoncePool(t *testing.T) {
 	if _, ok := n.commitment(recipient{"c1", 2}, first[0].index, start); ok {
 		t.Error("a nonce is there for shares of another epoch")
 	}
+	resets++
+	has("c1", first[0], start, false)
+	if _, ok := n.take(recipient{"c1", 1}, first[0].index, start); ok {
+		t.Error("took a nonce of before a reset")
+	}
+	resets--
 	has("c1", first[0], start.Add(nonceLife), true)
 	has("c1", first[0], start.Add(nonceLife+1), false)
 	if _, ok := n.take(recipient{"c1", 1}, first[1].index, start.Add(nonceLife+1)); ok {

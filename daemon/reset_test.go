@@ -42,6 +42,7 @@ func (l *local) recalled(what string) {
 func sawAll(r watermark.Reset) watermark.Reset {
 	r.SeenAt, r.Operator, r.Reason, r.Network = 1, "ops", "hard reset", watermark.Version{Major: 2, Patch: uint32(r.Count)}
 	r.Seen = watermark.Seen{From: r.Height, Bits: strings.Repeat("\xff", 8)}
+	r.Ledgers = watermark.NewLedgers(map[string]watermark.Seen{all[0]: r.Seen, all[1]: r.Seen, all[2]: r.Seen})
 	return r
 }
 
@@ -49,7 +50,7 @@ func resetRequest(r watermark.Reset, signature [64]byte) *cosignerv1.ResetHeight
 	return &cosignerv1.ResetHeightsRequest{Height: r.Height, Until: r.Until, SeenAt: r.SeenAt, Count: r.Count,
 		Network: &cosignerv1.NetworkVersion{Major: r.Network.Major, Minor: r.Network.Minor, Patch: r.Network.Patch},
 		Reason:  r.Reason, Signature: signature[:], Seen: &cosignerv1.HeightsSeen{From: r.From, Bits: []byte(r.Bits)},
-		First: &cosignerv1.Mark{Era: r.First.Era, Height: r.First.Height}}
+		Ledgers: []byte(r.Ledgers), First: &cosignerv1.Mark{Era: r.First.Era, Height: r.First.Height}}
 }
 
 // TestResetHeights: after a hard reset of the network the heights that it took back are signed

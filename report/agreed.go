@@ -25,8 +25,10 @@ type Heights struct {
 	Resets uint64         // of the heights, so far
 	First  watermark.Mark // of the cluster
 	Floor  uint64         // of the heights, in the log
-	Seen   watermark.Seen // which heights so many ledgers hold that no other value can have been signed there
+	Seen   watermark.Seen // which heights so many ledgers hold that no other value can be signed there
 	Fewer  int            // heights that some ledger holds, and too few do
+
+	Ledgers watermark.Ledgers // what each of those ledgers holds
 }
 
 // Range is the heights from one to another, both included.
@@ -35,9 +37,10 @@ type Range struct{ From, To uint64 }
 // Agreed returns what holds of the heights of the range, and an index up to which as many cosigners
 // as the threshold says have applied the log, so that one honest one has; false if too few answer
 // or they disagree. What the log says counts as far as so many state it alike. That a height is
-// bound, which is what lets it be freed, its word does not show, for a leader writes that: all but
-// one fewer than the threshold must hold the height in their own ledgers, so that any who could
-// sign share one with these. Of ledgers that have not followed the last reset nothing counts.
+// bound, which is what lets it be freed, its word does not show, for a leader writes that: as many
+// as sign must hold the height in their own ledgers. Fewer do not do: one of them may be the
+// compromised one, which says what it likes, and the others would still be enough to sign another
+// value until the reset. Of ledgers that have not followed the last reset nothing counts.
 func Agreed(answers []Answer, threshold int, within Range) (h Heights, index uint64, ok bool) {
 	applied := map[Heights][]uint64{}
 	for _, a := range answers {
@@ -55,13 +58,14 @@ func Agreed(answers []Answer, threshold int, within Range) (h Heights, index uin
 	if !ok {
 		return h, index, false
 	}
-	var ledgers []watermark.Seen
+	ledgers := map[string]watermark.Seen{}
 	for _, a := range answers {
 		if s := a.Status; s.GetSeen() != nil && logged(a) == h && s.GetLedgerResets() == h.Resets {
-			ledgers = append(ledgers, SeenBy(a))
+			ledgers[a.Name] = SeenBy(a)
 		}
 	}
-	h.Seen, h.Fewer, ok = seen(ledgers, len(answers)-threshold+1, within)
+	h.Ledgers = watermark.NewLedgers(ledgers)
+	h.Seen, h.Fewer, ok = seen(ledgers, threshold, within)
 	return h, index, ok
 }
 
@@ -79,7 +83,7 @@ func SeenBy(a Answer) watermark.Seen {
 }
 
 // seen returns what enough of the ledgers state of the range, and how many heights only fewer do.
-func seen(ledgers []watermark.Seen, enough int, within Range) (s watermark.Seen, fewer int, ok bool) {
+func seen(ledgers map[string]watermark.Seen, enough int, within Range) (s watermark.Seen, fewer int, ok bool) {
 	if len(ledgers) < enough {
 		return s, 0, false
 	}

@@ -53,15 +53,18 @@ func holding(name string, applied, from uint64, heights ...uint64) Answer {
 	return a
 }
 
-// TestAgreed: a height counts as bound if enough ledgers hold it that any who could sign another
-// value share one with them, whatever logs say. Fewer than the threshold cannot have how the log
-// stands taken for agreed on.
+// TestAgreed: a height counts as bound if as many ledgers hold it as sign, whatever logs say. Fewer
+// than the threshold cannot have how the log stands taken for agreed on.
 func TestAgreed(t *testing.T) {
 	a, b, c := holding("c1", 50, 5, 5, 6, 9), holding("c2", 52, 5, 5, 6, 9), holding("c3", 51, 5, 5, 6, 9)
 	ahead, above, pruned := holding("c2", 1<<60, 5, 5, 6, 9), holding("c2", 50, 5, 11), holding("c2", 52, 7, 9)
 	edit := func(a Answer, edit func(*cosignerv1.StatusResponse)) Answer {
 		a.Status = proto.Clone(a.Status).(*cosignerv1.StatusResponse)
 		edit(a.Status)
+		return a
+	}
+	named := func(name string, a Answer) Answer {
+		a.Name = name
 		return a
 	}
 	noLedger := edit(b, func(s *cosignerv1.StatusResponse) { s.Seen = nil })
@@ -79,14 +82,15 @@ func TestAgreed(t *testing.T) {
 		index   uint64
 		ok      bool
 	}{
-		"alike":                        {[]Answer{a, b, c}, 5, []uint64{5, 6, 9}, 0, 51, true},
-		"an index ahead":               {[]Answer{a, ahead, {}}, 5, []uint64{5, 6, 9}, 0, 50, true},
-		"one holds less":               {[]Answer{a, b, holding("c3", 51, 5, 6)}, 5, []uint64{5, 6, 9}, 0, 51, true},
-		"one holds more":               {[]Answer{a, b, holding("c3", 51, 5, 7, 9)}, 5, []uint64{5, 6, 9}, 1, 51, true},
-		"bound in one":                 {[]Answer{a, holding("c2", 52, 5), holding("c3", 51, 5)}, 5, nil, 3, 51, true},
-		"bound in one of two":          {[]Answer{a, holding("c2", 52, 5, 6), {}}, 5, []uint64{6}, 2, 50, true},
-		"only logs show it":            {[]Answer{madeUp, madeUp, holding("c3", 51, 5)}, 5, []uint64{5, 6, 9}, 0, 52, true},
-		"above the last":               {[]Answer{above, above, {}}, 5, nil, 0, 50, true},
+		"alike":               {[]Answer{a, b, c}, 5, []uint64{5, 6, 9}, 0, 51, true},
+		"an index ahead":      {[]Answer{a, ahead, {}}, 5, []uint64{5, 6, 9}, 0, 50, true},
+		"one holds less":      {[]Answer{a, b, holding("c3", 51, 5, 6)}, 5, []uint64{5, 6, 9}, 0, 51, true},
+		"one holds more":      {[]Answer{a, b, holding("c3", 51, 5, 7, 9)}, 5, []uint64{5, 6, 9}, 1, 51, true},
+		"bound in one":        {[]Answer{a, holding("c2", 52, 5), holding("c3", 51, 5)}, 5, nil, 3, 51, true},
+		"bound in one of two": {[]Answer{a, holding("c2", 52, 5, 6), {}}, 5, []uint64{6}, 2, 50, true},
+		"only logs show it": {[]Answer{named("c1", madeUp), madeUp, holding("c3", 51, 5)}, 5, []uint64{5, 6, 9}, 0, 52,
+			true},
+		"above the last":               {[]Answer{above, named("c1", above), {}}, 5, nil, 0, 50, true},
 		"one has pruned":               {[]Answer{a, b, holding("c3", 51, 8, 9)}, 5, []uint64{5, 6, 9}, 0, 51, true},
 		"two have pruned":              {[]Answer{a, pruned, holding("c3", 51, 8, 9)}, 7, []uint64{9}, 0, 51, true},
 		"one says all heights":         {[]Answer{a, b, wild}, 5, []uint64{5, 6, 9}, 3, 51, true},
@@ -103,20 +107,28 @@ func TestAgreed(t *testing.T) {
 			t.Errorf("%s: %+v, %v, at %d, %v", name, h, slices.Collect(h.Seen.All()), index, ok)
 		}
 	}
-	two := []Answer{a, b, reset, edit(reset, func(*cosignerv1.StatusResponse) {})}
-	two = append(two, edit(reset, func(*cosignerv1.StatusResponse) {}))
+	two := []Answer{a, b, reset, named("c4", reset), named("c5", reset)}
 	if h, _, ok := Agreed(two, 3, Range{From: 5, To: 10}); !ok || h.Resets != 1 {
 		t.Errorf("of five, three after a reset: %+v, %v", h, ok)
 	}
-	// Of five, four sign: two ledgers that hold a height leave nobody who could sign another value.
-	five := []Answer{a, b, holding("c3", 50, 5), holding("c4", 50, 5), {}}
-	if h, _, ok := Agreed(five, 4, Range{From: 5, To: 10}); !ok || h.Seen.Len() != 3 {
+	// Of five, four sign. Were two ledgers enough, one that lies and one that holds a height alone
+	// would do, and the three others could sign another value.
+	five := []Answer{a, b, holding("c3", 50, 5, 5), holding("c4", 50, 5, 5), {}}
+	h, _, ok := Agreed(five, 4, Range{From: 5, To: 10})
+	if !ok || !slices.Equal(slices.Collect(h.Seen.All()), []uint64{5}) || h.Fewer != 2 {
 		t.Errorf("four of five: %+v, %v", h, ok)
 	}
-	if _, _, ok := Agreed(five[:4], 2, Range{From: 5, To: 10}); !ok {
-		t.Error("three ledgers of four, of which two sign")
+	if _, _, ok := Agreed(five[1:], 4, Range{From: 5, To: 10}); ok {
+		t.Error("three ledgers of four that sign")
 	}
-	if h, _, _ := Agreed(five, 3, Range{From: 5, To: 10}); h.Seen.Len() != 0 || h.Fewer != 3 {
-		t.Errorf("three of five sign, and two ledgers hold it: %+v", h)
+	each := map[string]watermark.Seen{}
+	for name, s := range h.Ledgers.All() {
+		each[name] = s
+	}
+	if len(each) != 4 || each["c3"] != SeenBy(five[2]) || each["c1"] != SeenBy(a) {
+		t.Errorf("of the ledgers: %+v", each)
+	}
+	if h, _, _ := Agreed(five, 3, Range{From: 5, To: 10}); h.Seen.Len() != 1 || h.Fewer != 2 {
+		t.Errorf("three of five sign, and two ledgers hold two of three: %+v", h)
 	}
 }

@@ -36,7 +36,8 @@ type Admin struct {
 	// Followed must return how many resets of the heights each cosigner's ledger has made, of those of
 	// which that is known. It may know less than is so by now.
 	Followed func() map[string]uint64
-	// Held must return which heights this cosigner's ledger holds, from one on.
+	// Held must return which heights this cosigner's ledger holds, from one on, with all that its log
+	// has applied.
 	Held func(from uint64) watermark.Seen
 	// Cosigners are the names of all, Versions how far they can read.
 	Cosigners []string

@@ -26,11 +26,15 @@ func (a *Admin) ResetHeights(ctx context.Context,
 	if err := checkReason(r.GetReason()); err != nil {
 		return nil, err
 	}
+	ledgers, err := watermark.ReadLedgers(r.GetLedgers())
+	if err != nil {
+		return nil, status.Error(codes.InvalidArgument, err.Error())
+	}
 	m, _ := a.Caller(ctx)
 	reset := watermark.Reset{Height: r.GetHeight(), Until: r.GetUntil(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),
 		Network: watermark.Version{Major: r.GetNetwork().GetMajor(), Minor: r.GetNetwork().GetMinor(),
 			Patch: r.GetNetwork().GetPatch()},
-		Seen:     watermark.Seen{From: r.GetSeen().GetFrom(), Bits: string(r.GetSeen().GetBits())},
+		Seen: watermark.Seen{From: r.GetSeen().GetFrom(), Bits: string(r.GetSeen().GetBits())}, Ledgers: ledgers,
 		First:    watermark.Mark{Era: r.GetFirst().GetEra(), Height: r.GetFirst().GetHeight()},
 		Operator: m.Name, Reason: r.GetReason(), Signature: [64]byte(r.GetSignature())}
 	if err := a.VerifyReset(reset); err != nil {
@@ -39,7 +43,7 @@ func (a *Admin) ResetHeights(ctx context.Context,
 	if err := a.followed(ctx, r.GetWithout()); err != nil {
 		return nil, status.Errorf(codes.FailedPrecondition, "nothing was changed: %v", err)
 	}
-	_, err := a.changeWithout(ctx, machine.ResetHeights{Reset: reset, At: a.now()}, r.GetWithout())
+	_, err = a.changeWithout(ctx, machine.ResetHeights{Reset: reset, At: a.now()}, r.GetWithout())
 	return &cosignerv1.ResetHeightsResponse{}, err
 }
 

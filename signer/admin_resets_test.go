@@ -87,6 +87,24 @@ func TestResetHeightsByOperator(t *testing.T) {
 	}
 }
 
+// TestStatusBesideReset: a ledger that makes a reset while it is asked is never told with the
+// heights of before and the count of after: those would count as bound still.
+func TestStatusBesideReset(t *testing.T) {
+	a := newAdministered(t)
+	held, resets := []uint64{1003}, uint64(0)
+	made := func() { held, resets = nil, 1 } // after whatever it is asked for first
+	a.Host = func(r *cosignerv1.StatusResponse) { r.LedgerResets = resets; made() }
+	a.Held = func(from uint64) watermark.Seen {
+		defer made()
+		return watermark.NewSeen(from, slices.Values(held))
+	}
+	from := uint64(1000)
+	told, err := a.Status(t.Context(), &cosignerv1.StatusRequest{HeightsFrom: &from})
+	if err != nil || told.Seen == nil || told.GetLedgerResets() == 1 && told.GetSeen().GetBits()[0] != 0 {
+		t.Errorf("after %d resets: %v, %v", told.GetLedgerResets(), told.GetSeen(), err)
+	}
+}
+
 // TestResetNotFollowed: the leader itself refuses another reset while a ledger is known not to have
 // made the last one, names it, and goes on without it at an operator's word.
 func TestResetNotFollowed(t *testing.T) {

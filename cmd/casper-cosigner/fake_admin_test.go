@@ -154,10 +154,14 @@ func (a *fakeAdmin) ResetHeights(_ context.Context,
 	r *cosignerv1.ResetHeightsRequest) (*cosignerv1.ResetHeightsResponse, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	ledgers, err := watermark.ReadLedgers(r.GetLedgers())
+	if err != nil {
+		return nil, status.Error(codes.InvalidArgument, err.Error())
+	}
 	reset := watermark.Reset{Height: r.GetHeight(), Until: r.GetUntil(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),
 		Network: watermark.Version{Major: r.GetNetwork().GetMajor(), Minor: r.GetNetwork().GetMinor(),
 			Patch: r.GetNetwork().GetPatch()},
-		Seen:  watermark.Seen{From: r.GetSeen().GetFrom(), Bits: string(r.GetSeen().GetBits())},
+		Seen: watermark.Seen{From: r.GetSeen().GetFrom(), Bits: string(r.GetSeen().GetBits())}, Ledgers: ledgers,
 		First: watermark.Mark{Era: r.GetFirst().GetEra(), Height: r.GetFirst().GetHeight()}, Operator: "operator",
 		Reason: r.GetReason(), Signature: [64]byte(r.GetSignature())}
 	if err := a.file.VerifyReset(reset); err != nil {
@@ -165,6 +169,9 @@ func (a *fakeAdmin) ResetHeights(_ context.Context,
 	}
 	if a.reset = reset; a.name != a.leader {
 		return nil, status.Error(codes.FailedPrecondition, "this cosigner does not lead")
+	}
+	if a.keeps {
+		return &cosignerv1.ResetHeightsResponse{}, nil
 	}
 	if slices.Contains(r.GetWithout(), "c4") {
 		return nil, status.Error(codes.NotFound, "no cosigner \"c4\" in the cluster file")

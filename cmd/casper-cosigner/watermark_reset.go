@@ -51,9 +51,9 @@ the new chain.
 In every other case it is a double sign: if a node is on a fork, if blocks are
 signed too late, if anything is refused that you want signed. Then do not use it.
 
-A height becomes free if n-t+1 cosigners hold it in their ledgers. Every other one
-stays as it was signed, which costs one finality signature: bring cosigners that are
-down back first. Votes are never freed: an era that runs again needs "watermark
+A height becomes free if as many cosigners hold it in their ledgers as sign. Every
+other one stays as it was signed, which costs one finality signature: bring cosigners
+that are down back first. Votes are never freed: an era that runs again needs "watermark
 instance". What is typed is signed with this operator's key, and each cosigner
 verifies that before its ledger follows.`,
 		Example: `  casper-cosigner watermark reset-heights --height 7012400 --until 7012893 \
@@ -112,7 +112,8 @@ func (f *resetFlags) reset(c *cobra.Command) (err error) {
 			err: errorf("the cosigners have signed on meanwhile, nothing was done:\n%s", seen.by)}
 	}
 	r := watermark.Reset{Height: f.height, Until: f.until, Network: f.version, SeenAt: seen.index,
-		Count: seen.Resets + 1, Seen: seen.Seen, First: seen.First, Operator: host.Name, Reason: *f.reason}
+		Count: seen.Resets + 1, Seen: seen.Seen, Ledgers: seen.Ledgers, First: seen.First,
+		Operator: host.Name, Reason: *f.reason}
 	if err := r.Within(r.First); err != nil {
 		return &fault{code: exitRefused, err: errorf("nothing was done: %w", err)}
 	}
@@ -122,15 +123,42 @@ func (f *resetFlags) reset(c *cobra.Command) (err error) {
 	_, err = seen.leader.ResetHeights(ctx, &cosignerv1.ResetHeightsRequest{Height: r.Height, Until: r.Until,
 		Network: &cosignerv1.NetworkVersion{Major: r.Network.Major, Minor: r.Network.Minor, Patch: r.Network.Patch},
 		SeenAt:  r.SeenAt, Count: r.Count, Reason: r.Reason, Signature: r.Signature[:], Without: f.without,
-		Seen:  &cosignerv1.HeightsSeen{From: r.From, Bits: []byte(r.Bits)},
+		Seen: &cosignerv1.HeightsSeen{From: r.From, Bits: []byte(r.Bits)}, Ledgers: []byte(r.Ledgers),
 		First: &cosignerv1.Mark{Era: r.First.Era, Height: r.First.Height}})
 	if err != nil {
 		return changeFault("resetting the heights", err)
+	}
+	if err := f.made(ctx, a, r); err != nil {
+		return err
 	}
 	fmt.Fprintf(c.OutOrStdout(), "Done: of the heights %d to %d what was shown may be signed again, reset %d by %s. Each "+
 		"cosigner's ledger follows within a second or two; `status` says which did not.\n",
 		r.Height, r.Until, r.Count, r.Operator)
 	return nil
+}
+
+// made waits until enough cosigners state that log and ledger have the reset. That of the one that
+// leads, which answered, is one word.
+func (f *resetFlags) made(ctx context.Context, a *admin, r watermark.Reset) error {
+	for {
+		have := 0
+		for _, answer := range a.askFor(ctx, &cosignerv1.StatusRequest{}) {
+			if answer.Status.GetResets() >= r.Count && answer.Status.GetLedgerResets() >= r.Count {
+				have++
+			}
+		}
+		if have >= a.file.Threshold {
+			return nil
+		}
+		select {
+		case <-time.After(lookAgain):
+		case <-ctx.Done():
+			return &fault{code: exitNoQuorum, err: errorf("the cosigner that leads says that reset %d is made, and only %s "+
+				"of %d that must show it", r.Count, report.Count(have, "cosigner"), a.file.Threshold),
+				hints: []string{"start no node before `casper-cosigner watermark show` shows it on so many; ask again if it " +
+					"does not"}}
+		}
+	}
 }
 
 // lookAgain is how long after they disagreed the cosigners are asked again.
@@ -210,7 +238,7 @@ func (a *admin) sight(answers []report.Answer, within report.Range) (s sight, er
 	if s.Heights, s.index, ok = report.Agreed(answers, a.file.Threshold, within); !ok {
 		return s, &fault{code: exitRefused,
 			err: errorf("what is bound takes the word of %d ledgers, and how the log stands that of %d cosigners, and fewer "+
-				"state the same, nothing was done:\n%s", len(answers)-a.file.Threshold+1, a.file.Threshold, s.by),
+				"state the same, nothing was done:\n%s", a.file.Threshold, a.file.Threshold, s.by),
 			hints: []string{"bring the cosigners back that do not answer, and ask again; if it stays so, " +
 				"`casper-cosigner status`"}}
 	}

@@ -145,6 +145,11 @@ func TestResetIsNoOnesWord(t *testing.T) {
 			}
 		}
 	}
+	bits := func(v *view, b byte) {
+		if v.Seen != nil {
+			v.Seen.Bits[0] = b
+		}
+	}
 	seen := watermark.Reset{Height: 260, Until: 266, Network: watermark.Version{Major: 2, Patch: 5}, SeenAt: 4000,
 		Count: 1, Operator: "operator", Reason: "x", Seen: watermark.Seen{From: 260, Bits: "\x05"},
 		First: watermark.Mark{Era: 20, Height: 30}}
@@ -168,11 +173,11 @@ func TestResetIsNoOnesWord(t *testing.T) {
 		}, exitRefused, "nothing was done: the last reset is not followed yet: c3 has made 0 of 1"},
 		"nobody leads by more than half": {func(v *view) { v.Leader = v.Name }, exitNoQuorum, "nothing was done"},
 		"one was founded for another":    {only("c2", func(v *view) { v.First.Height++ }), 0, "Done"},
-		"one ledger holds another height": {only("c2", func(v *view) { v.Seen.Bits[0] = 7 }), 0,
+		"one ledger holds another height": {only("c2", func(v *view) { bits(v, 7) }), 0,
 			"Too few ledgers hold 1 height of these: those stay as they are, and get no other signature.\nBring cosigners back"},
 		"one ledger alone holds any": {func(v *view) {
 			if v.Name != "c2" {
-				v.Seen.Bits[0] = 0
+				bits(v, 0)
 			}
 		}, exitRefused, "so there is nothing to reset\n"},
 		"none says which": {func(v *view) { v.Seen = nil }, exitRefused, "takes the word of 2 ledgers"},
@@ -183,7 +188,7 @@ func TestResetIsNoOnesWord(t *testing.T) {
 		}, exitRefused, "bring the cosigners back that do not answer"},
 		"signed meanwhile, late": {func(v *view) {
 			if asked++; asked > 3 {
-				v.Seen.Bits[0] = 7
+				bits(v, 7)
 			}
 		}, exitRefused, "signed on meanwhile, nothing was done"},
 	} {
@@ -194,10 +199,25 @@ func TestResetIsNoOnesWord(t *testing.T) {
 		if code != tt.code || !strings.Contains(out+errOut, tt.want) {
 			t.Errorf("%s: code %d, %s%s, want %d and %q", name, code, out, errOut, tt.code, tt.want)
 		}
-		f.reset.Signature = seen.Signature
+		if all := (watermark.Seen{From: 260, Bits: "\x05"}); name == "all agree" && f.reset.Ledgers !=
+			watermark.NewLedgers(map[string]watermark.Seen{"c1": all, "c2": all, "c3": all}) {
+			t.Errorf("each ledger is said to hold %q", f.reset.Ledgers)
+		}
+		f.reset.Signature, f.reset.Ledgers = seen.Signature, ""
 		if done := f.reset == seen; done != (code == 0) {
 			t.Errorf("%s: the leader was asked for %+v", name, f.reset)
 		}
+	}
+}
+
+// TestResetKept: that a reset is made is not the word of the cosigner that leads.
+func TestResetKept(t *testing.T) {
+	f := startFakes(t)
+	f.keeps = true
+	code, out, errOut := f.operate("watermark", "reset-heights", "--height", "260", "--until", "266", "--again",
+		"260/266", "--network-version", "2.0.5", "--reason", "x", "--timeout", "1s")
+	if code != exitNoQuorum || f.reset.Count != 1 || !strings.Contains(out+errOut, "start no node before") {
+		t.Errorf("code %d, %s%s", code, out, errOut)
 	}
 }
 

@@ -118,7 +118,7 @@ func (s *State) setInstance(i SetInstance) Result {
 
 func resetToProto(r watermark.Reset) *cosignerv1.ResetHeightsCommand {
 	c := &cosignerv1.ResetHeightsCommand{Height: r.Height, Until: r.Until, SeenAt: r.SeenAt, Count: r.Count,
-		Operator: r.Operator, Reason: r.Reason, Signature: r.Signature[:]}
+		Operator: r.Operator, Reason: r.Reason, Signature: r.Signature[:], Ledgers: []byte(r.Ledgers)}
 	if v := r.Network; v != (watermark.Version{}) {
 		c.Network = &cosignerv1.NetworkVersion{Major: v.Major, Minor: v.Minor, Patch: v.Patch}
 	}
@@ -135,10 +135,14 @@ func resetFromProto(r *cosignerv1.ResetHeightsCommand) (watermark.Reset, error) 
 	if len(r.GetSignature()) != 64 {
 		return watermark.Reset{}, fmt.Errorf("operator's signature of %d bytes", len(r.GetSignature()))
 	}
+	ledgers, err := watermark.ReadLedgers(r.GetLedgers())
+	if err != nil {
+		return watermark.Reset{}, fmt.Errorf("reset of the heights: %w", err)
+	}
 	return watermark.Reset{Height: r.GetHeight(), Until: r.GetUntil(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),
 		Network: watermark.Version{Major: r.GetNetwork().GetMajor(), Minor: r.GetNetwork().GetMinor(),
 			Patch: r.GetNetwork().GetPatch()},
-		Seen:  watermark.Seen{From: r.GetSeen().GetFrom(), Bits: string(r.GetSeen().GetBits())},
+		Seen: watermark.Seen{From: r.GetSeen().GetFrom(), Bits: string(r.GetSeen().GetBits())}, Ledgers: ledgers,
 		First: markFromProto(r.GetFirst()), Operator: r.GetOperator(), Reason: r.GetReason(),
 		Signature: [64]byte(r.GetSignature())}, nil
 }

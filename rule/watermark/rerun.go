@@ -67,7 +67,8 @@ type Reset struct {
 	Network   Version // with which the network restarted
 	SeenAt    uint64  // the log's index at which the operator looked
 	Count     uint64  // of resets, this one included; 0 is none
-	Seen              // heights that the operator saw bound from Height on: no other is freed
+	Seen              // heights that so many ledgers held that the log frees them, and no other
+	Ledgers   Ledgers // what each held: its own is all that a ledger forgets
 	First     Mark    // of the cluster: for which founding it is
 	Operator  string
 	Reason    string
@@ -121,6 +122,14 @@ func Followed(resets uint64, made map[string]uint64, without []string) error {
 // or ahead of the chain, may be the new chain's, and stays.
 func (r Reset) Frees(height uint64) bool {
 	return height >= r.Height && height <= r.Until && (height < r.From || r.has(height))
+}
+
+// Of returns the reset as it is for the ledger of the named cosigner: that frees what it held
+// itself when the operator looked. What others held says nothing of what it has bound since, before
+// it came to know of the reset: whoever leads chooses that moment for each.
+func (r Reset) Of(name string) Reset {
+	r.Seen = r.Ledgers.of(name)
+	return r
 }
 
 // Pruned reports whether a table or ledger that keeps nothing below that height has forgotten since

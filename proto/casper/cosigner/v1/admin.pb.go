@@ -2213,14 +2213,18 @@ type ResetHeightsRequest struct {
 	SeenAt uint64 `protobuf:"varint,6,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`
 	// Cosigners that need not have shown that they can read the entry; an older release ends at it.
 	Without []string `protobuf:"bytes,7,rep,name=without,proto3" json:"without,omitempty"`
-	// Which heights from the first one on n-t+1 ledgers were stated to hold: no other is freed.
+	// Which heights from the first one on t ledgers were stated to hold: no other is freed.
 	Seen *HeightsSeen `protobuf:"bytes,8,opt,name=seen,proto3" json:"seen,omitempty"`
 	// First era and height of the cluster that t stated: it is of no use once that was founded anew.
 	First *Mark `protobuf:"bytes,9,opt,name=first,proto3" json:"first,omitempty"`
 	// Last height of the chain before it was reset: none above is freed.
 	Until uint64 `protobuf:"varint,10,opt,name=until,proto3" json:"until,omitempty"`
 	// Protocol version with which the network restarted. It is refused if there was a reset for that one.
-	Network       *NetworkVersion `protobuf:"bytes,11,opt,name=network,proto3" json:"network,omitempty"`
+	Network *NetworkVersion `protobuf:"bytes,11,opt,name=network,proto3" json:"network,omitempty"`
+	// What each ledger was stated to hold from the first height on: what a ledger forgets is of that, and no other's.
+	// By name in order: the name's length (1 byte), the name, the lowest height and the length of the bits (8 bytes
+	// each, little-endian), and the bits, as HeightsSeen has them.
+	Ledgers       []byte `protobuf:"bytes,12,opt,name=ledgers,proto3" json:"ledgers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2329,6 +2333,13 @@ func (x *ResetHeightsRequest) GetUntil() uint64 {
 func (x *ResetHeightsRequest) GetNetwork() *NetworkVersion {
 	if x != nil {
 		return x.Network
+	}
+	return nil
+}
+
+func (x *ResetHeightsRequest) GetLedgers() []byte {
+	if x != nil {
+		return x.Ledgers
 	}
 	return nil
 }
@@ -2744,7 +2755,7 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"B\n" +
 	"\x10SetFloorResponse\x12.\n" +
-	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\"\x81\x03\n" +
+	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\"\x9b\x03\n" +
 	"\x13ResetHeightsRequest\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x16\n" +
@@ -2757,7 +2768,8 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"\x05first\x18\t \x01(\v2\x18.casper.cosigner.v1.MarkR\x05first\x12\x14\n" +
 	"\x05until\x18\n" +
 	" \x01(\x04R\x05until\x12<\n" +
-	"\anetwork\x18\v \x01(\v2\".casper.cosigner.v1.NetworkVersionR\anetwork\"\x16\n" +
+	"\anetwork\x18\v \x01(\v2\".casper.cosigner.v1.NetworkVersionR\anetwork\x12\x18\n" +
+	"\aledgers\x18\f \x01(\fR\aledgers\"\x16\n" +
 	"\x14ResetHeightsResponse\"v\n" +
 	"\x12SetInstanceRequest\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +

@@ -956,7 +956,11 @@ type ResetHeightsCommand struct {
 	// Last height of the chain before it was reset: it takes back none above.
 	Until uint64 `protobuf:"varint,10,opt,name=until,proto3" json:"until,omitempty"`
 	// Protocol version with which the network restarted. There is one reset of each.
-	Network       *NetworkVersion `protobuf:"bytes,11,opt,name=network,proto3" json:"network,omitempty"`
+	Network *NetworkVersion `protobuf:"bytes,11,opt,name=network,proto3" json:"network,omitempty"`
+	// What each ledger was stated to hold from the first height on: what a ledger forgets is of that, and no other's.
+	// By name in order: the name's length (1 byte), the name, the lowest height and the length of the bits (8 bytes
+	// each, little-endian), and the bits, as HeightsSeen has them.
+	Ledgers       []byte `protobuf:"bytes,12,opt,name=ledgers,proto3" json:"ledgers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1065,6 +1069,13 @@ func (x *ResetHeightsCommand) GetUntil() uint64 {
 func (x *ResetHeightsCommand) GetNetwork() *NetworkVersion {
 	if x != nil {
 		return x.Network
+	}
+	return nil
+}
+
+func (x *ResetHeightsCommand) GetLedgers() []byte {
+	if x != nil {
+		return x.Ledgers
 	}
 	return nil
 }
@@ -1670,7 +1681,7 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\x05cause\x18\x05 \x01(\tR\x05cause\"Y\n" +
 	"\x0fSetFloorCommand\x12.\n" +
 	"\x05floor\x18\x01 \x01(\v2\x18.casper.cosigner.v1.MarkR\x05floor\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x83\x03\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x9d\x03\n" +
 	"\x13ResetHeightsCommand\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x1a\n" +
@@ -1683,7 +1694,8 @@ const file_casper_cosigner_v1_log_proto_rawDesc = "" +
 	"\x05first\x18\t \x01(\v2\x18.casper.cosigner.v1.MarkR\x05first\x12\x14\n" +
 	"\x05until\x18\n" +
 	" \x01(\x04R\x05until\x12<\n" +
-	"\anetwork\x18\v \x01(\v2\".casper.cosigner.v1.NetworkVersionR\anetwork\"\\\n" +
+	"\anetwork\x18\v \x01(\v2\".casper.cosigner.v1.NetworkVersionR\anetwork\x12\x18\n" +
+	"\aledgers\x18\f \x01(\fR\aledgers\"\\\n" +
 	"\x12SetInstanceCommand\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
 	"\tchainspec\x18\x02 \x01(\fR\tchainspec\x12\x16\n" +
