@@ -189,10 +189,11 @@ func (m *Monitor) look(ctx context.Context, asking *sync.WaitGroup) (due time.Ti
 	here := ear.Here{Now: m.Now(), Signs: m.signs()}
 	here.Wall = here.Now
 	var roles failover.State
+	followed := m.Followed()
 	m.Log.View(func(s *machine.State) {
 		roles, here.Bound = s.Roles(), s.Bound()
 		// The log's word alone takes nothing back: one hostile cosigner that leads writes it.
-		if r := s.LastReset(); r.Count == m.Followed() {
+		if r := s.LastReset(); r.Count == followed {
 			m.blocks.Reset(r.Count, r.Height, r.Until)
 		}
 	})

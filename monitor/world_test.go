@@ -42,6 +42,7 @@ type world struct {
 
 	mu      sync.Mutex // guards all below
 	state   *machine.State
+	resets  uint64 // of the heights, that ledgers made
 	leader  string
 	cut     map[string]bool                                // cosigners that nobody reaches and that reach nobody
 	hung    map[string]bool                                // cosigners that take calls and answer none
@@ -113,6 +114,11 @@ func (w *world) config(name string) Config {
 			return w.unready
 		},
 		Lead: w.lead(name),
+		Followed: func() uint64 {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.resets
+		},
 		Now: func() time.Time {
 			w.mu.Lock()
 			defer w.mu.Unlock()
