@@ -29,6 +29,12 @@ func (s *State) Lacks(earlier *State, signed func(watermark.Reset) error) error 
 		return err
 	}
 	if err := s.table.Lacks(earlier.table, freed); err != nil {
+		if s.reset.Count > earlier.reset.Count {
+			if why := signed(s.reset); why != nil {
+				err = fmt.Errorf("%w (its reset %d of the heights, by operator %q, frees nothing here: %v; if that operator did "+
+					"sign it, carry the cluster file that has him to this host)", err, s.reset.Count, s.reset.Operator, why)
+			}
+		}
 		return err
 	}
 	return s.lacksLease(earlier)

@@ -84,7 +84,7 @@ func TestLacks(t *testing.T) {
 		"another start":   {with(nodeStart("a", 1, 1)), with(nodeStart("a", 1, 2)), anybody, "it lacks start"},
 		"freed":           {base, with(reset1), anybody, ""},
 		"freed twice":     {base, with(reset(55, 1), final("a", 65, 3), reset2), anybody, ""},
-		"by nobody":       {base, with(reset1), nobody, "it ends at"},
+		"by nobody":       {base, with(reset1), nobody, "frees nothing here: no operator signed it"},
 		"below the reset": {base, log(v7, final("a", 60, 2), h65, reset1), anybody, "another request"},
 		"above the reset": {with(final("a", 210, 1)), with(reset1, final("a", 210, 2)), anybody, "another request"},
 	} {
