@@ -3,6 +3,7 @@ package cosigner
 import (
 	"bytes"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,7 +65,7 @@ func TestSameNetwork(t *testing.T) {
 // what it signed on the new chain.
 func TestFollowSameNetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told bytes.Buffer
+		var told lockedBuffer
 		c, s := besideLog(t, started3(120, 130))
 		s.config.Logger = zerolog.New(&told)
 		ledger, log := c.hosts[0].ledger, c.hosts[0].log.(*copyOfLog)
@@ -75,7 +76,7 @@ func TestFollowSameNetwork(t *testing.T) {
 		log.append(t, once)
 		time.Sleep(2 * time.Second)
 		if err := ledger.Claim(heightSlot(120), digest(7)); err != nil || strings.Contains(told.String(), `"error"`) {
-			t.Fatalf("%v, %s", err, &told)
+			t.Fatalf("%v, %s", err, told.String())
 		}
 		told.Reset()
 
@@ -87,7 +88,7 @@ func TestFollowSameNetwork(t *testing.T) {
 		time.Sleep(4 * time.Second)
 		wantConflict(t, ledger.Claim(heightSlot(120), digest(8)), digest(7))
 		if ledger.Resets() != 2 || s.Ready() != nil || strings.Count(told.String(), `"level":"error"`) != 1 {
-			t.Errorf("%d resets, %v, told %s", ledger.Resets(), s.Ready(), &told)
+			t.Errorf("%d resets, %v, told %s", ledger.Resets(), s.Ready(), told.String())
 		}
 		log.append(t, claimOf(finality(140)))
 		if answer := judge(log, ledger, finality(140)); answer == held.Waits {
@@ -101,4 +102,28 @@ func TestFollowSameNetwork(t *testing.T) {
 			t.Errorf("for the next restart: %v, %d resets", err, ledger.Resets())
 		}
 	})
+}
+
+// lockedBuffer is a log that is read while others write to it.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func (b *lockedBuffer) Reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.b.Reset()
 }

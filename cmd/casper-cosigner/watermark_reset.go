@@ -87,78 +87,125 @@ func (f *resetFlags) reset(c *cobra.Command) (err error) {
 		return err
 	}
 	defer a.close()
-	shown, err := f.look(c, a)
-	if err != nil {
-		return err
-	}
 	host, err := f.host()
 	if err != nil {
 		return err
 	}
-	key, ok := host.Certificate.PrivateKey.(ed25519.PrivateKey)
-	if !ok {
-		return errorf("the operator's key is not an Ed25519 key")
+	for _, name := range f.without {
+		if m, ok := host.Cluster.Member(name); !ok || m.Role != cluster.Cosigner {
+			return usageFault(errorf("--without: no cosigner %q in the cluster file", name))
+		}
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "The cosigners state:\n%s\n", shown.by)
-	if err := f.check(c, shown, host.Cluster); err != nil {
-		return err
-	}
-	seen, err := f.look(c, a) // the log has gone on while the operator typed, and what is signed ages
+	r, err := f.kept(host.Cluster, host.Name)
 	if err != nil {
 		return err
 	}
+	seen, err := f.look(c, a)
+	if err != nil {
+		return err
+	}
+	if r == nil {
+		r, err = f.sign(c, a, seen, host)
+	} else {
+		fmt.Fprintf(c.ErrOrStderr(), "The reset that %s holds is asked for again, as it was signed.\n", f.resetPath())
+		r.Without = f.without
+	}
+	if err != nil {
+		return err
+	}
+	if seen.Resets < r.GetCount() { // else made looks which one it is
+		ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
+		defer cancel()
+		if _, err := seen.leader.ResetHeights(ctx, r); err != nil {
+			return changeFault("resetting the heights", err)
+		}
+	}
+	if err := f.made(c.Context(), a, resetOf(r, host.Name)); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.OutOrStdout(), "Done: of the heights %d to %d what was shown may be signed again, reset %d by %s. Each "+
+		"cosigner's ledger follows within a second or two; `status` says which did not.\n",
+		r.GetHeight(), r.GetUntil(), r.GetCount(), host.Name)
+	return nil
+}
+
+// sign says what becomes free, has it typed again, signs that and keeps it.
+func (f *resetFlags) sign(c *cobra.Command, a *admin, shown sight, host daemon.Host) (*cosignerv1.ResetHeightsRequest,
+	error) {
+	key, ok := host.Certificate.PrivateKey.(ed25519.PrivateKey)
+	if !ok {
+		return nil, errorf("the operator's key is not an Ed25519 key")
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "The cosigners state:\n%s\n", shown.by)
+	if err := f.check(c, shown, host.Cluster); err != nil {
+		return nil, err
+	}
+	seen, err := f.look(c, a) // the log has gone on while the operator typed, and what is signed ages
+	if err != nil {
+		return nil, err
+	}
 	if seen.Heights != shown.Heights {
-		return &fault{code: exitRefused, hints: []string{"ask again"},
+		return nil, &fault{code: exitRefused, hints: []string{"ask again"},
 			err: errorf("the cosigners have signed on meanwhile, nothing was done:\n%s", seen.by)}
 	}
 	r := watermark.Reset{Height: f.height, Until: f.until, Network: f.version, SeenAt: seen.index,
 		Count: seen.Resets + 1, Seen: seen.Seen, Ledgers: seen.Ledgers, First: seen.First,
 		Operator: host.Name, Reason: *f.reason}
 	if err := r.Within(r.First); err != nil {
-		return &fault{code: exitRefused, err: errorf("nothing was done: %w", err)}
+		return nil, &fault{code: exitRefused, err: errorf("nothing was done: %w", err)}
 	}
-	r.Signature = host.Cluster.SignReset(key, r)
-	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
-	defer cancel()
-	_, err = seen.leader.ResetHeights(ctx, &cosignerv1.ResetHeightsRequest{Height: r.Height, Until: r.Until,
+	signature := host.Cluster.SignReset(key, r)
+	signed := &cosignerv1.ResetHeightsRequest{Height: r.Height, Until: r.Until,
 		Network: &cosignerv1.NetworkVersion{Major: r.Network.Major, Minor: r.Network.Minor, Patch: r.Network.Patch},
-		SeenAt:  r.SeenAt, Count: r.Count, Reason: r.Reason, Signature: r.Signature[:], Without: f.without,
+		SeenAt:  r.SeenAt, Count: r.Count, Reason: r.Reason, Signature: signature[:], Without: f.without,
 		Seen: &cosignerv1.HeightsSeen{From: r.From, Bits: []byte(r.Bits)}, Ledgers: []byte(r.Ledgers),
-		First: &cosignerv1.Mark{Era: r.First.Era, Height: r.First.Height}})
-	if err != nil {
-		return changeFault("resetting the heights", err)
-	}
-	if err := f.made(ctx, a, r); err != nil {
-		return err
-	}
-	fmt.Fprintf(c.OutOrStdout(), "Done: of the heights %d to %d what was shown may be signed again, reset %d by %s. Each "+
-		"cosigner's ledger follows within a second or two; `status` says which did not.\n",
-		r.Height, r.Until, r.Count, r.Operator)
-	return nil
+		First: &cosignerv1.Mark{Era: r.First.Era, Height: r.First.Height}}
+	return signed, f.keep(signed)
 }
 
 // made waits until enough cosigners state that log and ledger have the reset. That of the one that
 // leads, which answered, is one word.
 func (f *resetFlags) made(ctx context.Context, a *admin, r watermark.Reset) error {
+	ctx, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
 	for {
-		have := 0
+		var have []string
 		for _, answer := range a.askFor(ctx, &cosignerv1.StatusRequest{}) {
-			if answer.Status.GetResets() >= r.Count && answer.Status.GetLedgerResets() >= r.Count {
-				have++
+			last := answer.Status.GetLastReset()
+			if answer.Status.GetResets() < r.Count || answer.Status.GetLedgerResets() < r.Count {
+				continue
 			}
+			if answer.Status.GetResets() == r.Count && (last.GetHeight() != r.Height || last.GetUntil() != r.Until ||
+				versionOf(last.GetNetwork()) != r.Network) {
+				return f.contrary(answer)
+			}
+			have = append(have, answer.Name)
 		}
-		if have >= a.file.Threshold {
+		if len(have) >= a.file.Threshold {
 			return nil
 		}
 		select {
 		case <-time.After(lookAgain):
 		case <-ctx.Done():
-			return &fault{code: exitNoQuorum, err: errorf("the cosigner that leads says that reset %d is made, and only %s "+
-				"of %d that must show it", r.Count, report.Count(have, "cosigner"), a.file.Threshold),
-				hints: []string{"start no node before `casper-cosigner watermark show` shows it on so many; ask again if it " +
-					"does not"}}
+			return &fault{code: exitNoQuorum, err: errorf("reset %d is made by %s, of %d that must show it", r.Count,
+				report.Count(len(have), "cosigner"), a.file.Threshold), hints: []string{
+				"start no node; the same command asks for the same reset again. If it stays so, let the chain pass the heights"}}
 		}
 	}
+}
+
+// contrary refuses to go on beside a cosigner that has made a reset which the others have not.
+func (f *resetFlags) contrary(answer report.Answer) error {
+	last := answer.Status.GetLastReset()
+	return &fault{code: exitRefused, err: errorf("%s has made %s, the last one from %d to %d for %v: the others have "+
+		"not, or another one was asked for", answer.Name, report.Count(int(answer.Status.GetResets()), "reset"),
+		last.GetHeight(),
+		last.GetUntil(), versionOf(last.GetNetwork())), hints: []string{"ask again; if it stays so, one that leads shows " +
+		"each a log of its own: start no node before the chain has passed these heights"}}
+}
+
+func versionOf(v *cosignerv1.NetworkVersion) watermark.Version {
+	return watermark.Version{Major: v.GetMajor(), Minor: v.GetMinor(), Patch: v.GetPatch()}
 }
 
 // lookAgain is how long after they disagreed the cosigners are asked again.
@@ -198,13 +245,17 @@ func (f *resetFlags) look(c *cobra.Command, a *admin) (s sight, err error) {
 	}
 }
 
-// unfollowed refuses a reset while a ledger that answers has not made the one before. The leader
-// refuses it as well, also by what it heard of ledgers that do not answer here.
+// unfollowed refuses a reset while a ledger that answers has not made the one before, or has made
+// one more. The leader refuses the first as well, also by what it heard of ledgers that do not
+// answer here.
 func (f *resetFlags) unfollowed(answers []report.Answer, s sight) error {
 	made := map[string]uint64{}
 	for _, r := range answers {
-		if r.Status != nil {
-			made[r.Name] = r.Status.GetLedgerResets()
+		if r.Status == nil {
+			continue
+		}
+		if made[r.Name] = r.Status.GetLedgerResets(); max(r.Status.GetResets(), made[r.Name]) > s.Resets {
+			return f.contrary(r)
 		}
 	}
 	if err := watermark.Followed(s.Resets, made, f.without); err != nil {

@@ -1,6 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -109,12 +114,13 @@ func TestResetCommand(t *testing.T) {
 		{"--height 990 --until 1100 --again 990/1100", 1102, exitRefused, "nothing is signed below 1102, which is above " +
 			"the last block of the old chain, 1100"},
 		{"--height 990 --until 1100", 1102, exitRefused, "`watermark floor --height 1101`"},
-		{"--height 990 --until 1100 --again 990/1100 --without c3,c4", 0, exitRefused, "no cosigner \"c4\""},
+		{"--height 990 --until 1100 --again 990/1100 --without c3,c4", 0, exitUsage, "no cosigner \"c4\""},
 		{"--height 1001 --until 1100 --again 1001/1100 --from-node " + url, 1101, 0,
 			"Done: of the heights 1001 to 1100 what was shown may be signed again, reset 1 by operator"},
-		{"--height 1000 --until 1090 --again 1000/1090", 0, 0, "reset 2 by operator"},
-		{"--height 900 --until 1000 --again 900/1000 --from-node " + url, 0, exitRefused, "the chain is at height 1000, " +
-			"and 1000 is the last of the old one: the network did not go back"},
+		{"--height 1000 --until 1090 --again 1000/1090 --network-version 2.0.6", 0, 0, "reset 2 by operator"},
+		{"--height 900 --until 1000 --again 900/1000 --network-version 2.0.7 --from-node " + url, 0, exitRefused,
+			"the chain is at height 1000, " +
+				"and 1000 is the last of the old one: the network did not go back"},
 	} {
 		floor = tt.floor
 		args := append([]string{"watermark", "reset-heights", "--reason", "restart"}, strings.Fields(tt.args)...)
@@ -127,7 +133,7 @@ func TestResetCommand(t *testing.T) {
 		}
 	}
 	code, out, errOut := f.operate("watermark", "show")
-	if code != 0 || !strings.Contains(out, "heights were reset 2 times, last 1000 to 1090, for protocol version 2.0.5, "+
+	if code != 0 || !strings.Contains(out, "heights were reset 2 times, last 1000 to 1090, for protocol version 2.0.6, "+
 		"by operator: restart") {
 		t.Errorf("code %d, %s%s", code, out, errOut)
 	}
@@ -194,6 +200,9 @@ func TestResetIsNoOnesWord(t *testing.T) {
 	} {
 		f.edit, f.reset, f.view.Newest.Height, asked = tt.edit, watermark.Reset{}, 266, 0
 		f.view.Resets, f.view.LedgerResets = 0, 0
+		if err := os.Remove(f.resetFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
 		code, out, errOut := f.operate("watermark", "reset-heights", "--height", "260", "--until", "266", "--again",
 			"260/266", "--network-version", "2.0.5", "--reason", "x")
 		if code != tt.code || !strings.Contains(out+errOut, tt.want) {
@@ -210,14 +219,59 @@ func TestResetIsNoOnesWord(t *testing.T) {
 	}
 }
 
-// TestResetKept: that a reset is made is not the word of the cosigner that leads.
+func (f *fakes) resetFile() string {
+	return filepath.Join(f.dir, "operator", "reset-heights-2.0.5.json")
+}
+
+// TestResetKept: that a reset is made is not the word of the cosigner that leads. What was signed
+// is asked for again as it was, whatever is bound by then, and nothing else for that restart.
 func TestResetKept(t *testing.T) {
 	f := startFakes(t)
+	reset := func(height string) (int, string) {
+		code, out, errOut := f.operate("watermark", "reset-heights", "--height", height, "--until", "266", "--again",
+			height+"/266", "--network-version", "2.0.5", "--reason", "x", "--timeout", "1s")
+		return code, out + errOut
+	}
 	f.keeps = true
-	code, out, errOut := f.operate("watermark", "reset-heights", "--height", "260", "--until", "266", "--again",
-		"260/266", "--network-version", "2.0.5", "--reason", "x", "--timeout", "1s")
-	if code != exitNoQuorum || f.reset.Count != 1 || !strings.Contains(out+errOut, "start no node before") {
-		t.Errorf("code %d, %s%s", code, out, errOut)
+	code, out := reset("260")
+	first := f.reset
+	if code != exitNoQuorum || first.Count != 1 || !strings.Contains(out, "start no node") {
+		t.Errorf("kept: code %d, %s", code, out)
+	}
+	f.edit = func(v *cosignerv1.StatusResponse) {
+		if v.Seen != nil {
+			v.Seen.Bits[0] = 0x47
+		}
+	}
+	f.keeps = false
+	if code, out := reset("261"); code != exitRefused || !strings.Contains(out, "the heights 260 to 266 were signed") {
+		t.Errorf("other heights: code %d, %s", code, out)
+	}
+	if code, out := reset("260"); code != 0 || f.reset != first || !strings.Contains(out, "Done: ") {
+		t.Errorf("again: code %d, %s, %+v", code, out, f.reset)
+	}
+	if code, out := reset("260"); code != 0 || !strings.Contains(out, "Done: ") {
+		t.Errorf("after it was made: code %d, %s", code, out)
+	}
+	f.edit = func(v *cosignerv1.StatusResponse) {
+		if v.Name == "c3" && v.LastReset != nil {
+			v.LastReset.Height--
+		}
+	}
+	code, out = reset("260")
+	if code != exitRefused || !strings.Contains(out, "c3 has made 1 reset, the last one from 259") {
+		t.Errorf("one made another: code %d, %s", code, out)
+	}
+	text, err := os.ReadFile(f.resetFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(f.resetFile(), bytes.Replace(text, []byte(`"x"`), []byte(`"y"`), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out = reset("260")
+	if code != exitRefused || !strings.Contains(out, "it was changed, or is another cluster's") {
+		t.Errorf("changed: code %d, %s", code, out)
 	}
 }
 

@@ -59,12 +59,12 @@ func (l Ledgers) All() iter.Seq2[string, Seen] {
 	}
 }
 
-// of returns what that ledger holds; nothing is known of one that is not there.
-func (l Ledgers) of(name string) Seen {
+// of returns what that ledger holds, if it is there.
+func (l Ledgers) of(name string) (Seen, bool) {
 	for n, s := range l.All() {
 		if n == name {
-			return s
+			return s, true
 		}
 	}
-	return Seen{}
+	return Seen{}, false
 }

@@ -2,6 +2,7 @@ package watermark_test
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,28 +34,30 @@ func TestLedgers(t *testing.T) {
 	}
 }
 
-// TestResetOf: for a ledger a reset frees what that one held, and nothing if it did not answer.
+// TestResetOf: for a ledger a reset frees what that one held, of what the log frees, and nothing if
+// it did not answer. A floor that others had not stays.
 func TestResetOf(t *testing.T) {
-	r := watermark.Reset{Height: 100, Until: 110, Seen: watermark.Seen{From: 100, Bits: "\xff\xff"},
-		Ledgers: watermark.NewLedgers(map[string]watermark.Seen{"c1": {From: 103, Bits: "\x01"}, "c2": {From: 90, Bits: ""}})}
-	for name, frees := range map[string][]uint64{"c1": {100, 101, 102, 103}, "c2": nil, "c3": nil, "": nil} {
-		own := r.Of(name)
-		free := 0
+	r := watermark.Reset{Height: 100, Until: 110, Seen: watermark.Seen{From: 102, Bits: "\xff\x00"},
+		Ledgers: watermark.NewLedgers(map[string]watermark.Seen{"c1": {From: 103, Bits: "\x81"}, "c2": {From: 90, Bits: ""},
+			"c4": {From: 101, Bits: "\x03"}, "c5": {From: 102, Bits: "\x00"}})}
+	for name, want := range map[string][]uint64{"c1": {100, 101, 103}, "c2": nil, "c3": nil, "": nil,
+		"c4": {100, 101, 102}, "c5": {100, 101}} {
+		var frees []uint64
 		for h := range uint64(200) {
-			if own.Frees(h) {
-				free++
+			if r.Of(name).Frees(h) {
+				frees = append(frees, h)
 			}
 		}
-		for _, h := range frees {
-			if !own.Frees(h) {
-				t.Errorf("%q: %d is not freed", name, h)
-			}
-		}
-		if free != len(frees) {
-			t.Errorf("%q: %d heights are freed", name, free)
+		if !slices.Equal(frees, want) {
+			t.Errorf("%q: %v are freed, want %v", name, frees, want)
 		}
 	}
-	if !r.Of("c3").Pruned(101) || r.Of("c1").Pruned(103) || !r.Of("c1").Pruned(104) {
-		t.Error("whether a ledger pruned since is not said by what it held")
+	for name, pruned := range map[string]map[uint64]bool{"c1": {102: false, 103: true}, "c3": {100: false, 101: true},
+		"c4": {101: false, 102: true}} {
+		for below, want := range pruned {
+			if r.Of(name).Pruned(below) != want {
+				t.Errorf("%q: a floor of %d stays: %v", name, below, !want)
+			}
+		}
 	}
 }

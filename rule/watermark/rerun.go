@@ -124,11 +124,23 @@ func (r Reset) Frees(height uint64) bool {
 	return height >= r.Height && height <= r.Until && (height < r.From || r.has(height))
 }
 
-// Of returns the reset as it is for the ledger of the named cosigner: that frees what it held
-// itself when the operator looked. What others held says nothing of what it has bound since, before
-// it came to know of the reset: whoever leads chooses that moment for each.
+// Of returns the reset as it is for the ledger of the named cosigner: that frees what the log does,
+// of that what it held itself when the operator looked. What others held says nothing of what it
+// has bound since, before it came to know of the reset: whoever leads chooses that moment for each.
 func (r Reset) Of(name string) Reset {
-	r.Seen = r.Ledgers.of(name)
+	own, ok := r.Ledgers.of(name)
+	if !ok {
+		r.Seen = Seen{}
+		return r
+	}
+	all := r
+	r.Seen = NewSeen(min(own.From, r.From), func(yield func(uint64) bool) {
+		for h := range own.All() {
+			if all.Frees(h) && !yield(h) {
+				return
+			}
+		}
+	})
 	return r
 }
 

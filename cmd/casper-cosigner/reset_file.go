@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"casper-cosigner/cluster"
+	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
+	"casper-cosigner/rule/watermark"
+	"casper-cosigner/statedir"
+)
+
+// An operator signs one reset for a restart of the network, and asks for that very one again if it
+// may not have been made. Were he to look anew, two signatures would be about that say differently
+// what may be forgotten; whoever leads could have some cosigners follow the one and some the other,
+// and what was bound between the two looks would be free.
+
+// resetPath is where the signed reset for that version of the network is kept: beside the
+// operator's settings.
+func (f *resetFlags) resetPath() string {
+	return filepath.Join(filepath.Dir(f.config), fmt.Sprintf("reset-heights-%v.json", f.version))
+}
+
+// keep keeps a signed reset, durably.
+func (f *resetFlags) keep(r *cosignerv1.ResetHeightsRequest) error {
+	text, err := protojson.MarshalOptions{Multiline: true}.Marshal(r)
+	if err == nil {
+		err = statedir.WriteFile(f.resetPath(), append(text, '\n'), 0o600)
+	}
+	if err != nil {
+		return errorf("nothing was done: keeping what was signed, so that it can be sent again: %w", err)
+	}
+	return nil
+}
+
+// kept returns the reset that was signed for this restart of the network; nil if none was.
+func (f *resetFlags) kept(file *cluster.File, operator string) (*cosignerv1.ResetHeightsRequest, error) {
+	text, err := os.ReadFile(f.resetPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	r := &cosignerv1.ResetHeightsRequest{}
+	if err == nil {
+		err = protojson.Unmarshal(text, r)
+	}
+	if err == nil && len(r.GetSignature()) != 64 {
+		err = fmt.Errorf("a signature of %d bytes, want 64", len(r.GetSignature()))
+	}
+	if err == nil {
+		err = file.VerifyReset(resetOf(r, operator))
+	}
+	switch {
+	case err != nil:
+		return nil, &fault{code: exitRefused, err: errorf("%s, which was signed for the restart as %v: %w", f.resetPath(),
+			f.version, err), hints: []string{"it was changed, or is another cluster's or operator's: nothing was done. There " +
+			"is one reset for each restart: docs/recovery.md, \"When the network goes back\""}}
+	case r.GetHeight() != f.height || r.GetUntil() != f.until:
+		return nil, &fault{code: exitRefused, err: errorf("for the restart as %v the heights %d to %d were signed, in %s, "+
+			"and there is one reset for each restart: nothing was done", f.version, r.GetHeight(), r.GetUntil(), f.resetPath()),
+			hints: []string{"give these heights to ask for that one again"}}
+	}
+	return r, nil
+}
+
+// resetOf is what the request has signed.
+func resetOf(r *cosignerv1.ResetHeightsRequest, operator string) watermark.Reset {
+	return watermark.Reset{Height: r.GetHeight(), Until: r.GetUntil(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),
+		Network: versionOf(r.GetNetwork()),
+		Seen:    watermark.Seen{From: r.GetSeen().GetFrom(), Bits: string(r.GetSeen().GetBits())},
+		Ledgers: watermark.Ledgers(r.GetLedgers()),
+		First:   watermark.Mark{Era: r.GetFirst().GetEra(), Height: r.GetFirst().GetHeight()}, Operator: operator,
+		Reason: r.GetReason(), Signature: [64]byte(r.GetSignature())}
+}
