@@ -172,7 +172,7 @@ func (s *Server) follow(log logged) error {
 // free what it may.
 func (s *Server) tellMade(r watermark.Reset, frees bool) {
 	level, told := zerolog.WarnLevel,
-		"the heights were reset by an operator: those in this range that he saw signed may be signed again"
+		"the heights were reset by an operator: what this ledger held in this range when he looked may be signed again"
 	if !frees {
 		level, told = zerolog.ErrorLevel, "ALARM: the log resets the heights for a restart of the network that is not after "+
 			"that of the last reset here: this ledger keeps all that it holds. No log takes a second one, so a cosigner that "+

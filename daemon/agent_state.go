@@ -54,9 +54,10 @@ func givenState() string {
 
 // openState makes the folder of the settings, if it is not there. It fails if what the cosigners
 // stated is kept in another folder that an agent of these settings may have had, and not in this
-// one: that of a service manager, or beside the settings; or used, as it is shipped, but not where
-// it is said which folder it is, and what lies in the shipped one is of other validators, or of an
-// agent that runs. The agent would be a witness that remembers nothing, and count as heard.
+// one: that of a service manager, the one beside the settings, or used, as it is shipped. Where the
+// settings say which folder it is, the shipped one does not count if what lies there is of other
+// validators or of an agent that runs. The agent would be a witness that remembers nothing, and
+// count as heard.
 func (f *AgentFile) openState(used string, m witness.Members) error {
 	if f.State != "" {
 		_ = os.MkdirAll(resolve(f.dir, f.State), 0o700) // if that fails no file can be written there, which is told

@@ -86,8 +86,8 @@ type Config struct {
 	// ever does.
 	MayFollow func() error
 
-	// VerifyReset must fail unless an operator signed the reset of the heights. A snapshot that lacks
-	// heights is taken for that of one that was signed alone. Nil: none has to be signed.
+	// VerifyReset must fail unless an operator signed the reset of the heights. Only by one that
+	// passes may a snapshot lack heights. Nil: all pass.
 	VerifyReset func(watermark.Reset) error
 
 	// Lost must return why this member's memory was found to be lost, or is not known yet not to be,

@@ -196,8 +196,8 @@ type snapshotSink struct {
 	raft.SnapshotSink
 	store   snapshotStore
 	meta    raft.SnapshotMeta // index and term of its last entry, the members, and where those stand
-	own     bool              // it is of this member's own state,
-	index   uint64            // at that entry
+	own     bool              // it is of this member's own state
+	index   uint64            // entry at which that is, if own
 	reading *reading
 }
 

@@ -135,7 +135,8 @@ func (a *Admin) changeWithout(ctx context.Context, c machine.Command, names []st
 	case result.Why == refusal.ResetMoved || result.Why == refusal.PrunedSince:
 		return 0, status.Error(codes.Aborted, result.Why.String())
 	case result.Why == refusal.Stale:
-		return 0, status.Error(codes.Aborted, "the log has gone on too far since the operator looked; ask again")
+		return 0, status.Error(codes.Aborted, "the log has gone on too far since the operator looked, so this reset cannot "+
+			"be made any more: let the chain pass these heights")
 	case result.Why == refusal.BelowPruned:
 		return 0, status.Error(codes.InvalidArgument, result.Why.String())
 	}

@@ -101,7 +101,8 @@ func resets(r *cosignerv1.StatusResponse, m *machine.State) {
 	if last := m.LastReset(); last.Count > 0 {
 		r.Resets = last.Count
 		r.LastReset = &cosignerv1.HeightReset{Height: last.Height, Until: last.Until,
-			Network: networkVersion(last.Network), Operator: last.Operator, Reason: last.Reason}
+			Network: networkVersion(last.Network), Operator: last.Operator, Reason: last.Reason,
+			SeenAt: last.SeenAt}
 	}
 	for era, chainspec := range m.Table().Reruns() {
 		r.Reruns = append(r.Reruns, &cosignerv1.Rerun{Era: era, Chainspec: chainspec[:]})

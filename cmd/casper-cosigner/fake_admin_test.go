@@ -181,7 +181,7 @@ func (a *fakeAdmin) ResetHeights(_ context.Context,
 	}
 	a.view.Resets, a.view.LedgerResets, a.view.Newest.Height = r.GetCount(), r.GetCount(), r.GetHeight()
 	a.view.LastReset = &cosignerv1.HeightReset{Height: r.GetHeight(), Until: r.GetUntil(), Network: r.GetNetwork(),
-		Operator: "operator", Reason: r.GetReason()}
+		Operator: "operator", Reason: r.GetReason(), SeenAt: r.GetSeenAt()}
 	return &cosignerv1.ResetHeightsResponse{}, nil
 }
 

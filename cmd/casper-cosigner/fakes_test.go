@@ -39,7 +39,7 @@ type fakes struct {
 	looked  func()                             // called when the leader is asked for its view
 	edit    func(v *cosignerv1.StatusResponse) // called with what one of them is about to show
 	reset   watermark.Reset                    // the last one that was asked for
-	keeps   bool                               // whether it is kept, and said to be made
+	keeps   bool                               // whether it is said to be made, and is not
 	fail    func(change string) error          // called after a change was made; its error is answered instead
 }
 

@@ -59,9 +59,10 @@ func (f *resetFlags) kept(file *cluster.File, operator string) (*cosignerv1.Rese
 		return nil, &fault{code: exitRefused, err: errorf("%s, which was signed for the restart as %v: %w", f.resetPath(),
 			f.version, err), hints: []string{"it was changed, or is another cluster's or operator's: nothing was done. There " +
 			"is one reset for each restart: docs/recovery.md, \"When the network goes back\""}}
-	case r.GetHeight() != f.height || r.GetUntil() != f.until:
+	case r.GetHeight() != f.height || r.GetUntil() != f.until || versionOf(r.GetNetwork()) != f.version:
 		return nil, &fault{code: exitRefused, err: errorf("for the restart as %v the heights %d to %d were signed, in %s, "+
-			"and there is one reset for each restart: nothing was done", f.version, r.GetHeight(), r.GetUntil(), f.resetPath()),
+			"and there is one reset for each restart: nothing was done", versionOf(r.GetNetwork()), r.GetHeight(), r.GetUntil(),
+			f.resetPath()),
 			hints: []string{"give these heights to ask for that one again"}}
 	}
 	return r, nil

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
-	"encoding/hex"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -14,8 +14,8 @@ import (
 	"casper-cosigner/daemon"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/report"
-	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/watermark"
+	"casper-cosigner/statedir"
 )
 
 // resetFlags are the flags of watermark reset-heights, as they were typed.
@@ -96,6 +96,12 @@ func (f *resetFlags) reset(c *cobra.Command) (err error) {
 			return usageFault(errorf("--without: no cosigner %q in the cluster file", name))
 		}
 	}
+	lock, err := statedir.Lock(f.resetPath() + ".lock") // of two that look at once, one signs
+	if err != nil {
+		return errorf("nothing was done: another command for this restart of the network is under way, or %s is not to be "+
+			"written: %w", filepath.Dir(f.config), err)
+	}
+	defer lock.Close()
 	r, err := f.kept(host.Cluster, host.Name)
 	if err != nil {
 		return err
@@ -107,7 +113,8 @@ func (f *resetFlags) reset(c *cobra.Command) (err error) {
 	if r == nil {
 		r, err = f.sign(c, a, seen, host)
 	} else {
-		fmt.Fprintf(c.ErrOrStderr(), "The reset that %s holds is asked for again, as it was signed.\n", f.resetPath())
+		fmt.Fprintf(c.ErrOrStderr(), "The reset that %s holds is asked for again, as it was signed; --again, --reason and "+
+			"--from-node say nothing to it.\n", f.resetPath())
 		r.Without = f.without
 	}
 	if err != nil {
@@ -151,7 +158,7 @@ func (f *resetFlags) sign(c *cobra.Command, a *admin, shown sight, host daemon.H
 	r := watermark.Reset{Height: f.height, Until: f.until, Network: f.version, SeenAt: seen.index,
 		Count: seen.Resets + 1, Seen: seen.Seen, Ledgers: seen.Ledgers, First: seen.First,
 		Operator: host.Name, Reason: *f.reason}
-	if err := r.Within(r.First); err != nil {
+	if err := r.Within(r.First); err != nil { // below the cluster's first height
 		return nil, &fault{code: exitRefused, err: errorf("nothing was done: %w", err)}
 	}
 	signature := host.Cluster.SignReset(key, r)
@@ -169,26 +176,26 @@ func (f *resetFlags) made(ctx context.Context, a *admin, r watermark.Reset) erro
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
 	for {
-		var have []string
+		have := 0
 		for _, answer := range a.askFor(ctx, &cosignerv1.StatusRequest{}) {
 			last := answer.Status.GetLastReset()
 			if answer.Status.GetResets() < r.Count || answer.Status.GetLedgerResets() < r.Count {
 				continue
 			}
-			if answer.Status.GetResets() == r.Count && (last.GetHeight() != r.Height || last.GetUntil() != r.Until ||
-				versionOf(last.GetNetwork()) != r.Network) {
+			if answer.Status.GetResets() > r.Count || last.GetHeight() != r.Height || last.GetUntil() != r.Until ||
+				versionOf(last.GetNetwork()) != r.Network || last.GetOperator() != r.Operator || last.GetSeenAt() != r.SeenAt {
 				return f.contrary(answer)
 			}
-			have = append(have, answer.Name)
+			have++
 		}
-		if len(have) >= a.file.Threshold {
+		if have >= a.file.Threshold {
 			return nil
 		}
 		select {
 		case <-time.After(lookAgain):
 		case <-ctx.Done():
 			return &fault{code: exitNoQuorum, err: errorf("reset %d is made by %s, of %d that must show it", r.Count,
-				report.Count(len(have), "cosigner"), a.file.Threshold), hints: []string{
+				report.Count(have, "cosigner"), a.file.Threshold), hints: []string{
 				"start no node; the same command asks for the same reset again. If it stays so, let the chain pass the heights"}}
 		}
 	}
@@ -196,12 +203,15 @@ func (f *resetFlags) made(ctx context.Context, a *admin, r watermark.Reset) erro
 
 // contrary refuses to go on beside a cosigner that has made a reset which the others have not.
 func (f *resetFlags) contrary(answer report.Answer) error {
-	last := answer.Status.GetLastReset()
-	return &fault{code: exitRefused, err: errorf("%s has made %s, the last one from %d to %d for %v: the others have "+
-		"not, or another one was asked for", answer.Name, report.Count(int(answer.Status.GetResets()), "reset"),
-		last.GetHeight(),
-		last.GetUntil(), versionOf(last.GetNetwork())), hints: []string{"ask again; if it stays so, one that leads shows " +
-		"each a log of its own: start no node before the chain has passed these heights"}}
+	s := answer.Status
+	made := report.Count(int(max(s.GetResets(), s.GetLedgerResets())), "reset")
+	if last := s.GetLastReset(); last != nil {
+		made += fmt.Sprintf(", the last one from %d to %d for %v by %s", last.GetHeight(), last.GetUntil(),
+			versionOf(last.GetNetwork()), last.GetOperator())
+	}
+	return &fault{code: exitRefused, err: errorf("%s has made %s: the others have not, or another one was asked for",
+		answer.Name, made), hints: []string{"ask again; if it stays so, one that leads shows each a log of its own, or two " +
+		"operators looked: start no node before the chain has passed these heights"}}
 }
 
 func versionOf(v *cosignerv1.NetworkVersion) watermark.Version {
@@ -360,47 +370,6 @@ func (f *resetFlags) askNode(c *cobra.Command, file *cluster.File) error {
 			"--height is that of the first block that the network took back"}}
 	}
 	return nil
-}
-
-func watermarkInstanceCommand() *cobra.Command {
-	var f operatorFlags
-	var era uint64
-	var spec string
-	var without []string
-	c := &cobra.Command{
-		Use:   "instance",
-		Short: "after an emergency restart: let nodes vote in an era that runs again",
-		Long: `instance names the chainspec under which an era runs again. A node speaks under one
-chainspec an era; what it asks for under another is refused as OTHER_INSTANCE, and
-"status" shows under which that was. Once it is named, each node has a voice there
-too. No slot gets a second value: rounds under another chainspec are other slots,
-and what was signed in the first run stays. Three can be named an era.`,
-		Example: `  casper-cosigner watermark instance --era 21802 --chainspec 5a0c...e1 --reason "restart of 2026-11-30"`,
-		Args:    cobra.NoArgs,
-	}
-	c.Flags().Uint64Var(&era, "era", 0, "the era that runs again")
-	c.Flags().StringVar(&spec, "chainspec", "", "hash of the chainspec, 64 hex digits")
-	withoutFlag(c, &without)
-	required(c, "era", "chainspec")
-	why := reasonFlag(c)
-	f.add(c)
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		hash, err := hex.DecodeString(spec)
-		if err != nil || len(hash) != len(casper.Hash{}) {
-			return usageFault(errorf("--chainspec %q: want 64 hex digits", spec))
-		}
-		return f.withLeader(c, func(ctx context.Context, client cosignerv1.AdminServiceClient,
-			_ *cosignerv1.StatusResponse) error {
-			_, err := client.SetInstance(ctx, &cosignerv1.SetInstanceRequest{Era: era, Chainspec: hash, Reason: *why,
-				Without: without})
-			if err != nil {
-				return changeFault("naming the chainspec", err)
-			}
-			fmt.Fprintf(c.OutOrStdout(), "Done: in era %d each node may vote under chainspec %x too.\n", era, hash)
-			return nil
-		})
-	}
-	return c
 }
 
 // host reads the operator's settings and certificate.

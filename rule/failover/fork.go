@@ -77,7 +77,7 @@ type told struct {
 
 // NewBlocks returns one that knows of nothing; key is the validator's as Casper writes it.
 func NewBlocks(key string) *Blocks {
-	b := &Blocks{seen: map[casper.Finality]told{}}
+	b := &Blocks{seen: map[casper.Finality]told{}, freed: map[casper.Finality]told{}}
 	b.key, _ = casper.ParsePublicKey(key) // of a key that is none no signature is valid
 	return b
 }
@@ -90,7 +90,7 @@ func (b *Blocks) Reset(count, first, last uint64) {
 	if count == b.resets {
 		return
 	}
-	b.resets, b.freed = count, map[casper.Finality]told{}
+	b.resets = count
 	for f, t := range b.seen {
 		if f.Height >= first && f.Height <= last {
 			b.freed[f] = t

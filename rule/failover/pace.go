@@ -3,8 +3,7 @@ package failover
 import "time"
 
 // paceRounds is for how many rounds' time a node must have gone at a chain's pace until what one
-// other node says counts no more against it. What a node that was started anew is short of it makes
-// up for in far less.
+// other node says counts no more against it. A node that was started anew catches up in far less.
 const paceRounds = 60
 
 // pace is what is remembered of how fast a node goes. Whether it is behind, or another one lies

@@ -131,8 +131,10 @@ func (r Reason) row() row {
 		EraUnknown:     {"", "the era is more than 2 above the newest that was signed; `watermark show` shows that"},
 		TooManyReruns:  {"", "the era was said to run again 3 times already, which is the most; it is silent until it ends"},
 		NothingAbove:   {"", "no height so high was signed, so there is nothing to reset; `watermark floor` moves the floor"},
-		ResetMoved:     {"", "another reset came first; look at `watermark show` and ask again"},
-		PrunedSince:    {"", "heights were pruned since they were shown, so what was signed there is not known; ask again"},
+		ResetMoved: {"", "another reset came first, so this one cannot be made any more; `watermark show` tells which. " +
+			"Let the chain pass these heights"},
+		PrunedSince: {"", "heights were pruned since they were shown, so what was signed there is not known, and this " +
+			"reset cannot be made any more. Let the chain pass these heights"},
 		FloorAbove: {"", "the floor, or what is pruned, is above the last height of the old chain, and with it would fall " +
 			"what was refused beyond that; `watermark show` tells both. `watermark floor` lowers a floor that you set, to the " +
 			"height after the last one; what is pruned stays, and no block is signed below it: wait until the chain is there"},

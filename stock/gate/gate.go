@@ -17,7 +17,6 @@
 package gate
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,11 +113,14 @@ func (g *Gate) take() (lock *os.File, err error) {
 // contradicted fails while an imported file contradicts what was signed.
 func (g *Gate) contradicted() error {
 	why, err := os.ReadFile(conflictFile(g.settings.State))
-	if errors.Is(err, os.ErrNotExist) {
+	switch {
+	case errors.Is(err, os.ErrNotExist):
 		return nil
+	case err != nil:
+		return fmt.Errorf("looking for what an import found: %w", err)
 	}
-	return fmt.Errorf("%w: %s: find out who signed it, and remove %s when no node can use that file any more",
-		cmp.Or(err, ErrConflict), strings.TrimSpace(string(why)), conflictFile(g.settings.State))
+	return fmt.Errorf("%w: %s: find out who signed it, and remove %s when no node can use that file any more", ErrConflict,
+		strings.TrimSpace(string(why)), conflictFile(g.settings.State))
 }
 
 func (g *Gate) find() error {

@@ -371,7 +371,7 @@ type StatusResponse struct {
 	NotStarted string `protobuf:"bytes,42,opt,name=not_started,json=notStarted,proto3" json:"not_started,omitempty"`
 	// First era and height that this cluster may sign, by which its founding is known.
 	First *Mark `protobuf:"bytes,43,opt,name=first,proto3" json:"first,omitempty"`
-	// Which heights are bound from the one on that was asked for, as the log has it.
+	// Which heights are bound from the one on that was asked for, as its ledger holds them.
 	Seen *HeightsSeen `protobuf:"bytes,44,opt,name=seen,proto3" json:"seen,omitempty"`
 	// Fingerprint of the split that its share is of, 8 bytes; absent if it uses none.
 	Split         []byte `protobuf:"bytes,45,opt,name=split,proto3" json:"split,omitempty"`
@@ -671,7 +671,7 @@ func (x *StatusResponse) GetSplit() []byte {
 // HeightReset is a reset of the heights.
 type HeightReset struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// First height that was free again.
+	// First height that the network took back.
 	Height uint64 `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
 	// Name of the operator.
 	Operator string `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
@@ -680,7 +680,9 @@ type HeightReset struct {
 	// Last height of the chain before it was reset.
 	Until uint64 `protobuf:"varint,4,opt,name=until,proto3" json:"until,omitempty"`
 	// Protocol version with which the network restarted.
-	Network       *NetworkVersion `protobuf:"bytes,5,opt,name=network,proto3" json:"network,omitempty"`
+	Network *NetworkVersion `protobuf:"bytes,5,opt,name=network,proto3" json:"network,omitempty"`
+	// The log's index at which the operator looked, by which two of one operator are told apart.
+	SeenAt        uint64 `protobuf:"varint,6,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -748,6 +750,13 @@ func (x *HeightReset) GetNetwork() *NetworkVersion {
 		return x.Network
 	}
 	return nil
+}
+
+func (x *HeightReset) GetSeenAt() uint64 {
+	if x != nil {
+		return x.SeenAt
+	}
+	return 0
 }
 
 // Rerun is an era that runs again under another chainspec.
@@ -2197,7 +2206,7 @@ func (x *SetFloorResponse) GetFloor() *Mark {
 // ResetHeightsRequest frees heights that the network took back.
 type ResetHeightsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// First height that is free again.
+	// First height that the network took back.
 	Height uint64 `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
 	// How many resets there are with this one; it is refused if another came first.
 	Count uint64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
@@ -2651,13 +2660,14 @@ const file_casper_cosigner_v1_admin_proto_rawDesc = "" +
 	"notStarted\x12.\n" +
 	"\x05first\x18+ \x01(\v2\x18.casper.cosigner.v1.MarkR\x05first\x123\n" +
 	"\x04seen\x18, \x01(\v2\x1f.casper.cosigner.v1.HeightsSeenR\x04seen\x12\x14\n" +
-	"\x05split\x18- \x01(\fR\x05split\"\xad\x01\n" +
+	"\x05split\x18- \x01(\fR\x05split\"\xc6\x01\n" +
 	"\vHeightReset\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x1a\n" +
 	"\boperator\x18\x02 \x01(\tR\boperator\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05until\x18\x04 \x01(\x04R\x05until\x12<\n" +
-	"\anetwork\x18\x05 \x01(\v2\".casper.cosigner.v1.NetworkVersionR\anetwork\"7\n" +
+	"\anetwork\x18\x05 \x01(\v2\".casper.cosigner.v1.NetworkVersionR\anetwork\x12\x17\n" +
+	"\aseen_at\x18\x06 \x01(\x04R\x06seenAt\"7\n" +
 	"\x05Rerun\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\x04R\x03era\x12\x1c\n" +
 	"\tchainspec\x18\x02 \x01(\fR\tchainspec\"\xcf\x01\n" +

@@ -933,7 +933,7 @@ func (x *SetFloorCommand) GetReason() string {
 // signature: no leader can make one up.
 type ResetHeightsCommand struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// First height that is free again.
+	// First height that the network took back.
 	Height uint64 `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
 	// How many there were, this one included.
 	Count uint64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
