@@ -68,6 +68,32 @@ func (f *resetFlags) kept(file *cluster.File, operator string) (*cosignerv1.Rese
 	return r, nil
 }
 
+// signedBefore refuses a second signature for one number of resets, as for the version that was
+// typed wrongly at first.
+func (f *resetFlags) signedBefore(s sight) error {
+	files, err := filepath.Glob(filepath.Join(filepath.Dir(f.config), "reset-heights-*.json"))
+	if err != nil {
+		return errorf("nothing was done: %w", err)
+	}
+	for _, file := range files {
+		r := &cosignerv1.ResetHeightsRequest{}
+		text, err := os.ReadFile(file)
+		if err == nil {
+			err = protojson.Unmarshal(text, r)
+		}
+		if err != nil {
+			return errorf("nothing was done: reading what was signed before: %w", err)
+		}
+		first := watermark.Mark{Era: r.GetFirst().GetEra(), Height: r.GetFirst().GetHeight()}
+		if r.GetCount() == s.Resets+1 && first == s.First {
+			return &fault{code: exitRefused, err: errorf("%s holds a reset that is signed, for %v, and may be made yet: "+
+				"nothing was done", file, versionOf(r.GetNetwork())), hints: []string{"give --network-version as it was then, to ask for " +
+				"that one again; or let the chain pass these heights"}}
+		}
+	}
+	return nil
+}
+
 // resetOf is what the request has signed.
 func resetOf(r *cosignerv1.ResetHeightsRequest, operator string) watermark.Reset {
 	return watermark.Reset{Height: r.GetHeight(), Until: r.GetUntil(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -155,6 +156,9 @@ func (f *resetFlags) sign(c *cobra.Command, a *admin, shown sight, host daemon.H
 		return nil, &fault{code: exitRefused, hints: []string{"ask again"},
 			err: errorf("the cosigners have signed on meanwhile, nothing was done:\n%s", seen.by)}
 	}
+	if err := f.signedBefore(seen); err != nil {
+		return nil, err
+	}
 	r := watermark.Reset{Height: f.height, Until: f.until, Network: f.version, SeenAt: seen.index,
 		Count: seen.Resets + 1, Seen: seen.Seen, Ledgers: seen.Ledgers, First: seen.First,
 		Operator: host.Name, Reason: *f.reason}
@@ -171,12 +175,12 @@ func (f *resetFlags) sign(c *cobra.Command, a *admin, shown sight, host daemon.H
 }
 
 // made waits until enough cosigners state that log and ledger have the reset. That of the one that
-// leads, which answered, is one word.
+// leads, which answered, is one word; that of one that has made another, too.
 func (f *resetFlags) made(ctx context.Context, a *admin, r watermark.Reset) error {
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
 	for {
-		have := 0
+		have, contrary := 0, error(nil)
 		for _, answer := range a.askFor(ctx, &cosignerv1.StatusRequest{}) {
 			last := answer.Status.GetLastReset()
 			if answer.Status.GetResets() < r.Count || answer.Status.GetLedgerResets() < r.Count {
@@ -184,7 +188,8 @@ func (f *resetFlags) made(ctx context.Context, a *admin, r watermark.Reset) erro
 			}
 			if answer.Status.GetResets() > r.Count || last.GetHeight() != r.Height || last.GetUntil() != r.Until ||
 				versionOf(last.GetNetwork()) != r.Network || last.GetOperator() != r.Operator || last.GetSeenAt() != r.SeenAt {
-				return f.contrary(answer)
+				contrary = f.contrary(answer)
+				continue
 			}
 			have++
 		}
@@ -194,6 +199,9 @@ func (f *resetFlags) made(ctx context.Context, a *admin, r watermark.Reset) erro
 		select {
 		case <-time.After(lookAgain):
 		case <-ctx.Done():
+			if contrary != nil {
+				return contrary
+			}
 			return &fault{code: exitNoQuorum, err: errorf("reset %d is made by %s, of %d that must show it", r.Count,
 				report.Count(have, "cosigner"), a.file.Threshold), hints: []string{
 				"start no node; the same command asks for the same reset again. If it stays so, let the chain pass the heights"}}
@@ -210,8 +218,9 @@ func (f *resetFlags) contrary(answer report.Answer) error {
 			versionOf(last.GetNetwork()), last.GetOperator())
 	}
 	return &fault{code: exitRefused, err: errorf("%s has made %s: the others have not, or another one was asked for",
-		answer.Name, made), hints: []string{"ask again; if it stays so, one that leads shows each a log of its own, or two " +
-		"operators looked: start no node before the chain has passed these heights"}}
+		answer.Name, made), hints: []string{"ask again; if it stays so, it lies, or one that leads shows each a log of its " +
+		"own, or two operators looked. If you know that it is compromised, stop it and leave it out with --without " +
+		answer.Name + "; else start no node before the chain has passed these heights"}}
 }
 
 func versionOf(v *cosignerv1.NetworkVersion) watermark.Version {
@@ -261,7 +270,7 @@ func (f *resetFlags) look(c *cobra.Command, a *admin) (s sight, err error) {
 func (f *resetFlags) unfollowed(answers []report.Answer, s sight) error {
 	made := map[string]uint64{}
 	for _, r := range answers {
-		if r.Status == nil {
+		if r.Status == nil || slices.Contains(f.without, r.Name) {
 			continue
 		}
 		if made[r.Name] = r.Status.GetLedgerResets(); max(r.Status.GetResets(), made[r.Name]) > s.Resets {

@@ -244,6 +244,11 @@ func TestResetKept(t *testing.T) {
 		}
 	}
 	f.keeps = false
+	if code, out, errOut := f.operate("watermark", "reset-heights", "--height", "260", "--until", "266",
+		"--again", "260/266", "--network-version", "2.0.4", "--reason", "x"); code != exitRefused || f.reset != first ||
+		!strings.Contains(out+errOut, "holds a reset that is signed, for 2.0.5") {
+		t.Errorf("another version: code %d, %s%s", code, out, errOut)
+	}
 	if code, out := reset("261"); code != exitRefused || !strings.Contains(out, "the heights 260 to 266 were signed") {
 		t.Errorf("other heights: code %d, %s", code, out)
 	}
@@ -258,9 +263,17 @@ func TestResetKept(t *testing.T) {
 			v.LastReset.Height--
 		}
 	}
+	if code, out := reset("260"); code != 0 || !strings.Contains(out, "Done: ") {
+		t.Errorf("one says that it made another: code %d, %s", code, out)
+	}
+	f.edit = func(v *cosignerv1.StatusResponse) {
+		if v.Name != "c1" && v.LastReset != nil {
+			v.LastReset.Height--
+		}
+	}
 	code, out = reset("260")
 	if code != exitRefused || !strings.Contains(out, "c3 has made 1 reset, the last one from 259") {
-		t.Errorf("one made another: code %d, %s", code, out)
+		t.Errorf("two made another: code %d, %s", code, out)
 	}
 	text, err := os.ReadFile(f.resetFile())
 	if err != nil {

@@ -90,7 +90,7 @@ func (r Reset) Within(first Mark) error {
 	}
 	if r.First != first {
 		return fmt.Errorf("the reset of the heights was signed for a cluster that was founded for era %d and height %d on, "+
-			"and this one was for %d and %d: ask again", r.First.Era, r.First.Height, first.Era, first.Height)
+			"and this one was for %d and %d: it cannot be made any more", r.First.Era, r.First.Height, first.Era, first.Height)
 	}
 	if r.Height < first.Height {
 		return fmt.Errorf("heights cannot be reset to %d: this cluster was founded for height %d and above. To free what "+
