@@ -87,8 +87,8 @@ func (f *resetFlags) signedBefore(s sight) error {
 		first := watermark.Mark{Era: r.GetFirst().GetEra(), Height: r.GetFirst().GetHeight()}
 		if r.GetCount() == s.Resets+1 && first == s.First {
 			return &fault{code: exitRefused, err: errorf("%s holds a reset that is signed, for %v, and may be made yet: "+
-				"nothing was done", file, versionOf(r.GetNetwork())), hints: []string{"give --network-version as it was then, to ask for " +
-				"that one again; or let the chain pass these heights"}}
+				"nothing was done", file, versionOf(r.GetNetwork())), hints: []string{"give --network-version as it was then, " +
+				"to ask for that one again; or let the chain pass these heights"}}
 		}
 	}
 	return nil
