@@ -12,6 +12,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/wire"
 )
 
 // followed waits until every cosigner's ledger has made so many resets, and can give shares.
@@ -47,10 +48,8 @@ func sawAll(r watermark.Reset) watermark.Reset {
 }
 
 func resetRequest(r watermark.Reset, signature [64]byte) *cosignerv1.ResetHeightsRequest {
-	return &cosignerv1.ResetHeightsRequest{Height: r.Height, Until: r.Until, SeenAt: r.SeenAt, Count: r.Count,
-		Network: &cosignerv1.NetworkVersion{Major: r.Network.Major, Minor: r.Network.Minor, Patch: r.Network.Patch},
-		Reason:  r.Reason, Signature: signature[:], Seen: &cosignerv1.HeightsSeen{From: r.From, Bits: []byte(r.Bits)},
-		Ledgers: []byte(r.Ledgers), First: &cosignerv1.Mark{Era: r.First.Era, Height: r.First.Height}}
+	r.Signature = signature
+	return wire.ResetRequest(r)
 }
 
 // TestResetHeights: after a hard reset of the network the heights that it took back are signed

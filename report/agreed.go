@@ -49,7 +49,7 @@ func Agreed(answers []Answer, threshold int, within Range) (h Heights, index uin
 		}
 	}
 	for stated, by := range applied {
-		if len(by) < threshold || ok && stated.Resets < h.Resets {
+		if len(by) < threshold { // which is more than half of all
 			continue
 		}
 		slices.Sort(by)

@@ -11,6 +11,7 @@ import (
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/wire"
 )
 
 // longestReason is how many bytes of a reason the log keeps for good.
@@ -20,23 +21,14 @@ const longestReason = 1000
 // counts, here and at every ledger; that it came over the caller's connection is not enough.
 func (a *Admin) ResetHeights(ctx context.Context,
 	r *cosignerv1.ResetHeightsRequest) (*cosignerv1.ResetHeightsResponse, error) {
-	if len(r.GetSignature()) != 64 {
-		return nil, status.Errorf(codes.InvalidArgument, "a signature of %d bytes, want 64", len(r.GetSignature()))
-	}
 	if err := checkReason(r.GetReason()); err != nil {
 		return nil, err
 	}
-	ledgers, err := watermark.ReadLedgers(r.GetLedgers())
+	m, _ := a.Caller(ctx)
+	reset, err := wire.Reset(r, m.Name)
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
-	m, _ := a.Caller(ctx)
-	reset := watermark.Reset{Height: r.GetHeight(), Until: r.GetUntil(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),
-		Network: watermark.Version{Major: r.GetNetwork().GetMajor(), Minor: r.GetNetwork().GetMinor(),
-			Patch: r.GetNetwork().GetPatch()},
-		Seen: watermark.Seen{From: r.GetSeen().GetFrom(), Bits: string(r.GetSeen().GetBits())}, Ledgers: ledgers,
-		First:    watermark.Mark{Era: r.GetFirst().GetEra(), Height: r.GetFirst().GetHeight()},
-		Operator: m.Name, Reason: r.GetReason(), Signature: [64]byte(r.GetSignature())}
 	if err := a.VerifyReset(reset); err != nil {
 		return nil, status.Error(codes.PermissionDenied, err.Error())
 	}
@@ -101,14 +93,10 @@ func resets(r *cosignerv1.StatusResponse, m *machine.State) {
 	if last := m.LastReset(); last.Count > 0 {
 		r.Resets = last.Count
 		r.LastReset = &cosignerv1.HeightReset{Height: last.Height, Until: last.Until,
-			Network: networkVersion(last.Network), Operator: last.Operator, Reason: last.Reason,
+			Network: wire.NetworkVersionToProto(last.Network), Operator: last.Operator, Reason: last.Reason,
 			SeenAt: last.SeenAt}
 	}
 	for era, chainspec := range m.Table().Reruns() {
 		r.Reruns = append(r.Reruns, &cosignerv1.Rerun{Era: era, Chainspec: chainspec[:]})
 	}
-}
-
-func networkVersion(v watermark.Version) *cosignerv1.NetworkVersion {
-	return &cosignerv1.NetworkVersion{Major: v.Major, Minor: v.Minor, Patch: v.Patch}
 }

@@ -16,6 +16,7 @@ import (
 	"casper-cosigner/rule/casper"
 	"casper-cosigner/rule/machine"
 	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/wire"
 )
 
 // TestResetHeightsByOperator: the heights are reset on the operator's own signature, over all that
@@ -35,7 +36,7 @@ func TestResetHeightsByOperator(t *testing.T) {
 			First: watermark.Mark{Era: 10, Height: 1000}}
 		signature := a.rig.cluster.File.SignReset(a.rig.cluster.Keys["ops"], r)
 		return &cosignerv1.ResetHeightsRequest{Height: height, Until: until, SeenAt: seenAt, Count: count,
-			Network: networkVersion(r.Network), Reason: r.Reason, Signature: signature[:],
+			Network: wire.NetworkVersionToProto(r.Network), Reason: r.Reason, Signature: signature[:],
 			Seen:  &cosignerv1.HeightsSeen{From: r.From, Bits: []byte(r.Bits)},
 			First: mark(r.First)}
 	}

@@ -131,9 +131,12 @@ func (k *Keeper) open() error {
 // runs there. What is damaged may be that; what this process may not read another user's agent
 // keeps.
 func KeptBy(folder, name string, m witness.Members) bool {
+	if folder == "" {
+		return false
+	}
 	k := &Keeper{KeeperConfig: KeeperConfig{Path: filepath.Join(folder, name), Members: m}, book: witness.NewBook(m)}
 	data, err := os.ReadFile(k.Path)
-	if folder == "" || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return false
 	}
 	var busy error

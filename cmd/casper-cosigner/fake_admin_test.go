@@ -16,7 +16,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/report"
 	"casper-cosigner/report/reporttest"
-	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/wire"
 )
 
 // fakeAdmin is one cosigner's AdminService.
@@ -154,16 +154,10 @@ func (a *fakeAdmin) ResetHeights(_ context.Context,
 	r *cosignerv1.ResetHeightsRequest) (*cosignerv1.ResetHeightsResponse, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	ledgers, err := watermark.ReadLedgers(r.GetLedgers())
+	reset, err := wire.Reset(r, "operator")
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
-	reset := watermark.Reset{Height: r.GetHeight(), Until: r.GetUntil(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),
-		Network: watermark.Version{Major: r.GetNetwork().GetMajor(), Minor: r.GetNetwork().GetMinor(),
-			Patch: r.GetNetwork().GetPatch()},
-		Seen: watermark.Seen{From: r.GetSeen().GetFrom(), Bits: string(r.GetSeen().GetBits())}, Ledgers: ledgers,
-		First: watermark.Mark{Era: r.GetFirst().GetEra(), Height: r.GetFirst().GetHeight()}, Operator: "operator",
-		Reason: r.GetReason(), Signature: [64]byte(r.GetSignature())}
 	if err := a.file.VerifyReset(reset); err != nil {
 		return nil, status.Error(codes.PermissionDenied, err.Error())
 	}

@@ -12,6 +12,7 @@ import (
 	"casper-cosigner/cluster"
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/wire"
 	"casper-cosigner/statedir"
 )
 
@@ -27,8 +28,8 @@ func (f *resetFlags) resetPath() string {
 }
 
 // keep keeps a signed reset, durably.
-func (f *resetFlags) keep(r *cosignerv1.ResetHeightsRequest) error {
-	text, err := protojson.MarshalOptions{Multiline: true}.Marshal(r)
+func (f *resetFlags) keep(r watermark.Reset) error {
+	text, err := protojson.MarshalOptions{Multiline: true}.Marshal(wire.ResetRequest(r))
 	if err == nil {
 		err = statedir.WriteFile(f.resetPath(), append(text, '\n'), 0o600)
 	}
@@ -39,33 +40,32 @@ func (f *resetFlags) keep(r *cosignerv1.ResetHeightsRequest) error {
 }
 
 // kept returns the reset that was signed for this restart of the network; nil if none was.
-func (f *resetFlags) kept(file *cluster.File, operator string) (*cosignerv1.ResetHeightsRequest, error) {
+func (f *resetFlags) kept(file *cluster.File, operator string) (*watermark.Reset, error) {
 	text, err := os.ReadFile(f.resetPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	r := &cosignerv1.ResetHeightsRequest{}
+	signed, r := &cosignerv1.ResetHeightsRequest{}, watermark.Reset{}
 	if err == nil {
-		err = protojson.Unmarshal(text, r)
-	}
-	if err == nil && len(r.GetSignature()) != 64 {
-		err = fmt.Errorf("a signature of %d bytes, want 64", len(r.GetSignature()))
+		err = protojson.Unmarshal(text, signed)
 	}
 	if err == nil {
-		err = file.VerifyReset(resetOf(r, operator))
+		r, err = wire.Reset(signed, operator)
+	}
+	if err == nil {
+		err = file.VerifyReset(r)
 	}
 	switch {
 	case err != nil:
 		return nil, &fault{code: exitRefused, err: errorf("%s, which was signed for the restart as %v: %w", f.resetPath(),
 			f.version, err), hints: []string{"it was changed, or is another cluster's or operator's: nothing was done. There " +
 			"is one reset for each restart: docs/recovery.md, \"When the network goes back\""}}
-	case r.GetHeight() != f.height || r.GetUntil() != f.until || versionOf(r.GetNetwork()) != f.version:
+	case r.Height != f.height || r.Until != f.until || r.Network != f.version:
 		return nil, &fault{code: exitRefused, err: errorf("for the restart as %v the heights %d to %d were signed, in %s, "+
-			"and there is one reset for each restart: nothing was done", versionOf(r.GetNetwork()), r.GetHeight(), r.GetUntil(),
-			f.resetPath()),
+			"and there is one reset for each restart: nothing was done", r.Network, r.Height, r.Until, f.resetPath()),
 			hints: []string{"give these heights to ask for that one again"}}
 	}
-	return r, nil
+	return &r, nil
 }
 
 // signedBefore refuses a second signature for one number of resets, as for the version that was
@@ -87,19 +87,9 @@ func (f *resetFlags) signedBefore(s sight) error {
 		first := watermark.Mark{Era: r.GetFirst().GetEra(), Height: r.GetFirst().GetHeight()}
 		if r.GetCount() == s.Resets+1 && first == s.First {
 			return &fault{code: exitRefused, err: errorf("%s holds a reset that is signed, for %v, and may be made yet: "+
-				"nothing was done", file, versionOf(r.GetNetwork())), hints: []string{"give --network-version as it was then, " +
-				"to ask for that one again; or let the chain pass these heights"}}
+				"nothing was done", file, wire.NetworkVersion(r.GetNetwork())), hints: []string{"give --network-version as it " +
+				"was then, to ask for that one again; or let the chain pass these heights"}}
 		}
 	}
 	return nil
-}
-
-// resetOf is what the request has signed.
-func resetOf(r *cosignerv1.ResetHeightsRequest, operator string) watermark.Reset {
-	return watermark.Reset{Height: r.GetHeight(), Until: r.GetUntil(), SeenAt: r.GetSeenAt(), Count: r.GetCount(),
-		Network: versionOf(r.GetNetwork()),
-		Seen:    watermark.Seen{From: r.GetSeen().GetFrom(), Bits: string(r.GetSeen().GetBits())},
-		Ledgers: watermark.Ledgers(r.GetLedgers()),
-		First:   watermark.Mark{Era: r.GetFirst().GetEra(), Height: r.GetFirst().GetHeight()}, Operator: operator,
-		Reason: r.GetReason(), Signature: [64]byte(r.GetSignature())}
 }

@@ -16,6 +16,7 @@ import (
 	cosignerv1 "casper-cosigner/proto/casper/cosigner/v1"
 	"casper-cosigner/report"
 	"casper-cosigner/rule/watermark"
+	"casper-cosigner/rule/wire"
 	"casper-cosigner/statedir"
 )
 
@@ -116,30 +117,30 @@ func (f *resetFlags) reset(c *cobra.Command) (err error) {
 	} else {
 		fmt.Fprintf(c.ErrOrStderr(), "The reset that %s holds is asked for again, as it was signed; --again, --reason and "+
 			"--from-node say nothing to it.\n", f.resetPath())
-		r.Without = f.without
 	}
 	if err != nil {
 		return err
 	}
-	if seen.Resets < r.GetCount() { // else made looks which one it is
+	if seen.Resets < r.Count { // else made looks which one it is
 		ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 		defer cancel()
-		if _, err := seen.leader.ResetHeights(ctx, r); err != nil {
+		request := wire.ResetRequest(*r)
+		request.Without = f.without
+		if _, err := seen.leader.ResetHeights(ctx, request); err != nil {
 			return changeFault("resetting the heights", err)
 		}
 	}
-	if err := f.made(c.Context(), a, resetOf(r, host.Name)); err != nil {
+	if err := f.made(c.Context(), a, *r); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.OutOrStdout(), "Done: of the heights %d to %d what was shown may be signed again, reset %d by %s. Each "+
 		"cosigner's ledger follows within a second or two; `status` says which did not.\n",
-		r.GetHeight(), r.GetUntil(), r.GetCount(), host.Name)
+		r.Height, r.Until, r.Count, r.Operator)
 	return nil
 }
 
 // sign says what becomes free, has it typed again, signs that and keeps it.
-func (f *resetFlags) sign(c *cobra.Command, a *admin, shown sight, host daemon.Host) (*cosignerv1.ResetHeightsRequest,
-	error) {
+func (f *resetFlags) sign(c *cobra.Command, a *admin, shown sight, host daemon.Host) (*watermark.Reset, error) {
 	key, ok := host.Certificate.PrivateKey.(ed25519.PrivateKey)
 	if !ok {
 		return nil, errorf("the operator's key is not an Ed25519 key")
@@ -165,13 +166,8 @@ func (f *resetFlags) sign(c *cobra.Command, a *admin, shown sight, host daemon.H
 	if err := r.Within(r.First); err != nil { // below the cluster's first height
 		return nil, &fault{code: exitRefused, err: errorf("nothing was done: %w", err)}
 	}
-	signature := host.Cluster.SignReset(key, r)
-	signed := &cosignerv1.ResetHeightsRequest{Height: r.Height, Until: r.Until,
-		Network: &cosignerv1.NetworkVersion{Major: r.Network.Major, Minor: r.Network.Minor, Patch: r.Network.Patch},
-		SeenAt:  r.SeenAt, Count: r.Count, Reason: r.Reason, Signature: signature[:], Without: f.without,
-		Seen: &cosignerv1.HeightsSeen{From: r.From, Bits: []byte(r.Bits)}, Ledgers: []byte(r.Ledgers),
-		First: &cosignerv1.Mark{Era: r.First.Era, Height: r.First.Height}}
-	return signed, f.keep(signed)
+	r.Signature = host.Cluster.SignReset(key, r)
+	return &r, f.keep(r)
 }
 
 // made waits until enough cosigners state that log and ledger have the reset. That of the one that
@@ -187,7 +183,8 @@ func (f *resetFlags) made(ctx context.Context, a *admin, r watermark.Reset) erro
 				continue
 			}
 			if answer.Status.GetResets() > r.Count || last.GetHeight() != r.Height || last.GetUntil() != r.Until ||
-				versionOf(last.GetNetwork()) != r.Network || last.GetOperator() != r.Operator || last.GetSeenAt() != r.SeenAt {
+				wire.NetworkVersion(last.GetNetwork()) != r.Network || last.GetOperator() != r.Operator ||
+				last.GetSeenAt() != r.SeenAt {
 				contrary = f.contrary(answer)
 				continue
 			}
@@ -215,16 +212,12 @@ func (f *resetFlags) contrary(answer report.Answer) error {
 	made := report.Count(int(max(s.GetResets(), s.GetLedgerResets())), "reset")
 	if last := s.GetLastReset(); last != nil {
 		made += fmt.Sprintf(", the last one from %d to %d for %v by %s", last.GetHeight(), last.GetUntil(),
-			versionOf(last.GetNetwork()), last.GetOperator())
+			wire.NetworkVersion(last.GetNetwork()), last.GetOperator())
 	}
 	return &fault{code: exitRefused, err: errorf("%s has made %s: the others have not, or another one was asked for",
 		answer.Name, made), hints: []string{"ask again; if it stays so, it lies, or one that leads shows each a log of its " +
 		"own, or two operators looked. If you know that it is compromised, stop it and leave it out with --without " +
 		answer.Name + "; else start no node before the chain has passed these heights"}}
-}
-
-func versionOf(v *cosignerv1.NetworkVersion) watermark.Version {
-	return watermark.Version{Major: v.GetMajor(), Minor: v.GetMinor(), Patch: v.GetPatch()}
 }
 
 // lookAgain is how long after they disagreed the cosigners are asked again.
